@@ -1,0 +1,182 @@
+package actors_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/mtfleet/mtfleet/"
+
+// allowedImports is the lattice of the house: which of our packages a package
+// may import. Imports point from waiting to pure, never back; inside actors/,
+// to import is to supervise. A new arrow is a change of the design: argue for
+// it in ARCHITECTURE.md before adding a line here.
+//
+// A name ending in "/*" stands for the package and everything below it.
+var allowedImports = map[string][]string{
+	"tl":                {},
+	"persistence":       {},
+	"config":            {},
+	"mtproto/transport": {},
+	"mtproto/crypt":     {},
+	"mtproto/dc":        {},
+	"mtproto/tgerr":     {},
+
+	"tl/schema": {"tl"},
+	"tl/tlgen":  {"tl/schema"},
+	"tl/mt":     {"tl"},
+	"tl/tg":     {"tl"},
+
+	"mtproto/handshake": {"tl", "tl/mt", "mtproto/crypt"},
+	"mtproto":           {"tl", "tl/mt", "mtproto/crypt", "mtproto/tgerr"},
+	"mtproto/pfs":       {"mtproto/crypt", "mtproto/tgerr"},
+	"mtproto/login":     {"tl", "tl/tg", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr"},
+	"mtproto/guest":     {"tl", "tl/tg", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr"},
+	"mtproto/updates":   {"tl", "tl/tg", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr"},
+
+	"mtproto/dctest":       {"tl/*", "mtproto/dctest/*", "mtproto/transport", "mtproto/crypt", "mtproto/handshake", "mtproto/dc", "mtproto/tgerr"},
+	"mtproto/dctest/api":   {"tl/*", "mtproto/dctest/echo", "mtproto/transport", "mtproto/crypt", "mtproto/handshake", "mtproto/dc", "mtproto/tgerr"},
+	"mtproto/dctest/echo":  {"tl"},
+	"mtproto/dctest/serve": {"tl/*", "mtproto/dctest", "mtproto/dctest/*", "mtproto/transport", "mtproto/crypt", "mtproto/handshake", "mtproto/dc", "mtproto/tgerr"},
+
+	"persistence/badgerstore": {"persistence"},
+	"persistence/storetest":   {"persistence"},
+
+	"actors/runtime":  {},
+	"actors/wire":     {"mtproto/transport", "mtproto/dc"},
+	"actors/governor": {"actors/runtime"},
+	"actors/dcconn":   {"actors/runtime", "actors/governor", "actors/wire", "mtproto", "mtproto/handshake", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr", "tl"},
+	"actors/binding":  {"actors/runtime", "actors/governor", "mtproto/pfs", "mtproto/crypt", "mtproto/tgerr", "persistence"},
+	"actors/account":  {"actors/runtime", "actors/governor", "actors/binding", "actors/dcconn", "tl", "tl/tg", "mtproto/*", "persistence"},
+	"actors":          {"actors/runtime", "actors/governor", "actors/account", "actors/wire", "tl", "persistence", "mtproto/dc", "mtproto/tgerr", "mtproto/login"},
+}
+
+// onlyImporter names third-party packages that one room alone may know.
+var onlyImporter = map[string]string{
+	"github.com/asynkron/protoactor-go": "actors/runtime",
+	"github.com/dgraph-io/badger":       "persistence/badgerstore",
+}
+
+// mayImportEverything are the rooms at the top of the house.
+var mayImportEverything = []string{"cmd/", "examples/", "benchmarks/"}
+
+// importProblem says why pkg may not import path, or "" if it may.
+func importProblem(pkg, path string) string {
+	for lib, owner := range onlyImporter {
+		if strings.HasPrefix(path, lib) && pkg != owner {
+			return "only " + owner + " may import " + lib + ": everybody else goes through it"
+		}
+	}
+	rel, ours := strings.CutPrefix(path, module)
+	if !ours {
+		return ""
+	}
+	for _, top := range mayImportEverything {
+		if strings.HasPrefix(pkg+"/", top) {
+			return ""
+		}
+		if strings.HasPrefix(rel+"/", top) {
+			return "nothing imports " + top + ": it is the top of the house"
+		}
+	}
+	allowed, known := allowedImports[pkg]
+	if !known {
+		return "package " + pkg + " is not in the lattice: add it with the imports it may have"
+	}
+	for _, a := range allowed {
+		if a == rel {
+			return ""
+		}
+		if below, tree := strings.CutSuffix(a, "/*"); tree && (rel == below || strings.HasPrefix(rel, below+"/")) {
+			// The test DC is a peer, not a part: no engine and no actor leans on it.
+			if below == "mtproto" && strings.HasPrefix(rel, "mtproto/dctest") {
+				continue
+			}
+			return ""
+		}
+	}
+	return pkg + " may import only {" + strings.Join(allowed, ", ") + "} of ours: imports point from waiting to pure, never back"
+}
+
+func TestImportsFollowTheLattice(t *testing.T) {
+	root := ".."
+	seen := map[string]bool{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			name := d.Name()
+			if name == "testdata" || (strings.HasPrefix(name, ".") && path != root) {
+				return fs.SkipDir
+			}
+			if filepath.ToSlash(path) == "../benchmarks/peers" {
+				return fs.SkipDir // a module of its own
+			}
+			return nil
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		rel, err := filepath.Rel(root, filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		pkg := filepath.ToSlash(rel)
+		seen[pkg] = true
+		fset := token.NewFileSet()
+		file, err := parser.ParseFile(fset, path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, imp := range file.Imports {
+			p, _ := strconv.Unquote(imp.Path.Value)
+			if why := importProblem(pkg, p); why != "" {
+				t.Errorf("%s imports %s: %s", fset.Position(imp.Pos()), p, why)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var missing []string
+	for pkg := range allowedImports {
+		if !seen[pkg] {
+			missing = append(missing, pkg)
+		}
+	}
+	sort.Strings(missing)
+	if len(missing) > 0 {
+		t.Errorf("the lattice names packages that do not exist: %s", strings.Join(missing, ", "))
+	}
+}
+
+func TestLatticeRefusesWrongArrows(t *testing.T) {
+	for _, c := range []struct{ name, pkg, path string }{
+		{"an engine knows an actor", "mtproto/pfs", module + "actors/runtime"},
+		{"the codec knows a session", "tl", module + "mtproto"},
+		{"the client leans on the test DC", "actors/account", module + "mtproto/dctest"},
+		{"the test DC leans on the client's session", "mtproto/dctest", module + "mtproto"},
+		{"a session knows the API's types", "mtproto", module + "tl/tg"},
+		{"the actor library spreads", "actors/account", "github.com/asynkron/protoactor-go/actor"},
+		{"the store's library spreads", "actors", "github.com/dgraph-io/badger/v4"},
+		{"a library imports the binary", "actors", module + "cmd/manager"},
+		{"a package nobody placed", "actors/newroom", module + "tl"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if importProblem(c.pkg, c.path) == "" {
+				t.Error("the lattice let it pass")
+			}
+		})
+	}
+	if why := importProblem("actors/account", module+"mtproto/pfs"); why != "" {
+		t.Errorf("an allowed arrow was refused: %s", why)
+	}
+}
