@@ -1,0 +1,317 @@
+package pfs
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/mtfleet/mtfleet/mtproto/crypt"
+)
+
+// Config is what a machine needs to know besides its keys.
+type Config struct {
+	// PFS says whether calls travel under a temp key. When false, the perm
+	// key itself serves.
+	PFS bool
+	// TempInMemory keeps temp keys out of OutSave: a restart then costs a new
+	// one.
+	TempInMemory bool
+	// Rand is where jitter comes from. Nil, or one that fails, means none.
+	Rand io.Reader
+	// TempLife is how long a temp key is asked to live; 0 means 24 h. Jitter
+	// is subtracted: up to an hour of 24, and in proportion.
+	TempLife time.Duration
+}
+
+const (
+	defaultTempLife = 24 * time.Hour
+	// minTempLife is the shortest life that servers are known to accept.
+	minTempLife = time.Minute
+)
+
+// A Machine keeps the keys of one account on one DC. It has one owner and no
+// lock.
+type Machine struct {
+	cfg   Config
+	stage Stage
+
+	perm       *PermKey
+	permServes bool // PFS is off and calls go under perm
+
+	serving   *TempKey // carries the calls
+	candidate *TempKey // saved, not bound yet
+	retired   *TempKey // replaced; its connection still listens
+	held      bool     // OutHold was given and no OutUse or OutStop since
+
+	offset time.Duration // server time minus local time
+	synced bool          // offset is trusted
+
+	task     task      // what StagePausing leads to, what is asked or made
+	until    time.Time // end of StagePausing
+	rotateAt time.Time // when serving is due for replacement
+
+	permPace, tempPace, proofPace pace
+	rebinds                       int // failures to bind the candidate that say nothing about it
+	unknowns                      int // -404 under the perm key, each on its own TCP connection
+
+	out []Output
+}
+
+// New returns a machine with the keys of a snapshot. Nothing happens before
+// Start.
+func New(cfg Config, s Snapshot) *Machine {
+	if cfg.TempLife == 0 {
+		cfg.TempLife = defaultTempLife
+	}
+	cfg.TempLife = max(cfg.TempLife, minTempLife)
+	m := &Machine{cfg: cfg, offset: s.TimeOffset}
+	if s.Perm != nil && s.Perm.Key != nil {
+		m.perm = s.Perm.clone()
+	}
+	m.restoreTemps(s.Temps)
+	return m
+}
+
+// restoreTemps keeps every temp key with a secret in one of the three places;
+// Start decides which of them live on. At most three can have been saved at
+// the same time.
+func (m *Machine) restoreTemps(temps []TempKey) {
+	for i := range temps {
+		t := temps[i].clone()
+		switch {
+		case t.Key == nil:
+		case !t.Bound:
+			if m.candidate == nil || t.ExpiresAt.After(m.candidate.ExpiresAt) {
+				m.candidate = t
+			}
+		case m.serving == nil:
+			m.serving = t
+		case t.ExpiresAt.After(m.serving.ExpiresAt):
+			m.retired, m.serving = m.serving, t
+		default:
+			m.retired = t
+		}
+	}
+}
+
+// Snapshot returns what a new machine needs to go on from here.
+func (m *Machine) Snapshot() Snapshot {
+	s := Snapshot{Perm: m.perm.clone(), TimeOffset: m.offset}
+	for _, t := range []*TempKey{m.serving, m.candidate, m.retired} {
+		if t != nil {
+			s.Temps = append(s.Temps, *t)
+		}
+	}
+	return s
+}
+
+// Stage returns what the machine is working on.
+func (m *Machine) Stage() Stage { return m.stage }
+
+// Serving returns the id of the key that calls travel under, if there is one.
+func (m *Machine) Serving() (crypt.KeyID, bool) {
+	switch {
+	case m.permServes:
+		return m.perm.ID(), true
+	case m.serving != nil && m.stage != StageNew && m.stage != StageGone:
+		return m.serving.ID(), true
+	}
+	return 0, false
+}
+
+// Perm returns a copy of the perm key's record, nil when there is none.
+func (m *Machine) Perm() *PermKey { return m.perm.clone() }
+
+// Next returns the next output. The driver calls it after every input until
+// it reports false.
+func (m *Machine) Next() (Output, bool) {
+	if len(m.out) == 0 {
+		return Output{}, false
+	}
+	o := m.out[0]
+	m.out[0] = Output{}
+	m.out = m.out[1:]
+	if len(m.out) == 0 {
+		m.out = nil // a machine is idle for hours: keep no buffer
+	}
+	return o, true
+}
+
+// Deadline returns when Advance wants to be called, zero for never.
+func (m *Machine) Deadline() time.Time {
+	var d time.Time
+	earliest := func(t time.Time) {
+		if d.IsZero() || t.Before(d) {
+			d = t
+		}
+	}
+	switch m.stage {
+	case StageNew, StageGone:
+		return d
+	case StagePausing:
+		earliest(m.until)
+	case StageResting:
+		if m.serving != nil {
+			earliest(m.rotateAt)
+		}
+	}
+	if m.serving != nil {
+		earliest(m.local(m.serving.ExpiresAt))
+	}
+	return d
+}
+
+// Start begins the work: with a usable key it serves at once, otherwise one
+// is made. Only the first call counts.
+func (m *Machine) Start(now time.Time) {
+	if m.stage != StageNew {
+		return
+	}
+	stale := m.dropUnusable(now)
+	leftover := m.retired != nil
+	if m.retired != nil {
+		stale = append(stale, m.retired.ID())
+		m.retired = nil
+	}
+	m.save(Changes{DeleteTemps: stale})
+	switch {
+	case m.perm == nil:
+		m.want(taskPerm)
+	case !m.cfg.PFS:
+		m.usePerm()
+	case m.serving != nil:
+		m.use(now)
+		if leftover {
+			m.drop()
+		}
+		if m.candidate != nil {
+			m.bind(now)
+		}
+	case m.candidate != nil:
+		m.bind(now)
+	default:
+		m.want(taskTemp)
+	}
+}
+
+// dropUnusable forgets temp keys that expired, belong to another perm key, or
+// are older than the one that serves, and returns their ids.
+func (m *Machine) dropUnusable(now time.Time) []crypt.KeyID {
+	var ids []crypt.KeyID
+	for _, place := range []**TempKey{&m.serving, &m.candidate, &m.retired} {
+		t := *place
+		if t == nil {
+			continue
+		}
+		usable := m.cfg.PFS && m.perm != nil && t.PermID == m.perm.ID() && !m.expired(now, t)
+		if place == &m.candidate && m.serving != nil && !t.ExpiresAt.After(m.serving.ExpiresAt) {
+			usable = false
+		}
+		if !usable {
+			ids = append(ids, t.ID())
+			*place = nil
+		}
+	}
+	return ids
+}
+
+// Forget throws away every key and begins anew: for a guest DC whose perm key
+// is gone or refused, and for a login that starts over. The old perm key's
+// authorization, if any, is the caller's to end first.
+func (m *Machine) Forget(now time.Time) {
+	if m.stage == StageNew {
+		return
+	}
+	m.stopServing()
+	var c Changes
+	for _, place := range []**TempKey{&m.serving, &m.candidate, &m.retired} {
+		if *place != nil {
+			c.DeleteTemps = append(c.DeleteTemps, (*place).ID())
+			*place = nil
+		}
+	}
+	c.DeletePerm = m.perm != nil
+	m.perm, m.unknowns, m.rebinds = nil, 0, 0
+	m.save(c)
+	m.wantAt(now, taskPerm, m.permPace.after(now, true))
+}
+
+// Clock tells the machine what the session learnt about time: offset is
+// server time minus local time, and synced says whether it can be trusted. A
+// refused bind counts for nothing while it cannot.
+func (m *Machine) Clock(now time.Time, offset time.Duration, synced bool) {
+	m.synced = synced
+	if synced && offset != m.offset {
+		m.offset = offset
+		if m.serving != nil {
+			m.planRotation(now)
+		}
+	}
+}
+
+// Advance does what the passing of time demands.
+func (m *Machine) Advance(now time.Time) {
+	if m.stage == StageNew || m.stage == StageGone {
+		return
+	}
+	if m.serving != nil && m.expired(now, m.serving) {
+		m.loseServing(now, now) // the key did what it promised: nothing failed
+	}
+	switch {
+	case m.stage == StagePausing && !now.Before(m.until):
+		m.perform(now)
+	case m.stage == StageResting && m.needsRotation(now):
+		m.want(taskTemp)
+	}
+}
+
+// become is the only way to another stage.
+func (m *Machine) become(s Stage) {
+	m.stage = s
+	if s != StagePausing && s != StageAsking && s != StageMaking {
+		m.task = taskNone
+	}
+	if s != StagePausing {
+		m.until = time.Time{}
+	}
+}
+
+func (m *Machine) emit(o Output) { m.out = append(m.out, o) }
+
+// save emits an OutSave for the changes, if there are any. Records are copied:
+// the driver may still be writing them when the machine goes on.
+func (m *Machine) save(c Changes) {
+	if m.cfg.TempInMemory {
+		c.PutTemps = nil
+	}
+	if c.empty() {
+		return
+	}
+	c.PutPerm = c.PutPerm.clone()
+	c.TimeOffset = m.offset
+	m.emit(Output{Kind: OutSave, Changes: c})
+}
+
+func (m *Machine) server(now time.Time) time.Time { return now.Add(m.offset) }
+
+func (m *Machine) local(server time.Time) time.Time { return server.Add(-m.offset) }
+
+func (m *Machine) expired(now time.Time, t *TempKey) bool {
+	return !m.server(now).Before(t.ExpiresAt)
+}
+
+// jitter returns a duration from [0, most).
+func (m *Machine) jitter(most time.Duration) time.Duration {
+	if m.cfg.Rand == nil || most <= 0 {
+		return 0
+	}
+	var b [8]byte
+	if _, err := io.ReadFull(m.cfg.Rand, b[:]); err != nil {
+		return 0
+	}
+	return time.Duration(binary.LittleEndian.Uint64(b[:]) % uint64(most))
+}
+
+// ErrGone is in the tree of OutGone's error.
+var ErrGone = errors.New("pfs: the server no longer knows the perm key")

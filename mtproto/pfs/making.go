@@ -1,0 +1,126 @@
+package pfs
+
+import "time"
+
+// want asks for leave to make a key.
+func (m *Machine) want(t task) {
+	m.become(StageAsking)
+	m.task = t
+	m.emit(Output{Kind: OutPermit, Key: t.key()})
+}
+
+// wantAt does t at the given time, which may be now.
+func (m *Machine) wantAt(now time.Time, t task, at time.Time) {
+	m.become(StagePausing)
+	m.task, m.until = t, at
+	if !now.Before(at) {
+		m.perform(now)
+	}
+}
+
+// perform ends a pause.
+func (m *Machine) perform(now time.Time) {
+	switch t := m.task; t {
+	case taskPerm, taskTemp:
+		m.want(t)
+	case taskBind:
+		m.bind(now)
+	case taskProve:
+		m.prove()
+	}
+}
+
+func (t task) key() KeyKind {
+	if t == taskPerm {
+		return Perm
+	}
+	return Temp
+}
+
+// Permitted says that a key of the kind may be made now. A permit that no
+// OutMake follows was not needed any more and goes back to the governor.
+func (m *Machine) Permitted(now time.Time, kind KeyKind) {
+	if m.stage != StageAsking || m.task.key() != kind {
+		return
+	}
+	t := m.task
+	m.become(StageMaking)
+	m.task = t
+	out := Output{Kind: OutMake, Key: kind}
+	if kind == Temp {
+		// A fleet started in one minute must not rotate in one minute a day
+		// later.
+		life := m.cfg.TempLife - m.jitter(m.cfg.TempLife/24)
+		out.ExpiresIn = max(life.Truncate(time.Second), minTempLife)
+	}
+	m.emit(out)
+}
+
+// MakeFailed says that the handshake for a key came to nothing. A key that
+// serves goes on serving.
+func (m *Machine) MakeFailed(now time.Time, kind KeyKind, _ error) {
+	if m.stage != StageMaking || m.task.key() != kind {
+		return
+	}
+	p := &m.tempPace
+	if kind == Perm {
+		p = &m.permPace
+	}
+	m.wantAt(now, m.task, p.after(now, false))
+}
+
+// Made says that a handshake ended with a key.
+func (m *Machine) Made(now time.Time, kind KeyKind, k NewKey) {
+	if m.stage != StageMaking || m.task.key() != kind {
+		return
+	}
+	dead := kind == Temp && !now.Add(k.TimeOffset).Before(k.ExpiresAt)
+	if k.Key == nil || dead {
+		m.MakeFailed(now, kind, nil)
+		return
+	}
+	// The handshake carries the server's time, under the server's signature.
+	m.offset, m.synced = k.TimeOffset, true
+	if kind == Perm {
+		m.madePerm(now, k)
+	} else {
+		m.madeTemp(now, k)
+	}
+}
+
+// madePerm saves the key before anything can be sent under it: a crash after
+// a login under a key that is on no disk would orphan the login.
+func (m *Machine) madePerm(now time.Time, k NewKey) {
+	m.permPace = pace{}
+	m.perm = &PermKey{Key: k.Key, Created: m.server(now), Fingerprint: k.Fingerprint, Salt: k.Salt}
+	m.save(Changes{PutPerm: m.perm})
+	if m.cfg.PFS {
+		m.want(taskTemp)
+	} else {
+		m.usePerm()
+	}
+}
+
+func (m *Machine) madeTemp(now time.Time, k NewKey) {
+	m.rebinds = 0
+	m.candidate = &TempKey{Key: k.Key, PermID: m.perm.ID(), ExpiresAt: k.ExpiresAt, Salt: k.Salt}
+	m.save(Changes{PutTemps: []TempKey{*m.candidate}})
+	m.bind(now)
+}
+
+// planRotation sets when the serving key is due for replacement: margin and
+// jitter before its end, the way the field does it (an hour of 24, a quarter
+// of a short life).
+func (m *Machine) planRotation(now time.Time) {
+	const short = 2 * time.Minute
+	margin := max(m.cfg.TempLife/24, min(m.cfg.TempLife/4, short))
+	m.rotateAt = m.local(m.serving.ExpiresAt).Add(-margin - m.jitter(margin/4))
+	if m.rotateAt.Before(now) {
+		m.rotateAt = now
+	}
+}
+
+// needsRotation reports whether a successor to the serving key is due.
+func (m *Machine) needsRotation(now time.Time) bool {
+	return m.serving != nil && !now.Before(m.rotateAt)
+}
