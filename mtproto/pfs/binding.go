@@ -19,7 +19,7 @@ func (m *Machine) bind(now time.Time) {
 	case m.candidate == nil:
 		m.want(taskTemp)
 	case m.expired(now, m.candidate):
-		m.discard()
+		m.discard(now)
 		m.want(taskTemp)
 	case m.serving != nil:
 		m.become(StageHolding)
@@ -48,6 +48,12 @@ func (m *Machine) Bound(now time.Time, id crypt.KeyID) {
 	}
 	m.candidate.Bound = true
 	m.perm.LastBound = m.server(now)
+	if m.expired(now, m.candidate) {
+		// The answer took longer than the key lives.
+		m.save(Changes{PutPerm: m.perm})
+		m.replace(now, now)
+		return
+	}
 	c := Changes{PutPerm: m.perm, PutTemps: []TempKey{*m.candidate}}
 	forgotten := m.retired != nil
 	if forgotten {
@@ -105,7 +111,7 @@ func (m *Machine) BindFailed(now time.Time, id crypt.KeyID, err error) {
 	case m.excused(now):
 		m.replace(now, m.tempPace.after(now, false))
 	default:
-		m.discard()
+		m.discard(now)
 		m.unknowns = 0
 		m.prove()
 	}
@@ -122,7 +128,7 @@ func (m *Machine) bindAgain(now time.Time, e *tgerr.Error) {
 	if wait, ok := e.Wait(); ok && now.Add(wait).After(at) {
 		at = now.Add(wait)
 	}
-	m.resume()
+	m.resume(now)
 	m.wantAt(now, taskBind, at)
 }
 
@@ -145,23 +151,24 @@ func (m *Machine) excused(now time.Time) bool {
 
 // replace discards the candidate and makes another at the given time.
 func (m *Machine) replace(now, at time.Time) {
-	m.discard()
+	m.discard(now)
 	m.wantAt(now, taskTemp, at)
 }
 
 // discard forgets the candidate.
-func (m *Machine) discard() {
+func (m *Machine) discard(now time.Time) {
 	if m.candidate != nil {
 		id := m.candidate.ID()
 		m.candidate = nil
 		m.save(Changes{DeleteTemps: []crypt.KeyID{id}})
 	}
-	m.resume()
+	m.resume(now)
 }
 
-// resume lets held calls go under the key that serves.
-func (m *Machine) resume() {
-	if m.held && m.serving != nil {
+// resume lets held calls go under the key that serves, unless it has just
+// expired and the next Advance will say so.
+func (m *Machine) resume(now time.Time) {
+	if m.held && m.serving != nil && !m.expired(now, m.serving) {
 		m.held = false
 		m.emit(Output{Kind: OutUse, Temp: m.serving.clone()})
 	}
@@ -243,6 +250,6 @@ func (m *Machine) candidateLost(now time.Time) {
 	if busy {
 		m.replace(now, m.tempPace.after(now, true))
 	} else {
-		m.discard()
+		m.discard(now)
 	}
 }

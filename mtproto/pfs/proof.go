@@ -28,9 +28,9 @@ func (m *Machine) prove() {
 }
 
 // ProofAnswered says that the server answered a call under the perm key, no
-// matter what: it knows the key.
+// matter what: it knows the key. A late answer counts too.
 func (m *Machine) ProofAnswered(now time.Time) {
-	if m.stage != StageProving {
+	if m.stage != StageProving && m.task != taskProve {
 		return
 	}
 	m.unknowns = 0
