@@ -1,0 +1,117 @@
+package tl
+
+import (
+	"slices"
+	"strings"
+)
+
+// Raw is the exact bytes of one boxed value, id first.
+type Raw []byte
+
+// ID is the constructor id, or 0 if there is none.
+func (r Raw) ID() uint32 {
+	if len(r) < 4 {
+		return 0
+	}
+	return uint32(r[0]) | uint32(r[1])<<8 | uint32(r[2])<<16 | uint32(r[3])<<24
+}
+
+// Type is the number of a TL type within one Table.
+type Type uint16
+
+// TypeAny stands for every type, where the schema says Object or !X. TypeFunction is the type of functions,
+// which only TypeAny accepts. The types of a schema are numbered from 2.
+const (
+	TypeAny      Type = 0
+	TypeFunction Type = 1
+)
+
+// Op describes one field of a constructor, or a part of one. The fields of a constructor are the Ops up to
+// OpEnd; a field is one Op, preceded by an OpIf when it is optional, and followed by the Op of its elements
+// when it is a vector. Fields of type true are left out: they have no bytes.
+type Op uint16
+
+// Kinds of Op that stand for themselves.
+const (
+	OpEnd        Op = iota // the constructor has no more fields
+	OpInt                  // int: 4 bytes
+	OpLong                 // long or double: 8 bytes
+	OpInt128               // 16 bytes
+	OpInt256               // 32 bytes
+	OpString               // string or bytes
+	OpBool                 // Bool
+	OpVector               // Vector; the next Op describes each element
+	OpBareVector           // vector, without an id; the next Op describes each element
+	OpFlags                // OpFlags+n: the n-th word of flags, n up to maxFlags-1
+)
+
+// Kinds of Op that carry a number.
+const (
+	// OpIf says that the next Op is there only if a bit is set: bits 0-4 number the bit, bits 5-6 the word.
+	OpIf Op = 0x4000
+	// OpBoxed is a boxed value; the other bits number its Type.
+	OpBoxed Op = 0x8000
+)
+
+// maxFlags is the most words of flags a constructor has.
+const maxFlags = 4
+
+// FlagWord reports whether o is a word of flags, and which.
+func (o Op) FlagWord() (word int, ok bool) {
+	return int(o - OpFlags), o >= OpFlags && o < OpFlags+maxFlags
+}
+
+// Vector reports whether o is a vector, boxed or bare, so that an Op for its elements follows.
+func (o Op) Vector() bool { return o == OpVector || o == OpBareVector }
+
+// If reports whether o is a condition, and on which bit of which word of flags.
+func (o Op) If() (word, bit int, ok bool) {
+	return int(o>>5) & (maxFlags - 1), int(o & 31), o&(OpIf|OpBoxed) == OpIf
+}
+
+// Boxed reports whether o is a boxed value, and of which type.
+func (o Op) Boxed() (typ Type, ok bool) { return Type(o &^ OpBoxed), o&OpBoxed != 0 }
+
+// Table is a schema as data: for every constructor id its type and the kinds of its fields. It is immutable.
+type Table struct {
+	ids    []uint32
+	places []uint32
+	ops    []Op
+	types  string
+}
+
+// NewTable makes a table of the constructors and functions with the given ids, in rising order. places has for
+// each of them its Type in the upper 16 bits and where its fields start in ops in the lower 16. types holds the
+// names of the types numbered 2 and up, each followed by a newline. Package tl/tlgen generates all four.
+func NewTable(ids, places []uint32, ops []Op, types string) *Table {
+	return &Table{ids: ids, places: places, ops: ops, types: types}
+}
+
+// Lookup returns the type of the constructor id and its fields up to OpEnd, and whether it is in the table.
+// The fields must not be changed.
+func (t *Table) Lookup(id uint32) (Type, []Op, bool) {
+	i, ok := slices.BinarySearch(t.ids, id)
+	if !ok {
+		return 0, nil, false
+	}
+	return Type(t.places[i] >> 16), t.ops[t.places[i]&0xffff:], true
+}
+
+// TypeName is the TL name of a type, for messages.
+func (t *Table) TypeName(typ Type) string {
+	switch typ {
+	case TypeAny:
+		return "Object"
+	case TypeFunction:
+		return "function"
+	}
+	rest := t.types
+	for n := TypeFunction + 1; rest != ""; n++ {
+		name, tail, _ := strings.Cut(rest, "\n")
+		if n == typ {
+			return name
+		}
+		rest = tail
+	}
+	return "unknown type"
+}
