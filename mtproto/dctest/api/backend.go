@@ -1,0 +1,88 @@
+package api
+
+import "time"
+
+// Backend is the one implementation of Server. One owner calls it; it keeps no goroutine, clock or lock.
+type Backend struct {
+	cfg      Config
+	fallback *stream // randomness when Config.Rand is nil or fails
+
+	dir      directory
+	expired  map[string]bool // bot tokens that were replaced
+	keys     map[keyRef]*key
+	attempts attempts
+	exports  map[string]*export // by bytes
+	floods   floods
+	faults   []*fault
+
+	history []*authorization // every row there ever was: the ledger wants them all
+	logins  []Login
+	pushes  []Push
+
+	endpoints []Endpoint
+	sweepAt   time.Time // next removal of what has expired
+}
+
+var _ Server = (*Backend)(nil)
+
+// sweepEvery is how often expired attempts, export bytes and limits are removed. They are dead before that: this only
+// gives memory back.
+const sweepEvery = time.Minute
+
+// New checks a Config and makes an empty cluster; Populate fills its directory. The error is a *ConfigError.
+func New(cfg Config) (*Backend, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	return &Backend{
+		cfg:      cfg,
+		fallback: newStream(cfg.Seed, "run"),
+		dir:      newDirectory(),
+		expired:  map[string]bool{},
+		keys:     map[keyRef]*key{},
+		attempts: attempts{byHash: map[string]*attempt{}},
+		exports:  map[string]*export{},
+	}, nil
+}
+
+// APIIDs returns the accepted application ids; empty means any.
+func (b *Backend) APIIDs() []int {
+	ids := make([]int, len(b.cfg.Apps))
+	for i, a := range b.cfg.Apps {
+		ids[i] = a.ID
+	}
+	return ids
+}
+
+// Apps returns the accepted applications with their hashes, for a descriptor; empty means any.
+func (b *Backend) Apps() []App { return append([]App(nil), b.cfg.Apps...) }
+
+// SetEndpoints replaces the addresses help.getConfig lists.
+func (b *Backend) SetEndpoints(eps []Endpoint) { b.endpoints = append([]Endpoint(nil), eps...) }
+
+// Advance removes what has expired.
+func (b *Backend) Advance(now time.Time) {
+	if b.sweepAt.IsZero() || now.Before(b.sweepAt) {
+		return
+	}
+	b.attempts.sweep(now)
+	b.floods.sweep(now)
+	for bytes, e := range b.exports {
+		if !now.Before(e.expires) {
+			delete(b.exports, bytes)
+		}
+	}
+	b.sweepAt = time.Time{}
+	b.armSweep(now)
+}
+
+// armSweep sets the next sweep when there is something that will expire.
+func (b *Backend) armSweep(now time.Time) {
+	if b.sweepAt.IsZero() && len(b.attempts.byHash)+len(b.exports)+len(b.floods.calls) > 0 {
+		b.sweepAt = now.Add(sweepEvery)
+	}
+}
+
+// Deadline is when Advance is wanted next; zero when nothing will expire.
+func (b *Backend) Deadline() time.Time { return b.sweepAt }

@@ -1,0 +1,119 @@
+package api
+
+import (
+	"crypto/subtle"
+	"strings"
+)
+
+// CodeType is how a login code travels (auth.SentCodeType).
+type CodeType uint8
+
+// The code types a chain may name. E-mail, payment and attestation are not among them.
+const (
+	// CodeApp is a message in the account's other sessions. It opens a chain and is skipped for an account without any.
+	CodeApp CodeType = iota + 1
+	// CodeSMS is a text message with digits.
+	CodeSMS
+	// CodeCall is a call that speaks the digits.
+	CodeCall
+	// CodeFlashCall is a call hung up at once; the calling number is the code.
+	CodeFlashCall
+	// CodeMissedCall is a call whose last digits are the code.
+	CodeMissedCall
+	// CodeFragment is a code shown on a web page for anonymous numbers.
+	CodeFragment
+	// CodeWord is one secret word in a text message.
+	CodeWord
+	// CodePhrase is a whole phrase as the code.
+	CodePhrase
+
+	codeTypeLast = CodePhrase
+)
+
+// callPrefix begins the number that flash and missed calls come from.
+const callPrefix = "88800"
+
+// fragmentURL is where an anonymous number would read its code; it resolves nowhere.
+const fragmentURL = "https://fragment.invalid/number/"
+
+var codeTypeNames = [...]string{"none", "app", "SMS", "call", "flash call", "missed call", "fragment", "word", "phrase"}
+
+// String returns the name used in errors.
+func (t CodeType) String() string {
+	if int(t) < len(codeTypeNames) {
+		return codeTypeNames[t]
+	}
+	return "unknown"
+}
+
+// canFollow says whether auth.CodeType has a constructor to announce t as next_type.
+func (t CodeType) canFollow() bool {
+	switch t {
+	case CodeSMS, CodeCall, CodeFlashCall, CodeMissedCall, CodeFragment:
+		return true
+	}
+	return false
+}
+
+var codeWords = [...]string{"amber", "basin", "cedar", "delta", "ember", "fjord", "grove", "heron", "islet", "jetty", "kayak", "lemon", "maple", "north", "olive", "prism"}
+
+// testNumberDC returns X of a number of the form 99966XYYYY.
+func testNumberDC(phone string) (dc int, ok bool) {
+	if len(phone) < 10 || !strings.HasPrefix(phone, "99966") || phone[5] == '0' {
+		return 0, false
+	}
+	return int(phone[5] - '0'), true
+}
+
+// digitsFor is the login code of a number: X repeated for 99966XYYYY, else derived from the seed.
+func (b *Backend) digitsFor(phone string) string {
+	if dc, ok := testNumberDC(phone); ok {
+		return strings.Repeat(string(rune('0'+dc)), b.cfg.CodeLength)
+	}
+	return newStream(b.cfg.Seed, "code "+phone).text(b.cfg.CodeLength, "0123456789")
+}
+
+// codeFor is what a person would type to answer a code of type t.
+func (b *Backend) codeFor(phone string, t CodeType) string {
+	switch t {
+	case CodeFlashCall:
+		return callPrefix + b.digitsFor(phone)
+	case CodeWord:
+		return b.wordFor(phone, 0)
+	case CodePhrase:
+		return b.wordFor(phone, 0) + " " + b.wordFor(phone, 1) + " " + b.wordFor(phone, 2)
+	}
+	return b.digitsFor(phone)
+}
+
+func (b *Backend) wordFor(phone string, n int) string {
+	s := newStream(b.cfg.Seed, "word "+phone)
+	for range n {
+		s.uint64()
+	}
+	return codeWords[s.uint64()%uint64(len(codeWords))]
+}
+
+// sameCode compares what was typed with the code: words ignore case and doubled spaces, digits are taken as they are.
+func sameCode(t CodeType, typed, code string) bool {
+	if t == CodeWord || t == CodePhrase {
+		typed = strings.ToLower(strings.Join(strings.Fields(typed), " "))
+	}
+	return subtle.ConstantTimeCompare([]byte(typed), []byte(code)) == 1
+}
+
+// Code returns the login code that answers the newest live code request of a number, or the code its next request will
+// have when there is none.
+func (b *Backend) Code(phone string) string {
+	phone = normalizePhone(phone)
+	var newest *attempt
+	for _, a := range b.attempts.byHash {
+		if a.phone == phone && (newest == nil || a.created.After(newest.created)) {
+			newest = a
+		}
+	}
+	if newest == nil {
+		return b.digitsFor(phone)
+	}
+	return b.codeFor(phone, newest.codeType())
+}

@@ -1,0 +1,92 @@
+package api
+
+import (
+	"time"
+
+	"github.com/mtfleet/mtfleet/tl/tg"
+)
+
+// export is one answer of auth.exportAuthorization: bytes that make a key of the target DC a guest, once.
+type export struct {
+	parent  *authorization // the home row that exported
+	target  int            // DC
+	expires time.Time
+	used    bool
+	usedBy  keyRef
+}
+
+// maxExports bounds the live export bytes of the whole cluster: about 250 bytes each, for ExportTTL.
+const (
+	maxExports = 1 << 20
+	exportLen  = 64
+)
+
+// exportAuthorization answers auth.exportAuthorization on the home DC.
+func (c *call) exportAuthorization(q *tg.AuthExportAuthorizationRequest) (*tg.AuthExportedAuthorization, *Error) {
+	dc := int(q.DCID)
+	if dc < 1 || dc > c.b.cfg.DCs || dc == c.ref.dc {
+		return nil, errDCIDInvalid
+	}
+	if len(c.b.exports) >= maxExports {
+		return nil, errWait(c.b.cfg.ExportTTL)
+	}
+	bytes := c.b.random(exportLen)
+	c.b.exports[string(bytes)] = &export{parent: c.key.row, target: dc, expires: c.req.Now.Add(c.b.cfg.ExportTTL)}
+	return &tg.AuthExportedAuthorization{ID: c.user.id, Bytes: bytes}, nil
+}
+
+// importAuthorization answers auth.importAuthorization on the target DC. The same key may repeat the same bytes while
+// they live, as it must after a lost answer; nobody else may.
+func (c *call) importAuthorization(q *tg.AuthImportAuthorizationRequest) (tg.AnyAuthAuthorization, *Error) {
+	e := c.b.exports[string(q.Bytes)]
+	if e == nil || e.target != c.ref.dc || !c.req.Now.Before(e.expires) || !e.parent.ended.IsZero() {
+		return nil, errAuthBytesInvalid
+	}
+	u := e.parent.user
+	if q.ID != u.id {
+		return nil, errUserIDInvalid
+	}
+	if e.used && e.usedBy != c.ref {
+		return nil, errAuthBytesInvalid
+	}
+	switch c.state() {
+	case keyGuest, keyHome:
+		if c.key.user != u {
+			return nil, errAuthBytesInvalid
+		}
+		if e.used { // a replay
+			return c.importedAs(u), nil
+		}
+		if c.state() == keyHome {
+			return nil, errAuthBytesInvalid
+		}
+	default:
+		if e.used { // the key lost its authorization since: these bytes are spent
+			return nil, errAuthBytesInvalid
+		}
+	}
+	e.used, e.usedBy = true, c.ref
+	if u.home == c.ref.dc && e.parent.key.ref.dc != u.home {
+		c.moveHome(e.parent)
+	} else {
+		c.authorize(u, kindGuest, e.parent)
+	}
+	return c.importedAs(u), nil
+}
+
+// moveHome makes the current key the home key of an account that was moved here, and the old one its guest.
+func (c *call) moveHome(old *authorization) {
+	row := c.authorize(old.user, kindHome, nil)
+	old.kind, old.parent = kindGuest, row
+	old.key.state = keyGuest
+	row.guests = append(append(row.guests, old), old.guests...)
+	for _, g := range old.guests {
+		g.parent = row
+	}
+	old.guests = nil
+}
+
+// importedAs is the answer to an import: like a sign-in's, without a token.
+func (c *call) importedAs(u *user) *tg.AuthAuthorization {
+	return &tg.AuthAuthorization{User: u.self()}
+}

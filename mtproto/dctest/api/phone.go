@@ -1,0 +1,267 @@
+package api
+
+import (
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/mtfleet/mtfleet/tl"
+	"github.com/mtfleet/mtfleet/tl/tg"
+)
+
+// routePhone is the DC gate of the calls that name a number: a known number belongs to its account's home, an unknown
+// one to the DC in a test number, or to the nearest.
+func (c *call) routePhone(number string) *Error {
+	c.phone = normalizePhone(number)
+	if !validPhone(c.phone) {
+		return errPhoneInvalid
+	}
+	c.user = c.b.dir.byPhone[c.phone]
+	if u := c.user; u != nil {
+		if u.home != c.ref.dc {
+			return errMigrate("PHONE", u.home)
+		}
+		return nil
+	}
+	dc, ok := testNumberDC(c.phone)
+	if !ok || dc > c.b.cfg.DCs {
+		dc = c.b.cfg.NearestDC
+	}
+	if dc != c.ref.dc {
+		return errMigrate("NETWORK", dc)
+	}
+	return nil
+}
+
+// checkApp judges the application of a sign-in call: an accepted pair, and the one initConnection named.
+func (c *call) checkApp(id int32, hash string) *Error {
+	if err := c.b.cfg.acceptsApp(id, hash); err != nil {
+		return err
+	}
+	if c.req.App.APIID != 0 && c.req.App.APIID != int(id) {
+		return errAPIIDInvalid
+	}
+	return nil
+}
+
+func (c *call) routeSendCode(q *tg.AuthSendCodeRequest) *Error {
+	if err := c.checkApp(q.APIID, q.APIHash); err != nil {
+		return err
+	}
+	return c.routePhone(q.PhoneNumber)
+}
+
+// sendCode answers auth.sendCode: a logout token of the account makes a code unnecessary, otherwise an attempt begins.
+func (c *call) sendCode(q *tg.AuthSendCodeRequest) (tg.AnyAuthSentCode, *Error) {
+	now, u := c.req.Now, c.user
+	switch {
+	case u == nil && c.b.cfg.NoSignUp:
+		return nil, errSignUpForbidden
+	case u != nil && u.banned:
+		return nil, errPhoneBanned
+	case u != nil && c.b.cfg.LoginsPerDay >= 0 && u.loginsSince(now.Add(-24*time.Hour)) >= c.b.cfg.LoginsPerDay:
+		return nil, errPhoneFlood
+	}
+	if c.state() == keyHalf { // a new attempt drops the half login
+		c.b.end(now, c.key.row, whyReplaced)
+		c.key = nil
+	}
+	if tokens, ok := q.Settings.LogoutTokens.Get(); ok && u != nil && c.state() != keyHome && c.state() != keyGuest {
+		if c.b.spendToken(now, u, tokens) {
+			auth, err := c.finishLogin(u)
+			if err != nil {
+				return nil, err
+			}
+			return &tg.AuthSentCodeSuccess{Authorization: auth}, nil
+		}
+	}
+	a := c.b.begin(now, c.ref, c.phone, c.b.chainFor(u))
+	if a == nil {
+		return nil, errSMSCodeCreateFailed
+	}
+	return c.sentCode(a), nil
+}
+
+// floodSendCode limits auth.sendCode per number and per address. Every client of a loopback cluster has the same
+// address, so loopback and in-memory ones are not counted.
+func (c *call) floodSendCode() *Error {
+	if err := c.flood(c.b.cfg.Limits.SendCodeNumber, "number "+c.phone); err != nil {
+		return err
+	}
+	host := remoteHost(c.req.RemoteAddr)
+	if host == c.req.RemoteAddr || strings.HasPrefix(host, "127.") || host == "[::1]" || host == "::1" {
+		return nil
+	}
+	return c.flood(c.b.cfg.Limits.SendCodeAddress, "host "+host)
+}
+
+func (c *call) routeResendCode(q *tg.AuthResendCodeRequest) *Error {
+	return c.routePhone(q.PhoneNumber)
+}
+
+// resendCode answers auth.resendCode: the next type of the chain under a new hash.
+func (c *call) resendCode(q *tg.AuthResendCodeRequest) (tg.AnyAuthSentCode, *Error) {
+	if q.PhoneCodeHash == "" {
+		return nil, errPhoneCodeHashEmpty
+	}
+	now := c.req.Now
+	a, err := c.b.find(now, c.ref, c.phone, q.PhoneCodeHash)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(a.chain) < 2:
+		return nil, errSendCodeUnavailable
+	case now.Before(a.resend):
+		return nil, errWait(a.resend.Sub(now))
+	}
+	c.b.done(a)
+	next := c.b.begin(now, c.ref, c.phone, a.chain[1:])
+	if next == nil {
+		return nil, errSMSCodeCreateFailed
+	}
+	return c.sentCode(next), nil
+}
+
+func (c *call) routeCancelCode(q *tg.AuthCancelCodeRequest) *Error {
+	return c.routePhone(q.PhoneNumber)
+}
+
+// cancelCode answers auth.cancelCode: the hash is dead afterwards.
+func (c *call) cancelCode(q *tg.AuthCancelCodeRequest) (bool, *Error) {
+	if q.PhoneCodeHash == "" {
+		return false, errPhoneCodeHashEmpty
+	}
+	a, err := c.b.find(c.req.Now, c.ref, c.phone, q.PhoneCodeHash)
+	if err != nil {
+		return false, err
+	}
+	c.b.done(a)
+	return true, nil
+}
+
+func (c *call) routeSignIn(q *tg.AuthSignInRequest) *Error { return c.routePhone(q.PhoneNumber) }
+
+// signIn answers auth.signIn: a right code makes the key the account's, asks for a name, or for the password.
+func (c *call) signIn(q *tg.AuthSignInRequest) (tg.AnyAuthAuthorization, *Error) {
+	code := strings.TrimSpace(q.PhoneCode.Or(""))
+	if code == "" {
+		return nil, errPhoneCodeEmpty
+	}
+	a, err := c.b.find(c.req.Now, c.ref, c.phone, q.PhoneCodeHash)
+	if err != nil {
+		return nil, err
+	}
+	if !sameCode(a.codeType(), code, c.b.codeFor(a.phone, a.codeType())) {
+		a.tries++
+		return nil, errPhoneCodeInvalid
+	}
+	if c.user == nil {
+		if _, test := testNumberDC(c.phone); !test || !c.b.cfg.AutoCreate {
+			a.purpose = purposeSignUp
+			a.expires = c.req.Now.Add(c.b.cfg.CodeTTL)
+			return &tg.AuthAuthorizationSignUpRequired{TermsOfService: tl.Some(termsOfService())}, nil
+		}
+		if err := c.create("", ""); err != nil {
+			return nil, err
+		}
+	}
+	c.b.done(a)
+	return c.finishLogin(c.user)
+}
+
+func (c *call) routeSignUp(q *tg.AuthSignUpRequest) *Error { return c.routePhone(q.PhoneNumber) }
+
+// maxNameLen is the longest first or last name, in characters.
+const maxNameLen = 64
+
+// signUp answers auth.signUp: it needs the hash of an attempt whose code was right.
+func (c *call) signUp(q *tg.AuthSignUpRequest) (tg.AnyAuthAuthorization, *Error) {
+	if c.b.cfg.NoSignUp {
+		return nil, errSignUpForbidden
+	}
+	a, err := c.b.find(c.req.Now, c.ref, c.phone, q.PhoneCodeHash)
+	if err != nil {
+		return nil, err
+	}
+	if a.purpose != purposeSignUp {
+		return nil, errPhoneCodeExpired
+	}
+	if c.user != nil {
+		return nil, errPhoneOccupied
+	}
+	first, last := strings.TrimSpace(q.FirstName), strings.TrimSpace(q.LastName)
+	if n := utf8.RuneCountInString(first); n == 0 || n > maxNameLen || !utf8.ValidString(first) {
+		return nil, errFirstNameInvalid
+	}
+	if utf8.RuneCountInString(last) > maxNameLen || !utf8.ValidString(last) {
+		return nil, errLastNameInvalid
+	}
+	if s := c.state(); s == keyHome || s == keyGuest {
+		return nil, errAuthRestart
+	}
+	if err := c.create(first, last); err != nil {
+		return nil, err
+	}
+	c.b.done(a)
+	return c.finishLogin(c.user)
+}
+
+// create makes the person of the number at hand, with this DC as home.
+func (c *call) create(first, last string) *Error {
+	id, err := c.b.AddPerson(Person{Phone: c.phone, HomeDC: c.ref.dc, FirstName: first, LastName: last})
+	if err != nil {
+		return errPhoneOccupied
+	}
+	c.user = c.b.dir.byID[id]
+	return nil
+}
+
+// sentCode describes an attempt's current code to the client.
+func (c *call) sentCode(a *attempt) *tg.AuthSentCode {
+	sent := &tg.AuthSentCode{Type: c.b.sentCodeType(a), PhoneCodeHash: a.hash}
+	if len(a.chain) > 1 {
+		sent.NextType = tl.Some(nextType(a.chain[1]))
+		if wait := a.resend.Sub(c.req.Now); wait > 0 {
+			sent.Timeout = tl.Some(int32(wholeSeconds(wait)))
+		}
+	}
+	return sent
+}
+
+func (b *Backend) sentCodeType(a *attempt) tg.AnyAuthSentCodeType {
+	t := a.codeType()
+	code := b.codeFor(a.phone, t)
+	length := int32(len(code))
+	switch t {
+	case CodeApp:
+		return &tg.AuthSentCodeTypeApp{Length: length}
+	case CodeCall:
+		return &tg.AuthSentCodeTypeCall{Length: length}
+	case CodeFlashCall:
+		return &tg.AuthSentCodeTypeFlashCall{Pattern: callPrefix + strings.Repeat("*", len(code)-len(callPrefix))}
+	case CodeMissedCall:
+		return &tg.AuthSentCodeTypeMissedCall{Prefix: callPrefix, Length: length}
+	case CodeFragment:
+		return &tg.AuthSentCodeTypeFragmentSMS{URL: fragmentURL + a.phone, Length: length}
+	case CodeWord:
+		return &tg.AuthSentCodeTypeSMSWord{Beginning: tl.Some(code[:1])}
+	case CodePhrase:
+		first, _, _ := strings.Cut(code, " ")
+		return &tg.AuthSentCodeTypeSMSPhrase{Beginning: tl.Some(first)}
+	}
+	return &tg.AuthSentCodeTypeSMS{Length: length}
+}
+
+func nextType(t CodeType) tg.AnyAuthCodeType {
+	switch t {
+	case CodeCall:
+		return &tg.AuthCodeTypeCall{}
+	case CodeFlashCall:
+		return &tg.AuthCodeTypeFlashCall{}
+	case CodeMissedCall:
+		return &tg.AuthCodeTypeMissedCall{}
+	case CodeFragment:
+		return &tg.AuthCodeTypeFragmentSMS{}
+	}
+	return &tg.AuthCodeTypeSMS{}
+}
