@@ -1,0 +1,98 @@
+package mtproto
+
+import (
+	"time"
+
+	"github.com/mtfleet/mtfleet/tl"
+)
+
+// The error_code of bad_msg_notification
+// (https://core.telegram.org/mtproto/service_messages_about_messages#notice-of-ignored-error-message).
+const (
+	badIDTooLow       = 16
+	badIDTooHigh      = 17
+	badIDBits         = 18
+	badContainerID    = 19
+	badTooOld         = 20
+	badSeqTooLow      = 32
+	badSeqTooHigh     = 33
+	badSeqNotEven     = 34
+	badSeqNotOdd      = 35
+	badSalt           = 48
+	badContainer      = 64
+	certainlyRejected = maxAhead + 10*time.Second
+)
+
+// onBadMsg acts on a message that the server refused to process. What is not ours, or has been dealt with, is ignored.
+func (s *Session) onBadMsg(m incoming, r *tl.Reader) {
+	bad := readID(r)
+	r.Uint32()
+	code := int(r.Int32())
+	rec := s.records.find(bad)
+	if r.Err() != nil || rec == nil || rec.kind == sentDone {
+		return
+	}
+	switch code {
+	case badIDTooLow:
+		// The clock was behind, or the message waited too long.
+		s.clock.observe(s.now, m.id)
+		s.sendAgain(rec, code)
+
+	case badIDTooHigh:
+		s.clock.set(s.now, m.id)
+		s.rescueFuture(m.id)
+		s.startAgain(rec, code)
+
+	case badContainerID, badSeqTooLow, badSeqTooHigh:
+		s.startAgain(rec, code)
+
+	case badTooOld:
+		// The server cannot tell whether it received it.
+		s.eachRejected(rec, func(q *query) { s.lost(q, ErrForgotten) })
+
+	case badIDBits, badSeqNotEven, badSeqNotOdd:
+		// We broke a rule; sending it again would break it again.
+		s.eachRejected(rec, func(q *query) {
+			s.finish(q, Output{Kind: OutFailed, Query: q.id, Err: &QueryError{
+				Reason: &BadMsgError{Code: code}, Fate: ErrNotSent}})
+		})
+
+	case badSalt:
+		s.salts.asked = time.Time{}
+		s.sendAgain(rec, code)
+
+	case badContainer:
+		s.eachRejected(rec, func(q *query) {
+			q.alone = true
+			s.rejected(q)
+		})
+
+	default:
+		// Nobody knows this code; mtcute begins a new session.
+		s.startAgain(rec, code)
+	}
+}
+
+// sendAgain sends what was rejected under new msg_ids. When that has happened too often a new session is the cure.
+func (s *Session) sendAgain(rec *sentRecord, code int) {
+	if s.eachRejected(rec, s.rejected) {
+		s.reset(code)
+	}
+}
+
+// startAgain begins a new session; what was rejected has not been executed and goes first.
+func (s *Session) startAgain(rec *sentRecord, code int) {
+	s.eachRejected(rec, s.rejected)
+	s.reset(code)
+}
+
+// rescueFuture puts back the queries that the server must reject as the one it just did: their msg_ids lie so far ahead of
+// its time, told by id, that it cannot have accepted them. Without it they would end as lost with the session.
+func (s *Session) rescueFuture(id msgID) {
+	limit := idAt(id.nanos() + int64(certainlyRejected))
+	for _, q := range s.pending() {
+		if q.phase != queryQueued && q.msgID > limit {
+			s.rejected(q)
+		}
+	}
+}

@@ -1,0 +1,165 @@
+package mtproto
+
+import "time"
+
+const (
+	// disconnectMargin is what ping_delay_disconnect allows beyond the interval: 75 s after a ping every 60 s.
+	disconnectMargin = 15 * time.Second
+	// idlePongTimeout and idleReadTimeout are how long an idle connection may be silent: TDLib's 75 s and 135 s, which
+	// are the interval and something.
+	idlePongTimeout = 75 * time.Second
+	idleReadTimeout = 135 * time.Second
+	// maxPingJitter is taken off the idle interval, so that sessions that began together do not ping together.
+	maxPingJitter = 5 * time.Second
+	// While a query is pending: a ping every max(2 s, 1.5·rtt + 1 s) of silence, a pong within 2.5 times that and not
+	// less than 5 s, any packet within 3.5 times that.
+	minActiveInterval  = 2 * time.Second
+	minActivePongLimit = 5 * time.Second
+)
+
+// pingState keeps a connection alive and notices when it is dead. It is idle while there is no connection.
+type pingState struct {
+	nonce    int64 // the last ping_id; they only need to differ
+	waiting  bool  // a ping is unanswered
+	urgent   bool  // ping at the next opportunity
+	msgID    msgID // of the unanswered ping
+	sentAt   time.Time
+	heardAt  time.Time // when anything valid was received, or the connection came up
+	activeAt time.Time // when the first query of those pending was sent, zero if none is pending
+	rtt      time.Duration
+	interval time.Duration // while idle; negative: none
+	jitter   time.Duration // this time's
+}
+
+// connected starts over for a new connection, with a ping at once: it tells the server where we are, and us its time,
+// its salt and whether it knows the session.
+func (s *pingState) connected(now time.Time, active bool) {
+	s.waiting, s.urgent = false, true
+	s.sentAt, s.heardAt, s.activeAt = now, now, time.Time{}
+	if active {
+		s.activeAt = now
+	}
+}
+
+// active is told whether queries are pending.
+func (s *pingState) active(now time.Time, is bool) {
+	switch {
+	case !is:
+		s.activeAt = time.Time{}
+	case s.activeAt.IsZero():
+		s.activeAt = now
+	}
+}
+
+// activeInterval is the time of silence after which a ping is sent while queries are pending.
+func (s *pingState) activeInterval() time.Duration {
+	return max(minActiveInterval, s.rtt+s.rtt/2+time.Second)
+}
+
+// nextAt is when the next ping is due, zero for never.
+func (s *pingState) nextAt() time.Time {
+	if s.waiting {
+		return time.Time{}
+	}
+	var at time.Time
+	if s.interval > 0 {
+		at = s.sentAt.Add(s.interval - s.jitter)
+	}
+	if !s.activeAt.IsZero() {
+		quiet := latest(s.sentAt, s.heardAt, s.activeAt).Add(s.activeInterval())
+		at = earliest(at, quiet)
+	}
+	return at
+}
+
+// due reports whether a ping should be sent now.
+func (s *pingState) due(now time.Time) bool {
+	return !s.waiting && (s.urgent || reached(now, s.nextAt()))
+}
+
+// sent notes a ping and returns its ping_id and the delay after which the server may close the connection.
+func (s *pingState) sent(now time.Time, id msgID, random uint64) (nonce int64, delay int32) {
+	s.nonce++
+	s.waiting, s.urgent, s.msgID, s.sentAt = true, false, id, now
+	interval := s.interval
+	if interval <= 0 {
+		interval = defaultPingInterval
+	}
+	s.jitter = time.Duration(random % uint64(min(maxPingJitter, interval/10)+1))
+	return s.nonce, int32((interval + disconnectMargin) / time.Second)
+}
+
+// pong notes the answer, and reports whether it answers the ping that waits.
+func (s *pingState) pong(now time.Time, nonce int64) bool {
+	if !s.waiting || nonce != s.nonce {
+		return false
+	}
+	s.waiting = false
+	sample := max(0, now.Sub(s.sentAt))
+	if s.rtt == 0 {
+		s.rtt = sample
+	}
+	s.rtt += (sample - s.rtt) / 8
+	return true
+}
+
+// again forgets the unanswered ping and sends another: the message that carried it was rejected.
+func (s *pingState) again() { s.waiting, s.urgent = false, true }
+
+// limits returns until when a pong and until when any packet must have come; zero for never.
+func (s *pingState) limits() (pong, read time.Time) {
+	if !s.activeAt.IsZero() {
+		interval := s.activeInterval()
+		if s.waiting {
+			pong = latest(s.sentAt, s.activeAt).Add(max(minActivePongLimit, interval*5/2))
+		}
+		return pong, latest(s.heardAt, s.activeAt).Add(interval * 7 / 2)
+	}
+	if s.interval <= 0 {
+		return time.Time{}, time.Time{}
+	}
+	// With a longer interval than usual, silence lasts longer.
+	slack := max(0, s.interval-defaultPingInterval)
+	if s.waiting {
+		pong = s.sentAt.Add(idlePongTimeout + slack)
+	}
+	return pong, s.heardAt.Add(idleReadTimeout + slack)
+}
+
+// expired returns what the connection failed to deliver, nil if it is alive.
+func (s *pingState) expired(now time.Time) error {
+	switch pong, read := s.limits(); {
+	case reached(now, pong):
+		return &TimeoutError{What: "pong", After: now.Sub(s.sentAt)}
+	case reached(now, read):
+		return &TimeoutError{What: "packet", After: now.Sub(s.heardAt)}
+	}
+	return nil
+}
+
+// deadline is when due or expired may become true.
+func (s *pingState) deadline() time.Time {
+	pong, read := s.limits()
+	return earliest(s.nextAt(), earliest(pong, read))
+}
+
+// reached reports whether the deadline at has come; the zero time never comes.
+func reached(now, at time.Time) bool { return !at.IsZero() && !now.Before(at) }
+
+// earliest is the earlier of two deadlines of which each may be the zero time, never.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// latest is the latest of some times.
+func latest(first time.Time, more ...time.Time) time.Time {
+	for _, t := range more {
+		if t.After(first) {
+			first = t
+		}
+	}
+	return first
+}
