@@ -25,7 +25,7 @@ type Query[R any] interface {
 	Object
 	// ParseResult reads the function's result. It means nothing when r.Err is not nil afterwards.
 	ParseResult(r *Reader) R
-	// AppendResult appends a result of the function: the server's half.
+	// AppendResult appends a result of the function: the server's half. It panics as Append does.
 	AppendResult(b []byte, result R) []byte
 }
 

@@ -5,17 +5,6 @@ import (
 	"strings"
 )
 
-// Raw is the exact bytes of one boxed value, id first.
-type Raw []byte
-
-// ID is the constructor id, or 0 if there is none.
-func (r Raw) ID() uint32 {
-	if len(r) < 4 {
-		return 0
-	}
-	return uint32(r[0]) | uint32(r[1])<<8 | uint32(r[2])<<16 | uint32(r[3])<<24
-}
-
 // Type is the number of a TL type within one Table.
 type Type uint16
 

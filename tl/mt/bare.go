@@ -1,6 +1,10 @@
 package mt
 
-import "github.com/mtfleet/mtfleet/tl"
+import (
+	"fmt"
+
+	"github.com/mtfleet/mtfleet/tl"
+)
 
 // Ids of the constructors written by hand. A message and an RSA public key are only ever bare; theirs is the
 // id that the constructor would have.
@@ -27,6 +31,11 @@ type Message struct {
 	SeqNo int32
 	// Body is the whole message. After parsing it aliases the reader's input.
 	Body tl.Raw
+}
+
+// String says which message it is and nothing of what is in it.
+func (v *Message) String() string {
+	return fmt.Sprintf("message(%#x, seqno %d, %v)", uint64(v.MsgID), v.SeqNo, v.Body)
 }
 
 // AppendBare appends the message without a constructor id, the only form it has. It panics with a
@@ -63,8 +72,11 @@ func (*MsgContainer) TypeID() uint32 { return MsgContainerID }
 // TypeName implements tl.Object.
 func (*MsgContainer) TypeName() string { return "msg_container" }
 
-// String is the TL name alone: messages may be secret.
+// String is the TL name alone, as in gen_print.go.
 func (*MsgContainer) String() string { return "msg_container" }
+
+// GoString is String.
+func (v *MsgContainer) GoString() string { return v.String() }
 
 // Append implements tl.Object.
 func (v *MsgContainer) Append(b []byte) []byte {
@@ -104,8 +116,11 @@ func (*MsgCopy) TypeID() uint32 { return MsgCopyID }
 // TypeName implements tl.Object.
 func (*MsgCopy) TypeName() string { return "msg_copy" }
 
-// String is the TL name alone: the message may be secret.
+// String is the TL name alone, as in gen_print.go.
 func (*MsgCopy) String() string { return "msg_copy" }
+
+// GoString is String.
+func (v *MsgCopy) GoString() string { return v.String() }
 
 // Append implements tl.Object.
 func (v *MsgCopy) Append(b []byte) []byte {
@@ -145,8 +160,11 @@ func (*FutureSalts) TypeID() uint32 { return FutureSaltsID }
 // TypeName implements tl.Object.
 func (*FutureSalts) TypeName() string { return "future_salts" }
 
-// String is the TL name alone.
+// String is the TL name alone, as in gen_print.go.
 func (*FutureSalts) String() string { return "future_salts" }
+
+// GoString is String.
+func (v *FutureSalts) GoString() string { return v.String() }
 
 // Append implements tl.Object.
 func (v *FutureSalts) Append(b []byte) []byte {

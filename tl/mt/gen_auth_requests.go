@@ -11,9 +11,10 @@ const AuthBindTempAuthKeyRequestID uint32 = 0xcdd42a05
 //
 //	auth.bindTempAuthKey#cdd42a05 perm_auth_key_id:long nonce:long expires_at:int encrypted_message:bytes = Bool
 type AuthBindTempAuthKeyRequest struct {
-	PermAuthKeyID    int64  // perm_auth_key_id:long
-	Nonce            int64  // nonce:long
-	ExpiresAt        int32  // expires_at:int
+	PermAuthKeyID int64 // perm_auth_key_id:long
+	Nonce         int64 // nonce:long
+	ExpiresAt     int32 // expires_at:int
+	// EncryptedMessage: bind_auth_key_inner encrypted with the perm key.
 	EncryptedMessage []byte // encrypted_message:bytes
 }
 
@@ -22,9 +23,6 @@ func (*AuthBindTempAuthKeyRequest) TypeID() uint32 { return AuthBindTempAuthKeyR
 
 // TypeName implements tl.Object.
 func (*AuthBindTempAuthKeyRequest) TypeName() string { return "auth.bindTempAuthKey" }
-
-// String is the TL name alone: fields may be secret.
-func (*AuthBindTempAuthKeyRequest) String() string { return "auth.bindTempAuthKey" }
 
 // Append implements tl.Object.
 func (v *AuthBindTempAuthKeyRequest) Append(b []byte) []byte {

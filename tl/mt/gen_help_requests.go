@@ -19,9 +19,6 @@ func (*HelpGetNearestDCRequest) TypeID() uint32 { return HelpGetNearestDCRequest
 // TypeName implements tl.Object.
 func (*HelpGetNearestDCRequest) TypeName() string { return "help.getNearestDc" }
 
-// String is the TL name alone: fields may be secret.
-func (*HelpGetNearestDCRequest) String() string { return "help.getNearestDc" }
-
 // Append implements tl.Object.
 func (*HelpGetNearestDCRequest) Append(b []byte) []byte {
 	return tl.AppendUint32(b, HelpGetNearestDCRequestID)

@@ -20,9 +20,6 @@ func (*ReqPQRequest) TypeID() uint32 { return ReqPQRequestID }
 // TypeName implements tl.Object.
 func (*ReqPQRequest) TypeName() string { return "req_pq" }
 
-// String is the TL name alone: fields may be secret.
-func (*ReqPQRequest) String() string { return "req_pq" }
-
 // Append implements tl.Object.
 func (v *ReqPQRequest) Append(b []byte) []byte {
 	b = tl.AppendUint32(b, ReqPQRequestID)
@@ -68,9 +65,6 @@ func (*ReqPQMultiRequest) TypeID() uint32 { return ReqPQMultiRequestID }
 
 // TypeName implements tl.Object.
 func (*ReqPQMultiRequest) TypeName() string { return "req_pq_multi" }
-
-// String is the TL name alone: fields may be secret.
-func (*ReqPQMultiRequest) String() string { return "req_pq_multi" }
 
 // Append implements tl.Object.
 func (v *ReqPQMultiRequest) Append(b []byte) []byte {
@@ -122,9 +116,6 @@ func (*ReqDHParamsRequest) TypeID() uint32 { return ReqDHParamsRequestID }
 
 // TypeName implements tl.Object.
 func (*ReqDHParamsRequest) TypeName() string { return "req_DH_params" }
-
-// String is the TL name alone: fields may be secret.
-func (*ReqDHParamsRequest) String() string { return "req_DH_params" }
 
 // Append implements tl.Object.
 func (v *ReqDHParamsRequest) Append(b []byte) []byte {
@@ -183,9 +174,6 @@ func (*SetClientDHParamsRequest) TypeID() uint32 { return SetClientDHParamsReque
 // TypeName implements tl.Object.
 func (*SetClientDHParamsRequest) TypeName() string { return "set_client_DH_params" }
 
-// String is the TL name alone: fields may be secret.
-func (*SetClientDHParamsRequest) String() string { return "set_client_DH_params" }
-
 // Append implements tl.Object.
 func (v *SetClientDHParamsRequest) Append(b []byte) []byte {
 	b = tl.AppendUint32(b, SetClientDHParamsRequestID)
@@ -235,9 +223,6 @@ func (*RPCDropAnswerRequest) TypeID() uint32 { return RPCDropAnswerRequestID }
 // TypeName implements tl.Object.
 func (*RPCDropAnswerRequest) TypeName() string { return "rpc_drop_answer" }
 
-// String is the TL name alone: fields may be secret.
-func (*RPCDropAnswerRequest) String() string { return "rpc_drop_answer" }
-
 // Append implements tl.Object.
 func (v *RPCDropAnswerRequest) Append(b []byte) []byte {
 	b = tl.AppendUint32(b, RPCDropAnswerRequestID)
@@ -282,9 +267,6 @@ func (*GetFutureSaltsRequest) TypeID() uint32 { return GetFutureSaltsRequestID }
 
 // TypeName implements tl.Object.
 func (*GetFutureSaltsRequest) TypeName() string { return "get_future_salts" }
-
-// String is the TL name alone: fields may be secret.
-func (*GetFutureSaltsRequest) String() string { return "get_future_salts" }
 
 // Append implements tl.Object.
 func (v *GetFutureSaltsRequest) Append(b []byte) []byte {
@@ -332,9 +314,6 @@ func (*PingRequest) TypeID() uint32 { return PingRequestID }
 // TypeName implements tl.Object.
 func (*PingRequest) TypeName() string { return "ping" }
 
-// String is the TL name alone: fields may be secret.
-func (*PingRequest) String() string { return "ping" }
-
 // Append implements tl.Object.
 func (v *PingRequest) Append(b []byte) []byte {
 	b = tl.AppendUint32(b, PingRequestID)
@@ -372,7 +351,8 @@ const PingDelayDisconnectRequestID uint32 = 0xf3427b8c
 //
 //	ping_delay_disconnect#f3427b8c ping_id:long disconnect_delay:int = Pong
 type PingDelayDisconnectRequest struct {
-	PingID          int64 // ping_id:long
+	PingID int64 // ping_id:long
+	// DisconnectDelay: after how many seconds without another ping the server hangs up.
 	DisconnectDelay int32 // disconnect_delay:int
 }
 
@@ -381,9 +361,6 @@ func (*PingDelayDisconnectRequest) TypeID() uint32 { return PingDelayDisconnectR
 
 // TypeName implements tl.Object.
 func (*PingDelayDisconnectRequest) TypeName() string { return "ping_delay_disconnect" }
-
-// String is the TL name alone: fields may be secret.
-func (*PingDelayDisconnectRequest) String() string { return "ping_delay_disconnect" }
 
 // Append implements tl.Object.
 func (v *PingDelayDisconnectRequest) Append(b []byte) []byte {
@@ -433,9 +410,6 @@ func (*DestroySessionRequest) TypeID() uint32 { return DestroySessionRequestID }
 // TypeName implements tl.Object.
 func (*DestroySessionRequest) TypeName() string { return "destroy_session" }
 
-// String is the TL name alone: fields may be secret.
-func (*DestroySessionRequest) String() string { return "destroy_session" }
-
 // Append implements tl.Object.
 func (v *DestroySessionRequest) Append(b []byte) []byte {
 	b = tl.AppendUint32(b, DestroySessionRequestID)
@@ -482,9 +456,6 @@ func (*HTTPWaitRequest) TypeID() uint32 { return HTTPWaitRequestID }
 
 // TypeName implements tl.Object.
 func (*HTTPWaitRequest) TypeName() string { return "http_wait" }
-
-// String is the TL name alone: fields may be secret.
-func (*HTTPWaitRequest) String() string { return "http_wait" }
 
 // Append implements tl.Object.
 func (v *HTTPWaitRequest) Append(b []byte) []byte {
@@ -533,9 +504,6 @@ func (*DestroyAuthKeyRequest) TypeID() uint32 { return DestroyAuthKeyRequestID }
 
 // TypeName implements tl.Object.
 func (*DestroyAuthKeyRequest) TypeName() string { return "destroy_auth_key" }
-
-// String is the TL name alone: fields may be secret.
-func (*DestroyAuthKeyRequest) String() string { return "destroy_auth_key" }
 
 // Append implements tl.Object.
 func (*DestroyAuthKeyRequest) Append(b []byte) []byte {

@@ -25,9 +25,6 @@ func (*AccountRegisterDeviceRequest) TypeID() uint32 { return AccountRegisterDev
 // TypeName implements tl.Object.
 func (*AccountRegisterDeviceRequest) TypeName() string { return "account.registerDevice" }
 
-// String is the TL name alone: fields may be secret.
-func (*AccountRegisterDeviceRequest) String() string { return "account.registerDevice" }
-
 // Append implements tl.Object.
 func (v *AccountRegisterDeviceRequest) Append(b []byte) []byte {
 	b = tl.AppendUint32(b, AccountRegisterDeviceRequestID)
@@ -97,9 +94,6 @@ func (*AccountDeleteAccountRequest) TypeID() uint32 { return AccountDeleteAccoun
 // TypeName implements tl.Object.
 func (*AccountDeleteAccountRequest) TypeName() string { return "account.deleteAccount" }
 
-// String is the TL name alone: fields may be secret.
-func (*AccountDeleteAccountRequest) String() string { return "account.deleteAccount" }
-
 // Append implements tl.Object.
 func (v *AccountDeleteAccountRequest) Append(b []byte) []byte {
 	b = tl.AppendUint32(b, AccountDeleteAccountRequestID)
@@ -157,9 +151,6 @@ func (*AccountGetAuthorizationsRequest) TypeID() uint32 { return AccountGetAutho
 // TypeName implements tl.Object.
 func (*AccountGetAuthorizationsRequest) TypeName() string { return "account.getAuthorizations" }
 
-// String is the TL name alone: fields may be secret.
-func (*AccountGetAuthorizationsRequest) String() string { return "account.getAuthorizations" }
-
 // Append implements tl.Object.
 func (*AccountGetAuthorizationsRequest) Append(b []byte) []byte {
 	return tl.AppendUint32(b, AccountGetAuthorizationsRequestID)
@@ -198,9 +189,6 @@ func (*AccountResetAuthorizationRequest) TypeID() uint32 { return AccountResetAu
 
 // TypeName implements tl.Object.
 func (*AccountResetAuthorizationRequest) TypeName() string { return "account.resetAuthorization" }
-
-// String is the TL name alone: fields may be secret.
-func (*AccountResetAuthorizationRequest) String() string { return "account.resetAuthorization" }
 
 // Append implements tl.Object.
 func (v *AccountResetAuthorizationRequest) Append(b []byte) []byte {
@@ -246,9 +234,6 @@ func (*AccountGetPasswordRequest) TypeID() uint32 { return AccountGetPasswordReq
 // TypeName implements tl.Object.
 func (*AccountGetPasswordRequest) TypeName() string { return "account.getPassword" }
 
-// String is the TL name alone: fields may be secret.
-func (*AccountGetPasswordRequest) String() string { return "account.getPassword" }
-
 // Append implements tl.Object.
 func (*AccountGetPasswordRequest) Append(b []byte) []byte {
 	return tl.AppendUint32(b, AccountGetPasswordRequestID)
@@ -287,9 +272,6 @@ func (*AccountGetPasswordSettingsRequest) TypeID() uint32 { return AccountGetPas
 
 // TypeName implements tl.Object.
 func (*AccountGetPasswordSettingsRequest) TypeName() string { return "account.getPasswordSettings" }
-
-// String is the TL name alone: fields may be secret.
-func (*AccountGetPasswordSettingsRequest) String() string { return "account.getPasswordSettings" }
 
 // Append implements tl.Object.
 func (v *AccountGetPasswordSettingsRequest) Append(b []byte) []byte {
@@ -342,9 +324,6 @@ func (*AccountUpdatePasswordSettingsRequest) TypeName() string {
 	return "account.updatePasswordSettings"
 }
 
-// String is the TL name alone: fields may be secret.
-func (*AccountUpdatePasswordSettingsRequest) String() string { return "account.updatePasswordSettings" }
-
 // Append implements tl.Object.
 func (v *AccountUpdatePasswordSettingsRequest) Append(b []byte) []byte {
 	b = tl.AppendUint32(b, AccountUpdatePasswordSettingsRequestID)
@@ -392,9 +371,6 @@ func (*AccountGetTmpPasswordRequest) TypeID() uint32 { return AccountGetTmpPassw
 
 // TypeName implements tl.Object.
 func (*AccountGetTmpPasswordRequest) TypeName() string { return "account.getTmpPassword" }
-
-// String is the TL name alone: fields may be secret.
-func (*AccountGetTmpPasswordRequest) String() string { return "account.getTmpPassword" }
 
 // Append implements tl.Object.
 func (v *AccountGetTmpPasswordRequest) Append(b []byte) []byte {
@@ -445,9 +421,6 @@ func (*AccountSendVerifyEmailCodeRequest) TypeID() uint32 { return AccountSendVe
 // TypeName implements tl.Object.
 func (*AccountSendVerifyEmailCodeRequest) TypeName() string { return "account.sendVerifyEmailCode" }
 
-// String is the TL name alone: fields may be secret.
-func (*AccountSendVerifyEmailCodeRequest) String() string { return "account.sendVerifyEmailCode" }
-
 // Append implements tl.Object.
 func (v *AccountSendVerifyEmailCodeRequest) Append(b []byte) []byte {
 	b = tl.AppendUint32(b, AccountSendVerifyEmailCodeRequestID)
@@ -496,9 +469,6 @@ func (*AccountVerifyEmailRequest) TypeID() uint32 { return AccountVerifyEmailReq
 
 // TypeName implements tl.Object.
 func (*AccountVerifyEmailRequest) TypeName() string { return "account.verifyEmail" }
-
-// String is the TL name alone: fields may be secret.
-func (*AccountVerifyEmailRequest) String() string { return "account.verifyEmail" }
 
 // Append implements tl.Object.
 func (v *AccountVerifyEmailRequest) Append(b []byte) []byte {
@@ -549,9 +519,6 @@ func (*AccountConfirmPasswordEmailRequest) TypeID() uint32 {
 // TypeName implements tl.Object.
 func (*AccountConfirmPasswordEmailRequest) TypeName() string { return "account.confirmPasswordEmail" }
 
-// String is the TL name alone: fields may be secret.
-func (*AccountConfirmPasswordEmailRequest) String() string { return "account.confirmPasswordEmail" }
-
 // Append implements tl.Object.
 func (v *AccountConfirmPasswordEmailRequest) Append(b []byte) []byte {
 	b = tl.AppendUint32(b, AccountConfirmPasswordEmailRequestID)
@@ -596,9 +563,6 @@ func (*AccountResendPasswordEmailRequest) TypeID() uint32 { return AccountResend
 // TypeName implements tl.Object.
 func (*AccountResendPasswordEmailRequest) TypeName() string { return "account.resendPasswordEmail" }
 
-// String is the TL name alone: fields may be secret.
-func (*AccountResendPasswordEmailRequest) String() string { return "account.resendPasswordEmail" }
-
 // Append implements tl.Object.
 func (*AccountResendPasswordEmailRequest) Append(b []byte) []byte {
 	return tl.AppendUint32(b, AccountResendPasswordEmailRequestID)
@@ -636,9 +600,6 @@ func (*AccountCancelPasswordEmailRequest) TypeID() uint32 { return AccountCancel
 // TypeName implements tl.Object.
 func (*AccountCancelPasswordEmailRequest) TypeName() string { return "account.cancelPasswordEmail" }
 
-// String is the TL name alone: fields may be secret.
-func (*AccountCancelPasswordEmailRequest) String() string { return "account.cancelPasswordEmail" }
-
 // Append implements tl.Object.
 func (*AccountCancelPasswordEmailRequest) Append(b []byte) []byte {
 	return tl.AppendUint32(b, AccountCancelPasswordEmailRequestID)
@@ -675,9 +636,6 @@ func (*AccountResetPasswordRequest) TypeID() uint32 { return AccountResetPasswor
 
 // TypeName implements tl.Object.
 func (*AccountResetPasswordRequest) TypeName() string { return "account.resetPassword" }
-
-// String is the TL name alone: fields may be secret.
-func (*AccountResetPasswordRequest) String() string { return "account.resetPassword" }
 
 // Append implements tl.Object.
 func (*AccountResetPasswordRequest) Append(b []byte) []byte {
@@ -718,9 +676,6 @@ func (*AccountDeclinePasswordResetRequest) TypeID() uint32 {
 // TypeName implements tl.Object.
 func (*AccountDeclinePasswordResetRequest) TypeName() string { return "account.declinePasswordReset" }
 
-// String is the TL name alone: fields may be secret.
-func (*AccountDeclinePasswordResetRequest) String() string { return "account.declinePasswordReset" }
-
 // Append implements tl.Object.
 func (*AccountDeclinePasswordResetRequest) Append(b []byte) []byte {
 	return tl.AppendUint32(b, AccountDeclinePasswordResetRequestID)
@@ -758,9 +713,6 @@ func (*AccountSetAuthorizationTTLRequest) TypeID() uint32 { return AccountSetAut
 
 // TypeName implements tl.Object.
 func (*AccountSetAuthorizationTTLRequest) TypeName() string { return "account.setAuthorizationTTL" }
-
-// String is the TL name alone: fields may be secret.
-func (*AccountSetAuthorizationTTLRequest) String() string { return "account.setAuthorizationTTL" }
 
 // Append implements tl.Object.
 func (v *AccountSetAuthorizationTTLRequest) Append(b []byte) []byte {
@@ -811,11 +763,6 @@ func (*AccountChangeAuthorizationSettingsRequest) TypeID() uint32 {
 
 // TypeName implements tl.Object.
 func (*AccountChangeAuthorizationSettingsRequest) TypeName() string {
-	return "account.changeAuthorizationSettings"
-}
-
-// String is the TL name alone: fields may be secret.
-func (*AccountChangeAuthorizationSettingsRequest) String() string {
 	return "account.changeAuthorizationSettings"
 }
 
@@ -893,9 +840,6 @@ func (*AccountInvalidateSignInCodesRequest) TypeID() uint32 {
 // TypeName implements tl.Object.
 func (*AccountInvalidateSignInCodesRequest) TypeName() string { return "account.invalidateSignInCodes" }
 
-// String is the TL name alone: fields may be secret.
-func (*AccountInvalidateSignInCodesRequest) String() string { return "account.invalidateSignInCodes" }
-
 // Append implements tl.Object.
 func (v *AccountInvalidateSignInCodesRequest) Append(b []byte) []byte {
 	b = tl.AppendUint32(b, AccountInvalidateSignInCodesRequestID)
@@ -952,11 +896,6 @@ func (*AccountInitPasskeyRegistrationRequest) TypeName() string {
 	return "account.initPasskeyRegistration"
 }
 
-// String is the TL name alone: fields may be secret.
-func (*AccountInitPasskeyRegistrationRequest) String() string {
-	return "account.initPasskeyRegistration"
-}
-
 // Append implements tl.Object.
 func (*AccountInitPasskeyRegistrationRequest) Append(b []byte) []byte {
 	return tl.AppendUint32(b, AccountInitPasskeyRegistrationRequestID)
@@ -995,9 +934,6 @@ func (*AccountRegisterPasskeyRequest) TypeID() uint32 { return AccountRegisterPa
 
 // TypeName implements tl.Object.
 func (*AccountRegisterPasskeyRequest) TypeName() string { return "account.registerPasskey" }
-
-// String is the TL name alone: fields may be secret.
-func (*AccountRegisterPasskeyRequest) String() string { return "account.registerPasskey" }
 
 // Append implements tl.Object.
 func (v *AccountRegisterPasskeyRequest) Append(b []byte) []byte {
@@ -1044,9 +980,6 @@ func (*AccountGetPasskeysRequest) TypeID() uint32 { return AccountGetPasskeysReq
 // TypeName implements tl.Object.
 func (*AccountGetPasskeysRequest) TypeName() string { return "account.getPasskeys" }
 
-// String is the TL name alone: fields may be secret.
-func (*AccountGetPasskeysRequest) String() string { return "account.getPasskeys" }
-
 // Append implements tl.Object.
 func (*AccountGetPasskeysRequest) Append(b []byte) []byte {
 	return tl.AppendUint32(b, AccountGetPasskeysRequestID)
@@ -1085,9 +1018,6 @@ func (*AccountDeletePasskeyRequest) TypeID() uint32 { return AccountDeletePasske
 
 // TypeName implements tl.Object.
 func (*AccountDeletePasskeyRequest) TypeName() string { return "account.deletePasskey" }
-
-// String is the TL name alone: fields may be secret.
-func (*AccountDeletePasskeyRequest) String() string { return "account.deletePasskey" }
 
 // Append implements tl.Object.
 func (v *AccountDeletePasskeyRequest) Append(b []byte) []byte {

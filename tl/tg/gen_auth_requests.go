@@ -23,9 +23,6 @@ func (*AuthSendCodeRequest) TypeID() uint32 { return AuthSendCodeRequestID }
 // TypeName implements tl.Object.
 func (*AuthSendCodeRequest) TypeName() string { return "auth.sendCode" }
 
-// String is the TL name alone: fields may be secret.
-func (*AuthSendCodeRequest) String() string { return "auth.sendCode" }
-
 // Append implements tl.Object.
 func (v *AuthSendCodeRequest) Append(b []byte) []byte {
 	b = tl.AppendUint32(b, AuthSendCodeRequestID)
@@ -80,9 +77,6 @@ func (*AuthSignUpRequest) TypeID() uint32 { return AuthSignUpRequestID }
 
 // TypeName implements tl.Object.
 func (*AuthSignUpRequest) TypeName() string { return "auth.signUp" }
-
-// String is the TL name alone: fields may be secret.
-func (*AuthSignUpRequest) String() string { return "auth.signUp" }
 
 // Append implements tl.Object.
 func (v *AuthSignUpRequest) Append(b []byte) []byte {
@@ -144,9 +138,6 @@ func (*AuthSignInRequest) TypeID() uint32 { return AuthSignInRequestID }
 
 // TypeName implements tl.Object.
 func (*AuthSignInRequest) TypeName() string { return "auth.signIn" }
-
-// String is the TL name alone: fields may be secret.
-func (*AuthSignInRequest) String() string { return "auth.signIn" }
 
 // Append implements tl.Object.
 func (v *AuthSignInRequest) Append(b []byte) []byte {
@@ -217,9 +208,6 @@ func (*AuthLogOutRequest) TypeID() uint32 { return AuthLogOutRequestID }
 // TypeName implements tl.Object.
 func (*AuthLogOutRequest) TypeName() string { return "auth.logOut" }
 
-// String is the TL name alone: fields may be secret.
-func (*AuthLogOutRequest) String() string { return "auth.logOut" }
-
 // Append implements tl.Object.
 func (*AuthLogOutRequest) Append(b []byte) []byte { return tl.AppendUint32(b, AuthLogOutRequestID) }
 
@@ -253,9 +241,6 @@ func (*AuthResetAuthorizationsRequest) TypeID() uint32 { return AuthResetAuthori
 
 // TypeName implements tl.Object.
 func (*AuthResetAuthorizationsRequest) TypeName() string { return "auth.resetAuthorizations" }
-
-// String is the TL name alone: fields may be secret.
-func (*AuthResetAuthorizationsRequest) String() string { return "auth.resetAuthorizations" }
 
 // Append implements tl.Object.
 func (*AuthResetAuthorizationsRequest) Append(b []byte) []byte {
@@ -294,9 +279,6 @@ func (*AuthExportAuthorizationRequest) TypeID() uint32 { return AuthExportAuthor
 
 // TypeName implements tl.Object.
 func (*AuthExportAuthorizationRequest) TypeName() string { return "auth.exportAuthorization" }
-
-// String is the TL name alone: fields may be secret.
-func (*AuthExportAuthorizationRequest) String() string { return "auth.exportAuthorization" }
 
 // Append implements tl.Object.
 func (v *AuthExportAuthorizationRequest) Append(b []byte) []byte {
@@ -344,9 +326,6 @@ func (*AuthImportAuthorizationRequest) TypeID() uint32 { return AuthImportAuthor
 
 // TypeName implements tl.Object.
 func (*AuthImportAuthorizationRequest) TypeName() string { return "auth.importAuthorization" }
-
-// String is the TL name alone: fields may be secret.
-func (*AuthImportAuthorizationRequest) String() string { return "auth.importAuthorization" }
 
 // Append implements tl.Object.
 func (v *AuthImportAuthorizationRequest) Append(b []byte) []byte {
@@ -397,9 +376,6 @@ func (*AuthBindTempAuthKeyRequest) TypeID() uint32 { return AuthBindTempAuthKeyR
 
 // TypeName implements tl.Object.
 func (*AuthBindTempAuthKeyRequest) TypeName() string { return "auth.bindTempAuthKey" }
-
-// String is the TL name alone: fields may be secret.
-func (*AuthBindTempAuthKeyRequest) String() string { return "auth.bindTempAuthKey" }
 
 // Append implements tl.Object.
 func (v *AuthBindTempAuthKeyRequest) Append(b []byte) []byte {
@@ -455,9 +431,6 @@ func (*AuthImportBotAuthorizationRequest) TypeID() uint32 { return AuthImportBot
 // TypeName implements tl.Object.
 func (*AuthImportBotAuthorizationRequest) TypeName() string { return "auth.importBotAuthorization" }
 
-// String is the TL name alone: fields may be secret.
-func (*AuthImportBotAuthorizationRequest) String() string { return "auth.importBotAuthorization" }
-
 // Append implements tl.Object.
 func (v *AuthImportBotAuthorizationRequest) Append(b []byte) []byte {
 	b = tl.AppendUint32(b, AuthImportBotAuthorizationRequestID)
@@ -509,9 +482,6 @@ func (*AuthCheckPasswordRequest) TypeID() uint32 { return AuthCheckPasswordReque
 // TypeName implements tl.Object.
 func (*AuthCheckPasswordRequest) TypeName() string { return "auth.checkPassword" }
 
-// String is the TL name alone: fields may be secret.
-func (*AuthCheckPasswordRequest) String() string { return "auth.checkPassword" }
-
 // Append implements tl.Object.
 func (v *AuthCheckPasswordRequest) Append(b []byte) []byte {
 	b = tl.AppendUint32(b, AuthCheckPasswordRequestID)
@@ -558,9 +528,6 @@ func (*AuthRequestPasswordRecoveryRequest) TypeID() uint32 {
 // TypeName implements tl.Object.
 func (*AuthRequestPasswordRecoveryRequest) TypeName() string { return "auth.requestPasswordRecovery" }
 
-// String is the TL name alone: fields may be secret.
-func (*AuthRequestPasswordRecoveryRequest) String() string { return "auth.requestPasswordRecovery" }
-
 // Append implements tl.Object.
 func (*AuthRequestPasswordRecoveryRequest) Append(b []byte) []byte {
 	return tl.AppendUint32(b, AuthRequestPasswordRecoveryRequestID)
@@ -600,9 +567,6 @@ func (*AuthRecoverPasswordRequest) TypeID() uint32 { return AuthRecoverPasswordR
 
 // TypeName implements tl.Object.
 func (*AuthRecoverPasswordRequest) TypeName() string { return "auth.recoverPassword" }
-
-// String is the TL name alone: fields may be secret.
-func (*AuthRecoverPasswordRequest) String() string { return "auth.recoverPassword" }
 
 // Append implements tl.Object.
 func (v *AuthRecoverPasswordRequest) Append(b []byte) []byte {
@@ -663,9 +627,6 @@ func (*AuthResendCodeRequest) TypeID() uint32 { return AuthResendCodeRequestID }
 
 // TypeName implements tl.Object.
 func (*AuthResendCodeRequest) TypeName() string { return "auth.resendCode" }
-
-// String is the TL name alone: fields may be secret.
-func (*AuthResendCodeRequest) String() string { return "auth.resendCode" }
 
 // Append implements tl.Object.
 func (v *AuthResendCodeRequest) Append(b []byte) []byte {
@@ -728,9 +689,6 @@ func (*AuthCancelCodeRequest) TypeID() uint32 { return AuthCancelCodeRequestID }
 // TypeName implements tl.Object.
 func (*AuthCancelCodeRequest) TypeName() string { return "auth.cancelCode" }
 
-// String is the TL name alone: fields may be secret.
-func (*AuthCancelCodeRequest) String() string { return "auth.cancelCode" }
-
 // Append implements tl.Object.
 func (v *AuthCancelCodeRequest) Append(b []byte) []byte {
 	b = tl.AppendUint32(b, AuthCancelCodeRequestID)
@@ -769,6 +727,7 @@ const AuthDropTempAuthKeysRequestID uint32 = 0x8e48a188
 //
 //	auth.dropTempAuthKeys#8e48a188 except_auth_keys:Vector<long> = Bool
 type AuthDropTempAuthKeysRequest struct {
+	// ExceptAuthKeys: the ids of all temp keys to keep.
 	ExceptAuthKeys []int64 // except_auth_keys:Vector<long>
 }
 
@@ -777,9 +736,6 @@ func (*AuthDropTempAuthKeysRequest) TypeID() uint32 { return AuthDropTempAuthKey
 
 // TypeName implements tl.Object.
 func (*AuthDropTempAuthKeysRequest) TypeName() string { return "auth.dropTempAuthKeys" }
-
-// String is the TL name alone: fields may be secret.
-func (*AuthDropTempAuthKeysRequest) String() string { return "auth.dropTempAuthKeys" }
 
 // Append implements tl.Object.
 func (v *AuthDropTempAuthKeysRequest) Append(b []byte) []byte {
@@ -835,9 +791,6 @@ func (*AuthExportLoginTokenRequest) TypeID() uint32 { return AuthExportLoginToke
 
 // TypeName implements tl.Object.
 func (*AuthExportLoginTokenRequest) TypeName() string { return "auth.exportLoginToken" }
-
-// String is the TL name alone: fields may be secret.
-func (*AuthExportLoginTokenRequest) String() string { return "auth.exportLoginToken" }
 
 // Append implements tl.Object.
 func (v *AuthExportLoginTokenRequest) Append(b []byte) []byte {
@@ -896,9 +849,6 @@ func (*AuthImportLoginTokenRequest) TypeID() uint32 { return AuthImportLoginToke
 // TypeName implements tl.Object.
 func (*AuthImportLoginTokenRequest) TypeName() string { return "auth.importLoginToken" }
 
-// String is the TL name alone: fields may be secret.
-func (*AuthImportLoginTokenRequest) String() string { return "auth.importLoginToken" }
-
 // Append implements tl.Object.
 func (v *AuthImportLoginTokenRequest) Append(b []byte) []byte {
 	b = tl.AppendUint32(b, AuthImportLoginTokenRequestID)
@@ -943,9 +893,6 @@ func (*AuthAcceptLoginTokenRequest) TypeID() uint32 { return AuthAcceptLoginToke
 
 // TypeName implements tl.Object.
 func (*AuthAcceptLoginTokenRequest) TypeName() string { return "auth.acceptLoginToken" }
-
-// String is the TL name alone: fields may be secret.
-func (*AuthAcceptLoginTokenRequest) String() string { return "auth.acceptLoginToken" }
 
 // Append implements tl.Object.
 func (v *AuthAcceptLoginTokenRequest) Append(b []byte) []byte {
@@ -992,9 +939,6 @@ func (*AuthCheckRecoveryPasswordRequest) TypeID() uint32 { return AuthCheckRecov
 
 // TypeName implements tl.Object.
 func (*AuthCheckRecoveryPasswordRequest) TypeName() string { return "auth.checkRecoveryPassword" }
-
-// String is the TL name alone: fields may be secret.
-func (*AuthCheckRecoveryPasswordRequest) String() string { return "auth.checkRecoveryPassword" }
 
 // Append implements tl.Object.
 func (v *AuthCheckRecoveryPasswordRequest) Append(b []byte) []byte {
@@ -1044,11 +988,6 @@ func (*AuthImportWebTokenAuthorizationRequest) TypeID() uint32 {
 
 // TypeName implements tl.Object.
 func (*AuthImportWebTokenAuthorizationRequest) TypeName() string {
-	return "auth.importWebTokenAuthorization"
-}
-
-// String is the TL name alone: fields may be secret.
-func (*AuthImportWebTokenAuthorizationRequest) String() string {
 	return "auth.importWebTokenAuthorization"
 }
 
@@ -1104,9 +1043,6 @@ func (*AuthRequestFirebaseSMSRequest) TypeID() uint32 { return AuthRequestFireba
 
 // TypeName implements tl.Object.
 func (*AuthRequestFirebaseSMSRequest) TypeName() string { return "auth.requestFirebaseSms" }
-
-// String is the TL name alone: fields may be secret.
-func (*AuthRequestFirebaseSMSRequest) String() string { return "auth.requestFirebaseSms" }
 
 // Append implements tl.Object.
 func (v *AuthRequestFirebaseSMSRequest) Append(b []byte) []byte {
@@ -1189,9 +1125,6 @@ func (*AuthResetLoginEmailRequest) TypeID() uint32 { return AuthResetLoginEmailR
 // TypeName implements tl.Object.
 func (*AuthResetLoginEmailRequest) TypeName() string { return "auth.resetLoginEmail" }
 
-// String is the TL name alone: fields may be secret.
-func (*AuthResetLoginEmailRequest) String() string { return "auth.resetLoginEmail" }
-
 // Append implements tl.Object.
 func (v *AuthResetLoginEmailRequest) Append(b []byte) []byte {
 	b = tl.AppendUint32(b, AuthResetLoginEmailRequestID)
@@ -1240,9 +1173,6 @@ func (*AuthReportMissingCodeRequest) TypeID() uint32 { return AuthReportMissingC
 
 // TypeName implements tl.Object.
 func (*AuthReportMissingCodeRequest) TypeName() string { return "auth.reportMissingCode" }
-
-// String is the TL name alone: fields may be secret.
-func (*AuthReportMissingCodeRequest) String() string { return "auth.reportMissingCode" }
 
 // Append implements tl.Object.
 func (v *AuthReportMissingCodeRequest) Append(b []byte) []byte {
@@ -1295,9 +1225,6 @@ func (*AuthCheckPaidAuthRequest) TypeID() uint32 { return AuthCheckPaidAuthReque
 // TypeName implements tl.Object.
 func (*AuthCheckPaidAuthRequest) TypeName() string { return "auth.checkPaidAuth" }
 
-// String is the TL name alone: fields may be secret.
-func (*AuthCheckPaidAuthRequest) String() string { return "auth.checkPaidAuth" }
-
 // Append implements tl.Object.
 func (v *AuthCheckPaidAuthRequest) Append(b []byte) []byte {
 	b = tl.AppendUint32(b, AuthCheckPaidAuthRequestID)
@@ -1348,9 +1275,6 @@ func (*AuthInitPasskeyLoginRequest) TypeID() uint32 { return AuthInitPasskeyLogi
 // TypeName implements tl.Object.
 func (*AuthInitPasskeyLoginRequest) TypeName() string { return "auth.initPasskeyLogin" }
 
-// String is the TL name alone: fields may be secret.
-func (*AuthInitPasskeyLoginRequest) String() string { return "auth.initPasskeyLogin" }
-
 // Append implements tl.Object.
 func (v *AuthInitPasskeyLoginRequest) Append(b []byte) []byte {
 	b = tl.AppendUint32(b, AuthInitPasskeyLoginRequestID)
@@ -1400,9 +1324,6 @@ func (*AuthFinishPasskeyLoginRequest) TypeID() uint32 { return AuthFinishPasskey
 
 // TypeName implements tl.Object.
 func (*AuthFinishPasskeyLoginRequest) TypeName() string { return "auth.finishPasskeyLogin" }
-
-// String is the TL name alone: fields may be secret.
-func (*AuthFinishPasskeyLoginRequest) String() string { return "auth.finishPasskeyLogin" }
 
 // Append implements tl.Object.
 func (v *AuthFinishPasskeyLoginRequest) Append(b []byte) []byte {
@@ -1470,9 +1391,6 @@ func (*AuthInitFirebasePnvLoginRequest) TypeID() uint32 { return AuthInitFirebas
 // TypeName implements tl.Object.
 func (*AuthInitFirebasePnvLoginRequest) TypeName() string { return "auth.initFirebasePnvLogin" }
 
-// String is the TL name alone: fields may be secret.
-func (*AuthInitFirebasePnvLoginRequest) String() string { return "auth.initFirebasePnvLogin" }
-
 // Append implements tl.Object.
 func (v *AuthInitFirebasePnvLoginRequest) Append(b []byte) []byte {
 	b = tl.AppendUint32(b, AuthInitFirebasePnvLoginRequestID)
@@ -1521,9 +1439,6 @@ func (*AuthFinishFirebasePnvLoginRequest) TypeID() uint32 { return AuthFinishFir
 // TypeName implements tl.Object.
 func (*AuthFinishFirebasePnvLoginRequest) TypeName() string { return "auth.finishFirebasePnvLogin" }
 
-// String is the TL name alone: fields may be secret.
-func (*AuthFinishFirebasePnvLoginRequest) String() string { return "auth.finishFirebasePnvLogin" }
-
 // Append implements tl.Object.
 func (v *AuthFinishFirebasePnvLoginRequest) Append(b []byte) []byte {
 	b = tl.AppendUint32(b, AuthFinishFirebasePnvLoginRequestID)
@@ -1570,9 +1485,6 @@ func (*AuthFirebasePnvSignUpRequest) TypeID() uint32 { return AuthFirebasePnvSig
 
 // TypeName implements tl.Object.
 func (*AuthFirebasePnvSignUpRequest) TypeName() string { return "auth.firebasePnvSignUp" }
-
-// String is the TL name alone: fields may be secret.
-func (*AuthFirebasePnvSignUpRequest) String() string { return "auth.firebasePnvSignUp" }
 
 // Append implements tl.Object.
 func (v *AuthFirebasePnvSignUpRequest) Append(b []byte) []byte {

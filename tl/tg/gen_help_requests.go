@@ -19,9 +19,6 @@ func (*HelpGetConfigRequest) TypeID() uint32 { return HelpGetConfigRequestID }
 // TypeName implements tl.Object.
 func (*HelpGetConfigRequest) TypeName() string { return "help.getConfig" }
 
-// String is the TL name alone: fields may be secret.
-func (*HelpGetConfigRequest) String() string { return "help.getConfig" }
-
 // Append implements tl.Object.
 func (*HelpGetConfigRequest) Append(b []byte) []byte {
 	return tl.AppendUint32(b, HelpGetConfigRequestID)
@@ -57,9 +54,6 @@ func (*HelpGetNearestDCRequest) TypeID() uint32 { return HelpGetNearestDCRequest
 
 // TypeName implements tl.Object.
 func (*HelpGetNearestDCRequest) TypeName() string { return "help.getNearestDc" }
-
-// String is the TL name alone: fields may be secret.
-func (*HelpGetNearestDCRequest) String() string { return "help.getNearestDc" }
 
 // Append implements tl.Object.
 func (*HelpGetNearestDCRequest) Append(b []byte) []byte {
@@ -99,9 +93,6 @@ func (*HelpGetAppConfigRequest) TypeID() uint32 { return HelpGetAppConfigRequest
 
 // TypeName implements tl.Object.
 func (*HelpGetAppConfigRequest) TypeName() string { return "help.getAppConfig" }
-
-// String is the TL name alone: fields may be secret.
-func (*HelpGetAppConfigRequest) String() string { return "help.getAppConfig" }
 
 // Append implements tl.Object.
 func (v *HelpGetAppConfigRequest) Append(b []byte) []byte {

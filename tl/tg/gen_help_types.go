@@ -24,9 +24,6 @@ func (*HelpTermsOfService) TypeID() uint32 { return HelpTermsOfServiceID }
 // TypeName implements tl.Object.
 func (*HelpTermsOfService) TypeName() string { return "help.termsOfService" }
 
-// String is the TL name alone: fields may be secret.
-func (*HelpTermsOfService) String() string { return "help.termsOfService" }
-
 // Append implements tl.Object.
 func (v *HelpTermsOfService) Append(b []byte) []byte {
 	b = tl.AppendUint32(b, HelpTermsOfServiceID)
@@ -71,99 +68,4 @@ func (v *HelpTermsOfService) Parse(r *tl.Reader) {
 		v.MinAgeConfirm.Value = r.Int32()
 	}
 	r.Within("help.termsOfService")
-}
-
-// HelpAppConfigNotModifiedID is the id of help.appConfigNotModified.
-const HelpAppConfigNotModifiedID uint32 = 0x7cde641d
-
-// HelpAppConfigNotModified is the constructor help.appConfigNotModified of [AnyHelpAppConfig].
-//
-//	help.appConfigNotModified#7cde641d = help.AppConfig
-type HelpAppConfigNotModified struct {
-}
-
-// TypeID implements tl.Object.
-func (*HelpAppConfigNotModified) TypeID() uint32 { return HelpAppConfigNotModifiedID }
-
-// TypeName implements tl.Object.
-func (*HelpAppConfigNotModified) TypeName() string { return "help.appConfigNotModified" }
-
-// String is the TL name alone: fields may be secret.
-func (*HelpAppConfigNotModified) String() string { return "help.appConfigNotModified" }
-
-func (*HelpAppConfigNotModified) anyHelpAppConfig() {}
-
-// Append implements tl.Object.
-func (*HelpAppConfigNotModified) Append(b []byte) []byte {
-	return tl.AppendUint32(b, HelpAppConfigNotModifiedID)
-}
-
-// Parse implements tl.Object.
-func (*HelpAppConfigNotModified) Parse(r *tl.Reader) {
-	r.Expect(HelpAppConfigNotModifiedID, "help.appConfigNotModified")
-}
-
-// HelpAppConfigID is the id of help.appConfig.
-const HelpAppConfigID uint32 = 0xdd18782e
-
-// HelpAppConfig is the constructor help.appConfig of [AnyHelpAppConfig].
-//
-//	help.appConfig#dd18782e hash:int config:JSONValue = help.AppConfig
-type HelpAppConfig struct {
-	Hash   int32  // hash:int
-	Config tl.Raw // config:JSONValue
-}
-
-// TypeID implements tl.Object.
-func (*HelpAppConfig) TypeID() uint32 { return HelpAppConfigID }
-
-// TypeName implements tl.Object.
-func (*HelpAppConfig) TypeName() string { return "help.appConfig" }
-
-// String is the TL name alone: fields may be secret.
-func (*HelpAppConfig) String() string { return "help.appConfig" }
-
-func (*HelpAppConfig) anyHelpAppConfig() {}
-
-// Append implements tl.Object.
-func (v *HelpAppConfig) Append(b []byte) []byte {
-	b = tl.AppendUint32(b, HelpAppConfigID)
-	b = tl.AppendInt32(b, v.Hash)
-	b = tl.AppendRaw(b, v.Config, "help.appConfig", "config")
-	return b
-}
-
-// Parse implements tl.Object.
-func (v *HelpAppConfig) Parse(r *tl.Reader) {
-	*v = HelpAppConfig{}
-	if !r.Expect(HelpAppConfigID, "help.appConfig") {
-		return
-	}
-	v.Hash = r.Int32()
-	v.Config = r.Raw(Schema, typeJSONValue)
-	r.Within("help.appConfig")
-}
-
-// AnyHelpAppConfig is the TL type help.AppConfig. Its constructors are:
-//   - [*HelpAppConfigNotModified]
-//   - [*HelpAppConfig]
-type AnyHelpAppConfig interface {
-	tl.Object
-	anyHelpAppConfig()
-}
-
-// ParseAnyHelpAppConfig reads a value of the type help.AppConfig. It means nothing when r.Err is not nil afterwards.
-func ParseAnyHelpAppConfig(r *tl.Reader) AnyHelpAppConfig {
-	var v AnyHelpAppConfig
-	switch r.PeekID() {
-	case HelpAppConfigNotModifiedID:
-		v = new(HelpAppConfigNotModified)
-	case HelpAppConfigID:
-		v = new(HelpAppConfig)
-	default:
-		r.Unexpected("help.AppConfig")
-		return nil
-	}
-	v.Parse(r)
-	return v
 }

@@ -11,7 +11,8 @@ const InvokeAfterMsgRequestID uint32 = 0xcb9f372d
 //
 //	invokeAfterMsg#cb9f372d {X:Type} msg_id:long query:!X = X
 type InvokeAfterMsgRequest struct {
-	MsgID int64  // msg_id:long
+	MsgID int64 // msg_id:long
+	// Query: the query itself, to the end of the message.
 	Query tl.Raw // query:!X
 }
 
@@ -20,9 +21,6 @@ func (*InvokeAfterMsgRequest) TypeID() uint32 { return InvokeAfterMsgRequestID }
 
 // TypeName implements tl.Object.
 func (*InvokeAfterMsgRequest) TypeName() string { return "invokeAfterMsg" }
-
-// String is the TL name alone: fields may be secret.
-func (*InvokeAfterMsgRequest) String() string { return "invokeAfterMsg" }
 
 // Append implements tl.Object.
 func (v *InvokeAfterMsgRequest) Append(b []byte) []byte {
@@ -63,7 +61,8 @@ const InvokeAfterMsgsRequestID uint32 = 0x3dc4b4f0
 //	invokeAfterMsgs#3dc4b4f0 {X:Type} msg_ids:Vector<long> query:!X = X
 type InvokeAfterMsgsRequest struct {
 	MsgIDs []int64 // msg_ids:Vector<long>
-	Query  tl.Raw  // query:!X
+	// Query: the query itself, to the end of the message.
+	Query tl.Raw // query:!X
 }
 
 // TypeID implements tl.Object.
@@ -71,9 +70,6 @@ func (*InvokeAfterMsgsRequest) TypeID() uint32 { return InvokeAfterMsgsRequestID
 
 // TypeName implements tl.Object.
 func (*InvokeAfterMsgsRequest) TypeName() string { return "invokeAfterMsgs" }
-
-// String is the TL name alone: fields may be secret.
-func (*InvokeAfterMsgsRequest) String() string { return "invokeAfterMsgs" }
 
 // Append implements tl.Object.
 func (v *InvokeAfterMsgsRequest) Append(b []byte) []byte {
@@ -130,7 +126,8 @@ type InitConnectionRequest struct {
 	LangCode       string                   // lang_code:string
 	Proxy          tl.Opt[InputClientProxy] // proxy:flags.0?InputClientProxy
 	Params         tl.Opt[tl.Raw]           // params:flags.1?JSONValue
-	Query          tl.Raw                   // query:!X
+	// Query: the query itself, to the end of the message.
+	Query tl.Raw // query:!X
 }
 
 // TypeID implements tl.Object.
@@ -138,9 +135,6 @@ func (*InitConnectionRequest) TypeID() uint32 { return InitConnectionRequestID }
 
 // TypeName implements tl.Object.
 func (*InitConnectionRequest) TypeName() string { return "initConnection" }
-
-// String is the TL name alone: fields may be secret.
-func (*InitConnectionRequest) String() string { return "initConnection" }
 
 // Append implements tl.Object.
 func (v *InitConnectionRequest) Append(b []byte) []byte {
@@ -215,7 +209,8 @@ const InvokeWithLayerRequestID uint32 = 0xda9b0d0d
 //
 //	invokeWithLayer#da9b0d0d {X:Type} layer:int query:!X = X
 type InvokeWithLayerRequest struct {
-	Layer int32  // layer:int
+	Layer int32 // layer:int
+	// Query: the query itself, to the end of the message.
 	Query tl.Raw // query:!X
 }
 
@@ -224,9 +219,6 @@ func (*InvokeWithLayerRequest) TypeID() uint32 { return InvokeWithLayerRequestID
 
 // TypeName implements tl.Object.
 func (*InvokeWithLayerRequest) TypeName() string { return "invokeWithLayer" }
-
-// String is the TL name alone: fields may be secret.
-func (*InvokeWithLayerRequest) String() string { return "invokeWithLayer" }
 
 // Append implements tl.Object.
 func (v *InvokeWithLayerRequest) Append(b []byte) []byte {
@@ -266,6 +258,7 @@ const InvokeWithoutUpdatesRequestID uint32 = 0xbf9459b7
 //
 //	invokeWithoutUpdates#bf9459b7 {X:Type} query:!X = X
 type InvokeWithoutUpdatesRequest struct {
+	// Query: the query itself, to the end of the message.
 	Query tl.Raw // query:!X
 }
 
@@ -274,9 +267,6 @@ func (*InvokeWithoutUpdatesRequest) TypeID() uint32 { return InvokeWithoutUpdate
 
 // TypeName implements tl.Object.
 func (*InvokeWithoutUpdatesRequest) TypeName() string { return "invokeWithoutUpdates" }
-
-// String is the TL name alone: fields may be secret.
-func (*InvokeWithoutUpdatesRequest) String() string { return "invokeWithoutUpdates" }
 
 // Append implements tl.Object.
 func (v *InvokeWithoutUpdatesRequest) Append(b []byte) []byte {

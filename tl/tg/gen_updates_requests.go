@@ -19,9 +19,6 @@ func (*UpdatesGetStateRequest) TypeID() uint32 { return UpdatesGetStateRequestID
 // TypeName implements tl.Object.
 func (*UpdatesGetStateRequest) TypeName() string { return "updates.getState" }
 
-// String is the TL name alone: fields may be secret.
-func (*UpdatesGetStateRequest) String() string { return "updates.getState" }
-
 // Append implements tl.Object.
 func (*UpdatesGetStateRequest) Append(b []byte) []byte {
 	return tl.AppendUint32(b, UpdatesGetStateRequestID)
@@ -65,9 +62,6 @@ func (*UpdatesGetDifferenceRequest) TypeID() uint32 { return UpdatesGetDifferenc
 
 // TypeName implements tl.Object.
 func (*UpdatesGetDifferenceRequest) TypeName() string { return "updates.getDifference" }
-
-// String is the TL name alone: fields may be secret.
-func (*UpdatesGetDifferenceRequest) String() string { return "updates.getDifference" }
 
 // Append implements tl.Object.
 func (v *UpdatesGetDifferenceRequest) Append(b []byte) []byte {

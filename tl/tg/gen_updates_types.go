@@ -24,9 +24,6 @@ func (*UpdatesState) TypeID() uint32 { return UpdatesStateID }
 // TypeName implements tl.Object.
 func (*UpdatesState) TypeName() string { return "updates.state" }
 
-// String is the TL name alone: fields may be secret.
-func (*UpdatesState) String() string { return "updates.state" }
-
 // Append implements tl.Object.
 func (v *UpdatesState) Append(b []byte) []byte {
 	b = tl.AppendUint32(b, UpdatesStateID)
@@ -52,6 +49,36 @@ func (v *UpdatesState) Parse(r *tl.Reader) {
 	r.Within("updates.state")
 }
 
+// AnyUpdatesDifference is the TL type updates.Difference. Its constructors are:
+//   - [*UpdatesDifferenceEmpty]
+//   - [*UpdatesDifference]
+//   - [*UpdatesDifferenceSlice]
+//   - [*UpdatesDifferenceTooLong]
+type AnyUpdatesDifference interface {
+	tl.Object
+	anyUpdatesDifference()
+}
+
+// ParseAnyUpdatesDifference reads a value of the type updates.Difference. It means nothing when r.Err is not nil afterwards.
+func ParseAnyUpdatesDifference(r *tl.Reader) AnyUpdatesDifference {
+	var v AnyUpdatesDifference
+	switch r.PeekID() {
+	case UpdatesDifferenceEmptyID:
+		v = new(UpdatesDifferenceEmpty)
+	case UpdatesDifferenceID:
+		v = new(UpdatesDifference)
+	case UpdatesDifferenceSliceID:
+		v = new(UpdatesDifferenceSlice)
+	case UpdatesDifferenceTooLongID:
+		v = new(UpdatesDifferenceTooLong)
+	default:
+		r.Unexpected("updates.Difference")
+		return nil
+	}
+	v.Parse(r)
+	return v
+}
+
 // UpdatesDifferenceEmptyID is the id of updates.differenceEmpty.
 const UpdatesDifferenceEmptyID uint32 = 0x5d75a138
 
@@ -68,9 +95,6 @@ func (*UpdatesDifferenceEmpty) TypeID() uint32 { return UpdatesDifferenceEmptyID
 
 // TypeName implements tl.Object.
 func (*UpdatesDifferenceEmpty) TypeName() string { return "updates.differenceEmpty" }
-
-// String is the TL name alone: fields may be secret.
-func (*UpdatesDifferenceEmpty) String() string { return "updates.differenceEmpty" }
 
 func (*UpdatesDifferenceEmpty) anyUpdatesDifference() {}
 
@@ -113,9 +137,6 @@ func (*UpdatesDifference) TypeID() uint32 { return UpdatesDifferenceID }
 
 // TypeName implements tl.Object.
 func (*UpdatesDifference) TypeName() string { return "updates.difference" }
-
-// String is the TL name alone: fields may be secret.
-func (*UpdatesDifference) String() string { return "updates.difference" }
 
 func (*UpdatesDifference) anyUpdatesDifference() {}
 
@@ -207,9 +228,6 @@ func (*UpdatesDifferenceSlice) TypeID() uint32 { return UpdatesDifferenceSliceID
 // TypeName implements tl.Object.
 func (*UpdatesDifferenceSlice) TypeName() string { return "updates.differenceSlice" }
 
-// String is the TL name alone: fields may be secret.
-func (*UpdatesDifferenceSlice) String() string { return "updates.differenceSlice" }
-
 func (*UpdatesDifferenceSlice) anyUpdatesDifference() {}
 
 // Append implements tl.Object.
@@ -295,9 +313,6 @@ func (*UpdatesDifferenceTooLong) TypeID() uint32 { return UpdatesDifferenceTooLo
 // TypeName implements tl.Object.
 func (*UpdatesDifferenceTooLong) TypeName() string { return "updates.differenceTooLong" }
 
-// String is the TL name alone: fields may be secret.
-func (*UpdatesDifferenceTooLong) String() string { return "updates.differenceTooLong" }
-
 func (*UpdatesDifferenceTooLong) anyUpdatesDifference() {}
 
 // Append implements tl.Object.
@@ -315,34 +330,4 @@ func (v *UpdatesDifferenceTooLong) Parse(r *tl.Reader) {
 	}
 	v.Pts = r.Int32()
 	r.Within("updates.differenceTooLong")
-}
-
-// AnyUpdatesDifference is the TL type updates.Difference. Its constructors are:
-//   - [*UpdatesDifferenceEmpty]
-//   - [*UpdatesDifference]
-//   - [*UpdatesDifferenceSlice]
-//   - [*UpdatesDifferenceTooLong]
-type AnyUpdatesDifference interface {
-	tl.Object
-	anyUpdatesDifference()
-}
-
-// ParseAnyUpdatesDifference reads a value of the type updates.Difference. It means nothing when r.Err is not nil afterwards.
-func ParseAnyUpdatesDifference(r *tl.Reader) AnyUpdatesDifference {
-	var v AnyUpdatesDifference
-	switch r.PeekID() {
-	case UpdatesDifferenceEmptyID:
-		v = new(UpdatesDifferenceEmpty)
-	case UpdatesDifferenceID:
-		v = new(UpdatesDifference)
-	case UpdatesDifferenceSliceID:
-		v = new(UpdatesDifferenceSlice)
-	case UpdatesDifferenceTooLongID:
-		v = new(UpdatesDifferenceTooLong)
-	default:
-		r.Unexpected("updates.Difference")
-		return nil
-	}
-	v.Parse(r)
-	return v
 }

@@ -20,9 +20,6 @@ func (*UsersGetUsersRequest) TypeID() uint32 { return UsersGetUsersRequestID }
 // TypeName implements tl.Object.
 func (*UsersGetUsersRequest) TypeName() string { return "users.getUsers" }
 
-// String is the TL name alone: fields may be secret.
-func (*UsersGetUsersRequest) String() string { return "users.getUsers" }
-
 // Append implements tl.Object.
 func (v *UsersGetUsersRequest) Append(b []byte) []byte {
 	b = tl.AppendUint32(b, UsersGetUsersRequestID)

@@ -53,15 +53,12 @@ func Layers() []int {
 	return layers
 }
 
-// LayerHas reports whether a layer has the constructor or function id of Schema. Outside the sign-in path every
-// listed layer is taken to have everything. It is false for a layer that is not among Layers.
+// LayerHas reports whether a layer has the constructor or function id, as far as layers.tl knows: it lists
+// what the sign-in path lacks at older layers, and everything else is taken to be there. It is false for a
+// layer that is not among Layers.
 func LayerHas(layer int, id uint32) bool {
 	diff, err := findLayer(layer)
-	if err != nil {
-		return false
-	}
-	_, _, known := Schema.Lookup(id)
-	return known && (diff == nil || !slices.Contains(diff.absent, id))
+	return err == nil && (diff == nil || !slices.Contains(diff.absent, id))
 }
 
 // Downgrade rewrites a result or update of Layer in the constructors of an older layer: everything on the

@@ -18,6 +18,7 @@ type config struct {
 	pts       string              // the type whose pts fields are tabulated
 	ptsExcept map[string]bool
 	layers    string
+	files     map[string]string // TL type -> name of the file for its constructors
 	notes     map[string]string
 }
 
@@ -25,7 +26,8 @@ type config struct {
 func parseConfig(text string) (*config, error) {
 	c := &config{
 		omit: make(map[string]bool), raw: make(map[string]bool), extra: make(map[string][]string),
-		ptsExcept: make(map[string]bool), notes: make(map[string]string),
+		ptsExcept: make(map[string]bool), files: make(map[string]string),
+		notes: make(map[string]string),
 	}
 	for i, line := range strings.Split(text, "\n") {
 		line, _, _ = strings.Cut(line, "#")
@@ -74,6 +76,10 @@ func (c *config) set(key string, args []string) error {
 		}
 	case "layers":
 		c.layers = args[0]
+	case "file":
+		for _, name := range args[1:] {
+			c.files[name] = args[0]
+		}
 	case "note":
 		c.notes[args[0]] = strings.Join(args[1:], " ")
 	default:

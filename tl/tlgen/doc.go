@@ -12,6 +12,7 @@
 //	table mtproto.tl gzip_packed   emit the table, with these definitions of another schema in it
 //	pts Update except updateNewChannelMessage   emit the table of pts fields
 //	layers layers.tl           emit what older layers have differently
+//	file users User UserStatus write the constructors of these types to gen_users.go
 //	note auth.sentCode.timeout text       a comment for a field, or for a whole definition
 //
 // The output depends on nothing but these files: a test generates it again and compares.
