@@ -1,0 +1,156 @@
+package wire
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/mtproto/transport"
+)
+
+// A Network makes connections with one configuration. It is safe for
+// concurrent use.
+type Network struct{ cfg Config }
+
+// New returns a Network; see [Config] for the defaults.
+func New(cfg Config) *Network { return &Network{cfg.withDefaults()} }
+
+// Dial connects to the first of the targets that answers. Each target has a
+// head start over the next, which a failure ends at once; at most three are
+// tried. dcWire is the DC's number in an obfuscated header (dc.Wire). Dial
+// blocks until a connection stands, all targets have failed, or ctx is done.
+func (w *Network) Dial(ctx context.Context, targets []dc.Target, dcWire int) (*Conn, error) {
+	if len(targets) == 0 {
+		return nil, ErrNoTarget
+	}
+	c := &w.cfg
+	if err := c.fence(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.ConnectTimeout)
+	defer cancel()
+	d := &race{cfg: c, targets: targets[:min(len(targets), maxRaced)], won: make(chan raced)}
+	t, socket, err := d.run(ctx)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := newConn(c, t, socket, dcWire)
+	if err != nil {
+		_ = socket.Close() // nothing was sent on it
+		return nil, err
+	}
+	return conn, nil
+}
+
+func (c *Config) fence() error {
+	if c.Fence == nil {
+		return nil
+	}
+	if err := c.Fence(); err != nil {
+		return &FencedError{err}
+	}
+	return nil
+}
+
+// race is one Dial under way.
+type race struct {
+	cfg     *Config
+	targets []dc.Target
+	won     chan raced // unbuffered: who is not taken closes its socket
+}
+
+type raced struct {
+	target dc.Target
+	socket net.Conn
+	err    error
+}
+
+// run starts attempts one by one and returns the first that succeeds. The
+// others see ctx end, which the caller cancels.
+func (r *race) run(ctx context.Context) (dc.Target, net.Conn, error) {
+	failed := make([]Attempt, 0, len(r.targets))
+	var stagger *time.Timer
+	started := 0
+	start := func() {
+		go r.attempt(ctx, r.targets[started])
+		started++
+		if started < len(r.targets) {
+			stagger = time.NewTimer(r.cfg.Stagger)
+		} else {
+			stagger = nil
+		}
+	}
+	start()
+	for {
+		var next <-chan time.Time
+		if stagger != nil {
+			next = stagger.C
+		}
+		select {
+		case <-next:
+			start()
+		case a := <-r.won:
+			if a.err == nil {
+				return a.target, a.socket, nil
+			}
+			failed = append(failed, Attempt{a.target.Addr, a.err})
+			if len(failed) == len(r.targets) {
+				return dc.Target{}, nil, &DialError{failed}
+			}
+			if started < len(r.targets) {
+				stagger.Stop()
+				start()
+			}
+		case <-ctx.Done():
+			return dc.Target{}, nil, &DialError{append(failed, Attempt{r.targets[started-1].Addr, ctx.Err()})}
+		}
+	}
+}
+
+func (r *race) attempt(ctx context.Context, t dc.Target) {
+	a := raced{target: t}
+	if r.cfg.RequireLoopback && !dc.Loopback(t.Addr) {
+		a.err = &NotLoopbackError{t.Addr}
+	} else {
+		a.socket, a.err = r.cfg.Dialer.DialContext(ctx, "tcp", t.Addr.String())
+	}
+	if a.err == nil && ctx.Err() != nil { // too late, whoever else won
+		_ = a.socket.Close()
+		return
+	}
+	select {
+	case r.won <- a:
+	case <-ctx.Done():
+		if a.socket != nil {
+			_ = a.socket.Close()
+		}
+	}
+}
+
+// newConn chooses the framing for a target. A secret may come with demands of
+// its own: 0xdd before it means the padded framing.
+func newConn(c *Config, t dc.Target, socket net.Conn, dcWire int) (*Conn, error) {
+	tc := transport.Config{
+		Kind: c.Kind, Obfuscated: c.Obfuscated || t.Obfuscated, DC: dcWire, Secret: t.Secret, Rand: c.Rand,
+	}
+	if len(t.Secret) > 0 {
+		s, err := transport.DecodeSecret(t.Secret)
+		if err != nil {
+			return nil, err
+		}
+		if s.Padded {
+			tc.Kind = transport.Padded
+		}
+	}
+	if tc.Kind == transport.Full {
+		tc.Obfuscated = len(t.Secret) > 0 // full is never obfuscated; with a secret the codec says so
+	}
+	codec, err := transport.NewClient(tc)
+	if err != nil {
+		return nil, err
+	}
+	conn := &Conn{cfg: c, socket: socket, codec: codec, Target: t}
+	conn.credit.L = &conn.mu
+	return conn, nil
+}

@@ -1,0 +1,18 @@
+// Package wire makes TCP connections to DCs and moves packets over them: it
+// races the addresses of a DC, frames and obfuscates, reads with a limited
+// number of credits and writes from a bounded queue.
+//
+// It is not an actor and knows none: it delivers packets to a [Handler], and
+// everything it decides by itself is to close a connection. It does not look
+// into packets, except to recognise the transport's own error codes
+// (https://core.telegram.org/mtproto/mtproto-transports#transport-errors).
+//
+//	conn, err := network.Dial(ctx, targets, dc) // blocks: run it on a pool
+//	conn.Start(handler)                         // the one goroutine, reading
+//	err = conn.Send(packet)                     // never blocks
+//	conn.Release(n)                             // a packet of n bytes is dealt with
+//	conn.Close()
+//
+// An idle connection costs its socket, the codec and one goroutine with a
+// shallow stack; no read buffer, no writer.
+package wire

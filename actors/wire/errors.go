@@ -1,0 +1,95 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// ErrClosed is the reason of a connection that was closed by [Conn.Close].
+var ErrClosed = errors.New("wire: connection closed")
+
+// ErrNoTarget is returned by [Dial] when the DC has no address.
+var ErrNoTarget = errors.New("wire: no address for this DC")
+
+// CodeError is an error code sent by the server in place of a packet. The
+// connection is closed.
+type CodeError struct{ Code int32 }
+
+// The codes with a reaction of their own
+// (https://core.telegram.org/mtproto/mtproto-transports#transport-errors).
+const (
+	CodeKeyUnknown = -404 // auth key unknown, or a handshake message refused
+	CodeFlood      = -429 // too many connections
+	CodeInvalidDC  = -444 // the address does not serve the DC named
+)
+
+// Error gives the code and its meaning.
+func (e *CodeError) Error() string {
+	switch e.Code {
+	case CodeKeyUnknown:
+		return "wire: the server answered -404 (auth key unknown)"
+	case CodeFlood:
+		return "wire: the server answered -429 (too many connections)"
+	case CodeInvalidDC:
+		return "wire: the server answered -444 (this address does not serve the DC)"
+	}
+	return fmt.Sprintf("wire: the server answered %d", e.Code)
+}
+
+// QueueError says that the server reads more slowly than we write.
+type QueueError struct{ Queued, Limit int } // bytes
+
+// Error gives both numbers.
+func (e *QueueError) Error() string {
+	return fmt.Sprintf("wire: %d bytes queued for writing, the limit is %d", e.Queued, e.Limit)
+}
+
+// FencedError says that this process may not use sockets now; Err is what the
+// fence answered.
+type FencedError struct{ Err error }
+
+// Error gives the reason.
+func (e *FencedError) Error() string { return "wire: silenced: " + e.Err.Error() }
+
+// Unwrap returns the reason.
+func (e *FencedError) Unwrap() error { return e.Err }
+
+// NotLoopbackError refuses an address outside this machine.
+type NotLoopbackError struct{ Addr netip.AddrPort }
+
+// Error gives the address and what to do.
+func (e *NotLoopbackError) Error() string {
+	return fmt.Sprintf("wire: %v is not a loopback address: load and tests are for this machine only", e.Addr)
+}
+
+// DialError lists why each address of a DC could not be reached.
+type DialError struct{ Attempts []Attempt }
+
+// An Attempt is one address that could not be reached.
+type Attempt struct {
+	Addr netip.AddrPort
+	Err  error
+}
+
+// Error lists the addresses with their errors.
+func (e *DialError) Error() string {
+	parts := make([]string, len(e.Attempts))
+	for i, a := range e.Attempts {
+		parts[i] = a.Err.Error()
+		if !strings.Contains(parts[i], a.Addr.String()) {
+			parts[i] = a.Addr.String() + ": " + parts[i]
+		}
+	}
+	return "wire: no address answers: " + strings.Join(parts, "; ")
+}
+
+// Unwrap returns the errors of all addresses.
+func (e *DialError) Unwrap() []error {
+	errs := make([]error, len(e.Attempts))
+	for i, a := range e.Attempts {
+		errs[i] = a.Err
+	}
+	return errs
+}
