@@ -149,15 +149,9 @@ func parseType(s string, depth int) (t Type, err error) {
 	if s == "#" {
 		return Type{Name: "#"}, nil
 	}
-	for _, open := range []string{"<", " "} {
-		head, inner, ok := strings.Cut(s, open)
-		if !ok || head != "Vector" && head != "vector" {
-			continue
-		}
-		if open == "<" {
-			if inner, ok = strings.CutSuffix(inner, ">"); !ok {
-				return t, fmt.Errorf("%q lacks a >", s)
-			}
+	if head, inner, ok := strings.Cut(s, "<"); ok && (head == "Vector" || head == "vector") {
+		if inner, ok = strings.CutSuffix(inner, ">"); !ok {
+			return t, fmt.Errorf("%q lacks a >", s)
 		}
 		elem, err := parseType(inner, depth+1)
 		if err != nil {
