@@ -1,0 +1,125 @@
+package persistence
+
+import (
+	"maps"
+	"slices"
+	"sync"
+)
+
+// Memory is a Store without a disk, for tests and trials. Its contents last as
+// long as the value, or what Reopen made of it.
+type Memory struct {
+	image  *image
+	mu     sync.Mutex
+	closed bool // guarded by mu
+}
+
+// image is what would be on the disk.
+type image struct {
+	mu       sync.Mutex
+	owner    Owner
+	accounts map[AccountID]map[Key]Record
+}
+
+// NewMemory returns an empty store.
+func NewMemory() *Memory {
+	return &Memory{image: &image{accounts: make(map[AccountID]map[Key]Record)}}
+}
+
+// Reopen closes the store and returns another one with the same contents, as a
+// restarted process would find them.
+func (m *Memory) Reopen() *Memory {
+	_ = m.Close()
+	return &Memory{image: m.image}
+}
+
+// Close implements Store.
+func (m *Memory) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = true
+	return nil
+}
+
+// use gives access to the contents while the store is open.
+func (m *Memory) use(f func(*image) error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return ErrClosed
+	}
+	m.image.mu.Lock()
+	defer m.image.mu.Unlock()
+	return f(m.image)
+}
+
+// Accounts implements Store.
+func (m *Memory) Accounts() (ids []AccountID, err error) {
+	err = m.use(func(i *image) error {
+		ids = slices.Sorted(maps.Keys(i.accounts))
+		return nil
+	})
+	return ids, err
+}
+
+// Load implements Store.
+func (m *Memory) Load(id AccountID) (records []Record, err error) {
+	if err := CheckAccountID(id); err != nil {
+		return nil, err
+	}
+	err = m.use(func(i *image) error {
+		for _, r := range i.accounts[id] {
+			r.Data = slices.Clone(r.Data)
+			records = append(records, r)
+		}
+		slices.SortFunc(records, func(a, b Record) int { return a.Key.compare(b.Key) })
+		return nil
+	})
+	return records, err
+}
+
+// Commit implements Store.
+func (m *Memory) Commit(c Commit) error {
+	if err := c.Check(); err != nil {
+		return err
+	}
+	return m.use(func(i *image) error { return i.commit(c) })
+}
+
+func (i *image) commit(c Commit) error {
+	if c.Owner != i.owner || i.owner == (Owner{}) {
+		return &StaleOwnerError{Owner: c.Owner, Current: i.owner}
+	}
+	for _, r := range c.Put {
+		if old, ok := i.accounts[r.Account][r.Key]; ok && old.Version > r.Version {
+			return &VersionError{Key: r.Key, Version: old.Version, Known: r.Version}
+		}
+	}
+	for _, k := range c.Delete {
+		delete(i.accounts[k.Account], k)
+		if len(i.accounts[k.Account]) == 0 {
+			delete(i.accounts, k.Account)
+		}
+	}
+	for _, r := range c.Put {
+		if i.accounts[r.Account] == nil {
+			i.accounts[r.Account] = make(map[Key]Record)
+		}
+		r.Data = slices.Clone(r.Data)
+		i.accounts[r.Account][r.Key] = r
+	}
+	return nil
+}
+
+// Claim implements Store.
+func (m *Memory) Claim(node string) (owner Owner, err error) {
+	if err := CheckNode(node); err != nil {
+		return Owner{}, err
+	}
+	err = m.use(func(i *image) error {
+		i.owner = Owner{Node: node, Epoch: i.owner.Epoch + 1}
+		owner = i.owner
+		return nil
+	})
+	return owner, err
+}
