@@ -1,0 +1,213 @@
+package badgerstore
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/mtfleet/mtfleet/persistence"
+)
+
+// KeyEnv is the environment variable that may hold the master key.
+const KeyEnv = "MTFLEET_STORE_KEY"
+
+const redacted = "[master key]"
+
+// MasterKey is what every record's seal comes from. It does not print.
+type MasterKey [32]byte
+
+// String hides the key.
+func (MasterKey) String() string { return redacted }
+
+// Format hides the key from every verb of fmt.
+func (MasterKey) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, redacted) }
+
+// LogValue hides the key.
+func (MasterKey) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// ParseMasterKey reads 32 bytes in hex (64 digits) or base64. The error is a
+// *persistence.MasterKeyError and does not repeat the text.
+func ParseMasterKey(text, source string) (MasterKey, error) {
+	text = strings.TrimSpace(text)
+	for _, decode := range []func(string) ([]byte, error){
+		hex.DecodeString, base64.StdEncoding.DecodeString, base64.RawStdEncoding.DecodeString,
+		base64.URLEncoding.DecodeString, base64.RawURLEncoding.DecodeString,
+	} {
+		if b, err := decode(text); err == nil && len(b) == len(MasterKey{}) {
+			return MasterKey(b), nil
+		}
+	}
+	return MasterKey{}, &persistence.MasterKeyError{Source: source, Reason: "it is not 32 bytes in hex or base64 (`openssl rand -hex 32` makes one)"}
+}
+
+// KeyOptions says where the master key is.
+type KeyOptions struct {
+	// Env is the value of KeyEnv. When it is not empty it is the key, and File
+	// is not looked at.
+	Env string
+	// File is the path of the key file. It is made when it does not exist, and
+	// must lie outside StoreDir: whoever copies the store should not get the
+	// key with it.
+	File string
+	// StoreDir is the store's directory. When it holds a store already, a
+	// missing key file is an error: a new key could not open that store.
+	StoreDir string
+}
+
+// KeySource says where a master key came from.
+type KeySource struct {
+	File    string // absolute path; empty when it came from the environment
+	Created bool   // the file was made just now: tell the operator to keep a copy
+}
+
+// String names the source in errors.
+func (s KeySource) String() string {
+	if s.File == "" {
+		return KeyEnv
+	}
+	return s.File
+}
+
+// LoadMasterKey reads the master key, or makes one at first use. The error is a
+// *persistence.MasterKeyError.
+func LoadMasterKey(o KeyOptions) (MasterKey, KeySource, error) {
+	if o.Env != "" {
+		key, err := ParseMasterKey(o.Env, KeyEnv)
+		return key, KeySource{}, err
+	}
+	if o.File == "" {
+		return MasterKey{}, KeySource{}, &persistence.MasterKeyError{Source: "the configuration", Reason: "set store.key_file or " + KeyEnv}
+	}
+	path, err := filepath.Abs(o.File)
+	if err != nil {
+		return MasterKey{}, KeySource{}, fileError(o.File, err)
+	}
+	source := KeySource{File: path}
+	if inside(path, o.StoreDir) {
+		return MasterKey{}, source, &persistence.MasterKeyError{Source: path, Reason: "the key file must lie outside the store's directory, so that a copy of the store does not include it"}
+	}
+	key, err := readKeyFile(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return key, source, err
+	}
+	if exists(o.StoreDir) {
+		return MasterKey{}, source, &persistence.MasterKeyError{Source: path, Reason: fmt.Sprintf("the file is missing, and the store in %s was sealed with the key it held: put it back, or set %s", o.StoreDir, KeyEnv)}
+	}
+	return createKeyFile(path)
+}
+
+func readKeyFile(path string) (MasterKey, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return MasterKey{}, err
+	}
+	if err != nil {
+		return MasterKey{}, fileError(path, err)
+	}
+	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+		return MasterKey{}, &persistence.MasterKeyError{Source: path, Reason: fmt.Sprintf("other users can reach the file (mode %04o): run chmod 600 on it", mode)}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return MasterKey{}, fileError(path, err)
+	}
+	return ParseMasterKey(string(text), path)
+}
+
+// createKeyFile makes a key that is durable before it seals anything. Two
+// processes may try at once: the one that links its file first wins, and the
+// other one reads that file.
+func createKeyFile(path string) (MasterKey, KeySource, error) {
+	var key MasterKey
+	if _, err := rand.Read(key[:]); err != nil {
+		return key, KeySource{}, fileError(path, err)
+	}
+	source := KeySource{File: path, Created: true}
+	err := func() error {
+		dir := filepath.Dir(path)
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+		f, err := os.CreateTemp(dir, ".store-key-*") // mode 0600
+		if err != nil {
+			return err
+		}
+		defer os.Remove(f.Name())
+		_, err = fmt.Fprintln(f, hex.EncodeToString(key[:]))
+		if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+			return err
+		}
+		if err := os.Link(f.Name(), path); err != nil {
+			return err
+		}
+		return syncDir(dir)
+	}()
+	if errors.Is(err, fs.ErrExist) {
+		key, err = readKeyFile(path)
+		source.Created = false
+		return key, source, err
+	}
+	if err != nil {
+		return MasterKey{}, source, fileError(path, err)
+	}
+	return key, source, nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+func fileError(path string, err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		err = pe.Err // the path is named already
+	}
+	return &persistence.MasterKeyError{Source: path, Reason: err.Error()}
+}
+
+// inside tells whether path lies in dir, also by way of symbolic links.
+func inside(path, dir string) bool {
+	if dir == "" {
+		return false
+	}
+	for _, resolve := range []func(string) string{absolute, resolved} {
+		rel, err := filepath.Rel(resolve(dir), filepath.Join(resolve(filepath.Dir(path)), filepath.Base(path)))
+		if err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+			return true
+		}
+	}
+	return false
+}
+
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
+
+func resolved(path string) string {
+	path = absolute(path)
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return path
+}
+
+// exists tells whether there is a store in dir.
+func exists(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "MANIFEST"))
+	return err == nil
+}
