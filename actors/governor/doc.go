@@ -1,0 +1,17 @@
+// Package governor is the actor that paces the whole process: it gives permits
+// for connecting, for making keys and for signing in, per DC and for all DCs
+// together, so that no outage and no restart ends in a storm.
+//
+// It owns no socket and makes no attempt itself. Who wants to do one of these
+// things sends a [Want] with a [Ticket], waits without a timer until the
+// ticket's Granted is called, does it, and sends [Done] with the outcome. A
+// holder that stops sends Done too, whatever became of its ticket.
+//
+// # Down
+//
+// A connection that fails takes its DC down for everybody: from then on one
+// ticket at a time is granted there, as a probe, after 1 s, then 2, 4 and 8 s.
+// A -429 does the same more slowly, after 3 s and doubling to 60 s. The first
+// connection that works brings the DC up, and who waits is released at the
+// budget's rate, active accounts first.
+package governor

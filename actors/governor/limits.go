@@ -1,0 +1,90 @@
+package governor
+
+import "time"
+
+// A Rate is a token bucket: PerSecond permits in the long run, Burst at once
+// after a pause.
+type Rate struct {
+	PerSecond float64
+	Burst     int
+}
+
+// Limits are the budgets. Zero fields have the defaults named.
+type Limits struct {
+	// ConnectsPerDC; zero: 50 a second, 10 at once. Connects for all DCs
+	// together; zero: 100 a second, 20 at once.
+	ConnectsPerDC, Connects Rate
+	// KeysPerDC; zero: 50 a second, 8 at once. Keys for all DCs; zero: 100 a
+	// second, 16 at once.
+	KeysPerDC, Keys Rate
+	// KeysAtOnce is how many keys are being made at any moment. Zero: 8.
+	KeysAtOnce int
+	// SignInsPerDC; zero: 10 a second, 5 at once. SignIns for all DCs; zero:
+	// 20 a second, 10 at once.
+	SignInsPerDC, SignIns Rate
+}
+
+func (l Limits) withDefaults() Limits {
+	rate := func(r *Rate, perSecond float64, burst int) {
+		if r.PerSecond <= 0 {
+			r.PerSecond = perSecond
+		}
+		if r.Burst <= 0 {
+			r.Burst = burst
+		}
+	}
+	rate(&l.ConnectsPerDC, 50, 10)
+	rate(&l.Connects, 100, 20)
+	rate(&l.KeysPerDC, 50, 8)
+	rate(&l.Keys, 100, 16)
+	rate(&l.SignInsPerDC, 10, 5)
+	rate(&l.SignIns, 20, 10)
+	if l.KeysAtOnce <= 0 {
+		l.KeysAtOnce = 8
+	}
+	return l
+}
+
+const (
+	probeFirst = time.Second
+	probeMax   = 8 * time.Second
+	floodFirst = 3 * time.Second
+	floodMax   = 60 * time.Second
+
+	// floodMemory is how long after a -429 the next one continues its
+	// doubling, even if connections worked in between.
+	floodMemory = 2 * time.Minute
+
+	// holdLimit is how long a permit may be kept: longer than a dial (8 s) and
+	// a handshake (10 s). A holder that never says Done is wedged, and must
+	// not keep others waiting.
+	holdLimit = 30 * time.Second
+)
+
+// bucket is a Rate at work.
+type bucket struct {
+	Rate
+	tokens float64
+	at     time.Time
+}
+
+func newBucket(r Rate) bucket { return bucket{Rate: r, tokens: float64(r.Burst)} }
+
+func (b *bucket) fill(now time.Time) {
+	if !b.at.IsZero() {
+		b.tokens = min(b.tokens+now.Sub(b.at).Seconds()*b.PerSecond, float64(b.Burst))
+	}
+	b.at = now
+}
+
+// wait returns after which time there is a token; zero means now.
+func (b *bucket) wait(now time.Time) time.Duration {
+	b.fill(now)
+	if b.tokens >= 1 {
+		return 0
+	}
+	// Rounded up, so that the token is there when the time has come.
+	return time.Duration((1-b.tokens)/b.PerSecond*float64(time.Second)) + time.Microsecond
+}
+
+func (b *bucket) take() { b.tokens-- }
