@@ -28,7 +28,7 @@ type Conn struct {
 	// Target is the address that answered.
 	Target dc.Target
 
-	cfg    *Config
+	net    *Network
 	socket net.Conn
 	codec  *transport.Codec // its reading half belongs to the reader, its encoding half is under mu
 
@@ -50,6 +50,7 @@ func (c *Conn) Start(h Handler) {
 		return
 	}
 	c.started = true
+	c.net.running.Add(1)
 	go c.wait(&feed{socket: c.socket}, h)
 }
 
@@ -62,8 +63,8 @@ func (c *Conn) Send(packet []byte) error {
 	if c.reason != nil {
 		return c.reason
 	}
-	if n := len(c.out) + len(packet); n > c.cfg.QueueLimit && len(c.out) > 0 {
-		err := &QueueError{Queued: n, Limit: c.cfg.QueueLimit}
+	if n := len(c.out) + len(packet); n > c.net.cfg.QueueLimit && len(c.out) > 0 {
+		err := &QueueError{Queued: n, Limit: c.net.cfg.QueueLimit}
 		c.closeLocked(err)
 		return err
 	}
@@ -74,7 +75,7 @@ func (c *Conn) Send(packet []byte) error {
 	c.out = out
 	if !c.writing {
 		c.writing = true
-		go c.write()
+		c.net.running.Go(c.write)
 	}
 	return nil
 }
@@ -147,6 +148,7 @@ func (f *feed) Read(p []byte) (int, error) {
 func (c *Conn) wait(f *feed, h Handler) {
 	n, err := f.socket.Read(f.buf[:])
 	c.read(f, h, n, err)
+	c.net.running.Done()
 }
 
 // read is the reader with n bytes in the feed's buffer.
@@ -156,6 +158,7 @@ func (c *Conn) read(f *feed, h Handler, n int, err error) {
 	} else {
 		f.first, f.between = f.buf[:n], n == 0
 		if c.deliver(f, h) {
+			c.net.running.Add(1)
 			go c.wait(f, h)
 			return
 		}
@@ -192,7 +195,7 @@ func (c *Conn) deliver(f *feed, h Handler) bool {
 func (c *Conn) takeCredit(n int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.reason == nil && c.held > 0 && (c.held >= c.cfg.Credits || c.bytes+n > c.cfg.CreditBytes) {
+	for c.reason == nil && c.held > 0 && (c.held >= c.net.cfg.Credits || c.bytes+n > c.net.cfg.CreditBytes) {
 		c.credit.Wait()
 	}
 	c.held++
@@ -225,10 +228,10 @@ func (c *Conn) write() {
 
 // writeSocket is the one place where bytes leave for a socket.
 func (c *Conn) writeSocket(b []byte) error {
-	if err := c.cfg.fence(); err != nil {
+	if err := c.net.cfg.fence(); err != nil {
 		return err
 	}
-	if err := c.socket.SetWriteDeadline(time.Now().Add(c.cfg.WriteTimeout)); err != nil {
+	if err := c.socket.SetWriteDeadline(time.Now().Add(c.net.cfg.WriteTimeout)); err != nil {
 		return err
 	}
 	_, err := c.socket.Write(b)

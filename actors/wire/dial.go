@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/mtfleet/mtfleet/mtproto/dc"
@@ -11,10 +12,30 @@ import (
 
 // A Network makes connections with one configuration. It is safe for
 // concurrent use.
-type Network struct{ cfg Config }
+type Network struct {
+	cfg     Config
+	running sync.WaitGroup // goroutines: attempts, readers, writers
+}
 
 // New returns a Network; see [Config] for the defaults.
-func New(cfg Config) *Network { return &Network{cfg.withDefaults()} }
+func New(cfg Config) *Network { return &Network{cfg: cfg.withDefaults()} }
+
+// Wait returns when every goroutine of the network is gone, or ctx is done. Call
+// it when nobody dials any more and all connections were closed: they end soon
+// after Close, not within it.
+func (w *Network) Wait(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		w.running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
 
 // Dial connects to the first of the targets that answers. Each target has a
 // head start over the next, which a failure ends at once; at most three are
@@ -30,12 +51,12 @@ func (w *Network) Dial(ctx context.Context, targets []dc.Target, dcWire int) (*C
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.ConnectTimeout)
 	defer cancel()
-	d := &race{cfg: c, targets: targets[:min(len(targets), maxRaced)], won: make(chan raced)}
+	d := &race{net: w, targets: targets[:min(len(targets), maxRaced)], won: make(chan raced)}
 	t, socket, err := d.run(ctx)
 	if err != nil {
 		return nil, err
 	}
-	conn, err := newConn(c, t, socket, dcWire)
+	conn, err := w.newConn(t, socket, dcWire)
 	if err != nil {
 		_ = socket.Close() // nothing was sent on it
 		return nil, err
@@ -55,7 +76,7 @@ func (c *Config) fence() error {
 
 // race is one Dial under way.
 type race struct {
-	cfg     *Config
+	net     *Network
 	targets []dc.Target
 	won     chan raced // unbuffered: who is not taken closes its socket
 }
@@ -73,10 +94,11 @@ func (r *race) run(ctx context.Context) (dc.Target, net.Conn, error) {
 	var stagger *time.Timer
 	started := 0
 	start := func() {
-		go r.attempt(ctx, r.targets[started])
+		t := r.targets[started]
+		r.net.running.Go(func() { r.attempt(ctx, t) })
 		started++
 		if started < len(r.targets) {
-			stagger = time.NewTimer(r.cfg.Stagger)
+			stagger = time.NewTimer(r.net.cfg.Stagger)
 		} else {
 			stagger = nil
 		}
@@ -110,10 +132,10 @@ func (r *race) run(ctx context.Context) (dc.Target, net.Conn, error) {
 
 func (r *race) attempt(ctx context.Context, t dc.Target) {
 	a := raced{target: t}
-	if r.cfg.RequireLoopback && !dc.Loopback(t.Addr) {
+	if r.net.cfg.RequireLoopback && !dc.Loopback(t.Addr) {
 		a.err = &NotLoopbackError{t.Addr}
 	} else {
-		a.socket, a.err = r.cfg.Dialer.DialContext(ctx, "tcp", t.Addr.String())
+		a.socket, a.err = r.net.cfg.Dialer.DialContext(ctx, "tcp", t.Addr.String())
 	}
 	if a.err == nil && ctx.Err() != nil { // too late, whoever else won
 		_ = a.socket.Close()
@@ -130,7 +152,8 @@ func (r *race) attempt(ctx context.Context, t dc.Target) {
 
 // newConn chooses the framing for a target. A secret may come with demands of
 // its own: 0xdd before it means the padded framing.
-func newConn(c *Config, t dc.Target, socket net.Conn, dcWire int) (*Conn, error) {
+func (w *Network) newConn(t dc.Target, socket net.Conn, dcWire int) (*Conn, error) {
+	c := &w.cfg
 	tc := transport.Config{
 		Kind: c.Kind, Obfuscated: c.Obfuscated || t.Obfuscated, DC: dcWire, Secret: t.Secret, Rand: c.Rand,
 	}
@@ -150,7 +173,7 @@ func newConn(c *Config, t dc.Target, socket net.Conn, dcWire int) (*Conn, error)
 	if err != nil {
 		return nil, err
 	}
-	conn := &Conn{cfg: c, socket: socket, codec: codec, Target: t}
+	conn := &Conn{net: w, socket: socket, codec: codec, Target: t}
 	conn.credit.L = &conn.mu
 	return conn, nil
 }

@@ -12,6 +12,7 @@
 //	err = conn.Send(packet)                     // never blocks
 //	conn.Release(n)                             // a packet of n bytes is dealt with
 //	conn.Close()
+//	network.Wait(ctx)                           // at the end of everything
 //
 // An idle connection costs its socket, the codec and one goroutine with a
 // shallow stack; no read buffer, no writer.
