@@ -9,19 +9,21 @@ import (
 // The error_code of bad_msg_notification
 // (https://core.telegram.org/mtproto/service_messages_about_messages#notice-of-ignored-error-message).
 const (
-	badIDTooLow       = 16
-	badIDTooHigh      = 17
-	badIDBits         = 18
-	badContainerID    = 19
-	badTooOld         = 20
-	badSeqTooLow      = 32
-	badSeqTooHigh     = 33
-	badSeqNotEven     = 34
-	badSeqNotOdd      = 35
-	badSalt           = 48
-	badContainer      = 64
-	certainlyRejected = maxAhead + 10*time.Second
+	badIDTooLow    = 16
+	badIDTooHigh   = 17
+	badIDBits      = 18
+	badContainerID = 19
+	badTooOld      = 20
+	badSeqTooLow   = 32
+	badSeqTooHigh  = 33
+	badSeqNotEven  = 34
+	badSeqNotOdd   = 35
+	badSalt        = 48
+	badContainer   = 64
 )
+
+// rescueSlack is the least time by which a msg_id must be too high to be surely rejected.
+const rescueSlack = 2 * time.Second
 
 // onBadMsg acts on a message that the server refused to process. What is not ours, or has been dealt with, is ignored.
 func (s *Session) onBadMsg(m incoming, r *tl.Reader) {
@@ -75,7 +77,12 @@ func (s *Session) onBadMsg(m incoming, r *tl.Reader) {
 
 // sendAgain sends what was rejected under new msg_ids. When that has happened too often a new session is the cure.
 func (s *Session) sendAgain(rec *sentRecord, code int) {
-	if s.eachRejected(rec, s.rejected) {
+	tooOften := false
+	s.eachRejected(rec, func(q *query) {
+		tooOften = q.countResend(s.now) || tooOften
+		s.rejected(q)
+	})
+	if tooOften {
 		s.reset(code)
 	}
 }
@@ -87,9 +94,10 @@ func (s *Session) startAgain(rec *sentRecord, code int) {
 }
 
 // rescueFuture puts back the queries that the server must reject as the one it just did: their msg_ids lie so far ahead of
-// its time, told by id, that it cannot have accepted them. Without it they would end as lost with the session.
+// its time, told by id, that it cannot have accepted them, even if the notification took a while to arrive. Without it
+// they would end as lost with the session.
 func (s *Session) rescueFuture(id msgID) {
-	limit := idAt(id.nanos() + int64(certainlyRejected))
+	limit := idAt(id.nanos() + int64(maxAhead+max(rescueSlack, 2*s.ping.rtt)))
 	for _, q := range s.pending() {
 		if q.phase != queryQueued && q.msgID > limit {
 			s.rejected(q)

@@ -28,6 +28,8 @@ const (
 	// bindSent: it was sent on this connection. Nothing else is sent until the answer. Its rejection and the loss of the
 	// connection lead back to bindWanted, because it must be made anew for a new msg_id.
 	bindSent
+	// bindFailed: the temp key is not bound, so queries would be refused: they go on waiting. Bind leaves it.
+	bindFailed
 )
 
 // bindState makes and sends auth.bindTempAuthKey (https://core.telegram.org/method/auth.bindTempAuthKey).
@@ -40,8 +42,8 @@ type bindState struct {
 }
 
 // Bind asks the DC to bind this session's temp key to the perm key. expiresAt is the server's time at which the temp key
-// expires, as the handshake said. Queries wait until the answer, OutBound or OutBindFailed. The message is made by the
-// Session, anew for each msg_id, and travels alone.
+// expires, as the handshake said. Queries wait until OutBound; after OutBindFailed they go on waiting until another Bind
+// succeeds or they are canceled. The message is made by the Session, anew for each msg_id, and travels alone.
 func (s *Session) Bind(now time.Time, perm *crypt.AuthKey, expiresAt time.Time) {
 	s.begin(now)
 	var refusal error
@@ -50,7 +52,7 @@ func (s *Session) Bind(now time.Time, perm *crypt.AuthKey, expiresAt time.Time) 
 		refusal = ErrClosed
 	case s.cfg.Perm:
 		refusal = ErrBindPerm
-	case s.bind.phase != bindNone:
+	case s.bind.phase == bindWanted || s.bind.phase == bindSent:
 		refusal = ErrBindBusy
 	}
 	if refusal != nil {
@@ -122,11 +124,12 @@ func (s *Session) onBindResult(result []byte, failure *tgerr.Error) {
 	}
 }
 
-// bindEnded reports the outcome and lets queries flow.
+// bindEnded reports the outcome; a good one lets queries flow.
 func (s *Session) bindEnded(err error) {
 	s.bind = bindState{}
 	s.ping.urgent = true
 	if err != nil {
+		s.bind.phase = bindFailed
 		s.push(Output{Kind: OutBindFailed, Err: err})
 		return
 	}

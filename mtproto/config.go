@@ -73,8 +73,8 @@ type Config struct {
 	PingInterval time.Duration
 	// MaxInFlight is how many queries may be sent and unanswered. Zero means 1024 (TDLib's limit). Further queries wait.
 	MaxInFlight int
-	// MaxQueued is how many queries may wait to be sent, beyond those in flight. Zero means 4096. Queries beyond it fail
-	// at once with ErrQueueFull (and ErrNotSent).
+	// MaxQueued is how many queries may be pending beyond MaxInFlight. Zero means 4096. Queries beyond it fail at once with
+	// ErrQueueFull (and ErrNotSent).
 	MaxQueued int
 	// GzipAbove is the size in bytes above which the body of a query is compressed, if that saves a tenth or more. Zero
 	// means 512. Negative means never.
@@ -86,7 +86,7 @@ const (
 	defaultMaxInFlight  = 1024
 	defaultMaxQueued    = 4096
 	defaultGzipAbove    = 512
-	// ackedInFlightMax bounds MaxInFlight from above: a state request lists every unanswered query and may hold 8192 ids.
+	// maxInFlightLimit bounds MaxInFlight from above: a state request lists every unanswered query and may hold 8192 ids.
 	maxInFlightLimit = 8192
 )
 

@@ -14,9 +14,10 @@ const (
 	maxMembers = 1000
 	// softContainer is the size in bytes from which nothing more is added to a container. A larger query travels alone.
 	softContainer = 32 << 10
-	// saltHold is how long queries wait after one of them was rejected for its salt more than maxResendsPerMinute times in
-	// a minute. A server may change salts as it likes, so that is never fatal; but it is no reason for a storm.
-	saltHold = time.Second
+	// After more than maxSaltRejections in a row, with nothing accepted between them, nothing is sent for saltHold. A
+	// server may change salts as it likes, so that is never fatal; but it is no reason for a storm.
+	maxSaltRejections = 3
+	saltHold          = time.Second
 	// idleBuffer is the size in bytes up to which a quiet session keeps its packet buffers.
 	idleBuffer = 512
 )
@@ -115,6 +116,9 @@ func (s *Session) nextPacket() []byte {
 	if s.link != linkUp || s.bind.phase == bindSent {
 		return nil
 	}
+	if s.now.Before(s.holdUntil) {
+		return nil
+	}
 	if s.bind.phase == bindWanted {
 		return s.bindPacket()
 	}
@@ -146,7 +150,7 @@ func (s *Session) hasReason() bool {
 
 // sendable is how many queries may be sent now.
 func (s *Session) sendable() int {
-	if s.now.Before(s.holdUntil) {
+	if s.bind.phase != bindNone {
 		return 0
 	}
 	return max(0, min(len(s.queries.queue), s.cfg.MaxInFlight-s.queries.inFlight))

@@ -21,7 +21,7 @@ var (
 	ErrCanceled = errors.New("mtproto: canceled")
 	// ErrClosed: Close was called.
 	ErrClosed = errors.New("mtproto: session closed")
-	// ErrQueueFull: Config.MaxQueued queries are already waiting.
+	// ErrQueueFull: Config.MaxInFlight and Config.MaxQueued queries are already pending.
 	ErrQueueFull = errors.New("mtproto: too many queries waiting")
 	// ErrDuplicateID: another pending query has the same QueryID. The other one goes on.
 	ErrDuplicateID = errors.New("mtproto: query id already in use")

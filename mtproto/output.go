@@ -31,8 +31,9 @@ const (
 	// OutBound: the DC has bound the temp key. Queries flow from now on.
 	OutBound
 
-	// OutBindFailed: the binding has failed and is not tried again unless Bind is called. Err is the server's
-	// *tgerr.Error, ErrBindRefused, ErrBindAttempts, ErrBindPerm or ErrBindBusy.
+	// OutBindFailed: the binding has failed and is not tried again unless Bind is called; queries go on waiting. Err is the
+	// server's *tgerr.Error, ErrBindRefused or ErrBindAttempts; or Bind should not have been called: ErrBindPerm,
+	// ErrBindBusy, ErrClosed.
 	OutBindFailed
 
 	// OutReconnect: this connection is of no use any more: close it, call Disconnected, dial again. The session and its

@@ -165,7 +165,7 @@ func (s *Session) refuse(id QueryID, body []byte) error {
 		return &TooLargeError{Size: size, Limit: maxBody}
 	case s.queries.byID[id] != nil:
 		return ErrDuplicateID
-	case len(s.queries.queue) >= s.cfg.MaxQueued:
+	case len(s.queries.byID) >= s.cfg.MaxInFlight+s.cfg.MaxQueued:
 		return ErrQueueFull
 	}
 	return nil

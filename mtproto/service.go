@@ -102,6 +102,7 @@ func (s *Session) onContainer(m incoming) error {
 		return &PacketError{What: "container count"}
 	}
 	var first error
+	session := s.sessionID
 	for range n {
 		member, size := rest, -1
 		if len(rest) >= memberHeaderSize {
@@ -120,8 +121,8 @@ func (s *Session) onContainer(m incoming) error {
 		if err != nil && first == nil {
 			first = err
 		}
-		if s.link != linkUp {
-			return nil
+		if s.link != linkUp || s.sessionID != session {
+			return nil // what follows belongs to a session that is gone
 		}
 	}
 	return first
@@ -153,7 +154,7 @@ func (s *Session) dispatch(m incoming) {
 		var ids []msgID
 		readIDs(&r, func(id msgID) { ids = append(ids, id) })
 		if info := r.BytesView(); r.Err() == nil {
-			s.onStates(ids, info)
+			s.onAllInfo(ids, info)
 		}
 	case idMsgDetailedInfo:
 		if query, answer := readID(&r), readID(&r); r.Err() == nil {
@@ -221,6 +222,7 @@ func (s *Session) onResult(m incoming, r *tl.Reader) {
 		return // unknown or 0; it has been acknowledged
 	}
 	s.clock.observeAnswer(s.now, m.id, request)
+	s.saltRejections = 0
 	kind, q := rec.kind, rec.q
 	switch kind {
 	case sentDrop, sentCanceled:
@@ -309,6 +311,7 @@ func (s *Session) onPong(m incoming, r *tl.Reader) {
 	if s.records.ours(request) {
 		s.clock.observeAnswer(s.now, m.id, request)
 		s.records.settle(request)
+		s.saltRejections = 0
 	}
 	s.ping.pong(s.now, nonce)
 }
@@ -392,14 +395,16 @@ func (s *Session) onBadSalt(m incoming, r *tl.Reader) {
 		s.salts.asked = time.Time{} // the salts to come may be wrong as well
 		s.saveDue = true
 	}
-	if s.eachRejected(rec, func(q *query) { s.rejected(q) }) {
+	s.eachRejected(rec, s.rejected)
+	if s.saltRejections++; s.saltRejections > maxSaltRejections {
+		s.saltRejections = 0
 		s.holdUntil = s.now.Add(saltHold)
 	}
 }
 
 // eachRejected goes through the message of rec, or through the members if it was a container, none of which the server
-// processed. Ours are prepared anew; f decides about queries. It reports whether one of them has come back too often.
-func (s *Session) eachRejected(rec *sentRecord, f func(*query)) (tooOften bool) {
+// processed. Ours are prepared anew; f decides about queries.
+func (s *Session) eachRejected(rec *sentRecord, f func(*query)) {
 	list := []sentRecord{*rec}
 	if rec.kind == sentContainer {
 		list = slices.Clone(s.records.members(rec))
@@ -410,7 +415,6 @@ func (s *Session) eachRejected(rec *sentRecord, f func(*query)) (tooOften bool) 
 		switch r.kind {
 		case sentQuery:
 			if r.q.msgID == r.id && r.q.phase != queryQueued {
-				tooOften = r.q.countResend(s.now) || tooOften
 				f(r.q)
 			}
 		case sentPing:
@@ -430,5 +434,4 @@ func (s *Session) eachRejected(rec *sentRecord, f func(*query)) (tooOften bool) 
 			s.bindRejected()
 		}
 	}
-	return tooOften
 }

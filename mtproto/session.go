@@ -67,7 +67,8 @@ type Session struct {
 	resets          uint8
 	decryptFailures uint8
 	resetsSince     time.Time
-	holdUntil       time.Time // queries wait, see saltHold
+	saltRejections  uint8     // in a row
+	holdUntil       time.Time // nothing is sent, see saltHold
 
 	outs  []Output
 	next  int    // of outs
@@ -242,13 +243,12 @@ func (s *Session) Deadline() time.Time {
 	switch {
 	case s.bind.phase == bindSent:
 		at = s.bind.deadline
+	case s.holdUntil.After(s.now):
+		at = s.holdUntil
 	case !s.salted():
 		at = s.ping.deadline()
 	default:
 		at = earliest(s.ping.deadline(), earliest(s.acks.deadline(), s.states.at))
-		if len(s.queries.queue) > 0 && s.holdUntil.After(s.now) {
-			at = earliest(at, s.holdUntil)
-		}
 	}
 	if at.IsZero() {
 		return at

@@ -136,6 +136,25 @@ func (s *Session) onStates(ids []msgID, info []byte) {
 	}
 }
 
+// onAllInfo takes states nobody asked for. The server may have written them before our message reached it, so "not
+// received" is only a reason to ask; a request of ours travels behind the message.
+func (s *Session) onAllInfo(ids []msgID, info []byte) {
+	for i, id := range ids {
+		if i >= len(info) {
+			return
+		}
+		r := s.records.find(id)
+		if r == nil || r.q == nil || r.q.msgID != id || r.q.phase == queryQueued {
+			continue
+		}
+		if info[i]&stateMask == stateReceived {
+			s.onState(r.q, info[i])
+			continue
+		}
+		r.q.askAt, s.states.at = s.now, s.now
+	}
+}
+
 // onState acts on the state of one query.
 func (s *Session) onState(q *query, state byte) {
 	if q.phase == queryQueued {

@@ -1,0 +1,678 @@
+package mtproto
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// What went wrong in other clients, each with the case that showed it.
+
+func TestPitfalls(t *testing.T) {
+	runSpecified(t, []specified{
+		{"inner messages of containers are acknowledged by their own ids, and the container is not", `
+connect
+  packet c1:0 ping 75s
+receive pong c1
+send q1
+  packet c2:1 query q1
+receive answer c2 a1 ; update u1
+  result q1 answer a1
+  updates update u1
+advance 20s
+  packet c3:2 ack s2 s3
+`},
+		{"an unknown constructor as an update, in gzip, and as a result does no harm", `
+connect
+  packet c1:0 ping 75s
+receive pong c1
+send q1
+  packet c2:1 query q1
+receive unknown
+  updates 0xefbeadde
+receive gzip unknown
+  updates 0xefbeadde
+receive result c2 0xdeadbeef
+  result q1 0xdeadbeef
+receive update u1
+  updates update u1
+`},
+		{"the server forgets the session: earlier queries go again, exactly once, and a gap is told", `
+connect
+  packet c1:0 ping 75s
+receive pong c1
+send q1 repeatable
+  packet c2:1 query q1
+send q2 repeatable
+  packet c3:3 query q2
+disconnect
+connect
+  packet c6:4 [c4:4 ping 75s, c5:4 state_req c2 c3]
+receive new_session c6 99 1 ; state_info c5 1 1 ; pong c4
+  gap
+  packet c10:8 [c7:4 ack s2, c8:5 query q1, c9:7 query q2]
+receive answer c8 a1 ; answer c9 a2
+  result q1 answer a1
+  result q2 answer a2
+pending
+  0
+`},
+		{"the server forgets the session: a query that must not run twice ends", `
+connect
+  packet c1:0 ping 75s
+receive pong c1
+send q1
+  packet c2:1 query q1
+disconnect
+connect
+  packet c5:2 [c3:2 ping 75s, c4:2 state_req c2]
+receive new_session c5 99 1 ; state_info c4 1
+  failed q1: mtproto: session lost; the server may have executed the query
+  gap
+pending
+  0
+`},
+		{"new_session_created repeated with the same unique_id is one gap, and acknowledged each time", `
+connect
+  packet c1:0 ping 75s
+receive pong c1
+receive new_session c1 99 1
+  gap
+receive new_session c1 99 1
+receive new_session c1 99 1
+advance 15s
+  packet c2:0 ack s2 s3 s4
+`},
+		{"new_session_created names a member of a container: the whole container belongs to the session", `
+send q1 q2
+connect
+  packet c4:4 [c1:0 ping 75s, c2:1 query q1, c3:3 query q2]
+receive new_session c3 99 1
+  gap
+receive answer c2 a1 ; answer c3 a2
+  result q1 answer a1
+  result q2 answer a2
+pending
+  0
+`},
+		{"new_session_created names a container: the whole container belongs to the session", `
+connect
+  packet c1:0 ping 75s
+receive pong c1
+send q0 repeatable
+  packet c2:1 query q0
+send q1 q2
+  packet c5:6 [c3:3 query q1, c4:5 query q2]
+receive new_session c5 99 1
+  gap
+  packet c8:8 [c6:6 ack s2, c7:7 query q0]
+receive answer c3 a1 ; answer c4 a2 ; answer c7 a0
+  result q1 answer a1
+  result q2 answer a2
+  result q0 answer a0
+pending
+  0
+`},
+		{"an ack is not an answer: after the ack and a lost connection the answer is waited for", `
+connect
+  packet c1:0 ping 75s
+receive pong c1
+send q1
+  packet c2:1 query q1
+receive ack c2
+disconnect
+connect
+  packet c5:2 [c3:2 ping 75s, c4:2 state_req c2]
+receive state_info c4 12 ; pong c3
+pending
+  1
+receive answer c2 a1
+  result q1 answer a1
+`},
+		{"the binding gets bad_server_salt, then 16, then an answer", `
+connect
+  packet c1:0 ping 75s
+receive pong c1
+bind
+  packet c2:1 bind until +24h0m0s
+receive bad_salt c2 5
+  packet (salt 5) c3:3 bind until +24h0m0s
+  save
+skew 60s
+receive bad_msg c3 16
+  packet c4:5 bind until +24h0m0s
+  save
+receive true c4
+  bound
+  packet c7:6 [c5:6 ack s4, c6:6 ping 75s]
+`},
+		{"the binding is rejected three times", `
+bind
+connect
+  packet c1:1 bind until +24h0m0s
+receive bad_salt c1 5
+  packet (salt 5) c2:3 bind until +24h0m0s
+  save
+receive bad_salt c2 6
+  packet (salt 6) c3:5 bind until +24h0m0s
+  save
+receive bad_msg c3 20
+  bind failed: mtproto: binding rejected three times before it was read
+  packet c4:6 ping 75s
+`},
+		{"the answer to the binding does not come", `
+bind
+connect
+  packet c1:1 bind until +24h0m0s
+deadline
+  in 10s
+advance 10s
+  reconnect: mtproto: no answer to the binding for 10s
+disconnect
+advance 1s
+connect
+  packet c2:3 bind until +24h0m0s
+receive true c2
+  bound
+  packet c5:4 [c3:4 ack s1, c4:4 ping 75s]
+`},
+		{"the binding is refused by the server", `
+bind
+connect
+  packet c1:1 bind until +24h0m0s
+receive error c1 400 ENCRYPTED_MESSAGE_INVALID
+  bind failed: tgerr: server answered 400 ENCRYPTED_MESSAGE_INVALID
+  packet c4:2 [c2:2 ack s1, c3:2 ping 75s]
+bind
+  packet c5:3 bind until +24h0m0s
+send q1
+receive false c5
+  bind failed: mtproto: binding refused
+bind
+  packet c6:5 bind until +24h0m0s
+receive true c6
+  bound
+  packet c9:8 [c7:6 ack s2 s3, c8:7 query q1]
+`},
+		{"queries wait for the binding, then the header goes with the first of them", `
+config header
+bind
+send q1 q2
+connect
+  packet c1:1 bind until +24h0m0s
+receive true c1
+  bound
+  packet c6:6 [c2:2 ack s1, c3:2 ping 75s, c4:3 header(query q1), c5:5 header(query q2)]
+`},
+		{"a perm key is not bound", `
+config perm
+bind
+  bind failed: mtproto: a perm key cannot be bound
+`},
+		{"a bad member does not keep the rest of a container from being processed", `
+connect
+  packet c1:0 ping 75s
+receive pong c1
+send q1
+  packet c2:1 query q1
+receive garbage ; answer c2 a1 ; update u1
+  result q1 answer a1
+  updates update u1
+advance 15s
+  packet c3:2 ack s2 s3 s4
+`},
+		{"a repeated message is acknowledged again and not delivered twice", `
+connect
+  packet c1:0 ping 75s
+receive pong c1
+receive update u1
+  updates update u1
+advance 15s
+  packet c2:0 ack s2
+again s2
+advance 15s
+  packet c3:0 ack s2
+disconnect
+connect
+  packet c4:0 ping 75s
+again s2 s2
+advance 2s
+`},
+		{"canceled before it is sent, after, after the ack, after the answer", `
+send q1
+cancel q1
+  failed q1: mtproto: canceled; the server did not execute the query
+connect
+  packet c1:0 ping 75s
+receive pong c1
+send q2
+  packet c2:1 query q2
+cancel q2
+  failed q2: mtproto: canceled; the server may have executed the query
+  packet c3:2 drop c2
+receive answer c2 a2
+send q3
+  packet c6:4 [c4:2 ack s2, c5:3 query q3]
+receive ack c4
+cancel q3
+  failed q3: mtproto: canceled; the server may have executed the query
+  packet c7:4 drop c5
+send q4
+  packet c8:5 query q4
+receive answer c8 a4
+  result q4 answer a4
+cancel q4
+pending
+  0
+`},
+		{"the header goes until an answer that is no error, and again when the server says so", `
+config header prefix
+connect
+  packet c1:0 ping 75s
+receive pong c1
+send q1
+  packet c2:1 header(prefix(query q1))
+receive error c2 420 FLOOD_WAIT_0
+  failed q1: tgerr: server answered 420 FLOOD_WAIT
+send q2
+  packet c5:4 [c3:2 ack s2, c4:3 header(prefix(query q2))]
+receive answer c4 a2
+  result q2 answer a2
+snapshot
+  salts 1 2, offset 0s known true, header true
+send q3
+  packet c8:6 [c6:4 ack s3, c7:5 prefix(query q3)]
+receive error c7 400 CONNECTION_NOT_INITED
+  packet c11:8 [c9:6 ack s4, c10:7 header(prefix(query q3))]
+receive answer c10 a3
+  result q3 answer a3
+send q4
+  packet c14:10 [c12:8 ack s5, c13:9 prefix(query q4)]
+receive error c13 400 CONNECTION_LAYER_INVALID
+  packet c17:12 [c15:10 ack s6, c16:11 header(prefix(query q4))]
+receive error c16 400 CONNECTION_LAYER_INVALID
+  failed q4: tgerr: server answered 400 CONNECTION_LAYER_INVALID
+pending
+  0
+`},
+		{"a header known from another session is not sent", `
+config header known
+connect
+  packet c1:0 ping 75s
+send q1
+  packet c2:1 query q1
+`},
+		{"no salt is known: one ping first, so that a burst is not rejected", `
+config nosalts
+send q1 q2
+connect
+  packet (salt 0) c1:0 ping 75s
+receive bad_salt c1 5
+  packet (salt 5) c6:4 [c2:0 ping 75s, c3:0 get_future_salts 32, c4:1 query q1, c5:3 query q2]
+  save
+receive answer c4 a1 ; answer c5 a2
+  result q1 answer a1
+  result q2 answer a2
+`},
+		{"more queries than may be in flight wait, and more than may wait fail", `
+config inflight=2 queue=1
+connect
+  packet c1:0 ping 75s
+receive pong c1
+send q1 q2
+  packet c4:4 [c2:1 query q1, c3:3 query q2]
+send q3
+send q4
+  failed q4: mtproto: too many queries waiting; the server did not execute the query
+receive answer c2 a1
+  result q1 answer a1
+  packet c7:6 [c5:4 ack s2, c6:5 query q3]
+send q5 q6
+  failed q6: mtproto: too many queries waiting; the server did not execute the query
+`},
+		{"close ends every query with what may have become of it", `
+connect
+  packet c1:0 ping 75s
+send q1
+  packet c2:1 query q1
+disconnect
+send q2
+close
+  failed q1: mtproto: session closed; the server may have executed the query
+  failed q2: mtproto: session closed; the server did not execute the query
+send q3
+  failed q3: mtproto: session closed; the server did not execute the query
+connect
+pending
+  0
+`},
+		{"a large query travels alone", `
+config nogzip
+connect
+  packet c1:0 ping 75s
+send q1 q2
+  packet c4:4 [c2:1 query q1, c3:3 query q2]
+send q3 size 40000
+  packet c5:5 query q3xxxxxx...(40000)
+send q4 q5
+  packet c8:10 [c6:7 query q4, c7:9 query q5]
+`},
+		{"what was being asked of a query is asked again after ten seconds, then less often", `
+connect
+  packet c1:0 ping 75s
+receive pong c1
+send q1
+  packet c2:1 query q1
+advance 1s
+receive ack c2
+advance 2s
+  packet c3:2 ping 75s
+receive pong c3
+advance 3s
+  packet c4:2 ping 75s
+receive pong c4
+advance 3s
+  packet c5:2 ping 75s
+receive pong c5
+advance 3s
+  packet c6:2 state_req c2
+  packet c7:2 ping 75s
+`},
+	})
+}
+
+// P16: a session id of zero would be answered with -404.
+func TestSessionIDIsNeverZero(t *testing.T) {
+	first := make([]byte, 16+8) // the seed of the jitter and of ping ids, then a zero session id
+	s, err := NewSession(Config{Rand: &tape{rest: append(first, 1, 2, 3, 4, 5, 6, 7, 8)}}, testKey(t, 1))
+	if err != nil || s.Snapshot().SessionID != 0x0807060504030201 {
+		t.Errorf("session id %x, %v", s.Snapshot().SessionID, err)
+	}
+	if _, err := NewSession(Config{Rand: &tape{rest: make([]byte, 1024)}}, testKey(t, 1)); err == nil {
+		t.Error("randomness that gives nothing but zeros must be an error")
+	}
+}
+
+// tape is randomness written down beforehand.
+type tape struct{ rest []byte }
+
+func (t *tape) Read(b []byte) (int, error) {
+	n := copy(b, t.rest)
+	t.rest = t.rest[n:]
+	if n == 0 {
+		return 0, errors.New("end of tape")
+	}
+	return n, nil
+}
+
+// P18: whatever the local clock says, at the start or later, one rejection puts it right and no query fails.
+func TestClockConvergesAfterOneRejection(t *testing.T) {
+	year := 365 * 24 * time.Hour
+	for _, off := range []time.Duration{
+		0, time.Second, -time.Second, time.Minute, -time.Minute, time.Hour, -time.Hour, 10 * year, -10 * year,
+	} {
+		for _, known := range []bool{false, true} {
+			t.Run(fmt.Sprintf("server %v ahead, offset known %v", off, known), func(t *testing.T) {
+				p := newPeer(t, func(c *Config) { c.OffsetKnown = known })
+				p.skew = off
+				p.command("send q1 q2")
+				p.connect()
+				p.exchange("q1", "q2")
+
+				// The local clock jumps by as much again while queries are in flight in several packets.
+				p.command("send q3")
+				p.lines()
+				p.now, p.skew = p.now.Add(-off*3/4), p.skew+off*3/4
+				p.command("send q4")
+				p.command("send q5")
+				p.exchange("q3", "q4", "q5")
+				if got := p.s.Snapshot().TimeOffset - p.skew; got.Abs() > 31*time.Second {
+					t.Errorf("the offset is wrong by %v", got)
+				}
+			})
+		}
+	}
+}
+
+// exchange plays a server that rejects what has a bad time and answers the rest, until all named queries have results.
+func (p *peer) exchange(names ...string) {
+	p.t.Helper()
+	seen := map[string]bool{}
+	rejections := 0
+	for range 100 {
+		for _, l := range p.lines() {
+			if strings.HasPrefix(l, "failed") {
+				p.t.Errorf("a query failed: %s", l)
+			}
+			if rest, ok := strings.CutPrefix(l, "result "); ok {
+				seen[strings.Fields(rest)[0]] = true
+			}
+		}
+		if len(seen) == len(names) {
+			return
+		}
+		r := p.takeRequest()
+		if r == nil {
+			break
+		}
+		server := p.now.Add(p.skew).UnixNano()
+		switch ahead := time.Duration(r.outer.nanos() - server); {
+		case r.session != p.s.sessionID:
+		case ahead > maxAhead:
+			rejections++
+			p.receive("bad_msg "+p.nameOf(r.outer)+" 17", true)
+		case ahead < -maxAge:
+			rejections++
+			p.receive("bad_msg "+p.nameOf(r.outer)+" 16", true)
+		default:
+			for _, q := range r.queries {
+				p.receive("answer "+p.nameOf(q)+" ok", true)
+			}
+		}
+	}
+	if len(seen) != len(names) {
+		p.t.Errorf("only %v of %v were answered, after %d rejections", seen, names, rejections)
+	}
+}
+
+// P20: a server that rejects everything with 32 gets a bounded number of messages.
+func TestRejectionStormIsBounded(t *testing.T) {
+	for _, code := range []string{"16", "32", "33", "17", "77"} {
+		p := newPeer(t, nil)
+		p.connect()
+		p.command("send q1 repeatable")
+		messages, broken := 0, 0
+		for range 200 {
+			r := p.takeRequest()
+			if r == nil {
+				break
+			}
+			messages++
+			if r.session == p.s.sessionID {
+				p.receive("bad_msg "+p.nameOf(r.outer)+" "+code, true)
+			}
+		}
+		for _, l := range p.lines() {
+			if strings.HasPrefix(l, "reconnect: mtproto: more than 3 session resets") {
+				broken++
+			}
+		}
+		if messages >= 50 || broken != 1 {
+			t.Errorf("code %s: %d packets, %d times given up", code, messages, broken)
+		}
+		if p.s.Pending() != 1 {
+			t.Error("the query must survive")
+		}
+	}
+}
+
+// P20, for salts: no storm, and never fatal.
+func TestSaltStormIsSlowedDown(t *testing.T) {
+	p := newPeer(t, nil)
+	p.connect()
+	p.command("send q1")
+	packets := 0
+	for i := range 3000 {
+		r := p.takeRequest()
+		if r == nil {
+			p.advance(100 * time.Millisecond)
+			continue
+		}
+		packets++
+		p.receive(fmt.Sprintf("bad_salt %s %d", p.nameOf(r.outer), 1000+i), true)
+	}
+	for _, l := range p.lines() {
+		if strings.HasPrefix(l, "failed") {
+			t.Error("a query failed:", l)
+		}
+	}
+	if packets > 1000 {
+		t.Errorf("%d packets in five minutes", packets)
+	}
+}
+
+// P21, P22: salts that change all the time fail no query.
+func TestChangingSaltsFailNoQuery(t *testing.T) {
+	p := newPeer(t, nil)
+	p.connect()
+	p.receive("pong c1", true)
+	salt, results := int64(1), 0
+	for i := range 300 {
+		if i%10 == 0 {
+			salt++ // every 1.2 s: 50 times a minute
+		}
+		p.advance(120 * time.Millisecond)
+		p.send(fmt.Sprint("q", i), Once)
+		for r := p.takeRequest(); r != nil; r = p.takeRequest() {
+			if r.salt != salt {
+				p.receive(fmt.Sprintf("bad_salt %s %d", p.nameOf(r.outer), salt), true)
+				continue
+			}
+			for _, q := range r.queries {
+				p.receive("answer "+p.nameOf(q)+" ok", true)
+			}
+			if r.ping != 0 {
+				p.receive("pong "+p.nameOf(r.ping), true)
+			}
+		}
+	}
+	for _, l := range p.lines() {
+		switch {
+		case strings.HasPrefix(l, "result"):
+			results++
+		case strings.HasPrefix(l, "failed"), strings.HasPrefix(l, "reconnect"):
+			t.Error(l)
+		}
+	}
+	if results != 300 {
+		t.Errorf("%d results", results)
+	}
+}
+
+// P23: after a reset the server keeps sending packets of the old session.
+func TestPacketsOfAnOldSessionAreIgnored(t *testing.T) {
+	p := newPeer(t, nil)
+	p.connect()
+	p.lines()
+	for range 200 {
+		p.command("stale update u1")
+	}
+	p.want("nothing happens")
+	p.command("receive update u2")
+	p.want("the session lives", "updates update u2")
+}
+
+// P31: a query that the server would answer by closing the connection never leaves.
+func TestOversizedQueryFailsAtOnce(t *testing.T) {
+	p := newPeer(t, nil)
+	p.connect()
+	p.lines()
+	p.s.Send(p.now, p.query("q1"), make([]byte, 2<<20), Once)
+	o, ok := p.s.Next()
+	var large *TooLargeError
+	if !ok || o.Kind != OutFailed || !errors.As(o.Err, &large) || !errors.Is(o.Err, ErrNotSent) || large.Limit != maxBody {
+		t.Errorf("got %v %v", o.Kind, o.Err)
+	}
+	p.drain()
+	p.want("and nothing else happens")
+	for _, body := range [][]byte{nil, make([]byte, 6)} {
+		p.s.Send(p.now, p.query("q2"), body, Once)
+		if o, _ := p.s.Next(); o.Kind != OutFailed || !errors.Is(o.Err, ErrBody) {
+			t.Errorf("body of %d bytes: got %v %v", len(body), o.Kind, o.Err)
+		}
+	}
+}
+
+// P32: large results arrive, plain and packed.
+func TestLargeResults(t *testing.T) {
+	big := bytes.Repeat([]byte{0xaa, 0xbb, 0xcc, 0xdd}, 3<<18)
+	for name, wrap := range map[string]func([]byte) []byte{
+		"plain": func(b []byte) []byte { return b }, "packed": gzipped,
+	} {
+		p := newPeer(t, nil)
+		p.connect()
+		p.command("send q1")
+		p.s.Receive(p.now, p.seal(p.message(p.result(int64(p.byName["c2"]), wrap(big)), idReply, true), p.s.sessionID))
+		if o, _ := p.s.Next(); o.Kind != OutResult || !bytes.Equal(o.Body, big) {
+			t.Errorf("%s: got %v %v", name, o.Kind, o.Err)
+		}
+	}
+}
+
+// A bomb costs no more than the limit, and only the query it answers.
+func TestGzipBomb(t *testing.T) {
+	bomb := gzipped(make([]byte, maxUnpacked+4))
+	p := newPeer(t, nil)
+	p.connect()
+	p.command("send q1")
+	p.lines()
+	p.deliver(p.message(p.result(int64(p.byName["c2"]), bomb), idReply, true))
+	p.want("the query fails, the session lives",
+		"failed q1: mtproto: unreadable result: gzip_packed unpacks to more than 16 MiB; the server may have executed the query")
+	deep := gzipped(gzipped(gzipped(boxed(idTestUpdate, "u"))))
+	p.deliver(p.message(deep, idPush, true))
+	p.want("nested too deep: an update is missing", "gap")
+	p.deliver(p.message(gzipped(gzipped(boxed(idTestUpdate, "u"))), idPush, true))
+	p.want("nested twice is legal", "updates update u")
+}
+
+// P54: salts belong to the key. The next session under the same key begins with the snapshot's.
+func TestSaltsTravelWithTheKey(t *testing.T) {
+	p := newPeer(t, nil)
+	p.command("connect")
+	p.command("receive bad_salt c1 77")
+	p.lines()
+	snapshot := p.s.Snapshot()
+	next := newPeer(t, func(c *Config) { c.Salts, c.TimeOffset = snapshot.Salts, snapshot.TimeOffset })
+	next.command("connect")
+	if l := next.lines(); len(l) != 1 || !strings.HasPrefix(l[0], "packet (salt 77)") {
+		t.Errorf("got %q", l)
+	}
+}
+
+// A damaged packet drops the connection; three in a row end the session.
+func TestDamagedPackets(t *testing.T) {
+	p := newPeer(t, nil)
+	p.command("send q1 repeatable")
+	for i := range 3 {
+		p.connect()
+		p.lines()
+		packet := p.seal(p.message(boxed(idTestUpdate, "u"), idPush, true), p.s.sessionID)
+		packet[30] ^= 1
+		p.s.Receive(p.now, packet)
+		p.drain()
+		p.want("the connection is dropped", "reconnect: mtproto: bad packet: decryption: crypt: decrypt: msg_key mismatch")
+		p.disconnect()
+		if fresh := p.s.sessionID != p.audit.session; fresh != (i == 2) {
+			t.Errorf("after failure %d: new session %v", i+1, fresh)
+		}
+	}
+	p.s.Connected(p.now)
+	p.s.Receive(p.now, nil)
+	if o, _ := p.s.Next(); o.Kind != OutReconnect {
+		t.Errorf("an empty packet: got %v", o.Kind)
+	}
+}
