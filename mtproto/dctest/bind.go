@@ -124,13 +124,14 @@ func (c *Cluster) dropTempKeys(now time.Time, q *query) api.Reply {
 		return api.Reply{Err: errFetch}
 	}
 	k := q.s.key
-	if _, ok := c.api.UserOf(k.dc.id, k.ownerID()); !ok {
-		return api.Reply{Err: errNoUser}
+	delay, refused := c.api.Admit(c.request(now, q), methodDropTemp)
+	if refused != nil {
+		return api.Reply{Err: refused, Delay: delay}
 	}
 	for _, t := range slices.Clone(k.owner().temps) {
 		if t != k && !slices.Contains(req.ExceptAuthKeys, int64(t.id())) {
 			c.removeKey(now, t, "dropped")
 		}
 	}
-	return api.Reply{Body: tl.AppendBool(nil, true)}
+	return api.Reply{Body: tl.AppendBool(nil, true), Delay: delay}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
+	"github.com/mtfleet/mtfleet/mtproto/handshake"
 )
 
 // Cluster is the core: all DCs, their keys, sessions and connections. It has one owner and no lock. After every input
@@ -44,14 +45,14 @@ type dcState struct {
 	id        int
 	skew      time.Duration // its clock against the caller's
 	keys      map[crypt.KeyID]*authKey
-	handshake any
+	handshake *handshake.Server
 	lastMsgID int64
 }
 
 // clock is the DC's own time.
 func (d *dcState) clock(now time.Time) time.Time { return now.Add(d.skew) }
 
-// New makes a cluster. The error is a *ConfigError.
+// New makes a cluster. An error about the configuration is a *ConfigError.
 func New(cfg Config) (*Cluster, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -71,7 +72,9 @@ func New(cfg Config) (*Cluster, error) {
 	}
 	for id := 1; id <= cfg.DCs; id++ {
 		d := &dcState{id: id, keys: make(map[crypt.KeyID]*authKey)}
-		d.handshake = c.newHandshake(d)
+		if d.handshake, err = c.newHandshake(d); err != nil {
+			return nil, err
+		}
 		c.dcs = append(c.dcs, d)
 	}
 	return c, nil
@@ -187,6 +190,6 @@ func (c *Cluster) randomInt64() int64 {
 			return v
 		}
 	}
-	// A dead source of randomness: the salt is not a secret, only a number.
+	// The source of randomness is dead. What is wanted is a number, not a secret.
 	return 1
 }

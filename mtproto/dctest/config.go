@@ -43,8 +43,7 @@ const (
 
 // Config describes a cluster. Zero values mean the defaults above.
 type Config struct {
-	// Rand supplies keys, nonces, salts, padding. Required; it must be safe to read from the goroutine that calls the
-	// cluster and from those that run its Work.
+	// Rand supplies nonces, exponents, salts, padding. Required; it is read during inputs only, never by Work.
 	Rand io.Reader
 	// API is the other half: users, authorizations, methods. Required.
 	API api.Server

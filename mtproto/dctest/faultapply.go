@@ -215,7 +215,7 @@ func (c *Cluster) eachDC(id int, f func(*dcState)) {
 // method is the name of a query's innermost call.
 func (c *Cluster) method(q *query) string {
 	if bodyID(q.query) == echo.RequestID {
-		return "testdc.echo"
+		return methodEcho
 	}
 	return c.api.Method(q.query)
 }

@@ -22,12 +22,18 @@ type query struct {
 	lose   bool // a fault loses the answer
 }
 
+// Names of the calls the protocol half answers itself.
+const (
+	methodEcho     = "testdc.echo"
+	methodDropTemp = "auth.dropTempAuthKeys"
+)
+
 // Errors the protocol half answers itself.
 var (
 	errLayer      = &api.Error{Code: 400, Text: "CONNECTION_LAYER_INVALID"}
 	errNotInited  = &api.Error{Code: 400, Text: "CONNECTION_NOT_INITED"}
 	errPermEmpty  = &api.Error{Code: 401, Text: "AUTH_KEY_PERM_EMPTY"}
-	errNoUser     = &api.Error{Code: 401, Text: "AUTH_KEY_UNREGISTERED"}
+	errNoMethod   = &api.Error{Code: 400, Text: "INPUT_METHOD_INVALID"}
 	errFetch      = &api.Error{Code: 400, Text: "INPUT_FETCH_ERROR"}
 	errWaitFailed = &api.Error{Code: 400, Text: "MSG_WAIT_FAILED"}
 	errWaitTime   = &api.Error{Code: -503, Text: "MSG_WAIT_TIMEOUT"}
@@ -126,6 +132,11 @@ func (c *Cluster) run(now time.Time, q *query) {
 		c.fail(now, q, errPermEmpty)
 		return
 	}
+	if !tg.LayerHas(k.layer, id) {
+		c.violateQuery(now, q, RuleUnknownQuery, fmt.Sprintf("a query that layer %d does not have", k.layer))
+		c.fail(now, q, errNoMethod)
+		return
+	}
 	if err := c.faultQuery(now, q); err != nil {
 		c.fail(now, q, err)
 		return
@@ -199,12 +210,17 @@ func (c *Cluster) runEcho(now time.Time, q *query) api.Reply {
 		return api.Reply{Err: errFetch}
 	}
 	user, ok := c.api.UserOf(k.dc.id, k.ownerID())
-	if !ok && !c.cfg.AnonymousEcho {
-		return api.Reply{Err: errNoUser}
+	delay := e.Delay()
+	if ok || !c.cfg.AnonymousEcho {
+		held, err := c.api.Admit(c.request(now, q), methodEcho)
+		if err != nil {
+			return api.Reply{Err: err, Delay: held}
+		}
+		delay += held
 	}
 	c.ledger.echo(e.ID, user, k)
 	answer := echo.Echoed{ID: e.ID, UserID: user, DC: int32(k.dc.id), Payload: e.Payload}
-	return api.Reply{Body: answer.Append(nil), Delay: e.Delay()}
+	return api.Reply{Body: answer.Append(nil), Delay: delay}
 }
 
 // answer sends a reply, now or after its delay.

@@ -68,8 +68,6 @@ type outbound struct {
 	sentAt  time.Time // zero if never
 }
 
-func (m *outbound) isContent() bool { return m.seqNo&1 == 1 }
-
 // find returns the position of an id in the window, or where it belongs.
 func (s *session) find(msgID int64) (i int, ok bool) {
 	i = sort.Search(len(s.window), func(i int) bool { return s.window[i].msgID >= msgID })

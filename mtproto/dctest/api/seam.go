@@ -131,6 +131,9 @@ type Server interface {
 	// Handle answers one query. The protocol half has already refused unbound temp keys (except the calls they may
 	// make) and uninitialised connections, and handles auth.bindTempAuthKey and auth.dropTempAuthKeys itself.
 	Handle(req *Request) Reply
+	// Admit is the gate of a call that the protocol half answers itself (testdc.echo, auth.dropTempAuthKeys): nil lets it
+	// through, delay holds its answer back.
+	Admit(req *Request, method string) (delay time.Duration, err *Error)
 	// UserOf returns the user authorized on a perm key of a DC.
 	UserOf(dc int, perm int64) (userID int64, ok bool)
 	// KeyGone says that a perm key no longer exists (destroy_auth_key or a fault).

@@ -1,0 +1,266 @@
+package serve
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/mtfleet/mtfleet/mtproto/dctest"
+	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
+)
+
+// ErrClosed is the answer of every control method after Close.
+var ErrClosed = errors.New("serve: cluster is closed")
+
+// Cluster is a running test cluster.
+type Cluster struct {
+	cfg     Config
+	backend *api.Backend // nil when Config.Core.API was given
+	box     mailbox
+	works   chan dctest.Work
+	quit    chan struct{} // closed by Close
+	done    chan struct{} // closed when the owner has returned
+	wg      sync.WaitGroup
+	once    sync.Once
+
+	// Owned by the owner goroutine.
+	core  *dctest.Cluster
+	conns map[dctest.ConnID]*conn
+
+	mu        sync.Mutex // guards what follows
+	closed    bool
+	nextConn  dctest.ConnID
+	open      map[*conn]struct{}
+	listeners []*listener // by DC - 1
+}
+
+// Start makes a cluster and opens its listeners. An *AddrError, an *api.ConfigError or a *dctest.ConfigError says what
+// is wrong with cfg.
+func Start(cfg Config) (*Cluster, error) {
+	cfg, backend, err := cfg.prepare()
+	if err != nil {
+		return nil, err
+	}
+	core, err := dctest.New(cfg.Core)
+	if err != nil {
+		return nil, err
+	}
+	s := &Cluster{
+		cfg: cfg, backend: backend, core: core,
+		box:   mailbox{wake: make(chan struct{}, 1)},
+		works: make(chan dctest.Work, 4096), // the core never has more work out than that
+		quit:  make(chan struct{}),
+		done:  make(chan struct{}),
+		conns: make(map[dctest.ConnID]*conn),
+		open:  make(map[*conn]struct{}),
+	}
+	if err := s.listenAll(); err != nil {
+		return nil, err
+	}
+	cfg.Core.API.SetEndpoints(s.endpoints())
+	for range cfg.Workers {
+		s.wg.Go(s.worker)
+	}
+	go s.own()
+	for _, l := range s.listeners {
+		s.serveListener(l)
+	}
+	return s, nil
+}
+
+// Close stops listening, closes every connection and returns when all goroutines are gone. It may be called more than
+// once.
+func (s *Cluster) Close() error {
+	s.once.Do(func() {
+		s.mu.Lock()
+		s.closed = true
+		for _, l := range s.listeners {
+			l.stop()
+		}
+		for c := range s.open {
+			c.abort()
+		}
+		s.mu.Unlock()
+		close(s.quit)
+	})
+	<-s.done
+	s.wg.Wait()
+	return nil
+}
+
+// own is the core's one owner.
+func (s *Cluster) own() {
+	defer close(s.done)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	var batch []event
+	for {
+		select {
+		case <-s.quit:
+			s.box.close()
+			return
+		case <-s.box.wake:
+		case <-timer.C:
+		}
+		batch = s.box.take(batch)
+		for i := range batch {
+			s.handle(&batch[i])
+			batch[i] = event{}
+		}
+		if at := s.core.Deadline(); !at.IsZero() && !at.After(s.cfg.Now()) {
+			s.core.Advance(s.cfg.Now())
+			s.outputs()
+		}
+		next := time.Hour
+		if at := s.core.Deadline(); !at.IsZero() {
+			next = max(at.Sub(s.cfg.Now()), 0)
+		}
+		timer.Reset(next)
+	}
+}
+
+// event is one thing for the owner.
+type event struct {
+	kind   eventKind
+	conn   *conn
+	packet []byte
+	ask    bool // the packet wants a quick ack
+	wire   int  // DC of the obfuscated header
+	result dctest.WorkResult
+	call   func(core *dctest.Cluster, now time.Time)
+}
+
+type eventKind uint8
+
+const (
+	evOpen eventKind = iota + 1
+	evPacket
+	evClosed
+	evWork
+	evCall
+)
+
+// handle gives one event to the core and carries out what it wants.
+func (s *Cluster) handle(e *event) {
+	now := s.cfg.Now()
+	switch e.kind {
+	case evOpen:
+		s.conns[e.conn.id] = e.conn
+		s.core.Open(now, e.conn.id, e.conn.dc, e.conn.remote)
+	case evPacket:
+		if e.wire != 0 {
+			s.core.TransportDC(now, e.conn.id, e.wire)
+		}
+		s.core.Packet(now, e.conn.id, e.packet, e.ask)
+		<-e.conn.credits
+	case evClosed:
+		delete(s.conns, e.conn.id)
+		s.core.Closed(now, e.conn.id)
+	case evWork:
+		s.core.Done(now, e.result)
+	case evCall:
+		e.call(s.core, now)
+	}
+	s.outputs()
+}
+
+// outputs carries out what the core wants.
+func (s *Cluster) outputs() {
+	for o, ok := s.core.Next(); ok; o, ok = s.core.Next() {
+		if o.Kind == dctest.OutWork {
+			s.works <- o.Work
+			continue
+		}
+		c := s.conns[o.Conn]
+		if c == nil {
+			continue
+		}
+		switch o.Kind {
+		case dctest.OutPause:
+			c.pause(true)
+		case dctest.OutResume:
+			c.pause(false)
+		default:
+			c.enqueue(o)
+		}
+	}
+}
+
+// worker runs heavy arithmetic.
+func (s *Cluster) worker() {
+	for {
+		select {
+		case <-s.quit:
+			return
+		case w := <-s.works:
+			s.box.post(event{kind: evWork, result: w.Do()})
+		}
+	}
+}
+
+// do runs f on the owner and waits for it.
+func (s *Cluster) do(f func(core *dctest.Cluster, now time.Time)) error {
+	ran := make(chan struct{})
+	ok := s.box.post(event{kind: evCall, call: func(core *dctest.Cluster, now time.Time) {
+		f(core, now)
+		close(ran)
+	}})
+	if !ok {
+		return ErrClosed
+	}
+	select {
+	case <-ran:
+		return nil
+	case <-s.done:
+		select {
+		case <-ran:
+			return nil
+		default:
+			return ErrClosed
+		}
+	}
+}
+
+func errNoDC(dc int) error { return fmt.Errorf("serve: there is no DC %d", dc) }
+
+// mailbox is the owner's queue. Connections are bounded by their credits, work by the core, calls by their callers, so
+// the queue is too.
+type mailbox struct {
+	mu     sync.Mutex
+	list   []event
+	closed bool
+	wake   chan struct{} // capacity 1
+}
+
+// post adds an event; false after close.
+func (m *mailbox) post(e event) bool {
+	m.mu.Lock()
+	if m.closed {
+		m.mu.Unlock()
+		return false
+	}
+	m.list = append(m.list, e)
+	m.mu.Unlock()
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// take swaps the queue for an empty one with the memory of old.
+func (m *mailbox) take(old []event) []event {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	list := m.list
+	m.list = old[:0]
+	return list
+}
+
+func (m *mailbox) close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = true
+	m.list = nil
+}

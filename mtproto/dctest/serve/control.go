@@ -1,0 +1,95 @@
+package serve
+
+import (
+	"errors"
+	"time"
+
+	"github.com/mtfleet/mtfleet/mtproto/dctest"
+	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
+)
+
+// ErrNoBackend says that the cluster runs with an API half that the caller brought.
+var ErrNoBackend = errors.New("serve: the API half is not ours")
+
+// Fault makes something go wrong. The id is for ClearFaults. An error of the fault itself is a *dctest.FaultError.
+func (s *Cluster) Fault(f dctest.Fault) (id uint64, err error) {
+	if gone := s.do(func(core *dctest.Cluster, now time.Time) { id, err = core.Fault(now, f) }); gone != nil {
+		return 0, gone
+	}
+	return id, err
+}
+
+// ClearFaults ends faults by id, or all of them.
+func (s *Cluster) ClearFaults(ids ...uint64) error {
+	return s.do(func(core *dctest.Cluster, now time.Time) { core.ClearFaults(now, ids...) })
+}
+
+// forget is the memory of a restarted DC.
+func (s *Cluster) forget(dc int, keepTemp bool) error {
+	_, err := s.Fault(dctest.Fault{Kind: dctest.FaultRestart, DC: dc, KeepTempKeys: keepTemp})
+	return err
+}
+
+// Ledger returns a copy of everything recorded; it is empty after Close.
+func (s *Cluster) Ledger() dctest.Ledger {
+	var l dctest.Ledger
+	_ = s.do(func(core *dctest.Cluster, _ time.Time) { l = core.Ledger() })
+	return l
+}
+
+// Counts returns the ledger's totals.
+func (s *Cluster) Counts() dctest.Counts {
+	var n dctest.Counts
+	_ = s.do(func(core *dctest.Cluster, _ time.Time) { n = core.Counts() })
+	return n
+}
+
+// Violations returns what clients did wrong so far (the first 1000) and how often in all.
+func (s *Cluster) Violations() (list []dctest.Violation, total int) {
+	_ = s.do(func(core *dctest.Cluster, _ time.Time) { list, total = core.Violations() })
+	return list, total
+}
+
+// PushUpdate appends an updateDeleteMessages to a user's log and pushes it. It returns the pts after it.
+func (s *Cluster) PushUpdate(userID int64) (pts int32, err error) {
+	if gone := s.do(func(core *dctest.Cluster, now time.Time) { pts, err = core.PushUpdate(now, userID) }); gone != nil {
+		return 0, gone
+	}
+	return pts, err
+}
+
+// Push sends a payload as the server's own initiative.
+func (s *Cluster) Push(p api.Push) error {
+	return s.do(func(core *dctest.Cluster, now time.Time) { core.Push(now, p) })
+}
+
+// KeyAlive tells whether a DC knows a key now.
+func (s *Cluster) KeyAlive(dc int, id int64) (alive bool) {
+	_ = s.do(func(core *dctest.Cluster, now time.Time) { alive = core.KeyAlive(now, dc, id) })
+	return alive
+}
+
+// EchoCount returns how often an id of testdc.echo ran.
+func (s *Cluster) EchoCount(id int64) (n int) {
+	_ = s.do(func(core *dctest.Cluster, _ time.Time) { n = core.Echo(id) })
+	return n
+}
+
+// API runs f with the API half on the goroutine that owns it: to add users, freeze them, end authorizations. f must not
+// call the cluster. Pushes that f causes are delivered.
+func (s *Cluster) API(f func(b *api.Backend, now time.Time)) error {
+	if s.backend == nil {
+		return ErrNoBackend
+	}
+	return s.do(func(core *dctest.Cluster, now time.Time) {
+		f(s.backend, now)
+		core.Advance(now) // routes pushes
+	})
+}
+
+// ConnCount returns how many connections are open.
+func (s *Cluster) ConnCount() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.open)
+}

@@ -1,0 +1,98 @@
+package serve
+
+import (
+	"time"
+
+	"github.com/mtfleet/mtfleet/mtproto/dctest"
+	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
+)
+
+// Descriptor is what a client, in whatever language, needs to know about a cluster. Its secrets are those of a test.
+type Descriptor struct {
+	Test       bool      `json:"test"` // DC ids on the wire are 10000 higher
+	DCs        []DCAddr  `json:"dcs"`
+	PublicKeys []RSAKey  `json:"public_keys"`
+	Apps       []AppID   `json:"apps"` // accepted api_id and api_hash; none means any
+	Phones     []Phone   `json:"phones"`
+	Bots       []Bot     `json:"bots"`
+	Layers     []int     `json:"layers"`
+	ServerTime time.Time `json:"server_time"`
+}
+
+// DCAddr is where a DC listens.
+type DCAddr struct {
+	ID   int    `json:"id"`
+	IP   string `json:"ip"`
+	Port int    `json:"port"`
+}
+
+// RSAKey is a public key of every DC.
+type RSAKey struct {
+	PEM         string `json:"pem"` // PKCS#1
+	Fingerprint int64  `json:"fingerprint,string"`
+}
+
+// AppID is one application.
+type AppID struct {
+	ID   int    `json:"api_id"`
+	Hash string `json:"api_hash,omitempty"`
+}
+
+// Phone is one person and how to sign in.
+type Phone struct {
+	Number   string `json:"phone"`
+	Code     string `json:"code"`
+	DC       int    `json:"dc"`
+	UserID   int64  `json:"user_id"`
+	Password bool   `json:"password,omitempty"` // two-step verification is on
+}
+
+// Bot is one bot and its token.
+type Bot struct {
+	Token  string `json:"token"`
+	DC     int    `json:"dc"`
+	UserID int64  `json:"user_id"`
+}
+
+// Descriptor describes the cluster as it is now.
+func (s *Cluster) Descriptor() Descriptor {
+	d := Descriptor{Test: s.cfg.Core.Test, ServerTime: s.cfg.Now()}
+	for _, e := range s.endpoints() {
+		d.DCs = append(d.DCs, DCAddr{e.DC, e.IP, e.Port})
+	}
+	for _, k := range s.cfg.Core.Keys {
+		pub := k.Public()
+		d.PublicKeys = append(d.PublicKeys, RSAKey{PEM: string(pub.PEM()), Fingerprint: pub.Fingerprint()})
+	}
+	_ = s.do(func(*dctest.Cluster, time.Time) {
+		half := s.cfg.Core.API
+		d.Layers = half.Layers()
+		d.Apps = s.apps()
+		for _, u := range half.Users() {
+			d.addUser(u)
+		}
+	})
+	return d
+}
+
+func (s *Cluster) apps() []AppID {
+	var list []AppID
+	if s.backend != nil {
+		for _, a := range s.backend.Apps() {
+			list = append(list, AppID{a.ID, a.Hash})
+		}
+		return list
+	}
+	for _, id := range s.cfg.Core.API.APIIDs() {
+		list = append(list, AppID{ID: id})
+	}
+	return list
+}
+
+func (d *Descriptor) addUser(u api.User) {
+	if u.BotToken != "" {
+		d.Bots = append(d.Bots, Bot{u.BotToken, u.HomeDC, u.ID})
+		return
+	}
+	d.Phones = append(d.Phones, Phone{u.Phone, u.Code, u.HomeDC, u.ID, u.Password})
+}
