@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/binary"
 	"errors"
+	"time"
 
 	"github.com/mtfleet/mtfleet/tl"
 	"github.com/mtfleet/mtfleet/tl/tg"
@@ -79,6 +80,17 @@ func (b *Backend) Handle(req *Request) Reply {
 		return Reply{Err: err, Delay: delay}
 	}
 	return Reply{Body: body, Delay: delay}
+}
+
+// Admit is the gate of a call that the protocol half answers itself (testdc.echo, auth.dropTempAuthKeys): it needs a user
+// at home or as a guest, and faults can be injected under its name. nil lets it through; delay holds its answer back.
+func (b *Backend) Admit(req *Request, name string) (delay time.Duration, err *Error) {
+	c := &call{b: b, req: req, m: &method{name: name, needs: needsUser}, ref: keyRef{req.DC, req.Perm}}
+	if err := c.gates(); err != nil {
+		return 0, err
+	}
+	err, delay = c.injected()
+	return delay, err
 }
 
 // gates lets a call through to its method, or names the first gate that is closed.

@@ -65,11 +65,19 @@ func (c *call) importAuthorization(q *tg.AuthImportAuthorizationRequest) (tg.Any
 			return nil, errAuthBytesInvalid
 		}
 	}
+	home := e.parent
+	if home.kind == kindGuest { // the account moved after the export: its home row is now elsewhere
+		home = home.parent
+	}
+	moves := u.home == c.ref.dc && home.key.ref.dc != u.home
+	if u.home == c.ref.dc && !moves { // nobody is a guest at home
+		return nil, errAuthBytesInvalid
+	}
 	e.used, e.usedBy = true, c.ref
-	if u.home == c.ref.dc && e.parent.key.ref.dc != u.home {
-		c.moveHome(e.parent)
+	if moves {
+		c.moveHome(home)
 	} else {
-		c.authorize(u, kindGuest, e.parent)
+		c.authorize(u, kindGuest, home)
 	}
 	return c.importedAs(u), nil
 }

@@ -151,8 +151,13 @@ func (b *Backend) end(now time.Time, row *authorization, why endReason) {
 	default:
 		k.becomeRevoked(b.errorAfter(why))
 	}
-	for len(row.guests) > 0 {
-		b.end(now, row.guests[0], whyHomeEnded)
+	if why != whyBanned && why != whyDeleted { // what befalls the account is the guests' reason too
+		why = whyHomeEnded
+	}
+	guests := row.guests
+	row.guests = nil
+	for _, g := range guests {
+		b.end(now, g, why)
 	}
 }
 
