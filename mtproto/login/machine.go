@@ -1,0 +1,272 @@
+package login
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/tl/tg"
+)
+
+// Config is what a machine needs to know besides the attempt itself.
+type Config struct {
+	// APIID and APIHash are the operator's own; there is no default.
+	APIID   int32
+	APIHash string
+	// Settings go with auth.sendCode. LogoutTokens among them must belong to
+	// this account's owner.
+	Settings tg.CodeSettings
+	// AllowSignUp permits auth.signUp. It must be false when the perm key was
+	// made under one of Telegram's own RSA keys.
+	AllowSignUp bool
+	// HasDC reports whether an account may live on a DC. Nil trusts the server.
+	HasDC func(dc.ID) bool
+}
+
+const (
+	// hopsMost bounds the migrations of one attempt.
+	hopsMost = 3
+	// restartsMost bounds repeats after AUTH_RESTART and its like, retriesMost
+	// those after other troubles of the server.
+	restartsMost = 3
+	retriesMost  = 5
+	// repeatsMost bounds the imports of a bot whose answers are lost.
+	repeatsMost = 5
+	// patience is the longest imposed wait after which a query that concerns a
+	// code is repeated by itself. A code lives about as long.
+	patience = 5 * time.Minute
+	// codeLife is how long a code is thought to live. The server does not say.
+	codeLife = 5 * time.Minute
+	// floodStop is how long a number is left alone after PHONE_NUMBER_FLOOD.
+	floodStop = 24 * time.Hour
+)
+
+// A Machine is one sign-in. It has one owner and no lock.
+type Machine struct {
+	cfg     Config
+	s       Snapshot
+	id      CallID // of the call under way
+	started bool
+	out     []Output
+}
+
+// NewPhone returns the sign-in of a person by phone number, written with or
+// without plus, spaces and dashes. It fails with an *Error.
+func NewPhone(cfg Config, phone string) (*Machine, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	digits, ok := normalPhone(phone)
+	if !ok {
+		return nil, badPhone()
+	}
+	return &Machine{cfg: cfg, s: Snapshot{Phone: digits}}, nil
+}
+
+// NewBot returns the sign-in of a bot by its token. It fails with an *Error.
+func NewBot(cfg Config, token string) (*Machine, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	token = strings.TrimSpace(token)
+	if _, ok := botID(token); !ok {
+		return nil, &Error{Reason: ReasonToken, Message: "a bot token looks like 123456:secret; copy it from @BotFather again"}
+	}
+	return &Machine{cfg: cfg, s: Snapshot{Token: token}}, nil
+}
+
+// Restore returns the sign-in of a snapshot. It fails with an *Error when the
+// snapshot is of no sign-in.
+func Restore(cfg Config, s Snapshot) (*Machine, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	_, phone := normalPhone(s.Phone)
+	_, bot := botID(s.Token)
+	if phone == bot || int(s.State) >= len(stateNames) || s.State == StateMigrating && !s.Target.Valid() {
+		return nil, &Error{Reason: ReasonServer, Retry: true, Message: "the stored sign-in makes no sense; begin it anew"}
+	}
+	return &Machine{cfg: cfg, s: s}, nil
+}
+
+func (cfg Config) check() error {
+	if cfg.APIID <= 0 || cfg.APIHash == "" {
+		return &Error{Reason: ReasonConfig, Message: "api_id and api_hash are missing; get your own at https://my.telegram.org and put them into the configuration"}
+	}
+	return nil
+}
+
+// State returns where the sign-in stands.
+func (m *Machine) State() State { return m.s.State }
+
+// Snapshot returns what Restore needs to go on from here.
+func (m *Machine) Snapshot() Snapshot { return m.s }
+
+// Next returns the next output. The driver calls it after every input until
+// it reports false.
+func (m *Machine) Next() (Output, bool) {
+	if len(m.out) == 0 {
+		return Output{}, false
+	}
+	o := m.out[0]
+	m.out = slices.Delete(m.out, 0, 1)
+	return o, true
+}
+
+// Deadline returns when Advance wants to be called, zero for never.
+func (m *Machine) Deadline() time.Time {
+	if m.started && m.s.State == StateWaiting {
+		return m.s.Until
+	}
+	return time.Time{}
+}
+
+// Start begins the sign-in, or goes on with a restored one. Only the first
+// call counts. A query that was under way when the process died counts as
+// lost.
+func (m *Machine) Start(now time.Time) {
+	if m.started {
+		return
+	}
+	m.started = true
+	switch m.s.State {
+	case StateNew:
+		m.call(m.firstCall())
+	case StateWaiting, StateDone, StateFailed:
+	case StateMigrating:
+		m.emit(Output{Kind: OutMigrate, DC: m.s.Target})
+	case StateSending, StateSigningIn, StateSigningUp, StateImporting, StateProbing, StateCanceling, StateLoggingOut:
+		m.lost(now)
+	default:
+		m.showStep()
+		return
+	}
+	if m.s.State == StateWaiting {
+		m.showStep()
+		m.Advance(now)
+	}
+}
+
+func (m *Machine) firstCall() call {
+	if m.s.Token != "" {
+		return callImportBot
+	}
+	return callSendCode
+}
+
+// Advance does what the passing of time demands.
+func (m *Machine) Advance(now time.Time) {
+	if !m.started || m.s.State != StateWaiting || now.Before(m.s.Until) {
+		return
+	}
+	m.s.Until, m.s.Imposed = time.Time{}, false
+	m.call(call(m.s.Pending))
+}
+
+// Migrated says that the driver has moved to the DC it was told to, and can
+// send there.
+func (m *Machine) Migrated(now time.Time) {
+	if !m.started || m.s.State != StateMigrating {
+		return
+	}
+	m.s.Target = 0
+	m.call(call(m.s.Pending))
+}
+
+// become is the only way to another state.
+func (m *Machine) become(s State) {
+	m.s.State = s
+	switch s {
+	case StateWaiting, StateMigrating:
+	default:
+		if stateOf[call(m.s.Pending)] != s {
+			m.s.Pending, m.s.Retries, m.s.Troubles = "", 0, 0
+		}
+	}
+}
+
+// wait shows the step of a state that waits for a human.
+func (m *Machine) wait(s State) {
+	m.become(s)
+	m.save()
+	m.showStep()
+}
+
+// waitUntil repeats the pending call at a time; imposed says that the server
+// named it. Whoever signs in is told of those.
+func (m *Machine) waitUntil(now, until time.Time, imposed bool) {
+	m.become(StateWaiting)
+	m.s.Until, m.s.Imposed = until, imposed
+	m.save()
+	if imposed {
+		m.showStep()
+	}
+}
+
+// again repeats the pending call after a backoff of 1, 2, 4 … 60 s.
+func (m *Machine) again(now time.Time) {
+	delay := min(time.Second<<min(m.s.Retries, 6), time.Minute)
+	m.s.Retries++
+	m.waitUntil(now, now.Add(delay), false)
+}
+
+// done ends the sign-in well.
+func (m *Machine) done(a *Authorization) {
+	m.become(StateDone)
+	m.s = Snapshot{State: StateDone}
+	m.emit(Output{Kind: OutDone, Authorization: a})
+}
+
+// fail ends the sign-in.
+func (m *Machine) fail(e *Error) {
+	m.become(StateFailed)
+	m.s = Snapshot{State: StateFailed}
+	m.emit(Output{Kind: OutFailed, Err: e})
+}
+
+func (m *Machine) save() { m.emit(Output{Kind: OutSave, Snapshot: m.s}) }
+
+func (m *Machine) showStep() {
+	if step, ok := m.Step(); ok {
+		m.emit(Output{Kind: OutAsk, Step: step})
+	}
+}
+
+func (m *Machine) emit(o Output) { m.out = append(m.out, o) }
+
+// normalPhone returns the digits of a number: 5 to 15 of them, as E.164 has
+// it, short ones being for test DCs.
+func normalPhone(phone string) (string, bool) {
+	digits := strings.Map(func(r rune) rune {
+		switch r {
+		case '+', ' ', '-', '(', ')', '.', '\u00a0':
+			return -1
+		}
+		return r
+	}, phone)
+	if len(digits) < 5 || len(digits) > 15 || strings.Trim(digits, "0123456789") != "" {
+		return "", false
+	}
+	return digits, true
+}
+
+// botID returns the user id in front of a bot token.
+func botID(token string) (int64, bool) {
+	digits, secret, ok := strings.Cut(token, ":")
+	if !ok || secret == "" || len(digits) == 0 || len(digits) > 18 || len(token) > 256 {
+		return 0, false
+	}
+	var id int64
+	for _, c := range []byte(digits) {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		id = id*10 + int64(c-'0')
+	}
+	return id, id > 0
+}
+
+func badPhone() *Error {
+	return &Error{Reason: ReasonPhone, Message: "this is no phone number; write it with its country code, as +49 170 1234567"}
+}

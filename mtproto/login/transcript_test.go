@@ -1,0 +1,283 @@
+package login
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/mtproto/tgerr"
+	"github.com/mtfleet/mtfleet/tl"
+	"github.com/mtfleet/mtfleet/tl/tg"
+)
+
+var rewrite = flag.Bool("rewrite", false, "rewrite the transcripts in testdata; read the diff before committing it")
+
+var epoch = time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
+
+func testConfig() Config {
+	return Config{APIID: 17, APIHash: "hash", HasDC: func(id dc.ID) bool { return id <= 5 }}
+}
+
+// A play is a machine, its clock and its disk.
+type play struct {
+	now  time.Time
+	cfg  Config
+	m    *Machine
+	disk *Snapshot
+	call CallID
+	buf  strings.Builder
+}
+
+func (p *play) drain() {
+	for out, ok := p.m.Next(); ok; out, ok = p.m.Next() {
+		switch out.Kind {
+		case OutSave:
+			s := out.Snapshot
+			p.disk = &s
+		case OutDone, OutFailed:
+			p.disk = nil
+		case OutCall:
+			p.call = out.Call
+		}
+		fmt.Fprintf(&p.buf, "  %s\n", p.describe(out))
+	}
+}
+
+// describe adds what matters for a transcript to an output's own words.
+func (p *play) describe(out Output) string {
+	switch out.Kind {
+	case OutCall:
+		switch q := out.Query.(type) {
+		case *tg.AuthSendCodeRequest:
+			return fmt.Sprintf("%v %s", out, q.PhoneNumber)
+		case *tg.AuthSignInRequest:
+			return fmt.Sprintf("%v %s %s %q", out, q.PhoneNumber, q.PhoneCodeHash, q.PhoneCode.Value)
+		case *tg.AuthResendCodeRequest:
+			return fmt.Sprintf("%v %s", out, q.PhoneCodeHash)
+		case *tg.AuthCancelCodeRequest:
+			return fmt.Sprintf("%v %s", out, q.PhoneCodeHash)
+		case *tg.AuthSignUpRequest:
+			return fmt.Sprintf("%v %q %q", out, q.FirstName, q.LastName)
+		}
+	case OutAsk:
+		s := out.Step
+		line := out.String()
+		for _, f := range []struct {
+			name  string
+			value any
+			set   bool
+		}{
+			{"how", s.How, s.How != ""}, {"length", s.Length, s.Length != 0}, {"pattern", s.Pattern, s.Pattern != ""},
+			{"url", s.URL, s.URL != ""}, {"next", s.Next, s.Next != ""}, {"tries", s.Tries, s.Tries != 0},
+			{"error", s.LastError, s.LastError != ""}, {"terms", s.Terms, s.Terms != ""},
+			{"until", "+" + s.Until.Sub(p.now).String(), !s.Until.IsZero()}, {"unsupported", "yes", !s.Supported},
+		} {
+			if f.set {
+				line += fmt.Sprintf(" %s=%v", f.name, f.value)
+			}
+		}
+		return line + "\n    " + s.Message
+	case OutFailed:
+		return fmt.Sprintf("%v retry=%v\n    %v", out, out.Err.Retry, out.Err)
+	}
+	return out.String()
+}
+
+func user(id int64, bot bool) *tg.User {
+	return &tg.User{ID: id, Self: true, Bot: bot, FirstName: tl.Some("Ada"), LastName: tl.Some("L."), Username: tl.Some("ada")}
+}
+
+// sentCode builds the server's answer from words like "app 5 next=sms timeout=60".
+func sentCode(words []string) tl.Object {
+	c := &tg.AuthSentCode{PhoneCodeHash: "h1"}
+	n := int32(5)
+	for _, w := range words[1:] {
+		name, value, _ := strings.Cut(w, "=")
+		number, _ := strconv.Atoi(value)
+		switch name {
+		case "hash":
+			c.PhoneCodeHash = value
+		case "timeout":
+			c.Timeout = tl.Some(int32(number))
+		case "next":
+			c.NextType = tl.Some(map[string]tg.AnyAuthCodeType{
+				"sms": &tg.AuthCodeTypeSMS{}, "call": &tg.AuthCodeTypeCall{}, "flash_call": &tg.AuthCodeTypeFlashCall{},
+				"missed_call": &tg.AuthCodeTypeMissedCall{}, "fragment": &tg.AuthCodeTypeFragmentSMS{},
+			}[value])
+		}
+	}
+	c.Type = map[string]tg.AnyAuthSentCodeType{
+		"app":         &tg.AuthSentCodeTypeApp{Length: n},
+		"sms":         &tg.AuthSentCodeTypeSMS{Length: n},
+		"call":        &tg.AuthSentCodeTypeCall{Length: n},
+		"flash_call":  &tg.AuthSentCodeTypeFlashCall{Pattern: "49*"},
+		"missed_call": &tg.AuthSentCodeTypeMissedCall{Prefix: "49", Length: n},
+		"fragment":    &tg.AuthSentCodeTypeFragmentSMS{URL: "https://fragment.com/x", Length: n},
+		"firebase":    &tg.AuthSentCodeTypeFirebaseSMS{Length: n},
+		"word":        &tg.AuthSentCodeTypeSMSWord{Beginning: tl.Some("b")},
+		"phrase":      &tg.AuthSentCodeTypeSMSPhrase{Beginning: tl.Some("blue")},
+		"email":       &tg.AuthSentCodeTypeEmailCode{EmailPattern: "a**@b.c", Length: n},
+		"email_setup": &tg.AuthSentCodeTypeSetUpEmailRequired{},
+	}[words[0]]
+	return c
+}
+
+// answer builds the TL bytes of a result.
+func answer(words []string) []byte {
+	switch words[0] {
+	case "sent":
+		return sentCode(words[1:]).Append(nil)
+	case "payment":
+		return (&tg.AuthSentCodePaymentRequired{PhoneCodeHash: "h1", Currency: "EUR"}).Append(nil)
+	case "user", "bot":
+		id, _ := strconv.ParseInt(words[1], 10, 64)
+		return (&tg.AuthAuthorization{User: user(id, words[0] == "bot"), FutureAuthToken: tl.Some([]byte("future"))}).Append(nil)
+	case "sent-user":
+		return (&tg.AuthSentCodeSuccess{Authorization: &tg.AuthAuthorization{User: user(42, false)}}).Append(nil)
+	case "nobody":
+		return (&tg.AuthAuthorization{User: &tg.UserEmpty{ID: 1}}).Append(nil)
+	case "sign-up":
+		return (&tg.AuthAuthorizationSignUpRequired{TermsOfService: tl.Some(tg.HelpTermsOfService{ID: tg.DataJSON{Data: "{}"}, Text: "Be nice."})}).Append(nil)
+	case "self":
+		id, _ := strconv.ParseInt(words[1], 10, 64)
+		return (*tg.UsersGetUsersRequest)(nil).AppendResult(nil, []tg.AnyUser{user(id, len(words) > 2)})
+	case "selves":
+		return (*tg.UsersGetUsersRequest)(nil).AppendResult(nil, nil)
+	case "true":
+		return tl.AppendBool(nil, true)
+	case "logged-out":
+		return (&tg.AuthLoggedOut{}).Append(nil)
+	}
+	return []byte(words[0])
+}
+
+func (p *play) run(line string) error {
+	word := strings.Fields(line)
+	rest := strings.TrimSpace(strings.TrimPrefix(line, word[0]))
+	var err error
+	switch word[0] {
+	case "sign-up-allowed":
+		p.cfg.AllowSignUp = true
+		return nil
+	case "phone":
+		p.m, err = NewPhone(p.cfg, rest)
+	case "bot":
+		p.m, err = NewBot(p.cfg, rest)
+	case "crash":
+		if p.disk == nil {
+			return errors.New("nothing is on disk")
+		}
+		b, encErr := p.disk.Encode()
+		if encErr != nil {
+			return encErr
+		}
+		s, decErr := DecodeSnapshot(b)
+		if decErr != nil {
+			return decErr
+		}
+		if p.m, err = Restore(p.cfg, s); err == nil {
+			p.m.Start(p.now)
+		}
+	case "start":
+		p.m.Start(p.now)
+	case "result":
+		p.m.Result(p.now, p.call, answer(word[1:]))
+	case "late-result":
+		p.m.Result(p.now, p.call-1, answer(word[1:]))
+	case "refused":
+		code, _ := strconv.Atoi(word[1])
+		p.m.Failed(p.now, p.call, tgerr.New(code, word[2]))
+	case "not-sent":
+		p.m.Failed(p.now, p.call, errors.New("no connection"))
+	case "lost":
+		p.m.Lost(p.now, p.call)
+	case "migrated":
+		p.m.Migrated(p.now)
+	case "advance":
+		d, durErr := time.ParseDuration(word[1])
+		if durErr != nil {
+			return durErr
+		}
+		p.now = p.now.Add(d)
+		p.m.Advance(p.now)
+	case "advance-to-deadline":
+		d := p.m.Deadline()
+		if d.IsZero() {
+			return errors.New("there is no deadline")
+		}
+		fmt.Fprintf(&p.buf, "  +%v\n", d.Sub(p.now))
+		p.now = d
+		p.m.Advance(p.now)
+	case "code":
+		err = p.m.Input(p.now, Answer{Kind: AnswerCode, Code: rest})
+	case "resend":
+		err = p.m.Input(p.now, Answer{Kind: AnswerResend})
+	case "number":
+		err = p.m.Input(p.now, Answer{Kind: AnswerPhone, Phone: rest})
+	case "name":
+		err = p.m.Input(p.now, Answer{Kind: AnswerSignUp, FirstName: word[1], LastName: strings.Join(word[2:], " ")})
+	case "password":
+		err = p.m.Input(p.now, Answer{Kind: AnswerPassword, Password: rest})
+	case "cancel":
+		err = p.m.Input(p.now, Answer{Kind: AnswerCancel})
+	default:
+		return fmt.Errorf("no such command: %q", line)
+	}
+	if err != nil {
+		fmt.Fprintf(&p.buf, "  ! %v\n", err)
+	}
+	if p.m == nil {
+		return nil
+	}
+	p.drain()
+	fmt.Fprintf(&p.buf, "  (%v)\n", p.m.State())
+	return nil
+}
+
+// TestTranscripts plays the files in testdata. A line that begins with ">" is
+// a command, what stands below it is what came out, "#" begins a comment.
+func TestTranscripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no transcripts: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := &play{now: epoch, cfg: testConfig()}
+			for i, line := range strings.Split(string(want), "\n") {
+				switch {
+				case strings.HasPrefix(line, "> "):
+					fmt.Fprintln(&p.buf, line)
+					if err := p.run(line[2:]); err != nil {
+						t.Fatalf("line %d: %v", i+1, err)
+					}
+				case strings.HasPrefix(line, "#") || line == "" && !strings.HasSuffix(p.buf.String(), "\n\n"):
+					fmt.Fprintln(&p.buf, line)
+				}
+			}
+			got := strings.TrimRight(p.buf.String(), "\n") + "\n"
+			if *rewrite {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
+				t.Errorf("the transcript differs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
