@@ -73,7 +73,7 @@ type Config struct {
 	FreshSession   time.Duration // age an authorization needs to end others; 0 is 24 hours, negative none
 	FutureTokens   int           // future auth tokens kept per person; 0 is 20, at most 100
 	FutureTokenTTL time.Duration // life of a future auth token; 0 is 90 days
-	AuthTTLDays    int           // authorization_ttl_days as shown; 0 is 180, from 1 to 366
+	AuthTTLDays    int           // days without a query after which an authorization ends (SESSION_EXPIRED); 0 is 180, from 1 to 366
 	AutoConfirm    time.Duration // authorization_autoconfirm_period as shown; 0 is 7 days
 	TmpSessions    int           // tmp_sessions of authorizations and the config; 0 leaves it out
 	Limits         Limits

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -155,7 +157,7 @@ func TestConfigBounds(t *testing.T) {
 	} {
 		_, err := New(cfg)
 		var ce *ConfigError
-		if !errors.As(err, &ce) || ce.Field != field {
+		if !errors.As(err, &ce) || ce.Field != field || !strings.Contains(ce.Error(), field) {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
@@ -163,6 +165,9 @@ func TestConfigBounds(t *testing.T) {
 		if _, err := New(Config{CodeChain: chain}); err == nil {
 			t.Errorf("chain %v was accepted", chain)
 		}
+	}
+	if b, err := New(Config{}); err != nil || !slices.Equal(b.Apps(), []App{TestApp()}) || !slices.Equal(b.APIIDs(), []int{TestApp().ID}) {
+		t.Errorf("the default application is not TestApp: %v", err)
 	}
 	if b, err := New(Config{DCs: 1, Apps: []App{}, CodeLength: 7}); err != nil || b.cfg.NearestDC != 1 {
 		t.Errorf("one DC: %v", err)

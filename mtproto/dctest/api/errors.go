@@ -39,6 +39,7 @@ var (
 	errPtsEmpty             = &Error{400, "PERSISTENT_TIMESTAMP_EMPTY"}
 	errPtsInvalid           = &Error{400, "PERSISTENT_TIMESTAMP_INVALID"}
 	errSendCodeUnavailable  = &Error{406, "SEND_CODE_UNAVAILABLE"}
+	errSessionExpired       = &Error{401, "SESSION_EXPIRED"}
 	errSessionPassword      = &Error{401, "SESSION_PASSWORD_NEEDED"}
 	errSignUpForbidden      = &Error{400, "PHONE_NUMBER_APP_SIGNUP_FORBIDDEN"}
 	errSMSCodeCreateFailed  = &Error{400, "SMS_CODE_CREATE_FAILED"}

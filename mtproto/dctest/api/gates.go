@@ -103,6 +103,7 @@ func (c *call) gates() *Error {
 		return nil
 	}
 	c.key = c.b.keyOf(c.ref)
+	c.expire()
 	if c.duplicated() {
 		return errAuthKeyDuplicated
 	}

@@ -57,6 +57,7 @@ const (
 	whyDeleted    endReason = "deleted"
 	whyHomeEnded  endReason = "home_ended" // a guest whose home authorization ended
 	whyReplaced   endReason = "replaced"   // by another sign-in on the same key
+	whyExpired    endReason = "expired"    // unused for Config.AuthTTLDays
 )
 
 // rowKind is the kind of an authorization.
@@ -185,6 +186,8 @@ func (b *Backend) errorAfter(why endReason) *Error {
 		return errUserDeactivated
 	case whyDuplicated:
 		return errAuthKeyUnregistered
+	case whyExpired:
+		return errSessionExpired
 	}
 	return &Error{401, b.cfg.RevokedError}
 }
@@ -228,6 +231,15 @@ func (b *Backend) InjectDuplicate(dc int, perm int64) error {
 	}
 	k.duplicate = true
 	return nil
+}
+
+// expire ends a home authorization nobody used for Config.AuthTTLDays. It is noticed when it is used again.
+func (c *call) expire() {
+	k := c.key
+	ttl := time.Duration(c.b.cfg.AuthTTLDays) * 24 * time.Hour
+	if k != nil && k.state == keyHome && c.req.Now.Sub(k.row.active) >= ttl {
+		c.b.end(c.req.Now, k.row, whyExpired)
+	}
 }
 
 // duplicated decides whether the current query is the second holder of a home key, and if so ends the authorization: the

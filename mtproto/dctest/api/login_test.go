@@ -1,6 +1,8 @@
 package api
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -219,5 +221,37 @@ func TestAMovedAccountIsSentToItsNewHome(t *testing.T) {
 	refused(w, "the other guest, after log-out", 3, 30, self(), 401, "SESSION_REVOKED")
 	if err := w.b.Move(u.ID, 4); err == nil {
 		t.Error("there is no DC 4")
+	}
+}
+
+func TestAnAuthorizationNobodyUsesExpires(t *testing.T) {
+	w := newWorld(t, Config{AuthTTLDays: 30})
+	u := w.person(1)
+	w.login(u, 1)
+	w.guest(u, 1, 2, 20)
+	w.sleep(29 * 24 * time.Hour)
+	must(w, 1, 1, self())
+	w.sleep(30 * 24 * time.Hour)
+	refused(w, "after thirty days of silence", 1, 1, self(), 401, "SESSION_EXPIRED")
+	refused(w, "its guest", 2, 20, self(), 401, "SESSION_REVOKED")
+	w.login(u, 1)
+	must(w, 1, 1, self())
+}
+
+// broken is a source of randomness that fails.
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, errors.New("broken") }
+
+func TestRandomnessThatFailsIsReplaced(t *testing.T) {
+	w := newWorld(t, Config{Rand: broken{}})
+	u := w.person(1)
+	a, b := w.hash(1, 1, u.Phone), w.hash(1, 2, u.Phone)
+	if len(a) != 24 || a == b {
+		t.Errorf("hashes %q and %q", a, b)
+	}
+	w = newWorld(t, Config{Rand: strings.NewReader(strings.Repeat("x", 12))})
+	if h := w.hash(1, 1, u.Phone); h != "787878787878787878787878" {
+		t.Errorf("the given source was not used: %q", h)
 	}
 }

@@ -199,6 +199,29 @@ func TestResendGoesDownTheChainAndEnds(t *testing.T) {
 	must(w, 1, 1, signIn(u.Phone, second.PhoneCodeHash, u.Code))
 }
 
+func TestALongChainIsAnnouncedStepByStep(t *testing.T) {
+	w := newWorld(t, Config{CodeChain: []CodeType{CodeWord, CodeSMS, CodeCall, CodeFlashCall, CodeMissedCall, CodeFragment},
+		ResendTimeout: -1})
+	u := w.person(1)
+	sent := must(w, 1, 1, sendCode(u.Phone)).(*tg.AuthSentCode)
+	for _, want := range []struct{ next, typ string }{
+		{"auth.codeTypeSms", "auth.sentCodeTypeSms"},
+		{"auth.codeTypeCall", "auth.sentCodeTypeCall"},
+		{"auth.codeTypeFlashCall", "auth.sentCodeTypeFlashCall"},
+		{"auth.codeTypeMissedCall", "auth.sentCodeTypeMissedCall"},
+		{"auth.codeTypeFragmentSms", "auth.sentCodeTypeFragmentSms"},
+	} {
+		if got := sent.NextType.Value.TypeName(); got != want.next || sent.Timeout.Set {
+			t.Errorf("next is %s after %d s, want %s at once", got, sent.Timeout.Value, want.next)
+		}
+		q := &tg.AuthResendCodeRequest{PhoneNumber: u.Phone, PhoneCodeHash: sent.PhoneCodeHash}
+		sent = must(w, 1, 1, q).(*tg.AuthSentCode)
+		if got := sent.Type.TypeName(); got != want.typ {
+			t.Errorf("sent by %s, want %s", got, want.typ)
+		}
+	}
+}
+
 func TestCancelCodeKillsTheHash(t *testing.T) {
 	w := newWorld(t, Config{})
 	u := w.person(1)
