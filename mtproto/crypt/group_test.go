@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"math/big"
+	"sync"
 	"testing"
 )
 
@@ -168,6 +169,19 @@ func TestCheckGroup(t *testing.T) {
 			t.Errorf("NewGroup, %s: %v", test.name, err)
 		}
 	}
+}
+
+// A group is shared by everybody who makes keys.
+func TestGroupIsShared(t *testing.T) {
+	v, gr := readVectors(t, "sample.txt"), WellKnownGroup()
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			wantBytes(t, "g_b", gr.ExpG(v["b"]), v["g_b"])
+			wantBytes(t, "auth key", gr.Exp(v["g_a"], v["b"]), v["auth_key"])
+		})
+	}
+	wg.Wait()
 }
 
 func TestGroupKnowsItsPrime(t *testing.T) {

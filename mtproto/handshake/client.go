@@ -2,6 +2,7 @@ package handshake
 
 import (
 	"crypto/sha256"
+	"fmt"
 	"io"
 	"slices"
 	"time"
@@ -166,8 +167,9 @@ func (c *Client) Start(now time.Time) {
 	c.check(c.sendReqPQMulti(now))
 }
 
-// Receive takes a plain packet. A repetition of an earlier answer is ignored, because a packet sent again is answered
-// again; anything else that does not belong here ends the handshake.
+// Receive takes a plain packet. A packet sent again is answered again, so a repetition of an earlier answer is ignored, and
+// so is what a handshake before this one on the same connection left behind; anything else that does not belong here ends
+// the handshake.
 func (c *Client) Receive(now time.Time, packet []byte) {
 	if c.over(now) {
 		return
@@ -175,6 +177,9 @@ func (c *Client) Receive(now time.Time, packet []byte) {
 	body, err := parsePlain(packet, msgIDAnswer)
 	if err != nil {
 		c.fail(c.state.step(), err)
+		return
+	}
+	if c.leftover(body) {
 		return
 	}
 	sum := sha256.Sum256(body)
@@ -194,6 +199,29 @@ func (c *Client) Receive(now time.Time, packet []byte) {
 	}
 	c.check(err)
 }
+
+// leftover recognises the answer to an earlier handshake: a message that is not the awaited one, for another nonce. (The
+// awaited message for another nonce is a lie.)
+func (c *Client) leftover(body []byte) bool {
+	if len(body) < 20 || [16]byte(body[4:20]) == c.nonce {
+		return false
+	}
+	switch bodyID(body) {
+	case mt.ResPQID:
+		return c.state != clientAwaitResPQ
+	case mt.ServerDHParamsOkID, mt.ServerDHParamsFailID:
+		return c.state != clientAwaitDHParams
+	case mt.DHGenOkID, mt.DHGenRetryID, mt.DHGenFailID:
+		return c.state != clientAwaitDHGen
+	}
+	return false
+}
+
+// String says how far the handshake is, and nothing secret.
+func (c *Client) String() string { return "handshake.Client(" + c.state.step().String() + ")" }
+
+// Format answers every verb with String.
+func (c *Client) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
 
 // Done takes the result of the work put out last. A result that is not awaited is ignored.
 func (c *Client) Done(now time.Time, w WorkResult) {

@@ -62,6 +62,50 @@ func TestSecretsAreDropped(t *testing.T) {
 	}
 }
 
+func TestNothingSecretPrints(t *testing.T) {
+	p := newPair(t, clientConfig(3), serverConfig(4))
+	p.client.Start(start)
+	out, _ := p.client.Next()
+	r := p.server.Receive(start, out.Packet)
+	p.client.Receive(start, r.Packet)
+	work, _ := p.client.Next()
+	result := work.Work()
+	p.client.Done(start, result)
+	for x, want := range map[any]string{
+		p.client: "handshake.Client(server_DH_params)", p.server: "handshake.Server(1 pending)",
+		result: "handshake.WorkResult(req_DH_params)", WorkResult{}: "handshake.WorkResult",
+	} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%x", "%d", "%s"} {
+			if got := fmt.Sprintf(verb, x); got != want {
+				t.Errorf("%s prints %s", verb, got)
+			}
+		}
+	}
+}
+
+// Two handshakes, perm and temp, follow each other on one connection. A late repetition for the first must not end the
+// second.
+func TestLeftoversOfAnEarlierHandshakeAreIgnored(t *testing.T) {
+	var old [][]byte
+	first := newPair(t, clientConfig(26), serverConfig(27))
+	first.toClient = func(packet []byte) [][]byte { old = append(old, packet); return [][]byte{packet} }
+	first.run().wantKey()
+
+	second := newPair(t, clientConfig(28), serverConfig(29))
+	answers := 0
+	second.toClient = func(packet []byte) [][]byte {
+		all := [][]byte{packet}
+		for i, stale := range old {
+			if i != answers { // the awaited message with another nonce is a lie
+				all = append([][]byte{stale}, all...)
+			}
+		}
+		answers++
+		return all
+	}
+	second.run().wantKey()
+}
+
 // A packet lost on either way is sent again after three seconds, unchanged, and answered; one that arrives twice is
 // answered twice. Either way there is one key.
 func TestLostAndRepeatedPackets(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -172,6 +173,14 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	}
 	return &Server{cfg: cfg, primes: drawPrimes, exchanges: make(map[[16]byte]*exchange)}, nil
 }
+
+// String counts the handshakes, and says nothing secret.
+func (s *Server) String() string {
+	return fmt.Sprintf("handshake.Server(%d pending)", len(s.exchanges))
+}
+
+// Format answers every verb with String.
+func (s *Server) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // Force sets what is forced from now on; the zero Forced is an honest server.
 func (s *Server) Force(f Forced) { s.forced = f }

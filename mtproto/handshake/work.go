@@ -1,6 +1,9 @@
 package handshake
 
 import (
+	"fmt"
+	"io"
+
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 )
 
@@ -10,6 +13,17 @@ type WorkResult struct {
 	job    *job
 	result any // factored, agreed, opened or computed
 }
+
+// String names the message the work was for, and nothing secret.
+func (w WorkResult) String() string {
+	if w.job == nil {
+		return "handshake.WorkResult"
+	}
+	return "handshake.WorkResult(" + w.job.step.String() + ")"
+}
+
+// Format answers every verb with String.
+func (w WorkResult) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, w.String()) }
 
 // job identifies one piece of work, so that a result that comes too late, or to the wrong machine, is recognised. It is
 // compared by its address and therefore must not be empty.
