@@ -1,0 +1,215 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"runtime"
+)
+
+// Config is a configuration, complete: defaults are filled in and paths are
+// absolute or relative to the working directory.
+type Config struct {
+	// APIID and APIHash are the operator's own, from https://my.telegram.org/apps.
+	// Zero: not set, which Validate refuses.
+	APIID   int
+	APIHash Secret
+
+	Device Device
+	Store  Store
+
+	// Environment says which DCs to talk to: Production, Test or Custom.
+	Environment string
+	// DCs are the DCs of a custom environment; empty in the others, whose
+	// tables are built in.
+	DCs []DC
+	// RSAKeys are the public keys of a custom environment's DCs; empty in the
+	// others.
+	RSAKeys []RSAKey
+	// FirstDC is where accounts without a home DC connect first. Zero means 2,
+	// or the first one of DCs when that has no DC 2.
+	FirstDC int
+
+	Transport Transport
+	// PFS is whether new accounts use temp keys.
+	PFS     bool
+	Limits  Limits
+	Log     Log
+	Metrics Metrics
+	Control Control
+
+	sources map[string]Source // by setting; a missing one has its default
+}
+
+// The environments.
+const (
+	Production = "production" // Telegram's DCs
+	Test       = "test"       // Telegram's test DCs
+	Custom     = "custom"     // the DCs that are listed
+)
+
+// Device is how the program describes itself to the server: the same for every
+// account, and true.
+type Device struct {
+	Model          string
+	SystemVersion  string
+	AppVersion     string
+	SystemLangCode string
+	LangCode       string
+}
+
+// Store is where the state is kept.
+type Store struct {
+	// Dir is the data directory.
+	Dir string
+	// KeyFile is where the store's master key is, unless the environment
+	// variable MTFLEET_STORE_KEY has it.
+	KeyFile string
+}
+
+// DC is one address of a DC.
+type DC struct {
+	ID   int
+	Addr string // IP address and port
+}
+
+// RSAKey is a PEM text of one or more public keys.
+type RSAKey struct {
+	PEM  string
+	File string // where it was read from; empty when it stood in the file itself
+}
+
+// String names the key, not its text.
+func (k RSAKey) String() string {
+	if k.File == "" {
+		return "inline PEM"
+	}
+	return k.File
+}
+
+// Transport is how packets travel.
+type Transport struct {
+	Kind       string // abridged, intermediate, padded or full
+	Obfuscated bool
+}
+
+// Limits bound what the process does at once. They protect the operator's
+// accounts: the server answers haste with waits and bans.
+type Limits struct {
+	ConnectsPerSecond     int // new connections, per DC
+	KeyCreationsPerSecond int // handshakes, per DC
+	KeyCreationsAtOnce    int // handshakes in the whole process; 0: one for each CPU
+	SignInsPerMinute      int // started in the whole process
+	CallsPerAccount       int // calls of one account under way; more are refused
+	Accounts              int // accounts in the store
+}
+
+// Log is what goes to standard error.
+type Log struct {
+	Level  string // debug, info, warn or error
+	Format string // text or json
+}
+
+// Metrics is where the metrics page is served.
+type Metrics struct {
+	Listen string // loopback address and port; empty: nowhere
+}
+
+// Control is where other commands reach a running manager.
+type Control struct {
+	Socket string // path of a unix socket
+}
+
+// Secret is text that must not be printed; converting it to string reveals it.
+type Secret string
+
+const redacted = "[secret]"
+
+// String hides the text.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return redacted
+}
+
+// Format hides the text from every verb of fmt.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
+
+// LogValue hides the text.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MarshalText hides the text from encoding/json and its like.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Default returns the configuration of an operator who decided nothing. It is
+// not valid: api_id and api_hash have no default.
+func Default() *Config {
+	return &Config{
+		Device: Device{
+			Model: "mtfleet", SystemVersion: runtime.GOOS + "/" + runtime.GOARCH, AppVersion: "dev",
+			SystemLangCode: "en", LangCode: "en",
+		},
+		Environment: Production,
+		Transport:   Transport{Kind: "intermediate", Obfuscated: true},
+		PFS:         true,
+		Limits: Limits{
+			ConnectsPerSecond: 20, KeyCreationsPerSecond: 10, SignInsPerMinute: 60, CallsPerAccount: 64, Accounts: 10000,
+		},
+		Log: Log{Level: "info", Format: "text"},
+	}
+}
+
+// derive fills in what depends on other settings.
+func (c *Config) derive(o Options) {
+	if o.Version != "" && c.sources["device.app_version"] == (Source{}) {
+		c.Device.AppVersion = o.Version
+	}
+	if c.Store.Dir == "" {
+		c.Store.Dir = userDir(o, "XDG_DATA_HOME", ".local/share")
+	}
+	if c.Store.KeyFile == "" {
+		if dir := userDir(o, "XDG_CONFIG_HOME", ".config"); dir != "" {
+			c.Store.KeyFile = filepath.Join(dir, "store.key")
+		}
+	}
+	if c.Control.Socket == "" && c.Store.Dir != "" {
+		c.Control.Socket = filepath.Join(c.Store.Dir, "control.sock")
+	}
+	if c.FirstDC == 0 {
+		c.FirstDC = 2
+		if len(c.DCs) > 0 && !c.hasDC(2) {
+			c.FirstDC = c.DCs[0].ID
+		}
+	}
+}
+
+func (c *Config) hasDC(id int) bool {
+	for _, dc := range c.DCs {
+		if dc.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+// userDir is mtfleet's directory of that kind, or "" when there is no home.
+func userDir(o Options, variable, below string) string {
+	if dir := o.env(variable); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "mtfleet")
+	}
+	if home := o.env("HOME"); home != "" {
+		return filepath.Join(home, below, "mtfleet")
+	}
+	return ""
+}
+
+// DefaultFile is where the configuration file is looked for when none is named:
+// mtfleet/config.yaml in $XDG_CONFIG_HOME or ~/.config. It is "" without a home.
+func DefaultFile(env []string) string {
+	if dir := userDir(Options{Env: env}, "XDG_CONFIG_HOME", ".config"); dir != "" {
+		return filepath.Join(dir, "config.yaml")
+	}
+	return ""
+}

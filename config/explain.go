@@ -1,0 +1,72 @@
+package config
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Explain describes every setting for a person: its value, where the value comes
+// from, what it means and which variable sets it. Secrets are not shown.
+func (c *Config) Explain() string {
+	var b strings.Builder
+	for i, f := range fields {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		fmt.Fprintf(&b, "%s = %s  (%s)\n", f.path, show(f.at(c)), c.Source(f.path))
+		for _, line := range wrap(f.doc, 76) {
+			b.WriteString("    " + line + "\n")
+		}
+		b.WriteString("    " + f.env() + "\n")
+	}
+	return b.String()
+}
+
+// Source returns where the value of a setting comes from.
+func (c *Config) Source(setting string) Source { return c.sources[setting] }
+
+// show writes a value as YAML would, on one line.
+func show(at any) string {
+	switch v := at.(type) {
+	case *string:
+		return strconv.Quote(*v)
+	case *filePath:
+		return strconv.Quote(string(*v))
+	case *Secret:
+		return strconv.Quote(v.String())
+	case *int:
+		return strconv.Itoa(*v)
+	case *bool:
+		return strconv.FormatBool(*v)
+	case *[]DC:
+		var parts []string
+		for _, dc := range *v {
+			parts = append(parts, fmt.Sprintf("{id: %d, addr: %q}", dc.ID, dc.Addr))
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case *[]RSAKey:
+		var parts []string
+		for _, key := range *v {
+			parts = append(parts, strconv.Quote(key.String()))
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	}
+	return "?"
+}
+
+// wrap breaks a text into lines of at most width bytes.
+func wrap(text string, width int) (lines []string) {
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && len(line)+1+len(word) > width {
+			lines = append(lines, line)
+			line = ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	return append(lines, line)
+}

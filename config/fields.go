@@ -1,0 +1,122 @@
+package config
+
+import "strings"
+
+// field is one setting.
+type field struct {
+	path string
+	doc  string
+	// at returns where the setting is: a *string, *int, *bool, *Secret,
+	// *filePath, *[]DC or *[]RSAKey.
+	at func(*Config) any
+}
+
+// filePath marks a string that is a path: a leading ~/ is the home directory,
+// and in the file a relative one starts at the file.
+type filePath string
+
+func path(s *string) *filePath { return (*filePath)(s) }
+
+// fields are all settings, in the order in which they are explained.
+var fields = []field{
+	{"api_id", "Your application's api_id from https://my.telegram.org/apps. Required; the ids of official apps are refused.",
+		func(c *Config) any { return &c.APIID }},
+	{"api_hash", "Your application's api_hash, 32 hex digits, from the same page. Required; a secret.",
+		func(c *Config) any { return &c.APIHash }},
+
+	{"device.model", "How this program names itself in your list of sessions. One for all accounts; never an official app's name.",
+		func(c *Config) any { return &c.Device.Model }},
+	{"device.system_version", "The system it runs on. Default: operating system and architecture.",
+		func(c *Config) any { return &c.Device.SystemVersion }},
+	{"device.app_version", "Your application's version. Default: mtfleet's own.",
+		func(c *Config) any { return &c.Device.AppVersion }},
+	{"device.system_lang_code", "Language of the system, as in \"en\" or \"pt-br\".",
+		func(c *Config) any { return &c.Device.SystemLangCode }},
+	{"device.lang_code", "Language of the server's texts.",
+		func(c *Config) any { return &c.Device.LangCode }},
+
+	{"store.dir", "The data directory. Default: mtfleet in $XDG_DATA_HOME or ~/.local/share.",
+		func(c *Config) any { return path(&c.Store.Dir) }},
+	{"store.key_file", "The file with the store's master key, outside store.dir; made at first use. Not looked at when MTFLEET_STORE_KEY is set. Default: mtfleet/store.key in $XDG_CONFIG_HOME or ~/.config.",
+		func(c *Config) any { return path(&c.Store.KeyFile) }},
+
+	{"environment", "Whose DCs to talk to: production (Telegram), test (Telegram's test servers), or custom (those in dcs).",
+		func(c *Config) any { return &c.Environment }},
+	{"dcs", "The DCs of a custom environment: a list of {id, addr}, where addr is an IP address and a port. Several addresses of one DC may be given. Empty in the other environments.",
+		func(c *Config) any { return &c.DCs }},
+	{"rsa_keys", "The RSA public keys of a custom environment's DCs: a list of PEM texts or paths of PEM files. Empty in the other environments.",
+		func(c *Config) any { return &c.RSAKeys }},
+	{"first_dc", "The DC that an account without a home DC connects to first. 0: DC 2, or the first in dcs when there is no DC 2.",
+		func(c *Config) any { return &c.FirstDC }},
+
+	{"transport.kind", "Framing of packets: abridged, intermediate, padded or full.",
+		func(c *Config) any { return &c.Transport.Kind }},
+	{"transport.obfuscated", "Whether the stream is obfuscated (obfuscated2), as official apps do. Not possible with full.",
+		func(c *Config) any { return &c.Transport.Obfuscated }},
+
+	{"pfs", "Whether new accounts use temp keys (perfect forward secrecy).",
+		func(c *Config) any { return &c.PFS }},
+
+	{"limits.connects_per_second", "New connections per second and DC.",
+		func(c *Config) any { return &c.Limits.ConnectsPerSecond }},
+	{"limits.key_creations_per_second", "New auth keys per second and DC.",
+		func(c *Config) any { return &c.Limits.KeyCreationsPerSecond }},
+	{"limits.key_creations_at_once", "Auth keys being made at the same time in the whole process. 0: one for each CPU.",
+		func(c *Config) any { return &c.Limits.KeyCreationsAtOnce }},
+	{"limits.sign_ins_per_minute", "Sign-ins started per minute in the whole process.",
+		func(c *Config) any { return &c.Limits.SignInsPerMinute }},
+	{"limits.calls_per_account", "Calls of one account under way at the same time; further ones are refused.",
+		func(c *Config) any { return &c.Limits.CallsPerAccount }},
+	{"limits.accounts", "Accounts in the store; further ones are refused.",
+		func(c *Config) any { return &c.Limits.Accounts }},
+
+	{"log.level", "What is logged: debug, info, warn or error.",
+		func(c *Config) any { return &c.Log.Level }},
+	{"log.format", "How it is logged: text or json.",
+		func(c *Config) any { return &c.Log.Format }},
+	{"metrics.listen", "Loopback address and port of the metrics page. Empty: no page.",
+		func(c *Config) any { return &c.Metrics.Listen }},
+	{"control.socket", "The unix socket through which other commands reach a running manager. Default: control.sock in store.dir.",
+		func(c *Config) any { return path(&c.Control.Socket) }},
+}
+
+// envPrefix begins every variable of ours.
+const envPrefix = "MTFLEET_"
+
+// otherVariables are the variables of ours that are no settings: the store's
+// master key and the file itself. Those of tests begin with MTFLEET_TEST_.
+var otherVariables = []string{"MTFLEET_STORE_KEY", "MTFLEET_CONFIG"}
+
+// env returns the name of the variable that sets the field.
+func (f field) env() string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(f.path, ".", "_"))
+}
+
+// fieldAt returns the setting of that name.
+func fieldAt(path string) (field, bool) {
+	for _, f := range fields {
+		if f.path == path {
+			return f, true
+		}
+	}
+	return field{}, false
+}
+
+// isSection tells whether there are settings below that name.
+func isSection(path string) bool {
+	for _, f := range fields {
+		if strings.HasPrefix(f.path, path+".") {
+			return true
+		}
+	}
+	return false
+}
+
+// Settings returns the names of all settings, for a command's flags and its help.
+func Settings() []string {
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = f.path
+	}
+	return names
+}

@@ -1,0 +1,256 @@
+package config
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestRefusals holds the exact sentence for each mistake. FILE stands for the
+// file's path and DIR for its directory.
+func TestRefusals(t *testing.T) {
+	custom := minimal + "environment: custom\n"
+	dcs := "dcs: [{id: 2, addr: \"127.0.0.1:4432\"}]\n"
+	keys := "rsa_keys: [dc.pem]\n"
+	for _, v := range []struct {
+		name  string
+		text  string
+		env   string
+		flags map[string]string
+		want  []string
+	}{
+		{name: "no application", text: "pfs: true\n", want: []string{
+			"api_id: this is not set: get your own at https://my.telegram.org/apps",
+			"api_hash: this is not set: get your own at https://my.telegram.org/apps"}},
+		{name: "an official id", text: "api_id: 2040\napi_hash: " + goodHash + "\n", want: []string{
+			"api_id: 2040 belongs to Telegram Desktop: get your own at https://my.telegram.org/apps (FILE:1)"}},
+		{name: "a negative id", text: minimal, env: "MTFLEET_API_ID=-3", want: []string{
+			"api_id: -3 is not an api_id: get your own at https://my.telegram.org/apps (MTFLEET_API_ID)"}},
+		{name: "id of the wrong type", text: "api_id: \"12\"\napi_hash: " + goodHash + "\n", want: []string{
+			"api_id: this must be a whole number (FILE:1)"}},
+		{name: "id with a fraction", text: "api_id: 1.5\napi_hash: " + goodHash + "\n", want: []string{
+			"api_id: this must be a whole number (FILE:1)"}},
+		{name: "a short hash", text: "api_id: 99\napi_hash: abc\n", want: []string{
+			"api_hash: this must be the 32 hex digits shown at https://my.telegram.org/apps (FILE:2)"}},
+		{name: "a hash of digits without quotes", text: "api_id: 99\napi_hash: 12345678901234567890123456789012\n", want: []string{
+			"api_hash: this must be a text: put it in quotes (FILE:2)"}},
+
+		{name: "unknown setting", text: minimal + "api_hsah: x\n", want: []string{
+			"api_hsah: there is no such setting: did you mean api_hash? (FILE:3)"}},
+		{name: "unknown setting in a section", text: minimal + "store:\n  dri: x\n", want: []string{
+			"store.dri: there is no such setting: did you mean store.dir? (FILE:4)"}},
+		{name: "setting outside its section", text: minimal + "key_file: x\n", want: []string{
+			"key_file: there is no such setting: did you mean store.key_file? (FILE:3)"}},
+		{name: "underscore for a dot", text: minimal + "log_level: x\n", want: []string{
+			"log_level: there is no such setting: did you mean log.level? (FILE:3)"}},
+		{name: "nothing like it", text: minimal + "colour: blue\n", want: []string{
+			"colour: there is no such setting (FILE:3)"}},
+		{name: "a section with a value", text: minimal + "store: /data\n", want: []string{
+			"store: this is a section: its settings go below it, indented (FILE:3)"}},
+		{name: "unknown variable", text: minimal, env: "MTFLEET_LOGLEVEL=debug", want: []string{
+			"MTFLEET_LOGLEVEL: there is no such variable: did you mean MTFLEET_LOG_LEVEL?"}},
+		{name: "unknown flag", text: minimal, flags: map[string]string{"transport.knd": "full"}, want: []string{
+			"transport.knd: there is no such setting: did you mean transport.kind? (a flag)"}},
+		{name: "not YAML", text: "api_id: [1\n", want: []string{
+			"the file is not YAML: line 1: did not find expected ',' or ']' (FILE)"}},
+		{name: "a setting twice", text: minimal + "pfs: true\npfs: false\n", want: []string{
+			"the file is not YAML: line 4: mapping key \"pfs\" already defined at line 3 (FILE)"}},
+		{name: "a list instead of settings", text: "- a\n", want: []string{
+			"the file must consist of settings, such as \"api_id: 12345\" (FILE)"}},
+
+		{name: "an official name", text: minimal + "device: {model: Telegram Desktop}\n", want: []string{
+			"device.model: \"Telegram Desktop\" names an official app (\"telegram\"): say what this program really is (FILE:3)"}},
+		{name: "an official version", text: minimal + "device:\n  app_version: tdesktop 5.1\n", want: []string{
+			"device.app_version: \"tdesktop 5.1\" names an official app (\"tdesktop\"): say what this program really is (FILE:4)"}},
+		{name: "no model", text: minimal + "device: {model: \" \"}\n", want: []string{
+			"device.model: this must not be empty: say what this program really is (FILE:3)"}},
+		{name: "a long model", text: minimal + "device: {model: " + strings.Repeat("x", 65) + "}\n", want: []string{
+			"device.model: this must not be longer than 64 bytes (FILE:3)"}},
+		{name: "a version that YAML takes for a number", text: minimal + "device: {app_version: 1.2}\n", want: []string{
+			"device.app_version: this must be a text: put it in quotes (FILE:3)"}},
+		{name: "a language in words", text: minimal + "device: {lang_code: English!}\n", want: []string{
+			"device.lang_code: \"English!\" is not a language code such as \"en\" or \"pt-br\" (FILE:3)"}},
+
+		{name: "the key beside the data", text: minimal + "store: {dir: data, key_file: data/store.key}\n", want: []string{
+			"store.key_file: DIR/data/store.key lies in store.dir: keep the key outside it, so that a copy of the data does not include the key (FILE:3)"}},
+
+		{name: "unknown environment", text: minimal + "environment: prodution\n", want: []string{
+			"environment: \"prodution\" must be production, test or custom: did you mean production? (FILE:3)"}},
+		{name: "custom without DCs", text: custom, want: []string{
+			"dcs: environment custom needs at least one DC",
+			"rsa_keys: environment custom needs the RSA public key of its DCs"}},
+		{name: "DCs in production", text: minimal + dcs + keys, want: []string{
+			"dcs: the DCs of environment production are built in: leave this out, or set environment to custom (FILE:3)",
+			"rsa_keys: the keys of environment production are built in: leave this out, or set environment to custom (FILE:4)"}},
+		{name: "a host name", text: custom + keys + "dcs:\n  - {id: 2, addr: \"127.0.0.1:4432\"}\n  - id: 3\n    addr: localhost:4433\n", want: []string{
+			"dcs[1].addr: \"localhost:4433\" is not an IP address and a port, such as 127.0.0.1:4430 (FILE:8)"}},
+		{name: "no port", text: custom + keys + "dcs: [{id: 2, addr: 127.0.0.1}]\n", want: []string{
+			"dcs[0].addr: \"127.0.0.1\" is not an IP address and a port, such as 127.0.0.1:4430 (FILE:5)"}},
+		{name: "DC 0", text: custom + keys + "dcs: [{id: 0, addr: \"127.0.0.1:1\"}]\nfirst_dc: 0\n", want: []string{
+			"dcs[0].id: 0 is not between 1 and 999 (FILE:5)"}},
+		{name: "a DC twice", text: custom + keys + "dcs:\n  - {id: 2, addr: \"127.0.0.1:1\"}\n  - {id: 2, addr: \"127.0.0.1:1\"}\n", want: []string{
+			"dcs[1]: DC 2 at 127.0.0.1:1 is listed twice (FILE:7)"}},
+		{name: "a DC with an unknown setting", text: custom + keys + "dcs:\n  - id: 2\n    adr: \"127.0.0.1:1\"\n    addr: \"127.0.0.1:1\"\n", want: []string{
+			"dcs[0].adr: there is no such setting: did you mean addr? (FILE:7)"}},
+		{name: "a DC without an address", text: custom + keys + "dcs:\n  - id: 2\n", want: []string{
+			"dcs[0].addr: this is missing (FILE:5)"}},
+		{name: "a DC that is a number", text: custom + keys + "dcs: [2]\n", want: []string{
+			"dcs[0]: this must have an id and an addr (FILE:5)"}},
+		{name: "DCs that are no list", text: custom + keys + "dcs: 2=127.0.0.1:1\n", want: []string{
+			"dcs: this must be a list (FILE:5)"}},
+		{name: "DCs of the environment", text: custom + keys, env: "MTFLEET_DCS=2:127.0.0.1:1", want: []string{
+			"dcs[0]: \"2:127.0.0.1:1\" must have the form ID=HOST:PORT (MTFLEET_DCS)"}},
+		{name: "a first DC that is not there", text: custom + dcs + keys + "first_dc: 5\n", want: []string{
+			"first_dc: DC 5 is not in dcs (FILE:6)"}},
+		{name: "DC 6 of Telegram", text: minimal + "first_dc: 6\n", want: []string{
+			"first_dc: 6 is not between 1 and 5 (FILE:3)"}},
+		{name: "DC 4 of Telegram's test servers", text: minimal + "environment: test\nfirst_dc: 4\n", want: []string{
+			"first_dc: 4 is not between 1 and 3 (FILE:4)"}},
+		{name: "a key file that is not there", text: custom + dcs + "rsa_keys: [gone.pem]\n", want: []string{
+			"rsa_keys[0]: cannot read DIR/gone.pem: no such file or directory (FILE:5)"}},
+		{name: "no PEM", text: custom + dcs + "rsa_keys: [none.pem]\n", want: []string{
+			"rsa_keys[0]: DIR/none.pem: this is not a PEM text (FILE:5)"}},
+		{name: "a private key", text: custom + dcs + "rsa_keys: [private.pem]\n", want: []string{
+			"rsa_keys[0]: DIR/private.pem: this is a private key: only the public key belongs here (FILE:5)"}},
+		{name: "a small key", text: custom + dcs + "rsa_keys: [small.pem]\n", want: []string{
+			"rsa_keys[0]: DIR/small.pem: the key has 1024 bits instead of 2048 (FILE:5)"}},
+		{name: "a certificate", text: custom + dcs + "rsa_keys: [\"-----BEGIN CERTIFICATE-----\\nMTIz\\n-----END CERTIFICATE-----\\n\"]\n", want: []string{
+			"rsa_keys[0]: inline PEM: this is not an RSA public key (FILE:5)"}},
+
+		{name: "unknown transport", text: minimal + "transport: {kind: abriged}\n", want: []string{
+			"transport.kind: \"abriged\" must be abridged, intermediate, padded or full: did you mean abridged? (FILE:3)"}},
+		{name: "full and obfuscated", text: minimal + "transport: {kind: full}\n", want: []string{
+			"transport.obfuscated: the full transport cannot be obfuscated: set this to false, or choose another kind"}},
+		{name: "neither true nor false", text: minimal + "pfs: maybe\n", want: []string{
+			"pfs: this must be true or false (FILE:3)"}},
+
+		{name: "no limit", text: minimal + "limits: {connects_per_second: 0}\n", want: []string{
+			"limits.connects_per_second: 0 is not between 1 and 100000 (FILE:3)"}},
+		{name: "too many calls", text: minimal, flags: map[string]string{"limits.calls_per_account": "5000"}, want: []string{
+			"limits.calls_per_account: 5000 is not between 1 and 4096 (a flag)"}},
+		{name: "log level", text: minimal + "log: {level: trace, format: xml}\n", want: []string{
+			"log.level: \"trace\" must be debug, info, warn or error (FILE:3)",
+			"log.format: \"xml\" must be text or json (FILE:3)"}},
+		{name: "metrics for everybody", text: minimal + "metrics: {listen: \"0.0.0.0:9464\"}\n", want: []string{
+			"metrics.listen: \"0.0.0.0:9464\" can be reached from other machines: use 127.0.0.1 or [::1] (FILE:3)"}},
+		{name: "metrics without an address", text: minimal + "metrics: {listen: \":9464\"}\n", want: []string{
+			"metrics.listen: \":9464\" can be reached from other machines: use 127.0.0.1 or [::1] (FILE:3)"}},
+		{name: "metrics without a port", text: minimal + "metrics: {listen: 127.0.0.1}\n", want: []string{
+			"metrics.listen: \"127.0.0.1\" is not an address and a port, such as 127.0.0.1:9464 (FILE:3)"}},
+		{name: "a long socket", text: minimal + "control: {socket: /" + strings.Repeat("x", 110) + "}\n", want: []string{
+			"control.socket: the path has 111 bytes, and a unix socket's at most 103: set a shorter one (FILE:3)"}},
+	} {
+		t.Run(v.name, func(t *testing.T) {
+			file := write(t, "mtfleet.yaml", v.text)
+			for name, text := range keyFiles() {
+				if err := os.WriteFile(filepath.Join(filepath.Dir(file), name), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			o := Options{File: file, Env: testEnv, Flags: v.flags}
+			if v.env != "" {
+				o.Env = append([]string{v.env}, testEnv...)
+			}
+			_, err := Load(o)
+			var ce *Error
+			if !errors.As(err, &ce) {
+				t.Fatalf("error is %v", err)
+			}
+			replace := strings.NewReplacer(file, "FILE", filepath.Dir(file), "DIR")
+			var got []string
+			for _, p := range ce.Problems {
+				got = append(got, replace.Replace(p.String()))
+			}
+			if strings.Join(got, "\n") != strings.Join(v.want, "\n") {
+				t.Errorf("got\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(v.want, "\n  "))
+			}
+		})
+	}
+}
+
+func keyFiles() map[string]string {
+	small, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		panic(err)
+	}
+	encode := func(kind string, der []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+	}
+	return map[string]string{
+		"dc.pem": publicPEM(), "none.pem": "hello", "small.pem": encode("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&small.PublicKey)),
+		"private.pem": encode("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(small)),
+	}
+}
+
+func TestOfficialIDsAreRefused(t *testing.T) {
+	for _, id := range []int{4, 5, 6, 8, 10, 16, 17, 21724, 2040, 2496, 2834, 94575} {
+		cfg := Default()
+		cfg.APIID, cfg.APIHash, cfg.Store = id, goodHash, Store{"/d", "/k"}
+		cfg.FirstDC = 2
+		problems := cfg.Validate()
+		if len(problems) != 1 || problems[0].Path != "api_id" {
+			t.Errorf("%d: %v", id, problems)
+		}
+	}
+}
+
+func TestWithoutAHomeTheStoreMustBeSet(t *testing.T) {
+	_, _, err := load(t, minimal, Options{Env: []string{}})
+	want := `config: 2 problems
+  store.dir: this is not set, and there is no home directory to put it in
+  store.key_file: this is not set, and there is no home directory to put it in`
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v\nwant %s", err, want)
+	}
+}
+
+func TestABrokenSectionDoesNotBlockOtherLayers(t *testing.T) {
+	cfg, problems := Check(Options{File: write(t, "x.yaml", minimal+"log: 5\n"), Env: append(testEnv, "MTFLEET_LOG_LEVEL=warn")})
+	if len(problems) != 1 || cfg.Log.Level != "warn" {
+		t.Errorf("%v, level %s", problems, cfg.Log.Level)
+	}
+	cfg, problems = Check(Options{File: write(t, "x.yaml", minimal+"log:\nstore: {}\npfs:\n"), Env: testEnv})
+	if len(problems) != 0 || !cfg.PFS {
+		t.Errorf("empty sections: %v", problems)
+	}
+}
+
+func TestDistance(t *testing.T) {
+	for _, v := range []struct {
+		a, b string
+		want int
+	}{
+		{"", "", 0}, {"a", "", 1}, {"", "abc", 3}, {"dir", "dri", 1}, {"kind", "knd", 1}, {"kitten", "sitting", 3}, {"abcd", "badc", 2},
+	} {
+		if got := distance(v.a, v.b); got != v.want {
+			t.Errorf("%q to %q is %d, want %d", v.a, v.b, got, v.want)
+		}
+	}
+}
+
+func FuzzCheck(f *testing.F) {
+	example, err := os.ReadFile("mtfleet.example.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(example))
+	for _, s := range []string{minimal, "store: 5\n", "dcs: [{id: 1}, 2, \"3=x\"]\n", "a: &a [*a]\n", "? [x]\n: y\n", "1: {2: 3}\n", "rsa_keys: [\"-----BEGIN X-----\"]\n"} {
+		f.Add(s)
+	}
+	file := filepath.Join(f.TempDir(), "c.yaml")
+	f.Fuzz(func(t *testing.T, text string) {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Skip(err)
+		}
+		cfg, problems := Check(Options{File: file, Env: append(testEnv, "MTFLEET_STORE_DIR=/d")})
+		if cfg == nil || len(cfg.Explain()) == 0 || len(problems) == 0 && len(cfg.Validate()) != 0 {
+			t.Fatal("an accepted configuration is not valid")
+		}
+	})
+}
