@@ -63,6 +63,21 @@ func TestAnAuthorizationOfADayEndsOthers(t *testing.T) {
 	must(w, 1, 2, self())
 }
 
+func TestOnlyOtherSessionsCanBeReset(t *testing.T) {
+	w := newWorld(t, Config{FreshSession: -1})
+	u := w.person(1)
+	w.login(u, 1)
+	w.guest(u, 1, 2, 20)
+	for _, row := range w.b.history {
+		refused(w, "one's own row or guest", 1, 1, &tg.AccountResetAuthorizationRequest{Hash: row.hash}, 400, "HASH_INVALID")
+	}
+	_ = w.b.SetPassword(u.ID, true)
+	_, _ = ask(w, 1, 3, signIn(u.Phone, w.hash(1, 3, u.Phone), w.b.Code(u.Phone)))
+	refused(w, "a half login", 1, 3, self(), 401, "SESSION_PASSWORD_NEEDED")
+	must(w, 1, 1, &tg.AuthResetAuthorizationsRequest{})
+	refused(w, "a half login that was ended", 1, 3, self(), 401, "AUTH_KEY_UNREGISTERED")
+}
+
 func TestResetAuthorizationsLeavesTheCallerAndItsGuests(t *testing.T) {
 	for _, name := range []string{"SESSION_REVOKED", "AUTH_KEY_UNREGISTERED"} {
 		t.Run(name, func(t *testing.T) {

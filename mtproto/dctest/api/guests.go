@@ -46,24 +46,15 @@ func (c *call) importAuthorization(q *tg.AuthImportAuthorizationRequest) (tg.Any
 	if q.ID != u.id {
 		return nil, errUserIDInvalid
 	}
-	if e.used && e.usedBy != c.ref {
-		return nil, errAuthBytesInvalid
-	}
-	switch c.state() {
-	case keyGuest, keyHome:
-		if c.key.user != u {
-			return nil, errAuthBytesInvalid
-		}
-		if e.used { // a replay
+	holder := c.key != nil && c.key.row != nil && c.key.user == u
+	if e.used {
+		if e.usedBy == c.ref && holder {
 			return c.importedAs(u), nil
 		}
-		if c.state() == keyHome {
-			return nil, errAuthBytesInvalid
-		}
-	default:
-		if e.used { // the key lost its authorization since: these bytes are spent
-			return nil, errAuthBytesInvalid
-		}
+		return nil, errAuthBytesInvalid
+	}
+	if s := c.state(); (s == keyGuest || s == keyHome) && !holder {
+		return nil, errAuthBytesInvalid
 	}
 	home := e.parent
 	if home.kind == kindGuest { // the account moved after the export: its home row is now elsewhere

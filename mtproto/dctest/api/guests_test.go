@@ -92,6 +92,18 @@ func TestImportRefusals(t *testing.T) {
 	refused(w, "spent bytes on a key that lost its guest", 2, 20, imported(e), 400, "AUTH_BYTES_INVALID")
 }
 
+func TestUsedBytesAreGoodForTheirGuestOnly(t *testing.T) {
+	w := newWorld(t, Config{})
+	u := w.person(1)
+	w.login(u, 1)
+	w.guest(u, 1, 2, 21)
+	e := must(w, 1, 1, exportTo(2))
+	must(w, 2, 20, imported(e))
+	refused(w, "another guest of the account", 2, 21, imported(e), 400, "AUTH_BYTES_INVALID")
+	must(w, 2, 20, &tg.AuthLogOutRequest{})
+	refused(w, "the same key after its log-out", 2, 20, imported(e), 400, "AUTH_BYTES_INVALID")
+}
+
 func TestARevokedGuestImportsAgain(t *testing.T) {
 	w := newWorld(t, Config{})
 	u := w.person(1)

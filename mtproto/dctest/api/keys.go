@@ -144,13 +144,10 @@ func (b *Backend) end(now time.Time, row *authorization, why endReason) {
 	if p := row.parent; p != nil {
 		p.guests = without(p.guests, row)
 	}
-	switch k := row.key; {
-	case k.row != row:
-		// The key has moved on to another row already.
-	case row.kind == kindHalf || why == whyLoggedOut || why == whyKeyGone || why == whyReplaced:
-		b.becomeAnonymous(k)
-	default:
-		k.becomeRevoked(b.errorAfter(why))
+	if row.kind == kindHalf || why == whyLoggedOut || why == whyKeyGone || why == whyReplaced {
+		b.becomeAnonymous(row.key)
+	} else {
+		row.key.becomeRevoked(b.errorAfter(why))
 	}
 	if why != whyBanned && why != whyDeleted { // what befalls the account is the guests' reason too
 		why = whyHomeEnded

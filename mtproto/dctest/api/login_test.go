@@ -224,6 +224,32 @@ func TestAMovedAccountIsSentToItsNewHome(t *testing.T) {
 	}
 }
 
+func TestBytesExportedBeforeAMoveLeadToTheNewHome(t *testing.T) {
+	w := newWorld(t, Config{Limits: Limits{ExportAuthorization: RateLimit{Calls: -1}}})
+	u := w.person(1)
+	w.login(u, 1)
+	first, second, third := must(w, 1, 1, exportTo(2)), must(w, 1, 1, exportTo(2)), must(w, 1, 1, exportTo(3))
+	_ = w.b.Move(u.ID, 2)
+	must(w, 2, 20, imported(first))
+	refused(w, "a second home by import", 2, 21, imported(second), 400, "AUTH_BYTES_INVALID")
+	must(w, 3, 30, imported(third))
+	must(w, 2, 20, &tg.AuthLogOutRequest{})
+	refused(w, "the guest of the new home", 3, 30, self(), 401, "SESSION_REVOKED")
+}
+
+func TestAnAccountThatMovesToAndFroComesHomeByImport(t *testing.T) {
+	w := newWorld(t, Config{})
+	u := w.person(1)
+	w.login(u, 1)
+	_ = w.b.Move(u.ID, 2)
+	w.guest(u, 1, 2, 20)
+	_ = w.b.Move(u.ID, 1)
+	refused(w, "the first key, a guest at home", 1, 1, &tg.UpdatesGetStateRequest{}, 401, "AUTH_KEY_UNREGISTERED")
+	refused(w, "the second key", 2, 20, &tg.UpdatesGetStateRequest{}, 303, "USER_MIGRATE_1")
+	must(w, 1, 1, imported(must(w, 2, 20, exportTo(1))))
+	must(w, 1, 1, &tg.UpdatesGetStateRequest{})
+}
+
 func TestAnAuthorizationNobodyUsesExpires(t *testing.T) {
 	w := newWorld(t, Config{AuthTTLDays: 30})
 	u := w.person(1)

@@ -302,6 +302,36 @@ func TestAnUnknownNumberSignsUp(t *testing.T) {
 	refused(w, "the number has a home now", 1, 9, sendCode(phone), 303, "PHONE_MIGRATE_2")
 }
 
+func TestTheRightCodeGivesMoreTimeToSignUp(t *testing.T) {
+	w := newWorld(t, Config{})
+	hash := w.hash(2, 1, "9996625555")
+	up := &tg.AuthSignUpRequest{PhoneNumber: "9996625555", PhoneCodeHash: hash, FirstName: "Ada"}
+	w.sleep(4 * time.Minute)
+	must(w, 2, 1, signIn("9996625555", hash, "22222"))
+	w.sleep(4 * time.Minute)
+	must(w, 2, 1, up)
+
+	up.PhoneNumber = "9996626666"
+	up.PhoneCodeHash = w.hash(2, 2, up.PhoneNumber)
+	must(w, 2, 2, signIn(up.PhoneNumber, up.PhoneCodeHash, "22222"))
+	w.sleep(5 * time.Minute)
+	refused(w, "five minutes after the code", 2, 2, up, 400, "PHONE_CODE_EXPIRED")
+}
+
+func TestOnlyTheNewestTokensAreKept(t *testing.T) {
+	w := newWorld(t, Config{FutureTokens: 2, LoginsPerDay: -1})
+	u := w.person(1)
+	oldest := w.login(u, 1).FutureAuthToken.Value
+	w.login(u, 2)
+	newest := w.login(u, 3).FutureAuthToken.Value
+	if _, ok := must(w, 1, 4, sendCode(u.Phone, oldest)).(*tg.AuthSentCode); !ok {
+		t.Error("the oldest of three tokens signed in")
+	}
+	if _, ok := must(w, 1, 4, sendCode(u.Phone, newest)).(*tg.AuthSentCodeSuccess); !ok {
+		t.Error("the newest token did not sign in")
+	}
+}
+
 func TestANumberTakenDuringSignUpIsOccupied(t *testing.T) {
 	w := newWorld(t, Config{})
 	const phone = "9996625555"

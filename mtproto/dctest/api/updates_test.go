@@ -123,6 +123,21 @@ func TestDifferenceIsTooLongForWhatTheLogLost(t *testing.T) {
 	}
 }
 
+func TestASliceIsFilledToItsLimit(t *testing.T) {
+	w := newWorld(t, Config{DifferenceSlice: 2})
+	u := w.person(1)
+	w.login(u, 1)
+	for range 3 {
+		_, _ = w.b.PushUpdate(w.now, u.ID)
+	}
+	if d, ok := must(w, 1, 1, difference(1)).(*tg.UpdatesDifferenceSlice); !ok || len(d.OtherUpdates) != 2 || d.IntermediateState.Pts != 3 {
+		t.Errorf("got %+v", d)
+	}
+	if d, ok := must(w, 1, 1, difference(2)).(*tg.UpdatesDifference); !ok || len(d.OtherUpdates) != 2 {
+		t.Errorf("got %+v", d)
+	}
+}
+
 func TestPushesThatCannotBe(t *testing.T) {
 	w := newWorld(t, Config{})
 	if _, err := w.b.PushUpdate(w.now, 1); !errors.Is(err, ErrUserUnknown) {
