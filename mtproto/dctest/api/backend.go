@@ -27,7 +27,12 @@ var _ Server = (*Backend)(nil)
 
 // sweepEvery is how often expired attempts, export bytes and limits are removed. They are dead before that: this only
 // gives memory back.
-const sweepEvery = time.Minute
+// sweepSlack is how long after its end something is kept: a DC whose clock is a fault behind still counts it as alive.
+// Where room runs out, sweeping does not wait for it.
+const (
+	sweepEvery = time.Minute
+	sweepSlack = 24 * time.Hour
+)
 
 // New checks a Config and makes an empty cluster; Populate fills its directory. The error is a *ConfigError.
 func New(cfg Config) (*Backend, error) {
@@ -61,18 +66,15 @@ func (b *Backend) Apps() []App { return append([]App(nil), b.cfg.Apps...) }
 // SetEndpoints replaces the addresses help.getConfig lists.
 func (b *Backend) SetEndpoints(eps []Endpoint) { b.endpoints = append([]Endpoint(nil), eps...) }
 
-// Advance removes what has expired.
+// Advance removes what has long expired.
 func (b *Backend) Advance(now time.Time) {
 	if b.sweepAt.IsZero() || now.Before(b.sweepAt) {
 		return
 	}
-	b.attempts.sweep(now)
-	b.floods.sweep(now)
-	for bytes, e := range b.exports {
-		if !now.Before(e.expires) {
-			delete(b.exports, bytes)
-		}
-	}
+	past := now.Add(-sweepSlack)
+	b.attempts.sweep(past)
+	b.floods.sweep(past)
+	b.sweepExports(past)
 	b.sweepAt = time.Time{}
 	b.armSweep(now)
 }

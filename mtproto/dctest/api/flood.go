@@ -13,8 +13,8 @@ type floodScope struct {
 
 // floods keeps the times of recent calls per scope.
 //
-// Bound: a scope keeps at most RateLimit.Calls times (24 bytes each) and goes when its last call has left the period; at
-// maxFloodScopes new scopes have to wait.
+// Bound: a scope keeps at most RateLimit.Calls times (24 bytes each) and goes some time after its last call has left the
+// period; at maxFloodScopes new scopes have to wait.
 type floods struct {
 	calls map[floodScope]*floodWindow
 }
@@ -38,7 +38,9 @@ func (f *floods) take(now time.Time, scope floodScope, limit RateLimit) (wait ti
 	w := f.calls[scope]
 	if w == nil {
 		if len(f.calls) >= maxFloodScopes {
-			return floodsFullDelay
+			if f.sweep(now); len(f.calls) >= maxFloodScopes {
+				return floodsFullDelay
+			}
 		}
 		w = &floodWindow{per: limit.Per}
 		if f.calls == nil {

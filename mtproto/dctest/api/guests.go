@@ -28,11 +28,22 @@ func (c *call) exportAuthorization(q *tg.AuthExportAuthorizationRequest) (*tg.Au
 		return nil, errDCIDInvalid
 	}
 	if len(c.b.exports) >= maxExports {
-		return nil, errWait(c.b.cfg.ExportTTL)
+		if c.b.sweepExports(c.req.Now); len(c.b.exports) >= maxExports {
+			return nil, errWait(c.b.cfg.ExportTTL)
+		}
 	}
 	bytes := c.b.random(exportLen)
 	c.b.exports[string(bytes)] = &export{parent: c.key.row, target: dc, expires: c.req.Now.Add(c.b.cfg.ExportTTL)}
 	return &tg.AuthExportedAuthorization{ID: c.user.id, Bytes: bytes}, nil
+}
+
+// sweepExports removes what has expired.
+func (b *Backend) sweepExports(now time.Time) {
+	for bytes, e := range b.exports {
+		if !now.Before(e.expires) {
+			delete(b.exports, bytes)
+		}
+	}
 }
 
 // importAuthorization answers auth.importAuthorization on the target DC. The same key may repeat the same bytes while

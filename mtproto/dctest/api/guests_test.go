@@ -128,12 +128,12 @@ func TestExportsAreLimitedPerAccount(t *testing.T) {
 	if len(w.b.exports) != 3 {
 		t.Errorf("%d exports live", len(w.b.exports))
 	}
-	w.sleep(2 * time.Minute)
-	w.sleep(2 * time.Minute)
+	w.sleep(25 * time.Hour)
+	w.sleep(time.Minute)
 	if n := len(w.b.exports); n != 0 {
 		t.Errorf("%d exports kept after their end", n)
 	}
-	w.sleep(25 * time.Hour) // the limit of auth.sendCode is the longest
+	w.sleep(49 * time.Hour) // the limit of auth.sendCode is the longest
 	if !w.b.Deadline().IsZero() {
 		t.Error("nothing is left that expires, but a deadline is set")
 	}
