@@ -1,0 +1,214 @@
+package updates
+
+import (
+	"time"
+
+	"github.com/mtfleet/mtfleet/mtproto/tgerr"
+	"github.com/mtfleet/mtfleet/tl"
+	"github.com/mtfleet/mtfleet/tl/tg"
+)
+
+const (
+	// gapWait is how long a missing update may still arrive by itself.
+	gapWait = 500 * time.Millisecond
+	// saveDelay gathers changes of the state, so that a chatty account costs
+	// one write a second and not one for each update.
+	saveDelay = time.Second
+	// unreadableMost is how often an unreadable difference is asked for again
+	// before its updates are given up.
+	unreadableMost = 3
+	// retryMost bounds the pause between attempts: 1, 2, 4 … 60 s.
+	retryMost = time.Minute
+)
+
+// A Machine follows one account's updates. It has one owner and no lock.
+type Machine struct {
+	phase Phase
+	state State
+	known bool
+
+	pts box // updates ahead of state.Pts
+	seq box // envelopes ahead of state.Seq
+
+	id    CallID // of the call under way
+	again bool   // ask once more after the answer under way: it may be stale
+
+	until      time.Time // end of PhaseGap and PhaseRetrying
+	failures   int       // in a row
+	unreadable int       // differences in a row
+
+	dirty   bool // state is not saved
+	saveAt  time.Time
+	out     []Output
+	reloads bool // the state is void: getState instead of getDifference
+}
+
+// New returns a machine at a snapshot's place. Nothing happens before Start.
+func New(s Snapshot) *Machine {
+	return &Machine{state: s.State, known: s.Known}
+}
+
+// Snapshot returns what New needs to go on from here.
+func (m *Machine) Snapshot() Snapshot { return Snapshot{State: m.state, Known: m.known} }
+
+// Phase returns what the machine is doing.
+func (m *Machine) Phase() Phase { return m.phase }
+
+// Next returns the next output. The driver calls it after every input until
+// it reports false.
+func (m *Machine) Next() (Output, bool) {
+	if len(m.out) == 0 {
+		return Output{}, false
+	}
+	o := m.out[0]
+	m.out[0] = Output{}
+	m.out = m.out[1:]
+	if len(m.out) == 0 {
+		m.out = nil
+	}
+	return o, true
+}
+
+// Deadline returns when Advance wants to be called, zero for never.
+func (m *Machine) Deadline() time.Time {
+	var d time.Time
+	if m.phase == PhaseGap || m.phase == PhaseRetrying {
+		d = m.until
+	}
+	if m.dirty && (d.IsZero() || m.saveAt.Before(d)) {
+		d = m.saveAt
+	}
+	return d
+}
+
+// Start begins the work once the account can send queries. Only the first
+// call counts.
+func (m *Machine) Start(now time.Time) {
+	if m.phase == PhaseNew {
+		m.ask()
+	}
+}
+
+// Gap says that updates may have been missed: the server made a new session,
+// or the connection was away for long.
+func (m *Machine) Gap(now time.Time) {
+	switch m.phase {
+	case PhaseCurrent, PhaseGap:
+		m.ask()
+	case PhaseLoading, PhaseFetching:
+		m.again = true
+	case PhaseNew, PhaseRetrying:
+	}
+}
+
+// Flush saves the state at once, for a driver that is about to stop.
+func (m *Machine) Flush(now time.Time) {
+	if m.dirty {
+		m.dirty = false
+		m.emit(Output{Kind: OutSave, State: m.state})
+	}
+}
+
+// Advance does what the passing of time demands.
+func (m *Machine) Advance(now time.Time) {
+	if (m.phase == PhaseGap || m.phase == PhaseRetrying) && !now.Before(m.until) {
+		m.ask()
+	}
+	if m.dirty && !now.Before(m.saveAt) {
+		m.Flush(now)
+	}
+}
+
+// become is the only way to another phase.
+func (m *Machine) become(p Phase) {
+	m.phase = p
+	if p != PhaseGap && p != PhaseRetrying {
+		m.until = time.Time{}
+	}
+}
+
+// ask asks the server where we stand: from our state, or for one.
+func (m *Machine) ask() {
+	m.id++
+	m.again = false
+	if !m.known || m.reloads {
+		m.become(PhaseLoading)
+		m.emit(Output{Kind: OutGetState, Call: m.id, Query: &tg.UpdatesGetStateRequest{}})
+		return
+	}
+	m.become(PhaseFetching)
+	m.emit(Output{
+		Kind: OutGetDifference, Call: m.id, State: m.state,
+		Query: &tg.UpdatesGetDifferenceRequest{Pts: m.state.Pts, Date: m.state.Date, Qts: m.state.Qts},
+	})
+}
+
+// Result says that a call was answered; body is the result's TL bytes.
+func (m *Machine) Result(now time.Time, id CallID, body []byte) {
+	if id != m.id {
+		return
+	}
+	r := tl.NewReader(body)
+	switch m.phase {
+	case PhaseLoading:
+		var s tg.UpdatesState
+		if s.Parse(r); r.End() != nil || !valid(s) {
+			m.retry(now, 0)
+			return
+		}
+		m.failures = 0
+		m.onState(now, s)
+	case PhaseFetching:
+		d := tg.ParseAnyUpdatesDifference(r)
+		if r.End() != nil {
+			m.onUnreadable(now)
+			return
+		}
+		m.onDifference(now, d)
+	}
+}
+
+// Failed says that a call came to nothing. It is repeated with backoff, and
+// not before a wait imposed by the server is over.
+func (m *Machine) Failed(now time.Time, id CallID, err error) {
+	if id != m.id || m.phase != PhaseLoading && m.phase != PhaseFetching {
+		return
+	}
+	if tgerr.Is(err, "PERSISTENT_TIMESTAMP_INVALID", "PERSISTENT_TIMESTAMP_EMPTY") {
+		m.reloads = true // the server does not know our place
+	}
+	var wait time.Duration
+	if e, ok := tgerr.As(err); ok {
+		wait, _ = e.Wait()
+	}
+	m.retry(now, wait)
+}
+
+// retry asks again after a pause of at least the given length.
+func (m *Machine) retry(now time.Time, least time.Duration) {
+	pause := min(time.Second<<min(m.failures, 6), retryMost)
+	m.failures++
+	m.become(PhaseRetrying)
+	m.until = now.Add(max(pause, least))
+}
+
+// changed notes that the state is to be saved, soon.
+func (m *Machine) changed(now time.Time) {
+	if !m.dirty {
+		m.dirty = true
+		m.saveAt = now.Add(saveDelay)
+	}
+}
+
+func (m *Machine) emit(o Output) { m.out = append(m.out, o) }
+
+// deliver hands updates on.
+func (m *Machine) deliver(updates []tl.Raw, users []tg.AnyUser, chats []tl.Raw) {
+	if len(updates) > 0 {
+		m.emit(Output{Kind: OutDeliver, Updates: updates, Users: users, Chats: chats})
+	}
+}
+
+func valid(s tg.UpdatesState) bool {
+	return s.Pts >= 0 && s.Qts >= 0 && s.Date >= 0 && s.Seq >= 0
+}
