@@ -42,9 +42,10 @@ type CorruptError struct {
 	Why string
 }
 
-// Error names the record and the reason.
+// Error names the record, the reason and what to do.
 func (e *CorruptError) Error() string {
-	return fmt.Sprintf("persistence: %v: the record is corrupt: %s", e.Key, e.Why)
+	return fmt.Sprintf("persistence: %v: the record is corrupt: %s: restore the store from a backup, or remove this account and sign in again (other accounts are not affected)",
+		e.Key, e.Why)
 }
 
 // InvalidError says that something cannot be stored, and why.

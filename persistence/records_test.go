@@ -209,7 +209,7 @@ func TestErrorsSayWhatAndWhatToDo(t *testing.T) {
 		{&StaleOwnerError{Owner{"a", 1}, Owner{"b", 2}}, `persistence: commit of a@1 refused: the store belongs to b@2`},
 		{&StaleOwnerError{}, `persistence: commit of nobody refused: the store belongs to nobody`},
 		{&VersionError{k, 3, 1}, `persistence: account "alice", perm key "2": the record has format version 3, this program knows 1: use the newer mtfleet that wrote it (the record is left as it is)`},
-		{&CorruptError{k, "its seal does not open"}, `persistence: account "alice", perm key "2": the record is corrupt: its seal does not open`},
+		{&CorruptError{k, "its seal does not open"}, `persistence: account "alice", perm key "2": the record is corrupt: its seal does not open: restore the store from a backup, or remove this account and sign in again (other accounts are not affected)`},
 		{&TooLargeError{2000, 5}, `persistence: commit of 2000 records and 5 bytes is too large: the limits are 1000 records, 1048576 bytes, and 262144 bytes for one record`},
 		{&LockedError{"/data", 12}, `persistence: the store in /data is in use by another process (pid 12): stop that process, or send your command to it`},
 		{&LockedError{Dir: "/data"}, `persistence: the store in /data is in use by another process: stop that process, or send your command to it`},

@@ -21,9 +21,9 @@
 // Account, kind, sub and the header are its associated data: a record moved or
 // relabelled does not open. What is not protected: that a record exists, its key
 // name (ids the operator chose), its length, and that an older version of the
-// whole directory is put back. Badger's own encryption is left off: it neither
-// authenticates nor hides anything that sealing does not, and its decrypted
-// block cache costs about 25 MB.
+// whole directory is put back. Badger's own encryption is left off: it does not
+// authenticate, hides only the key names besides, and needs a cache of decrypted
+// blocks where now the operating system's page cache serves.
 //
 // A wrong master key is found when the store is opened, by a sealed check
 // record, before anything is written.
@@ -32,6 +32,7 @@
 //
 // There is no value-log garbage collection to run: values here are far below the
 // 1 MB from which Badger would use its value log, so records live in the LSM tree
-// and compaction reclaims them. The memory settings are for 100,000 accounts on a
-// small machine: about 11 MB of heap once the store is idle.
+// and compaction reclaims them. The memory settings are for many accounts on a
+// small machine: 13 MB of heap when idle, with 10,000 accounts of four records
+// each, which load in 0.13 s.
 package badgerstore
