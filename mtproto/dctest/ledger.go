@@ -30,7 +30,7 @@ type Counts struct {
 	Logins     int `json:"logins"`
 	Sessions   int `json:"sessions"`
 	Packets    int `json:"packets"`    // accepted encrypted packets
-	Queries    int `json:"queries"`    // API queries received, repeats of a msg_id not counted
+	Queries    int `json:"queries"`    // API queries received, without binds and repeats of a msg_id
 	Echoes     int `json:"echoes"`     // executions of testdc.echo
 	Repeated   int `json:"repeated"`   // executions of an echo id that had run before
 	Unrecorded int `json:"unrecorded"` // executions of ids beyond Config.EchoRecords: not checked for repeats

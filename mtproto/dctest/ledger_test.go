@@ -1,0 +1,131 @@
+package dctest_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/mtfleet/mtfleet/mtproto/dctest"
+	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
+	"github.com/mtfleet/mtfleet/mtproto/dctest/internal/raw"
+)
+
+func TestLedgerCountsWhatHappened(t *testing.T) {
+	w := newWorld(t, nil)
+	p := w.withTemp(2).inited()
+	p.echoed(1)
+	p.echoed(1)
+	p.rotate(time.Hour)
+	p.inited()
+	l := w.c.Ledger()
+	want := dctest.Counts{PermKeys: 1, TempKeys: 2, Binds: 2, Sessions: 2, Packets: 6, Queries: 4, Echoes: 2, Repeated: 1}
+	if l.Counts != want {
+		t.Errorf("counts %+v\nwant   %+v", l.Counts, want)
+	}
+	if len(l.Keys) != 3 || l.Keys[0].Temp || l.Keys[2].Perm != int64(p.perm.ID()) {
+		t.Errorf("keys %+v", l.Keys)
+	}
+	if len(l.Echoes) != 1 || l.Echoes[0].Count != 2 {
+		t.Errorf("echoes %+v", l.Echoes)
+	}
+	if b, err := json.Marshal(l); err != nil || len(b) < 200 {
+		t.Errorf("json %s, %v", b, err)
+	}
+}
+
+// overlap says how many overlaps the ledger finds on the peer's perm key as a home key.
+func (w *world) overlaps(p *peer) int {
+	w.half.auths = []api.Authorization{{DC: 2, Perm: int64(p.perm.ID()), UserID: 7, Home: true, Created: w.now}}
+	return len(w.c.Ledger().Verdict(nil, nil, w.now).Overlaps)
+}
+
+func TestOverlap(t *testing.T) {
+	w := newWorld(t, nil)
+	old := w.withTemp(2).inited()
+	old.echoed(1)
+	next := *old
+	next.open()
+	next.rotate(24 * time.Hour)
+	early := old.Service(w.now, pingOf(1)) // numbered before the successor's first query
+	w.sleep(time.Second)
+	next.inited()
+	if n := w.overlaps(old); n != 0 {
+		t.Fatalf("%d overlaps in a clean rotation", n)
+	}
+	old.send(early) // arrives late, but has a lower msg_id
+	if n := w.overlaps(old); n != 0 {
+		t.Errorf("%d overlaps by arrival; msg_id decides", n)
+	}
+	w.sleep(time.Second)
+	old.send(old.Service(w.now, pingOf(2)))
+	if n := w.overlaps(old); n != 1 {
+		t.Errorf("%d overlaps after the older session spoke again, want 1", n)
+	}
+}
+
+func TestSessionsWithoutUpdatesDoNotOverlap(t *testing.T) {
+	w := newWorld(t, nil)
+	main := w.withTemp(2).inited()
+	aux := &raw.Client{Key: main.Key, Rand: main.Rand, Salt: main.Salt, Session: random64(), Last: main.Last}
+	second := *main
+	second.open()
+	second.Client = aux
+	m := second.Message(w.now, withoutUpdates(echoOf(1)), true)
+	second.send(m)
+	w.sleep(time.Second)
+	main.echoed(2)
+	if n := w.overlaps(main); n != 0 {
+		t.Errorf("%d overlaps with a session without updates", n)
+	}
+}
+
+func TestSessionsOfAGuestKeyDoNotOverlap(t *testing.T) {
+	w := newWorld(t, nil)
+	a := w.withTemp(2).inited()
+	b := *a
+	b.open()
+	b.rotate(time.Hour)
+	b.inited()
+	w.sleep(time.Second)
+	a.echoed(1)
+	w.half.auths = []api.Authorization{{DC: 2, Perm: int64(a.perm.ID()), UserID: 7}}
+	if n := len(w.c.Ledger().Verdict(nil, nil, w.now).Overlaps); n != 0 {
+		t.Errorf("%d overlaps on a guest key", n)
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	t0 := time.Unix(1_800_000_000, 0)
+	at := func(s int) time.Time { return t0.Add(time.Duration(s) * time.Second) }
+	l := dctest.Ledger{
+		Authorizations: []api.Authorization{
+			{DC: 2, Perm: 100, UserID: 1, Home: true, Created: at(10)},
+			{DC: 4, Perm: 101, UserID: 1, Created: at(11)},
+			{DC: 2, Perm: 102, UserID: 2, Home: true, Created: at(10), Ended: at(20), Why: "logged_out"},
+			{DC: 1, Perm: 100, UserID: 3, Home: true, Created: at(10)},
+		},
+		Updates: []api.UpdateRecord{
+			{At: at(5), UserID: 1, Pts: 1},   // before the sign-in
+			{At: at(15), UserID: 1, Pts: 2},  // delivered
+			{At: at(16), UserID: 1, Pts: 3},  // lost
+			{At: at(100), UserID: 1, Pts: 4}, // too young to judge
+			{At: at(15), UserID: 2, Pts: 2},  // signed out since
+			{At: at(15), UserID: 3, Pts: 2},  // nobody looked
+		},
+		Echoes: []dctest.EchoRecord{{ID: 1, Count: 1}, {ID: 2, Count: 2}},
+	}
+	v := l.Verdict([]dctest.StoreKey{{DC: 2, ID: 100}, {DC: 4, ID: 101}},
+		[]dctest.Delivered{{UserID: 1, Pts: []int32{2}}, {UserID: 2}}, at(50))
+	if len(v.Orphans) != 1 || v.Orphans[0].UserID != 3 {
+		t.Errorf("orphans %+v", v.Orphans)
+	}
+	if len(v.LostUpdates) != 1 || v.LostUpdates[0].Pts != 3 {
+		t.Errorf("lost %+v", v.LostUpdates)
+	}
+	if len(v.Repeated) != 1 || v.Repeated[0].ID != 2 || v.OK() {
+		t.Errorf("verdict %+v", v)
+	}
+	if !(dctest.Verdict{}).OK() {
+		t.Error("an empty verdict is not OK")
+	}
+}
