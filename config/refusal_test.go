@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -174,7 +175,8 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func keyFiles() map[string]string {
+// keyFiles are the files beside the configuration file of each case.
+var keyFiles = sync.OnceValue(func() map[string]string {
 	small, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
 		panic(err)
@@ -186,7 +188,7 @@ func keyFiles() map[string]string {
 		"dc.pem": publicPEM(), "none.pem": "hello", "small.pem": encode("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&small.PublicKey)),
 		"private.pem": encode("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(small)),
 	}
-}
+})
 
 func TestOfficialIDsAreRefused(t *testing.T) {
 	for _, id := range []int{4, 5, 6, 8, 10, 16, 17, 21724, 2040, 2496, 2834, 94575} {
