@@ -77,6 +77,11 @@ func ask[R any](w *world, dc int, perm int64, q tl.Query[R]) (R, *Error) {
 	if n, err := tl.Skip(tg.Schema, r.Body); idOf(r.Body) != tl.VectorID && (err != nil || n != len(r.Body)) {
 		w.t.Fatalf("%s: result is not one value of the schema: %d of %d bytes, %v", q.TypeName(), n, len(r.Body), err)
 	}
+	for _, layer := range tg.Layers() {
+		if _, err := tg.Downgrade(layer, r.Body); err != nil {
+			w.t.Errorf("%s: result at layer %d: %v", q.TypeName(), layer, err)
+		}
+	}
 	rd := tl.NewReader(r.Body)
 	res := q.ParseResult(rd)
 	if err := rd.End(); err != nil {
@@ -165,6 +170,11 @@ func (w *world) pushes() []Push {
 		}
 		if n, err := tl.Skip(tg.Schema, p.Body); err != nil || n != len(p.Body) {
 			w.t.Fatalf("push is not one value of the schema: %d of %d bytes, %v", n, len(p.Body), err)
+		}
+		for _, layer := range tg.Layers() {
+			if _, err := tg.Downgrade(layer, p.Body); err != nil {
+				w.t.Errorf("push at layer %d: %v", layer, err)
+			}
 		}
 		out = append(out, p)
 	}
