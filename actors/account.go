@@ -1,0 +1,189 @@
+package actors
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"sync"
+	"sync/atomic"
+
+	"github.com/mtfleet/mtfleet/actors/account"
+	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/mtproto/login"
+	"github.com/mtfleet/mtfleet/persistence"
+)
+
+// The types an embedding service meets are those of the account itself.
+type (
+	// Status is what is known of an account at one moment.
+	Status = account.Status
+	// State is where an account stands.
+	State = account.State
+	// Event is one thing that happened to an account.
+	Event = account.Event
+	// EventKind says what an Event tells.
+	EventKind = account.EventKind
+	// Step is what a sign-in waits for; the same for Go, the command line's
+	// JSON and the control API.
+	Step = login.Step
+	// Answer answers a Step.
+	Answer = login.Answer
+	// StateError ends a call that an account in its state cannot take.
+	StateError = account.StateError
+	// WaitError ends a call that the server ordered to wait.
+	WaitError = account.WaitError
+	// BusyError ends a call that found too many waiting.
+	BusyError = account.BusyError
+)
+
+// The states of an account; account.State documents each.
+const (
+	New         = account.New
+	SigningIn   = account.SigningIn
+	Connecting  = account.Connecting
+	Online      = account.Online
+	Waiting     = account.Waiting
+	Frozen      = account.Frozen
+	Quarantined = account.Quarantined
+	Duplicated  = account.Duplicated
+	Revoked     = account.Revoked
+	SignedOut   = account.SignedOut
+	Paused      = account.Paused
+)
+
+// The kinds of events and of answers.
+const (
+	EventState  = account.EventState
+	EventUpdate = account.EventUpdate
+	EventMissed = account.EventMissed
+
+	AnswerCode     = login.AnswerCode
+	AnswerResend   = login.AnswerResend
+	AnswerPhone    = login.AnswerPhone
+	AnswerSignUp   = login.AnswerSignUp
+	AnswerPassword = login.AnswerPassword
+	AnswerCancel   = login.AnswerCancel
+)
+
+// Account is the handle on one account. It stays valid for as long as the
+// account exists, whatever becomes of its actor. Methods are safe for
+// concurrent use.
+type Account struct {
+	m         *Manager
+	id        persistence.AccountID
+	ref       atomic.Pointer[runtime.Ref[account.Message]] // the zero Ref while no actor runs
+	status    atomic.Pointer[account.Status]
+	admission chan struct{} // one token for each call under way
+
+	publishing sync.Mutex // guards seq, and keeps events in its order
+	seq        uint64
+}
+
+func (m *Manager) newAccount(id persistence.AccountID) *Account {
+	a := &Account{m: m, id: id, admission: make(chan struct{}, m.opts.MaxCallsPerAccount)}
+	a.ref.Store(&runtime.Ref[account.Message]{})
+	a.status.Store(&account.Status{})
+	return a
+}
+
+// ID returns the account's name.
+func (a *Account) ID() string { return string(a.id) }
+
+// Status returns what is known of the account now. It does not block.
+func (a *Account) Status() Status { return *a.status.Load() }
+
+// Events returns the account's events from now on; see Manager.Events.
+func (a *Account) Events(ctx context.Context) iter.Seq[Event] {
+	return a.m.hub.subscribe(ctx, string(a.id), a.m.done)
+}
+
+// current returns the account's actor, the zero Ref while none runs.
+func (a *Account) current() runtime.Ref[account.Message] { return *a.ref.Load() }
+
+// Credentials is what a sign-in begins with: a Phone or a BotToken.
+type Credentials struct{ phone, botToken string }
+
+// Phone signs in a person by phone number, with or without plus and spaces.
+func Phone(number string) Credentials { return Credentials{phone: number} }
+
+// BotToken signs in a bot by the token of @BotFather.
+func BotToken(token string) Credentials { return Credentials{botToken: token} }
+
+// String says what kind it is, and nothing secret.
+func (c Credentials) String() string {
+	if c.botToken != "" {
+		return "bot token"
+	}
+	return "phone number"
+}
+
+// GoString is String.
+func (c Credentials) GoString() string { return c.String() }
+
+// SignIn begins a sign-in and waits until it needs somebody: the returned step
+// says what for. A nil step means that the account is signed in. When ctx ends
+// first the sign-in goes on; Status shows its step. It fails with a
+// *login.Error, a *StateError, a *StoreError or the error of a busy phone
+// number.
+func (a *Account) SignIn(ctx context.Context, c Credentials) (*Step, error) {
+	if err := a.m.storeWorks(); err != nil {
+		return nil, err
+	}
+	return ask(ctx, a, func(r runtime.Reply[*login.Step]) account.Message {
+		return account.SignIn{Phone: c.phone, BotToken: c.botToken, Reply: r}
+	})
+}
+
+// Answer answers the step a sign-in waits for and waits for the next one. A
+// nil step means that the account is signed in. An answer that does not fit is
+// refused with a *login.Error and changes nothing.
+func (a *Account) Answer(ctx context.Context, answer Answer) (*Step, error) {
+	return ask(ctx, a, func(r runtime.Reply[*login.Step]) account.Message {
+		return account.Answer{Answer: answer, Reply: r}
+	})
+}
+
+// LogOut ends the authorization at the server and forgets the keys. It waits
+// until both are done; the account itself stays in the store.
+func (a *Account) LogOut(ctx context.Context) error {
+	return tell(ctx, a, func(r runtime.Reply[struct{}]) account.Message { return account.LogOut{Reply: r} })
+}
+
+// Pause closes the account's connections and keeps its keys.
+func (a *Account) Pause(ctx context.Context) error {
+	return tell(ctx, a, func(r runtime.Reply[struct{}]) account.Message { return account.Pause{Reply: r} })
+}
+
+// Resume ends a pause, and gives a quarantined account another try.
+func (a *Account) Resume(ctx context.Context) error {
+	if a.current().IsZero() {
+		// Quarantined after too many panics: there is no actor to ask.
+		_, err := runtime.Ask(ctx, a.m.fleet, func(r runtime.Reply[struct{}]) fleetMsg { return startAccount{a: a, reply: r} })
+		return err
+	}
+	return tell(ctx, a, func(r runtime.Reply[struct{}]) account.Message { return account.Resume{Reply: r} })
+}
+
+// Remove deletes every record of the account, keys included. An account that
+// is signed in is refused unless force is set; the server then keeps an
+// authorization that nobody can end from here.
+func (a *Account) Remove(ctx context.Context, force bool) error {
+	err := tell(ctx, a, func(r runtime.Reply[struct{}]) account.Message { return account.Remove{Force: force, Reply: r} })
+	if err == nil {
+		a.m.forget(a)
+	}
+	return err
+}
+
+func tell(ctx context.Context, a *Account, msg func(runtime.Reply[struct{}]) account.Message) error {
+	_, err := ask(ctx, a, msg)
+	return err
+}
+
+func ask[R any](ctx context.Context, a *Account, msg func(runtime.Reply[R]) account.Message) (R, error) {
+	got, err := runtime.Ask(ctx, a.current(), msg)
+	if err != nil {
+		return got, fmt.Errorf("account %s: %w", a.id, err)
+	}
+	return got, nil
+}

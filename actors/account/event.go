@@ -1,0 +1,72 @@
+package account
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/mtfleet/mtfleet/tl"
+)
+
+// EventKind says what an Event tells.
+type EventKind uint8
+
+const (
+	// EventState: the account's status changed; Event.Status is the new one.
+	EventState EventKind = iota
+	// EventUpdate: one update of the server, in order and once per process.
+	// After a kill the last few seconds may come again (see Event.Pts).
+	EventUpdate
+	// EventMissed: the reader of this stream was too slow; Event.Missed events
+	// of the account were dropped between the previous event and this one.
+	EventMissed
+	// EventHole: the server no longer has the updates after pts Event.From and
+	// up to Event.Pts. What they changed must be read anew.
+	EventHole
+)
+
+var eventNames = [...]string{EventState: "state", EventUpdate: "update", EventMissed: "missed", EventHole: "hole"}
+
+// String returns the kind's name as JSON holds it.
+func (k EventKind) String() string {
+	if int(k) < len(eventNames) {
+		return eventNames[k]
+	}
+	return fmt.Sprintf("event(%d)", uint8(k))
+}
+
+// MarshalText writes the name, so that JSON holds words and not numbers.
+func (k EventKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText reads a name written by MarshalText.
+func (k *EventKind) UnmarshalText(b []byte) error {
+	for i, name := range eventNames {
+		if name == string(b) {
+			*k = EventKind(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("account: unknown event kind %q", b)
+}
+
+// Event is one thing that happened to an account.
+type Event struct {
+	Account string `json:"account"`
+	// Seq numbers the events of one account from 1, without holes, for the
+	// life of the process. A hole in what a reader got is what EventMissed says.
+	Seq  uint64    `json:"seq"`
+	At   time.Time `json:"at"`
+	Kind EventKind `json:"kind"`
+
+	// Status is set for EventState.
+	Status *Status `json:"status,omitempty"`
+	// Update is set for EventUpdate: the boxed Update as the server sent it.
+	Update tl.Raw `json:"update,omitempty"`
+	// Pts is the common state after the update, 0 for an update without one.
+	// It is saved every few seconds: after a kill a reader that must not act
+	// twice skips updates whose pts it has seen.
+	Pts int32 `json:"pts,omitempty"`
+	// From is set for EventHole.
+	From int32 `json:"from,omitempty"`
+	// Missed is set for EventMissed.
+	Missed uint64 `json:"missed,omitempty"`
+}

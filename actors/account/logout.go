@@ -1,0 +1,210 @@
+package account
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/mtproto/tgerr"
+	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/tl"
+	"github.com/mtfleet/mtfleet/tl/tg"
+)
+
+// leaving is a logout under way. Its steps follow the order that loses
+// nothing: the intention is on disk first, keys are deleted last.
+type leaving struct {
+	replies []runtime.Reply[struct{}]
+	tries   int
+}
+
+// logOutTries bounds how often auth.logOut is sent when no answer comes. A
+// logout that the server never confirmed keeps its keys: they are still logged
+// in there.
+const logOutTries = 3
+
+// onLogOut ends the authorization at the server, then forgets the keys.
+func (a *account) onLogOut(c *ctx, m LogOut) {
+	switch {
+	case a.leaving != nil:
+		a.leaving.replies = append(a.leaving.replies, m.Reply)
+		return
+	case !a.rec.SignedIn || a.login != nil:
+		m.Reply.Send(struct{}{}, &StateError{State: a.status.State, Why: "the account is not signed in"})
+		return
+	}
+	a.leaving = &leaving{replies: []runtime.Reply[struct{}]{m.Reply}}
+	a.rec.State, a.rec.StateSince = stateLoggingOut, round(c.Now())
+	a.commit(c, persistence.Commit{Put: []persistence.Record{a.rec.Record()}}, func(c *ctx, err error) {
+		if err != nil {
+			a.storeFailed(err)
+			a.stay(c, err)
+			return
+		}
+		a.sendLogOut(c)
+	})
+}
+
+// resumeLogOut goes on with a logout that a restart interrupted.
+func (a *account) resumeLogOut(c *ctx) {
+	a.leaving = &leaving{}
+	a.sendLogOut(c)
+}
+
+func (a *account) sendLogOut(c *ctx) {
+	if a.home == nil {
+		a.become(c, Connecting, "to log out", "")
+		if !a.openHome(c, a.homeDC()) {
+			a.stay(c, &StateError{State: a.status.State, Why: a.status.Why})
+			return
+		}
+	}
+	a.leaving.tries++
+	a.own(&tg.AuthLogOutRequest{}, Once, func(body []byte, err error) { a.onLoggedOut(c, body, err) })
+}
+
+// onLoggedOut forgets the keys once the server has ended the authorization. A
+// 401 says that it had ended before.
+func (a *account) onLoggedOut(c *ctx, body []byte, err error) {
+	e, refused := tgerr.As(err)
+	gone := refused && e.IsUnauthorized()
+	if err != nil && !gone {
+		if a.leaving.tries < logOutTries && !refused {
+			a.sendLogOut(c)
+			return
+		}
+		a.stay(c, err)
+		return
+	}
+	var put []persistence.Record
+	if err == nil {
+		r := tl.NewReader(body)
+		out := (*tg.AuthLogOutRequest)(nil).ParseResult(r)
+		if token, ok := out.FutureAuthToken.Get(); r.End() == nil && ok && !a.rec.Bot {
+			put = append(put, futureTokenRecord(a.id, token))
+		}
+	}
+	a.forgetEverything(c, put)
+}
+
+// forgetEverything deletes keys, salts and update state, and keeps the account.
+func (a *account) forgetEverything(c *ctx, put []persistence.Record) {
+	a.closeAll(&StateError{State: SignedOut})
+	a.updates, a.synced, a.doubt = nil, false, nil
+	a.dirty = dirty{}
+	clear(a.sessions)
+	a.rec.SignedIn, a.rec.HomeDC = false, 0
+	a.rec.State, a.rec.StateSince, a.rec.StateWhy = SignedOut.String(), round(c.Now()), "by its owner"
+	put = append(put, a.rec.Record())
+	store, id := a.env.Store, a.id
+	c.GoIO(func() Message {
+		records, err := store.Load(id)
+		if bad := persistence.BadKeys(err); err != nil && len(bad) == 0 {
+			return again{func(c *ctx) { a.leave(c, err) }}
+		}
+		return again{func(c *ctx) {
+			a.commit(c, persistence.Commit{Put: put, Delete: besides(records, put)}, a.leave)
+		}}
+	})
+}
+
+// besides lists the keys of records that are not put again; revoked keys and
+// what is remembered across logins stay.
+func besides(records, put []persistence.Record) []persistence.Key {
+	var keys []persistence.Key
+	for _, r := range records {
+		kept := r.Kind == persistence.KindMeta || r.Kind == persistence.KindWait ||
+			slices.ContainsFunc(put, func(p persistence.Record) bool { return p.Key == r.Key })
+		if !kept {
+			keys = append(keys, r.Key)
+		}
+	}
+	return keys
+}
+
+// leave ends a logout.
+func (a *account) leave(c *ctx, err error) {
+	if err != nil {
+		a.storeFailed(err)
+		a.stay(c, err)
+		return
+	}
+	a.become(c, SignedOut, "by its owner", "sign it in again, or remove it")
+	a.tellLeft(nil)
+}
+
+// stay gives a logout up: the account is signed in as before.
+func (a *account) stay(c *ctx, err error) {
+	a.rec.State, a.rec.StateSince = "", round(c.Now())
+	a.commit(c, persistence.Commit{Put: []persistence.Record{a.rec.Record()}}, nil)
+	a.tellLeft(err)
+	if a.home != nil && a.updates == nil && a.rec.SignedIn {
+		a.restoreUpdates(nil)
+		a.sync(c)
+	}
+}
+
+func (a *account) tellLeft(err error) {
+	for _, r := range a.leaving.replies {
+		r.Send(struct{}{}, err)
+	}
+	a.leaving = nil
+}
+
+// onRemove deletes every record and ends the actor.
+func (a *account) onRemove(c *ctx, m Remove) {
+	if a.rec.SignedIn && !m.Force {
+		m.Reply.Send(struct{}{}, ErrSignedIn)
+		return
+	}
+	a.closeAll(&StateError{State: SignedOut})
+	if a.login != nil {
+		a.endLogin(nil, &StateError{State: SignedOut, Why: "the account was removed"})
+	}
+	store, id, owner := a.env.Store, a.id, a.env.Owner
+	c.GoIO(func() Message {
+		records, err := store.Load(id)
+		keys := persistence.BadKeys(err)
+		for _, r := range records {
+			keys = append(keys, r.Key)
+		}
+		if len(keys) == 0 && err != nil {
+			return committed{err, func(_ *ctx, err error) { m.Reply.Send(struct{}{}, err) }}
+		}
+		err = store.Commit(persistence.Commit{Owner: owner, Delete: keys})
+		return committed{err, func(c *ctx, err error) {
+			m.Reply.Send(struct{}{}, err)
+			if err == nil {
+				a.dirty = dirty{}
+				c.Stop()
+			}
+		}}
+	})
+}
+
+// ErrSignedIn refuses to remove an account whose keys are still logged in.
+var ErrSignedIn = errors.New("account: it is signed in: log it out first, or force it (the server keeps the authorization then)")
+
+// own sends a query of the account's own to its home DC.
+func (a *account) own(query tl.Object, p Policy, then func(body []byte, err error)) {
+	call := NewCall(query.TypeName(), query.Append(nil), p, 0)
+	call.then = then
+	a.submit(a.home, call)
+}
+
+// futureTokenKey is where the newest future auth token of an account is: it
+// can stand for a code at the next sign-in.
+const futureTokenKey = "future-auth-token"
+
+func futureTokenRecord(id persistence.AccountID, token []byte) persistence.Record {
+	return persistence.Record{
+		Key:     persistence.Key{Account: id, Kind: persistence.KindMeta, Sub: futureTokenKey},
+		Version: 1, Data: persistence.Secret(token),
+	}
+}
+
+func joinNotSent(err error) error { return errors.Join(err, ErrNotSent) }
+
+// revokedKeep is how long the key of a revoked authorization is kept sealed.
+const revokedKeep = 7 * 24 * time.Hour

@@ -1,0 +1,190 @@
+package account
+
+import (
+	"github.com/mtfleet/mtfleet/mtproto/tgerr"
+	"github.com/mtfleet/mtfleet/mtproto/updates"
+	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/tl"
+	"github.com/mtfleet/mtfleet/tl/tg"
+)
+
+// This file drives the engine of updates, and with it the difference between
+// connecting and online: an account is online when the server has answered
+// where its updates stand on the present connection. That answer is also what
+// makes the server push updates to the session.
+
+// restoreUpdates makes the engine, at the place the store knows, or at none.
+func (a *account) restoreUpdates(rec *persistence.Updates) {
+	snap := updates.Snapshot{}
+	if rec != nil {
+		snap = updates.Snapshot{State: updatesState(*rec), Known: true}
+	}
+	a.updates = updates.New(snap)
+}
+
+// sync asks the server where the updates stand: at the start, and whenever the
+// connection was away.
+func (a *account) sync(c *ctx) {
+	if a.updates == nil || a.home == nil || !a.home.ready || a.status.State == Waiting {
+		return
+	}
+	now := c.Now()
+	if a.updates.Phase() == updates.PhaseNew {
+		a.updates.Start(now)
+	} else {
+		a.updates.Gap(now)
+	}
+	a.pumpUpdates(c)
+}
+
+// onLinkReady goes on when a link can carry calls.
+func (a *account) onLinkReady(c *ctx, l *link) {
+	a.publish(c)
+	a.flushHeld(l)
+	switch {
+	case !l.home:
+		a.guestReady(c, l)
+	case a.rec.SignedIn && a.login == nil && a.leaving == nil:
+		a.sync(c)
+	}
+}
+
+// onLinkBack goes on when a link's connection has come back, under the same
+// session.
+func (a *account) onLinkBack(c *ctx, l *link) {
+	if l.home && a.rec.SignedIn && a.login == nil && a.leaving == nil {
+		a.sync(c)
+	}
+}
+
+// onLinkLost tells that a link cannot carry calls for now. A guest's trouble is
+// nobody's but its callers'.
+func (a *account) onLinkLost(c *ctx, l *link, why string) {
+	if !l.home {
+		return
+	}
+	a.synced = false
+	switch a.status.State {
+	case Online, Connecting:
+		a.become(c, Connecting, why, "")
+	default:
+		a.publish(c)
+	}
+}
+
+// onUpdates takes what the server pushed on the home connection.
+func (a *account) onUpdates(c *ctx, cn *conn, raw tl.Raw) {
+	if a.updates == nil || !cn.link.home || cn.role != roleMain {
+		return
+	}
+	if len(raw) < 4 {
+		return
+	}
+	a.updates.Push(c.Now(), raw)
+	a.noticeConfig(c, raw)
+	a.pumpUpdates(c)
+}
+
+// onGap hears that the session was begun anew.
+func (a *account) onGap(c *ctx, cn *conn) {
+	l := cn.link
+	if l.home && cn == l.conn && l.ready {
+		a.sync(c)
+	}
+}
+
+// pumpUpdates does what the engine asks for.
+func (a *account) pumpUpdates(c *ctx) {
+	for a.updates != nil {
+		out, ok := a.updates.Next()
+		if !ok {
+			break
+		}
+		switch out.Kind {
+		case updates.OutDeliver:
+			a.deliver(c, out.Updates)
+		case updates.OutGetState, updates.OutGetDifference:
+			a.askUpdates(c, out)
+		case updates.OutSave:
+			a.saveUpdates(c, updatesRecord(out.State))
+		case updates.OutHole:
+			a.env.Logger.Warn("the server no longer has some updates", "account", a.id, "after_pts", out.From, "to_pts", out.To)
+			a.env.Publish(Event{Account: string(a.id), At: c.Now(), Kind: EventHole, From: out.From, Pts: out.To})
+		}
+	}
+	a.armUpdates(c)
+}
+
+func (a *account) armUpdates(c *ctx) {
+	if a.updates == nil {
+		c.Cancel(timerUpdates)
+		return
+	}
+	if d := a.updates.Deadline(); !d.IsZero() {
+		c.After(timerUpdates, d.Sub(c.Now()), updatesDue{})
+	}
+}
+
+func (a *account) advanceUpdates(c *ctx) {
+	if a.updates != nil {
+		a.updates.Advance(c.Now())
+		a.pumpUpdates(c)
+	}
+}
+
+// deliver hands updates to who listens.
+func (a *account) deliver(c *ctx, list []tl.Raw) {
+	now := c.Now()
+	for _, raw := range list {
+		pts, _, _ := tg.UpdatePts(raw)
+		a.env.Publish(Event{Account: string(a.id), At: now, Kind: EventUpdate, Update: raw, Pts: pts})
+	}
+}
+
+// askUpdates runs the engine's query. Its answer decides whether the account
+// is online.
+func (a *account) askUpdates(c *ctx, out updates.Output) {
+	engine, id := a.updates, out.Call
+	a.own(out.Query, Repeatable, func(body []byte, err error) {
+		if a.updates != engine {
+			return
+		}
+		if err == nil {
+			engine.Result(c.Now(), id, body)
+			a.onSynced(c)
+		} else {
+			engine.Failed(c.Now(), id, err)
+			a.onSyncFailed(c, err)
+		}
+		a.pumpUpdates(c)
+	})
+}
+
+// onSynced: the server answered an authorized query.
+func (a *account) onSynced(c *ctx) {
+	a.synced = true
+	if a.status.State == Connecting && a.home != nil && a.home.ready {
+		a.become(c, Online, "", "")
+		a.fetchConfig(c)
+	}
+}
+
+// onSyncFailed sorts the refusals that concern the account.
+func (a *account) onSyncFailed(c *ctx, err error) {
+	e, ok := tgerr.As(err)
+	if !ok {
+		return // the engine asks again
+	}
+	switch e.Class() {
+	case tgerr.ClassRevoked:
+		a.doubtHome(c, err)
+	case tgerr.ClassDeactivated, tgerr.ClassDuplicated:
+		a.onTerminal(c, e)
+	case tgerr.ClassWait:
+		until := a.imposed(c, "", e)
+		a.change(c, Status{State: Waiting, Why: serverWords(err), Advice: "nothing: the wait is obeyed", Until: until})
+		c.After(timerWait, until.Sub(c.Now()), waitOver{})
+	case tgerr.ClassFrozen:
+		a.become(c, Frozen, serverWords(err), "the account can only read: appeal in an official app")
+	}
+}

@@ -1,0 +1,155 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+
+	"github.com/mtfleet/mtfleet/actors/account"
+	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/tl"
+)
+
+// Policy says what may happen to a call when it is not known whether the
+// server executed it.
+type Policy uint8
+
+const (
+	// ByMethod is the default: Repeatable for help.* and for methods whose
+	// name begins with "get" or is testdc.echo, Once for all others.
+	ByMethod Policy = iota
+	// Once: the call is sent again only when the server says that it did not
+	// process it. Otherwise it ends with ErrMayHaveRun.
+	Once
+	// Repeatable: the call is sent again whenever its answer cannot come.
+	Repeatable
+)
+
+// CallOption changes how one call is made.
+type CallOption func(*callOptions)
+
+type callOptions struct {
+	policy Policy
+	at     dc.ID
+}
+
+// WithPolicy overrides the policy of a call.
+func WithPolicy(p Policy) CallOption { return func(o *callOptions) { o.policy = p } }
+
+// OnDC sends a call to another DC than the account's home. The authorization
+// is carried there first, if it was not yet.
+func OnDC(id dc.ID) CallOption { return func(o *callOptions) { o.at = id } }
+
+// Invoke calls one API method as the account and waits for its typed result.
+// It may be called from any goroutine. It returns the server's error as a
+// *tgerr.Error; every local error says by errors.Is whether the server did not
+// execute the call (ErrNotSent) or may have (ErrMayHaveRun). When ctx ends
+// first, the server is told to drop the answer and the error is ctx's, with
+// ErrMayHaveRun.
+//
+// At most MaxCallsPerAccount calls of an account are under way; Invoke waits
+// for its turn.
+func Invoke[R any](ctx context.Context, a *Account, query tl.Query[R], opts ...CallOption) (R, error) {
+	var none R
+	body, err := a.InvokeRaw(ctx, query, opts...)
+	if err != nil {
+		return none, err
+	}
+	r := tl.NewReader(body)
+	result := query.ParseResult(r)
+	if err := r.End(); err != nil {
+		// The server did execute it; what it answered cannot be read.
+		return none, &ResultError{Method: query.TypeName(), Err: errors.Join(err, ErrMayHaveRun)}
+	}
+	return result, nil
+}
+
+// InvokeRaw is Invoke without the type: the result is one boxed value.
+func (a *Account) InvokeRaw(ctx context.Context, query tl.Object, opts ...CallOption) (tl.Raw, error) {
+	o := callOptions{}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	method, begun := query.TypeName(), a.m.sys.Clock().Now()
+	ctx, span := a.m.tracer.Start(ctx, "mtfleet.invoke")
+	defer span.End()
+	span.SetAttributes(attribute.String("rpc.method", method))
+
+	body, err := a.invoke(ctx, method, query, o)
+	// The error's family, not its text: a text may name an account.
+	family := errorFamily(err)
+	if err != nil {
+		span.SetStatus(codes.Error, family)
+	}
+	at := o.at
+	if at == 0 {
+		at = dc.ID(a.Status().HomeDC)
+	}
+	a.m.env.Observe.CallEnded(at, family, a.m.sys.Clock().Now().Sub(begun))
+	return body, err
+}
+
+func (a *Account) invoke(ctx context.Context, method string, query tl.Object, o callOptions) (tl.Raw, error) {
+	body, err := tl.Marshal(nil, query)
+	if err != nil {
+		return nil, errors.Join(err, ErrNotSent)
+	}
+	select {
+	case a.admission <- struct{}{}:
+	case <-ctx.Done():
+		return nil, errors.Join(ctx.Err(), ErrNotSent)
+	case <-a.m.done:
+		return nil, errors.Join(ErrClosed, ErrNotSent)
+	}
+	defer func() { <-a.admission }()
+	call := account.NewCall(method, body, policyFor(method, o.policy), o.at)
+	return a.await(ctx, call)
+}
+
+// await sends a call and waits for its end.
+func (a *Account) await(ctx context.Context, call *account.Call) (tl.Raw, error) {
+	ref := a.current()
+	if ref.IsZero() {
+		return nil, errors.Join(&account.StateError{State: a.Status().State, Why: a.Status().Why}, ErrNotSent)
+	}
+	ref.Send(call)
+	select {
+	case got := <-call.Answer():
+		return got.Body, got.Err
+	case <-ref.Done():
+		// The actor answered what it owed before it was done.
+		select {
+		case got := <-call.Answer():
+			return got.Body, got.Err
+		default:
+			return nil, errors.Join(account.ErrStopped, ErrMayHaveRun)
+		}
+	case <-ctx.Done():
+		ref.Send(account.CancelCall{Call: call})
+		return nil, errors.Join(ctx.Err(), ErrMayHaveRun)
+	}
+}
+
+// repeatableMethods are repeatable though their names do not say so.
+var repeatableMethods = map[string]bool{"testdc.echo": true}
+
+// policyFor picks the policy of a method.
+func policyFor(method string, p Policy) account.Policy {
+	switch p {
+	case Once:
+		return account.Once
+	case Repeatable:
+		return account.Repeatable
+	}
+	namespace, name, found := strings.Cut(method, ".")
+	if !found {
+		namespace, name = "", method
+	}
+	if namespace == "help" || strings.HasPrefix(name, "get") || repeatableMethods[method] {
+		return account.Repeatable
+	}
+	return account.Once
+}

@@ -1,0 +1,161 @@
+package actors
+
+import (
+	"errors"
+	"time"
+
+	"github.com/mtfleet/mtfleet/actors/account"
+	"github.com/mtfleet/mtfleet/actors/runtime"
+)
+
+// fleet is the actor at the top of the accounts. It supervises them: an
+// account that panicked is started again from the store after a delay, one
+// that panics too often is quarantined, and the others do not notice.
+type fleet struct {
+	m      *Manager
+	byID   map[runtime.ActorID]*Account // running accounts
+	kept   map[*Account]*runtime.Keeper // made at an account's first failure
+	due    map[*Account]time.Time       // when a failed account starts again
+	wedged map[*Account]bool            // its actor cannot be stopped; never respawned
+}
+
+// fleetMsg is what the fleet actor handles.
+type fleetMsg interface{ fleetMsg() }
+
+type (
+	// startAccount starts the account's actor unless it runs.
+	startAccount struct {
+		a     *Account
+		first account.Message // sent to it once started; nil for none
+		reply runtime.Reply[struct{}]
+	}
+	// accountWedged says that a method below the actor id has not returned.
+	accountWedged struct{ w runtime.Wedged }
+	// respawnDue is the timer of the earliest entry of due.
+	respawnDue struct{}
+)
+
+func (startAccount) fleetMsg()  {}
+func (accountWedged) fleetMsg() {}
+func (respawnDue) fleetMsg()    {}
+
+const timerRespawn = 1
+
+func newFleet(m *Manager) *fleet {
+	return &fleet{
+		m:    m,
+		byID: map[runtime.ActorID]*Account{}, kept: map[*Account]*runtime.Keeper{},
+		due: map[*Account]time.Time{}, wedged: map[*Account]bool{},
+	}
+}
+
+func (f *fleet) Started(*runtime.Context[fleetMsg]) {}
+
+func (f *fleet) Receive(c *runtime.Context[fleetMsg], m fleetMsg) {
+	switch m := m.(type) {
+	case startAccount:
+		delete(f.due, m.a)
+		f.start(c, m.a)
+		if m.first != nil {
+			m.a.current().Send(m.first)
+		}
+		m.reply.Send(struct{}{}, nil)
+	case accountWedged:
+		f.onWedged(c, m.w)
+	case respawnDue:
+		f.onRespawnDue(c)
+	}
+}
+
+func (f *fleet) Stopping(*runtime.Context[fleetMsg]) {}
+
+// start spawns the account's actor, which restores itself from the store.
+func (f *fleet) start(c *runtime.Context[fleetMsg], a *Account) {
+	if !a.current().IsZero() || f.wedged[a] {
+		return
+	}
+	ref := account.Spawn(c, f.m.env, a.id)
+	f.byID[ref.ID()] = a
+	a.ref.Store(&ref)
+	if k := f.kept[a]; k != nil {
+		k.Started(c.Now())
+	}
+}
+
+// ChildStopped hears of an account that is completely gone.
+func (f *fleet) ChildStopped(c *runtime.Context[fleetMsg], child runtime.ActorID, reason error) {
+	a := f.byID[child]
+	if a == nil {
+		return
+	}
+	delete(f.byID, child)
+	a.ref.Store(&runtime.Ref[account.Message]{})
+	if reason == nil || errors.Is(reason, runtime.ErrClosed) {
+		return // stopped on purpose: removed, or the manager closes
+	}
+	k := f.kept[a]
+	if k == nil {
+		k = &runtime.Keeper{}
+		f.kept[a] = k
+	}
+	delay, tooOften := k.Failed(c.Now(), c.Rand())
+	if tooOften {
+		f.quarantine(c, a, "failed too often: "+reason.Error(),
+			"this is a fault of the program; report it with the log, then resume the account")
+		return
+	}
+	f.m.log.Warn("account failed and will be started again", "account", a.id, "in", delay, "err", reason)
+	f.due[a] = c.Now().Add(delay)
+	f.arm(c)
+}
+
+func (f *fleet) onRespawnDue(c *runtime.Context[fleetMsg]) {
+	now := c.Now()
+	for a, at := range f.due {
+		if !now.Before(at) {
+			delete(f.due, a)
+			f.start(c, a)
+		}
+	}
+	f.arm(c)
+}
+
+// arm sets the one timer to the earliest respawn. There are as many entries as
+// accounts that failed within minutes, so looking at all of them is cheap.
+func (f *fleet) arm(c *runtime.Context[fleetMsg]) {
+	var first time.Time
+	for _, at := range f.due {
+		if first.IsZero() || at.Before(first) {
+			first = at
+		}
+	}
+	if first.IsZero() {
+		c.Cancel(timerRespawn)
+		return
+	}
+	c.After(timerRespawn, first.Sub(c.Now()), respawnDue{})
+}
+
+// onWedged takes an account out of service whose actor, or one of its
+// connections, does not return. Its goroutine and its socket may live on, so
+// it is not started again in this process.
+func (f *fleet) onWedged(c *runtime.Context[fleetMsg], w runtime.Wedged) {
+	for _, id := range w.Path {
+		if a := f.byID[id]; a != nil {
+			f.wedged[a] = true
+			a.current().Stop()
+			f.m.log.Error("account is wedged", "account", a.id, "actor", w.Actor, "for", w.For, "stack", string(w.Stack))
+			f.quarantine(c, a, "wedged: "+w.Actor+" did not return for "+w.For.String(),
+				"this is a fault of the program; report it with the log, then restart the process")
+			return
+		}
+	}
+}
+
+// quarantine publishes the state for an actor that cannot do it any more.
+func (f *fleet) quarantine(c *runtime.Context[fleetMsg], a *Account, why, advice string) {
+	s := a.Status()
+	s.State, s.Since, s.Why, s.Advice = account.Quarantined, c.Now(), why, advice
+	s.Step, s.Until, s.Bound = nil, time.Time{}, false
+	f.m.publish(account.Event{Account: string(a.id), At: c.Now(), Kind: account.EventState, Status: &s})
+}

@@ -1,0 +1,294 @@
+package actors
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/mtfleet/mtfleet/actors/account"
+	"github.com/mtfleet/mtfleet/actors/governor"
+	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/persistence"
+)
+
+// Manager keeps the accounts of one store. Its methods are safe for concurrent
+// use.
+type Manager struct {
+	opts   Options
+	env    *account.Env
+	log    *slog.Logger
+	tracer trace.Tracer
+	meters *meters
+
+	sys   *runtime.System
+	fleet runtime.Ref[fleetMsg]
+	hub   *hub
+	done  chan struct{} // closed when Close begins
+
+	closing  sync.Once
+	storeBad atomic.Pointer[error] // the last refused commit; nil while the store works
+
+	mu       sync.RWMutex // guards the following fields
+	accounts map[persistence.AccountID]*Account
+	phones   map[string]persistence.AccountID // numbers with a sign-in under way
+}
+
+// Errors of the front door.
+var (
+	// ErrClosed is returned after Close began.
+	ErrClosed = errors.New("actors: the manager is closed")
+	// ErrNotSent and ErrMayHaveRun: what every local error of a call says of
+	// the server, see Invoke.
+	ErrNotSent    = account.ErrNotSent
+	ErrMayHaveRun = account.ErrMayHaveRun
+)
+
+// NoAccountError says that the store has no such account.
+type NoAccountError struct{ ID string }
+
+func (e *NoAccountError) Error() string {
+	return fmt.Sprintf("actors: there is no account %q: add it first", e.ID)
+}
+
+// ExistsError says that the store has such an account already.
+type ExistsError struct{ ID string }
+
+func (e *ExistsError) Error() string {
+	return fmt.Sprintf("actors: there is an account %q already: choose another name, or remove it first", e.ID)
+}
+
+// StoreError refuses new sign-ins while the store refuses commits.
+type StoreError struct{ Err error }
+
+func (e *StoreError) Error() string {
+	return "actors: the store refuses commits, so nothing new is begun; connections are kept: " + e.Err.Error()
+}
+
+// Unwrap returns the store's error.
+func (e *StoreError) Unwrap() error { return e.Err }
+
+// Open claims the store and brings every account in it to where it was. It
+// blocks while the store is read, and not for any server.
+func Open(o Options) (*Manager, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	o.fill()
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	owner, err := o.Store.Claim(o.Node)
+	if err != nil {
+		return nil, fmt.Errorf("actors: claiming the store: %w", err)
+	}
+	ids, err := o.Store.Accounts()
+	if err != nil {
+		return nil, fmt.Errorf("actors: reading the store: %w", err)
+	}
+	m := &Manager{
+		opts: o, log: o.Logger, hub: newHub(), done: make(chan struct{}),
+		accounts: map[persistence.AccountID]*Account{}, phones: map[string]persistence.AccountID{},
+	}
+	if err := m.openTelemetry(o); err != nil {
+		return nil, err
+	}
+	m.sys = runtime.NewSystem(runtime.Options{
+		Clock: o.Clock, Rand: o.Rand, Logger: o.Logger,
+		OnPanic: func(p *runtime.PanicError) {
+			o.Logger.Error("panic in an actor", "actor", p.Actor, "during", p.During, "value", p.Value, "stack", string(p.Stack))
+		},
+		OnWedged: func(w runtime.Wedged) { m.fleet.Send(accountWedged{w}) },
+	})
+	gov := runtime.SpawnRoot[governor.Message](m.sys, governor.New(o.Limits))
+	if m.env, err = account.NewEnv(m.envConfig(owner, gov)); err != nil {
+		_ = m.sys.Close(context.Background())
+		return nil, err
+	}
+	m.fleet = runtime.SpawnRoot[fleetMsg](m.sys, newFleet(m))
+	for _, id := range ids {
+		a := m.newAccount(id)
+		m.accounts[id] = a
+		m.fleet.Send(startAccount{a: a})
+	}
+	return m, nil
+}
+
+func (m *Manager) envConfig(owner persistence.Owner, gov runtime.Ref[governor.Message]) account.EnvConfig {
+	wireCfg := m.opts.Wire
+	wireCfg.Rand = m.opts.Rand
+	return account.EnvConfig{
+		App: m.opts.App, Store: m.opts.Store, Owner: owner, Governor: gov,
+		Wire: wireCfg, DCs: m.opts.DCs, DefaultDC: m.opts.DefaultDC, TempKeyLife: m.opts.TempKeyLife,
+		Logger: m.log, Rand: m.opts.Rand,
+		Publish: m.publish, ClaimPhone: m.claimPhone, ReleasePhone: m.releasePhone,
+		StoreFailed: m.storeFailed, Observe: m.meters.observer(),
+	}
+}
+
+// publish numbers an event and hands it to who listens.
+func (m *Manager) publish(ev account.Event) {
+	m.mu.RLock()
+	a := m.accounts[persistence.AccountID(ev.Account)]
+	m.mu.RUnlock()
+	if a == nil {
+		return // removed
+	}
+	a.publishing.Lock()
+	defer a.publishing.Unlock()
+	a.seq++
+	ev.Seq = a.seq
+	if ev.Status != nil {
+		a.status.Store(ev.Status)
+	}
+	m.hub.publish(ev)
+}
+
+func (m *Manager) claimPhone(phone string, id persistence.AccountID) (persistence.AccountID, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if holder, taken := m.phones[phone]; taken && holder != id {
+		return holder, false
+	}
+	m.phones[phone] = id
+	return id, true
+}
+
+func (m *Manager) releasePhone(phone string, id persistence.AccountID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.phones[phone] == id {
+		delete(m.phones, phone)
+	}
+}
+
+func (m *Manager) storeFailed(id persistence.AccountID, err error) {
+	m.storeBad.Store(&err)
+	m.meters.storeFailures.Add(context.Background(), 1)
+	m.log.Error("the store refused a commit; sign-ins are held, connections are kept", "account", id, "err", err)
+}
+
+// storeWorks tells whether something new may be begun. After a failure the
+// store is tried before the answer is yes again.
+func (m *Manager) storeWorks() error {
+	if bad := m.storeBad.Load(); bad != nil {
+		if _, err := m.opts.Store.Accounts(); err != nil {
+			return &StoreError{Err: *bad}
+		}
+		m.storeBad.Store(nil)
+	}
+	return nil
+}
+
+// AccountOptions is how an account is kept.
+type AccountOptions struct {
+	// NoPFS makes calls travel under the perm key itself. PFS is the default.
+	NoPFS bool
+}
+
+// Add makes an account in the store; sign it in next. The id is a name the
+// operator chooses: 1 to 64 characters of [a-z0-9._-], never a phone number.
+// It blocks until the account is on disk.
+func (m *Manager) Add(ctx context.Context, id string, o AccountOptions) (*Account, error) {
+	if err := persistence.CheckAccountID(persistence.AccountID(id)); err != nil {
+		return nil, err
+	}
+	if err := m.storeWorks(); err != nil {
+		return nil, err
+	}
+	a := m.newAccount(persistence.AccountID(id))
+	m.mu.Lock()
+	_, exists := m.accounts[a.id]
+	if !exists {
+		m.accounts[a.id] = a
+	}
+	m.mu.Unlock()
+	if exists {
+		return nil, &ExistsError{id}
+	}
+	rec := persistence.Account{ID: a.id, Created: m.sys.Clock().Now(), PFS: !o.NoPFS}
+	err := m.opts.Store.Commit(persistence.Commit{Owner: m.env.Owner, Put: []persistence.Record{rec.Record()}})
+	if err != nil {
+		m.forget(a)
+		return nil, fmt.Errorf("actors: adding account %q: %w", id, err)
+	}
+	_, err = runtime.Ask(ctx, m.fleet, func(r runtime.Reply[struct{}]) fleetMsg { return startAccount{a: a, reply: r} })
+	return a, err
+}
+
+func (m *Manager) forget(a *Account) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.accounts[a.id] == a {
+		delete(m.accounts, a.id)
+	}
+}
+
+// Account returns an account by its id, or a *NoAccountError.
+func (m *Manager) Account(id string) (*Account, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	a := m.accounts[persistence.AccountID(id)]
+	if a == nil {
+		return nil, &NoAccountError{id}
+	}
+	return a, nil
+}
+
+// Accounts returns every account, sorted by id.
+func (m *Manager) Accounts() []*Account {
+	m.mu.RLock()
+	all := make([]*Account, 0, len(m.accounts))
+	for _, a := range m.accounts {
+		all = append(all, a)
+	}
+	m.mu.RUnlock()
+	slices.SortFunc(all, func(a, b *Account) int { return strings.Compare(string(a.id), string(b.id)) })
+	return all
+}
+
+// Events returns the events of every account from now on, until ctx ends or
+// the manager is closed. A reader that is 4,096 events behind loses the oldest
+// ones and is told how many by an event of kind EventMissed. Range over it
+// once.
+func (m *Manager) Events(ctx context.Context) iter.Seq[Event] {
+	return m.hub.subscribe(ctx, "", m.done)
+}
+
+// Governor returns what is known of each DC: up or down, what waits for it.
+func (m *Manager) Governor(ctx context.Context) ([]governor.DCStatus, error) {
+	return runtime.Ask(ctx, m.env.Governor, func(r runtime.Reply[[]governor.DCStatus]) governor.Message {
+		return governor.Census{Reply: r}
+	})
+}
+
+// Close stops every account, answers every call that is owed an answer, writes
+// what is worth keeping, and returns when every goroutine is gone, or with
+// ctx's error when that ends first; call it again to go on waiting. The store
+// stays open.
+func (m *Manager) Close(ctx context.Context) error {
+	m.closing.Do(func() { close(m.done) })
+	err := m.sys.Close(ctx)
+	if err == nil {
+		m.meters.stop()
+	}
+	return err
+}
+
+// closeGrace bounds how long Close is waited for by the examples and the
+// command: stopping takes milliseconds, a wedged actor for ever.
+const closeGrace = 10 * time.Second
+
+// CloseGrace is a sensible limit for Close.
+func CloseGrace() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), closeGrace)
+}

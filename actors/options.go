@@ -1,0 +1,163 @@
+package actors
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/mtfleet/mtfleet/actors/account"
+	"github.com/mtfleet/mtfleet/actors/governor"
+	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/actors/wire"
+	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/persistence"
+)
+
+// App is what every account of the process says about itself. APIID and
+// APIHash are the operator's own, from https://my.telegram.org; the device is
+// described honestly, the same for all accounts.
+type App = account.App
+
+// Options is what a Manager is made of. Store, App and DCs are needed; the
+// rest has defaults. Options are copied.
+type Options struct {
+	// Store keeps the accounts. The Manager claims it and does not close it.
+	Store persistence.Store
+	// Node names this process in the store; empty means "local".
+	Node string
+	// App is what accounts say about themselves.
+	App App
+	// DCs is the table of DCs: dc.Production(), or the operator's own. Its RSA
+	// public keys are what handshakes trust.
+	DCs dc.Table
+	// DefaultDC is where sign-ins begin; zero means 2, or the table's first DC
+	// when it has no DC 2.
+	DefaultDC dc.ID
+	// TempKeyLife is how long a temp key is asked to live; zero means 24 h,
+	// the least is one minute.
+	TempKeyLife time.Duration
+
+	// Wire says how connections are made; zero is intermediate framing over a
+	// net.Dialer. Its Rand is taken from Options.
+	Wire wire.Config
+	// Limits paces connects, key creation and sign-ins; zero fields have
+	// defaults.
+	Limits governor.Limits
+	// MaxCallsPerAccount bounds the calls of one account under way; zero means
+	// 1024, what one session may have in flight. Invoke waits at the bound.
+	MaxCallsPerAccount int
+
+	// Clock tells the time; nil is the real one.
+	Clock runtime.Clock
+	// Rand makes keys, ids and jitter; nil is crypto/rand. It must be safe for
+	// concurrent use.
+	Rand io.Reader
+	// Logger is told what an operator should know; nil is silence. No key,
+	// code, password or token reaches it.
+	Logger *slog.Logger
+	// MeterProvider and TracerProvider; nil means none.
+	MeterProvider  metric.MeterProvider
+	TracerProvider trace.TracerProvider
+}
+
+const defaultMaxCalls = 1024
+
+// officialAppIDs are application ids that belong to official apps. Using one
+// would be passing off; Telegram gives every developer an own one.
+var officialAppIDs = []int{
+	4, 5, 6, 8, 9, 10, 16, 17, // phones
+	2040, 17349, // desktop, and the id its published source carries
+	2496, 1025907, // web
+	2834,  // macOS
+	21724, // X
+	94575, // the sample of the official library
+}
+
+// officialAppNames may not appear in what an account says about itself.
+var officialAppNames = []string{"telegram desktop", "telegram android", "telegram ios", "telegram macos", "telegram web", "telegram x"}
+
+// AppError refuses what an application says about itself.
+type AppError struct {
+	Field string // the field of App, as the configuration names it
+	Why   string
+}
+
+func (e *AppError) Error() string { return "actors: " + e.Field + ": " + e.Why }
+
+// CheckApp tells whether accounts may present themselves so. The error joins
+// one *AppError for each field that is wrong.
+func CheckApp(app App) error {
+	var errs []error
+	bad := func(field, why string) { errs = append(errs, &AppError{field, why}) }
+	switch {
+	case app.APIID <= 0:
+		bad("api_id", "is missing: get your own at https://my.telegram.org; there is no default")
+	case slices.Contains(officialAppIDs, app.APIID):
+		bad("api_id", fmt.Sprintf("%d belongs to an official app: get your own at https://my.telegram.org", app.APIID))
+	}
+	if app.APIHash == "" {
+		bad("api_hash", "is missing: it comes with your api_id")
+	}
+	for _, f := range []struct{ name, value string }{
+		{"device_model", app.DeviceModel}, {"system_version", app.SystemVersion}, {"app_version", app.AppVersion},
+	} {
+		if strings.TrimSpace(f.value) == "" {
+			bad(f.name, "is empty: say honestly what this program runs on")
+		}
+		for _, name := range officialAppNames {
+			if strings.Contains(strings.ToLower(f.value), name) {
+				bad(f.name, "names an official app: say honestly what this program is")
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// check tells whether a Manager can be made of the options.
+func (o *Options) check() error {
+	if o.Store == nil {
+		return errors.New("actors: Options.Store is nil")
+	}
+	if err := CheckApp(o.App); err != nil {
+		return err
+	}
+	if err := o.DCs.Check(); err != nil {
+		return fmt.Errorf("actors: the DC table: %w", err)
+	}
+	if o.DefaultDC != 0 && !o.DCs.Has(o.DefaultDC) {
+		return fmt.Errorf("actors: the DC table does not have %v, where sign-ins are to begin", o.DefaultDC)
+	}
+	return nil
+}
+
+// fill sets the defaults in the Manager's own copy.
+func (o *Options) fill() {
+	if o.Node == "" {
+		o.Node = "local"
+	}
+	if o.DefaultDC == 0 {
+		o.DefaultDC = dc.Default
+		if !o.DCs.Has(o.DefaultDC) {
+			o.DefaultDC = o.DCs.DCs()[0]
+		}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.MaxCallsPerAccount <= 0 {
+		o.MaxCallsPerAccount = defaultMaxCalls
+	}
+	if o.App.LangCode == "" {
+		o.App.LangCode = "en"
+	}
+	if o.App.SystemLangCode == "" {
+		o.App.SystemLangCode = "en"
+	}
+}

@@ -1,0 +1,138 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/mtfleet/mtfleet/actors/account"
+	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/mtproto/tgerr"
+)
+
+const scope = "github.com/mtfleet/mtfleet/actors"
+
+// meters are the metrics of one Manager. No series carries an account: ten
+// thousand of them would overflow any backend, and Status tells better.
+type meters struct {
+	calls           metric.Int64Counter
+	callSeconds     metric.Float64Histogram
+	keys            metric.Int64Counter
+	binds           metric.Int64Counter
+	signIns         metric.Int64Counter
+	connectionsLost metric.Int64Counter
+	storeFailures   metric.Int64Counter
+	stop            func()
+}
+
+// openTelemetry makes tracer and meters; without providers they cost nothing.
+func (m *Manager) openTelemetry(o Options) error {
+	tracers, provider := o.TracerProvider, o.MeterProvider
+	if tracers == nil {
+		tracers = tracenoop.NewTracerProvider()
+	}
+	if provider == nil {
+		provider = metricnoop.NewMeterProvider()
+	}
+	m.tracer = tracers.Tracer(scope)
+	meter := provider.Meter(scope)
+	x := &meters{}
+	var errs [8]error
+	x.calls, errs[0] = meter.Int64Counter("mtfleet.calls", metric.WithDescription("API calls ended, by DC and result"))
+	x.callSeconds, errs[1] = meter.Float64Histogram("mtfleet.call.duration", metric.WithUnit("s"), metric.WithDescription("time from Invoke to its end"))
+	x.keys, errs[2] = meter.Int64Counter("mtfleet.keys", metric.WithDescription("auth keys made, by DC and kind"))
+	x.binds, errs[3] = meter.Int64Counter("mtfleet.binds", metric.WithDescription("temp keys bound, by DC"))
+	x.signIns, errs[4] = meter.Int64Counter("mtfleet.sign_ins", metric.WithDescription("sign-ins that succeeded, by method"))
+	x.connectionsLost, errs[5] = meter.Int64Counter("mtfleet.connections.lost", metric.WithDescription("established connections that ended, by DC"))
+	x.storeFailures, errs[6] = meter.Int64Counter("mtfleet.store.failures", metric.WithDescription("commits the store refused"))
+	accounts, err := meter.Int64ObservableGauge("mtfleet.accounts", metric.WithDescription("accounts by state"))
+	errs[7] = err
+	if err := errors.Join(errs[:]...); err != nil {
+		return fmt.Errorf("actors: making metrics: %w", err)
+	}
+	reg, err := meter.RegisterCallback(func(_ context.Context, obs metric.Observer) error {
+		m.observeAccounts(obs, accounts)
+		return nil
+	}, accounts)
+	if err != nil {
+		return fmt.Errorf("actors: making metrics: %w", err)
+	}
+	x.stop = func() { _ = reg.Unregister() }
+	m.meters = x
+	return nil
+}
+
+// observeAccounts counts accounts by state from what they last published.
+func (m *Manager) observeAccounts(obs metric.Observer, gauge metric.Int64Observable) {
+	counts := map[account.State]int64{}
+	for _, a := range m.Accounts() {
+		counts[a.Status().State]++
+	}
+	for state, n := range counts {
+		obs.ObserveInt64(gauge, n, metric.WithAttributes(attribute.String("state", state.String())))
+	}
+}
+
+func atDC(id dc.ID) attribute.KeyValue { return attribute.String("dc", strconv.Itoa(int(id))) }
+
+// observer feeds what accounts tell into the metrics.
+func (x *meters) observer() account.Observer {
+	ctx := context.Background()
+	return account.Observer{
+		CallEnded: func(at dc.ID, result string, took time.Duration) {
+			set := metric.WithAttributeSet(attribute.NewSet(atDC(at), attribute.String("result", result)))
+			x.calls.Add(ctx, 1, set)
+			x.callSeconds.Record(ctx, took.Seconds(), set)
+		},
+		KeyMade: func(at dc.ID, temp bool) {
+			kind := "perm"
+			if temp {
+				kind = "temp"
+			}
+			x.keys.Add(ctx, 1, metric.WithAttributes(atDC(at), attribute.String("kind", kind)))
+		},
+		Bound:          func(at dc.ID) { x.binds.Add(ctx, 1, metric.WithAttributes(atDC(at))) },
+		SignedIn:       func(method string) { x.signIns.Add(ctx, 1, metric.WithAttributes(attribute.String("method", method))) },
+		ConnectionLost: func(at dc.ID) { x.connectionsLost.Add(ctx, 1, metric.WithAttributes(atDC(at))) },
+	}
+}
+
+// errorFamily sorts the end of a call into few words, fit for a label.
+func errorFamily(err error) string {
+	if err == nil {
+		return "ok"
+	}
+	if e, ok := tgerr.As(err); ok {
+		return e.Class().String()
+	}
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return "canceled"
+	case errors.Is(err, ErrNotSent):
+		return "not sent"
+	case errors.Is(err, ErrMayHaveRun):
+		return "may have run"
+	}
+	return "other"
+}
+
+// ResultError says that the server executed a call and answered something
+// that cannot be read: most often a constructor of a newer layer.
+type ResultError struct {
+	Method string
+	Err    error
+}
+
+func (e *ResultError) Error() string {
+	return fmt.Sprintf("actors: the result of %s cannot be read: %v", e.Method, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *ResultError) Unwrap() error { return e.Err }
