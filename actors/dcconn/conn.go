@@ -1,0 +1,160 @@
+package dcconn
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/mtfleet/mtfleet/actors/governor"
+	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/actors/wire"
+	"github.com/mtfleet/mtfleet/mtproto"
+	"github.com/mtfleet/mtfleet/mtproto/handshake"
+)
+
+// ctx is a connection's view of itself as an actor.
+type ctx = runtime.Context[Message]
+
+// conn is the actor.
+type conn struct {
+	env *Env
+	cfg Config
+
+	// The socket; see link.go.
+	link    link
+	silent  bool // sends nothing, see Drain
+	proved  bool // the governor knows that this socket works
+	epoch   uint32
+	tries   uint32 // counts failures, to begin at another address next time
+	socket  *wire.Conn
+	ticket  *governor.Ticket // wanted or held; nil once its outcome is told
+	cancel  context.CancelFunc
+	backoff runtime.Backoff
+	upSince time.Time
+
+	// A key in the making; see key.go.
+	wish   *MakeKey
+	client *handshake.Client
+
+	// The session; see session.go.
+	session *mtproto.Session
+	replies map[mtproto.QueryID]func([]byte, error)
+	alarm   time.Time // for which the session's timer is set; zero: it is not
+	drain   drainState
+}
+
+// Kinds of timers.
+const (
+	timerRedial = iota
+	timerSettle
+	timerSession // the session's or the handshake's deadline
+	timerDrain
+)
+
+// Spawn starts a connection as a child of the actor whose context is parent.
+// It dials at once.
+func Spawn[P any](parent *runtime.Context[P], env *Env, cfg Config) runtime.Ref[Message] {
+	return runtime.Spawn[Message](parent, newConn(env, cfg))
+}
+
+func newConn(env *Env, cfg Config) *conn {
+	return &conn{env: env, cfg: cfg, backoff: runtime.Backoff{Initial: redialFirst, Max: redialMax}}
+}
+
+// Started implements [runtime.Actor].
+func (n *conn) Started(c *ctx) { n.want(c) }
+
+// Receive implements [runtime.Actor].
+func (n *conn) Receive(c *ctx, m Message) {
+	switch m := m.(type) {
+	case permitted:
+		n.onPermitted(c, m)
+	case dialed:
+		n.onDialed(c, m)
+	case received:
+		n.onReceived(c, m)
+	case closed:
+		n.onClosed(c, m)
+	case redial:
+		n.want(c)
+	case settled:
+		n.tell(governor.Worked)
+
+	case MakeKey:
+		n.onMakeKey(c, m)
+	case worked:
+		n.onWorked(c, m)
+
+	case Run:
+		n.onRun(c, m)
+	case Call:
+		n.onCall(c, m)
+	case Cancel:
+		n.onCancel(c, m)
+	case due:
+		n.onDue(c)
+	case Drain:
+		n.onDrain(c, m)
+	case drained:
+		n.onDrainLimit(c)
+	case Resume:
+		n.onResume(c)
+	}
+}
+
+// Stopping implements [runtime.Actor]: it releases the socket and the permit,
+// and answers what is owed.
+func (n *conn) Stopping(c *ctx) {
+	if n.session != nil {
+		n.session.Close(c.Now())
+		for out, ok := n.session.Next(); ok; out, ok = n.session.Next() {
+			if out.Kind == mtproto.OutFailed {
+				n.reply(out.Query, nil, out.Err)
+			}
+		}
+	}
+	for id := range n.replies { // a session answers all; this is for one that panicked
+		n.reply(id, nil, &mtproto.QueryError{Reason: mtproto.ErrClosed, Fate: mtproto.ErrMayHaveRun})
+	}
+	n.release(governor.Unknown)
+}
+
+// Undelivered implements [runtime.Collector].
+func (n *conn) Undelivered(m Message) {
+	switch m := m.(type) {
+	case Call:
+		giveBack(m)
+	case dialed:
+		if m.conn != nil {
+			m.conn.Close()
+		}
+	}
+}
+
+// giveBack ends a call that was not taken.
+func giveBack(m Call) {
+	m.Reply(nil, &mtproto.QueryError{Reason: mtproto.ErrClosed, Fate: mtproto.ErrNotSent})
+}
+
+func (n *conn) notify(e Event) { n.cfg.Notify(e) }
+
+// reply answers a call, once.
+func (n *conn) reply(id mtproto.QueryID, body []byte, err error) {
+	f := n.replies[id]
+	if f == nil {
+		return
+	}
+	if delete(n.replies, id); len(n.replies) == 0 {
+		n.replies = nil
+	}
+	f(slices.Clone(body), err)
+}
+
+// asCode returns the transport error code in an error, 0 when it is none.
+func asCode(err error) int32 {
+	if code := (*wire.CodeError)(nil); errors.As(err, &code) {
+		return code.Code
+	}
+	return 0
+}

@@ -1,0 +1,205 @@
+package dcconn
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/mtfleet/mtfleet/actors/governor"
+	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/actors/wire"
+	"github.com/mtfleet/mtfleet/mtproto"
+	"github.com/mtfleet/mtfleet/mtproto/crypt"
+	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/mtproto/handshake"
+)
+
+// Env is what all DC connections of one process share. It does not change
+// while they run, and what it points to is safe for concurrent use.
+type Env struct {
+	// Network makes the sockets.
+	Network *wire.Network
+	// Governor gives the permits to dial.
+	Governor runtime.Ref[governor.Message]
+	// Table returns the addresses of the DCs as known now.
+	Table func() dc.Table
+	// IPv6 allows IPv6 addresses.
+	IPv6 bool
+	// RSAKeys are the keys a DC may prove to hold in a handshake.
+	RSAKeys []*crypt.PublicKey
+	// Group is the well-known Diffie-Hellman group; Proven finds others that
+	// were proved before. Both may be nil.
+	Group  *crypt.Group
+	Proven func(prime []byte, g int) *crypt.Group
+}
+
+// Config is what one connection is for.
+type Config struct {
+	DC dc.ID
+	// Media asks for the DC's media addresses.
+	Media bool
+	// Active puts the first dial before those of connections nobody waits for.
+	Active bool
+	// Notify receives the events, one at a time, from within the actor: it must
+	// not wait. Send yourself a message.
+	Notify func(Event)
+}
+
+// Message is what a DC connection receives.
+type Message interface{ dcconnMessage() }
+
+type (
+	// MakeKey asks for an auth key to be made on the current socket, before
+	// Run. It ends in EventKeyMade or EventKeyFailed. Without a socket it waits
+	// for the dial under way, and fails with it.
+	MakeKey struct {
+		Temp      bool
+		ExpiresIn time.Duration // of a temp key; zero: 24 hours
+	}
+
+	// Run begins the session. Further ones are ignored: another key needs
+	// another connection.
+	Run struct {
+		Key     *crypt.AuthKey
+		Session mtproto.Config
+		Bind    *Bind // bind the temp key first; nil: it is bound, or is a perm key
+	}
+
+	// Call sends a query. Reply is called exactly once, from within the actor:
+	// with the boxed result, which it owns; with the server's *tgerr.Error; or
+	// with a *mtproto.QueryError that says what the server may have done. A
+	// reason of mtproto.ErrClosed there means that this connection gives the
+	// call back. Reply must not wait.
+	Call struct {
+		ID     mtproto.QueryID
+		Body   []byte
+		Policy mtproto.Policy
+		Reply  func(body []byte, err error)
+	}
+
+	// Cancel ends a call whose caller has left; its Reply is called.
+	Cancel struct{ ID mtproto.QueryID }
+
+	// Drain lets calls under way finish, for Limit at most, and gives back what
+	// has not ended then and every new call. Once nothing is pending it says
+	// EventDrained and falls silent: it listens and sends nothing at all, no
+	// ack and no ping, so that the server sees a successor's session as the
+	// newer one. A silent connection that is lost is not replaced.
+	Drain struct{ Limit time.Duration }
+
+	// Resume ends Drain and silence.
+	Resume struct{}
+)
+
+// Bind says to what and until when the session's temp key is to be bound.
+type Bind struct {
+	Perm      *crypt.AuthKey
+	ExpiresAt time.Time // by the server's clock
+}
+
+// The rest a connection says to itself. Epochs tell sockets apart.
+type (
+	permitted struct{ ticket *governor.Ticket }
+	dialed    struct {
+		epoch uint32
+		conn  *wire.Conn
+		err   error
+	}
+	received struct {
+		epoch  uint32
+		packet []byte
+	}
+	closed struct {
+		epoch uint32
+		err   error
+	}
+	worked struct {
+		client *handshake.Client
+		result handshake.WorkResult
+	}
+	redial  struct{}
+	settled struct{}
+	due     struct{}
+	drained struct{}
+)
+
+func (MakeKey) dcconnMessage()   {}
+func (Run) dcconnMessage()       {}
+func (Call) dcconnMessage()      {}
+func (Cancel) dcconnMessage()    {}
+func (Drain) dcconnMessage()     {}
+func (Resume) dcconnMessage()    {}
+func (permitted) dcconnMessage() {}
+func (dialed) dcconnMessage()    {}
+func (received) dcconnMessage()  {}
+func (closed) dcconnMessage()    {}
+func (worked) dcconnMessage()    {}
+func (redial) dcconnMessage()    {}
+func (settled) dcconnMessage()   {}
+func (due) dcconnMessage()       {}
+func (drained) dcconnMessage()   {}
+
+// EventKind says what an Event tells.
+type EventKind uint8
+
+const (
+	// EventUp: a socket stands.
+	EventUp EventKind = iota + 1
+	// EventDown: it is lost, or could not be made; Err says why. The next is
+	// on its way, unless EventKeyUnknown follows or the connection is silent.
+	// A *wire.CodeError with CodeInvalidDC means that the table of addresses
+	// is wrong.
+	EventDown
+	// EventKeyMade: Made is the key of the last MakeKey.
+	EventKeyMade
+	// EventKeyFailed: there is no key; Err says why.
+	EventKeyFailed
+	// EventBound: the temp key is bound and calls flow.
+	EventBound
+	// EventBindFailed: the server refused, or could not be made to answer; Err
+	// is as in mtproto.OutBindFailed.
+	EventBindFailed
+	// EventKeyUnknown: the DC answered -404 under the session's key. The
+	// connection does nothing more; stop it.
+	EventKeyUnknown
+	// EventUpdates: Updates is one boxed value the server sent unasked. The
+	// receiver owns it.
+	EventUpdates
+	// EventGap: updates may have been missed.
+	EventGap
+	// EventSave: Snapshot is worth keeping.
+	EventSave
+	// EventDrained: nothing is pending and nothing will be sent; see Drain.
+	EventDrained
+)
+
+var eventNames = [...]string{
+	EventUp: "up", EventDown: "down", EventKeyMade: "key made", EventKeyFailed: "key failed", EventBound: "bound",
+	EventBindFailed: "bind failed", EventKeyUnknown: "key unknown", EventUpdates: "updates", EventGap: "gap",
+	EventSave: "save", EventDrained: "drained",
+}
+
+// String names the kind.
+func (k EventKind) String() string {
+	if int(k) < len(eventNames) && eventNames[k] != "" {
+		return eventNames[k]
+	}
+	return fmt.Sprintf("event(%d)", uint8(k))
+}
+
+// Event is what a connection tells its owner.
+type Event struct {
+	Kind     EventKind
+	Err      error             // EventDown, EventKeyFailed, EventBindFailed
+	Temp     bool              // EventKeyMade, EventKeyFailed: which key
+	Made     *handshake.Result // EventKeyMade
+	Updates  []byte            // EventUpdates
+	Snapshot mtproto.Snapshot  // EventSave
+}
+
+// String names the event and its error, and nothing of its contents.
+func (e Event) String() string {
+	if e.Err != nil {
+		return e.Kind.String() + ": " + e.Err.Error()
+	}
+	return e.Kind.String()
+}
