@@ -18,8 +18,6 @@ const (
 	// server may change salts as it likes, so that is never fatal; but it is no reason for a storm.
 	maxSaltRejections = 3
 	saltHold          = time.Second
-	// idleBuffer is the size in bytes up to which a quiet session keeps its packet buffers.
-	idleBuffer = 512
 )
 
 // packet is one packet being written: its messages one after another, with room in front for the salt, the session id and
@@ -159,10 +157,10 @@ func (s *Session) sendable() int {
 // appendService writes every service message there is something to say with. Acks travel with whatever goes.
 func (s *Session) appendService(p *packet) {
 	if len(s.acks.ids) > 0 {
-		p.open(sentNotice, nil)
+		id := p.open(sentNotice, nil)
 		p.buf = appendIDs(p.buf, idMsgsAck, s.acks.ids)
 		p.close()
-		s.acks.sent()
+		s.acks.sent(id)
 	}
 	if s.ping.due(s.now) {
 		s.appendPing(p)
@@ -187,7 +185,6 @@ func (s *Session) appendService(p *packet) {
 
 // appendPing writes a ping that also tells the server when to give this connection up.
 func (s *Session) appendPing(p *packet) {
-	s.records.prune(s.clock.server(s.now), s.queries.inFlight == 0)
 	id := p.open(sentPing, nil)
 	nonce, delay := s.ping.sent(s.now, id, s.ids.rand>>32)
 	p.buf = tl.AppendUint32(p.buf, idPingDelayDisconnect)

@@ -61,7 +61,7 @@
 //
 // # Memory
 //
-// An idle Session holds no packet buffer and no map; with 32 future salts it takes well under 2 KiB (BenchmarkIdleBytes).
+// An idle Session holds no packet buffer and no map; with 32 future salts it takes about 2 KiB (BenchmarkIdleBytes).
 //
 // The rules are those of https://core.telegram.org/mtproto/description, /mtproto/service_messages and
 // /mtproto/service_messages_about_messages; spec_test.go goes through them sentence by sentence.

@@ -82,6 +82,8 @@ type peer struct {
 
 	lastPing int64
 	requests []*request
+	ends     map[QueryID][]error // nil for a result
+	reconn   bool                // OutReconnect came
 	audit    audit
 	out      []string
 }
@@ -102,7 +104,7 @@ func newPeer(t testing.TB, change func(*Config)) *peer {
 	p := &peer{
 		t: t, key: testKey(t, 1), perm: testKey(t, 2), rand: seeded(3), now: testEpoch,
 		names: map[msgID]string{}, byName: map[string]msgID{}, bodies: map[string][]byte{}, seqs: map[string]uint32{},
-		queries: map[string]QueryID{}, titles: map[QueryID]string{},
+		queries: map[string]QueryID{}, titles: map[QueryID]string{}, ends: map[QueryID][]error{},
 	}
 	unix := uint32(testEpoch.Unix())
 	cfg := Config{
@@ -135,13 +137,16 @@ func (p *peer) drain() {
 			p.out = append(p.out, p.readPacket(o.Packet))
 		case OutResult:
 			p.out = append(p.out, "result "+p.titles[o.Query]+" "+describe(o.Body))
+			p.ends[o.Query] = append(p.ends[o.Query], nil)
 		case OutFailed:
 			p.out = append(p.out, "failed "+p.titles[o.Query]+": "+o.Err.Error())
 			p.checkFate(o.Err)
+			p.ends[o.Query] = append(p.ends[o.Query], o.Err)
 		case OutUpdates:
 			p.out = append(p.out, "updates "+describe(o.Body))
 		case OutReconnect, OutBindFailed:
 			p.out = append(p.out, o.Kind.String()+": "+o.Err.Error())
+			p.reconn = p.reconn || o.Kind == OutReconnect
 		default:
 			p.out = append(p.out, o.Kind.String())
 		}
@@ -508,9 +513,11 @@ type request struct {
 	outer   msgID
 	queries []msgID
 	ping    msgID
+	members []incoming // all messages, alone or from a container
 }
 
 func (r *request) add(m incoming) {
+	r.members = append(r.members, m)
 	switch {
 	case peekID(m.body) == idPingDelayDisconnect:
 		r.ping = m.id

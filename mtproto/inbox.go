@@ -8,8 +8,6 @@ const (
 	// inboxAge is how far behind the newest received id a remembered one may lie, in msg_id units. An older one would be
 	// refused by its time anyway (check 8), so a quiet session remembers a handful of ids and not a thousand.
 	inboxAge = 300 << 32
-	// inboxQuiet is the capacity in ids that a quiet session keeps.
-	inboxQuiet = 32
 )
 
 // verdict is what the inbox says of a received msg_id.
@@ -77,9 +75,6 @@ func (s *inboxState) forget(n int) {
 	s.floor = max(s.floor, s.ids[n-1])
 	rest := copy(s.ids, s.ids[n:])
 	s.ids = s.ids[:rest]
-	if rest <= inboxQuiet/2 && cap(s.ids) > 2*inboxQuiet {
-		s.ids = append(make([]msgID, 0, inboxQuiet), s.ids...)
-	}
 }
 
 // newest is the highest id received, 0 if none is remembered.

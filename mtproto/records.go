@@ -38,7 +38,7 @@ const (
 	// maxNotices bounds the records that are not of queries: at 32 bytes each, 32 KiB in the busiest session.
 	maxNotices = 1024
 	// minRecords is the number of records below which nobody looks for old ones.
-	minRecords = 16
+	minRecords = 8
 )
 
 // sentRecord remembers one message of ours: what a later notification about its msg_id refers to.
@@ -104,7 +104,7 @@ func (s *recordState) settle(id msgID) {
 
 // prune forgets what no notification can refer to any more. It is cheap to call often.
 func (s *recordState) prune(serverNanos int64, force bool) {
-	if len(s.list) < minRecords || len(s.list) < s.pruneAt && !force {
+	if len(s.list) == 0 || len(s.list) < max(s.pruneAt, minRecords) && !force {
 		return
 	}
 	old, older := idAt(serverNanos-int64(noticeAge)), idAt(serverNanos-int64(recordAge))
@@ -144,10 +144,7 @@ func (s *recordState) prune(serverNanos int64, force bool) {
 	}
 	clear(s.list[len(kept):])
 	s.list = kept
-	if cap(s.list) > 4*minRecords && len(s.list) <= cap(s.list)/4 {
-		s.list = slices.Clone(s.list)
-	}
-	s.pruneAt = 2*len(s.list) + minRecords
+	s.pruneAt = 2 * len(s.list)
 }
 
 // reset forgets everything: the session that knew these ids is gone.

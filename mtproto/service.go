@@ -92,7 +92,8 @@ func (s *Session) provesFresh(body []byte) bool {
 	return false
 }
 
-// onContainer acts on every member. A member that cannot be read does not keep the others from being read.
+// onContainer acts on every member. A member that cannot be read does not keep the others from being read. States of our
+// messages come last: an answer, or the news of a new session, in the same container says more than they do.
 func (s *Session) onContainer(m incoming) error {
 	if len(m.body) < containerHeaderSize {
 		return &PacketError{What: "container header"}
@@ -102,30 +103,50 @@ func (s *Session) onContainer(m incoming) error {
 		return &PacketError{What: "container count"}
 	}
 	var first error
+	var states []incoming
 	session := s.sessionID
-	for range n {
-		member, size := rest, -1
-		if len(rest) >= memberHeaderSize {
-			size = int(int32(binary.LittleEndian.Uint32(rest[12:])))
-		}
-		if size < 0 || size%4 != 0 || size > len(rest)-memberHeaderSize {
-			return &PacketError{What: "container member length"}
-		}
-		end := memberHeaderSize + size
-		rest = rest[end:]
-		err := s.onMessage(incoming{
-			id:    msgID(binary.LittleEndian.Uint64(member)),
-			seqNo: binary.LittleEndian.Uint32(member[8:]),
-			body:  member[memberHeaderSize:end:end],
-		}, true)
-		if err != nil && first == nil {
+	each := func(member incoming) bool {
+		if err := s.onMessage(member, true); err != nil && first == nil {
 			first = err
 		}
-		if s.link != linkUp || s.sessionID != session {
-			return nil // what follows belongs to a session that is gone
+		// What follows a reset belongs to a session that is gone.
+		return s.link == linkUp && s.sessionID == session
+	}
+	for range n {
+		member, after, ok := cutMember(rest)
+		if !ok {
+			return &PacketError{What: "container member length"}
+		}
+		rest = after
+		if peekID(member.body) == idMsgsStateInfo {
+			states = append(states, member)
+		} else if !each(member) {
+			return nil
+		}
+	}
+	for _, member := range states {
+		if !each(member) {
+			return nil
 		}
 	}
 	return first
+}
+
+// cutMember cuts the first message off the members of a container.
+func cutMember(b []byte) (m incoming, rest []byte, ok bool) {
+	if len(b) < memberHeaderSize {
+		return m, nil, false
+	}
+	size := int(int32(binary.LittleEndian.Uint32(b[12:])))
+	if size < 0 || size%4 != 0 || size > len(b)-memberHeaderSize {
+		return m, nil, false
+	}
+	end := memberHeaderSize + size
+	return incoming{
+		id:    msgID(binary.LittleEndian.Uint64(b)),
+		seqNo: binary.LittleEndian.Uint32(b[8:]),
+		body:  b[memberHeaderSize:end:end],
+	}, b[end:], true
 }
 
 // dispatch acts on one checked message, in the order of the documents. What cannot be read is ignored: nothing a message
@@ -221,8 +242,7 @@ func (s *Session) onResult(m incoming, r *tl.Reader) {
 	if r.Err() != nil || rec == nil {
 		return // unknown or 0; it has been acknowledged
 	}
-	s.clock.observeAnswer(s.now, m.id, request)
-	s.saltRejections = 0
+	s.processed(m.id, request)
 	kind, q := rec.kind, rec.q
 	switch kind {
 	case sentDrop, sentCanceled:
@@ -249,6 +269,13 @@ func (s *Session) onResult(m incoming, r *tl.Reader) {
 		return
 	}
 	s.onAnswer(q, result, failure, err)
+}
+
+// processed notes what the answer tells, whatever it answers: the server's time, and that our message arrived.
+func (s *Session) processed(answer, request msgID) {
+	s.clock.observeAnswer(s.now, answer, request)
+	s.acks.arrived(request)
+	s.saltRejections = 0
 }
 
 // readError reads a boxed rpc_error.
@@ -309,9 +336,8 @@ func (s *Session) onPong(m incoming, r *tl.Reader) {
 		return
 	}
 	if s.records.ours(request) {
-		s.clock.observeAnswer(s.now, m.id, request)
+		s.processed(m.id, request)
 		s.records.settle(request)
-		s.saltRejections = 0
 	}
 	s.ping.pong(s.now, nonce)
 }
@@ -324,7 +350,7 @@ func (s *Session) onFutureSalts(m incoming, r *tl.Reader) {
 	if r.Err() != nil || request == 0 || request != s.salts.request {
 		return
 	}
-	s.clock.observeAnswer(s.now, m.id, request)
+	s.processed(m.id, request)
 	s.records.settle(request)
 	s.salts.request = 0
 	salts := make([]Salt, 0, min(n, maxSalts))
@@ -345,7 +371,7 @@ func (s *Session) onStateInfo(m incoming, r *tl.Reader) {
 	if r.Err() != nil || !s.records.ours(request) {
 		return
 	}
-	s.clock.observeAnswer(s.now, m.id, request)
+	s.processed(m.id, request)
 	s.records.settle(request)
 	s.onStates(s.states.take(request), info)
 }
@@ -417,6 +443,8 @@ func (s *Session) eachRejected(rec *sentRecord, f func(*query)) {
 			if r.q.msgID == r.id && r.q.phase != queryQueued {
 				f(r.q)
 			}
+		case sentNotice:
+			s.acks.rejected(s.now, r.id)
 		case sentPing:
 			if r.id == s.ping.msgID {
 				s.ping.again()

@@ -33,6 +33,10 @@ const (
 	maxDecryptFailures = 3
 	// knownSessions is how many unique_ids of new_session_created are remembered, to tell repetitions.
 	knownSessions = 4
+	// quietAfter is how long after the last query a session counts as quiet and gives memory back; spareWhenQuiet is the room
+	// its lists may keep.
+	quietAfter     = 5 * time.Second
+	spareWhenQuiet = 8
 	// keepOutputs is the capacity of the output list that a quiet session keeps.
 	keepOutputs = 4
 )
@@ -69,6 +73,8 @@ type Session struct {
 	resetsSince     time.Time
 	saltRejections  uint8     // in a row
 	holdUntil       time.Time // nothing is sent, see saltHold
+
+	busyAt time.Time // when a query was last pending
 
 	outs  []Output
 	next  int    // of outs
@@ -137,9 +143,32 @@ func (s *Session) begin(now time.Time) {
 		}
 	}
 	s.wire = s.wire[:0]
-	if len(s.queries.byID) == 0 && cap(s.plain)+cap(s.wire) > 2*idleBuffer {
-		s.plain, s.wire = nil, nil
+	if len(s.queries.byID) > 0 {
+		s.busyAt = now
+	} else if now.Sub(s.busyAt) >= quietAfter {
+		s.relax()
 	}
+}
+
+// relax gives back the memory that only a busy session needs. It runs once a minute in a quiet one, and costs little when
+// there is nothing to give back.
+func (s *Session) relax() {
+	s.plain, s.wire = nil, nil
+	s.acks.relax()
+	s.inbox.ids = clip(s.inbox.ids)
+	s.records.prune(s.clock.server(s.now), true)
+	s.records.list = clip(s.records.list)
+	if s.next == len(s.outs) {
+		s.outs, s.next = nil, 0
+	}
+}
+
+// clip returns list in memory that is not much larger than it.
+func clip[T any](list []T) []T {
+	if cap(list) <= len(list)+spareWhenQuiet {
+		return list
+	}
+	return append(make([]T, 0, len(list)+spareWhenQuiet/2), list...)
 }
 
 // push adds an output. A gap that is already the last output is not repeated.
@@ -182,6 +211,7 @@ func (s *Session) disconnect() {
 			q.phase, q.asks, q.askAt = queryUnknown, 0, s.now
 		}
 	}
+	s.acks.disconnected()
 	s.states = stateState{}
 	s.chores = choreState{destroy: s.chores.destroy}
 	if s.bind.phase == bindSent {

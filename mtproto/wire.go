@@ -4,51 +4,56 @@ import (
 	"encoding/binary"
 
 	"github.com/mtfleet/mtfleet/tl"
+	"github.com/mtfleet/mtfleet/tl/mt"
 )
 
-// Constructor ids of the service messages this package reads and writes, in the order of the schema. A test compares them
-// with tl/mt. The messages are read in place and not through tl/mt's structs, because they are most of what a busy session
+// Constructor ids of the service messages this package reads and writes, in the order of the schema, under shorter names.
+// The messages are read in place and not through the structs of tl/mt, because they are most of what a busy session
 // handles and their vectors would be copied for nothing.
 const (
-	idRPCResult           uint32 = 0xf35c6d01
-	idRPCError            uint32 = 0x2144ca19
-	idRPCAnswerUnknown    uint32 = 0x5e2ad36e
-	idRPCAnswerDroppedRun uint32 = 0xcd78e586
-	idRPCAnswerDropped    uint32 = 0xa43ad8b7
-	idFutureSalts         uint32 = 0xae500895
-	idPong                uint32 = 0x347773c5
-	idDestroySessionOK    uint32 = 0xe22045fc
-	idDestroySessionNone  uint32 = 0x62d350c9
-	idNewSessionCreated   uint32 = 0x9ec20908
-	idMsgContainer        uint32 = 0x73f1f8dc
-	idMsgCopy             uint32 = 0xe06046b2
-	idMessage             uint32 = 0x5bb8e511
-	idGzipPacked          uint32 = 0x3072cfa1
-	idMsgsAck             uint32 = 0x62d6b459
-	idBadMsgNotification  uint32 = 0xa7eff811
-	idBadServerSalt       uint32 = 0xedab447b
-	idMsgResendReq        uint32 = 0x7d861a08
-	idMsgResendAnsReq     uint32 = 0x8610baeb
-	idMsgsStateReq        uint32 = 0xda69fb52
-	idMsgsStateInfo       uint32 = 0x04deb57d
-	idMsgsAllInfo         uint32 = 0x8cc0d131
-	idMsgDetailedInfo     uint32 = 0x276d3ec6
-	idMsgNewDetailedInfo  uint32 = 0x809db6df
-	idDestroyAuthKeyOK    uint32 = 0xf660e1d4
-	idDestroyAuthKeyNone  uint32 = 0x0a9f2259
-	idDestroyAuthKeyFail  uint32 = 0xea109b13
-	idBindAuthKeyInner    uint32 = 0x75a3f765
-	idBindTempAuthKey     uint32 = 0xcdd42a05
-	idRPCDropAnswer       uint32 = 0x58e4a740
-	idGetFutureSalts      uint32 = 0xb921bd04
-	idPingDelayDisconnect uint32 = 0xf3427b8c
-	idDestroySession      uint32 = 0xe7512126
-	futureSaltSize               = 4 + 4 + 8
-	memberHeaderSize             = 8 + 4 + 4 // msg_id, seqno, bytes of a message inside a container
-	innerHeaderSize              = 8 + 8 + memberHeaderSize
-	containerHeaderSize          = 4 + 4
-	minInnerPadding              = 12
-	maxInnerPadding              = 1024
+	idRPCResult                  = mt.RPCResultID
+	idRPCError                   = mt.RPCErrorID
+	idRPCAnswerUnknown           = mt.RPCAnswerUnknownID
+	idRPCAnswerDroppedRun        = mt.RPCAnswerDroppedRunningID
+	idRPCAnswerDropped           = mt.RPCAnswerDroppedID
+	idFutureSalts                = mt.FutureSaltsID
+	idPong                       = mt.PongID
+	idDestroySessionOK           = mt.DestroySessionOkID
+	idDestroySessionNone         = mt.DestroySessionNoneID
+	idNewSessionCreated          = mt.NewSessionCreatedID
+	idMsgContainer               = mt.MsgContainerID
+	idMsgCopy                    = mt.MsgCopyID
+	idMessage                    = mt.MessageID
+	idGzipPacked                 = mt.GzipPackedID
+	idMsgsAck                    = mt.MsgsAckID
+	idBadMsgNotification         = mt.BadMsgNotificationID
+	idBadServerSalt              = mt.BadServerSaltID
+	idMsgResendReq               = mt.MsgResendReqID
+	idMsgResendAnsReq     uint32 = 0x8610baeb // documented, but not in the published schema
+	idMsgsStateReq               = mt.MsgsStateReqID
+	idMsgsStateInfo              = mt.MsgsStateInfoID
+	idMsgsAllInfo                = mt.MsgsAllInfoID
+	idMsgDetailedInfo            = mt.MsgDetailedInfoID
+	idMsgNewDetailedInfo         = mt.MsgNewDetailedInfoID
+	idDestroyAuthKeyOK           = mt.DestroyAuthKeyOkID
+	idDestroyAuthKeyNone         = mt.DestroyAuthKeyNoneID
+	idDestroyAuthKeyFail         = mt.DestroyAuthKeyFailID
+	idBindAuthKeyInner           = mt.BindAuthKeyInnerID
+	idBindTempAuthKey            = mt.AuthBindTempAuthKeyRequestID
+	idRPCDropAnswer              = mt.RPCDropAnswerRequestID
+	idGetFutureSalts             = mt.GetFutureSaltsRequestID
+	idPingDelayDisconnect        = mt.PingDelayDisconnectRequestID
+	idDestroySession             = mt.DestroySessionRequestID
+)
+
+// Sizes in bytes.
+const (
+	futureSaltSize      = 4 + 4 + 8
+	memberHeaderSize    = 8 + 4 + 4 // msg_id, seqno, bytes of a message inside a container
+	innerHeaderSize     = 8 + 8 + memberHeaderSize
+	containerHeaderSize = 4 + 4
+	minInnerPadding     = 12
+	maxInnerPadding     = 1024
 )
 
 // peekID is the constructor id at the start of a boxed value, 0 if it is too short to have one.
