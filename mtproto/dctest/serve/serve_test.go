@@ -13,7 +13,6 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
-	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/internal/raw"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
@@ -251,4 +250,4 @@ func TestDialerNeedsNoSocket(t *testing.T) {
 	_ = conn.Close()
 }
 
-var _ = dctest.Fault{}
+func wrap(app int, q tl.Object) []byte { return raw.Wrap(tg.Layer, app, q) }
