@@ -1,0 +1,351 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/mtfleet/mtfleet/tl"
+	"github.com/mtfleet/mtfleet/tl/mt"
+	"github.com/mtfleet/mtfleet/tl/schema"
+	"github.com/mtfleet/mtfleet/tl/tg"
+)
+
+// The tests below hold generated code to the schema by a second reading of it: writer makes random values
+// straight from the definitions, knowing neither the generator nor the table.
+
+// writer writes random values of a schema.
+type writer struct {
+	types map[string][]*schema.Definition
+	funcs []*schema.Definition
+	// depths says how many levels of values each definition needs inside.
+	depths map[*schema.Definition]int
+}
+
+func newWriter(t testing.TB, names ...string) *writer {
+	w := &writer{types: make(map[string][]*schema.Definition), depths: make(map[*schema.Definition]int)}
+	for _, name := range names {
+		s, err := parseSchema(schema.Files, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range s.Definitions {
+			d := &s.Definitions[i]
+			switch {
+			case d.Function:
+				w.funcs = append(w.funcs, d)
+			case d.HasID:
+				w.types[d.Result.Name] = append(w.types[d.Result.Name], d)
+			}
+		}
+	}
+	w.measure()
+	return w
+}
+
+// maxTestDepth is from where on values are made as small as they can be.
+const maxTestDepth = 5
+
+// definition appends a random value of d, id first.
+func (w *writer) definition(t *rapid.T, b []byte, d *schema.Definition, depth int) []byte {
+	b = tl.AppendUint32(b, d.WireID())
+	if d.Builtin || d.Name == "bytes" {
+		return w.value(t, b, schema.Type{Name: d.Name}, depth)
+	}
+	flags := make(map[string]uint32)
+	for _, f := range d.Fields {
+		switch {
+		case f.IsFlags():
+			flags[f.Name] = w.flags(t, d, f.Name, depth)
+			b = tl.AppendUint32(b, flags[f.Name])
+		case f.Type.Name == "true", f.Optional() && flags[f.Flags]&(1<<f.Bit) == 0:
+		default:
+			b = w.value(t, b, f.Type, depth)
+		}
+	}
+	return b
+}
+
+// flags draws a word of flags of which only bits with a meaning are set.
+func (w *writer) flags(t *rapid.T, d *schema.Definition, word string, depth int) (flags uint32) {
+	for _, f := range d.Fields {
+		if f.Flags == word && (depth < maxTestDepth || f.Type.Name == "true") && rapid.IntRange(0, 2).Draw(t, f.Name) == 0 {
+			flags |= 1 << f.Bit
+		}
+	}
+	return flags
+}
+
+// value appends a random value of type typ.
+func (w *writer) value(t *rapid.T, b []byte, typ schema.Type, depth int) []byte {
+	switch typ.Name {
+	case "int":
+		return tl.AppendInt32(b, rapid.Int32().Draw(t, "int"))
+	case "long":
+		return tl.AppendInt64(b, rapid.Int64().Draw(t, "long"))
+	case "double":
+		return tl.AppendDouble(b, rapid.Float64().Draw(t, "double"))
+	case "int128", "int256":
+		n := map[string]int{"int128": 16, "int256": 32}[typ.Name]
+		return append(b, rapid.SliceOfN(rapid.Byte(), n, n).Draw(t, typ.Name)...)
+	case "string", "bytes":
+		return tl.AppendBytes(b, rapid.SliceOfN(rapid.Byte(), 0, 9).Draw(t, typ.Name))
+	case "Bool":
+		return tl.AppendBool(b, rapid.Bool().Draw(t, "Bool"))
+	}
+	switch {
+	case typ.Elem != nil:
+		n := 0
+		if depth < maxTestDepth {
+			n = rapid.IntRange(0, 2).Draw(t, "count")
+		}
+		if typ.Boxed() {
+			b = tl.AppendUint32(b, tl.VectorID)
+		}
+		b = tl.AppendInt32(b, int32(n))
+		for range n {
+			b = w.value(t, b, *typ.Elem, depth+1)
+		}
+		return b
+	case isOpen(typ):
+		return w.definition(t, b, w.pick(t, w.funcs, depth), depth+1)
+	}
+	return w.definition(t, b, w.pick(t, w.types[typ.Name], depth), depth+1)
+}
+
+// pick draws a definition; deep inside, the one whose required fields go least deep.
+func (w *writer) pick(t *rapid.T, defs []*schema.Definition, depth int) *schema.Definition {
+	if depth >= maxTestDepth {
+		return slices.MinFunc(defs, func(a, b *schema.Definition) int { return w.depths[a] - w.depths[b] })
+	}
+	return defs[rapid.IntRange(0, len(defs)-1).Draw(t, "constructor")]
+}
+
+// measure finds how deep the required fields of every definition go at least: it lowers guesses until nothing
+// changes.
+func (w *writer) measure() {
+	all := slices.Concat(slices.Collect(maps.Values(w.types))...)
+	all = append(all, w.funcs...)
+	for _, d := range all {
+		w.depths[d] = math.MaxInt16
+	}
+	for changed := true; changed; {
+		changed = false
+		for _, d := range all {
+			if depth := w.depth(d); depth < w.depths[d] {
+				w.depths[d] = depth
+				changed = true
+			}
+		}
+	}
+}
+
+func (w *writer) depth(d *schema.Definition) int {
+	deepest := 0
+	for _, f := range d.Fields {
+		if f.Optional() || f.Type.Elem != nil || primitives[f.Type.Name].goType != "" {
+			continue
+		}
+		inner := w.types[f.Type.Name]
+		if isOpen(f.Type) {
+			inner = w.funcs
+		}
+		least := math.MaxInt16
+		for _, d := range inner {
+			least = min(least, w.depths[d]+1)
+		}
+		deepest = max(deepest, least)
+	}
+	return deepest
+}
+
+// generated lists the definitions that package pkg has types for.
+func generated(defs map[string][]*schema.Definition, funcs []*schema.Definition, newObject func(uint32) tl.Object) []*schema.Definition {
+	var out []*schema.Definition
+	for _, group := range defs {
+		out = append(out, group...)
+	}
+	out = append(out, funcs...)
+	out = slices.DeleteFunc(out, func(d *schema.Definition) bool { return newObject(d.WireID()) == nil })
+	slices.SortFunc(out, func(a, b *schema.Definition) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+// checkType holds one generated type to its definition: parse and append are inverse, whatever the struct held
+// before; every cut is noticed; results too.
+func checkType(t *rapid.T, w *writer, d *schema.Definition, newObject func(uint32) tl.Object) {
+	b := w.definition(t, nil, d, 0)
+	v := newObject(d.WireID())
+	if v.TypeID() != d.WireID() || v.TypeName() != d.Name {
+		t.Fatalf("%s calls itself %s#%08x", d.Name, v.TypeName(), v.TypeID())
+	}
+	for _, printed := range []string{fmt.Sprint(v), fmt.Sprintf("%+v %#v", v, v)} {
+		if strings.ReplaceAll(strings.ReplaceAll(printed, d.Name, ""), " ", "") != "" {
+			t.Fatalf("%s prints as %q", d.Name, printed)
+		}
+	}
+	for range 2 {
+		if err := tl.Unmarshal(b, v); err != nil {
+			t.Fatalf("%s: %v\n%x", d, err, b)
+		}
+		out, err := tl.Marshal(nil, v)
+		if err != nil || !bytes.Equal(out, b) {
+			t.Fatalf("%s: %v\nparsed   %x\nappended %x", d, err, b, out)
+		}
+		// The second time, v starts out full of another value.
+		b = w.definition(t, nil, d, 0)
+	}
+	open := len(d.Fields) > 0 && isOpen(d.Fields[len(d.Fields)-1].Type)
+	for cut := 0; cut < len(b) && !open; cut += 4 {
+		if err := tl.Unmarshal(b[:cut], v); err == nil {
+			t.Fatalf("%s: %d of %d bytes were enough", d, cut, len(b))
+		}
+	}
+	if d.Function && d.Result.Name != d.Generic && (d.Result.Elem != nil || len(w.types[d.Result.Name]) > 0) {
+		checkResult(t, w, d, v)
+	}
+}
+
+// checkResult holds ParseResult and AppendResult of a function to the schema.
+func checkResult(t *rapid.T, w *writer, d *schema.Definition, v tl.Object) {
+	b := w.value(t, nil, d.Result, 0)
+	if b == nil {
+		return
+	}
+	r := tl.NewReader(b)
+	method := reflect.ValueOf(v)
+	result := method.MethodByName("ParseResult").Call([]reflect.Value{reflect.ValueOf(r)})[0]
+	if err := r.End(); err != nil {
+		t.Fatalf("result of %s: %v\n%x", d, err, b)
+	}
+	out := method.MethodByName("AppendResult").Call([]reflect.Value{reflect.ValueOf([]byte(nil)), result})[0].Bytes()
+	if !bytes.Equal(out, b) {
+		t.Fatalf("result of %s:\nparsed   %x\nappended %x", d, b, out)
+	}
+}
+
+func TestGeneratedTypes(t *testing.T) {
+	for _, pkg := range []struct {
+		name      string
+		newObject func(uint32) tl.Object
+		schemas   []string
+		types     int // how many types there are at least
+	}{
+		{"mt", mt.New, []string{"mtproto.tl", "api.tl"}, 45},
+		{"tg", tg.New, []string{"api.tl"}, 180},
+	} {
+		w := newWriter(t, pkg.schemas...)
+		defs := generated(w.types, w.funcs, pkg.newObject)
+		if len(defs) < pkg.types {
+			t.Errorf("%s: only %d types", pkg.name, len(defs))
+		}
+		for _, d := range defs {
+			if d.Name == "get_future_salts" { // its result is written by hand
+				continue
+			}
+			t.Run(pkg.name+"/"+d.Name, func(t *testing.T) {
+				rapid.Check(t, func(t *rapid.T) { checkType(t, w, d, pkg.newObject) })
+			})
+		}
+	}
+}
+
+// TestSkipKnowsTheWholeSchema lets Skip cut out a random value of every constructor and function of the API.
+func TestSkipKnowsTheWholeSchema(t *testing.T) {
+	w := newWriter(t, "api.tl")
+	var defs []*schema.Definition
+	for _, group := range w.types {
+		defs = append(defs, group...)
+	}
+	defs = append(defs, w.funcs...)
+	slices.SortFunc(defs, func(a, b *schema.Definition) int { return strings.Compare(a.Name, b.Name) })
+	rapid.Check(t, func(t *rapid.T) {
+		// A slice of the schema at a time, so that hundred checks see all of it many times.
+		first := rapid.IntRange(0, 24).Draw(t, "first")
+		for i := first; i < len(defs); i += 25 {
+			d := defs[i]
+			b := w.definition(t, nil, d, maxTestDepth-2)
+			n, err := tl.Skip(tg.Schema, append(b, 0xff, 0xff, 0xff, 0xff))
+			if err != nil || n != len(b) {
+				t.Fatalf("%s: %d of %d bytes, %v\n%x", d, n, len(b), err, b)
+			}
+			if cut := rapid.IntRange(0, len(b)-1).Draw(t, "cut"); cut > 0 {
+				if n, err := tl.Skip(tg.Schema, b[:cut]); err == nil {
+					t.Fatalf("%s: %d of %d bytes were enough (%d)", d, cut, len(b), n)
+				}
+			}
+		}
+	})
+}
+
+// TestTableIsTheSchema reads the committed table back and compares it with the definitions.
+func TestTableIsTheSchema(t *testing.T) {
+	w := newWriter(t, "api.tl")
+	for _, group := range w.types {
+		for _, d := range group {
+			checkEntry(t, d, d.Result.Name)
+		}
+	}
+	for _, d := range w.funcs {
+		checkEntry(t, d, "function")
+	}
+}
+
+func checkEntry(t *testing.T, d *schema.Definition, typeName string) {
+	typ, ops, ok := tg.Schema.Lookup(d.WireID())
+	if !ok || tg.Schema.TypeName(typ) != typeName {
+		t.Errorf("%s: in the table %v, of type %s", d.Name, ok, tg.Schema.TypeName(typ))
+		return
+	}
+	words := make(map[string]int)
+	var want []tl.Op
+	for _, f := range d.Fields {
+		switch {
+		case f.IsFlags():
+			words[f.Name] = len(words)
+			want = append(want, tl.OpFlags+tl.Op(words[f.Name]))
+			continue
+		case f.Type.Name == "true":
+			continue
+		case f.Optional():
+			want = append(want, tl.OpIf|tl.Op(words[f.Flags]<<5|f.Bit))
+		}
+		elem := f.Type
+		if f.Type.Elem != nil {
+			want = append(want, map[bool]tl.Op{true: tl.OpVector, false: tl.OpBareVector}[f.Type.Boxed()])
+			elem = *f.Type.Elem
+		}
+		simple := map[string]tl.Op{"int": tl.OpInt, "long": tl.OpLong, "double": tl.OpLong, "string": tl.OpString,
+			"bytes": tl.OpString, "Bool": tl.OpBool, "int128": tl.OpInt128, "int256": tl.OpInt256}
+		if op, ok := simple[elem.Name]; ok {
+			want = append(want, op)
+			continue
+		}
+		at := len(want)
+		if at >= len(ops) {
+			break
+		}
+		typ, boxed := ops[at].Boxed()
+		if name := tg.Schema.TypeName(typ); !boxed || name != elem.Name && !(isOpen(elem) && typ == tl.TypeAny) {
+			t.Errorf("%s: field %s is a %s in the table", d.Name, f.Name, name)
+		}
+		want = append(want, ops[at])
+	}
+	if d.Builtin || d.Name == "bytes" {
+		want = []tl.Op{map[string]tl.Op{"int": tl.OpInt, "string": tl.OpString, "bytes": tl.OpString}[d.Name]}
+		if d.Name == "long" || d.Name == "double" {
+			want[0] = tl.OpLong
+		}
+	}
+	want = append(want, tl.OpEnd)
+	if len(ops) < len(want) || !slices.Equal(ops[:len(want)], want) {
+		t.Errorf("%s: the table has %v, want %v", d.Name, ops[:min(len(ops), len(want))], want)
+	}
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"bytes"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/mtfleet/mtfleet/tl"
+	"github.com/mtfleet/mtfleet/tl/schema"
+)
+
+// TestGeneratedFilesAreCurrent generates tl/mt and tl/tg again in memory and compares every file.
+func TestGeneratedFilesAreCurrent(t *testing.T) {
+	for _, pkg := range []string{"mt", "tg"} {
+		dir := filepath.Join("..", pkg)
+		text, err := os.ReadFile(filepath.Join(dir, configName))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := generateFrom(string(text), schema.Files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := generateFrom(string(text), schema.Files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, src := range want {
+			got, err := os.ReadFile(filepath.Join(dir, name))
+			if err != nil || !bytes.Equal(got, src) {
+				t.Errorf("tl/%s/%s is not what tlgen writes: run go generate ./tl/%s (%v)", pkg, name, pkg, err)
+			}
+			if !bytes.Equal(again[name], src) {
+				t.Errorf("tl/%s/%s differs between two runs", pkg, name)
+			}
+		}
+		there, err := filepath.Glob(filepath.Join(dir, "gen_*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range there {
+			if _, ok := want[filepath.Base(path)]; !ok {
+				t.Errorf("%s is no longer generated: run go generate ./tl/%s", path, pkg)
+			}
+		}
+	}
+}
+
+func TestRunReplacesWhatItWrote(t *testing.T) {
+	dir := t.TempDir()
+	if err := run(dir); err == nil {
+		t.Error("it ran without a tlgen.txt")
+	}
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(configName, "package x\nschema mtproto.tl\nroot ping\n")
+	write("gen_old.go", "package x\n")
+	write("own.go", "package x\n")
+	if err := run(dir); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{
+		"gen_old.go": false, "own.go": true, "gen_requests.go": true, "gen_types.go": true, "gen_new.go": true,
+	} {
+		if _, err := os.Stat(filepath.Join(dir, name)); (err == nil) != want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestGoNames(t *testing.T) {
+	for tlName, want := range map[string]string{
+		"auth.sentCode":          "AuthSentCode",
+		"help.getNearestDc":      "HelpGetNearestDC",
+		"dcOption":               "DCOption",
+		"dataJSON":               "DataJSON",
+		"phone_code_hash":        "PhoneCodeHash",
+		"p_q_inner_data_temp_dc": "PQInnerDataTempDC",
+		"req_DH_params":          "ReqDHParams",
+		"server_DH_inner_data":   "ServerDHInnerData",
+		"resPQ":                  "ResPQ",
+		"req_pq_multi":           "ReqPQMulti",
+		"rpc_result":             "RPCResult",
+		"srp_B":                  "SRPB",
+		"M1":                     "M1",
+		"msg_ids":                "MsgIDs",
+		"setAuthorizationTTL":    "SetAuthorizationTTL",
+		"ip_address":             "IPAddress",
+		"ipv6":                   "IPv6",
+		"urlAuthResult":          "URLAuthResult",
+		"http_wait":              "HTTPWait",
+		"updateDcOptions":        "UpdateDCOptions",
+		"inputCheckPasswordSRP":  "InputCheckPasswordSRP",
+		"passwordKdfAlgoSHA256SHA256PBKDF2HMACSHA512iter100000SHA256ModPow": "PasswordKdfAlgoSHA256SHA256PBKDF2HMACSHA512iter100000SHA256ModPow",
+	} {
+		if got := goName(tlName); got != want {
+			t.Errorf("%s becomes %s, want %s", tlName, got, want)
+		}
+	}
+}
+
+// TestOpsAreThoseOfTL holds the numbers that tlgen writes to those that package tl reads: the generator does not
+// import what it generates for.
+func TestOpsAreThoseOfTL(t *testing.T) {
+	for _, pair := range [][2]int{
+		{opEnd, int(tl.OpEnd)}, {opInt, int(tl.OpInt)}, {opLong, int(tl.OpLong)}, {opInt128, int(tl.OpInt128)},
+		{opInt256, int(tl.OpInt256)}, {opString, int(tl.OpString)}, {opBool, int(tl.OpBool)}, {opVector, int(tl.OpVector)},
+		{opBareVector, int(tl.OpBareVector)}, {opFlags, int(tl.OpFlags)}, {opIf, int(tl.OpIf)}, {opBoxed, int(tl.OpBoxed)},
+		{typeAny, int(tl.TypeAny)}, {typeFunction, int(tl.TypeFunction)},
+	} {
+		if pair[0] != pair[1] {
+			t.Errorf("tlgen writes %#x where tl reads %#x", pair[0], pair[1])
+		}
+	}
+	if _, ok := (tl.OpFlags + maxFlags - 1).FlagWord(); !ok {
+		t.Errorf("tl has fewer than %d words of flags", maxFlags)
+	}
+	if _, ok := (tl.OpFlags + maxFlags).FlagWord(); ok {
+		t.Errorf("tl has more than %d words of flags", maxFlags)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	files := fstest.MapFS{
+		"s.tl": &fstest.MapFile{Data: []byte(`
+item#1 id:int = Item;
+bare#2 item:%Item = Bare;
+lower#3 item:item = Lower;
+open#4 body:Object after:int = Open;
+void#5 v:Void = Has;
+same#6 = Same;
+matrix#7 rows:Vector<Vector<int>> = Matrix;
+---functions---
+get#10 id:int = Item;
+`)},
+		"double.tl": &fstest.MapFile{Data: []byte("a#1 = A;\nb#1 = B;\n")},
+		"flags.tl":  &fstest.MapFile{Data: []byte("a#1 f1:# f2:# f3:# f4:# f5:# = A;\n")},
+		"broken.tl": &fstest.MapFile{Data: []byte("a#1 = A")},
+		"layers.tl": &fstest.MapFile{Data: []byte("// LAYER 1\nnone#9 = None;\n")},
+		"absent.tl": &fstest.MapFile{Data: []byte("// LAYER 1\n// absent: none\n")},
+		"old.tl":    &fstest.MapFile{Data: []byte("// LAYER 1\nitem#8 id:int more:int = Item;\n")},
+	}
+	const head = "package x\nschema s.tl\n"
+	for config, want := range map[string]string{
+		"":                                      "are required",
+		"packag x":                              "tlgen.txt:1: unknown key",
+		"package":                               "needs an argument",
+		head + "root nothing":                   "no such definition",
+		head + "root nothing.*":                 "no such definition",
+		head + "root bare":                      "must be written by hand",
+		head + "root lower":                     "must be written by hand",
+		head + "root open":                      "its end would be unknown",
+		head + "root void":                      "has no constructors",
+		"package x\nschema none.tl\nroot get":   "none.tl",
+		"package x\nschema broken.tl\nroot get": "broken.tl: schema: line 1",
+		"package x\nschema double.tl\nroot A\ntable double.tl":                          "two constructors with the id 00000001",
+		"package x\nschema flags.tl\nroot A\ntable flags.tl":                            "more than 4 words of flags",
+		head + "root get\ntable s.tl":                                                   "bare type %Item has no encoding",
+		head + "root get\ntable none.tl item":                                           "none.tl",
+		head + "root get\nlayers none.tl":                                               "none.tl",
+		head + "root get\nlayers s.tl":                                                  "belongs to no layer",
+		"package x\nschema double2.tl\nroot A\ntable double2.tl\nlayers layers.tl":      "none is not in the schema",
+		"package x\nschema double2.tl\nroot A\ntable double2.tl\nlayers absent.tl":      "absent none is not in the schema",
+		"package x\nschema item.tl\nroot Item\ntable item.tl\nlayers old.tl":            "cannot be had from the new form",
+		"package x\nschema matrix.tl\nroot Matrix\ntable matrix.tl":                     "a vector of vectors has no encoding",
+		"package x\nschema untyped.tl\nroot Has\ntable untyped.tl\nraw Void\n# comment": "raw type Void is not in the schema",
+	} {
+		files["double2.tl"] = &fstest.MapFile{Data: []byte("a#1 = A;\n")}
+		files["item.tl"] = &fstest.MapFile{Data: []byte("item#1 id:int = Item;\n")}
+		files["matrix.tl"] = &fstest.MapFile{Data: []byte("matrix#7 rows:Vector<Vector<int>> = Matrix;\n")}
+		files["untyped.tl"] = &fstest.MapFile{Data: []byte("has#1 n:int = Has;\n")}
+		_, err := generateFrom(config, fs.FS(files))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %q", config, err, want)
+		}
+	}
+}
