@@ -126,6 +126,9 @@ type account struct {
 	id     persistence.AccountID
 	header []byte // invokeWithLayer and initConnection, shared by all accounts
 
+	loaded bool      // the store was read
+	early  []Message // what came before that
+
 	rec    persistence.Account
 	status Status
 	waits  map[string]persistence.Wait // nil until the first
@@ -178,10 +181,28 @@ type restored struct {
 
 func (restored) accountMessage() {}
 
+// Receive handles one message. What comes before the account is read from the
+// store waits for it: at most what admission lets through.
 func (a *account) Receive(c *ctx, m Message) {
+	r, ok := m.(restored)
+	switch {
+	case ok:
+		a.loaded = true
+		a.onRestored(c, r)
+		early := a.early
+		a.early = nil
+		for _, m := range early {
+			a.handle(c, m)
+		}
+	case !a.loaded:
+		a.early = append(a.early, m)
+	default:
+		a.handle(c, m)
+	}
+}
+
+func (a *account) handle(c *ctx, m Message) {
 	switch m := m.(type) {
-	case restored:
-		a.onRestored(c, m)
 	case *Call:
 		a.onCall(c, m)
 	case CancelCall:
@@ -306,6 +327,9 @@ func (a *account) openHome(c *ctx, id dc.ID) bool {
 // Stopping answers everything owed: held calls were never sent, calls under
 // way come back from their connections and end in Undelivered.
 func (a *account) Stopping(c *ctx) {
+	for _, m := range a.early {
+		a.Undelivered(m)
+	}
 	for _, l := range a.links {
 		for _, call := range l.held {
 			call.finish(nil, joinNotSent(ErrStopped))

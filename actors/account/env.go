@@ -101,14 +101,21 @@ func NewEnv(cfg EnvConfig) (*Env, error) {
 // header is what goes before the first query under each key:
 // https://core.telegram.org/api/invoking#saving-client-info.
 func header(app App) ([]byte, error) {
+	// The query goes where the header ends, so any will do to build it.
+	query := tl.AppendUint32(nil, tg.HelpGetConfigRequestID)
 	init, err := tl.Marshal(nil, &tg.InitConnectionRequest{
 		APIID: int32(app.APIID), DeviceModel: app.DeviceModel, SystemVersion: app.SystemVersion,
 		AppVersion: app.AppVersion, SystemLangCode: app.SystemLangCode, LangPack: app.LangPack, LangCode: app.LangCode,
+		Query: query,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return tl.Marshal(nil, &tg.InvokeWithLayerRequest{Layer: tg.Layer, Query: init})
+	all, err := tl.Marshal(nil, &tg.InvokeWithLayerRequest{Layer: tg.Layer, Query: init})
+	if err != nil {
+		return nil, err
+	}
+	return all[: len(all)-len(query) : len(all)-len(query)], nil
 }
 
 // Observer is told what happens in accounts. Each function is set; none may
