@@ -31,6 +31,10 @@ func (c *Cluster) runBind(now time.Time, q *query) {
 		c.fail(now, q, errFetch)
 		return
 	}
+	if err := c.faultQuery(now, q); err != nil {
+		c.fail(now, q, err)
+		return
+	}
 	k := q.s.key
 	if c.hit(now, FaultBindInvalid, place{dc: k.dc.id, conn: q.conn, perm: req.PermAuthKeyID}) != nil {
 		c.ledger.bind(now, k, req.PermAuthKeyID, errBindInvalid)

@@ -105,9 +105,9 @@ func TestBindMatrix(t *testing.T) {
 func TestUnboundTempKeyMayCallThreeMethods(t *testing.T) {
 	w := newWorld(t, nil)
 	p, expires := w.unbound(0)
-	p.inited() // help.getNearestDc
-	if got := p.call(&tg.HelpGetConfigRequest{}); got != "true" {
-		t.Errorf("help.getConfig: %s", got)
+	p.inited() // help.getConfig
+	if got := p.call(&tg.HelpGetNearestDCRequest{}); got != "true" {
+		t.Errorf("help.getNearestDc: %s", got)
 	}
 	if got := p.call(echoOf(1)); got != "AUTH_KEY_PERM_EMPTY" {
 		t.Errorf("testdc.echo: %s", got)

@@ -8,6 +8,7 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
+	"github.com/mtfleet/mtfleet/tl/mt"
 )
 
 // floodKey is who waits for what.
@@ -157,7 +158,10 @@ func (c *Cluster) faultNow(now time.Time, f Fault) bool {
 			}
 		})
 	case FaultSkew:
-		c.eachDC(f.DC, func(d *dcState) { d.skew = time.Duration(f.Delay) })
+		c.eachDC(f.DC, func(d *dcState) {
+			d.skew = time.Duration(f.Delay)
+			d.lastMsgID = 0 // ids show the new time, even if it is an earlier one
+		})
 	case FaultRestart:
 		c.eachDC(f.DC, func(d *dcState) { c.restart(now, d, f.KeepTempKeys) })
 	default:
@@ -214,8 +218,11 @@ func (c *Cluster) eachDC(id int, f func(*dcState)) {
 
 // method is the name of a query's innermost call.
 func (c *Cluster) method(q *query) string {
-	if bodyID(q.query) == echo.RequestID {
+	switch bodyID(q.query) {
+	case echo.RequestID:
 		return methodEcho
+	case mt.AuthBindTempAuthKeyRequestID:
+		return methodBind
 	}
 	return c.api.Method(q.query)
 }
@@ -238,6 +245,9 @@ func (c *Cluster) faultQuery(now time.Time, q *query) *api.Error {
 	named := func(f *activeFault) bool { return f.Method == "" || f.Method == method }
 	if f := c.hitIf(now, FaultRPC, p, named); f != nil {
 		if f.Wait > 0 {
+			if len(c.floods) >= maxFloods {
+				clear(c.floods)
+			}
 			c.floods[key] = now.Add(time.Duration(f.Wait))
 			return floodError(time.Duration(f.Wait))
 		}

@@ -8,6 +8,8 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/internal/raw"
+	"github.com/mtfleet/mtfleet/tl/mt"
+	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
 func TestLedgerCountsWhatHappened(t *testing.T) {
@@ -127,5 +129,21 @@ func TestVerdict(t *testing.T) {
 	}
 	if !(dctest.Verdict{}).OK() {
 		t.Error("an empty verdict is not OK")
+	}
+}
+
+func TestProofOfAPermKeyIsNoMainSession(t *testing.T) {
+	w := newWorld(t, nil)
+	main := w.withTemp(2).inited()
+	proof := *main
+	proof.open()
+	proof.Client = &raw.Client{Key: main.perm, Rand: main.Rand, Session: random64(), Last: main.Last}
+	proof.send(proof.Query(w.now, &tg.HelpGetNearestDCRequest{}))
+	proof.Salt = parse(t, proof.take(mt.BadServerSaltID), &mt.BadServerSalt{}).NewServerSalt
+	proof.send(proof.Message(w.now, raw.Wrap(tg.Layer, 1, &tg.HelpGetNearestDCRequest{}), true))
+	w.sleep(time.Second)
+	main.echoed(1)
+	if n := w.overlaps(main); n != 0 {
+		t.Errorf("%d overlaps with a proof under the perm key", n)
 	}
 }

@@ -26,6 +26,7 @@ type query struct {
 const (
 	methodEcho     = "testdc.echo"
 	methodDropTemp = "auth.dropTempAuthKeys"
+	methodBind     = "auth.bindTempAuthKey"
 )
 
 // Errors the protocol half answers itself.
@@ -57,13 +58,19 @@ func (c *Cluster) query(d *delivery, m message) {
 	}
 	q.wrapping = w
 	if bodyID(q.query) != mt.AuthBindTempAuthKeyRequestID {
-		c.ledger.apiQuery(d.key, d.s, m.msgID, !w.withoutUpdates)
+		c.ledger.apiQuery(d.key, d.s, m.msgID, q.wantsUpdates())
 	}
 	if len(q.after) > 0 {
 		c.await(d.now, q)
 		return
 	}
 	c.run(d.now, q)
+}
+
+// wantsUpdates tells whether a query makes its session a main one. help.getNearestDc does not: clients use it under the
+// perm key itself, to prove that the key is alive.
+func (q *query) wantsUpdates() bool {
+	return !q.withoutUpdates && bodyID(q.query) != tg.HelpGetNearestDCRequestID
 }
 
 // await holds a query back until the queries it names are finished.
@@ -150,7 +157,7 @@ func (c *Cluster) run(now time.Time, q *query) {
 	default:
 		reply = c.api.Handle(c.request(now, q))
 	}
-	if !q.withoutUpdates && reply.Err == nil && k.owner() != nil {
+	if q.wantsUpdates() && reply.Err == nil && k.owner() != nil {
 		q.s.subscribed = true
 	}
 	reply.Delay += c.slow(now, q)
@@ -260,10 +267,10 @@ func (c *Cluster) finish(now time.Time, q *query, result []byte, failed bool) {
 		return
 	}
 	delete(s.running, q.msgID)
-	answer := int64(0)
-	if !q.lose {
-		answer = c.result(now, s, q.msgID, result, true)
+	if q.lose {
+		return // to the client it looks as if it ran for ever
 	}
+	answer := c.result(now, s, q.msgID, result, true)
 	if in := s.received(q.msgID); in != nil {
 		in.flags = in.flags&^inRunning | inDone
 		if failed {

@@ -44,7 +44,6 @@ const (
 	RuleUnbound      Rule = "unbound"       // an API query on an unbound temp key
 	RuleBind         Rule = "bind"          // a bind that is not what 7.3 says
 	RuleInit         Rule = "init"          // a query before initConnection
-	RulePlain        Rule = "plain"         // a plain message that is not a handshake
 	RuleHandshake    Rule = "handshake"     // a handshake step refused
 	RuleTransportDC  Rule = "transport_dc"  // an obfuscated header that names another DC
 	RuleDuplicate    Rule = "duplicate"     // a repeated msg_id with another body

@@ -393,7 +393,7 @@ func (p *peer) call(q tl.Object) string {
 // inited sends initConnection with a query, as the first call under a key.
 func (p *peer) inited() *peer {
 	p.w.t.Helper()
-	m := p.Message(p.w.now, raw.Wrap(tg.Layer, 1, &tg.HelpGetNearestDCRequest{}), true)
+	m := p.Message(p.w.now, raw.Wrap(tg.Layer, 1, &tg.HelpGetConfigRequest{}), true)
 	p.send(m)
 	if got := p.resultOf(m.ID); got != "true" {
 		p.w.t.Fatalf("initConnection: %s", got)
