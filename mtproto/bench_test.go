@@ -222,3 +222,19 @@ func TestAnIdleSessionIsSmall(t *testing.T) {
 		t.Log(fmt.Sprintf("%.0f bytes per idle session", got))
 	}
 }
+
+// BenchmarkPack is the compression of a query of 2 KiB.
+func BenchmarkPack(b *testing.B) {
+	s := idleSession(b, testKey(b, 1))
+	var body []byte
+	for i := range 100 {
+		body = append(body, queryBody(fmt.Sprint("something like text ", i))...)
+	}
+	b.ReportAllocs()
+	b.SetBytes(int64(len(body)))
+	size := 0
+	for b.Loop() {
+		size = len(s.pack(body))
+	}
+	b.ReportMetric(float64(size)/float64(len(body)), "ratio")
+}

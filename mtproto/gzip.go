@@ -86,8 +86,8 @@ func (s *Session) pack(body []byte) []byte {
 	if s.cfg.GzipAbove < 0 || len(body) <= s.cfg.GzipAbove || peekID(body) == idGzipPacked {
 		return body
 	}
-	packed := deflate(make([]byte, 0, len(body)/2), body)
-	if len(packed) > len(body)-len(body)/10 {
+	packed, ok := deflate(make([]byte, 0, len(body)/2), body, len(body)-len(body)/10)
+	if !ok {
 		return body
 	}
 	out := make([]byte, 0, len(packed)+8)

@@ -189,7 +189,7 @@ func (s *Session) Connected(now time.Time) {
 		s.disconnect()
 	}
 	s.link = linkUp
-	s.ping.connected(s.now, s.queries.inFlight > 0)
+	s.ping.connected(s.now, s.waiting())
 	if s.queries.inFlight > 0 {
 		s.states.at = s.now
 	}
@@ -231,10 +231,15 @@ func (s *Session) Advance(now time.Time) {
 		}
 		return
 	}
-	s.ping.active(s.now, s.queries.inFlight > 0)
+	s.ping.active(s.now, s.waiting())
 	if err := s.ping.expired(s.now); err != nil {
 		s.breakLink(err)
 	}
+}
+
+// waiting reports whether somebody waits for the server: then a dead connection is noticed sooner.
+func (s *Session) waiting() bool {
+	return s.queries.inFlight > 0 || len(s.queries.queue) > 0 && !s.salted()
 }
 
 // Next returns the next output. ok is false when there is none until the next input.
@@ -251,7 +256,7 @@ func (s *Session) Next() (out Output, ok bool) {
 	if s.next < len(s.outs) { // randomness failed while a packet was made
 		return s.Next()
 	}
-	s.ping.active(s.now, s.queries.inFlight > 0)
+	s.ping.active(s.now, s.waiting())
 	if s.queries.inFlight == 0 {
 		s.states.at = time.Time{}
 	}
