@@ -22,19 +22,19 @@ func (m *Machine) onState(now time.Time, s tg.UpdatesState) {
 	case !m.known:
 		// What was pushed before the first state is known was never delivered,
 		// and the state counts it as seen.
-		m.deliverUpTo(int64(s.Pts), int64(s.Seq))
+		m.deliverUpTo(s)
 	}
 	m.known, m.reloads = true, false
 	m.arrive(now, s)
 }
 
-// deliverUpTo delivers what is kept up to a place, missing or not.
-func (m *Machine) deliverUpTo(pts, seq int64) {
+// deliverUpTo delivers what is kept up to a state, missing or not.
+func (m *Machine) deliverUpTo(s tg.UpdatesState) {
 	for _, b := range []struct {
 		box *box
-		end int64
-	}{{&m.pts, pts}, {&m.seq, seq}} {
-		for len(b.box.items) > 0 && b.box.items[0].end <= b.end {
+		end int32
+	}{{&m.pts, s.Pts}, {&m.qts, s.Qts}, {&m.seq, s.Seq}} {
+		for len(b.box.items) > 0 && b.box.items[0].end <= int64(b.end) {
 			i, ok := b.box.take(b.box.items[0].start)
 			if ok {
 				m.deliver(i.updates, i.env.users, i.env.chats)
@@ -122,10 +122,12 @@ func (m *Machine) deliverDifference(messages, encrypted, others []tl.Raw, users 
 			continue
 		case ok && pts > to && count >= 0 && count <= pts:
 			if !m.pts.add(item{start: int64(pts) - int64(count), end: int64(pts), updates: []tl.Raw{u}, env: env}) {
-				m.pts.clear()
-				m.seq.clear()
+				m.dropKept()
 				m.again = true
 			}
+			continue
+		}
+		if qts, ok := updateQts(u); ok && qts > 0 && qts <= m.state.Qts {
 			continue
 		}
 		updates = append(updates, u)
@@ -144,10 +146,21 @@ func (m *Machine) move(now time.Time, s tg.UpdatesState) {
 
 // arrive ends the asking: we are where the server says we are.
 func (m *Machine) arrive(now time.Time, s tg.UpdatesState) {
+	before := m.state
 	m.move(now, s)
 	again := m.again || m.reloads
 	m.become(PhaseCurrent)
 	m.settle(now)
+	switch after := m.state; {
+	case m.phase != PhaseGap, after.Pts != before.Pts, after.Qts != before.Qts, after.Seq != before.Seq:
+		m.fruitless = 0
+	default:
+		if m.fruitless++; m.fruitless >= fruitlessMost {
+			m.fruitless = 0
+			m.dropKept()
+			m.become(PhaseCurrent)
+		}
+	}
 	if again {
 		m.ask()
 	}

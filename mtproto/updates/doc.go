@@ -4,8 +4,7 @@
 // A [Machine] takes every Updates value the server pushes, hands out each
 // update once and in order, notices what is missing, waits half a second for
 // it, and then asks for the difference. Channels have sequences of their own,
-// which it does not follow: their updates are handed out as they come, and so
-// are those that count by qts alone.
+// which it does not follow: their updates are handed out as they come.
 //
 // Updates stay bytes ([tl.Raw]); the machine reads their pts and nothing else.
 //
@@ -22,8 +21,10 @@
 //
 // A state is saved after what it covers was delivered, and not at every
 // update: a process that dies in between delivers the last second again.
-// Within a process no update with a pts is delivered twice, and none is left
-// out but for those the server itself no longer has, which OutHole names.
+// Within a process no update that counts by pts or qts is delivered twice, and
+// none is left out but for those the server itself no longer has, which
+// OutHole names. Before the first state of all is known, no more than the
+// bound of the buffer is kept.
 //
 // See https://core.telegram.org/api/updates.
 package updates

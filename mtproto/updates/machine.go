@@ -17,6 +17,10 @@ const (
 	// unreadableMost is how often an unreadable difference is asked for again
 	// before its updates are given up.
 	unreadableMost = 3
+	// fruitlessMost is how many differences in a row may bring nothing that what
+	// is kept could follow. After that it is dropped: the server itself does
+	// not know what comes before it, and would be asked twice a second for ever.
+	fruitlessMost = 3
 	// retryMost bounds the pause between attempts: 1, 2, 4 … 60 s.
 	retryMost = time.Minute
 )
@@ -28,6 +32,7 @@ type Machine struct {
 	known bool
 
 	pts box // updates ahead of state.Pts
+	qts box // updates ahead of state.Qts
 	seq box // envelopes ahead of state.Seq
 
 	id    CallID // of the call under way
@@ -36,6 +41,7 @@ type Machine struct {
 	until      time.Time // end of PhaseGap and PhaseRetrying
 	failures   int       // in a row
 	unreadable int       // differences in a row
+	fruitless  int       // differences in a row
 
 	dirty   bool // state is not saved
 	saveAt  time.Time

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
 	"github.com/mtfleet/mtfleet/tl"
+	"github.com/mtfleet/mtfleet/tl/schema"
 	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
@@ -45,6 +47,8 @@ func name(u tl.Raw) string {
 		return fmt.Sprint("del", binary.LittleEndian.Uint32(u[12:]))
 	case 0x564fe691:
 		return "token"
+	case 0xc4870a49:
+		return fmt.Sprint("stopped", binary.LittleEndian.Uint64(u[4:]))
 	case updateNewMessageID:
 		return "message"
 	case updateNewEncryptedMessageID:
@@ -206,6 +210,63 @@ func TestSeq(t *testing.T) {
 	r.want("an envelope that ends before it starts is missed", "GetDifference{pts 11, qts 0, date 1, seq 7}")
 }
 
+// botStopped is updateBotStopped, which counts by qts.
+func botStopped(user int64, qts int32) tl.Raw {
+	b := tl.AppendUint32(nil, 0xc4870a49)
+	b = tl.AppendInt64(b, user)
+	b = tl.AppendInt32(b, 1)
+	b = tl.AppendBool(b, true)
+	return tl.AppendInt32(b, qts)
+}
+
+func TestQts(t *testing.T) {
+	r := at(t, State{Pts: 10, Qts: 5})
+	r.push(envelopeOf(0, botStopped(2, 7)))
+	r.wantPhase(PhaseGap)
+	r.push(envelopeOf(0, botStopped(1, 6), deleted(1, 11, 1)))
+	r.push(short(botStopped(2, 7)))
+	r.want("qts is a sequence like pts", "del1 stopped1", "stopped2")
+	r.push(short(botStopped(4, 9)))
+	r.advance(gapWait)
+	r.want("with gaps of its own", "GetDifference{pts 11, qts 7, date 1, seq 0}")
+	r.result(&tg.UpdatesDifference{
+		OtherUpdates: []tl.Raw{botStopped(2, 7), botStopped(3, 8), botStopped(4, 9)},
+		State:        tg.UpdatesState{Pts: 11, Qts: 9},
+	})
+	r.want("and none comes twice", "stopped3 stopped4")
+	r.push(short(botStopped(1, 0)))
+	r.want("a place that cannot be is missed", "GetDifference{pts 11, qts 9, date 0, seq 0}")
+}
+
+func TestQtsFieldsAreTheSchemas(t *testing.T) {
+	text, err := os.ReadFile("../../tl/schema/api.tl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := schema.Parse(string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := make(map[uint32]int)
+	for _, d := range s.Definitions {
+		if d.Result.String() != "Update" {
+			continue
+		}
+		index := 0
+		for _, f := range d.Fields {
+			if f.Name == "qts" && f.Type.String() == "int" {
+				want[d.ID] = index
+			}
+			if f.Type.Name != "true" {
+				index++
+			}
+		}
+	}
+	if diff := cmp.Diff(want, qtsFields); diff != "" {
+		t.Errorf("(-schema +list):\n%s", diff)
+	}
+}
+
 func TestWhatCannotBeReadIsFetched(t *testing.T) {
 	for name, raw := range map[string]tl.Raw{
 		"nothing":                {},
@@ -349,6 +410,19 @@ func TestTheBufferIsBounded(t *testing.T) {
 	}
 }
 
+func TestWhatTheServerDoesNotKnowIsDropped(t *testing.T) {
+	r := at(t, State{Pts: 10})
+	r.push(short(deleted(9, 900, 1)))
+	for range fruitlessMost {
+		r.advance(gapWait)
+		r.want("the difference is asked for", "GetDifference{pts 10, qts 0, date 0, seq 0}")
+		r.result(&tg.UpdatesDifferenceEmpty{})
+	}
+	r.wantPhase(PhaseCurrent)
+	r.push(short(deleted(1, 11, 1)))
+	r.want("and life goes on", "del1")
+}
+
 func TestSnapshotRoundTrip(t *testing.T) {
 	for _, s := range []Snapshot{{}, {State: State{1, 2, 3, 4}, Known: true}} {
 		if diff := cmp.Diff(s, New(s).Snapshot()); diff != "" {
@@ -372,7 +446,9 @@ func TestAnyInputInAnyPhase(t *testing.T) {
 				m.Gap(now)
 			case 2:
 				m.Push(now, rapid.SliceOfN(rapid.Byte(), 0, 40).Draw(t, "bytes"))
-			case 3, 4:
+			case 3:
+				m.Push(now, envelopeOf(num(), botStopped(1, num())))
+			case 4:
 				m.Push(now, envelopeOf(num(), deleted(1, num(), num()), loginToken()))
 			case 5:
 				m.Push(now, (&tg.UpdatesCombined{Updates: []tl.Raw{loginToken()}, SeqStart: num(), Seq: num()}).Append(nil))
@@ -402,7 +478,7 @@ func TestAnyInputInAnyPhase(t *testing.T) {
 				}
 			}
 			drain(m)
-			if (m.phase == PhaseCurrent) && (!m.pts.empty() || !m.seq.empty()) {
+			if (m.phase == PhaseCurrent) && (!m.pts.empty() || !m.qts.empty() || !m.seq.empty()) {
 				t.Fatal("something is kept and nothing waits for it")
 			}
 			if len(m.pts.items) > boxItemsMost || m.pts.bytes < 0 || m.pts.empty() && m.pts.bytes != 0 {

@@ -49,8 +49,8 @@ func (m *Machine) pushCounted(now time.Time, raw tl.Raw, pts, count int32, env *
 	m.settle(now)
 }
 
-// pushAll takes the updates of an envelope: those with a pts by their pts, the
-// others by the envelope's seq, or at once when it has none.
+// pushAll takes the updates of an envelope: those with a pts or a qts by that,
+// the others by the envelope's seq, or at once when it has none.
 func (m *Machine) pushAll(now time.Time, updates []tl.Raw, seqStart, seq int32, env *envelope) {
 	var rest []tl.Raw
 	for _, u := range updates {
@@ -61,7 +61,11 @@ func (m *Machine) pushAll(now time.Time, updates []tl.Raw, seqStart, seq int32, 
 			m.reloads = true
 			m.Gap(now)
 		default:
-			rest = append(rest, u)
+			if qts, ok := updateQts(u); ok {
+				m.keepQts(now, u, qts, env)
+			} else {
+				rest = append(rest, u)
+			}
 		}
 	}
 	switch {
@@ -89,10 +93,20 @@ func (m *Machine) keepPts(now time.Time, u tl.Raw, pts, count int32, env *envelo
 	}
 }
 
+// keepQts is keepPts for the other sequence.
+func (m *Machine) keepQts(now time.Time, u tl.Raw, qts int32, env *envelope) {
+	if qts <= 0 {
+		m.Gap(now)
+		return
+	}
+	if !m.qts.add(item{start: int64(qts) - 1, end: int64(qts), updates: []tl.Raw{u}, env: env}) {
+		m.overflow(now)
+	}
+}
+
 // overflow drops what is kept; the difference holds it all.
 func (m *Machine) overflow(now time.Time) {
-	m.pts.clear()
-	m.seq.clear()
+	m.dropKept()
 	m.Gap(now)
 }
 
@@ -103,18 +117,27 @@ func (m *Machine) settle(now time.Time) {
 		return
 	}
 	m.applyKept(now)
-	if m.pts.empty() && m.seq.empty() {
+	// Each sequence has its own patience: one that flows must not keep the
+	// others from asking.
+	var since time.Time
+	for _, b := range []*box{&m.pts, &m.qts, &m.seq} {
+		if !b.empty() && (since.IsZero() || b.since.Before(since)) {
+			since = b.since
+		}
+	}
+	if since.IsZero() {
 		m.become(PhaseCurrent)
 		return
 	}
-	// Each sequence has its own patience: one that flows must not keep the
-	// other from asking.
 	m.become(PhaseGap)
-	m.until = m.pts.since
-	if m.until.IsZero() || !m.seq.since.IsZero() && m.seq.since.Before(m.until) {
-		m.until = m.seq.since
-	}
-	m.until = m.until.Add(gapWait)
+	m.until = since.Add(gapWait)
+}
+
+// dropKept forgets what is kept.
+func (m *Machine) dropKept() {
+	m.pts.clear()
+	m.qts.clear()
+	m.seq.clear()
 }
 
 // applyKept delivers what continues the sequences, and notes since when what
@@ -141,7 +164,7 @@ func (m *Machine) applyKept(now time.Time) {
 	for _, s := range []struct {
 		box *box
 		pos *int32
-	}{{&m.pts, &m.state.Pts}, {&m.seq, &m.state.Seq}} {
+	}{{&m.pts, &m.state.Pts}, {&m.qts, &m.state.Qts}, {&m.seq, &m.state.Seq}} {
 		moved := false
 		for i, ok := s.box.take(int64(*s.pos)); ok; i, ok = s.box.take(int64(*s.pos)) {
 			*s.pos = int32(i.end)
