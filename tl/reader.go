@@ -168,11 +168,12 @@ func (r *Reader) PeekID() uint32 {
 // Expect takes the constructor id at the front if it is id, and reports whether it was. name is the TL name
 // for the error.
 func (r *Reader) Expect(id uint32, name string) bool {
+	if r.err != nil {
+		return false
+	}
 	if r.PeekID() != id {
 		r.Unexpected(name)
 		r.Within(name)
-	}
-	if r.err != nil {
 		return false
 	}
 	r.off += 4

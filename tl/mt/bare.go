@@ -72,12 +72,6 @@ func (*MsgContainer) TypeID() uint32 { return MsgContainerID }
 // TypeName implements tl.Object.
 func (*MsgContainer) TypeName() string { return "msg_container" }
 
-// String is the TL name alone, as in gen_print.go.
-func (*MsgContainer) String() string { return "msg_container" }
-
-// GoString is String.
-func (v *MsgContainer) GoString() string { return v.String() }
-
 // Append implements tl.Object.
 func (v *MsgContainer) Append(b []byte) []byte {
 	b = tl.AppendUint32(b, MsgContainerID)
@@ -116,12 +110,6 @@ func (*MsgCopy) TypeID() uint32 { return MsgCopyID }
 // TypeName implements tl.Object.
 func (*MsgCopy) TypeName() string { return "msg_copy" }
 
-// String is the TL name alone, as in gen_print.go.
-func (*MsgCopy) String() string { return "msg_copy" }
-
-// GoString is String.
-func (v *MsgCopy) GoString() string { return v.String() }
-
 // Append implements tl.Object.
 func (v *MsgCopy) Append(b []byte) []byte {
 	return v.OrigMessage.AppendBare(tl.AppendUint32(b, MsgCopyID))
@@ -159,12 +147,6 @@ func (*FutureSalts) TypeID() uint32 { return FutureSaltsID }
 
 // TypeName implements tl.Object.
 func (*FutureSalts) TypeName() string { return "future_salts" }
-
-// String is the TL name alone, as in gen_print.go.
-func (*FutureSalts) String() string { return "future_salts" }
-
-// GoString is String.
-func (v *FutureSalts) GoString() string { return v.String() }
 
 // Append implements tl.Object.
 func (v *FutureSalts) Append(b []byte) []byte {

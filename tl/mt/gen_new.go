@@ -4,7 +4,7 @@ package mt
 
 import "github.com/mtfleet/mtfleet/tl"
 
-// New returns a zero value of the generated type with the constructor id, or nil if there is none.
+// New returns a zero value of this package's type with the constructor id, or nil if there is none.
 func New(id uint32) tl.Object {
 	switch id {
 	case ResPQID:
@@ -105,6 +105,12 @@ func New(id uint32) tl.Object {
 		return new(AuthBindTempAuthKeyRequest)
 	case HelpGetNearestDCRequestID:
 		return new(HelpGetNearestDCRequest)
+	case FutureSaltsID:
+		return new(FutureSalts)
+	case MsgContainerID:
+		return new(MsgContainer)
+	case MsgCopyID:
+		return new(MsgCopy)
 	}
 	return nil
 }

@@ -455,3 +455,30 @@ func (*HelpGetNearestDCRequest) GoString() string { return "help.getNearestDc" }
 
 // LogValue implements slog.LogValuer.
 func (*HelpGetNearestDCRequest) LogValue() slog.Value { return slog.StringValue("help.getNearestDc") }
+
+// String implements fmt.Stringer.
+func (*FutureSalts) String() string { return "future_salts" }
+
+// GoString implements fmt.GoStringer.
+func (*FutureSalts) GoString() string { return "future_salts" }
+
+// LogValue implements slog.LogValuer.
+func (*FutureSalts) LogValue() slog.Value { return slog.StringValue("future_salts") }
+
+// String implements fmt.Stringer.
+func (*MsgContainer) String() string { return "msg_container" }
+
+// GoString implements fmt.GoStringer.
+func (*MsgContainer) GoString() string { return "msg_container" }
+
+// LogValue implements slog.LogValuer.
+func (*MsgContainer) LogValue() slog.Value { return slog.StringValue("msg_container") }
+
+// String implements fmt.Stringer.
+func (*MsgCopy) String() string { return "msg_copy" }
+
+// GoString implements fmt.GoStringer.
+func (*MsgCopy) GoString() string { return "msg_copy" }
+
+// LogValue implements slog.LogValuer.
+func (*MsgCopy) LogValue() slog.Value { return slog.StringValue("msg_copy") }

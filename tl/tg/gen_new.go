@@ -4,7 +4,7 @@ package tg
 
 import "github.com/mtfleet/mtfleet/tl"
 
-// New returns a zero value of the generated type with the constructor id, or nil if there is none.
+// New returns a zero value of this package's type with the constructor id, or nil if there is none.
 func New(id uint32) tl.Object {
 	switch id {
 	case InputPeerEmptyID:

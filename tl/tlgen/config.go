@@ -11,6 +11,7 @@ type config struct {
 	schemas   []string
 	roots     []string
 	omit      map[string]bool
+	hand      map[string]bool // omitted too, but New and the printing methods know them
 	raw       map[string]bool
 	view      bool
 	table     bool
@@ -25,7 +26,7 @@ type config struct {
 // parseConfig reads the text of a tlgen.txt.
 func parseConfig(text string) (*config, error) {
 	c := &config{
-		omit: make(map[string]bool), raw: make(map[string]bool), extra: make(map[string][]string),
+		omit: make(map[string]bool), hand: make(map[string]bool), raw: make(map[string]bool), extra: make(map[string][]string),
 		ptsExcept: make(map[string]bool), files: make(map[string]string),
 		notes: make(map[string]string),
 	}
@@ -59,6 +60,10 @@ func (c *config) set(key string, args []string) error {
 	case "omit":
 		for _, name := range args {
 			c.omit[name] = true
+		}
+	case "hand":
+		for _, name := range args {
+			c.omit[name], c.hand[name] = true, true
 		}
 	case "raw":
 		for _, name := range args {

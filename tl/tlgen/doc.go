@@ -6,7 +6,8 @@
 //	package tg                 the package to write
 //	schema api.tl              a schema file of tl/schema; may be repeated
 //	root auth.*                a function, constructor or type to generate, with all it reaches; * ends a prefix
-//	omit msg_container         a definition that the package writes by hand
+//	omit message               a definition that is not generated
+//	hand msg_container         one that the package writes by hand, as a tl.Object
 //	raw Update                 a type that stays tl.Raw wherever a field has it
 //	view                       tl.Raw fields alias the input instead of copying it
 //	table mtproto.tl gzip_packed   emit the table, with these definitions of another schema in it

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"go/format"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/mtfleet/mtfleet/tl/schema"
@@ -243,9 +244,9 @@ func (g *generator) anyType(f *goFile, tlName string) {
 
 // constructors emits New.
 func (g *generator) constructors(f *goFile) {
-	f.p("// New returns a zero value of the generated type with the constructor id, or nil if there is none.")
+	f.p("// New returns a zero value of this package's type with the constructor id, or nil if there is none.")
 	f.p("func New(id uint32) tl.Object {\n\tswitch id {")
-	for _, d := range g.defs {
+	for _, d := range slices.Concat(g.defs, g.hand) {
 		f.p("\tcase %sID:\n\t\treturn new(%s)", structName(d), structName(d))
 	}
 	f.p("\t}\n\treturn nil\n}")
@@ -255,7 +256,7 @@ func (g *generator) constructors(f *goFile) {
 func (g *generator) printing(f *goFile) {
 	f.p("// Whatever prints a value of these types prints its TL name alone: phone numbers, codes, tokens and keys are")
 	f.p("// among the fields.\n")
-	for _, d := range g.defs {
+	for _, d := range slices.Concat(g.defs, g.hand) {
 		name := structName(d)
 		f.p("// String implements fmt.Stringer.\nfunc (*%s) String() string { return %q }\n", name, d.Name)
 		f.p("// GoString implements fmt.GoStringer.\nfunc (*%s) GoString() string { return %q }\n", name, d.Name)

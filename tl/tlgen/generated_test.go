@@ -247,8 +247,9 @@ func TestGeneratedTypes(t *testing.T) {
 			t.Errorf("%s: only %d types", pkg.name, len(defs))
 		}
 		for _, d := range defs {
-			if d.Name == "get_future_salts" { // its result is written by hand
-				continue
+			switch d.Name {
+			case "msg_container", "msg_copy", "future_salts", "get_future_salts":
+				continue // written by hand, for their bare values, and tested beside
 			}
 			t.Run(pkg.name+"/"+d.Name, func(t *testing.T) {
 				rapid.Check(t, func(t *rapid.T) { checkType(t, w, d, pkg.newObject) })

@@ -15,6 +15,7 @@ type model struct {
 	all   []*schema.Definition            // every definition, in the order of the files
 	types map[string][]*schema.Definition // TL type -> its constructors
 	defs  []*schema.Definition            // the definitions to generate, in that order
+	hand  []*schema.Definition            // those written by hand
 	used  map[string]bool                 // TL types reached by fields and results, raw ones excluded
 	layer int
 }
@@ -44,7 +45,10 @@ func load(cfg *config, files fs.FS) (*model, error) {
 		}
 	}
 	for _, d := range m.all {
-		if wanted[d] && !cfg.omit[d.Name] {
+		switch {
+		case cfg.hand[d.Name]:
+			m.hand = append(m.hand, d)
+		case wanted[d]:
 			m.defs = append(m.defs, d)
 		}
 	}
