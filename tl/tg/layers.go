@@ -175,7 +175,8 @@ func (d *downgrade) vector(start, end int) error {
 		return r.Err()
 	}
 	d.out = append(d.out, d.in[start:start+r.Offset()]...)
-	for at := start + r.Offset(); n > 0; n-- {
+	at := start + r.Offset()
+	for ; n > 0; n-- {
 		size, err := tl.Skip(Schema, d.in[at:end])
 		if err != nil {
 			return err
@@ -184,9 +185,9 @@ func (d *downgrade) vector(start, end int) error {
 			return err
 		}
 		at += size
-		if n == 1 && at != end {
-			return &tl.ParseError{Offset: at, Err: tl.ErrTrailing}
-		}
+	}
+	if at != end {
+		return &tl.ParseError{Offset: at, Err: tl.ErrTrailing}
 	}
 	return nil
 }
