@@ -219,7 +219,7 @@ func TestAnIdleSessionIsSmall(t *testing.T) {
 	if got := idleBytes(t, 50); got > 2304 {
 		t.Errorf("%.0f bytes per idle session", got)
 	} else {
-		t.Log(fmt.Sprintf("%.0f bytes per idle session", got))
+		t.Logf("%.0f bytes per idle session", got)
 	}
 }
 

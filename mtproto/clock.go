@@ -75,11 +75,11 @@ func (c *clockState) inTime(now time.Time, id msgID) bool {
 	return -maxAge <= ahead && ahead <= maxAhead
 }
 
-// moved reports, once, that the offset is worth saving.
-func (c *clockState) moved() bool {
-	if d := c.offset - c.saved; -worthSaving < d && d < worthSaving {
+// moved reports, once, that the offset is worth saving. skew is how far the owner's clock has been set back meanwhile.
+func (c *clockState) moved(skew time.Duration) bool {
+	if d := c.offset + skew - c.saved; -worthSaving < d && d < worthSaving {
 		return false
 	}
-	c.saved = c.offset
+	c.saved = c.offset + skew
 	return true
 }

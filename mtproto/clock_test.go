@@ -55,11 +55,11 @@ func TestClockCountsFromTheMonotonicReading(t *testing.T) {
 func TestClockSavesWhenItMoved(t *testing.T) {
 	var c clockState
 	c.offset = time.Second
-	if c.moved() {
+	if c.moved(0) {
 		t.Error("a second is not worth a save")
 	}
 	c.offset = 3 * time.Second
-	if !c.moved() || c.moved() {
+	if !c.moved(0) || c.moved(0) {
 		t.Error("three seconds are, once")
 	}
 }

@@ -260,9 +260,8 @@ func (s *Session) Next() (out Output, ok bool) {
 	if s.queries.inFlight == 0 {
 		s.states.at = time.Time{}
 	}
-	if s.saveDue || s.clock.moved() {
+	if s.clock.moved(s.skew) || s.saveDue {
 		s.saveDue = false
-		s.clock.saved = s.clock.offset
 		return Output{Kind: OutSave}, true
 	}
 	return Output{}, false

@@ -24,8 +24,8 @@ var (
 
 // simFaults are the chances, per virtual second, of what goes wrong.
 type simFaults struct {
-	cut, salt, forget, skew, reject, cancel, lose float64
-	repeat                                        float64 // per packet of the server
+	cut, salt, forget, skew, reject, cancel float64
+	repeat                                  float64 // per packet of the server
 }
 
 // simServer is the model. It is strict: what it does not understand fails the test.
@@ -205,11 +205,12 @@ func (s *sim) tick() {
 		p.drain()
 		s.collect()
 	}
-	if at := p.s.Deadline(); reached(p.now, at) {
-		p.s.Advance(p.now)
-	}
+	p.s.Advance(p.now)
 	p.drain()
 	s.collect()
+	if at := p.s.Deadline(); reached(p.now, at) && p.now.After(at) {
+		p.t.Errorf("the deadline stands still %v ago", p.now.Sub(at))
+	}
 	if p.reconn {
 		p.reconn = false
 		s.cut()

@@ -1,0 +1,82 @@
+package mtproto
+
+import (
+	"testing"
+	"time"
+)
+
+func TestPingKeepsTime(t *testing.T) {
+	at := func(s float64) time.Time { return testEpoch.Add(time.Duration(s * float64(time.Second))) }
+	s := pingState{interval: time.Minute}
+	s.connected(testEpoch, false)
+	if !s.due(testEpoch) {
+		t.Fatal("a new connection is pinged at once")
+	}
+	nonce, delay := s.sent(testEpoch, 4, 0)
+	if delay != 75 {
+		t.Errorf("the server may close after %d s, want 75", delay)
+	}
+	if pong, read := s.limits(); !pong.Equal(at(75)) || !read.Equal(at(135)) {
+		t.Errorf("idle limits %v, %v", pong.Sub(testEpoch), read.Sub(testEpoch))
+	}
+	if s.pong(at(1), nonce+1) || !s.pong(at(1), nonce) {
+		t.Error("only the right ping_id answers")
+	}
+	if s.rtt != time.Second {
+		t.Errorf("rtt %v", s.rtt)
+	}
+	s.heardAt = at(1)
+	if got := s.nextAt(); !got.Equal(at(60)) {
+		t.Errorf("next idle ping after %v", got.Sub(testEpoch))
+	}
+	s.active(at(10), true)
+	if got := s.nextAt(); !got.Equal(at(12.5)) { // 1.5 rtt + 1 s
+		t.Errorf("next active ping after %v", got.Sub(testEpoch))
+	}
+	s.heardAt = at(12)
+	if got := s.nextAt(); !got.Equal(at(14.5)) {
+		t.Errorf("what is heard puts it off: %v", got.Sub(testEpoch))
+	}
+	s.sent(at(14.5), 8, 0)
+	if pong, read := s.limits(); !pong.Equal(at(14.5+6.25)) || !read.Equal(at(12+8.75)) {
+		t.Errorf("active limits %v, %v", pong.Sub(testEpoch), read.Sub(testEpoch))
+	}
+	if s.expired(at(20)) != nil || s.expired(at(21)) == nil {
+		t.Error("expired at the limit, not before")
+	}
+	s.active(at(15), false)
+	if s.expired(at(21)) != nil {
+		t.Error("an idle connection may be silent for longer")
+	}
+}
+
+func TestPingCanBeSwitchedOffWhileIdle(t *testing.T) {
+	s := pingState{interval: -1}
+	s.connected(testEpoch, false)
+	nonce, _ := s.sent(testEpoch, 4, 0)
+	s.pong(testEpoch, nonce)
+	if !s.deadline().IsZero() {
+		t.Error("no deadline while idle")
+	}
+	s.active(testEpoch, true)
+	if s.deadline().IsZero() {
+		t.Error("a pending query is watched all the same")
+	}
+}
+
+func TestPingsOfManySessionsSpread(t *testing.T) {
+	seen := map[time.Duration]bool{}
+	for i := range uint64(100) {
+		s := pingState{interval: time.Minute}
+		s.sent(testEpoch, 4, i*0x9e3779b97f4a7c15>>32)
+		s.waiting = false
+		d := s.nextAt().Sub(testEpoch)
+		if d > time.Minute || d < 55*time.Second {
+			t.Errorf("next ping after %v", d)
+		}
+		seen[d.Round(100*time.Millisecond)] = true
+	}
+	if len(seen) < 20 {
+		t.Errorf("only %d different times", len(seen))
+	}
+}
