@@ -154,3 +154,5 @@ func signInBot(t *testing.T, m *actors.Manager, id string, b serve.Bot, o actors
 	}
 	return a
 }
+
+func dcID(n int) dc.ID { return dc.ID(n) }

@@ -18,6 +18,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/account"
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/actors/wire"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -128,7 +129,7 @@ func (m *Manager) envConfig(owner persistence.Owner, gov runtime.Ref[governor.Me
 	wireCfg.Rand = m.opts.Rand
 	return account.EnvConfig{
 		App: m.opts.App, Store: m.opts.Store, Owner: owner, Governor: gov,
-		Wire: wireCfg, DCs: m.opts.DCs, DefaultDC: m.opts.DefaultDC, TempKeyLife: m.opts.TempKeyLife,
+		Network: wire.New(wireCfg), DCs: m.opts.DCs, DefaultDC: m.opts.DefaultDC, TempKeyLife: m.opts.TempKeyLife,
 		Logger: m.log, Rand: m.opts.Rand,
 		Publish: m.publish, ClaimPhone: m.claimPhone, ReleasePhone: m.releasePhone,
 		StoreFailed: m.storeFailed, Observe: m.meters.observer(),
@@ -277,11 +278,11 @@ func (m *Manager) Governor(ctx context.Context) ([]governor.DCStatus, error) {
 // stays open.
 func (m *Manager) Close(ctx context.Context) error {
 	m.closing.Do(func() { close(m.done) })
-	err := m.sys.Close(ctx)
-	if err == nil {
-		m.meters.stop()
+	if err := m.sys.Close(ctx); err != nil {
+		return err
 	}
-	return err
+	m.meters.stop()
+	return m.env.Wait(ctx)
 }
 
 // closeGrace bounds how long Close is waited for by the examples and the

@@ -139,6 +139,7 @@ type account struct {
 	home     *link
 	conns    map[runtime.ActorID]*conn
 	sessions map[dc.ID]*persistence.Session // what the next session of a DC begins with
+	guests   map[dc.ID]bool                 // where the authorization was carried to
 
 	retries []retry
 
@@ -155,6 +156,7 @@ func Spawn[P any](parent *runtime.Context[P], env *Env, id persistence.AccountID
 	return runtime.Spawn[Message](parent, &account{
 		env: env, id: id, header: env.header,
 		conns: map[runtime.ActorID]*conn{}, sessions: map[dc.ID]*persistence.Session{},
+		guests: map[dc.ID]bool{},
 	})
 }
 
@@ -268,6 +270,9 @@ func (a *account) onRestored(c *ctx, m restored) {
 	a.rec = *state.Account
 	for i := range state.Sessions {
 		a.sessions[dc.ID(state.Sessions[i].DC)] = &state.Sessions[i]
+	}
+	for _, g := range state.Guests {
+		a.guests[dc.ID(g.DC)] = g.Authorized
 	}
 	a.restoreWaits(c.Now(), state.Waits)
 	if fatal := fatalCorruption(err); fatal != nil {

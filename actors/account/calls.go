@@ -44,6 +44,9 @@ func (a *account) onCall(c *ctx, call *Call) {
 		call.finish(nil, errors.Join(err, ErrNotSent))
 		return
 	}
+	if l.guest != nil {
+		l.guest.usedAt = c.Now()
+	}
 	a.submit(l, call)
 }
 

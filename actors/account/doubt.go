@@ -23,7 +23,7 @@ func (a *account) onUnauthorized(c *ctx, m callReturned, e *tgerr.Error) {
 	if !l.home {
 		if m.call.retries == 0 {
 			m.call.retries++
-			a.guestUnauthorized(c, l)
+			a.guestUnauthorized(c, l, e)
 			a.submit(l, m.call)
 			return
 		}
@@ -67,6 +67,7 @@ func (a *account) confirm(c *ctx) {
 		case how == answerOK:
 			a.doubt = nil
 			a.env.Logger.Warn("a 401 was not confirmed; the login is alive", "account", a.id, "err", d.err)
+			a.homeAlive(c)
 			a.sync(c)
 		case how == answerRefused && e.IsUnauthorized():
 			a.revoke(c, e)

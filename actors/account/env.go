@@ -12,7 +12,6 @@ import (
 	"github.com/mtfleet/mtfleet/actors/dcconn"
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/runtime"
-	"github.com/mtfleet/mtfleet/actors/wire"
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/persistence"
@@ -39,7 +38,7 @@ type EnvConfig struct {
 	Store    persistence.Store
 	Owner    persistence.Owner // goes with every commit
 	Governor runtime.Ref[governor.Message]
-	Wire     wire.Config // how connections are made
+	Network  *dcconn.Network // makes the sockets
 	DCs      dc.Table
 	// DefaultDC is where a sign-in begins.
 	DefaultDC dc.ID
@@ -92,7 +91,7 @@ func NewEnv(cfg EnvConfig) (*Env, error) {
 	}
 	e.header = header
 	e.conn = &dcconn.Env{
-		Network: wire.New(cfg.Wire), Governor: cfg.Governor, Table: e.dcs.Table,
+		Network: cfg.Network, Governor: cfg.Governor, Table: e.dcs.Table,
 		RSAKeys: e.keys, Group: e.primes.Known(), Proven: e.primes.Proven,
 	}
 	return e, nil

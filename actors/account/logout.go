@@ -94,6 +94,7 @@ func (a *account) forgetEverything(c *ctx, put []persistence.Record) {
 	a.updates, a.synced, a.doubt = nil, false, nil
 	a.dirty = dirty{}
 	clear(a.sessions)
+	clear(a.guests)
 	a.rec.SignedIn, a.rec.HomeDC = false, 0
 	a.rec.State, a.rec.StateSince, a.rec.StateWhy = SignedOut.String(), round(c.Now()), "by its owner"
 	put = append(put, a.rec.Record())

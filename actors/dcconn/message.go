@@ -13,6 +13,9 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/handshake"
 )
 
+// Network makes sockets; its owner need not know more of wire than this name.
+type Network = wire.Network
+
 // Env is what all DC connections of one process share. It does not change
 // while they run, and what it points to is safe for concurrent use.
 type Env struct {
