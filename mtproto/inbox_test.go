@@ -67,3 +67,19 @@ func TestInboxIsAsGoodAsADumbOne(t *testing.T) {
 		}
 	})
 }
+
+func TestInboxForgetsTheOldestForGood(t *testing.T) {
+	var s inboxState
+	first := msgID(1_700_000_000)<<32 | 1
+	for i := range msgID(inboxSize + 1) {
+		s.add(first + 4*i)
+	}
+	for i, want := range []verdict{seenTooOld, seenBefore, seenBefore} {
+		if got := s.check(first + 4*msgID(i)); got != want {
+			t.Errorf("message %d: %d, want %d", i, got, want)
+		}
+	}
+	if s.check(first+4*(inboxSize+1)) != seenNever || s.check(first+2) != seenNever {
+		t.Error("what was never received is new, even between the others")
+	}
+}

@@ -360,6 +360,58 @@ send q3 size 40000
 send q4 q5
   packet c8:10 [c6:7 query q4, c7:9 query q5]
 `},
+		{"a large query travels alone even when others wait around it", `
+config nogzip
+send q1
+send q2 size 40000
+send q3
+connect
+  packet c3:2 [c1:0 ping 75s, c2:1 query q1]
+  packet c4:3 query q2xxxxxx...(40000)
+  packet c5:5 query q3
+`},
+		{"each new connection asks for states at once, even when the last one did not live to answer", `
+connect
+  packet c1:0 ping 75s
+receive pong c1
+send q1
+  packet c2:1 query q1
+disconnect
+connect
+  packet c5:2 [c3:2 ping 75s, c4:2 state_req c2]
+disconnect
+connect
+  packet c8:2 [c6:2 ping 75s, c7:2 state_req c2]
+`},
+		{"a rejected state request is made again", `
+connect
+  packet c1:0 ping 75s
+receive pong c1
+send q1
+  packet c2:1 query q1
+disconnect
+connect
+  packet c5:2 [c3:2 ping 75s, c4:2 state_req c2]
+receive bad_salt c5 9
+  packet (salt 9) c8:2 [c6:2 ping 75s, c7:2 state_req c2]
+  save
+receive pong c6 ; state_info c7 2
+  packet c9:3 query q1
+`},
+		{"a repeatable query that waits to go again may have run already", `
+connect
+  packet c1:0 ping 75s
+send q1 repeatable
+  packet c2:1 query q1
+disconnect
+connect
+  packet c5:2 [c3:2 ping 75s, c4:2 state_req c2]
+receive new_session c5 9 1 ; even pong c1
+  gap
+  reconnect: mtproto: bad packet: msg_id of the server is not odd
+cancel q1
+  failed q1: mtproto: canceled; the server may have executed the query
+`},
 		{"what was being asked of a query is asked again after ten seconds, then less often", `
 connect
   packet c1:0 ping 75s

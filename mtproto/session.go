@@ -206,7 +206,7 @@ func (s *Session) Disconnected(now time.Time) {
 func (s *Session) disconnect() {
 	s.link = linkDown
 	for _, q := range s.queries.byID {
-		if q.phase == querySent {
+		if q.phase != queryQueued {
 			// Whether received before or not: the answer may be lost. The next connection asks.
 			q.phase, q.asks, q.askAt = queryUnknown, 0, s.now
 		}
