@@ -97,6 +97,7 @@ func TestARestartCostsNoLoginAndNoKey(t *testing.T) {
 		closeManager(t, m)
 		before := s.Counts()
 
+		time.Sleep(time.Second) // starting a process takes time, and msg_ids are made of it
 		store = store.Reopen()
 		m = open(t, options(s, store))
 		for _, id := range []string{"alice", "robot"} {

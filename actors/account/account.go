@@ -343,6 +343,10 @@ func (a *account) Stopping(c *ctx) {
 	for _, r := range a.retries {
 		r.call.finish(nil, r.err)
 	}
+	if a.updates != nil {
+		a.updates.Flush(c.Now())
+		a.pumpUpdates(c)
+	}
 	a.flushOnStop(c)
 	if a.login != nil {
 		a.login.answer(nil, ErrStopped)
