@@ -93,10 +93,14 @@ func (s *Session) startAgain(rec *sentRecord, code int) {
 	s.reset(code)
 }
 
-// rescueFuture puts back the queries that the server must reject as the one it just did: their msg_ids lie so far ahead of
-// its time, told by id, that it cannot have accepted them, even if the notification took a while to arrive. Without it
-// they would end as lost with the session.
+// rescueFuture puts back the queries that the server must have rejected as well, or will: their msg_ids lie so far ahead of
+// its time, told by id, that it cannot accept them, even if the notification took a while to arrive. Without it they would
+// end as lost with the session. It holds only as long as the server has accepted nothing in this session, which is the case
+// of a client that starts with a wrong clock; later it may be the server's clock that moved, after it had accepted them.
 func (s *Session) rescueFuture(id msgID) {
+	if s.accepted {
+		return
+	}
 	limit := idAt(id.nanos() + int64(maxAhead+max(rescueSlack, 2*s.ping.rtt)))
 	for _, q := range s.pending() {
 		if q.phase != queryQueued && q.msgID > limit {

@@ -383,6 +383,38 @@ disconnect
 connect
   packet c8:2 [c6:2 ping 75s, c7:2 state_req c2]
 `},
+		{"a query that the server acknowledged and then knows nothing of has been forgotten", `
+connect
+  packet c1:0 ping 75s
+receive pong c1
+send q1
+  packet c2:1 query q1
+send q2
+  packet c3:3 query q2
+receive ack c2
+disconnect
+connect
+  packet c6:4 [c4:4 ping 75s, c5:4 state_req c2 c3]
+receive state_info c5 3 3
+  failed q1: mtproto: the server forgot the query; the server may have executed the query
+  packet c7:5 query q2
+`},
+		{"a query of which the server knows nothing after more than five minutes may have been forgotten", `
+connect
+  packet c1:0 ping 75s
+receive pong c1
+send q1
+  packet c2:1 query q1
+send q2
+  packet c3:3 query q2
+disconnect
+advance 6m
+connect
+  packet c6:4 [c4:4 ping 75s, c5:4 state_req c2 c3]
+receive state_info c5 1 3
+  failed q1: mtproto: the server forgot the query; the server may have executed the query
+  packet c7:5 query q2
+`},
 		{"a rejected state request is made again", `
 connect
   packet c1:0 ping 75s
@@ -472,14 +504,14 @@ func TestClockConvergesAfterOneRejection(t *testing.T) {
 				p.skew = off
 				p.command("send q1 q2")
 				p.connect()
-				p.exchange("q1", "q2")
+				p.command("send q0")
+				p.exchange("q0", "q1", "q2")
 
-				// The local clock jumps by as much again while queries are in flight in several packets.
+				// The local clock jumps by as much again while a query is in flight.
 				p.command("send q3")
 				p.lines()
 				p.now, p.skew = p.now.Add(-off*3/4), p.skew+off*3/4
-				p.command("send q4")
-				p.command("send q5")
+				p.command("send q4 q5")
 				p.exchange("q3", "q4", "q5")
 				if got := p.s.Snapshot().TimeOffset - p.skew; got.Abs() > 31*time.Second {
 					t.Errorf("the offset is wrong by %v", got)

@@ -67,6 +67,7 @@ type Session struct {
 
 	created         [knownSessions]int64 // unique_ids seen
 	headerKnown     bool
+	accepted        bool // the server has processed a message of this session
 	saveDue         bool
 	resets          uint8
 	decryptFailures uint8
@@ -412,6 +413,7 @@ func (s *Session) reset(code int) {
 	s.chores.reset()
 	s.chores.destroy = old
 	s.created = [knownSessions]int64{}
+	s.accepted = false
 	s.ping.again()
 	s.salts.request, s.salts.asked = 0, time.Time{}
 	if s.bind.phase == bindSent {

@@ -161,15 +161,14 @@ func (s *Session) onState(q *query, state byte) {
 		return
 	}
 	switch state & stateMask {
-	case stateNothing:
+	case stateNothing, stateMissing, stateTooHigh:
 		// The server still knows every message it received within the last five minutes: it did not receive this one.
-		// About an older one it may have forgotten.
-		if q.policy == Once && s.clock.server(s.now)-q.msgID.nanos() > int64(rememberedFor) {
-			s.fail(q, ErrForgotten)
+		// An older one it may have forgotten, and one that it acknowledged it surely has.
+		old := s.clock.server(s.now)-q.msgID.nanos() > int64(rememberedFor)
+		if q.acknowledged || old && state&stateMask == stateNothing {
+			s.lost(q, ErrForgotten)
 			return
 		}
-		s.rejected(q)
-	case stateMissing, stateTooHigh:
 		s.rejected(q)
 	case stateReceived:
 		q.phase, q.acknowledged = querySent, true
