@@ -1,0 +1,313 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/cmd/manager/control"
+)
+
+// defaultTimeout bounds the wait for a DC of one command: longer than a dial (8
+// s), a handshake (10 s) and a second try.
+const defaultTimeout = 30 * time.Second
+
+// accountFlags are what every account command takes.
+type accountFlags struct {
+	json    bool
+	timeout time.Duration
+}
+
+func (f *accountFlags) register(c *cobra.Command) {
+	c.Flags().BoolVar(&f.json, "json", false, "print JSON to standard output, and errors as JSON to standard error")
+	c.Flags().DurationVar(&f.timeout, "timeout", defaultTimeout, "how long to wait for a DC")
+}
+
+func (a *app) accountCommand() *cobra.Command {
+	return group("account", "Add, sign in, look at and end accounts",
+		`An account is a name of your choice for one person or bot, and what the store has
+of it. These commands reach the manager that runs, or open the store themselves
+when none does.`,
+		a.addCommand(), a.loginCommand(), a.listCommand(), a.showCommand(),
+		a.logoutCommand(), a.removeCommand(), a.pauseCommand(), a.resumeCommand())
+}
+
+// withService runs f with the accounts of the store, for as long as it needs.
+func (a *app) withService(c *cobra.Command, f *accountFlags, do func(context.Context, control.Service) error) error {
+	a.asJSON = f.json
+	if f.timeout <= 0 {
+		return usage("--timeout must be longer than nothing")
+	}
+	s, err := a.service(c.Context())
+	if err != nil {
+		return err
+	}
+	err = do(c.Context(), s)
+	if closeErr := s.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// printJSON prints one line of JSON to standard output.
+func (a *app) printJSON(v any) error { return json.NewEncoder(a.out).Encode(v) }
+
+// sayf prints a line to standard output.
+func (a *app) sayf(format string, args ...any) error {
+	_, err := fmt.Fprintf(a.out, format+"\n", args...)
+	return err
+}
+
+func (a *app) addCommand() *cobra.Command {
+	var f accountFlags
+	var noPFS bool
+	c := &cobra.Command{
+		Use: "add NAME", Short: "Make an account; sign it in next", Args: exactly("NAME"),
+		Long: "add makes an account. NAME is yours to choose: 1 to 64 of a-z, 0-9, '.', '_', '-'; never a phone number.",
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
+				acc, err := a.add(ctx, s, args[0], noPFS)
+				if err != nil {
+					return err
+				}
+				if f.json {
+					return a.printJSON(acc)
+				}
+				return a.sayf("Account %s is added. Sign it in with: manager account login %s", acc.ID, acc.ID)
+			})
+		},
+	}
+	f.register(c)
+	c.Flags().BoolVar(&noPFS, "no-pfs", false, "send calls under the perm key itself (default: as the setting pfs says)")
+	return c
+}
+
+func (a *app) add(ctx context.Context, s control.Service, id string, noPFS bool) (control.Account, error) {
+	cfg, err := a.load(false)
+	if err != nil {
+		return control.Account{}, err
+	}
+	return s.Add(ctx, control.AddRequest{ID: id, NoPFS: noPFS || !cfg.PFS})
+}
+
+func (a *app) listCommand() *cobra.Command {
+	var f accountFlags
+	c := &cobra.Command{
+		Use: "list", Short: "Show all accounts", Args: exactly(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
+				list, err := s.List(ctx, control.Empty{})
+				if err != nil {
+					return err
+				}
+				if f.json {
+					return a.printJSON(list)
+				}
+				if len(list.Accounts) == 0 {
+					return a.sayf("There are no accounts. Make one with: manager account add NAME")
+				}
+				return a.printList(list.Accounts)
+			})
+		},
+	}
+	f.register(c)
+	return c
+}
+
+func (a *app) printList(accounts []control.Account) error {
+	w := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(w, "NAME\tSTATE\tKIND\tDC\tPFS\tSINCE\tWHY")
+	for _, acc := range accounts {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", acc.ID, stateWord(acc), kindWord(acc), dcWord(acc), pfsWord(acc), ago(acc.Since), acc.Why)
+	}
+	return w.Flush()
+}
+
+func stateWord(acc control.Account) string {
+	if acc.Step != nil {
+		return acc.State + " (" + string(acc.Step.Kind) + ")"
+	}
+	return acc.State
+}
+
+func kindWord(acc control.Account) string {
+	switch {
+	case acc.Bot:
+		return "bot"
+	case acc.SignedIn:
+		return "person"
+	}
+	return "-"
+}
+
+func dcWord(acc control.Account) string {
+	if acc.HomeDC == 0 {
+		return "-"
+	}
+	return fmt.Sprint(acc.HomeDC)
+}
+
+func pfsWord(acc control.Account) string {
+	switch {
+	case !acc.PFS:
+		return "off"
+	case acc.Bound:
+		return "bound"
+	}
+	return "on"
+}
+
+// ago says how long ago a time was.
+func ago(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	d := time.Since(t)
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", max(int(d.Seconds()), 0))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", int(d.Hours()))
+	}
+	return fmt.Sprintf("%dd", int(d.Hours()/24))
+}
+
+func (a *app) showCommand() *cobra.Command {
+	var f accountFlags
+	c := &cobra.Command{
+		Use: "show NAME", Short: "Show one account", Args: exactly("NAME"),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
+				ctx, cancel := context.WithTimeout(ctx, f.timeout)
+				defer cancel()
+				acc, err := s.Show(ctx, control.AccountRequest{ID: args[0]})
+				if err != nil {
+					return err
+				}
+				if f.json {
+					return a.printJSON(acc)
+				}
+				return a.printAccount(acc)
+			})
+		},
+	}
+	f.register(c)
+	return c
+}
+
+func (a *app) printAccount(acc control.Account) error {
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	row := func(name, value string) {
+		if value != "" && value != "-" {
+			fmt.Fprintf(w, "%s\t%s\n", name, value)
+		}
+	}
+	row("account", acc.ID)
+	row("state", stateWord(acc))
+	if !acc.Since.IsZero() {
+		row("since", acc.Since.Local().Format(time.DateTime)+", "+ago(acc.Since)+" ago")
+	}
+	row("why", acc.Why)
+	if !acc.Until.IsZero() {
+		row("until", acc.Until.Local().Format(time.DateTime))
+	}
+	row("to do", acc.Advice)
+	row("kind", kindWord(acc))
+	if acc.UserID != 0 {
+		row("user id", fmt.Sprint(acc.UserID))
+	}
+	row("home DC", dcWord(acc))
+	row("PFS", pfsWord(acc))
+	return w.Flush()
+}
+
+// operation is a command that does one thing to one account.
+func (a *app) operation(use, short, long, done string, method func(control.Service) func(context.Context, control.AccountRequest) (control.Account, error)) *cobra.Command {
+	var f accountFlags
+	c := &cobra.Command{
+		Use: use + " NAME", Short: short, Long: long, Args: exactly("NAME"),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
+				ctx, cancel := context.WithTimeout(ctx, f.timeout)
+				defer cancel()
+				acc, err := method(s)(ctx, control.AccountRequest{ID: args[0]})
+				if err != nil {
+					return err
+				}
+				if f.json {
+					return a.printJSON(acc)
+				}
+				return a.sayf("Account %s %s.", acc.ID, done)
+			})
+		},
+	}
+	f.register(c)
+	return c
+}
+
+type method = func(context.Context, control.AccountRequest) (control.Account, error)
+
+func (a *app) logoutCommand() *cobra.Command {
+	return a.operation("logout", "End an account's authorization at the server",
+		"logout ends the authorization at the server and forgets the keys. The account stays and can be signed in again.",
+		"is logged out", func(s control.Service) method { return s.LogOut })
+}
+
+func (a *app) pauseCommand() *cobra.Command {
+	return a.operation("pause", "Disconnect an account and keep its keys", "", "is paused", func(s control.Service) method { return s.Pause })
+}
+
+func (a *app) resumeCommand() *cobra.Command {
+	return a.operation("resume", "End a pause, or give a quarantined account another try", "", "is resumed", func(s control.Service) method { return s.Resume })
+}
+
+func (a *app) removeCommand() *cobra.Command {
+	var f accountFlags
+	var force bool
+	c := &cobra.Command{
+		Use: "remove NAME", Short: "Delete an account and its keys from the store", Args: exactly("NAME"),
+		Long: `remove deletes everything the store has of an account. Log it out first: keys that
+are deleted while they are authorized leave a session at the server that only
+another session of that user can end; --force does it all the same.`,
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
+				ctx, cancel := context.WithTimeout(ctx, f.timeout)
+				defer cancel()
+				if _, err := s.Remove(ctx, control.RemoveRequest{ID: args[0], Force: force}); err != nil {
+					return err
+				}
+				if f.json {
+					return a.printJSON(struct {
+						ID      string `json:"id"`
+						Removed bool   `json:"removed"`
+					}{args[0], true})
+				}
+				return a.sayf("Account %s is removed.", args[0])
+			})
+		},
+	}
+	f.register(c)
+	c.Flags().BoolVar(&force, "force", false, "also when it is signed in")
+	return c
+}
+
+// signedInLine is what a person reads when a sign-in is over.
+func signedInLine(acc control.Account) string {
+	who := "user"
+	if acc.Bot {
+		who = "bot"
+	}
+	parts := []string{fmt.Sprintf("Account %s is signed in: %s %d, DC %d", acc.ID, who, acc.UserID, acc.HomeDC)}
+	if acc.State != actors.Online.String() {
+		parts = append(parts, "`manager run` keeps it online")
+	}
+	return strings.Join(parts, "; ") + "."
+}

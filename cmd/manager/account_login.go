@@ -1,0 +1,502 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/mtproto/login"
+)
+
+// loginFlags are what `account login` takes.
+type loginFlags struct {
+	accountFlags
+	add               bool
+	noPFS             bool
+	phone, phoneFile  string
+	tokenFile         string
+	code, codeFile    string
+	first, last       string
+	resend, cancel    bool
+	answersFromStdin  bool
+	answered, refused bool // an answer was given by a flag; the server did not take it
+}
+
+func (a *app) loginCommand() *cobra.Command {
+	var f loginFlags
+	c := &cobra.Command{
+		Use: "login NAME", Short: "Sign an account in by phone or bot token, or go on with a sign-in", Args: exactly("NAME"),
+		Long: `login signs an account in. In a terminal it asks for what it needs. A sign-in is
+stored: it may be left at any step and gone on with later, by the same command.
+
+For scripts: give what is known by flags, and secrets by files, where "-" is
+standard input, so that they are in no process list.
+
+  manager account login alice --phone +15550100           # sends the code
+  manager account login alice --code-file - < code.txt    # signs in
+  manager account login helper --bot-token-file token.txt
+
+With --stdin each step takes one line of standard input: a code, or an answer as
+JSON such as {"kind":"resend"}. With --json each step is a line of JSON.`,
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := f.check(); err != nil {
+				return err
+			}
+			return a.withService(c, &f.accountFlags, func(ctx context.Context, s control.Service) error {
+				l := &signIn{app: a, service: s, id: args[0], f: f}
+				return l.run(ctx)
+			})
+		},
+	}
+	f.register(c)
+	flags := c.Flags()
+	flags.BoolVar(&f.add, "add", false, "make the account first if there is none of that name")
+	flags.BoolVar(&f.noPFS, "no-pfs", false, "with --add: send calls under the perm key itself")
+	flags.StringVar(&f.phone, "phone", "", "phone `NUMBER` with its country code")
+	flags.StringVar(&f.phoneFile, "phone-file", "", "read the phone number from `FILE`; - is standard input")
+	flags.StringVar(&f.tokenFile, "bot-token-file", "", "read a bot token from `FILE`; - is standard input")
+	flags.StringVar(&f.code, "code", "", "the `CODE` that was sent (others on this machine can see it; prefer --code-file)")
+	flags.StringVar(&f.codeFile, "code-file", "", "read the code from `FILE` when it is asked for; - is standard input")
+	flags.StringVar(&f.first, "first-name", "", "sign up with this name when the number has no account (test DCs only)")
+	flags.StringVar(&f.last, "last-name", "", "last name for --first-name")
+	flags.BoolVar(&f.resend, "resend", false, "ask for another code")
+	flags.BoolVar(&f.cancel, "cancel", false, "end the sign-in that is under way")
+	flags.BoolVar(&f.answersFromStdin, "stdin", false, "read an answer for each step from standard input, one a line")
+	return c
+}
+
+func (f *loginFlags) check() error {
+	given := 0
+	for _, s := range []string{f.phone, f.phoneFile, f.tokenFile} {
+		if s != "" {
+			given++
+		}
+	}
+	if given > 1 {
+		return usage("account login: give one of --phone, --phone-file and --bot-token-file")
+	}
+	if f.code != "" && f.codeFile != "" {
+		return usage("account login: give one of --code and --code-file")
+	}
+	stdin := 0
+	for _, used := range []bool{f.phoneFile == "-", f.tokenFile == "-", f.codeFile == "-", f.answersFromStdin} {
+		if used {
+			stdin++
+		}
+	}
+	if stdin > 1 {
+		return usage("account login: standard input can only be one thing: a file flag \"-\", or --stdin")
+	}
+	if f.resend && f.cancel {
+		return usage("account login: give one of --resend and --cancel")
+	}
+	return nil
+}
+
+// signIn is one run of `account login`.
+type signIn struct {
+	*app
+	service control.Service
+	id      string
+	f       loginFlags
+	lines   *bufio.Reader // standard input, once it is read
+}
+
+func (l *signIn) run(ctx context.Context) error {
+	p, err := l.begin(ctx)
+	for err == nil && p.Step != nil {
+		if l.f.json {
+			if err := l.printJSON(p); err != nil {
+				return err
+			}
+		}
+		answer, ok, askErr := l.answer(ctx, *p.Step)
+		if askErr != nil {
+			return askErr
+		}
+		if !ok {
+			return l.pause(*p.Step)
+		}
+		err = l.wait(ctx, func(ctx context.Context) (err error) {
+			p, err = l.service.Answer(ctx, control.AnswerRequest{ID: l.id, Answer: answer})
+			return err
+		})
+		if answer.Kind == actors.AnswerCancel && canceled(err) {
+			return l.sayCanceled()
+		}
+		l.f.refused = err == nil && p.Step != nil && p.Step.LastError != ""
+	}
+	switch {
+	case err != nil:
+		return err
+	case l.f.json:
+		return l.printJSON(p)
+	}
+	return l.sayf("%s", signedInLine(p.Account))
+}
+
+// canceled tells whether a sign-in ended because it was meant to.
+func canceled(err error) bool {
+	var e *login.Error
+	if errors.As(err, &e) {
+		return e.Reason == login.ReasonCanceled
+	}
+	return control.KindOf(err) == control.KindState || err == nil
+}
+
+func (l *signIn) sayCanceled() error {
+	if l.f.json {
+		return l.printJSON(struct {
+			ID       string `json:"id"`
+			Canceled bool   `json:"canceled"`
+		}{l.id, true})
+	}
+	return l.sayf("The sign-in of account %s is cancelled.", l.id)
+}
+
+// wait bounds how long a DC is waited for.
+func (l *signIn) wait(ctx context.Context, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, l.f.timeout)
+	defer cancel()
+	return f(ctx)
+}
+
+// begin starts a sign-in, or finds the one under way.
+func (l *signIn) begin(ctx context.Context) (p control.Progress, err error) {
+	req := control.AccountRequest{ID: l.id}
+	acc, err := l.service.Show(ctx, req)
+	if l.f.add && control.KindOf(err) == control.KindNoAccount {
+		acc, err = l.add(ctx, l.service, l.id, l.f.noPFS)
+	}
+	if err != nil {
+		return p, err
+	}
+	given := l.f.phone != "" || l.f.phoneFile != "" || l.f.tokenFile != ""
+	switch {
+	case acc.SignedIn && acc.State == actors.Quarantined.String():
+		return p, &control.Error{Kind: control.KindDamaged, Message: fmt.Sprintf("account %s: %s: %s", l.id, acc.Why, acc.Advice)}
+	case acc.SignedIn:
+		return control.Progress{Account: acc}, nil
+	case acc.Status.State == actors.SigningIn && given && !l.f.cancel:
+		return p, &control.Error{Kind: control.KindState, Message: fmt.Sprintf(
+			"account %s: a sign-in is under way: go on with it without naming a phone or token again, or end it with --cancel", l.id)}
+	case acc.Status.State == actors.SigningIn:
+		err = l.wait(ctx, func(ctx context.Context) (err error) {
+			p, err = l.service.Step(ctx, req)
+			return err
+		})
+		return p, err
+	case l.f.cancel:
+		return p, &control.Error{Kind: control.KindState, Message: fmt.Sprintf("account %s: no sign-in is under way", l.id)}
+	}
+	r, err := l.credentials(ctx)
+	if err != nil {
+		return p, err
+	}
+	if !l.f.json {
+		l.printf("Signing in account %s ...\n", l.id)
+	}
+	err = l.wait(ctx, func(ctx context.Context) (err error) {
+		p, err = l.service.SignIn(ctx, r)
+		return err
+	})
+	return p, err
+}
+
+// credentials is what the sign-in begins with.
+func (l *signIn) credentials(ctx context.Context) (control.SignInRequest, error) {
+	r := control.SignInRequest{ID: l.id, Phone: l.f.phone}
+	var err error
+	switch {
+	case r.Phone != "":
+	case l.f.phoneFile != "":
+		r.Phone, err = l.secret(ctx, "--phone-file", l.f.phoneFile)
+	case l.f.tokenFile != "":
+		r.BotToken, err = l.secret(ctx, "--bot-token-file", l.f.tokenFile)
+	case !l.person():
+		err = usage("account login: there is no terminal to ask in: give --phone, --phone-file or --bot-token-file")
+	default:
+		if r.Phone, err = l.ask(ctx, "Phone number (empty for a bot token): "); err == nil && r.Phone == "" {
+			r.BotToken, err = l.askHidden(ctx, "Bot token: ")
+		}
+		if err == nil && r.Phone == "" && r.BotToken == "" {
+			err = usage("account login: neither a phone number nor a bot token was given")
+		}
+	}
+	return r, err
+}
+
+// person tells whether somebody can be asked.
+func (l *signIn) person() bool {
+	_, ok := terminal(l.in)
+	return ok && !l.f.answersFromStdin && !l.f.json
+}
+
+// answer finds the answer to a step: by flag, by standard input, by asking. It
+// is false when there is none.
+func (l *signIn) answer(ctx context.Context, s actors.Step) (actors.Answer, bool, error) {
+	if l.f.cancel {
+		return actors.Answer{Kind: actors.AnswerCancel}, true, nil
+	}
+	if s.Kind == login.StepWait {
+		return actors.Answer{}, false, nil
+	}
+	if answer, ok, err := l.answerByFlag(ctx, s); ok || err != nil {
+		return answer, ok, err
+	}
+	if l.f.answersFromStdin {
+		line, err := l.line(ctx)
+		if errors.Is(err, io.EOF) && line == "" {
+			return actors.Answer{}, false, nil
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return actors.Answer{}, false, err
+		}
+		return parseAnswer(s, line)
+	}
+	if !l.person() {
+		return actors.Answer{}, false, nil
+	}
+	return l.askStep(ctx, s)
+}
+
+// answerByFlag gives each answer of the command line once: a code that was wrong
+// is not sent again.
+func (l *signIn) answerByFlag(ctx context.Context, s actors.Step) (answer actors.Answer, ok bool, err error) {
+	switch {
+	case l.f.resend && (s.Kind == login.StepCode || s.Kind == login.StepNewCode):
+		l.f.resend, l.f.answered = false, true
+		return actors.Answer{Kind: actors.AnswerResend}, true, nil
+	case s.Kind == login.StepSignUp && l.f.first != "":
+		answer = actors.Answer{Kind: actors.AnswerSignUp, FirstName: l.f.first, LastName: l.f.last}
+		l.f.first, l.f.answered = "", true
+		return answer, true, nil
+	case s.Kind == login.StepPhone && l.f.phone != "" && l.f.answered:
+		answer = actors.Answer{Kind: actors.AnswerPhone, Phone: l.f.phone}
+		l.f.phone = ""
+		return answer, true, nil
+	case s.Kind != login.StepCode:
+		return answer, false, nil
+	case l.f.code != "":
+		answer = actors.Answer{Kind: actors.AnswerCode, Code: l.f.code}
+		l.f.code, l.f.answered = "", true
+		return answer, true, nil
+	case l.f.codeFile != "":
+		code, err := l.secret(ctx, "--code-file", l.f.codeFile)
+		l.f.codeFile, l.f.answered = "", true
+		return actors.Answer{Kind: actors.AnswerCode, Code: code}, true, err
+	}
+	return answer, false, nil
+}
+
+// parseAnswer reads a line of --stdin.
+func parseAnswer(s actors.Step, line string) (answer actors.Answer, ok bool, err error) {
+	if strings.HasPrefix(line, "{") {
+		if json.Unmarshal([]byte(line), &answer) != nil {
+			// Not the decoder's own text: it may quote the answer.
+			return answer, false, usage("account login: --stdin: a line is not a JSON answer such as {\"kind\":\"code\",\"code\":\"...\"}")
+		}
+		return answer, true, nil
+	}
+	if s.Kind == login.StepPhone {
+		return actors.Answer{Kind: actors.AnswerPhone, Phone: line}, true, nil
+	}
+	return actors.Answer{Kind: actors.AnswerCode, Code: line}, true, nil
+}
+
+// pause leaves the sign-in where it is and says how to go on.
+func (l *signIn) pause(s actors.Step) error {
+	again := "manager account login " + l.id
+	switch {
+	case s.Kind == login.StepWait:
+		return &control.Error{Kind: control.KindWait, Until: s.Until, Message: fmt.Sprintf(
+			"account %s: the server wants us to wait. `manager run`, or `%s` after that time, goes on with the sign-in", l.id, again)}
+	case s.LastError == "FLOOD_WAIT":
+		return &control.Error{Kind: control.KindWait, Until: s.Until, Message: fmt.Sprintf("account %s: %s Go on with `%s --resend`, or end it with --cancel", l.id, s.Message, again)}
+	case !s.Supported:
+		return &control.Error{Kind: control.KindRefused, Message: fmt.Sprintf("account %s: %s (`%s --cancel`)", l.id, s.Message, again)}
+	case l.f.refused || s.LastError != "":
+		return l.refused(s, again)
+	case l.f.json:
+		return nil // the step is printed
+	}
+	return l.sayf("%s\nGo on with: %s %s", s.Message, again, nextFlag(s))
+}
+
+// refused says what was wrong with the answer and how to go on.
+func (l *signIn) refused(s actors.Step, again string) error {
+	message := fmt.Sprintf("account %s: %s Nothing is lost: go on with `%s %s`, or end it with --cancel", l.id, s.Message, again, nextFlag(s))
+	if s.LastError != "" {
+		message += " (the server said " + s.LastError + ")"
+	}
+	return &control.Error{Kind: control.KindRefused, Message: message}
+}
+
+// nextFlag is the flag that answers a step.
+func nextFlag(s actors.Step) string {
+	switch s.Kind {
+	case login.StepCode:
+		return "--code-file -"
+	case login.StepNewCode:
+		return "--resend"
+	case login.StepSignUp:
+		return "--first-name NAME"
+	}
+	return "--stdin"
+}
+
+// secret reads the first line of a file.
+func (l *signIn) secret(ctx context.Context, flag, path string) (string, error) {
+	var s string
+	if path == "-" {
+		line, err := l.line(ctx)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return "", err
+		}
+		s = line
+	} else {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return "", usage("account login: %s: %v", flag, err)
+		}
+		first, _, _ := strings.Cut(string(b), "\n")
+		s = strings.TrimSpace(first)
+	}
+	if s == "" {
+		return "", usage("account login: %s: there is nothing in its first line", flag)
+	}
+	return s, nil
+}
+
+// maxLine bounds a line of standard input.
+const maxLine = 64 << 10
+
+// line reads a line of standard input; ctx interrupts the wait for it.
+func (l *signIn) line(ctx context.Context) (string, error) {
+	if l.lines == nil {
+		l.lines = bufio.NewReaderSize(l.in, maxLine)
+	}
+	return interruptible(ctx, func() (string, error) {
+		b, err := l.lines.ReadSlice('\n')
+		if errors.Is(err, bufio.ErrBufferFull) {
+			return "", usage("account login: a line of standard input is too long")
+		}
+		return strings.TrimSpace(string(b)), err
+	})
+}
+
+// interruptible waits for f or ctx. When ctx is first, f stays behind: the
+// process ends then.
+func interruptible(ctx context.Context, f func() (string, error)) (string, error) {
+	type result struct {
+		s   string
+		err error
+	}
+	done := make(chan result, 1)
+	go func() { s, err := f(); done <- result{s, err} }()
+	select {
+	case r := <-done:
+		return r.s, r.err
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
+// ask asks a person.
+func (l *signIn) ask(ctx context.Context, prompt string) (string, error) {
+	l.printf("%s", prompt)
+	s, err := l.line(ctx)
+	if errors.Is(err, io.EOF) {
+		l.printf("\n")
+		if s == "" {
+			return "", usage("account login: standard input ended before an answer was given")
+		}
+		err = nil
+	}
+	return s, err
+}
+
+// askHidden asks without showing what is typed.
+func (l *signIn) askHidden(ctx context.Context, prompt string) (string, error) {
+	tty, ok := terminal(l.in)
+	if !ok {
+		return l.ask(ctx, prompt)
+	}
+	fd := int(tty.Fd())
+	state, err := term.GetState(fd)
+	if err != nil {
+		return "", err
+	}
+	l.printf("%s", prompt)
+	s, err := interruptible(ctx, func() (string, error) {
+		b, err := term.ReadPassword(fd)
+		return strings.TrimSpace(string(b)), err
+	})
+	if err != nil {
+		_ = term.Restore(fd, state) // an interrupted read leaves the echo off
+	}
+	l.printf("\n")
+	return s, err
+}
+
+// askStep asks a person for what a step wants.
+func (l *signIn) askStep(ctx context.Context, s actors.Step) (answer actors.Answer, ok bool, err error) {
+	l.printf("%s\n", s.Message)
+	if !s.Supported {
+		return answer, false, nil
+	}
+	switch s.Kind {
+	case login.StepCode:
+		hint := "Code"
+		if s.Next != "" {
+			hint += " (or: resend, cancel)"
+		} else {
+			hint += " (or: cancel)"
+		}
+		return l.askWords(ctx, hint+": ", func(text string) actors.Answer { return actors.Answer{Kind: actors.AnswerCode, Code: text} })
+	case login.StepNewCode:
+		if now := time.Now(); s.Until.After(now) {
+			l.printf("Another code may be asked for at %s.\n", s.Until.Local().Format(time.DateTime))
+		}
+		return l.askWords(ctx, "Type resend or cancel: ", nil)
+	case login.StepPhone:
+		return l.askWords(ctx, "Phone number (or: cancel): ", func(text string) actors.Answer { return actors.Answer{Kind: actors.AnswerPhone, Phone: text} })
+	case login.StepSignUp:
+		if s.Terms != "" {
+			l.printf("%s\n", s.Terms)
+		}
+		return l.askWords(ctx, "First name (or: cancel): ", func(text string) actors.Answer {
+			return actors.Answer{Kind: actors.AnswerSignUp, FirstName: text, LastName: l.f.last}
+		})
+	}
+	return answer, false, nil
+}
+
+// askWords asks until it gets an answer, where "resend" and "cancel" are words
+// of their own.
+func (l *signIn) askWords(ctx context.Context, prompt string, other func(text string) actors.Answer) (actors.Answer, bool, error) {
+	for {
+		text, err := l.ask(ctx, prompt)
+		switch {
+		case err != nil:
+			return actors.Answer{}, false, err
+		case text == "resend":
+			return actors.Answer{Kind: actors.AnswerResend}, true, nil
+		case text == "cancel":
+			return actors.Answer{Kind: actors.AnswerCancel}, true, nil
+		case text != "" && other != nil:
+			return other(text), true, nil
+		}
+	}
+}

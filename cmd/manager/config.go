@@ -1,0 +1,222 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/actors/governor"
+	"github.com/mtfleet/mtfleet/actors/wire"
+	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/config"
+	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/mtproto/transport"
+	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/persistence/badgerstore"
+)
+
+// load reads the configuration. Offline is for commands that talk to no DC.
+func (a *app) load(offline bool) (*config.Config, error) {
+	o, err := a.configOptions(offline)
+	if err != nil {
+		return nil, err
+	}
+	return config.Load(o)
+}
+
+func (a *app) configOptions(offline bool) (config.Options, error) {
+	o := config.Options{File: a.configFile, Env: a.env, Version: version(), Offline: offline, Flags: map[string]string{}}
+	for _, s := range a.settings {
+		name, value, ok := strings.Cut(s, "=")
+		if !ok {
+			return o, usage("--set %s: this must be NAME=VALUE; `manager config show` lists the names", s)
+		}
+		o.Flags[name] = value
+	}
+	return o, nil
+}
+
+// options maps a configuration to what a manager is made of; the store is left
+// out.
+func options(cfg *config.Config, log *slog.Logger) (actors.Options, error) {
+	table, err := table(cfg)
+	if err != nil {
+		return actors.Options{}, err
+	}
+	kind, ok := transport.ParseKind(cfg.Transport.Kind)
+	if !ok {
+		return actors.Options{}, usage("transport.kind: %q is none", cfg.Transport.Kind)
+	}
+	return actors.Options{
+		App: actors.App{
+			APIID: cfg.APIID, APIHash: string(cfg.APIHash),
+			DeviceModel: cfg.Device.Model, SystemVersion: cfg.Device.SystemVersion, AppVersion: cfg.Device.AppVersion,
+			SystemLangCode: cfg.Device.SystemLangCode, LangCode: cfg.Device.LangCode,
+		},
+		DCs: table, DefaultDC: dc.ID(cfg.FirstDC),
+		Wire:               wire.Config{Kind: kind, Obfuscated: cfg.Transport.Obfuscated},
+		Limits:             limits(cfg.Limits),
+		MaxCallsPerAccount: cfg.Limits.CallsPerAccount,
+		Logger:             log,
+	}, nil
+}
+
+// limits maps the operator's budgets, which are per DC for connections and keys
+// and for the process for sign-ins. A second's worth may come at once, so that a
+// handful of accounts need not queue; sign-ins at most ten.
+func limits(l config.Limits) governor.Limits {
+	const dcs = 5 // an account has one home; all five may be busy at once
+	rate := func(perSecond int) governor.Rate {
+		return governor.Rate{PerSecond: float64(perSecond), Burst: perSecond}
+	}
+	signIns := governor.Rate{PerSecond: float64(l.SignInsPerMinute) / 60, Burst: min(max(l.SignInsPerMinute/6, 1), 10)}
+	atOnce := l.KeyCreationsAtOnce
+	if atOnce == 0 {
+		atOnce = runtime.NumCPU()
+	}
+	return governor.Limits{
+		ConnectsPerDC: rate(l.ConnectsPerSecond), Connects: rate(dcs * l.ConnectsPerSecond),
+		KeysPerDC: rate(l.KeyCreationsPerSecond), Keys: rate(dcs * l.KeyCreationsPerSecond),
+		KeysAtOnce:   atOnce,
+		SignInsPerDC: signIns, SignIns: signIns,
+	}
+}
+
+// table returns the DCs of the environment.
+func table(cfg *config.Config) (dc.Table, error) {
+	switch cfg.Environment {
+	case config.Production:
+		return dc.Production(), nil
+	case config.Test:
+		return dc.TestServers(), nil
+	}
+	var t dc.Table
+	for _, d := range cfg.DCs {
+		addr, err := netip.ParseAddrPort(d.Addr)
+		if err != nil {
+			return t, usage("dcs: %q is not an IP address and a port", d.Addr)
+		}
+		t.Options = append(t.Options, dc.Option{DC: dc.ID(d.ID), Addr: addr, IPv6: addr.Addr().Is6()})
+	}
+	for _, k := range cfg.RSAKeys {
+		t.Keys = append(t.Keys, k.PEM)
+	}
+	return t, nil
+}
+
+// openStore opens the store of the data directory with its master key. A key
+// file made just now is announced once.
+func (a *app) openStore(cfg *config.Config, log *slog.Logger) (persistence.Store, error) {
+	dir := filepath.Join(cfg.Store.Dir, "badger")
+	o := config.Options{Env: a.env}
+	key, source, err := badgerstore.LoadMasterKey(badgerstore.KeyOptions{Env: lookup(o.Env, badgerstore.KeyEnv), File: cfg.Store.KeyFile, StoreDir: dir})
+	if err != nil {
+		return nil, err
+	}
+	if source.Created {
+		a.printf("manager: made the store's master key in %s: keep a copy elsewhere, without it nobody can read the store\n", source.File)
+	}
+	if err := os.MkdirAll(cfg.Store.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("store.dir: %w", err)
+	}
+	return badgerstore.Open(badgerstore.Options{Dir: dir, Key: key, KeySource: source, Logger: log})
+}
+
+func lookup(env []string, name string) (value string) {
+	for _, kv := range env {
+		if k, v, _ := strings.Cut(kv, "="); k == name {
+			value = v
+		}
+	}
+	return value
+}
+
+// service reaches the accounts of the configured store: through the manager that
+// runs, or, when none does, by opening the store.
+func (a *app) service(ctx context.Context) (control.Service, error) {
+	cfg, err := a.load(false)
+	if err != nil {
+		return nil, err
+	}
+	remote, err := control.Dial(ctx, cfg.Control.Socket)
+	if err == nil {
+		return remote, nil
+	}
+	if !errors.Is(err, control.ErrNobody) {
+		return nil, err
+	}
+	log, err := newLogger(a.err, cfg.Log, slog.LevelWarn)
+	if err != nil {
+		return nil, err
+	}
+	o, err := options(cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	if o.Store, err = a.openStore(cfg, log); err != nil {
+		// A manager that was just starting may listen by now.
+		if remote, again := control.Dial(ctx, cfg.Control.Socket); again == nil {
+			return remote, nil
+		}
+		return nil, err
+	}
+	return control.NewDirect(o, control.Info{Version: version(), Store: cfg.Store.Dir}, cfg.Limits.Accounts), nil
+}
+
+func (a *app) configCommand() *cobra.Command {
+	check := &cobra.Command{
+		Use: "check", Short: "Tell what is wrong with the configuration", Args: exactly(),
+		RunE: func(*cobra.Command, []string) error {
+			cfg, err := a.load(false)
+			if err != nil {
+				return err
+			}
+			log := slog.New(slog.DiscardHandler)
+			o, err := options(cfg, log)
+			if err != nil {
+				return err
+			}
+			if err := errors.Join(actors.CheckApp(o.App), o.DCs.Check()); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(a.out, "The configuration is good: %s, %d DCs, data in %s.\n", cfg.Environment, len(o.DCs.DCs()), cfg.Store.Dir)
+			return err
+		},
+	}
+	show := &cobra.Command{
+		Use: "show", Short: "Print every setting, its value, where it comes from, what it means", Args: exactly(),
+		RunE: func(*cobra.Command, []string) error {
+			o, err := a.configOptions(true)
+			if err != nil {
+				return err
+			}
+			cfg, problems := config.Check(o)
+			if _, err := fmt.Fprint(a.out, cfg.Explain()); err != nil {
+				return err
+			}
+			if len(problems) > 0 {
+				return &config.Error{Problems: problems}
+			}
+			return nil
+		},
+	}
+	example := &cobra.Command{
+		Use: "example", Short: "Print a configuration file with every setting and its default", Args: exactly(),
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprint(a.out, config.Example())
+			return err
+		},
+	}
+	return group("config", "Look at the configuration",
+		`Settings come from a YAML file, then from variables that begin with MTFLEET_, then
+from --set NAME=VALUE; each overrides the one before it.`, check, show, example)
+}

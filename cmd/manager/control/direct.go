@@ -1,0 +1,268 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/persistence"
+)
+
+// Direct is a Service over a store that no manager runs. It reads what can be
+// read; for anything else it opens a manager with the one account that is meant,
+// so that nothing happens to the others, and keeps it until another account is
+// meant or Close.
+type Direct struct {
+	options     actors.Options
+	about       Info
+	maxAccounts int
+
+	manager *actors.Manager // nil until needed
+	opened  string          // the account it has
+	dialing bool            // it may dial
+}
+
+var _ Service = (*Direct)(nil)
+
+// NewDirect makes a Service of a store and the options a manager would have. It
+// closes the store when it is closed. It is for one goroutine.
+func NewDirect(o actors.Options, about Info, maxAccounts int) *Direct {
+	about.Running, about.PID, about.Since = false, os.Getpid(), time.Now()
+	return &Direct{options: o, about: about, maxAccounts: maxAccounts}
+}
+
+// view is a store that shows one account only.
+type view struct {
+	persistence.Store
+	only persistence.AccountID
+}
+
+// Accounts implements persistence.Store.
+func (v view) Accounts() ([]persistence.AccountID, error) {
+	ids, err := v.Store.Accounts()
+	if err != nil || !slices.Contains(ids, v.only) {
+		return nil, err
+	}
+	return []persistence.AccountID{v.only}, nil
+}
+
+// open returns a service over a manager with the one account. Without dial no
+// connection is made.
+func (d *Direct) open(ctx context.Context, id string, dial bool) (*Local, error) {
+	if d.manager != nil && (d.opened != id || dial && !d.dialing) {
+		if err := d.stop(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if d.manager == nil {
+		o := d.options
+		o.Store = view{o.Store, persistence.AccountID(id)}
+		if !dial {
+			o.Wire.Fence = func() error { return errNoDial }
+		}
+		m, err := actors.Open(o)
+		if err != nil {
+			return nil, Wrap(err)
+		}
+		d.manager, d.opened, d.dialing = m, id, dial
+	}
+	return &Local{Manager: d.manager, About: d.about}, nil
+}
+
+// errNoDial keeps an account that is only being edited off the network.
+var errNoDial = errors.New("control: this command does not connect")
+
+func (d *Direct) stop(ctx context.Context) error {
+	if d.manager == nil {
+		return nil
+	}
+	m := d.manager
+	d.manager = nil
+	return Wrap(m.Close(ctx))
+}
+
+// Close implements Service: it closes the manager and the store.
+func (d *Direct) Close() error {
+	ctx, cancel := actors.CloseGrace()
+	defer cancel()
+	return errors.Join(d.stop(ctx), Wrap(d.options.Store.Close()))
+}
+
+// Info implements Service.
+func (d *Direct) Info(context.Context, Empty) (Info, error) { return d.about, nil }
+
+// read makes an account of its records.
+func (d *Direct) read(id persistence.AccountID) Account {
+	records, err := d.options.Store.Load(id)
+	state, decodeErr := persistence.DecodeState(records)
+	a := Account{ID: string(id)}
+	s := &a.Status
+	if rec := state.Account; rec != nil {
+		s.Since, s.Why = rec.StateSince, rec.StateWhy
+		if s.Since.IsZero() {
+			s.Since = rec.Created
+		}
+		s.UserID, s.Bot, s.HomeDC, s.PFS, s.SignedIn = rec.UserID, rec.Bot, rec.HomeDC, rec.PFS, rec.SignedIn
+		if s.State.UnmarshalText([]byte(rec.State)) != nil {
+			s.State = actors.New
+		}
+	}
+	err = errors.Join(err, decodeErr)
+	switch {
+	case state.Account == nil, err != nil:
+		s.State, s.Why = actors.Quarantined, "its record is not in the store"
+		if err != nil {
+			s.Why = plain(err)
+		}
+		s.Advice = "restore the store from a backup, or remove the account and add it again"
+	case state.Account.Paused:
+		s.State, s.Advice = actors.Paused, "resume it when it should connect again"
+	case state.Login != nil:
+		s.State, s.Since = actors.SigningIn, state.Login.Updated
+		s.Advice = "go on with `manager account login " + string(id) + "`"
+	case s.SignedIn:
+		a.State, s.State = StateOffline, actors.Connecting
+		s.Why, s.Advice = "no manager runs", "start one with `manager run`"
+	}
+	if a.State == "" {
+		a.State = s.State.String()
+	}
+	return a
+}
+
+// List implements Service.
+func (d *Direct) List(context.Context, Empty) (List, error) {
+	ids, err := d.options.Store.Accounts()
+	if err != nil {
+		return List{}, Wrap(err)
+	}
+	list := List{Accounts: []Account{}}
+	for _, id := range ids {
+		list.Accounts = append(list.Accounts, d.read(id))
+	}
+	return list, nil
+}
+
+// has tells whether the store has an account.
+func (d *Direct) has(id string) (bool, int, error) {
+	ids, err := d.options.Store.Accounts()
+	if err != nil {
+		return false, 0, Wrap(err)
+	}
+	return slices.Contains(ids, persistence.AccountID(id)), len(ids), nil
+}
+
+// Show implements Service.
+func (d *Direct) Show(ctx context.Context, r AccountRequest) (Account, error) {
+	ok, _, err := d.has(r.ID)
+	switch {
+	case err != nil:
+		return Account{}, err
+	case !ok:
+		return Account{}, Wrap(&actors.NoAccountError{ID: r.ID})
+	case d.manager != nil && d.opened == r.ID:
+		return (&Local{Manager: d.manager}).Show(ctx, r)
+	}
+	return d.read(persistence.AccountID(r.ID)), nil
+}
+
+// Add implements Service.
+func (d *Direct) Add(ctx context.Context, r AddRequest) (Account, error) {
+	_, n, err := d.has(r.ID)
+	if err != nil {
+		return Account{}, err
+	}
+	if d.maxAccounts > 0 && n >= d.maxAccounts {
+		return Account{}, &Error{Kind: KindState, Message: fmt.Sprintf("there are %d accounts, as many as limits.accounts allows: remove one, or raise the limit", n)}
+	}
+	l, err := d.open(ctx, r.ID, false)
+	if err != nil {
+		return Account{}, err
+	}
+	return l.Add(ctx, r)
+}
+
+// SignIn implements Service.
+func (d *Direct) SignIn(ctx context.Context, r SignInRequest) (Progress, error) {
+	l, err := d.open(ctx, r.ID, true)
+	if err != nil {
+		return Progress{}, err
+	}
+	return l.SignIn(ctx, r)
+}
+
+// Answer implements Service.
+func (d *Direct) Answer(ctx context.Context, r AnswerRequest) (Progress, error) {
+	l, err := d.open(ctx, r.ID, true)
+	if err != nil {
+		return Progress{}, err
+	}
+	return l.Answer(ctx, r)
+}
+
+// Step implements Service.
+func (d *Direct) Step(ctx context.Context, r AccountRequest) (Progress, error) {
+	l, err := d.open(ctx, r.ID, true)
+	if err != nil {
+		return Progress{}, err
+	}
+	return l.Step(ctx, r)
+}
+
+// LogOut implements Service.
+func (d *Direct) LogOut(ctx context.Context, r AccountRequest) (Account, error) {
+	l, err := d.open(ctx, r.ID, true)
+	if err != nil {
+		return Account{}, err
+	}
+	return l.LogOut(ctx, r)
+}
+
+// Remove implements Service.
+func (d *Direct) Remove(ctx context.Context, r RemoveRequest) (Empty, error) {
+	l, err := d.open(ctx, r.ID, false)
+	if err != nil {
+		return Empty{}, err
+	}
+	return l.Remove(ctx, r)
+}
+
+// Pause implements Service.
+func (d *Direct) Pause(ctx context.Context, r AccountRequest) (Account, error) {
+	l, err := d.open(ctx, r.ID, false)
+	if err != nil {
+		return Account{}, err
+	}
+	return l.Pause(ctx, r)
+}
+
+// Resume implements Service.
+func (d *Direct) Resume(ctx context.Context, r AccountRequest) (Account, error) {
+	l, err := d.open(ctx, r.ID, false)
+	if err != nil {
+		return Account{}, err
+	}
+	if _, err := l.Resume(ctx, r); err != nil {
+		return Account{}, err
+	}
+	return d.read(persistence.AccountID(r.ID)), nil
+}
+
+// Echo implements Service.
+func (d *Direct) Echo(ctx context.Context, r EchoRequest) (EchoResult, error) {
+	l, err := d.open(ctx, r.ID, true)
+	if err != nil {
+		return EchoResult{}, err
+	}
+	return l.Echo(ctx, r)
+}
+
+// Events implements Service: there are none.
+func (d *Direct) Events(ctx context.Context, r EventsRequest) (iter.Seq2[Event, error], error) {
+	return (&Local{}).Events(ctx, r)
+}

@@ -1,0 +1,226 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/actors/account"
+	"github.com/mtfleet/mtfleet/mtproto/login"
+	"github.com/mtfleet/mtfleet/mtproto/tgerr"
+	"github.com/mtfleet/mtfleet/persistence"
+)
+
+// Kind says what went wrong, for programs.
+type Kind string
+
+// The kinds of errors.
+const (
+	KindNoAccount   Kind = "no_account"   // the store has no such account
+	KindExists      Kind = "exists"       // the store has such an account already
+	KindInvalid     Kind = "invalid"      // the request makes no sense
+	KindState       Kind = "state"        // not possible in the account's state
+	KindRefused     Kind = "refused"      // the server does not accept the sign-in
+	KindConfig      Kind = "config"       // api_id, api_hash or device info are wrong
+	KindWait        Kind = "wait"         // the server ordered to wait until Until
+	KindUnreachable Kind = "unreachable"  // a DC does not answer
+	KindServer      Kind = "server"       // the server answered with an error
+	KindStore       Kind = "store"        // the store refuses to write
+	KindDamaged     Kind = "damaged"      // a record cannot be read
+	KindInUse       Kind = "in_use"       // another process has the store
+	KindMasterKey   Kind = "master_key"   // the master key is missing or wrong
+	KindStopped     Kind = "stopped"      // the manager stops, or has stopped
+	KindMayHaveRun  Kind = "may_have_run" // the answer is lost, the server may have executed the call
+	KindCanceled    Kind = "canceled"     // the caller gave up
+	KindInternal    Kind = "internal"     // anything else
+)
+
+// codes are those of the Connect protocol, with their HTTP statuses.
+var codes = map[Kind]struct {
+	name   string
+	status int
+}{
+	KindNoAccount:   {"not_found", http.StatusNotFound},
+	KindExists:      {"already_exists", http.StatusConflict},
+	KindInvalid:     {"invalid_argument", http.StatusBadRequest},
+	KindState:       {"failed_precondition", http.StatusBadRequest},
+	KindRefused:     {"permission_denied", http.StatusForbidden},
+	KindConfig:      {"failed_precondition", http.StatusBadRequest},
+	KindWait:        {"resource_exhausted", http.StatusTooManyRequests},
+	KindUnreachable: {"unavailable", http.StatusServiceUnavailable},
+	KindServer:      {"aborted", http.StatusConflict},
+	KindStore:       {"unavailable", http.StatusServiceUnavailable},
+	KindDamaged:     {"data_loss", http.StatusInternalServerError},
+	KindInUse:       {"unavailable", http.StatusServiceUnavailable},
+	KindMasterKey:   {"failed_precondition", http.StatusBadRequest},
+	KindStopped:     {"unavailable", http.StatusServiceUnavailable},
+	KindMayHaveRun:  {"unknown", http.StatusInternalServerError},
+	KindCanceled:    {"canceled", 499},
+	KindInternal:    {"internal", http.StatusInternalServerError},
+}
+
+// Error is what every method of a Service fails with.
+type Error struct {
+	// Kind is for programs.
+	Kind Kind
+	// Message is one sentence for people: what is wrong, and what to do.
+	Message string
+	// Until is the end of a wait.
+	Until time.Time
+	// Err is the cause, where it happened in this process.
+	Err error
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Is matches errors of the same kind, so that errors.Is(err, &Error{Kind: k}) works.
+func (e *Error) Is(target error) bool {
+	t, ok := target.(*Error)
+	return ok && t.Kind == e.Kind && t.Message == ""
+}
+
+// KindOf returns the kind of an error, KindInternal for a foreign one.
+func KindOf(err error) Kind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return KindInternal
+}
+
+// Wrap turns an error into an *Error; nil stays nil.
+func Wrap(err error) error {
+	if err == nil {
+		return nil
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	kind, until := classify(err)
+	return &Error{Kind: kind, Message: plain(err), Until: until, Err: err}
+}
+
+// plain is an error's text without the packages it came through.
+func plain(err error) string {
+	var l *login.Error
+	if errors.As(err, &l) {
+		s := l.Message
+		if server, ok := tgerr.As(l.Err); ok {
+			s += " (the server said " + server.Type + ")"
+		}
+		return s
+	}
+	var parts []string
+	for _, line := range strings.Split(err.Error(), "\n") {
+		parts = append(parts, trimPackages(line))
+	}
+	return strings.Join(parts, "; ")
+}
+
+var packages = []string{"actors: ", "account: ", "login: ", "persistence: ", "mtproto: ", "tgerr: ", "wire: ", "runtime: "}
+
+func trimPackages(s string) string {
+	for again := true; again; {
+		again = false
+		for _, p := range packages {
+			for strings.HasPrefix(s, p) {
+				s, again = s[len(p):], true
+			}
+			s = strings.ReplaceAll(s, ": "+p, ": ")
+		}
+	}
+	return s
+}
+
+func classify(err error) (Kind, time.Time) {
+	if kind, until, ok := classifyLogin(err); ok {
+		return kind, until
+	}
+	if kind, ok := classifyStore(err); ok {
+		return kind, time.Time{}
+	}
+	var (
+		none   *actors.NoAccountError
+		exists *actors.ExistsError
+		state  *actors.StateError
+		wait   *actors.WaitError
+		busy   *actors.BusyError
+		phone  *account.PhoneBusyError
+		server *tgerr.Error
+	)
+	switch {
+	case errors.As(err, &none):
+		return KindNoAccount, time.Time{}
+	case errors.As(err, &exists):
+		return KindExists, time.Time{}
+	case errors.As(err, &wait):
+		return KindWait, wait.Until
+	case errors.As(err, &state), errors.As(err, &busy), errors.As(err, &phone), errors.Is(err, account.ErrSignedIn):
+		return KindState, time.Time{}
+	case errors.As(err, &server):
+		if d, ok := server.Wait(); ok {
+			return KindWait, time.Now().Add(d)
+		}
+		return KindServer, time.Time{}
+	case errors.Is(err, context.DeadlineExceeded):
+		return KindUnreachable, time.Time{}
+	case errors.Is(err, context.Canceled):
+		return KindCanceled, time.Time{}
+	case errors.Is(err, actors.ErrClosed), errors.Is(err, account.ErrStopped):
+		return KindStopped, time.Time{}
+	case errors.Is(err, actors.ErrMayHaveRun):
+		return KindMayHaveRun, time.Time{}
+	}
+	return KindInternal, time.Time{}
+}
+
+func classifyLogin(err error) (Kind, time.Time, bool) {
+	var l *login.Error
+	if !errors.As(err, &l) {
+		return "", time.Time{}, false
+	}
+	switch l.Reason {
+	case login.ReasonFlood, login.ReasonEarly:
+		return KindWait, l.Until, true
+	case login.ReasonConfig:
+		return KindConfig, time.Time{}, true
+	case login.ReasonMigrate, login.ReasonServer:
+		return KindServer, l.Until, true
+	case login.ReasonAnswer, login.ReasonCanceled, login.ReasonUnsupported:
+		return KindState, time.Time{}, true
+	}
+	return KindRefused, l.Until, true
+}
+
+func classifyStore(err error) (Kind, bool) {
+	var (
+		locked  *persistence.LockedError
+		key     *persistence.MasterKeyError
+		version *persistence.VersionError
+		corrupt *persistence.CorruptError
+		invalid *persistence.InvalidError
+		stale   *persistence.StaleOwnerError
+		write   *persistence.WriteError
+		refused *actors.StoreError
+	)
+	switch {
+	case errors.As(err, &locked), errors.As(err, &stale):
+		return KindInUse, true
+	case errors.As(err, &key):
+		return KindMasterKey, true
+	case errors.As(err, &version), errors.As(err, &corrupt):
+		return KindDamaged, true
+	case errors.As(err, &invalid):
+		return KindInvalid, true
+	case errors.As(err, &refused), errors.As(err, &write), errors.Is(err, persistence.ErrClosed):
+		return KindStore, true
+	}
+	return "", false
+}

@@ -1,0 +1,243 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
+)
+
+// Local is a Service over a manager of this process.
+type Local struct {
+	// Manager is the manager. Close does not close it.
+	Manager *actors.Manager
+	// Journal is where its events are written down; nil when nobody reads them.
+	Journal *Journal
+	// About is what Info answers.
+	About Info
+	// MaxAccounts bounds what Add makes; 0 is no bound.
+	MaxAccounts int
+}
+
+var _ Service = (*Local)(nil)
+
+// Info implements Service.
+func (l *Local) Info(context.Context, Empty) (Info, error) { return l.About, nil }
+
+// Close implements Service.
+func (l *Local) Close() error { return nil }
+
+// account finds an account and waits until it was read from the store.
+func (l *Local) account(ctx context.Context, id string) (*actors.Account, error) {
+	a, err := l.Manager.Account(id)
+	if err != nil {
+		return nil, Wrap(err)
+	}
+	_, err = l.until(ctx, a, func(s actors.Status) bool { return !s.Since.IsZero() })
+	return a, err
+}
+
+// until waits for a status.
+func (l *Local) until(ctx context.Context, a *actors.Account, ok func(actors.Status) bool) (actors.Status, error) {
+	if s := a.Status(); ok(s) {
+		return s, nil
+	}
+	watch, stop := context.WithCancel(ctx)
+	defer stop()
+	events := a.Events(watch)
+	if s := a.Status(); ok(s) { // it came before the stream was open
+		return s, nil
+	}
+	for range events {
+		if s := a.Status(); ok(s) {
+			return s, nil
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return a.Status(), l.late(a, err)
+	}
+	return a.Status(), Wrap(actors.ErrClosed)
+}
+
+// late says what an operation waited for when its time was over.
+func (l *Local) late(a *actors.Account, err error) error {
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return Wrap(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	var down []string
+	if census, err := l.Manager.Governor(ctx); err == nil {
+		for _, dc := range census {
+			switch {
+			case dc.Flood:
+				down = append(down, fmt.Sprintf("DC %d wants fewer connections", dc.DC))
+			case !dc.Up:
+				down = append(down, fmt.Sprintf("DC %d cannot be reached", dc.DC))
+			}
+		}
+	}
+	s := a.Status()
+	switch {
+	case len(down) > 0:
+		return &Error{Kind: KindUnreachable, Err: err, Message: fmt.Sprintf("account %s: %s: check the network and the addresses of the DCs, then try again (the account is kept as it is)",
+			a.ID(), strings.Join(down, ", "))}
+	case s.State == actors.Waiting || !s.Until.IsZero():
+		return &Error{Kind: KindWait, Err: err, Until: s.Until, Message: fmt.Sprintf("account %s: the server wants us to wait: try again later", a.ID())}
+	}
+	return &Error{Kind: KindUnreachable, Err: err, Message: fmt.Sprintf("account %s: no answer in time (it is %s): check the network and the DCs, then try again (the account is kept as it is)",
+		a.ID(), s.State)}
+}
+
+// fail turns an error of an operation on an account into an *Error.
+func (l *Local) fail(ctx context.Context, a *actors.Account, err error) error {
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) && errors.Is(err, context.DeadlineExceeded) {
+		return l.late(a, err)
+	}
+	return Wrap(err)
+}
+
+func show(a *actors.Account) Account {
+	s := a.Status()
+	return Account{ID: a.ID(), State: s.State.String(), Status: s}
+}
+
+// Add implements Service.
+func (l *Local) Add(ctx context.Context, r AddRequest) (Account, error) {
+	if n := len(l.Manager.Accounts()); l.MaxAccounts > 0 && n >= l.MaxAccounts {
+		return Account{}, &Error{Kind: KindState, Message: fmt.Sprintf("there are %d accounts, as many as limits.accounts allows: remove one, or raise the limit", n)}
+	}
+	if _, err := l.Manager.Add(ctx, r.ID, actors.AccountOptions{NoPFS: r.NoPFS}); err != nil {
+		return Account{}, Wrap(err)
+	}
+	return l.Show(ctx, AccountRequest{r.ID})
+}
+
+// List implements Service.
+func (l *Local) List(context.Context, Empty) (List, error) {
+	list := List{Accounts: []Account{}}
+	for _, a := range l.Manager.Accounts() {
+		list.Accounts = append(list.Accounts, show(a))
+	}
+	return list, nil
+}
+
+// Show implements Service.
+func (l *Local) Show(ctx context.Context, r AccountRequest) (Account, error) {
+	a, err := l.account(ctx, r.ID)
+	if err != nil {
+		return Account{}, err
+	}
+	return show(a), nil
+}
+
+// SignIn implements Service.
+func (l *Local) SignIn(ctx context.Context, r SignInRequest) (Progress, error) {
+	if (r.Phone == "") == (r.BotToken == "") {
+		return Progress{}, &Error{Kind: KindInvalid, Message: "a sign-in begins with a phone number or a bot token: give one of them"}
+	}
+	a, err := l.account(ctx, r.ID)
+	if err != nil {
+		return Progress{}, err
+	}
+	credentials := actors.Phone(r.Phone)
+	if r.BotToken != "" {
+		credentials = actors.BotToken(r.BotToken)
+	}
+	step, err := a.SignIn(ctx, credentials)
+	return l.progress(ctx, a, step, err)
+}
+
+// Answer implements Service.
+func (l *Local) Answer(ctx context.Context, r AnswerRequest) (Progress, error) {
+	a, err := l.account(ctx, r.ID)
+	if err != nil {
+		return Progress{}, err
+	}
+	step, err := a.Answer(ctx, r.Answer)
+	return l.progress(ctx, a, step, err)
+}
+
+func (l *Local) progress(ctx context.Context, a *actors.Account, step *actors.Step, err error) (Progress, error) {
+	if err != nil {
+		return Progress{}, l.fail(ctx, a, err)
+	}
+	return Progress{Step: step, Account: show(a)}, nil
+}
+
+// Step implements Service.
+func (l *Local) Step(ctx context.Context, r AccountRequest) (Progress, error) {
+	a, err := l.account(ctx, r.ID)
+	if err != nil {
+		return Progress{}, err
+	}
+	s, err := l.until(ctx, a, func(s actors.Status) bool { return s.State != actors.SigningIn || s.Step != nil })
+	switch {
+	case err != nil:
+		return Progress{}, err
+	case s.Step != nil, s.SignedIn:
+		return Progress{Step: s.Step, Account: show(a)}, nil
+	case s.State == actors.New && s.Why != "":
+		return Progress{}, &Error{Kind: KindRefused, Message: trimPackages(s.Why)}
+	}
+	return Progress{}, &Error{Kind: KindState, Message: fmt.Sprintf("account %s: no sign-in is under way: begin one", r.ID)}
+}
+
+// change runs an operation on an account and shows it afterwards.
+func (l *Local) change(ctx context.Context, id string, f func(a *actors.Account) error) (Account, error) {
+	a, err := l.account(ctx, id)
+	if err != nil {
+		return Account{}, err
+	}
+	if err := f(a); err != nil {
+		return Account{}, l.fail(ctx, a, err)
+	}
+	return show(a), nil
+}
+
+// LogOut implements Service.
+func (l *Local) LogOut(ctx context.Context, r AccountRequest) (Account, error) {
+	return l.change(ctx, r.ID, func(a *actors.Account) error { return a.LogOut(ctx) })
+}
+
+// Remove implements Service.
+func (l *Local) Remove(ctx context.Context, r RemoveRequest) (Empty, error) {
+	_, err := l.change(ctx, r.ID, func(a *actors.Account) error { return a.Remove(ctx, r.Force) })
+	return Empty{}, err
+}
+
+// Pause implements Service.
+func (l *Local) Pause(ctx context.Context, r AccountRequest) (Account, error) {
+	return l.change(ctx, r.ID, func(a *actors.Account) error { return a.Pause(ctx) })
+}
+
+// Resume implements Service.
+func (l *Local) Resume(ctx context.Context, r AccountRequest) (Account, error) {
+	return l.change(ctx, r.ID, func(a *actors.Account) error { return a.Resume(ctx) })
+}
+
+// Echo implements Service.
+func (l *Local) Echo(ctx context.Context, r EchoRequest) (EchoResult, error) {
+	a, err := l.account(ctx, r.ID)
+	if err != nil {
+		return EchoResult{}, err
+	}
+	got, err := actors.Invoke(ctx, a, &echo.EchoRequest{ID: r.EchoID, DelayMs: r.DelayMs, Payload: r.Payload})
+	if err != nil {
+		return EchoResult{}, l.fail(ctx, a, err)
+	}
+	return EchoResult{EchoID: got.ID, UserID: got.UserID, DC: got.DC, Payload: got.Payload}, nil
+}
+
+// Events implements Service.
+func (l *Local) Events(ctx context.Context, r EventsRequest) (iter.Seq2[Event, error], error) {
+	if l.Journal == nil {
+		return nil, &Error{Kind: KindState, Message: "there are no events: no manager runs; start one with `manager run`"}
+	}
+	return l.Journal.Read(ctx, r.After), nil
+}

@@ -1,0 +1,213 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// servicePath begins the path of every method.
+const servicePath = "/mtfleet.v1.Service/"
+
+// maxRequest bounds a request: the largest has an echo payload of 1 MiB in base64.
+const maxRequest = 4 << 20
+
+// wireError is an Error as JSON.
+type wireError struct {
+	Code    string    `json:"code"`
+	Message string    `json:"message"`
+	Kind    Kind      `json:"kind"`
+	Until   time.Time `json:"until,omitzero"`
+}
+
+// Handler serves a Service over HTTP.
+func Handler(s Service) http.Handler {
+	mux := http.NewServeMux()
+	unary(mux, "Info", s.Info)
+	unary(mux, "Add", s.Add)
+	unary(mux, "List", s.List)
+	unary(mux, "Show", s.Show)
+	unary(mux, "SignIn", s.SignIn)
+	unary(mux, "Answer", s.Answer)
+	unary(mux, "Step", s.Step)
+	unary(mux, "LogOut", s.LogOut)
+	unary(mux, "Remove", s.Remove)
+	unary(mux, "Pause", s.Pause)
+	unary(mux, "Resume", s.Resume)
+	unary(mux, "Echo", s.Echo)
+	mux.HandleFunc("POST "+servicePath+"Events", func(w http.ResponseWriter, r *http.Request) { serveEvents(s, w, r) })
+	return mux
+}
+
+func unary[Req, Resp any](mux *http.ServeMux, name string, method func(context.Context, Req) (Resp, error)) {
+	mux.HandleFunc("POST "+servicePath+name, func(w http.ResponseWriter, r *http.Request) {
+		request, err := readRequest[Req](w, r)
+		if err != nil {
+			writeError(w, err)
+			return
+		}
+		ctx, cancel := withTimeout(r)
+		defer cancel()
+		response, err := method(ctx, request)
+		if err != nil {
+			writeError(w, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(response)
+	})
+}
+
+func readRequest[Req any](w http.ResponseWriter, r *http.Request) (request Req, err error) {
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&request); err != nil {
+		// The decoder's text may quote a value, and a value may be a secret.
+		return request, &Error{Kind: KindInvalid, Message: "the request is not the JSON object this method takes"}
+	}
+	return request, nil
+}
+
+// withTimeout ends a request when its client says that it will not wait longer.
+func withTimeout(r *http.Request) (context.Context, context.CancelFunc) {
+	ms, err := strconv.ParseInt(r.Header.Get(timeoutHeader), 10, 64)
+	if err != nil || ms <= 0 || ms > int64(24*time.Hour/time.Millisecond) {
+		return context.WithCancel(r.Context())
+	}
+	return context.WithTimeout(r.Context(), time.Duration(ms)*time.Millisecond)
+}
+
+func writeError(w http.ResponseWriter, err error) {
+	var e *Error
+	if !errors.As(Wrap(err), &e) {
+		return
+	}
+	code, known := codes[e.Kind]
+	if !known {
+		code = codes[KindInternal]
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code.status)
+	_ = json.NewEncoder(w).Encode(wireError{Code: code.name, Message: e.Message, Kind: e.Kind, Until: e.Until})
+}
+
+func serveEvents(s Service, w http.ResponseWriter, r *http.Request) {
+	request, err := readRequest[EventsRequest](w, r)
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	events, err := s.Events(r.Context(), request)
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	w.WriteHeader(http.StatusOK)
+	out := http.NewResponseController(w)
+	_ = out.Flush() // the stream is open
+	encode := json.NewEncoder(w)
+	for ev, err := range events {
+		if err != nil || encode.Encode(ev) != nil || out.Flush() != nil {
+			return
+		}
+	}
+}
+
+// SocketError says that the control socket cannot be opened.
+type SocketError struct {
+	Path   string
+	Reason string
+}
+
+func (e *SocketError) Error() string {
+	return fmt.Sprintf("the control socket %s %s", e.Path, e.Reason)
+}
+
+// Listen opens the unix socket with mode 0600. Call it when the store is ours: a
+// socket nobody listens on is then left over from a manager that was killed, and
+// is replaced. The listener's file is removed by Close. The error is a
+// *SocketError.
+func Listen(path string) (net.Listener, error) {
+	fail := func(reason string) error { return &SocketError{path, reason} }
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return nil, fail("cannot be looked at: " + err.Error())
+	case info.Mode().Type() != fs.ModeSocket:
+		return nil, fail("is in the way: there is another file of that name; move it, or set control.socket")
+	default:
+		if nc, err := net.DialTimeout("unix", path, time.Second); err == nil {
+			_ = nc.Close()
+			return nil, fail("is in use by a manager of another store: set control.socket to another path")
+		}
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fail("cannot be made: " + err.Error())
+	}
+	// Made in a directory only we can enter and then moved, so that there is no
+	// instant at which another user could connect.
+	private, err := os.MkdirTemp(filepath.Dir(path), ".s")
+	if err != nil {
+		return nil, fail("cannot be made: " + err.Error())
+	}
+	defer os.RemoveAll(private)
+	made := filepath.Join(private, "s")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: made, Net: "unix"})
+	if err != nil {
+		return nil, fail("cannot be opened: " + err.Error())
+	}
+	l.SetUnlinkOnClose(false)
+	if err := errors.Join(os.Chmod(made, 0o600), os.Rename(made, path)); err != nil {
+		_ = l.Close()
+		return nil, fail("cannot be made: " + err.Error())
+	}
+	return &listener{l, path}, nil
+}
+
+// listener removes its file when it is closed.
+type listener struct {
+	net.Listener
+	path string
+}
+
+func (l *listener) Close() error {
+	_ = os.Remove(l.path)
+	return l.Listener.Close()
+}
+
+// Server answers on a listener.
+type Server struct {
+	http *http.Server
+	done chan error
+}
+
+// Serve begins to answer. Shut the server down before the service.
+func Serve(l net.Listener, s Service) *Server {
+	server := &Server{
+		http: &http.Server{Handler: Handler(s), ReadHeaderTimeout: 10 * time.Second},
+		done: make(chan error, 1),
+	}
+	go func() { server.done <- server.http.Serve(l) }()
+	return server
+}
+
+// Shutdown stops listening, waits for requests under way until ctx ends, and
+// then cuts them off. Streams of events end with their journal.
+func (s *Server) Shutdown(ctx context.Context) error {
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(err, s.http.Close())
+	}
+	<-s.done
+	return err
+}

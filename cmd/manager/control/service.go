@@ -1,0 +1,149 @@
+package control
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/mtfleet/mtfleet/actors"
+)
+
+// Service is what commands can do with the accounts of a store. An error is an
+// *Error always. Methods that talk to a DC end with ctx: give it a deadline.
+type Service interface {
+	// Info tells who is answering.
+	Info(context.Context, Empty) (Info, error)
+	// Add makes an account; sign it in next.
+	Add(context.Context, AddRequest) (Account, error)
+	// List returns all accounts by id.
+	List(context.Context, Empty) (List, error)
+	// Show returns one account.
+	Show(context.Context, AccountRequest) (Account, error)
+	// SignIn begins a sign-in and waits for its first step that needs somebody.
+	SignIn(context.Context, SignInRequest) (Progress, error)
+	// Answer answers the step a sign-in waits for and waits for the next one.
+	Answer(context.Context, AnswerRequest) (Progress, error)
+	// Step waits until the sign-in under way needs somebody or is over.
+	Step(context.Context, AccountRequest) (Progress, error)
+	// LogOut ends the authorization at the server and forgets the keys.
+	LogOut(context.Context, AccountRequest) (Account, error)
+	// Remove deletes everything the store has of an account.
+	Remove(context.Context, RemoveRequest) (Empty, error)
+	// Pause closes an account's connections and keeps its keys.
+	Pause(context.Context, AccountRequest) (Account, error)
+	// Resume ends a pause or a quarantine.
+	Resume(context.Context, AccountRequest) (Account, error)
+	// Echo calls testdc.echo, which only a test DC has.
+	Echo(context.Context, EchoRequest) (EchoResult, error)
+	// Events returns the events after a cursor as they come, until ctx ends or
+	// the manager stops. It returns when the stream is open.
+	Events(context.Context, EventsRequest) (iter.Seq2[Event, error], error)
+	// Close lets go of what the service holds; not of a manager that runs.
+	Close() error
+}
+
+// Empty is a request or an answer without contents.
+type Empty struct{}
+
+// Info tells who is answering.
+type Info struct {
+	Running bool      `json:"running"` // a manager runs; false for a store opened by a command
+	PID     int       `json:"pid"`
+	Version string    `json:"version"`
+	Since   time.Time `json:"since"`
+	Store   string    `json:"store"` // the store's directory
+}
+
+// StateOffline is the state of a signed-in account that no manager runs.
+const StateOffline = "offline"
+
+// Account is one account as commands show it.
+type Account struct {
+	ID string `json:"id"`
+	// State is the name of an actors.State, or StateOffline.
+	State string `json:"state"`
+	actors.Status
+}
+
+// List is all accounts by id.
+type List struct {
+	Accounts []Account `json:"accounts"`
+}
+
+// AccountRequest names an account.
+type AccountRequest struct {
+	ID string `json:"id"`
+}
+
+// AddRequest names a new account and says how it is kept.
+type AddRequest struct {
+	ID string `json:"id"`
+	// NoPFS makes calls travel under the perm key itself.
+	NoPFS bool `json:"no_pfs,omitempty"`
+}
+
+// SignInRequest begins a sign-in with a phone number or a bot token.
+type SignInRequest struct {
+	ID       string `json:"id"`
+	Phone    string `json:"phone,omitempty"`
+	BotToken string `json:"bot_token,omitempty"`
+}
+
+// String names the account alone.
+func (r SignInRequest) String() string { return "sign-in of " + r.ID }
+
+// GoString is String.
+func (r SignInRequest) GoString() string { return r.String() }
+
+// AnswerRequest answers the step a sign-in waits for.
+type AnswerRequest struct {
+	ID     string        `json:"id"`
+	Answer actors.Answer `json:"answer"`
+}
+
+// Progress is where a sign-in stands: a step that waits for somebody, or done.
+type Progress struct {
+	// Step is nil when the account is signed in.
+	Step    *actors.Step `json:"step,omitempty"`
+	Account Account      `json:"account"`
+}
+
+// RemoveRequest names an account to remove.
+type RemoveRequest struct {
+	ID string `json:"id"`
+	// Force removes an account that is signed in; the server keeps an
+	// authorization then that nobody can end from here.
+	Force bool `json:"force,omitempty"`
+}
+
+// EchoRequest is one call of testdc.echo.
+type EchoRequest struct {
+	ID      string `json:"id"`
+	EchoID  int64  `json:"echo_id"`
+	DelayMs int32  `json:"delay_ms,omitempty"`
+	Payload []byte `json:"payload,omitempty"`
+}
+
+// EchoResult is what testdc.echo answered.
+type EchoResult struct {
+	EchoID  int64  `json:"echo_id"`
+	UserID  int64  `json:"user_id"`
+	DC      int32  `json:"dc"`
+	Payload []byte `json:"payload,omitempty"`
+}
+
+// EventsRequest says from where on events are wanted.
+type EventsRequest struct {
+	// After is the cursor of the last event already seen; 0 is the beginning of
+	// the manager's life. What the journal has lost meanwhile is told by one
+	// event of kind "missed".
+	After uint64 `json:"after,omitempty"`
+}
+
+// Event is one event with its place in the manager's journal.
+type Event struct {
+	// Cursor numbers the events of all accounts from 1, for the life of the
+	// manager.
+	Cursor uint64 `json:"cursor"`
+	actors.Event
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/actors/wire"
+	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/config"
+)
+
+func (a *app) runCommand() *cobra.Command {
+	var loopback bool
+	c := &cobra.Command{
+		Use: "run", Short: "Keep every account of the store online", Args: exactly(),
+		Long: `run keeps every account of the store online until it gets SIGTERM or SIGINT.
+
+It logs one line for each change that matters to standard error (log.format json
+for machines). While it runs it owns the store; other commands reach it through
+the control socket by themselves. metrics.listen serves Prometheus metrics.`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := a.load(false)
+			if err != nil {
+				return err
+			}
+			return a.run(c.Context(), cfg, loopback)
+		},
+	}
+	c.Flags().BoolVar(&loopback, "loopback-only", false, "refuse to dial any address that is not on this machine's loopback")
+	return c
+}
+
+// run owns the store until ctx ends.
+func (a *app) run(ctx context.Context, cfg *config.Config, loopback bool) error {
+	log, err := newLogger(a.err, cfg.Log, slog.LevelDebug)
+	if err != nil {
+		return err
+	}
+	o, err := options(cfg, log)
+	if err != nil {
+		return err
+	}
+	o.Wire.RequireLoopback = loopback
+	store, err := a.openStore(cfg, log)
+	if err != nil {
+		return err
+	}
+	o.Store = store
+	err = a.serve(ctx, cfg, o, log)
+	return errors.Join(err, store.Close())
+}
+
+// serve runs a manager over an open store with everything around it.
+func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, log *slog.Logger) error {
+	socket, err := control.Listen(cfg.Control.Socket)
+	if err != nil {
+		return err
+	}
+	defer socket.Close()
+	page, err := openMetrics(cfg.Metrics.Listen)
+	if err != nil {
+		return err
+	}
+	defer page.close()
+	if page != nil {
+		o.MeterProvider = page.provider
+	}
+
+	gate := newGate(o.Wire.Dialer)
+	o.Wire.Dialer = gate
+	m, err := actors.Open(o)
+	if err != nil {
+		return err
+	}
+	journal := control.NewJournal()
+	events := m.Events(context.Background()) // ends when the manager closes
+	followed := make(chan struct{})
+	go func() { defer close(followed); journal.Follow(events) }()
+	logged := make(chan struct{})
+	go func() { defer close(logged); logStates(log, journal) }()
+	gate.open()
+
+	about := control.Info{Running: true, PID: os.Getpid(), Version: version(), Since: time.Now(), Store: cfg.Store.Dir}
+	server := control.Serve(socket, &control.Local{Manager: m, Journal: journal, About: about, MaxAccounts: cfg.Limits.Accounts})
+	page.serve()
+	log.Info("manager runs", "version", about.Version, "accounts", len(m.Accounts()), "store", cfg.Store.Dir, "control", cfg.Control.Socket)
+
+	<-ctx.Done()
+	log.Info("manager stops")
+	grace, cancel := actors.CloseGrace()
+	defer cancel()
+	err = m.Close(grace)
+	if err != nil {
+		err = fmt.Errorf("some connections did not close in time: %w", err)
+	} else {
+		<-followed
+		<-logged
+	}
+	_ = server.Shutdown(grace) // what is cut off are clients of a manager that is gone
+	log.Info("manager stopped", "err", err)
+	return err
+}
+
+// gate is a dialer that waits until it is opened: no account may connect before
+// the journal follows, or an update could come that no reader ever sees.
+type gate struct {
+	wire.Dialer
+	ready chan struct{}
+}
+
+func newGate(d wire.Dialer) *gate {
+	if d == nil {
+		d = &net.Dialer{}
+	}
+	return &gate{d, make(chan struct{})}
+}
+
+func (g *gate) open() { close(g.ready) }
+
+// DialContext implements wire.Dialer.
+func (g *gate) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	select {
+	case <-g.ready:
+		return g.Dialer.DialContext(ctx, network, address)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// logStates logs the changes of state that an operator wants to know: once each,
+// and those that need somebody as warnings.
+func logStates(log *slog.Logger, journal *control.Journal) {
+	last := map[string]actors.State{}
+	for ev := range journal.Read(context.Background(), 0) {
+		if ev.Kind == actors.EventMissed {
+			log.Warn("events were lost", "account", ev.Account, "events", ev.Missed)
+		}
+		if ev.Status == nil {
+			continue
+		}
+		was, known := last[ev.Account]
+		if known && was == ev.Status.State && ev.Status.Step == nil {
+			continue
+		}
+		last[ev.Account] = ev.Status.State
+		logState(log, ev.Account, *ev.Status)
+	}
+}
+
+func logState(log *slog.Logger, id string, s actors.Status) {
+	level := slog.LevelWarn
+	switch s.State {
+	case actors.Connecting:
+		level = slog.LevelDebug
+	case actors.New, actors.SigningIn, actors.Online, actors.SignedOut, actors.Paused:
+		level = slog.LevelInfo
+	}
+	attrs := []any{"account", id, "state", s.State.String()}
+	add := func(name, value string) {
+		if value != "" {
+			attrs = append(attrs, name, value)
+		}
+	}
+	if s.Step != nil {
+		add("step", string(s.Step.Kind))
+	}
+	if s.HomeDC != 0 && s.SignedIn {
+		attrs = append(attrs, "dc", s.HomeDC)
+	}
+	if !s.Until.IsZero() {
+		attrs = append(attrs, "until", s.Until)
+	}
+	add("why", s.Why)
+	add("advice", s.Advice)
+	log.Log(context.Background(), level, "account", attrs...)
+}

@@ -1,0 +1,273 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mtfleet/mtfleet/mtproto/crypt"
+	"github.com/mtfleet/mtfleet/mtproto/dctest"
+	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
+	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
+)
+
+// testdcFlags are what `testdc` takes.
+type testdcFlags struct {
+	addrs       []string
+	dcs         int
+	users, bots int
+	passwords   int
+	seed        uint64
+	descriptor  string
+	config      string
+	rsaKey      string
+	testMode    bool
+	bindStrict  bool
+	autoCreate  bool
+	json        bool
+}
+
+func (a *app) testdcCommand() *cobra.Command {
+	var f testdcFlags
+	c := &cobra.Command{
+		Use: "testdc", Short: "Serve a cluster of test DCs on this machine", Args: exactly(),
+		Long: `testdc serves a cluster of test DCs on loopback addresses, for any MTProto client
+in any language, and prints what a client needs: addresses, RSA public key, phone
+numbers and their codes, bot tokens. It stops on SIGINT and SIGTERM.
+
+  manager testdc --users 3 --bots 2 --descriptor dc.json --write-config dc.yaml
+  manager --config dc.yaml account add alice && manager --config dc.yaml account login alice`,
+		RunE: func(c *cobra.Command, _ []string) error { return a.testdc(c.Context(), f) },
+	}
+	flags := c.Flags()
+	flags.StringArrayVar(&f.addrs, "addr", nil, "listen there: `DC=HOST:PORT`, a loopback address; port 0 takes a free one (repeatable; default: a free port for each DC)")
+	flags.IntVar(&f.dcs, "dcs", dctest.DefaultDCs, "how many DCs, 1 to 9")
+	flags.IntVar(&f.users, "users", 3, "how many persons with phone numbers")
+	flags.IntVar(&f.bots, "bots", 2, "how many bots")
+	flags.IntVar(&f.passwords, "passwords", 0, "how many of the persons have a two-step password")
+	flags.Uint64Var(&f.seed, "seed", 0, "the same seed makes the same people, codes and tokens")
+	flags.StringVar(&f.descriptor, "descriptor", "", "write addresses, key, phones, codes, tokens and layers to `FILE`, as JSON")
+	flags.StringVar(&f.config, "write-config", "", "write a configuration `FILE` for a manager that uses these DCs (its data goes beside it)")
+	flags.StringVar(&f.rsaKey, "rsa-key", "", "RSA private key, a PEM `FILE`; made when it does not exist (default: a new key each time)")
+	flags.BoolVar(&f.testMode, "test-mode", false, "be a test environment: DC numbers are 10000 higher on the wire")
+	flags.BoolVar(&f.bindStrict, "bind-strict", false, "a new bind cuts off the perm key's earlier temp keys")
+	flags.BoolVar(&f.autoCreate, "auto-create", false, "an unknown test number becomes a person when its code is right")
+	flags.BoolVar(&f.json, "json", false, "print the descriptor to standard output as JSON, on one line")
+	return c
+}
+
+func (a *app) testdc(ctx context.Context, f testdcFlags) error {
+	a.asJSON = f.json
+	cfg, err := f.cluster()
+	if err != nil {
+		return err
+	}
+	cluster, err := serve.Start(cfg)
+	if err != nil {
+		return testdcError(err)
+	}
+	defer cluster.Close()
+	if err := f.addPasswords(cluster); err != nil {
+		return err
+	}
+	d := cluster.Descriptor()
+	if f.descriptor != "" {
+		b, err := json.MarshalIndent(d, "", "  ")
+		if err != nil {
+			return err
+		}
+		if err := writeFile(f.descriptor, append(b, '\n')); err != nil {
+			return err
+		}
+	}
+	if f.config != "" {
+		if err := writeFile(f.config, []byte(clusterConfig(d, ""))); err != nil {
+			return err
+		}
+	}
+	if f.json {
+		err = json.NewEncoder(a.out).Encode(d)
+	} else {
+		err = a.printDescriptor(d, f)
+	}
+	if err != nil {
+		return err
+	}
+	<-ctx.Done()
+	a.printf("test DC stopped\n")
+	return nil
+}
+
+// testdcError says which setting of the cluster is out of its bounds.
+func testdcError(err error) error {
+	var api *api.ConfigError
+	var core *dctest.ConfigError
+	if errors.As(err, &api) || errors.As(err, &core) {
+		return usage("testdc: %v", err)
+	}
+	var addr *serve.AddrError
+	if errors.As(err, &addr) && !strings.Contains(addr.Reason, "in use") {
+		return &exitError{code: exitUsage, text: describeAddr(addr), err: err}
+	}
+	if errors.As(err, &addr) {
+		return &exitError{code: exitInUse, kind: "in_use", text: describeAddr(addr), err: err}
+	}
+	return err
+}
+
+func (f testdcFlags) cluster() (serve.Config, error) {
+	cfg := serve.Config{
+		Core:    dctest.Config{DCs: f.dcs, Test: f.testMode, BindStrict: f.bindStrict},
+		API:     api.Config{Seed: f.seed, AutoCreate: f.autoCreate},
+		Persons: f.users, Bots: f.bots, Addrs: map[int]string{},
+	}
+	if f.dcs < 1 || f.dcs > 9 {
+		return cfg, usage("testdc: --dcs %d: a cluster has 1 to 9 DCs", f.dcs)
+	}
+	if f.users < 0 || f.bots < 0 || f.users+f.bots > 100_000 {
+		return cfg, usage("testdc: --users and --bots together are 0 to 100000")
+	}
+	if f.passwords < 0 || f.passwords > f.users {
+		return cfg, usage("testdc: --passwords %d: there are %d users", f.passwords, f.users)
+	}
+	for _, s := range f.addrs {
+		id, addr, ok := strings.Cut(s, "=")
+		n, err := strconv.Atoi(id)
+		if !ok || err != nil {
+			return cfg, usage("testdc: --addr %s: this must be DC=HOST:PORT, for example 2=127.0.0.1:4432", s)
+		}
+		if _, twice := cfg.Addrs[n]; twice {
+			return cfg, usage("testdc: --addr: DC %d is given twice", n)
+		}
+		cfg.Addrs[n] = addr
+	}
+	if f.rsaKey == "" {
+		return cfg, nil
+	}
+	var err error
+	cfg.RSAKey, err = rsaKeyFile(f.rsaKey)
+	return cfg, err
+}
+
+// rsaKeyFile reads a private key, or makes one at first use.
+func rsaKeyFile(path string) ([]byte, error) {
+	text, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		key, err := crypt.GeneratePrivateKey(rand.Reader)
+		if err != nil {
+			return nil, err
+		}
+		return key.PEM(), writeFile(path, key.PEM())
+	case err != nil:
+		return nil, usage("testdc: --rsa-key: %v", err)
+	}
+	if _, err := crypt.ParsePrivateKey(text); err != nil {
+		return nil, usage("testdc: --rsa-key: %s is not an RSA private key of 2048 bits in PEM: %v", path, err)
+	}
+	return text, nil
+}
+
+// addPasswords gives the first persons a two-step password.
+func (f testdcFlags) addPasswords(cluster *serve.Cluster) error {
+	for i, p := range cluster.Descriptor().Phones {
+		if i >= f.passwords {
+			break
+		}
+		var failed error
+		if err := cluster.API(func(b *api.Backend, _ time.Time) { failed = b.SetPassword(p.UserID, true) }); err != nil {
+			return err
+		}
+		if failed != nil {
+			return failed
+		}
+	}
+	return nil
+}
+
+// writeFile writes a file whole or not at all, readable by its owner only.
+func writeFile(path string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(content)
+	return errors.Join(err, f.Close(), os.Rename(f.Name(), path))
+}
+
+// clusterConfig is a manager's configuration for the cluster; more is put behind it.
+func clusterConfig(d serve.Descriptor, more string) string {
+	var b strings.Builder
+	b.WriteString("# A manager for a cluster of test DCs. Its data lies beside this file.\n")
+	if len(d.Apps) > 0 {
+		fmt.Fprintf(&b, "api_id: %d\napi_hash: %q\n", d.Apps[0].ID, d.Apps[0].Hash)
+	}
+	b.WriteString("store:\n  dir: data\n  key_file: store.key\nenvironment: custom\ndcs:\n")
+	for _, dc := range d.DCs {
+		fmt.Fprintf(&b, "  - {id: %d, addr: %q}\n", dc.ID, net.JoinHostPort(dc.IP, strconv.Itoa(dc.Port)))
+	}
+	b.WriteString("rsa_keys:\n")
+	for _, k := range d.PublicKeys {
+		b.WriteString("  - |\n")
+		for line := range strings.Lines(strings.TrimSpace(k.PEM)) {
+			b.WriteString("    " + strings.TrimSpace(line) + "\n")
+		}
+	}
+	b.WriteString(more)
+	return b.String()
+}
+
+func (a *app) printDescriptor(d serve.Descriptor, f testdcFlags) error {
+	var b strings.Builder
+	b.WriteString("test DC cluster\n\n")
+	for _, dc := range d.DCs {
+		fmt.Fprintf(&b, "  DC %d    %s\n", dc.ID, net.JoinHostPort(dc.IP, strconv.Itoa(dc.Port)))
+	}
+	for _, app := range d.Apps {
+		fmt.Fprintf(&b, "  app     api_id %d, api_hash %s\n", app.ID, app.Hash)
+	}
+	fmt.Fprintf(&b, "  layers  %s\n\n", strings.Trim(fmt.Sprint(d.Layers), "[]"))
+	const most = 10 // of each; the rest is in the descriptor
+	for i, p := range d.Phones {
+		if i == most {
+			fmt.Fprintf(&b, "  ... and %d more phones\n", len(d.Phones)-most)
+			break
+		}
+		fmt.Fprintf(&b, "  phone   +%s  code %s  DC %d", p.Number, p.Code, p.DC)
+		if p.Password {
+			b.WriteString("  (two-step password)")
+		}
+		b.WriteByte('\n')
+	}
+	for i, bot := range d.Bots {
+		if i == most {
+			fmt.Fprintf(&b, "  ... and %d more bots\n", len(d.Bots)-most)
+			break
+		}
+		fmt.Fprintf(&b, "  bot     %s  DC %d\n", bot.Token, bot.DC)
+	}
+	b.WriteByte('\n')
+	for _, k := range d.PublicKeys {
+		fmt.Fprintf(&b, "%s", k.PEM)
+	}
+	for _, file := range []struct{ what, path string }{{"descriptor", f.descriptor}, {"configuration", f.config}} {
+		if file.path != "" {
+			fmt.Fprintf(&b, "\n%s written to %s", file.what, file.path)
+		}
+	}
+	b.WriteString("\nready; stop with Ctrl-C\n")
+	_, err := fmt.Fprint(a.out, b.String())
+	return err
+}

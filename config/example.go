@@ -1,0 +1,10 @@
+package config
+
+import _ "embed" // the example file
+
+//go:embed mtfleet.example.yaml
+var example string
+
+// Example returns a file with every setting and its default, explained. Only
+// api_id and api_hash must be changed.
+func Example() string { return example }
