@@ -135,6 +135,13 @@ func (c *Cluster) Packet(now time.Time, id ConnID, packet []byte, quickAck bool)
 	c.settle(now)
 }
 
+// Malformed reports that a connection's bytes break the rules of its transport; text says how. The caller closes it.
+func (c *Cluster) Malformed(now time.Time, id ConnID, text string) {
+	if cn := c.conns[id]; cn != nil && !cn.closing {
+		c.violate(Violation{At: now, DC: cn.dc.id, Conn: id, Rule: RuleFrame, Text: text})
+	}
+}
+
 // accept handles a packet that passed the faults.
 func (c *Cluster) accept(now time.Time, cn *conn, packet []byte, quickAck bool) {
 	if cn.closing {

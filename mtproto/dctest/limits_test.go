@@ -127,7 +127,7 @@ func (p *peer) sibling() *raw.Client {
 func TestUnacknowledgedMessagesAreBounded(t *testing.T) {
 	w := newWorld(t, func(c *dctest.Config) { c.GzipOver = -1 })
 	p := w.withPerm(2).inited()
-	for i := range 60 { // 60 MiB of answers that nobody acknowledges
+	for i := range 35 { // 35 MiB of answers that nobody acknowledges
 		p.send(p.Query(w.now, &echo.EchoRequest{ID: int64(i), Payload: make([]byte, 1<<20)}))
 		p.wire().packets = nil
 	}

@@ -155,6 +155,9 @@ func (c *Cluster) run(now time.Time, q *query) {
 	case echo.RequestID:
 		reply = c.runEcho(now, q)
 	default:
+		if c.api.Method(q.query) == "" {
+			c.violateQuery(now, q, RuleUnknownQuery, fmt.Sprintf("a query %08x that nobody knows", id))
+		}
 		reply = c.api.Handle(c.request(now, q))
 	}
 	if q.wantsUpdates() && reply.Err == nil && k.owner() != nil {

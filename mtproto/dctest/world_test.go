@@ -49,6 +49,10 @@ func (h *half) Method(body []byte) string {
 		return "users.getUsers"
 	case tg.HelpGetConfigRequestID:
 		return "help.getConfig"
+	case tg.HelpGetNearestDCRequestID:
+		return "help.getNearestDc"
+	case tg.UpdatesGetStateRequestID:
+		return "updates.getState"
 	}
 	return ""
 }

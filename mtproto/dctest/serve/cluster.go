@@ -127,6 +127,7 @@ type event struct {
 	packet []byte
 	ask    bool // the packet wants a quick ack
 	wire   int  // DC of the obfuscated header
+	text   string
 	result dctest.WorkResult
 	call   func(core *dctest.Cluster, now time.Time)
 }
@@ -136,6 +137,7 @@ type eventKind uint8
 const (
 	evOpen eventKind = iota + 1
 	evPacket
+	evMalformed
 	evClosed
 	evWork
 	evCall
@@ -154,6 +156,8 @@ func (s *Cluster) handle(e *event) {
 		}
 		s.core.Packet(now, e.conn.id, e.packet, e.ask)
 		<-e.conn.credits
+	case evMalformed:
+		s.core.Malformed(now, e.conn.id, e.text)
 	case evClosed:
 		delete(s.conns, e.conn.id)
 		s.core.Closed(now, e.conn.id)

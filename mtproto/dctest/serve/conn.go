@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -77,6 +78,9 @@ func (c *conn) read() {
 		}
 		packet, err := c.codec.ReadPacket(c.net, nil)
 		if err != nil {
+			if bad := (*transport.FrameError)(nil); errors.As(err, &bad) {
+				c.s.box.post(event{kind: evMalformed, conn: c, text: bad.Error()})
+			}
 			break
 		}
 		if c.draining.Load() {

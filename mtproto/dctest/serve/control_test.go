@@ -161,6 +161,21 @@ func TestFaultsReachTheSocket(t *testing.T) {
 	}
 }
 
+func TestBrokenFramesAreRecorded(t *testing.T) {
+	s := start(t, serve.Config{})
+	p := dialTCP(t, s, 1, transport.Intermediate, false)
+	p.makeKey(1, false)
+	if _, err := p.conn.Write([]byte{0xff, 0xff, 0xff, 0x7f, 1, 2, 3, 4}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.read(); err == nil {
+		t.Error("the connection goes on")
+	}
+	if list, n := s.Violations(); n != 1 || list[0].Rule != dctest.RuleFrame {
+		t.Errorf("violations %v", list)
+	}
+}
+
 func TestPauseBacksUpTheClient(t *testing.T) {
 	s := start(t, serve.Config{MemoryOnly: true})
 	conn, err := s.Dialer().DialDC(1)
