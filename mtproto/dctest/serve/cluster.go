@@ -226,6 +226,17 @@ func (s *Cluster) do(f func(core *dctest.Cluster, now time.Time)) error {
 	}
 }
 
+// look runs f, which only reads, on the owner; after Close it runs at once.
+func (s *Cluster) look(f func(core *dctest.Cluster, now time.Time)) {
+	if s.do(f) == nil {
+		return
+	}
+	<-s.done
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(s.core, s.cfg.Now())
+}
+
 func errNoDC(dc int) error { return fmt.Errorf("serve: there is no DC %d", dc) }
 
 // mailbox is the owner's queue. Connections are bounded by their credits, work by the core, calls by their callers, so

@@ -30,23 +30,23 @@ func (s *Cluster) forget(dc int, keepTemp bool) error {
 	return err
 }
 
-// Ledger returns a copy of everything recorded; it is empty after Close.
+// Ledger returns a copy of everything recorded. Like everything that only looks, it works after Close too.
 func (s *Cluster) Ledger() dctest.Ledger {
 	var l dctest.Ledger
-	_ = s.do(func(core *dctest.Cluster, _ time.Time) { l = core.Ledger() })
+	s.look(func(core *dctest.Cluster, _ time.Time) { l = core.Ledger() })
 	return l
 }
 
 // Counts returns the ledger's totals.
 func (s *Cluster) Counts() dctest.Counts {
 	var n dctest.Counts
-	_ = s.do(func(core *dctest.Cluster, _ time.Time) { n = core.Counts() })
+	s.look(func(core *dctest.Cluster, _ time.Time) { n = core.Counts() })
 	return n
 }
 
 // Violations returns what clients did wrong so far (the first 1000) and how often in all.
 func (s *Cluster) Violations() (list []dctest.Violation, total int) {
-	_ = s.do(func(core *dctest.Cluster, _ time.Time) { list, total = core.Violations() })
+	s.look(func(core *dctest.Cluster, _ time.Time) { list, total = core.Violations() })
 	return list, total
 }
 
@@ -65,13 +65,13 @@ func (s *Cluster) Push(p api.Push) error {
 
 // KeyAlive tells whether a DC knows a key now.
 func (s *Cluster) KeyAlive(dc int, id int64) (alive bool) {
-	_ = s.do(func(core *dctest.Cluster, now time.Time) { alive = core.KeyAlive(now, dc, id) })
+	s.look(func(core *dctest.Cluster, now time.Time) { alive = core.KeyAlive(now, dc, id) })
 	return alive
 }
 
 // EchoCount returns how often an id of testdc.echo ran.
 func (s *Cluster) EchoCount(id int64) (n int) {
-	_ = s.do(func(core *dctest.Cluster, _ time.Time) { n = core.Echo(id) })
+	s.look(func(core *dctest.Cluster, _ time.Time) { n = core.Echo(id) })
 	return n
 }
 

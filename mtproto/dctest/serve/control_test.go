@@ -285,6 +285,9 @@ func TestCloseEndsEverythingAtOnce(t *testing.T) {
 	if _, err := s.PushUpdate(1); !errors.Is(err, serve.ErrClosed) {
 		t.Errorf("after Close: %v", err)
 	}
+	if n := s.Ledger().Counts.PermKeys; n != 5 {
+		t.Errorf("after Close the ledger has %d keys", n)
+	}
 	if _, err := s.Dialer().DialDC(1); err == nil {
 		t.Error("after Close a connection is accepted")
 	}

@@ -64,7 +64,7 @@ func (s *Cluster) Descriptor() Descriptor {
 		pub := k.Public()
 		d.PublicKeys = append(d.PublicKeys, RSAKey{PEM: string(pub.PEM()), Fingerprint: pub.Fingerprint()})
 	}
-	_ = s.do(func(*dctest.Cluster, time.Time) {
+	s.look(func(*dctest.Cluster, time.Time) {
 		half := s.cfg.Core.API
 		d.Layers = half.Layers()
 		d.Apps = s.apps()
