@@ -93,8 +93,8 @@ func (a *Account) ID() string { return string(a.id) }
 func (a *Account) Status() Status { return *a.status.Load() }
 
 // Events returns the account's events from now on; see Manager.Events.
-func (a *Account) Events(ctx context.Context) iter.Seq[Event] {
-	return a.m.hub.subscribe(ctx, string(a.id), a.m.done)
+func (a *Account) Events(ctx context.Context, opts ...StreamOption) iter.Seq[Event] {
+	return a.m.hub.subscribe(ctx, string(a.id), a.m.done, opts)
 }
 
 // current returns the account's actor, the zero Ref while none runs.

@@ -222,7 +222,7 @@ func TestUpdatesOfADeadProcessArriveAfterItsRestart(t *testing.T) {
 		if a, err = m.Account("robot"); err != nil {
 			t.Fatal(err)
 		}
-		seen = collect(t, a)
+		seen = collect(t, a, actors.Replay)
 		seen.want(t, missed)
 		seen.want(t, push(5))
 	})

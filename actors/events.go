@@ -3,22 +3,38 @@ package actors
 import (
 	"context"
 	"iter"
+	"slices"
 	"sync"
 
 	"github.com/mtfleet/mtfleet/actors/account"
 )
 
-// maxQueuedEvents bounds what one stream of events holds for a slow reader:
-// 4,096 events of at most a few hundred bytes, about 1 MB a stream. At the
-// bound the oldest event is dropped and the reader is told by EventMissed;
-// nobody who publishes ever waits.
-const maxQueuedEvents = 4096
+// maxQueuedEvents bounds what one stream of events holds for a slow reader: as
+// much as the backlog, about 5 MB a stream. At the bound the oldest event is
+// dropped and the reader is told by EventMissed; nobody who publishes ever
+// waits.
+const maxQueuedEvents = maxBacklog
+
+// maxBacklog bounds the events kept for streams that ask for a replay: 16,384,
+// about 5 MB. A manager of 10,000 accounts says three things of each while it
+// starts; what is older than the backlog is counted as missed.
+const maxBacklog = 16384
+
+// StreamOption changes what a stream of events begins with.
+type StreamOption uint8
+
+// Replay begins a stream with what happened since the manager was opened, as
+// far as the backlog reaches (16,384 events of all accounts), so that a service
+// that subscribes after Open loses none of the first updates.
+const Replay StreamOption = 1
 
 // hub hands events to streams. Publishing never blocks: an account must not
 // feel how slowly somebody reads.
 type hub struct {
-	mu      sync.Mutex // guards streams
+	mu      sync.Mutex // guards the following fields
 	streams map[*stream]struct{}
+	backlog []account.Event // a ring once it is full
+	oldest  int             // where the ring begins
 }
 
 // stream is one reader's queue.
@@ -37,21 +53,42 @@ func newHub() *hub { return &hub{streams: map[*stream]struct{}{}} }
 func (h *hub) publish(ev account.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if len(h.backlog) < maxBacklog {
+		h.backlog = append(h.backlog, ev)
+	} else {
+		h.backlog[h.oldest] = ev
+		h.oldest = (h.oldest + 1) % maxBacklog
+	}
 	for s := range h.streams {
-		if s.account == "" || s.account == ev.Account {
-			s.push(ev)
+		s.offer(ev)
+	}
+}
+
+// replay queues the backlog for a new stream; what had to go from it before is
+// counted as missed, by the numbers of the events.
+func (h *hub) replay(s *stream) {
+	seen := map[string]bool{}
+	for i := range h.backlog {
+		ev := h.backlog[(h.oldest+i)%len(h.backlog)]
+		if !seen[ev.Account] && ev.Seq > 1 && (s.account == "" || s.account == ev.Account) {
+			s.missed[ev.Account] += ev.Seq - 1
 		}
+		seen[ev.Account] = true
+		s.offer(ev)
+	}
+}
+
+func (s *stream) offer(ev account.Event) {
+	if s.account == "" || s.account == ev.Account {
+		s.push(ev)
 	}
 }
 
 func (s *stream) push(ev account.Event) {
 	s.mu.Lock()
 	if len(s.queue) == maxQueuedEvents {
-		if s.missed == nil {
-			s.missed = map[string]uint64{}
-		}
 		s.missed[s.queue[0].Account]++
-		s.queue = append(s.queue[:0], s.queue[1:]...)
+		s.queue = s.queue[1:]
 	}
 	s.queue = append(s.queue, ev)
 	s.mu.Unlock()
@@ -67,7 +104,7 @@ func (s *stream) take() []account.Event {
 	defer s.mu.Unlock()
 	got := s.queue
 	s.queue = nil
-	if s.missed == nil {
+	if len(s.missed) == 0 {
 		return got
 	}
 	out := make([]account.Event, 0, len(got)+len(s.missed))
@@ -78,17 +115,19 @@ func (s *stream) take() []account.Event {
 		}
 		out = append(out, ev)
 	}
-	s.missed = nil
 	return out
 }
 
 // subscribe opens a stream now, so that nothing published after it returns is
 // missed, and hands out what the range over it reads. The stream ends with
 // ctx, with the range, or with done.
-func (h *hub) subscribe(ctx context.Context, id string, done <-chan struct{}) iter.Seq[account.Event] {
-	s := &stream{account: id, ready: make(chan struct{}, 1)}
+func (h *hub) subscribe(ctx context.Context, id string, done <-chan struct{}, opts []StreamOption) iter.Seq[account.Event] {
+	s := &stream{account: id, ready: make(chan struct{}, 1), missed: map[string]uint64{}}
 	h.mu.Lock()
 	h.streams[s] = struct{}{}
+	if slices.Contains(opts, Replay) {
+		h.replay(s)
+	}
 	h.mu.Unlock()
 	leave := func() {
 		h.mu.Lock()

@@ -99,10 +99,10 @@ func closeManager(t *testing.T, m *actors.Manager) {
 	}
 }
 
-// soon is a context for what should take milliseconds; in a synctest bubble
-// its time is virtual.
+// soon is a context for what should not take long. Its time is virtual: an
+// idle connection notices what happened to its key at its next ping.
 func soon(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

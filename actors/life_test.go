@@ -327,9 +327,9 @@ func TestACallOnAnotherDCCarriesTheAuthorizationThereOnce(t *testing.T) {
 // collector gathers the updates of an account.
 type collector struct{ pts chan int32 }
 
-func collect(t *testing.T, a *actors.Account) *collector {
+func collect(t *testing.T, a *actors.Account, opts ...actors.StreamOption) *collector {
 	c := &collector{pts: make(chan int32, 1000)}
-	events := a.Events(t.Context())
+	events := a.Events(t.Context(), opts...)
 	go func() {
 		for ev := range events {
 			if ev.Kind == actors.EventUpdate {

@@ -258,11 +258,11 @@ func (m *Manager) Accounts() []*Account {
 }
 
 // Events returns the events of every account from now on, until ctx ends or
-// the manager is closed. A reader that is 4,096 events behind loses the oldest
-// ones and is told how many by an event of kind EventMissed. Range over it
-// once.
-func (m *Manager) Events(ctx context.Context) iter.Seq[Event] {
-	return m.hub.subscribe(ctx, "", m.done)
+// the manager is closed; with Replay, from Open on. A reader that is 16,384
+// events behind loses the oldest ones and is told how many by an event of kind
+// EventMissed. Range over it once.
+func (m *Manager) Events(ctx context.Context, opts ...StreamOption) iter.Seq[Event] {
+	return m.hub.subscribe(ctx, "", m.done, opts)
 }
 
 // Governor returns what is known of each DC: up or down, what waits for it.

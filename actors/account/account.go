@@ -68,10 +68,7 @@ type (
 		body []byte
 		err  error
 	}
-	committed struct {
-		err  error
-		then func(c *ctx, err error)
-	}
+	committed   struct{ err error }
 	flushDue    struct{}
 	retryDue    struct{}
 	loginDue    struct{}
@@ -133,6 +130,8 @@ type account struct {
 	status Status
 	waits  map[string]persistence.Wait // nil until the first
 	dirty  dirty
+	store  *accountStore
+	jobs   []storeJob // the first is under way
 
 	self     runtime.Ref[Message]
 	links    []*link
@@ -154,7 +153,7 @@ type account struct {
 // store and goes on where it was.
 func Spawn[P any](parent *runtime.Context[P], env *Env, id persistence.AccountID) runtime.Ref[Message] {
 	return runtime.Spawn[Message](parent, &account{
-		env: env, id: id, header: env.header,
+		env: env, id: id, header: env.header, store: &accountStore{store: env.Store},
 		conns: map[runtime.ActorID]*conn{}, sessions: map[dc.ID]*persistence.Session{},
 		guests: map[dc.ID]bool{},
 	})
@@ -167,40 +166,29 @@ func (a *account) Started(c *ctx) {
 
 // load reads the account from the store and goes on from there.
 func (a *account) load(c *ctx) {
-	id, store := a.id, a.env.Store
-	// Loading reads the disk: it may not happen here.
-	c.GoIO(func() Message {
-		records, err := store.Load(id)
-		return restored{records, err}
-	})
-}
-
-// restored is what the store has of the account.
-type restored struct {
-	records []persistence.Record
-	err     error
-}
-
-func (restored) accountMessage() {}
-
-// Receive handles one message. What comes before the account is read from the
-// store waits for it: at most what admission lets through.
-func (a *account) Receive(c *ctx, m Message) {
-	r, ok := m.(restored)
-	switch {
-	case ok:
+	var records []persistence.Record
+	a.storeJob(c, func(store persistence.Store) (err error) {
+		records, err = store.Load(a.id)
+		return err
+	}, func(c *ctx, err error) {
 		a.loaded = true
-		a.onRestored(c, r)
+		a.onRestored(c, records, err)
 		early := a.early
 		a.early = nil
 		for _, m := range early {
 			a.handle(c, m)
 		}
-	case !a.loaded:
+	})
+}
+
+// Receive handles one message. What comes before the account is read from the
+// store waits for it: at most what admission lets through.
+func (a *account) Receive(c *ctx, m Message) {
+	if _, ok := m.(committed); !ok && !a.loaded {
 		a.early = append(a.early, m)
-	default:
-		a.handle(c, m)
+		return
 	}
+	a.handle(c, m)
 }
 
 func (a *account) handle(c *ctx, m Message) {
@@ -244,7 +232,9 @@ func (a *account) handle(c *ctx, m Message) {
 	case flushDue:
 		a.flush(c)
 	case committed:
-		m.then(c, m.err)
+		a.onCommitted(c, m.err)
+	case keysLoaded:
+		a.onKeysLoaded(c, m)
 	case signInGranted:
 		a.onSignInGranted(c, m)
 	case again:
@@ -256,15 +246,15 @@ func (a *account) handle(c *ctx, m Message) {
 
 // onRestored converges on what the store says: a signed-in account connects, a
 // sign-in under way goes on, anything else stands where it stood.
-func (a *account) onRestored(c *ctx, m restored) {
-	state, decodeErr := persistence.DecodeState(m.records)
-	err := errors.Join(m.err, decodeErr)
+func (a *account) onRestored(c *ctx, records []persistence.Record, err error) {
+	state, decodeErr := persistence.DecodeState(records)
+	err = errors.Join(err, decodeErr)
 	if state.Account == nil {
 		why := "its record is not in the store"
 		if err != nil {
 			why = err.Error()
 		}
-		a.become(c, Quarantined, why, "restore the store from a backup, or remove the account and add it again")
+		a.become(c, Quarantined, why, adviceRestore)
 		return
 	}
 	a.rec = *state.Account
@@ -276,7 +266,7 @@ func (a *account) onRestored(c *ctx, m restored) {
 	}
 	a.restoreWaits(c.Now(), state.Waits)
 	if fatal := fatalCorruption(err); fatal != nil {
-		a.become(c, Quarantined, fatal.Error(), "restore the store from a backup, or remove the account and add it again")
+		a.become(c, Quarantined, fatal.Error(), adviceRestore)
 		return
 	}
 	switch {
@@ -311,23 +301,12 @@ func fatalCorruption(err error) error {
 func (a *account) goOnline(c *ctx, why string) {
 	a.become(c, Connecting, why, "")
 	if a.home == nil {
-		if !a.openHome(c, dc.ID(a.rec.HomeDC)) {
-			return
-		}
+		a.openHome(c, dc.ID(a.rec.HomeDC))
 	}
 }
 
-// openHome makes the home link; a perm-key record that cannot be used
-// quarantines the account.
-func (a *account) openHome(c *ctx, id dc.ID) bool {
-	l, err := a.openLink(c, id, true)
-	if err != nil {
-		a.become(c, Quarantined, err.Error(), "restore the store from a backup, or remove the account and add it again")
-		return false
-	}
-	a.home = l
-	return true
-}
+// openHome makes the home link.
+func (a *account) openHome(c *ctx, id dc.ID) { a.home = a.openLink(c, id, true) }
 
 // Stopping answers everything owed: held calls were never sent, calls under
 // way come back from their connections and end in Undelivered.

@@ -142,6 +142,7 @@ func (a *account) onReturned(c *ctx, m callReturned) {
 			return
 		}
 		call.then(m.body, m.err)
+		a.checkTerminal(c, m)
 		return
 	}
 	if call.ended.Load() {
@@ -171,6 +172,19 @@ func (a *account) onReturned(c *ctx, m callReturned) {
 		a.become(c, Frozen, serverWords(m.err), "the account can only read: appeal in an official app")
 	default:
 		a.retryLater(c, call, m.err)
+	}
+}
+
+// checkTerminal ends the account when a query of its own got the one answer
+// that says so; the server gives it once. A sign-in judges for itself.
+func (a *account) checkTerminal(c *ctx, m callReturned) {
+	e, ok := tgerr.As(m.err)
+	if !ok || m.call.anonymous || !a.rec.SignedIn || !m.conn.link.home {
+		return
+	}
+	switch e.Class() {
+	case tgerr.ClassDuplicated, tgerr.ClassDeactivated:
+		a.onTerminal(c, e)
 	}
 }
 

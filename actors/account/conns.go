@@ -224,9 +224,7 @@ func (a *account) onLinkRespawn(c *ctx, l *link) {
 	}
 	l.stopped = false
 	l.keeper.Started(c.Now())
-	if err := a.startBinding(c, l); err != nil {
-		a.end(c, Quarantined, err.Error(), "restore the store from a backup, or remove the account and add it again")
-	}
+	a.startBinding(c, l)
 }
 
 // question is one query asked on a connection of its own.

@@ -94,12 +94,19 @@ func (a *account) revoke(c *ctx, err error) {
 	home := a.home.dc
 	why := serverWords(err)
 	a.end(c, Revoked, why, "sign it in again; its old key is kept sealed for 7 days")
-	store, id := a.env.Store, a.id
-	now := round(c.Now())
-	c.GoIO(func() Message {
+	id, owner, now := a.id, a.env.Owner, round(c.Now())
+	a.storeJob(c, func(store persistence.Store) error {
 		records, err := store.Load(id)
-		_ = err // what can be read is moved
-		return again{func(c *ctx) { a.commit(c, retireKeys(id, int(home), now, records), nil) }}
+		if err != nil && len(persistence.BadKeys(err)) == 0 {
+			return err
+		}
+		commit := retireKeys(id, int(home), now, records)
+		commit.Owner = owner
+		return store.Commit(commit)
+	}, func(_ *ctx, err error) {
+		if err != nil {
+			a.storeFailed(err)
+		}
 	})
 }
 

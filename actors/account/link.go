@@ -9,6 +9,7 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/pfs"
+	"github.com/mtfleet/mtfleet/persistence"
 )
 
 // maxHeld bounds the calls one DC's link holds while it cannot send: as many
@@ -29,9 +30,10 @@ const (
 type link struct {
 	dc      dc.ID
 	home    bool
-	guest   *guestState // nil at home
-	binding runtime.Ref[binding.Message]
-	keeper  runtime.Keeper // of binding and connections together
+	guest   *guestState                  // nil at home
+	binding runtime.Ref[binding.Message] // nobody until the keys were read
+	store   *fencedStore                 // what the binding writes through
+	keeper  runtime.Keeper               // of binding and connections together
 
 	conn *conn // carries the calls
 	next *conn // makes a key, or binds it
@@ -71,38 +73,63 @@ const (
 	roleConfirmer
 )
 
-// openLink makes a link's binding. Its keys come from the state as loaded, or
-// from what was committed since.
-func (a *account) openLink(c *ctx, id dc.ID, home bool) (*link, error) {
+// openLink makes a link. Its binding begins when its keys were read from the
+// store; calls are held until then.
+func (a *account) openLink(c *ctx, id dc.ID, home bool) *link {
 	l := &link{dc: id, home: home}
-	if err := a.startBinding(c, l); err != nil {
-		return nil, err
-	}
 	a.links = append(a.links, l)
-	return l, nil
+	a.startBinding(c, l)
+	return l
 }
 
-// startBinding spawns the link's binding from the store's records.
-func (a *account) startBinding(c *ctx, l *link) error {
-	records, err := a.env.Store.Load(a.id)
-	_ = err // a bad record of another kind does not concern the keys
-	state, err := decodeKeys(records, int(l.dc))
-	if err != nil {
-		return err
-	}
-	self := c.Self()
-	ref, err := binding.Spawn(c, binding.Config{
-		Account: a.id, DC: int(l.dc), State: state,
-		PFS:   pfs.Config{PFS: a.rec.PFS, Rand: c.Rand(), TempLife: a.env.TempKeyLife},
-		Store: a.env.Store, Owner: a.env.Owner, Governor: a.env.Governor,
-		Notify: func(ev binding.Event) { self.Send(bindingEvent{l, ev}) },
+// startBinding reads the link's keys and spawns its binding with them. The
+// read waits for commits of a binding that was there before.
+func (a *account) startBinding(c *ctx, l *link) {
+	store, id, number := a.store, a.id, int(l.dc)
+	l.store = store.fence()
+	c.GoIO(func() Message {
+		state, err := store.loadKeys(id, number)
+		return keysLoaded{l, state, err}
 	})
-	if err != nil {
-		return err
-	}
-	l.binding = ref
-	return nil
 }
+
+// keysLoaded is what the store has of a link's keys.
+type keysLoaded struct {
+	link  *link
+	state persistence.State
+	err   error
+}
+
+func (keysLoaded) accountMessage() {}
+
+func (a *account) onKeysLoaded(c *ctx, m keysLoaded) {
+	l := m.link
+	if a.linkOf(l.dc) != l {
+		return // closed since
+	}
+	err := m.err
+	if err == nil {
+		self := c.Self()
+		l.binding, err = binding.Spawn(c, binding.Config{
+			Account: a.id, DC: int(l.dc), State: m.state,
+			PFS:   pfs.Config{PFS: a.rec.PFS, Rand: c.Rand(), TempLife: a.env.TempKeyLife},
+			Store: l.store, Owner: a.env.Owner, Governor: a.env.Governor,
+			Notify: func(ev binding.Event) { self.Send(bindingEvent{l, ev}) },
+		})
+	}
+	switch {
+	case err == nil:
+	case l.guest != nil:
+		a.closeGuest(l, err)
+	default:
+		a.end(c, Quarantined, err.Error(), adviceRestore)
+		if a.login != nil {
+			a.endLogin(nil, &StateError{State: a.status.State, Why: a.status.Why})
+		}
+	}
+}
+
+const adviceRestore = "restore the store from a backup, or remove the account and add it again"
 
 // linkOf returns the link of a DC, nil when there is none.
 func (a *account) linkOf(id dc.ID) *link {
@@ -124,6 +151,7 @@ func (a *account) closeLink(l *link) []*Call {
 		}
 	}
 	l.binding.Stop()
+	l.store.closed.Store(true)
 	for i, other := range a.links {
 		if other == l {
 			a.links = append(a.links[:i], a.links[i+1:]...)

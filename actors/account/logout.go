@@ -55,10 +55,7 @@ func (a *account) resumeLogOut(c *ctx) {
 func (a *account) sendLogOut(c *ctx) {
 	if a.home == nil {
 		a.become(c, Connecting, "to log out", "")
-		if !a.openHome(c, a.homeDC()) {
-			a.stay(c, &StateError{State: a.status.State, Why: a.status.Why})
-			return
-		}
+		a.openHome(c, a.homeDC())
 	}
 	a.leaving.tries++
 	a.own(&tg.AuthLogOutRequest{}, Once, func(body []byte, err error) { a.onLoggedOut(c, body, err) })
@@ -98,16 +95,14 @@ func (a *account) forgetEverything(c *ctx, put []persistence.Record) {
 	a.rec.SignedIn, a.rec.HomeDC = false, 0
 	a.rec.State, a.rec.StateSince, a.rec.StateWhy = SignedOut.String(), round(c.Now()), "by its owner"
 	put = append(put, a.rec.Record())
-	store, id := a.env.Store, a.id
-	c.GoIO(func() Message {
+	id, owner := a.id, a.env.Owner
+	a.storeJob(c, func(store persistence.Store) error {
 		records, err := store.Load(id)
-		if bad := persistence.BadKeys(err); err != nil && len(bad) == 0 {
-			return again{func(c *ctx) { a.leave(c, err) }}
+		if err != nil && len(persistence.BadKeys(err)) == 0 {
+			return err
 		}
-		return again{func(c *ctx) {
-			a.commit(c, persistence.Commit{Put: put, Delete: besides(records, put)}, a.leave)
-		}}
-	})
+		return store.Commit(persistence.Commit{Owner: owner, Put: put, Delete: besides(records, put)})
+	}, a.leave)
 }
 
 // besides lists the keys of records that are not put again; revoked keys and
@@ -163,24 +158,23 @@ func (a *account) onRemove(c *ctx, m Remove) {
 	if a.login != nil {
 		a.endLogin(nil, &StateError{State: SignedOut, Why: "the account was removed"})
 	}
-	store, id, owner := a.env.Store, a.id, a.env.Owner
-	c.GoIO(func() Message {
+	a.updates, a.dirty = nil, dirty{}
+	id, owner := a.id, a.env.Owner
+	a.storeJob(c, func(store persistence.Store) error {
 		records, err := store.Load(id)
 		keys := persistence.BadKeys(err)
 		for _, r := range records {
 			keys = append(keys, r.Key)
 		}
 		if len(keys) == 0 && err != nil {
-			return committed{err, func(_ *ctx, err error) { m.Reply.Send(struct{}{}, err) }}
+			return err
 		}
-		err = store.Commit(persistence.Commit{Owner: owner, Delete: keys})
-		return committed{err, func(c *ctx, err error) {
-			m.Reply.Send(struct{}{}, err)
-			if err == nil {
-				a.dirty = dirty{}
-				c.Stop()
-			}
-		}}
+		return store.Commit(persistence.Commit{Owner: owner, Delete: keys})
+	}, func(c *ctx, err error) {
+		m.Reply.Send(struct{}{}, err)
+		if err == nil {
+			c.Stop()
+		}
 	})
 }
 

@@ -128,22 +128,10 @@ func (a *account) flush(c *ctx) {
 	}
 }
 
-// flushOnStop writes what is left without waiting for it: the store outlives
-// the actor, and what is lost costs a round trip.
-func (a *account) flushOnStop(c *ctx) {
-	if put := a.takeDirty(); put != nil {
-		commit, store := persistence.Commit{Owner: a.env.Owner, Put: put}, a.env.Store
-		c.GoIO(func() Message {
-			return committed{err: store.Commit(commit), then: func(*ctx, error) {}}
-		})
-	}
-}
-
 // commit writes records; then is called in the actor when they are on disk or
-// refused. A nil then only reports a refusal.
+// refused. A nil then only reports a refusal. Commits of an account happen in
+// the order they were asked for.
 func (a *account) commit(c *ctx, commit persistence.Commit, then func(c *ctx, err error)) {
-	commit.Owner = a.env.Owner
-	store := a.env.Store
 	if then == nil {
 		then = func(_ *ctx, err error) {
 			if err != nil {
@@ -151,7 +139,64 @@ func (a *account) commit(c *ctx, commit persistence.Commit, then func(c *ctx, er
 			}
 		}
 	}
-	c.GoIO(func() Message { return committed{err: store.Commit(commit), then: then} })
+	commit.Owner = a.env.Owner
+	a.storeJob(c, func(store persistence.Store) error { return store.Commit(commit) }, then)
+}
+
+// storeJob is something done with the store, in its turn.
+type storeJob struct {
+	do   func(persistence.Store) error
+	then func(c *ctx, err error)
+}
+
+// storeJob queues a job; then is called in the actor when it is done. One runs
+// at a time. The queue is bounded by who asks: an engine waits for its commit.
+func (a *account) storeJob(c *ctx, do func(persistence.Store) error, then func(c *ctx, err error)) {
+	a.jobs = append(a.jobs, storeJob{do, then})
+	if len(a.jobs) == 1 {
+		a.nextJob(c)
+	}
+}
+
+func (a *account) nextJob(c *ctx) {
+	job, store := a.jobs[0], a.store
+	c.GoIO(func() Message { return committed{store.do(job.do)} })
+}
+
+// onCommitted ends the job under way and begins the next.
+func (a *account) onCommitted(c *ctx, err error) {
+	job := a.jobs[0]
+	a.jobs = a.jobs[1:]
+	if len(a.jobs) > 0 {
+		a.nextJob(c)
+	} else {
+		a.jobs = nil
+	}
+	job.then(c, err)
+}
+
+// flushOnStop writes what is left, after the jobs that still wait. The store
+// outlives the actor; nobody waits for the result, and what is lost by it costs
+// a round trip.
+func (a *account) flushOnStop(c *ctx) {
+	jobs, store := a.jobs, a.store
+	if len(jobs) > 0 {
+		jobs = jobs[1:] // the first is under way
+	}
+	put := a.takeDirty()
+	if len(jobs) == 0 && put == nil {
+		return
+	}
+	commit := persistence.Commit{Owner: a.env.Owner, Put: put}
+	c.GoIO(func() Message {
+		for _, job := range jobs {
+			_ = store.do(job.do)
+		}
+		if put != nil {
+			_ = store.do(func(s persistence.Store) error { return s.Commit(commit) })
+		}
+		return committed{}
+	})
 }
 
 func (a *account) storeFailed(err error) { a.env.StoreFailed(a.id, err) }

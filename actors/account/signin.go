@@ -137,9 +137,8 @@ func (a *account) onSignInGranted(c *ctx, m signInGranted) {
 		return
 	}
 	a.login.ticket = nil
-	if a.home == nil && !a.openHome(c, a.homeDC()) {
-		a.endLogin(nil, &StateError{State: a.status.State, Why: a.status.Why})
-		return
+	if a.home == nil {
+		a.openHome(c, a.homeDC())
 	}
 	a.login.machine.Start(c.Now())
 	a.pumpLogin(c)
@@ -271,10 +270,7 @@ func (a *account) migrateHome(c *ctx, to dc.ID) {
 	a.home = nil
 	a.rec.HomeDC = int(to)
 	a.login.moving = true
-	if !a.openHome(c, to) {
-		a.endLogin(nil, &StateError{State: a.status.State, Why: a.status.Why})
-		return
-	}
+	a.openHome(c, to)
 	a.commit(c, persistence.Commit{Put: []persistence.Record{a.rec.Record()}}, nil)
 	a.publish(c)
 	// The machine may go on: its next call is held until the keys are there.

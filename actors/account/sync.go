@@ -178,8 +178,6 @@ func (a *account) onSyncFailed(c *ctx, err error) {
 	switch e.Class() {
 	case tgerr.ClassRevoked:
 		a.doubtHome(c, err)
-	case tgerr.ClassDeactivated, tgerr.ClassDuplicated:
-		a.onTerminal(c, e)
 	case tgerr.ClassWait:
 		until := a.imposed(c, "", e)
 		a.change(c, Status{State: Waiting, Why: serverWords(err), Advice: "nothing: the wait is obeyed", Until: until})

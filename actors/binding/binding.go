@@ -18,7 +18,10 @@ type Config struct {
 	// State is the account's state as the store has it; the actor takes the
 	// keys of its DC from it.
 	State persistence.State
-	Store persistence.Store
+	// Store writes the keys' records.
+	Store interface {
+		Commit(persistence.Commit) error
+	}
 	Owner persistence.Owner
 	// Governor gives the permits to make keys.
 	Governor runtime.Ref[governor.Message]
