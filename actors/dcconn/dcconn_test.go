@@ -1,12 +1,15 @@
 package dcconn
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/mtfleet/mtfleet/actors/governor"
+	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/actors/wire"
 	"github.com/mtfleet/mtfleet/mtproto"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
@@ -371,5 +374,52 @@ func TestManyEndsAtOnce(t *testing.T) {
 		if n := w.cluster.ConnCount(); n != 0 {
 			t.Errorf("%d connections left", n)
 		}
+	})
+}
+
+// Connections that stop while they wait, dial or shake hands give back what
+// they hold.
+func TestStopAtAnyMoment(t *testing.T) {
+	run(t, func(w *world) {
+		for i := range 200 {
+			p := w.spawn()
+			p.Send(MakeKey{Temp: i%2 == 0})
+			time.Sleep(time.Duration(i%20) * 200 * time.Microsecond)
+			p.Stop()
+			<-p.Done()
+		}
+		time.Sleep(time.Minute)
+		census, err := runtime.Ask(context.Background(), w.gov, func(r runtime.Reply[[]governor.DCStatus]) governor.Message {
+			return governor.Census{Reply: r}
+		})
+		if err != nil || len(census) != 1 || census[0].Waiting != [3]int{} || !census[0].Up {
+			t.Errorf("governor: %+v, %v", census, err)
+		}
+		if n := w.cluster.ConnCount(); n != 0 {
+			t.Errorf("%d connections left", n)
+		}
+	})
+}
+
+func TestMakeKeyWhileTheDCIsDown(t *testing.T) {
+	run(t, func(w *world) {
+		if err := w.cluster.StopDC(int(home), true); err != nil {
+			t.Fatal(err)
+		}
+		p := w.spawn()
+		p.Send(MakeKey{})
+		for e := range p.events {
+			if e.Kind == EventKeyFailed {
+				if e.Err == nil {
+					t.Error("no reason given")
+				}
+				break
+			}
+		}
+		if err := w.cluster.StartDC(int(home)); err != nil {
+			t.Fatal(err)
+		}
+		p.wait(EventUp)
+		p.makeKey(false)
 	})
 }
