@@ -262,6 +262,9 @@ func (s *Session) appendQueries(p *packet) {
 		if large && p.count > 0 {
 			break
 		}
+		if q.prev != 0 {
+			s.records.settle(q.prev) // two transmissions are remembered, not more
+		}
 		id := p.open(sentQuery, q)
 		s.appendBody(p, q, withHeader)
 		p.close()

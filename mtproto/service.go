@@ -293,6 +293,7 @@ func readError(body []byte) (*tgerr.Error, error) {
 // onAnswer ends q with what the server answered, or sends it again with the header the server misses.
 func (s *Session) onAnswer(q *query, result []byte, failure *tgerr.Error, err error) {
 	switch {
+	case s.queries.byID[q.id] != q: // it has ended
 	case err != nil:
 		// The server answered, so it did execute the query.
 		s.finish(q, Output{Kind: OutFailed, Query: q.id, Err: &QueryError{
