@@ -9,7 +9,7 @@ import (
 
 // BenchmarkEcho is one call of 64 bytes through the core, the hand-made client's share included.
 func BenchmarkEcho(b *testing.B) {
-	w := newWorld(&testing.T{}, func(c *dctest.Config) { c.EchoRecords = 1 })
+	w := newWorld(b, func(c *dctest.Config) { c.EchoRecords = 1 })
 	p := w.withPerm(2).inited()
 	q := echoOf(1)
 	q.Payload = make([]byte, 64)
@@ -33,7 +33,7 @@ func BenchmarkEcho(b *testing.B) {
 
 // BenchmarkHandshake is the server's and the client's work for one key.
 func BenchmarkHandshake(b *testing.B) {
-	w := newWorld(&testing.T{}, nil)
+	w := newWorld(b, nil)
 	p := w.connect(2)
 	for b.Loop() {
 		if _, err := p.tryKey(false, 0); err != nil {

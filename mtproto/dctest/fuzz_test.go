@@ -40,7 +40,7 @@ func FuzzMessage(f *testing.F) {
 	f.Add(raw.Wrap(tg.Layer, 1, echoOf(2)), true)
 	f.Add(withoutUpdates(echoOf(3)), true)
 	f.Add(seed.Container(now, seed.Service(now, pingOf(1)), seed.Query(now, echoOf(1))).Body, false)
-	base := newWorld(&testing.T{}, nil)
+	base := newWorld(f, nil)
 	key := base.withPerm(2)
 	f.Fuzz(func(t *testing.T, body []byte, content bool) {
 		if len(body) > 1<<16 {

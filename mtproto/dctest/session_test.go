@@ -20,7 +20,7 @@ func (p *peer) ack(ids ...int64) {
 	p.send(p.Service(p.w.now, &mt.MsgsAck{MsgIDs: ids}))
 }
 
-func parse[T tl.Object](t *testing.T, m *raw.Message, into T) T {
+func parse[T tl.Object](t testing.TB, m *raw.Message, into T) T {
 	t.Helper()
 	if m == nil {
 		t.Fatalf("no %s arrived", into.TypeName())

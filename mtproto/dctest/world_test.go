@@ -104,7 +104,7 @@ func (h *half) NextPush() (api.Push, bool) {
 
 // world is a cluster with its clock and the other end of its connections.
 type world struct {
-	t     *testing.T
+	t     testing.TB
 	c     *dctest.Cluster
 	half  *half
 	now   time.Time
@@ -122,7 +122,7 @@ type wire struct {
 	cut     int
 }
 
-func newWorld(t *testing.T, change func(*dctest.Config)) *world {
+func newWorld(t testing.TB, change func(*dctest.Config)) *world {
 	t.Helper()
 	w := &world{t: t, half: &half{}, now: time.Unix(1_800_000_000, 0), conns: map[dctest.ConnID]*wire{}}
 	cfg := dctest.Config{Rand: rand.Reader, API: w.half, Keys: []*crypt.PrivateKey{rsaKey()}, Group: group()}

@@ -1,8 +1,11 @@
 package serve
 
 import (
+	"fmt"
+	"net/netip"
 	"time"
 
+	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 )
@@ -52,6 +55,25 @@ type Bot struct {
 	Token  string `json:"token"`
 	DC     int    `json:"dc"`
 	UserID int64  `json:"user_id"`
+}
+
+// Table returns the descriptor's addresses and RSA public keys as a client's table of DCs. It fails for a descriptor that
+// no cluster made.
+func (d Descriptor) Table() (dc.Table, error) {
+	t := dc.Table{Test: d.Test}
+	for _, a := range d.DCs {
+		ip, err := netip.ParseAddr(a.IP)
+		if err != nil || a.Port < 1 || a.Port > 65535 {
+			return dc.Table{}, fmt.Errorf("serve: descriptor: DC %d: %q port %d is no address", a.ID, a.IP, a.Port)
+		}
+		t.Options = append(t.Options, dc.Option{
+			DC: dc.ID(a.ID), Addr: netip.AddrPortFrom(ip, uint16(a.Port)), IPv6: ip.Is6(), ThisPortOnly: true,
+		})
+	}
+	for _, k := range d.PublicKeys {
+		t.Keys = append(t.Keys, k.PEM)
+	}
+	return t, t.Check()
 }
 
 // Descriptor describes the cluster as it is now.

@@ -50,13 +50,13 @@ func start(t *testing.T, cfg serve.Config) *serve.Cluster {
 // peer is a raw client over one connection.
 type peer struct {
 	*raw.Client
-	t     *testing.T
+	t     testing.TB
 	conn  net.Conn
 	codec *transport.Codec
 	inbox []raw.Message
 }
 
-func dial(t *testing.T, conn net.Conn, cfg transport.Config) *peer {
+func dial(t testing.TB, conn net.Conn, cfg transport.Config) *peer {
 	t.Helper()
 	cfg.Rand = rand.Reader
 	codec, err := transport.NewClient(cfg)
@@ -67,7 +67,7 @@ func dial(t *testing.T, conn net.Conn, cfg transport.Config) *peer {
 	return &peer{t: t, conn: conn, codec: codec}
 }
 
-func dialTCP(t *testing.T, s *serve.Cluster, dc int, kind transport.Kind, obfuscated bool) *peer {
+func dialTCP(t testing.TB, s *serve.Cluster, dc int, kind transport.Kind, obfuscated bool) *peer {
 	t.Helper()
 	conn, err := net.Dial("tcp", s.Addr(dc))
 	if err != nil {
