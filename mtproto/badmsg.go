@@ -45,7 +45,12 @@ func (s *Session) onBadMsg(m incoming, r *tl.Reader) {
 		s.rescueFuture(m.id)
 		s.startAgain(rec, code)
 
-	case badContainerID, badSeqTooLow, badSeqTooHigh:
+	case badContainerID:
+		// The server has had a container of this id, most likely this very one, repeated on the way: its queries may
+		// have run.
+		s.reset(code)
+
+	case badSeqTooLow, badSeqTooHigh:
 		s.startAgain(rec, code)
 
 	case badTooOld:

@@ -302,7 +302,7 @@ func TestAgainstTheTestDC(t *testing.T) {
 		{name: "packets lost and repeated on the way", faults: []dctest.Fault{
 			{Kind: dctest.FaultDrop, Direction: dctest.In, Count: 1},
 			{Kind: dctest.FaultDrop, Direction: dctest.Out, Count: 1},
-			{Kind: dctest.FaultDuplicate, Direction: dctest.Out, Count: 3},
+			{Kind: dctest.FaultDuplicate, Count: 3},
 			{Kind: dctest.FaultReorder, Direction: dctest.Out, Count: 2},
 			{Kind: dctest.FaultStall, For: 3 * second},
 		}},

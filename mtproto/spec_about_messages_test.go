@@ -119,12 +119,14 @@ send q1
 receive bad_msg c2 18
   failed q1: mtproto: message rejected with bad_msg code 18; the server did not execute the query
 `},
-		{"19, a container's msg_id was used before: new session", `
-send q1 q2
+		{"19, a container's msg_id was used before: new session; the server has had it, so its queries may have run", `
+send q1
+send q2 repeatable
 connect
   packet c4:4 [c1:0 ping 75s, c2:1 query q1, c3:3 query q2]
 receive bad_msg c4 19
-  packet (new session) c9:4 [c5:0 ping 75s, c6:0 destroy_session, c7:1 query q1, c8:3 query q2]
+  failed q1: mtproto: session lost; the server may have executed the query
+  packet (new session) c8:2 [c5:0 ping 75s, c6:0 destroy_session, c7:1 query q2]
 `},
 		{"20, too old to know whether it was received: that is for the query's policy to decide", `
 connect

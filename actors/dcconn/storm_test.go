@@ -48,7 +48,7 @@ func faultStorm(w *world, rng *rand.Rand) {
 		case 3:
 			w.fault(dctest.Fault{Kind: dctest.FaultNewSalts})
 		case 4:
-			w.fault(dctest.Fault{Kind: dctest.FaultDuplicate, Direction: "out", Count: 2})
+			w.fault(dctest.Fault{Kind: dctest.FaultDuplicate, Count: 2})
 		case 5:
 			w.fault(dctest.Fault{Kind: dctest.FaultRefuse, Count: 2})
 		}
