@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -18,7 +19,7 @@ import (
 )
 
 func (a *app) runCommand() *cobra.Command {
-	var loopback bool
+	var loopback, withParent bool
 	c := &cobra.Command{
 		Use: "run", Short: "Keep every account of the store online", Args: exactly(),
 		Long: `run keeps every account of the store online until it gets SIGTERM or SIGINT.
@@ -31,10 +32,16 @@ the control socket by themselves. metrics.listen serves Prometheus metrics.`,
 			if err != nil {
 				return err
 			}
-			return a.run(c.Context(), cfg, loopback)
+			ctx, stop := context.WithCancel(c.Context())
+			defer stop()
+			if withParent {
+				go func() { _, _ = io.Copy(io.Discard, a.in); stop() }()
+			}
+			return a.run(ctx, cfg, loopback)
 		},
 	}
 	c.Flags().BoolVar(&loopback, "loopback-only", false, "refuse to dial any address that is not on this machine's loopback")
+	c.Flags().BoolVar(&withParent, "until-stdin-closes", false, "stop when standard input closes, as it does when a parent process is gone")
 	return c
 }
 
@@ -105,7 +112,9 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 		<-logged
 	}
 	_ = server.Shutdown(grace) // what is cut off are clients of a manager that is gone
-	log.Info("manager stopped", "err", err)
+	if err == nil {
+		log.Info("manager stopped")
+	}
 	return err
 }
 

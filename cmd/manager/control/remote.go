@@ -89,8 +89,9 @@ func (r *Remote) post(ctx context.Context, method string, request any) (*http.Re
 	}
 	resp, err := r.http.Do(req)
 	if err != nil {
+		err = r.lost(ctx, err)
 		cancel()
-		return nil, nil, r.lost(ctx, err)
+		return nil, nil, err
 	}
 	return resp, cancel, nil
 }
