@@ -69,19 +69,15 @@ type Options struct {
 
 const defaultMaxCalls = 1024
 
-// officialAppIDs are application ids that belong to official apps. Using one
-// would be passing off; Telegram gives every developer an own one.
+// officialAppIDs are application ids published with official apps or samples.
+// Using one would be passing off. Package config has the same list, with names,
+// for whoever writes a file; it may import nothing, and this is for who embeds.
 var officialAppIDs = []int{
-	4, 5, 6, 8, 9, 10, 16, 17, // phones
-	2040, 17349, // desktop, and the id its published source carries
-	2496, 1025907, // web
-	2834,  // macOS
-	21724, // X
-	94575, // the sample of the official library
+	4, 5, 6, 8, 9, 10, 16, 17, 2040, 2496, 2834, 10840, 16623, 17349, 21724, 94575, 611335, 1025907,
 }
 
 // officialAppNames may not appear in what an account says about itself.
-var officialAppNames = []string{"telegram desktop", "telegram android", "telegram ios", "telegram macos", "telegram web", "telegram x"}
+var officialAppNames = []string{"telegram", "tdesktop", "webogram", "tdlib"}
 
 // AppError refuses what an application says about itself.
 type AppError struct {

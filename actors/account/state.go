@@ -71,17 +71,6 @@ func (s *State) UnmarshalText(b []byte) error {
 	return fmt.Errorf("account: unknown state %q", b)
 }
 
-// connects reports whether an account in this state keeps connections.
-func (s State) connects() bool {
-	switch s {
-	case SigningIn, Connecting, Online, Waiting, Frozen:
-		return true
-	case New, Quarantined, Duplicated, Revoked, SignedOut, Paused:
-		return false
-	}
-	panic("account: BUG: state without a rule")
-}
-
 // final reports whether only the owner can lead the account out of this state.
 func (s State) final() bool {
 	switch s {
