@@ -235,7 +235,7 @@ func (s *Session) onCopy(r *tl.Reader) {
 	s.dispatch(m)
 }
 
-// onResult takes the answer to a query, to a binding, or to rpc_drop_answer.
+// onResult takes the answer to a query, to a binding, to rpc_drop_answer, or the refusal of a state request.
 func (s *Session) onResult(m incoming, r *tl.Reader) {
 	request := readID(r)
 	rec := s.records.find(request)
@@ -247,6 +247,10 @@ func (s *Session) onResult(m incoming, r *tl.Reader) {
 	switch kind {
 	case sentDrop, sentCanceled:
 		rec.kind = sentDone
+		return
+	case sentStateReq:
+		rec.kind = sentDone
+		s.onStateRefused(s.states.take(request))
 		return
 	case sentQuery, sentBind:
 	default:
@@ -376,6 +380,17 @@ func (s *Session) onStateInfo(m incoming, r *tl.Reader) {
 	s.processed(m.id, request)
 	s.records.settle(request)
 	s.onStates(s.states.take(request), info)
+}
+
+// onStateRefused is told by an rpc_result, which is no answer to a state request, that the server cannot tell what became
+// of queries: servers exist that do not know msgs_state_req. Answers may still come to the queries of this connection, but
+// what went out on an earlier one would be asked about for ever.
+func (s *Session) onStateRefused(ids []msgID) {
+	for _, id := range ids {
+		if r := s.records.find(id); r != nil && r.q != nil && r.q.msgID == id && r.q.phase == queryUnknown {
+			s.lost(r.q, ErrForgotten)
+		}
+	}
 }
 
 // onNewSession learns that the server knew nothing of this session before first. Earlier queries have no answer any more,

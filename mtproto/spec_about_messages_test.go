@@ -244,6 +244,20 @@ connect
 receive state_info c4 196
   packet c6:2 resend_ans_req c2
 `},
+		{"a state request that is refused: it cannot be known, so the policy decides; and nobody asks for ever", `
+connect
+  packet c1:0 ping 75s
+send q1
+  packet c2:1 query q1
+send q2 repeatable
+  packet c3:3 query q2
+disconnect
+connect
+  packet c6:4 [c4:4 ping 75s, c5:4 state_req c2 c3]
+receive error c5 400 INPUT_METHOD_INVALID
+  failed q1: mtproto: the server forgot the query; the server may have executed the query
+  packet c9:6 [c7:4 ack s1, c8:5 query q2]
+`},
 		{"msgs_all_info tells states unasked: received is believed, not received is asked about", `
 connect
   packet c1:0 ping 75s
