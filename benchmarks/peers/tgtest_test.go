@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/gotd/log/logslog"
 	"github.com/gotd/td/exchange"
 	gotd "github.com/gotd/td/tg"
 	"github.com/gotd/td/tgtest"
@@ -22,9 +23,10 @@ import (
 //
 //   - It makes temp keys when asked but knows no auth.bindTempAuthKey, so that our side runs without PFS.
 //   - It checks no salt, seqno, msg_id or layer, and numbers all its own messages 0.
-//   - Its new_session_created names a first_msg_id that lies after the query it is about, which says that the query was
-//     lost. Our session sends it again, as it must, and the server executes it twice.
-//   - It answers msgs_ack and msgs_state_req, which it does not know, with an rpc_error for them.
+//   - Its new_session_created names an id of its own clock as first_msg_id. When that is later than our query, the query
+//     counts as lost: our session sends it again, as it must, and the server executes it twice.
+//   - It answers msgs_ack and msgs_state_req, which it does not know, with an rpc_error for them. What had gone out on a
+//     lost connection is then for its policy to decide.
 //   - It answers a session on the connection on which it saw it first, until ForceDisconnect ends that one.
 //   - It reads the client's first bytes in its accept loop and ends when a connection closes before them.
 
@@ -33,6 +35,9 @@ var foreignUser = gotd.User{ID: 4242, Self: true, Bot: true, AccessHash: 7, Firs
 
 // foreignDC is its one DC; not 2, so that a default hides no mistake.
 const foreignDC = 3
+
+// foreignPts is where its user's updates stand.
+const foreignPts = 10
 
 // foreign is a running gotd server.
 type foreign struct {
@@ -65,7 +70,11 @@ func startForeign(t *testing.T, obfuscated bool) *foreign {
 		l = transport.ObfuscatedListener(l)
 	}
 	handler := tgtest.UnpackInvoke(f.count(f.methods()))
-	f.server = tgtest.NewServer(exchange.PrivateKey{RSA: private}, handler, tgtest.ServerOptions{DC: foreignDC})
+	options := tgtest.ServerOptions{DC: foreignDC}
+	if l := testLog(); l != nil {
+		options.Logger = logslog.New(l)
+	}
+	f.server = tgtest.NewServer(exchange.PrivateKey{RSA: private}, handler, options)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- f.server.Serve(ctx, transport.Listen(l)) }()
@@ -89,7 +98,7 @@ func (f *foreign) methods() tgtest.Handler {
 			}},
 		}).
 		Result(gotd.AuthImportBotAuthorizationRequestTypeID, &gotd.AuthAuthorization{User: &foreignUser}).
-		Result(gotd.UpdatesGetStateRequestTypeID, &gotd.UpdatesState{Pts: 1, Seq: 1, Date: 1_700_000_000}).
+		Result(gotd.UpdatesGetStateRequestTypeID, &gotd.UpdatesState{Pts: foreignPts, Seq: 1, Date: 1_700_000_000}).
 		Result(gotd.UpdatesGetDifferenceRequestTypeID, &gotd.UpdatesDifferenceEmpty{Seq: 1, Date: 1_700_000_000}).
 		Vector(gotd.UsersGetUsersRequestTypeID, &foreignUser).
 		Fallback(services.NotImplemented)

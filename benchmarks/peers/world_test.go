@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"log/slog"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -141,4 +143,12 @@ func within(tb testing.TB, d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	tb.Cleanup(cancel)
 	return ctx
+}
+
+// testLog is where both sides tell what they do when MTFLEET_TEST_LOG is set; nil otherwise.
+func testLog() *slog.Logger {
+	if os.Getenv("MTFLEET_TEST_LOG") == "" {
+		return nil
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
