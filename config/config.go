@@ -66,6 +66,9 @@ type Store struct {
 	// KeyFile is where the store's master key is, unless the environment
 	// variable MTFLEET_STORE_KEY has it.
 	KeyFile string
+	// TempKeys is whether temp keys are stored too, so that a restart costs no
+	// new ones. Without, a copy of the disk holds none.
+	TempKeys bool
 }
 
 // DC is one address of a DC.
@@ -154,6 +157,7 @@ func Default() *Config {
 		Environment: Production,
 		Transport:   Transport{Kind: "intermediate", Obfuscated: true},
 		PFS:         true,
+		Store:       Store{TempKeys: true},
 		Limits: Limits{
 			ConnectsPerSecond: 20, KeyCreationsPerSecond: 10, SignInsPerMinute: 60, CallsPerAccount: 64, Accounts: 10000,
 		},

@@ -70,7 +70,7 @@ func TestMinimalFileGetsTheDefaults(t *testing.T) {
 	want := Default()
 	want.APIID, want.APIHash, want.FirstDC = 1234567, goodHash, 2
 	want.Device.AppVersion = "1.2"
-	want.Store = Store{Dir: "/home/op/.local/share/mtfleet", KeyFile: "/home/op/.config/mtfleet/store.key"}
+	want.Store = Store{Dir: "/home/op/.local/share/mtfleet", KeyFile: "/home/op/.config/mtfleet/store.key", TempKeys: true}
 	want.Control.Socket = "/home/op/.local/share/mtfleet/control.sock"
 	if diff := cmp.Diff(want, cfg, cmpopts.IgnoreUnexported(Config{})); diff != "" {
 		t.Error(diff)
@@ -143,7 +143,7 @@ func TestPathsStartWhereTheyAreWritten(t *testing.T) {
 		t.Errorf("%+v %+v", cfg.Store, cfg.Control)
 	}
 	cfg = mustLoad(t, minimal, Options{Env: []string{"HOME=/home/op", "XDG_DATA_HOME=/d", "XDG_CONFIG_HOME=/c"}})
-	if cfg.Store != (Store{"/d/mtfleet", "/c/mtfleet/store.key"}) {
+	if cfg.Store != (Store{"/d/mtfleet", "/c/mtfleet/store.key", true}) {
 		t.Errorf("%+v", cfg.Store)
 	}
 }

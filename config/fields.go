@@ -39,6 +39,8 @@ var fields = []field{
 		func(c *Config) any { return path(&c.Store.Dir) }},
 	{"store.key_file", "The file with the store's master key, outside store.dir; made at first use. Not looked at when MTFLEET_STORE_KEY is set. Default: mtfleet/store.key in $XDG_CONFIG_HOME or ~/.config.",
 		func(c *Config) any { return path(&c.Store.KeyFile) }},
+	{"store.temp_keys", "Whether temp keys are stored too, sealed like everything else. No: a copy of the disk holds none, and each restart costs every account a new one.",
+		func(c *Config) any { return &c.Store.TempKeys }},
 
 	{"environment", "Whose DCs to talk to: production (Telegram), test (Telegram's test servers), or custom (those in dcs).",
 		func(c *Config) any { return &c.Environment }},

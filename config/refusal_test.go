@@ -193,7 +193,7 @@ var keyFiles = sync.OnceValue(func() map[string]string {
 func TestOfficialIDsAreRefused(t *testing.T) {
 	for _, id := range []int{4, 5, 6, 8, 10, 16, 17, 21724, 2040, 2496, 2834, 94575} {
 		cfg := Default()
-		cfg.APIID, cfg.APIHash, cfg.Store = id, goodHash, Store{"/d", "/k"}
+		cfg.APIID, cfg.APIHash, cfg.Store = id, goodHash, Store{"/d", "/k", true}
 		cfg.FirstDC = 2
 		problems := cfg.Validate()
 		if len(problems) != 1 || problems[0].Path != "api_id" {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -65,8 +66,8 @@ func options(cfg *config.Config, log *slog.Logger) (actors.Options, error) {
 		DCs: table, DefaultDC: dc.ID(cfg.FirstDC),
 		Wire:               wire.Config{Kind: kind, Obfuscated: cfg.Transport.Obfuscated},
 		Limits:             limits(cfg.Limits),
-		MaxCallsPerAccount: cfg.Limits.CallsPerAccount,
-		Logger:             log,
+		MaxCallsPerAccount: cfg.Limits.CallsPerAccount, TempKeysInMemory: !cfg.Store.TempKeys,
+		Logger: log,
 	}, nil
 }
 
@@ -128,7 +129,29 @@ func (a *app) openStore(cfg *config.Config, log *slog.Logger) (persistence.Store
 	if err := os.MkdirAll(cfg.Store.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("store.dir: %w", err)
 	}
-	return badgerstore.Open(badgerstore.Options{Dir: dir, Key: key, KeySource: source, Logger: log})
+	for begun := time.Now(); ; time.Sleep(lockRetry) {
+		store, err := badgerstore.Open(badgerstore.Options{Dir: dir, Key: key, KeySource: source, Logger: log})
+		if !errors.As(err, new(*persistence.LockedError)) || time.Since(begun) > lockWait {
+			if err != nil {
+				return nil, err
+			}
+			return store, nil
+		}
+	}
+}
+
+// A store that is in use may be free in a moment: a command that opens it holds
+// it for a few milliseconds.
+const (
+	lockWait  = time.Second
+	lockRetry = 50 * time.Millisecond
+)
+
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
 }
 
 func lookup(env []string, name string) (value string) {
@@ -169,7 +192,7 @@ func (a *app) service(ctx context.Context) (control.Service, error) {
 		}
 		return nil, err
 	}
-	return control.NewDirect(o, control.Info{Version: version(), Store: cfg.Store.Dir}, cfg.Limits.Accounts), nil
+	return control.NewDirect(o, control.Info{Version: version(), Store: absolute(cfg.Store.Dir)}, cfg.Limits.Accounts), nil
 }
 
 func (a *app) configCommand() *cobra.Command {
