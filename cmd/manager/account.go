@@ -124,9 +124,18 @@ func (a *app) printList(accounts []control.Account) error {
 	w := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(w, "NAME\tSTATE\tKIND\tDC\tPFS\tSINCE\tWHY")
 	for _, acc := range accounts {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", acc.ID, stateWord(acc), kindWord(acc), dcWord(acc), pfsWord(acc), ago(acc.Since), acc.Why)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", acc.ID, stateWord(acc), kindWord(acc), dcWord(acc), pfsWord(acc), ago(acc.Since), clip(acc.Why))
 	}
 	return w.Flush()
+}
+
+// clip shortens a reason for a table; `account show` has all of it.
+func clip(s string) string {
+	const most = 60
+	if r := []rune(s); len(r) > most {
+		return string(r[:most-3]) + "..."
+	}
+	return s
 }
 
 func stateWord(acc control.Account) string {

@@ -184,7 +184,7 @@ func (l *signIn) begin(ctx context.Context) (p control.Progress, err error) {
 	}
 	given := l.f.phone != "" || l.f.phoneFile != "" || l.f.tokenFile != ""
 	switch {
-	case acc.SignedIn && acc.State == actors.Quarantined.String():
+	case acc.Status.State == actors.Quarantined:
 		return p, &control.Error{Kind: control.KindDamaged, Message: fmt.Sprintf("account %s: %s: %s", l.id, acc.Why, acc.Advice)}
 	case acc.SignedIn:
 		return control.Progress{Account: acc}, nil
@@ -271,9 +271,17 @@ func (l *signIn) answer(ctx context.Context, s actors.Step) (actors.Answer, bool
 	return l.askStep(ctx, s)
 }
 
+// answerLost is the LastError of a step whose code may never have been asked for:
+// the connection was lost first.
+const answerLost = "ANSWER_LOST"
+
 // answerByFlag gives each answer of the command line once: a code that was wrong
 // is not sent again.
 func (l *signIn) answerByFlag(ctx context.Context, s actors.Step) (answer actors.Answer, ok bool, err error) {
+	if s.Kind == login.StepNewCode && s.LastError == answerLost && !l.f.answered {
+		// Whoever runs the command once more wants the code that never came.
+		l.f.resend = true
+	}
 	switch {
 	case l.f.resend && (s.Kind == login.StepCode || s.Kind == login.StepNewCode):
 		l.f.resend, l.f.answered = false, true
@@ -337,7 +345,7 @@ func (l *signIn) pause(s actors.Step) error {
 // refused says what was wrong with the answer and how to go on.
 func (l *signIn) refused(s actors.Step, again string) error {
 	message := fmt.Sprintf("account %s: %s Nothing is lost: go on with `%s %s`, or end it with --cancel", l.id, s.Message, again, nextFlag(s))
-	if s.LastError != "" {
+	if s.LastError != "" && s.LastError != answerLost {
 		message += " (the server said " + s.LastError + ")"
 	}
 	return &control.Error{Kind: control.KindRefused, Message: message}

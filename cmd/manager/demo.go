@@ -99,8 +99,7 @@ func (a *app) demo(ctx context.Context, f demoFlags) error {
 	d.end()
 	d.bar.close()
 	if err != nil {
-		d.printf("manager: demo: everything is kept in %s; manager.log there tells more\n", d.dir)
-		return err
+		return d.broken(err)
 	}
 	return d.finish()
 }
@@ -137,6 +136,18 @@ func (d *demo) end() {
 	}
 }
 
+// broken ends a demonstration that could not go on.
+func (d *demo) broken(err error) error {
+	d.printf("manager: everything is kept in %s; manager.log there tells more\n", d.dir)
+	if d.f.json {
+		d.result.Accounts, d.result.Error = d.f.accounts, describe(err)
+		if jsonErr := d.printJSON(d.result); jsonErr != nil {
+			return jsonErr
+		}
+	}
+	return err
+}
+
 // finish shows the result and picks the exit code.
 func (d *demo) finish() error {
 	ok := d.result.ok()
@@ -166,6 +177,7 @@ func (d *demo) finish() error {
 
 // start serves the DCs and starts a manager on a new store.
 func (d *demo) start(ctx context.Context) (err error) {
+	d.bar.begin(fmt.Sprintf("starting %s and a manager", count(d.f.dcs, "test DC")), 0)
 	persons := (d.f.accounts + 1) / 2
 	d.cluster, err = serve.Start(serve.Config{
 		Core:    dctest.Config{DCs: d.f.dcs},
@@ -189,7 +201,11 @@ func (d *demo) start(ctx context.Context) (err error) {
 	d.stream = newCollector(d.people)
 	d.child = &child{app: d.app, dir: d.dir, socket: d.socket(), events: d.stream}
 	d.calls = newCaller(d)
-	return d.child.start(ctx)
+	if err := d.child.start(ctx); err != nil {
+		return err
+	}
+	d.bar.done("started %s and a manager, process %d", count(d.f.dcs, "test DC"), d.child.cmd.Process.Pid)
+	return nil
 }
 
 // socket is where the child's control socket is: beside its data, or, where that

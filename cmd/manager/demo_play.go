@@ -51,7 +51,7 @@ func (d *demo) play(ctx context.Context) error {
 
 // signInAll adds and signs in every account, a few dozen at a time.
 func (d *demo) signInAll(ctx context.Context) error {
-	d.bar.begin(fmt.Sprintf("signing in %d accounts by phone code and bot token", len(d.people)), len(d.people))
+	d.bar.begin(fmt.Sprintf("signing in %d accounts", len(d.people)), len(d.people))
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	each(len(d.people), 32, func(i int) {
@@ -149,7 +149,7 @@ func (d *demo) probe(ctx context.Context, what string) (online int, took time.Du
 // cut takes a DC down, really, and brings it back: its listener closes, its
 // connections break, it forgets sessions and keeps temp keys.
 func (d *demo) cut(ctx context.Context) (err error) {
-	d.bar.begin(fmt.Sprintf("DC %d is down for %v; calls go on", d.cutDC, outage), 0)
+	d.bar.begin(fmt.Sprintf("DC %d is down for %v while calls go on", d.cutDC, outage), 0)
 	if err := d.cluster.StopDC(d.cutDC, true); err != nil {
 		return err
 	}
@@ -165,7 +165,7 @@ func (d *demo) cut(ctx context.Context) (err error) {
 	}
 	d.bar.done("DC %d was down for %v", d.cutDC, outage)
 	var took time.Duration
-	d.result.OnlineAfterDCRestart, took = d.probe(ctx, fmt.Sprintf("waiting for the accounts after DC %d came back", d.cutDC))
+	d.result.OnlineAfterDCRestart, took = d.probe(ctx, fmt.Sprintf("waiting for everybody after DC %d came back", d.cutDC))
 	d.result.recovery("dc_restart", took)
 	d.await(ctx, list, "waiting for updates of the outage")
 	return ctx.Err()
@@ -203,7 +203,7 @@ func (d *demo) killAndRestart(ctx context.Context) error {
 // forgetTempKeys restarts a DC that loses its temp keys: new ones are made and
 // bound, the authorizations stay.
 func (d *demo) forgetTempKeys(ctx context.Context) error {
-	d.bar.begin(fmt.Sprintf("DC %d restarts without its temp keys; calls go on", d.dropDC), 0)
+	d.bar.begin(fmt.Sprintf("DC %d restarts and forgets its temp keys", d.dropDC), 0)
 	if err := d.cluster.RestartDC(d.dropDC, false, 200*time.Millisecond); err != nil {
 		return err
 	}
@@ -224,7 +224,7 @@ func (d *demo) judge(ctx context.Context) error {
 	}
 	d.await(ctx, list, "the last updates")
 	before := time.Now()
-	d.bar.begin("stopping the manager and asking the ledger", 0)
+	d.bar.begin("stopping the manager, asking the ledger", 0)
 	// The keys are compared while the test DC still knows them.
 	ledger := d.cluster.Ledger()
 	if err := d.child.stop(); err != nil {

@@ -43,17 +43,19 @@ func (p *progress) begin(what string, total int) {
 		p.line("%s ...", what)
 		return
 	}
-	bar := -1 // a spinner
-	if total > 0 {
-		bar = total
+	options := []progressbar.Option{
+		progressbar.OptionSetWriter(p.w), progressbar.OptionSetDescription("  " + pad(what, 42)),
+		progressbar.OptionSetWidth(18), progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false),
+		progressbar.OptionThrottle(50 * time.Millisecond), progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetRenderBlankState(true), progressbar.OptionSpinnerType(14),
+		progressbar.OptionSetTheme(progressbar.Theme{Saucer: "█", SaucerPadding: "░"}),
 	}
-	p.bar = progressbar.NewOptions(bar,
-		progressbar.OptionSetWriter(p.w), progressbar.OptionSetDescription("  "+what),
-		progressbar.OptionSetWidth(24), progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(false),
-		progressbar.OptionSetElapsedTime(false), progressbar.OptionThrottle(50*time.Millisecond),
-		progressbar.OptionClearOnFinish(), progressbar.OptionSpinnerType(14),
-		progressbar.OptionSetRenderBlankState(true),
-		progressbar.OptionSetTheme(progressbar.ThemeUnicode))
+	steps := -1 // a spinner
+	if total > 0 {
+		steps = total
+		options = append(options, progressbar.OptionShowCount())
+	}
+	p.bar = progressbar.NewOptions(steps, options...)
 }
 
 // add is n steps more.
@@ -89,6 +91,7 @@ func (p *progress) close() {
 // clear and line are called with mu held.
 func (p *progress) clear() {
 	if p.bar != nil {
+		_ = p.bar.Finish() // ends a spinner's goroutine
 		_ = p.bar.Clear()
 		p.bar = nil
 	}

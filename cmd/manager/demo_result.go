@@ -49,6 +49,10 @@ type demoResult struct {
 	PermKeys   int `json:"perm_keys_made"`
 	TempKeys   int `json:"temp_keys_made"`
 
+	// Error is what kept the demonstration from going on; the figures are not
+	// complete then.
+	Error string `json:"error,omitempty"`
+
 	Seconds  float64            `json:"seconds"`
 	Phases   map[string]float64 `json:"phase_seconds"`
 	Recovery map[string]float64 `json:"recovery_seconds"`
@@ -80,7 +84,7 @@ func (r *demoResult) ok() bool {
 			return false
 		}
 	}
-	return r.Accounts > 0 && r.NewLogins == 0 && r.CallsOK > 0 && r.CallsFailed == 0 &&
+	return r.Error == "" && r.Accounts > 0 && r.NewLogins == 0 && r.CallsOK > 0 && r.CallsFailed == 0 &&
 		r.UpdatesLost == 0 && r.Overlaps == 0 && r.Orphans == 0 && r.Violations == 0
 }
 
@@ -213,8 +217,8 @@ func (r *demoResult) print(w io.Writer, d *demo) {
 			persons++
 		}
 	}
-	fmt.Fprintf(w, "\nmtfleet demo: %d accounts (%d by phone code, %d by bot token) on %d DCs, %.1f s\n\n",
-		r.Accounts, persons, r.Accounts-persons, d.f.dcs, r.Seconds)
+	fmt.Fprintf(w, "\nmtfleet demo: %s (%d by phone code, %d by bot token) on %s, %.1f s\n\n",
+		count(r.Accounts, "account"), persons, r.Accounts-persons, count(d.f.dcs, "DC"), r.Seconds)
 	all := func(n int) (bool, string) {
 		return n == r.Accounts, fmt.Sprintf("%s of %s", thousands(n), thousands(r.Accounts))
 	}
@@ -243,7 +247,8 @@ func (r *demoResult) print(w io.Writer, d *demo) {
 	value(none(r.Overlaps))("sessions that overlapped on one key", "")
 	value(none(r.Orphans))("authorized keys missing in the store", "")
 	value(none(r.Violations))("violations of the protocol", "")
-	fmt.Fprintf(w, "\n  Every figure is from the ledger of the test DCs: %d perm keys and %d temp keys made.\n", r.PermKeys, r.TempKeys)
+	fmt.Fprintf(w, "\n  Every figure is from the ledger of the test DCs: %s and %s made.\n",
+		count(r.PermKeys, "perm key"), count(r.TempKeys, "temp key"))
 	const most = 5
 	for i, f := range r.failures {
 		if i == most {
@@ -253,6 +258,14 @@ func (r *demoResult) print(w io.Writer, d *demo) {
 		fmt.Fprintf(w, "  failed call: %s\n", f)
 	}
 	fmt.Fprintln(w)
+}
+
+// count writes a number of things.
+func count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return thousands(n) + " " + thing
 }
 
 // pad fills up to a width in characters.

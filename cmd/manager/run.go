@@ -56,6 +56,9 @@ func (a *app) run(ctx context.Context, cfg *config.Config, loopback bool) error 
 		return err
 	}
 	o.Wire.RequireLoopback = loopback
+	if err := alone(ctx, cfg); err != nil {
+		return err
+	}
 	store, err := a.openStore(cfg, log)
 	if err != nil {
 		return err
@@ -63,6 +66,30 @@ func (a *app) run(ctx context.Context, cfg *config.Config, loopback bool) error 
 	o.Store = store
 	err = a.serve(ctx, cfg, o, log)
 	return errors.Join(err, store.Close())
+}
+
+// alone tells whether a manager of this store runs already; the store's lock
+// would say it too, but not as well.
+func alone(ctx context.Context, cfg *config.Config) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	other, err := control.Dial(ctx, cfg.Control.Socket)
+	if err != nil {
+		return nil
+	}
+	defer other.Close()
+	info, err := other.Info(ctx, control.Empty{})
+	if err != nil || !sameDir(info.Store, cfg.Store.Dir) {
+		return nil // opening the socket will tell
+	}
+	return &exitError{code: exitInUse, kind: control.KindInUse,
+		text: fmt.Sprintf("a manager of the store in %s runs already, as process %d: stop that one first, or give this one a data directory of its own (store.dir)", cfg.Store.Dir, info.PID)}
+}
+
+func sameDir(a, b string) bool {
+	x, errX := os.Stat(a)
+	y, errY := os.Stat(b)
+	return errX == nil && errY == nil && os.SameFile(x, y)
 }
 
 // serve runs a manager over an open store with everything around it.
@@ -95,7 +122,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 	go func() { defer close(logged); logStates(log, journal) }()
 	gate.open()
 
-	about := control.Info{Running: true, PID: os.Getpid(), Version: version(), Since: time.Now(), Store: cfg.Store.Dir}
+	about := control.Info{Running: true, PID: os.Getpid(), Version: version(), Since: time.Now(), Store: absolute(cfg.Store.Dir)}
 	server := control.Serve(socket, &control.Local{Manager: m, Journal: journal, About: about, MaxAccounts: cfg.Limits.Accounts})
 	page.serve()
 	log.Info("manager runs", "version", about.Version, "accounts", len(m.Accounts()), "store", cfg.Store.Dir, "control", cfg.Control.Socket)

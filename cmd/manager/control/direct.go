@@ -103,13 +103,14 @@ func (d *Direct) read(id persistence.AccountID) Account {
 	a := Account{ID: string(id)}
 	s := &a.Status
 	if rec := state.Account; rec != nil {
-		s.Since, s.Why = rec.StateSince, rec.StateWhy
+		s.Since, s.Why = rec.StateSince, trimPackages(rec.StateWhy)
 		if s.Since.IsZero() {
 			s.Since = rec.Created
 		}
 		s.UserID, s.Bot, s.HomeDC, s.PFS, s.SignedIn = rec.UserID, rec.Bot, rec.HomeDC, rec.PFS, rec.SignedIn
 		if s.State.UnmarshalText([]byte(rec.State)) != nil {
 			s.State = actors.New
+			a.State = rec.State // something between two states: logging out
 		}
 	}
 	err = errors.Join(err, decodeErr)
@@ -125,6 +126,8 @@ func (d *Direct) read(id persistence.AccountID) Account {
 	case state.Login != nil:
 		s.State, s.Since = actors.SigningIn, state.Login.Updated
 		s.Advice = "go on with `manager account login " + string(id) + "`"
+	case a.State != "":
+		s.State, s.Why, s.Advice = actors.Connecting, "it was under way when the manager stopped", "it goes on when a manager runs: start one with `manager run`"
 	case s.SignedIn:
 		a.State, s.State = StateOffline, actors.Connecting
 		s.Why, s.Advice = "no manager runs", "start one with `manager run`"

@@ -85,12 +85,12 @@ func (l *Local) late(a *actors.Account, err error) error {
 	s := a.Status()
 	switch {
 	case len(down) > 0:
-		return &Error{Kind: KindUnreachable, Err: err, Message: fmt.Sprintf("account %s: %s: check the network and the addresses of the DCs, then try again (the account is kept as it is)",
+		return &Error{Kind: KindUnreachable, Err: err, Message: fmt.Sprintf("account %s: %s: check the network and the addresses of the DCs, then try again (nothing is lost)",
 			a.ID(), strings.Join(down, ", "))}
 	case s.State == actors.Waiting || !s.Until.IsZero():
 		return &Error{Kind: KindWait, Err: err, Until: s.Until, Message: fmt.Sprintf("account %s: the server wants us to wait: try again later", a.ID())}
 	}
-	return &Error{Kind: KindUnreachable, Err: err, Message: fmt.Sprintf("account %s: no answer in time (it is %s): check the network and the DCs, then try again (the account is kept as it is)",
+	return &Error{Kind: KindUnreachable, Err: err, Message: fmt.Sprintf("account %s: no answer in time (it is %s): check the network and the DCs, then try again (nothing is lost)",
 		a.ID(), s.State)}
 }
 
@@ -104,6 +104,7 @@ func (l *Local) fail(ctx context.Context, a *actors.Account, err error) error {
 
 func show(a *actors.Account) Account {
 	s := a.Status()
+	s.Why = trimPackages(s.Why)
 	return Account{ID: a.ID(), State: s.State.String(), Status: s}
 }
 
@@ -202,7 +203,12 @@ func (l *Local) change(ctx context.Context, id string, f func(a *actors.Account)
 
 // LogOut implements Service.
 func (l *Local) LogOut(ctx context.Context, r AccountRequest) (Account, error) {
-	return l.change(ctx, r.ID, func(a *actors.Account) error { return a.LogOut(ctx) })
+	acc, err := l.change(ctx, r.ID, func(a *actors.Account) error { return a.LogOut(ctx) })
+	var e *Error
+	if errors.As(err, &e) && e.Kind == KindUnreachable {
+		e.Message += "; the logout is stored, and goes on as soon as a manager reaches the DC"
+	}
+	return acc, err
 }
 
 // Remove implements Service.

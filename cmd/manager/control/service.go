@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"encoding/json"
 	"iter"
 	"time"
 
@@ -63,6 +64,19 @@ type Account struct {
 	// State is the name of an actors.State, or StateOffline.
 	State string `json:"state"`
 	actors.Status
+}
+
+// UnmarshalJSON reads what encoding/json makes of an Account: the name of the
+// state stands for both.
+func (a *Account) UnmarshalJSON(b []byte) error {
+	type plain Account // without this method
+	if err := json.Unmarshal(b, (*plain)(a)); err != nil {
+		return err
+	}
+	if a.Status.State.UnmarshalText([]byte(a.State)) != nil {
+		a.Status.State = actors.Connecting // StateOffline, or between two states
+	}
+	return nil
 }
 
 // List is all accounts by id.
