@@ -1,0 +1,332 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/mtproto/login"
+	"github.com/mtfleet/mtfleet/mtproto/tgerr"
+	"github.com/mtfleet/mtfleet/persistence"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fake is a Service that answers from functions; the rest panics.
+type fake struct {
+	Service
+	signIn  func(context.Context, SignInRequest) (Progress, error)
+	show    func(context.Context, AccountRequest) (Account, error)
+	journal *Journal
+}
+
+func (f *fake) SignIn(ctx context.Context, r SignInRequest) (Progress, error) {
+	return f.signIn(ctx, r)
+}
+func (f *fake) Show(ctx context.Context, r AccountRequest) (Account, error) { return f.show(ctx, r) }
+func (f *fake) Events(ctx context.Context, r EventsRequest) (iter.Seq2[Event, error], error) {
+	return f.journal.Read(ctx, r.After), nil
+}
+
+// serve puts a service behind a socket and returns the other end.
+func serve(t *testing.T, s Service) *Remote {
+	t.Helper()
+	l, err := Listen(filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := Serve(l, s)
+	r, err := Dial(t.Context(), l.(*listener).path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = r.Close()
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := server.Shutdown(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+func TestAnAccountComesThroughTheSocketUnchanged(t *testing.T) {
+	step := &actors.Step{Kind: login.StepCode, How: login.HowSMS, Length: 5, Supported: true, Message: "Type it."}
+	for _, want := range []Account{
+		{ID: "alice", State: "signing-in", Status: actors.Status{State: actors.SigningIn, Since: time.Unix(1, 0).UTC(), Step: step, PFS: true}},
+		{ID: "bob", State: StateOffline, Status: actors.Status{State: actors.Connecting, UserID: 7, HomeDC: 2, SignedIn: true}},
+		{ID: "carol", State: "waiting", Status: actors.Status{State: actors.Waiting, Until: time.Unix(9, 0).UTC(), Bound: true}},
+	} {
+		r := serve(t, &fake{show: func(_ context.Context, q AccountRequest) (Account, error) {
+			if q.ID != want.ID {
+				t.Errorf("asked for %q", q.ID)
+			}
+			return want, nil
+		}})
+		got, err := r.Show(t.Context(), AccountRequest{want.ID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+func TestErrorsComeThroughTheSocketWithKindMessageAndTime(t *testing.T) {
+	until := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
+	for _, c := range []struct {
+		err  error
+		kind Kind
+		text string
+	}{
+		{&actors.NoAccountError{ID: "x"}, KindNoAccount, `there is no account "x"`},
+		{&actors.ExistsError{ID: "x"}, KindExists, "already"},
+		{&actors.StateError{State: actors.Paused}, KindState, "is paused"},
+		{&actors.WaitError{Method: "auth.sendCode", Until: until}, KindWait, "auth.sendCode"},
+		{&login.Error{Reason: login.ReasonToken, Message: "unknown token", Err: tgerr.New(400, "ACCESS_TOKEN_INVALID")}, KindRefused, "unknown token (the server said ACCESS_TOKEN_INVALID)"},
+		{&login.Error{Reason: login.ReasonFlood, Message: "too often", Until: until}, KindWait, "too often"},
+		{&login.Error{Reason: login.ReasonConfig, Message: "wrong api_id"}, KindConfig, "wrong api_id"},
+		{fmt.Errorf("account x: %w", tgerr.New(500, "INTERNAL")), KindServer, "account x: server answered 500 INTERNAL"},
+		{tgerr.New(420, "FLOOD_WAIT_3600"), KindWait, "FLOOD_WAIT"},
+		{&persistence.LockedError{Dir: "/data", PID: 7}, KindInUse, "pid 7"},
+		{&persistence.MasterKeyError{Source: "f", Reason: "wrong"}, KindMasterKey, "master key from f"},
+		{&persistence.CorruptError{Why: "torn"}, KindDamaged, "torn"},
+		{&persistence.InvalidError{Reason: "no"}, KindInvalid, "no"},
+		{&actors.StoreError{Err: errors.New("full")}, KindStore, "full"},
+		{errors.Join(errors.New("odd"), actors.ErrMayHaveRun), KindMayHaveRun, "odd"},
+		{actors.ErrClosed, KindStopped, "closed"},
+		{errors.New("odd"), KindInternal, "odd"},
+	} {
+		r := serve(t, &fake{signIn: func(context.Context, SignInRequest) (Progress, error) { return Progress{}, c.err }})
+		_, err := r.SignIn(t.Context(), SignInRequest{ID: "x", Phone: "+1"})
+		var got *Error
+		if !errors.As(err, &got) || got.Kind != c.kind || !strings.Contains(got.Message, c.text) {
+			t.Errorf("%v became %v (%v)", c.err, err, KindOf(err))
+			continue
+		}
+		if strings.Contains(got.Message, "tgerr: ") || strings.Contains(got.Message, "actors: ") {
+			t.Errorf("a package shows in %q", got.Message)
+		}
+		if c.kind == KindWait && got.Until.Before(time.Now()) {
+			t.Errorf("%v lost the end of the wait: %v", c.err, got.Until)
+		}
+		if _, known := codes[got.Kind]; !known {
+			t.Errorf("kind %s has no code", got.Kind)
+		}
+	}
+}
+
+func TestTheServerKnowsHowLongTheClientWaits(t *testing.T) {
+	r := serve(t, &fake{signIn: func(ctx context.Context, _ SignInRequest) (Progress, error) {
+		deadline, ok := ctx.Deadline()
+		if d := time.Until(deadline); !ok || d > time.Second {
+			t.Errorf("the server may take %v (%v)", d, ok)
+		}
+		<-ctx.Done()
+		return Progress{}, &Error{Kind: KindUnreachable, Message: "DC 2 cannot be reached"}
+	}})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := r.SignIn(ctx, SignInRequest{}); KindOf(err) != KindUnreachable || err.Error() != "DC 2 cannot be reached" {
+		t.Error(err)
+	}
+	// A client that gives up does not wait for the answer.
+	ctx, cancel = context.WithTimeout(t.Context(), time.Hour)
+	r2 := serve(t, &fake{signIn: func(server context.Context, _ SignInRequest) (Progress, error) {
+		cancel()
+		<-server.Done()
+		return Progress{}, nil
+	}})
+	if _, err := r2.SignIn(ctx, SignInRequest{}); KindOf(err) != KindCanceled {
+		t.Error(err)
+	}
+}
+
+func TestARequestThatIsNotOneIsRefusedWithoutItsText(t *testing.T) {
+	r := serve(t, &fake{})
+	_, err := call[map[string]any, Empty](t.Context(), r, "SignIn", map[string]any{"id": "x", "bot_tokn": "secret"})
+	if KindOf(err) != KindInvalid || strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "tokn") {
+		t.Error(err)
+	}
+	if _, err := call[Empty, Empty](t.Context(), r, "NoSuchMethod", Empty{}); KindOf(err) != KindInternal {
+		t.Error(err)
+	}
+}
+
+func TestAManagerThatGoesAwayIsToldApart(t *testing.T) {
+	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { // accepts and hangs up, as a killed process does
+		for {
+			nc, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_ = nc.Close()
+		}
+	}()
+	r, err := Dial(t.Context(), l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if _, err := r.SignIn(ctx, SignInRequest{}); KindOf(err) != KindStopped {
+		t.Errorf("%v is of kind %v", err, KindOf(err))
+	}
+	_ = l.Close()
+	if _, err := r.Events(ctx, EventsRequest{}); KindOf(err) != KindStopped {
+		t.Error(err)
+	}
+	if _, err := Dial(ctx, l.Addr().String()); !errors.Is(err, ErrNobody) {
+		t.Error(err)
+	}
+}
+
+// event makes the n-th event.
+func event(n int) actors.Event {
+	return actors.Event{Account: "a", Seq: uint64(n), Kind: actors.EventUpdate, Pts: int32(n)}
+}
+
+func TestALateReaderOfTheJournalMissesNothing(t *testing.T) {
+	j := NewJournal()
+	source := make(chan actors.Event)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		j.Follow(func(yield func(actors.Event) bool) {
+			for ev := range source {
+				yield(ev)
+			}
+		})
+	}()
+	for n := range 1500 {
+		source <- event(n)
+	}
+	r := serve(t, &fake{journal: j})
+	read := func(after uint64) (pts []int32) {
+		events, err := r.Events(t.Context(), EventsRequest{After: after})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for ev, err := range events {
+			if err != nil {
+				t.Fatal(err)
+			}
+			pts = append(pts, ev.Pts)
+			if len(pts) == 1 && after == 0 {
+				go func() {
+					for n := 1500; n < 2000; n++ {
+						source <- event(n)
+					}
+					close(source)
+				}()
+			}
+		}
+		return pts
+	}
+	want := make([]int32, 2000)
+	for n := range want {
+		want[n] = int32(n)
+	}
+	if got := read(0); !slices.Equal(got, want) {
+		t.Errorf("read %d events from the beginning", len(got))
+	}
+	<-done
+	if got := read(1990); !slices.Equal(got, want[1990:]) {
+		t.Errorf("after cursor 1990: %v", got)
+	}
+}
+
+func TestTheJournalTellsWhatItLost(t *testing.T) {
+	j := NewJournal()
+	for n := range journalSize + 100 {
+		j.add(event(n))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var got []Event
+	for ev := range j.Read(ctx, 0) {
+		if got = append(got, ev); len(got) == journalSize+1 {
+			cancel()
+		}
+	}
+	if got[0].Kind != actors.EventMissed || got[0].Missed != 100 || got[1].Pts != 100 || got[1].Cursor != 101 {
+		t.Errorf("%+v, then %+v", got[0], got[1])
+	}
+	if last := got[journalSize]; last.Pts != journalSize+99 {
+		t.Errorf("the last one is %+v", last)
+	}
+}
+
+func TestListen(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "s")
+
+	// Left over from a process that was killed.
+	dead, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead.SetUnlinkOnClose(false)
+	_ = dead.Close()
+	l, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	entries, _ := os.ReadDir(dir)
+	if len(entries) != 1 {
+		t.Errorf("left behind: %v", entries)
+	}
+
+	// In use.
+	var socket *SocketError
+	if _, err := Listen(path); !errors.As(err, &socket) || !strings.Contains(err.Error(), "in use") {
+		t.Error(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Error("the socket is still there")
+	}
+
+	// Another file in the way is not touched.
+	if err := os.WriteFile(path, []byte("diary"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Listen(path); !errors.As(err, &socket) {
+		t.Error(err)
+	}
+	if b, _ := os.ReadFile(path); string(b) != "diary" {
+		t.Error("the file was touched")
+	}
+}
+
+func TestSecretsDoNotPrint(t *testing.T) {
+	r := SignInRequest{ID: "a", Phone: "+15550100", BotToken: "1:secret"}
+	q := AnswerRequest{ID: "a", Answer: actors.Answer{Kind: actors.AnswerCode, Code: "12345"}}
+	if s := fmt.Sprintf("%v %+v %#v %v %+v %#v", r, r, r, q, q, q); strings.Contains(s, "secret") || strings.Contains(s, "555") || strings.Contains(s, "12345") {
+		t.Error(s)
+	}
+}
