@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"sync"
@@ -75,12 +76,15 @@ type Account struct {
 	status    atomic.Pointer[account.Status]
 	admission chan struct{} // one token for each call under way
 
+	lost       context.Context // ends when the actor is given up for good: it may never answer
+	giveUp     context.CancelFunc
 	publishing sync.Mutex // guards seq, and keeps events in its order
 	seq        uint64
 }
 
 func (m *Manager) newAccount(id persistence.AccountID) *Account {
 	a := &Account{m: m, id: id, admission: make(chan struct{}, m.opts.MaxCallsPerAccount)}
+	a.lost, a.giveUp = context.WithCancel(context.Background())
 	a.ref.Store(&runtime.Ref[account.Message]{})
 	a.status.Store(&account.Status{})
 	return a
@@ -175,15 +179,37 @@ func (a *Account) Remove(ctx context.Context, force bool) error {
 	return err
 }
 
+// stateError says why an account without an actor takes nothing.
+func (a *Account) stateError() *StateError {
+	st := a.Status()
+	return &StateError{State: st.State, Why: st.Why}
+}
+
 func tell(ctx context.Context, a *Account, msg func(runtime.Reply[struct{}]) account.Message) error {
 	_, err := ask(ctx, a, msg)
 	return err
 }
 
 func ask[R any](ctx context.Context, a *Account, msg func(runtime.Reply[R]) account.Message) (R, error) {
-	got, err := runtime.Ask(ctx, a.current(), msg)
-	if err != nil {
-		return got, fmt.Errorf("account %s: %w", a.id, err)
+	var none R
+	if a.m.closed() {
+		return none, ErrClosed
 	}
-	return got, nil
+	ref := a.current()
+	if ref.IsZero() || a.lost.Err() != nil {
+		return none, fmt.Errorf("account %s: %w", a.id, a.stateError())
+	}
+	limited, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(a.lost, cancel)()
+	got, err := runtime.Ask(limited, ref, msg)
+	switch {
+	case err == nil:
+		return got, nil
+	case a.m.closed() && errors.Is(err, runtime.ErrStopped):
+		err = ErrClosed
+	case ctx.Err() == nil && a.lost.Err() != nil:
+		err = errors.Join(ErrStopped, a.stateError())
+	}
+	return none, fmt.Errorf("account %s: %w", a.id, err)
 }

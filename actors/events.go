@@ -33,8 +33,9 @@ const Replay StreamOption = 1
 type hub struct {
 	mu      sync.Mutex // guards the following fields
 	streams map[*stream]struct{}
-	backlog []account.Event // a ring once it is full
-	oldest  int             // where the ring begins
+	backlog []account.Event   // a ring once it is full
+	oldest  int               // where the ring begins
+	dropped map[string]uint64 // by account, the newest event that had to go from the ring
 }
 
 // stream is one reader's queue.
@@ -47,7 +48,7 @@ type stream struct {
 	ready  chan struct{}     // capacity 1: something to read
 }
 
-func newHub() *hub { return &hub{streams: map[*stream]struct{}{}} }
+func newHub() *hub { return &hub{streams: map[*stream]struct{}{}, dropped: map[string]uint64{}} }
 
 // publish queues ev for every stream that wants it.
 func (h *hub) publish(ev account.Event) {
@@ -56,7 +57,9 @@ func (h *hub) publish(ev account.Event) {
 	if len(h.backlog) < maxBacklog {
 		h.backlog = append(h.backlog, ev)
 	} else {
-		h.backlog[h.oldest] = ev
+		old := &h.backlog[h.oldest]
+		h.dropped[old.Account] = old.Seq
+		*old = ev
 		h.oldest = (h.oldest + 1) % maxBacklog
 	}
 	for s := range h.streams {
@@ -65,17 +68,24 @@ func (h *hub) publish(ev account.Event) {
 }
 
 // replay queues the backlog for a new stream; what had to go from it before is
-// counted as missed, by the numbers of the events.
+// counted as missed.
 func (h *hub) replay(s *stream) {
-	seen := map[string]bool{}
-	for i := range h.backlog {
-		ev := h.backlog[(h.oldest+i)%len(h.backlog)]
-		if !seen[ev.Account] && ev.Seq > 1 && (s.account == "" || s.account == ev.Account) {
-			s.missed[ev.Account] += ev.Seq - 1
+	for id, seq := range h.dropped {
+		if s.account == "" || s.account == id {
+			s.missed[id] = seq
 		}
-		seen[ev.Account] = true
-		s.offer(ev)
 	}
+	for i := range h.backlog {
+		s.offer(h.backlog[(h.oldest+i)%len(h.backlog)])
+	}
+}
+
+// forget drops what is kept of an account that was removed. Another of its
+// name numbers its events anew.
+func (h *hub) forget(id string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.dropped, id)
 }
 
 func (s *stream) offer(ev account.Event) {

@@ -111,9 +111,12 @@ func (a *Account) invoke(ctx context.Context, method string, query tl.Object, o 
 
 // await sends a call and waits for its end.
 func (a *Account) await(ctx context.Context, call *account.Call) (tl.Raw, error) {
+	if a.m.closed() {
+		return nil, errors.Join(ErrClosed, ErrNotSent)
+	}
 	ref := a.current()
-	if ref.IsZero() {
-		return nil, errors.Join(&account.StateError{State: a.Status().State, Why: a.Status().Why}, ErrNotSent)
+	if ref.IsZero() || a.lost.Err() != nil {
+		return nil, errors.Join(a.stateError(), ErrNotSent)
 	}
 	ref.Send(call)
 	select {
@@ -125,8 +128,10 @@ func (a *Account) await(ctx context.Context, call *account.Call) (tl.Raw, error)
 		case got := <-call.Answer():
 			return got.Body, got.Err
 		default:
-			return nil, errors.Join(account.ErrStopped, ErrMayHaveRun)
+			return nil, errors.Join(ErrStopped, ErrMayHaveRun)
 		}
+	case <-a.lost.Done():
+		return nil, errors.Join(ErrStopped, ErrMayHaveRun)
 	case <-ctx.Done():
 		ref.Send(account.CancelCall{Call: call})
 		return nil, errors.Join(ctx.Err(), ErrMayHaveRun)

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/account"
@@ -12,11 +13,10 @@ import (
 // account that panicked is started again from the store after a delay, one
 // that panics too often is quarantined, and the others do not notice.
 type fleet struct {
-	m      *Manager
-	byID   map[runtime.ActorID]*Account // running accounts
-	kept   map[*Account]*runtime.Keeper // made at an account's first failure
-	due    map[*Account]time.Time       // when a failed account starts again
-	wedged map[*Account]bool            // its actor cannot be stopped; never respawned
+	m    *Manager
+	byID map[runtime.ActorID]*Account // running accounts
+	kept map[*Account]*runtime.Keeper // made at an account's first failure
+	due  map[*Account]time.Time       // when a failed account starts again
 }
 
 // fleetMsg is what the fleet actor handles.
@@ -26,17 +26,19 @@ type (
 	// startAccount starts the account's actor unless it runs.
 	startAccount struct {
 		a     *Account
-		first account.Message // sent to it once started; nil for none
 		reply runtime.Reply[struct{}]
 	}
 	// accountWedged says that a method below the actor id has not returned.
 	accountWedged struct{ w runtime.Wedged }
+	// storeLost says that another manager has claimed the store.
+	storeLost struct{}
 	// respawnDue is the timer of the earliest entry of due.
 	respawnDue struct{}
 )
 
 func (startAccount) fleetMsg()  {}
 func (accountWedged) fleetMsg() {}
+func (storeLost) fleetMsg()     {}
 func (respawnDue) fleetMsg()    {}
 
 const timerRespawn = 1
@@ -45,7 +47,7 @@ func newFleet(m *Manager) *fleet {
 	return &fleet{
 		m:    m,
 		byID: map[runtime.ActorID]*Account{}, kept: map[*Account]*runtime.Keeper{},
-		due: map[*Account]time.Time{}, wedged: map[*Account]bool{},
+		due: map[*Account]time.Time{},
 	}
 }
 
@@ -54,12 +56,15 @@ func (f *fleet) Started(*runtime.Context[fleetMsg]) {}
 func (f *fleet) Receive(c *runtime.Context[fleetMsg], m fleetMsg) {
 	switch m := m.(type) {
 	case startAccount:
+		if m.a.lost.Err() != nil {
+			m.reply.Send(struct{}{}, fmt.Errorf("account %s: %w", m.a.id, m.a.stateError()))
+			return
+		}
 		delete(f.due, m.a)
 		f.start(c, m.a)
-		if m.first != nil {
-			m.a.current().Send(m.first)
-		}
 		m.reply.Send(struct{}{}, nil)
+	case storeLost:
+		f.onStoreLost(c)
 	case accountWedged:
 		f.onWedged(c, m.w)
 	case respawnDue:
@@ -71,7 +76,7 @@ func (f *fleet) Stopping(*runtime.Context[fleetMsg]) {}
 
 // start spawns the account's actor, which restores itself from the store.
 func (f *fleet) start(c *runtime.Context[fleetMsg], a *Account) {
-	if !a.current().IsZero() || f.wedged[a] {
+	if !a.current().IsZero() || a.lost.Err() != nil {
 		return
 	}
 	ref := account.Spawn(c, f.m.env, a.id)
@@ -90,8 +95,9 @@ func (f *fleet) ChildStopped(c *runtime.Context[fleetMsg], child runtime.ActorID
 	}
 	delete(f.byID, child)
 	a.ref.Store(&runtime.Ref[account.Message]{})
-	if reason == nil || errors.Is(reason, runtime.ErrClosed) {
-		return // stopped on purpose: removed, or the manager closes
+	if reason == nil || errors.Is(reason, runtime.ErrClosed) || a.lost.Err() != nil {
+		delete(f.kept, a)
+		return // stopped on purpose: removed, given up, or the manager closes
 	}
 	k := f.kept[a]
 	if k == nil {
@@ -104,6 +110,7 @@ func (f *fleet) ChildStopped(c *runtime.Context[fleetMsg], child runtime.ActorID
 			"this is a fault of the program; report it with the log, then resume the account")
 		return
 	}
+	f.failed(c, a, reason)
 	f.m.log.Warn("account failed and will be started again", "account", a.id, "in", delay, "err", reason)
 	f.due[a] = c.Now().Add(delay)
 	f.arm(c)
@@ -142,14 +149,40 @@ func (f *fleet) arm(c *runtime.Context[fleetMsg]) {
 func (f *fleet) onWedged(c *runtime.Context[fleetMsg], w runtime.Wedged) {
 	for _, id := range w.Path {
 		if a := f.byID[id]; a != nil {
-			f.wedged[a] = true
-			a.current().Stop()
 			f.m.log.Error("account is wedged", "account", a.id, "actor", w.Actor, "for", w.For, "stack", string(w.Stack))
-			f.quarantine(c, a, "wedged: "+w.Actor+" did not return for "+w.For.String(),
+			f.giveUp(c, a, "wedged: "+w.Actor+" did not return for "+w.For.String(),
 				"this is a fault of the program; report it with the log, then restart the process")
 			return
 		}
 	}
+}
+
+// giveUp ends an account for the life of this process. Its actor is told to
+// stop and may never do so; calls that wait for it are released.
+func (f *fleet) giveUp(c *runtime.Context[fleetMsg], a *Account, why, advice string) {
+	a.giveUp()
+	delete(f.due, a)
+	f.quarantine(c, a, why, advice)
+	a.current().Stop()
+}
+
+// onStoreLost silences every account: somebody else may be using their keys,
+// and the server ends an authorization that it sees in two places.
+func (f *fleet) onStoreLost(c *runtime.Context[fleetMsg]) {
+	for _, a := range f.m.Accounts() {
+		f.giveUp(c, a, "another manager has claimed the store", "find out which, and end one of the two; then restart this process")
+	}
+}
+
+// failed tells that an account has no actor until it is started again.
+func (f *fleet) failed(c *runtime.Context[fleetMsg], a *Account, reason error) {
+	s := a.Status()
+	switch s.State {
+	case account.Online, account.Waiting, account.Frozen, account.Connecting:
+		s.State, s.Since = account.Connecting, c.Now()
+	}
+	s.Why, s.Advice, s.Bound = "it failed and will be started again: "+reason.Error(), "", false
+	a.publish(account.Event{Account: string(a.id), At: c.Now(), Kind: account.EventState, Status: &s})
 }
 
 // quarantine publishes the state for an actor that cannot do it any more.
@@ -157,5 +190,5 @@ func (f *fleet) quarantine(c *runtime.Context[fleetMsg], a *Account, why, advice
 	s := a.Status()
 	s.State, s.Since, s.Why, s.Advice = account.Quarantined, c.Now(), why, advice
 	s.Step, s.Until, s.Bound = nil, time.Time{}, false
-	f.m.publish(account.Event{Account: string(a.id), At: c.Now(), Kind: account.EventState, Status: &s})
+	a.publish(account.Event{Account: string(a.id), At: c.Now(), Kind: account.EventState, Status: &s})
 }

@@ -38,6 +38,7 @@ type Manager struct {
 
 	closing  sync.Once
 	storeBad atomic.Pointer[error] // the last refused commit; nil while the store works
+	storeNot atomic.Bool           // the store belongs to another manager now
 
 	mu       sync.RWMutex // guards the following fields
 	accounts map[persistence.AccountID]*Account
@@ -48,6 +49,9 @@ type Manager struct {
 var (
 	// ErrClosed is returned after Close began.
 	ErrClosed = errors.New("actors: the manager is closed")
+	// ErrStopped ends a call whose account stopped while it was under way; it
+	// always comes with ErrMayHaveRun.
+	ErrStopped = errors.New("actors: the account stopped")
 	// ErrNotSent and ErrMayHaveRun: what every local error of a call says of
 	// the server, see Invoke.
 	ErrNotSent    = account.ErrNotSent
@@ -103,22 +107,29 @@ func Open(o Options) (*Manager, error) {
 	if err := m.openTelemetry(o); err != nil {
 		return nil, err
 	}
+	ready := make(chan struct{}) // m.fleet is set
 	m.sys = runtime.NewSystem(runtime.Options{
 		Clock: o.Clock, Rand: o.Rand, Logger: o.Logger,
 		OnPanic: func(p *runtime.PanicError) {
 			o.Logger.Error("panic in an actor", "actor", p.Actor, "during", p.During, "value", p.Value, "stack", string(p.Stack))
 		},
-		OnWedged: func(w runtime.Wedged) { m.fleet.Send(accountWedged{w}) },
+		OnWedged: func(w runtime.Wedged) {
+			<-ready
+			m.fleet.Send(accountWedged{w})
+		},
 	})
 	gov := runtime.SpawnRoot[governor.Message](m.sys, governor.New(o.Limits))
 	if m.env, err = account.NewEnv(m.envConfig(owner, gov)); err != nil {
+		m.meters.stop()
 		_ = m.sys.Close(context.Background())
 		return nil, err
 	}
 	m.fleet = runtime.SpawnRoot[fleetMsg](m.sys, newFleet(m))
-	for _, id := range ids {
-		a := m.newAccount(id)
-		m.accounts[id] = a
+	close(ready)
+	for _, id := range ids { // all before the first starts and publishes
+		m.accounts[id] = m.newAccount(id)
+	}
+	for _, a := range m.Accounts() {
 		m.fleet.Send(startAccount{a: a})
 	}
 	return m, nil
@@ -129,7 +140,7 @@ func (m *Manager) envConfig(owner persistence.Owner, gov runtime.Ref[governor.Me
 	wireCfg.Rand = m.opts.Rand
 	return account.EnvConfig{
 		App: m.opts.App, Store: m.opts.Store, Owner: owner, Governor: gov,
-		Network: wire.New(wireCfg), DCs: m.opts.DCs, DefaultDC: m.opts.DefaultDC, TempKeyLife: m.opts.TempKeyLife,
+		Network: wire.New(wireCfg), DCs: m.opts.DCs, DefaultDC: m.opts.DefaultDC, TempKeyLife: m.opts.TempKeyLife, TempInMemory: m.opts.TempKeysInMemory,
 		Logger: m.log, Rand: m.opts.Rand,
 		Publish: m.publish, ClaimPhone: m.claimPhone, ReleasePhone: m.releasePhone,
 		StoreFailed: m.storeFailed, Observe: m.meters.observer(),
@@ -144,14 +155,21 @@ func (m *Manager) publish(ev account.Event) {
 	if a == nil {
 		return // removed
 	}
+	a.publish(ev)
+}
+
+func (a *Account) publish(ev account.Event) {
 	a.publishing.Lock()
 	defer a.publishing.Unlock()
+	if a.lost.Err() != nil && ev.Status != nil && ev.Status.State != account.Quarantined {
+		return // the last word was said of it
+	}
 	a.seq++
 	ev.Seq = a.seq
 	if ev.Status != nil {
 		a.status.Store(ev.Status)
 	}
-	m.hub.publish(ev)
+	a.m.hub.publish(ev)
 }
 
 func (m *Manager) claimPhone(phone string, id persistence.AccountID) (persistence.AccountID, bool) {
@@ -174,6 +192,11 @@ func (m *Manager) releasePhone(phone string, id persistence.AccountID) {
 
 func (m *Manager) storeFailed(id persistence.AccountID, err error) {
 	m.storeBad.Store(&err)
+	var stale *persistence.StaleOwnerError
+	if errors.As(err, &stale) && m.storeNot.CompareAndSwap(false, true) {
+		m.log.Error("the store belongs to another manager now; every account here is stopped", "err", err)
+		m.fleet.Send(storeLost{})
+	}
 	m.meters.storeFailures.Add(context.Background(), 1)
 	m.log.Error("the store refused a commit; sign-ins are held, connections are kept", "account", id, "err", err)
 }
@@ -181,13 +204,29 @@ func (m *Manager) storeFailed(id persistence.AccountID, err error) {
 // storeWorks tells whether something new may be begun. After a failure the
 // store is tried before the answer is yes again.
 func (m *Manager) storeWorks() error {
+	if m.closed() {
+		return ErrClosed
+	}
 	if bad := m.storeBad.Load(); bad != nil {
+		if m.storeNot.Load() {
+			return &StoreError{Err: *bad}
+		}
 		if _, err := m.opts.Store.Accounts(); err != nil {
 			return &StoreError{Err: *bad}
 		}
 		m.storeBad.Store(nil)
 	}
 	return nil
+}
+
+// closed reports whether Close has begun.
+func (m *Manager) closed() bool {
+	select {
+	case <-m.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // AccountOptions is how an account is kept.
@@ -231,6 +270,7 @@ func (m *Manager) forget(a *Account) {
 	defer m.mu.Unlock()
 	if m.accounts[a.id] == a {
 		delete(m.accounts, a.id)
+		m.hub.forget(string(a.id))
 	}
 }
 

@@ -43,6 +43,9 @@ type Options struct {
 	// TempKeyLife is how long a temp key is asked to live; zero means 24 h,
 	// the least is one minute.
 	TempKeyLife time.Duration
+	// TempKeysInMemory keeps temp keys out of the store: a copy of the disk then
+	// holds none, and each restart costs every account a new one.
+	TempKeysInMemory bool
 
 	// Wire says how connections are made; zero is intermediate framing over a
 	// net.Dialer. Its Rand is taken from Options.

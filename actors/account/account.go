@@ -6,6 +6,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors/binding"
 	"github.com/mtfleet/mtfleet/actors/dcconn"
+	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/login"
@@ -112,9 +113,10 @@ const (
 	timerConfirm
 	timerLoginSave
 
-	// One for each DC: the number of the DC is added.
+	// One for each DC: the number of the DC is added. A prover and a confirmer
+	// of the same DC have a timer each: timerAsk is shifted by the role.
 	timerRespawn = 1 << 16
-	timerAsk     = 2 << 16
+	timerAsk     = 1 << 17
 )
 
 // account is the actor: one Telegram user or bot.
@@ -147,6 +149,8 @@ type account struct {
 	synced  bool             // the server answered an authorized query on this connection
 	doubt   *doubt           // a 401 is being confirmed
 	leaving *leaving         // a logout is under way
+
+	removing bool // the records are being deleted; nothing new is begun
 }
 
 // Spawn starts the account's actor below parent. It restores itself from the
@@ -164,8 +168,10 @@ func (a *account) Started(c *ctx) {
 	a.load(c)
 }
 
-// load reads the account from the store and goes on from there.
+// load reads the account from the store and goes on from there. What comes
+// meanwhile waits.
 func (a *account) load(c *ctx) {
+	a.loaded = false
 	var records []persistence.Record
 	a.storeJob(c, func(store persistence.Store) (err error) {
 		records, err = store.Load(a.id)
@@ -176,7 +182,7 @@ func (a *account) load(c *ctx) {
 		early := a.early
 		a.early = nil
 		for _, m := range early {
-			a.handle(c, m)
+			a.Receive(c, m)
 		}
 	})
 }
@@ -184,11 +190,17 @@ func (a *account) load(c *ctx) {
 // Receive handles one message. What comes before the account is read from the
 // store waits for it: at most what admission lets through.
 func (a *account) Receive(c *ctx, m Message) {
-	if _, ok := m.(committed); !ok && !a.loaded {
+	_, ok := m.(committed)
+	switch {
+	case ok:
+		a.handle(c, m)
+	case a.removing:
+		a.Undelivered(m)
+	case !a.loaded:
 		a.early = append(a.early, m)
-		return
+	default:
+		a.handle(c, m)
 	}
-	a.handle(c, m)
 }
 
 func (a *account) handle(c *ctx, m Message) {
@@ -265,6 +277,7 @@ func (a *account) onRestored(c *ctx, records []persistence.Record, err error) {
 		a.guests[dc.ID(g.DC)] = g.Authorized
 	}
 	a.restoreWaits(c.Now(), state.Waits)
+	a.purgeRevoked(c, state.PermKeys)
 	if fatal := fatalCorruption(err); fatal != nil {
 		a.become(c, Quarantined, fatal.Error(), adviceRestore)
 		return
@@ -273,6 +286,7 @@ func (a *account) onRestored(c *ctx, records []persistence.Record, err error) {
 	case a.rec.Paused:
 		a.become(c, Paused, a.rec.StateWhy, "resume it when it should connect again")
 	case a.rec.State == stateLoggingOut:
+		a.restoreUpdates(state.Updates) // for the case that it comes to nothing
 		a.resumeLogOut(c)
 	case state.Login != nil:
 		a.resumeLogin(c, *state.Login)
@@ -328,8 +342,8 @@ func (a *account) Stopping(c *ctx) {
 	}
 	a.flushOnStop(c)
 	if a.login != nil {
+		a.releaseLogin(a.login)
 		a.login.answer(nil, ErrStopped)
-		a.env.ReleasePhone(a.login.phone, a.id)
 	}
 }
 
@@ -342,6 +356,8 @@ func (a *account) Undelivered(m Message) {
 		if m.err != nil || m.call.then == nil {
 			m.call.finish(m.body, m.err)
 		}
+	case signInGranted:
+		a.env.Governor.Send(governor.Done{Ticket: m.ticket})
 	case SignIn:
 		m.Reply.Send(nil, ErrStopped)
 	case Answer:

@@ -61,28 +61,46 @@ const adviceDuplicated = "find out who else uses this account's keys, end that, 
 
 // end leads the account into a state that only its owner leads out of: it is
 // written down, everything is closed, calls are answered.
+//
+// A sign-in or a logout under way ends too. The sign-in stays in the store: when
+// the account is resumed it goes on.
 func (a *account) end(c *ctx, s State, why, advice string) {
-	a.closeAll(&StateError{State: s, Why: why})
-	a.updates, a.synced, a.doubt = nil, false, nil
-	if s != Paused && s != Quarantined {
+	err := &StateError{State: s, Why: why}
+	login, leaving := a.login, a.leaving
+	a.login, a.leaving = nil, nil
+	a.closeAll(err)
+	if s != Quarantined {
 		a.rec.SignedIn = false
+		a.dirty.updates = nil
 	}
 	a.rec.State, a.rec.StateSince, a.rec.StateWhy = s.String(), round(c.Now()), why
 	a.become(c, s, why, advice)
 	a.commit(c, persistence.Commit{Put: []persistence.Record{a.rec.Record()}}, nil)
+	if login != nil {
+		a.releaseLogin(login)
+		login.answer(nil, err)
+	}
+	if leaving != nil {
+		leaving.tell(err)
+	}
 }
 
-// closeAll closes every link; calls that were not sent end with err.
+// closeAll closes every link; calls that were not sent end with err. The
+// engines go first: what ends here must not make them begin anything new.
 func (a *account) closeAll(err error) {
+	a.updates, a.synced, a.doubt = nil, false, nil
+	var held []*Call
 	for len(a.links) > 0 {
-		for _, call := range a.closeLink(a.links[0]) {
-			call.end(nil, joinNotSent(err))
-		}
+		held = append(held, a.closeLink(a.links[0])...)
 	}
-	for _, r := range a.retries {
+	retries := a.retries
+	a.home, a.retries = nil, nil
+	for _, call := range held {
+		call.end(nil, joinNotSent(err))
+	}
+	for _, r := range retries {
 		r.call.finish(nil, r.err)
 	}
-	a.home, a.retries = nil, nil
 }
 
 // onTerminal ends an account whose authorization the server has ended in a way
@@ -97,15 +115,22 @@ func (a *account) onTerminal(c *ctx, e *tgerr.Error) {
 }
 
 func (a *account) onPause(c *ctx, m Pause) {
-	if a.login != nil {
-		m.Reply.Send(struct{}{}, &StateError{State: SigningIn, Why: "a sign-in is under way: cancel it first"})
+	refuse := func(why string) {
+		m.Reply.Send(struct{}{}, &StateError{State: a.status.State, Why: why})
+	}
+	switch {
+	case a.login != nil:
+		refuse("a sign-in is under way: cancel it first")
+		return
+	case a.leaving != nil:
+		refuse("a logout is under way")
+		return
+	case !a.rec.SignedIn:
+		refuse("it is not signed in, so there is nothing to pause")
 		return
 	}
 	a.rec.Paused = true
-	signedIn := a.rec.SignedIn
 	a.closeAll(&StateError{State: Paused})
-	a.updates, a.synced, a.doubt = nil, false, nil
-	a.rec.SignedIn = signedIn
 	a.rec.State, a.rec.StateSince, a.rec.StateWhy = Paused.String(), round(c.Now()), "by its owner"
 	a.become(c, Paused, "by its owner", "resume it when it should connect again")
 	a.commitThen(c, m.Reply)

@@ -74,7 +74,7 @@ func (c *Call) end(body []byte, err error) {
 	c.finish(body, err)
 }
 
-// StateError ends a call that an account in this state cannot take. Nothing
+// StateError ends a call or a wish that an account in this state cannot take. Nothing
 // was sent.
 type StateError struct {
 	State State
@@ -83,9 +83,9 @@ type StateError struct {
 
 func (e *StateError) Error() string {
 	if e.Why == "" {
-		return fmt.Sprintf("account: is %s: the call was not sent", e.State)
+		return fmt.Sprintf("account: is %s: nothing was sent", e.State)
 	}
-	return fmt.Sprintf("account: is %s (%s): the call was not sent", e.State, e.Why)
+	return fmt.Sprintf("account: is %s (%s): nothing was sent", e.State, e.Why)
 }
 
 // WaitError ends a call that the server ordered to wait. Nothing more is sent

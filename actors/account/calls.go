@@ -2,6 +2,7 @@ package account
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/binding"
@@ -31,7 +32,11 @@ func (a *account) onCall(c *ctx, call *Call) {
 	if call.ended.Load() {
 		return
 	}
-	if w, waits := a.waiting(c.Now(), call.Method); waits {
+	w, waits := a.waiting(c.Now(), call.Method)
+	if !waits {
+		w, waits = a.waiting(c.Now(), wholeAccount)
+	}
+	if waits {
 		call.finish(nil, errors.Join(&WaitError{Method: call.Method, Until: w.Until}, ErrNotSent))
 		return
 	}
@@ -70,7 +75,8 @@ func (a *account) submit(l *link, call *Call) {
 		a.send(l.conn, call)
 		return
 	}
-	if len(l.held) >= maxHeld {
+	// The account's own calls are few, and its engines wait for their ends.
+	if len(l.held) >= maxHeld && call.then == nil {
 		call.finish(nil, errors.Join(&BusyError{Limit: maxHeld}, ErrNotSent))
 		return
 	}
@@ -125,7 +131,9 @@ func (a *account) flushHeld(l *link) {
 // onCancel forgets a call nobody waits for. Every connection may have it.
 func (a *account) onCancel(call *Call) {
 	call.finish(nil, errors.Join(mtproto.ErrCanceled, ErrMayHaveRun))
+	a.retries = slices.DeleteFunc(a.retries, func(r retry) bool { return r.call == call })
 	for _, l := range a.links {
+		l.held = slices.DeleteFunc(l.held, func(c *Call) bool { return c == call })
 		for _, cn := range []*conn{l.conn, l.old} {
 			if cn != nil {
 				cn.ref.Send(dcconn.Cancel{ID: call.id})
@@ -138,7 +146,8 @@ func (a *account) onCancel(call *Call) {
 func (a *account) onReturned(c *ctx, m callReturned) {
 	call := m.call
 	if call.then != nil {
-		if a.repeatOwn(c, m) {
+		// A question asked on a connection of its own is about that connection.
+		if m.conn.asks == nil && a.repeatOwn(m) {
 			return
 		}
 		call.then(m.body, m.err)
@@ -190,9 +199,10 @@ func (a *account) checkTerminal(c *ctx, m callReturned) {
 
 // repeatOwn sends a query of the account's own again where that cannot do
 // harm: its connection was replaced before it was sent, or the key was refused.
-func (a *account) repeatOwn(c *ctx, m callReturned) bool {
-	l := m.conn.link
-	if m.err == nil || a.linkOf(l.dc) != l {
+func (a *account) repeatOwn(m callReturned) bool {
+	// The link may have been started again since.
+	l := a.linkOf(m.conn.link.dc)
+	if m.err == nil || l == nil || l.home != m.conn.link.home || l.guest != m.conn.link.guest {
 		return false
 	}
 	if tgerr.Is(m.err, "AUTH_KEY_PERM_EMPTY") {

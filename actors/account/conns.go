@@ -2,6 +2,7 @@ package account
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/binding"
@@ -64,6 +65,10 @@ func (a *account) onConn(c *ctx, cn *conn, ev dcconn.Event) {
 		a.env.Observe.Bound(l.dc)
 		l.binding.Send(binding.Bound{ID: cn.key})
 	case dcconn.EventBindFailed:
+		if cn == l.next {
+			a.stopConn(cn) // another try has a connection of its own
+			l.next = nil
+		}
 		l.binding.Send(binding.BindFailed{ID: cn.key, Err: ev.Err})
 	case dcconn.EventKeyUnknown:
 		a.onKeyUnknown(cn)
@@ -104,12 +109,35 @@ func (a *account) onDown(c *ctx, cn *conn, err error) {
 	if wasUp {
 		a.env.Observe.ConnectionLost(cn.link.dc)
 	}
-	if cn == cn.link.conn {
-		why := "the connection was lost"
-		if err != nil {
-			why += ": " + err.Error()
+	l := cn.link
+	switch {
+	case cn == l.conn && wasUp:
+		a.onLinkLost(c, l, because("the connection was lost", err))
+	case cn == l.conn || cn == l.next && l.conn == nil:
+		a.onUnreachable(c, l, because(fmt.Sprintf("%v cannot be reached", l.dc), err))
+	}
+}
+
+func because(what string, err error) string {
+	if err == nil {
+		return what
+	}
+	return what + ": " + err.Error()
+}
+
+// onUnreachable tells why an account does not get anywhere. The same words are
+// told once: a DC may be down for hours, and each account tries it.
+func (a *account) onUnreachable(c *ctx, l *link, why string) {
+	if !l.home || a.status.Why == why {
+		return
+	}
+	switch a.status.State {
+	case Connecting:
+		a.become(c, Connecting, why, "")
+	case SigningIn:
+		if a.status.Step == nil {
+			a.become(c, SigningIn, why, "")
 		}
-		a.onLinkLost(c, cn.link, why)
 	}
 }
 
@@ -282,7 +310,7 @@ func (a *account) ask(c *ctx, l *link, r role, key *crypt.AuthKey, salt int64, q
 		}
 	}
 	a.send(cn, call)
-	c.After(timerAsk+int(l.dc), askLimit, askOver{cn})
+	c.After(timerAsk<<r+int(l.dc), askLimit, askOver{cn})
 }
 
 // prove asks under the perm key itself whether the server knows it. Any

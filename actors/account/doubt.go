@@ -24,7 +24,7 @@ func (a *account) onUnauthorized(c *ctx, m callReturned, e *tgerr.Error) {
 		if m.call.retries == 0 {
 			m.call.retries++
 			a.guestUnauthorized(c, l, e)
-			a.submit(l, m.call)
+			a.onCall(c, m.call) // on a new link, if that was the end of this one
 			return
 		}
 		m.call.finish(nil, e)
@@ -37,7 +37,7 @@ func (a *account) onUnauthorized(c *ctx, m callReturned, e *tgerr.Error) {
 // doubtHome asks users.getUsers(self) on a second connection whether the
 // login is alive.
 func (a *account) doubtHome(c *ctx, err error) {
-	if a.doubt != nil || a.home == nil || a.home.conn == nil || !a.rec.SignedIn || a.leaving != nil {
+	if a.doubt != nil || a.home == nil || !a.rec.SignedIn || a.leaving != nil {
 		return
 	}
 	a.doubt = &doubt{err: err}
@@ -131,6 +131,19 @@ func retireKeys(id persistence.AccountID, home int, now time.Time, records []per
 		}
 	}
 	return out
+}
+
+// purgeRevoked deletes the keys of revoked logins that were kept long enough.
+func (a *account) purgeRevoked(c *ctx, keys []persistence.PermKey) {
+	var gone []persistence.Key
+	for i := range keys {
+		if p := &keys[i]; !p.Revoked.IsZero() && c.Now().Sub(p.Revoked) > revokedKeep {
+			gone = append(gone, persistence.RevokedKeyKey(a.id, p.DC))
+		}
+	}
+	if gone != nil {
+		a.commit(c, persistence.Commit{Delete: gone}, nil)
+	}
 }
 
 // onPermKeyGone hears from a binding that the server has forgotten a perm key,

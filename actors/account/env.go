@@ -44,8 +44,10 @@ type EnvConfig struct {
 	DefaultDC dc.ID
 	// TempKeyLife is how long a temp key is asked to live; zero means 24 h.
 	TempKeyLife time.Duration
-	Rand        io.Reader // safe for concurrent use
-	Logger      *slog.Logger
+	// TempInMemory keeps temp keys out of the store.
+	TempInMemory bool
+	Rand         io.Reader // safe for concurrent use
+	Logger       *slog.Logger
 
 	// Publish hands an event to who listens. It does not block.
 	Publish func(Event)

@@ -9,6 +9,7 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/guest"
 	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
 // This file drives the engine of guest DCs: a call for another DC opens a link
@@ -23,7 +24,8 @@ const guestIdle = 5 * time.Minute
 type guestState struct {
 	machine *guest.Machine
 	usedAt  time.Time
-	saving  bool // a commit is under way; outputs wait for it
+	saving  bool  // a commit is under way; outputs wait for it
+	ending  *Call // auth.logOut before the key is thrown away
 }
 
 // authorized reports whether the link may carry calls as the user.
@@ -56,6 +58,9 @@ func (e *NoDCError) Error() string {
 
 // guestReady goes on when a guest's keys are there.
 func (a *account) guestReady(c *ctx, l *link) {
+	if l.guest.ending != nil {
+		return // this key is on its way out
+	}
 	l.guest.machine.KeyReady(c.Now())
 	a.pumpGuest(c, l)
 }
@@ -81,7 +86,7 @@ func (a *account) pumpGuest(c *ctx, l *link) {
 		case guest.OutStop:
 			// New calls are held from now on; those under way end by themselves.
 		case guest.OutDropKey:
-			l.binding.Send(binding.Forget{})
+			a.dropGuestKey(l)
 		case guest.OutHomeLost:
 			a.doubtHome(c, out.Err)
 		case guest.OutFailed:
@@ -106,9 +111,7 @@ func (a *account) guestCall(c *ctx, l, at *link, out guest.Output,
 		} else {
 			failed(c.Now(), out.Call, err)
 		}
-		if a.linkOf(l.dc) == l {
-			a.pumpGuest(c, l)
-		}
+		a.pumpAgain(c, l)
 	}
 	a.submit(at, call)
 }
@@ -124,8 +127,16 @@ func (a *account) saveGuest(c *ctx, l *link, snap guest.Snapshot) {
 			a.storeFailed(err)
 		}
 		l.guest.saving = false
-		a.pumpGuest(c, l)
+		a.pumpAgain(c, l)
 	})
+}
+
+// pumpAgain goes on after an answer. The link may have been started again
+// since, around the same engine, or closed.
+func (a *account) pumpAgain(c *ctx, l *link) {
+	if now := a.linkOf(l.dc); now != nil && now.guest == l.guest {
+		a.pumpGuest(c, now)
+	}
 }
 
 // guestUnauthorized hears of a 401 on a guest DC: never the account's end.
@@ -134,8 +145,27 @@ func (a *account) guestUnauthorized(c *ctx, l *link, err error) {
 	a.pumpGuest(c, l)
 }
 
+// dropGuestKey throws a guest's perm key away, and ends its authorization
+// first: the refusals that led here may have been wrong, an import may have
+// lost no more than its answer, and nobody could end it without the key.
+func (a *account) dropGuestKey(l *link) {
+	g := l.guest
+	query := &tg.AuthLogOutRequest{}
+	g.ending = NewCall(query.TypeName(), query.Append(nil), Repeatable, l.dc)
+	call := g.ending
+	call.then = func([]byte, error) {
+		// Any answer will do: what is not authorized has no orphan.
+		if now := a.linkOf(l.dc); now != nil && now.guest == g && g.ending == call {
+			g.ending = nil
+			now.binding.Send(binding.Forget{})
+		}
+	}
+	a.submit(l, call)
+}
+
 // guestKeyGone hears that a guest DC has forgotten its perm key.
 func (a *account) guestKeyGone(c *ctx, l *link) {
+	l.guest.ending = nil
 	l.guest.machine.KeyLost(c.Now())
 	l.binding.Send(binding.Forget{})
 	a.pumpGuest(c, l)

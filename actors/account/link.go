@@ -112,7 +112,7 @@ func (a *account) onKeysLoaded(c *ctx, m keysLoaded) {
 		self := c.Self()
 		l.binding, err = binding.Spawn(c, binding.Config{
 			Account: a.id, DC: int(l.dc), State: m.state,
-			PFS:   pfs.Config{PFS: a.rec.PFS, Rand: c.Rand(), TempLife: a.env.TempKeyLife},
+			PFS:   pfs.Config{PFS: a.rec.PFS, Rand: c.Rand(), TempLife: a.env.TempKeyLife, TempInMemory: a.env.TempInMemory},
 			Store: l.store, Owner: a.env.Owner, Governor: a.env.Governor,
 			Notify: func(ev binding.Event) { self.Send(bindingEvent{l, ev}) },
 		})
@@ -123,9 +123,6 @@ func (a *account) onKeysLoaded(c *ctx, m keysLoaded) {
 		a.closeGuest(l, err)
 	default:
 		a.end(c, Quarantined, err.Error(), adviceRestore)
-		if a.login != nil {
-			a.endLogin(nil, &StateError{State: a.status.State, Why: a.status.Why})
-		}
 	}
 }
 

@@ -34,15 +34,18 @@ func (a *account) onLogOut(c *ctx, m LogOut) {
 		m.Reply.Send(struct{}{}, &StateError{State: a.status.State, Why: "the account is not signed in"})
 		return
 	}
-	a.leaving = &leaving{replies: []runtime.Reply[struct{}]{m.Reply}}
-	a.rec.State, a.rec.StateSince = stateLoggingOut, round(c.Now())
+	l := &leaving{replies: []runtime.Reply[struct{}]{m.Reply}}
+	a.leaving = l
+	a.rec.State, a.rec.StateSince, a.rec.Paused = stateLoggingOut, round(c.Now()), false
 	a.commit(c, persistence.Commit{Put: []persistence.Record{a.rec.Record()}}, func(c *ctx, err error) {
-		if err != nil {
+		switch {
+		case a.leaving != l:
+		case err != nil:
 			a.storeFailed(err)
 			a.stay(c, err)
-			return
+		default:
+			a.sendLogOut(c)
 		}
-		a.sendLogOut(c)
 	})
 }
 
@@ -57,8 +60,13 @@ func (a *account) sendLogOut(c *ctx) {
 		a.become(c, Connecting, "to log out", "")
 		a.openHome(c, a.homeDC())
 	}
-	a.leaving.tries++
-	a.own(&tg.AuthLogOutRequest{}, Once, func(body []byte, err error) { a.onLoggedOut(c, body, err) })
+	l := a.leaving
+	l.tries++
+	a.own(&tg.AuthLogOutRequest{}, Once, func(body []byte, err error) {
+		if a.leaving == l {
+			a.onLoggedOut(c, body, err)
+		}
+	})
 }
 
 // onLoggedOut forgets the keys once the server has ended the authorization. A
@@ -88,21 +96,35 @@ func (a *account) onLoggedOut(c *ctx, body []byte, err error) {
 // forgetEverything deletes keys, salts and update state, and keeps the account.
 func (a *account) forgetEverything(c *ctx, put []persistence.Record) {
 	a.closeAll(&StateError{State: SignedOut})
-	a.updates, a.synced, a.doubt = nil, false, nil
 	a.dirty = dirty{}
 	clear(a.sessions)
 	clear(a.guests)
 	a.rec.SignedIn, a.rec.HomeDC = false, 0
 	a.rec.State, a.rec.StateSince, a.rec.StateWhy = SignedOut.String(), round(c.Now()), "by its owner"
-	put = append(put, a.rec.Record())
-	id, owner := a.id, a.env.Owner
+	a.eraseLogin(c, append(put, a.rec.Record()))
+}
+
+// eraseLogin deletes every record but put, and what is remembered across
+// logins. The server has ended the authorization already, so this is tried for
+// as long as it takes; after a restart the logout goes on and finds a 401.
+func (a *account) eraseLogin(c *ctx, put []persistence.Record) {
+	id, owner, l := a.id, a.env.Owner, a.leaving
 	a.storeJob(c, func(store persistence.Store) error {
 		records, err := store.Load(id)
 		if err != nil && len(persistence.BadKeys(err)) == 0 {
 			return err
 		}
 		return store.Commit(persistence.Commit{Owner: owner, Put: put, Delete: besides(records, put)})
-	}, a.leave)
+	}, func(c *ctx, err error) {
+		if err != nil {
+			a.storeFailed(err)
+			c.After(timerLoginSave, storeRetry, again{func(c *ctx) { a.eraseLogin(c, put) }})
+			return
+		}
+		a.leaving = nil
+		a.become(c, SignedOut, "by its owner", "sign it in again, or remove it")
+		l.tell(nil)
+	})
 }
 
 // besides lists the keys of records that are not put again; revoked keys and
@@ -119,33 +141,27 @@ func besides(records, put []persistence.Record) []persistence.Key {
 	return keys
 }
 
-// leave ends a logout.
-func (a *account) leave(c *ctx, err error) {
-	if err != nil {
-		a.storeFailed(err)
-		a.stay(c, err)
-		return
-	}
-	a.become(c, SignedOut, "by its owner", "sign it in again, or remove it")
-	a.tellLeft(nil)
-}
-
 // stay gives a logout up: the account is signed in as before.
 func (a *account) stay(c *ctx, err error) {
+	l := a.leaving
+	a.leaving = nil
 	a.rec.State, a.rec.StateSince = "", round(c.Now())
 	a.commit(c, persistence.Commit{Put: []persistence.Record{a.rec.Record()}}, nil)
-	a.tellLeft(err)
-	if a.home != nil && a.updates == nil && a.rec.SignedIn {
-		a.restoreUpdates(nil)
-		a.sync(c)
+	l.tell(err)
+	if a.status.State.final() { // it was paused or quarantined, and is needed now
+		a.goOnline(c, "the logout failed")
 	}
+	if a.updates == nil {
+		a.restoreUpdates(nil)
+	}
+	a.sync(c)
 }
 
-func (a *account) tellLeft(err error) {
-	for _, r := range a.leaving.replies {
+// tell answers everybody who waits for the logout.
+func (l *leaving) tell(err error) {
+	for _, r := range l.replies {
 		r.Send(struct{}{}, err)
 	}
-	a.leaving = nil
 }
 
 // onRemove deletes every record and ends the actor.
@@ -154,11 +170,17 @@ func (a *account) onRemove(c *ctx, m Remove) {
 		m.Reply.Send(struct{}{}, ErrSignedIn)
 		return
 	}
-	a.closeAll(&StateError{State: SignedOut})
-	if a.login != nil {
-		a.endLogin(nil, &StateError{State: SignedOut, Why: "the account was removed"})
+	gone := &StateError{State: SignedOut, Why: "the account was removed"}
+	login, leaving := a.login, a.leaving
+	a.login, a.leaving, a.removing = nil, nil, true
+	a.closeAll(gone)
+	if login != nil {
+		a.endLogin(login, gone)
 	}
-	a.updates, a.dirty = nil, dirty{}
+	if leaving != nil {
+		leaving.tell(gone)
+	}
+	a.dirty = dirty{}
 	id, owner := a.id, a.env.Owner
 	a.storeJob(c, func(store persistence.Store) error {
 		records, err := store.Load(id)
@@ -171,10 +193,14 @@ func (a *account) onRemove(c *ctx, m Remove) {
 		}
 		return store.Commit(persistence.Commit{Owner: owner, Delete: keys})
 	}, func(c *ctx, err error) {
-		m.Reply.Send(struct{}{}, err)
-		if err == nil {
+		if err != nil {
+			a.storeFailed(err)
+			a.removing = false
+			a.load(c) // it is what it was
+		} else {
 			c.Stop()
 		}
+		m.Reply.Send(struct{}{}, err)
 	})
 }
 

@@ -101,7 +101,15 @@ func (a *account) newSignIn(m SignIn) (*signIn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &signIn{machine: machine, method: "phone", phone: machine.Snapshot().Phone}, nil
+	return &signIn{machine: machine, method: "phone", phone: pendingPhone(machine.Snapshot())}, nil
+}
+
+// pendingPhone is the number a code is asked for.
+func pendingPhone(s login.Snapshot) string {
+	if s.NextPhone != "" {
+		return s.NextPhone
+	}
+	return s.Phone
 }
 
 // PhoneBusyError refuses a sign-in because another account has a code pending
@@ -150,7 +158,7 @@ func (a *account) resumeLogin(c *ctx, rec persistence.Login) {
 	if err == nil {
 		var machine *login.Machine
 		if machine, err = login.Restore(a.loginConfig(), snap); err == nil {
-			a.login = &signIn{machine: machine, method: rec.Flow, phone: snap.Phone}
+			a.login = &signIn{machine: machine, method: rec.Flow, phone: pendingPhone(snap)}
 		}
 	}
 	if err != nil {
@@ -179,12 +187,36 @@ func (a *account) onAnswer(c *ctx, m Answer) {
 		m.Reply.Send(nil, ErrSignUpRefused)
 		return
 	}
-	if err := a.login.machine.Input(c.Now(), m.Answer); err != nil {
+	if err := a.input(c, m.Answer); err != nil {
 		m.Reply.Send(nil, err)
 		return
 	}
 	a.login.asked = append(a.login.asked, &stepWaiter{m.Reply})
 	a.pumpLogin(c)
+}
+
+// input gives the machine an answer. Another phone number is reserved first.
+func (a *account) input(c *ctx, answer login.Answer) error {
+	s, before := a.login, a.login.phone
+	if answer.Kind == login.AnswerPhone {
+		// Whether the number is one the machine will say.
+		if other, err := login.NewPhone(a.loginConfig(), answer.Phone); err == nil {
+			s.phone = other.Snapshot().Phone
+		}
+		if holder, ok := a.env.ClaimPhone(s.phone, a.id); !ok {
+			s.phone = before
+			return &PhoneBusyError{Holder: holder}
+		}
+	}
+	unused := before
+	err := s.machine.Input(c.Now(), answer)
+	if err != nil {
+		unused, s.phone = s.phone, before
+	}
+	if unused != s.phone {
+		a.env.ReleasePhone(unused, a.id)
+	}
+	return err
 }
 
 // ErrSignUpRefused refuses to make an account on Telegram's production DCs.
@@ -301,7 +333,11 @@ func (a *account) loginCommit(c *ctx, commit persistence.Commit, then func(c *ct
 		}
 		if err != nil {
 			a.storeFailed(err)
-			c.After(timerLoginSave, storeRetry, again{func(c *ctx) { a.loginCommit(c, commit, then) }})
+			c.After(timerLoginSave, storeRetry, again{func(c *ctx) {
+				if a.login == s {
+					a.loginCommit(c, commit, then)
+				}
+			}})
 			return
 		}
 		s.saving = false
@@ -330,15 +366,22 @@ func (a *account) onSignedIn(c *ctx, auth *login.Authorization) {
 	if len(auth.FutureAuthToken) > 0 {
 		put = append(put, futureTokenRecord(a.id, auth.FutureAuthToken))
 	}
-	a.loginCommit(c, persistence.Commit{Put: put, Delete: []persistence.Key{persistence.LoginKey(a.id)}}, func(c *ctx) {
-		a.env.Observe.SignedIn(a.login.method)
+	// What an earlier login left is another's: where its updates stood, and
+	// which other DCs it was carried to.
+	gone := []persistence.Key{persistence.LoginKey(a.id), persistence.UpdatesKey(a.id)}
+	for id := range a.guests {
+		gone = append(gone, persistence.GuestKey(a.id, int(id)))
+	}
+	clear(a.guests)
+	a.loginCommit(c, persistence.Commit{Put: put, Delete: gone}, func(c *ctx) {
+		s := a.login
+		a.env.Observe.SignedIn(s.method)
 		a.env.Logger.Info("account signed in", "account", a.id, "home_dc", a.rec.HomeDC, "bot", a.rec.Bot)
-		a.endLogin(nil, nil)
+		a.login = nil
 		a.restoreUpdates(nil)
 		a.become(c, Connecting, "signed in; asking for the state of updates", "")
-		if a.home.ready {
-			a.sync(c)
-		}
+		a.endLogin(s, nil)
+		a.sync(c)
 	})
 }
 
@@ -351,21 +394,28 @@ func (a *account) onLoginFailed(c *ctx, failed *login.Error) {
 		Delete: []persistence.Key{persistence.LoginKey(a.id)},
 	}
 	a.loginCommit(c, commit, func(c *ctx) {
+		s := a.login
+		a.login = nil
 		a.closeAll(&StateError{State: New, Why: why})
-		a.endLogin(nil, failed)
 		a.become(c, New, why, "sign it in again, or remove it")
+		a.endLogin(s, failed)
 	})
 }
 
-// endLogin forgets the sign-in and tells who waited for it.
-func (a *account) endLogin(step *login.Step, err error) {
-	s := a.login
-	a.login = nil
+// endLogin tells who waits for a sign-in that it is over. The account's status
+// is to say so already.
+func (a *account) endLogin(s *signIn, err error) {
+	a.releaseLogin(s)
+	s.answer(nil, err)
+}
+
+// releaseLogin gives back what a sign-in holds of what all accounts share.
+func (a *account) releaseLogin(s *signIn) {
 	if s.phone != "" {
 		a.env.ReleasePhone(s.phone, a.id)
 	}
 	if s.ticket != nil {
 		a.env.Governor.Send(governor.Done{Ticket: s.ticket})
+		s.ticket = nil
 	}
-	s.answer(step, err)
 }

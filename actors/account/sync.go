@@ -25,10 +25,14 @@ func (a *account) restoreUpdates(rec *persistence.Updates) {
 // sync asks the server where the updates stand: at the start, and whenever the
 // connection was away.
 func (a *account) sync(c *ctx) {
-	if a.updates == nil || a.home == nil || !a.home.ready || a.status.State == Waiting {
+	if a.updates == nil || a.home == nil || !a.home.ready || a.leaving != nil || a.status.State == Waiting {
 		return
 	}
 	now := c.Now()
+	if w, waits := a.waiting(now, wholeAccount); waits { // since before a restart
+		a.waitAll(c, w.Until, w.Why)
+		return
+	}
 	if a.updates.Phase() == updates.PhaseNew {
 		a.updates.Start(now)
 	} else {
@@ -179,9 +183,7 @@ func (a *account) onSyncFailed(c *ctx, err error) {
 	case tgerr.ClassRevoked:
 		a.doubtHome(c, err)
 	case tgerr.ClassWait:
-		until := a.imposed(c, "", e)
-		a.change(c, Status{State: Waiting, Why: serverWords(err), Advice: "nothing: the wait is obeyed", Until: until})
-		c.After(timerWait, until.Sub(c.Now()), waitOver{})
+		a.waitAll(c, a.imposed(c, wholeAccount, e), serverWords(err))
 	case tgerr.ClassFrozen:
 		a.become(c, Frozen, serverWords(err), "the account can only read: appeal in an official app")
 	}

@@ -13,6 +13,9 @@ import (
 // forgotten; the server will repeat it.
 const maxWaits = 128
 
+// wholeAccount is the method of a wait that holds every call of the account.
+const wholeAccount = ""
+
 // restoreWaits takes over the waits that are not over yet.
 func (a *account) restoreWaits(now time.Time, waits []persistence.Wait) {
 	for _, w := range waits {
@@ -72,6 +75,12 @@ func (a *account) imposed(c *ctx, method string, e *tgerr.Error) time.Time {
 	}
 	a.commit(c, commit, nil)
 	return until
+}
+
+// waitAll holds the whole account until the server's wait is over.
+func (a *account) waitAll(c *ctx, until time.Time, why string) {
+	a.change(c, Status{State: Waiting, Why: why, Advice: "nothing: the wait is obeyed", Until: until})
+	c.After(timerWait, until.Sub(c.Now()), waitOver{})
 }
 
 // onWaitOver ends a wait that held the whole account.

@@ -81,12 +81,14 @@ func (b *binding) onPermitted(now time.Time, p permitted) {
 	if p.ticket != b.permit.ticket {
 		return // withdrawn since
 	}
-	if !b.asked || p.kind != b.wants {
+	if !b.asked {
 		b.permit.giveBack()
 		return
 	}
+	// The permit is as good for a key of the other kind, should the machine
+	// have changed its mind meanwhile.
 	b.asked = false
-	b.machine.Permitted(now, p.kind)
+	b.machine.Permitted(now, b.wants)
 	if b.machine.Stage() != pfs.StageMaking {
 		b.permit.giveBack() // the wish was overtaken by something else
 	}

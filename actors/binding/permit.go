@@ -3,7 +3,6 @@ package binding
 import (
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/runtime"
-	"github.com/mtfleet/mtfleet/mtproto/pfs"
 )
 
 // permit is the governor's leave to make a key, asked for or held. The zero
@@ -18,9 +17,9 @@ func (b *binding) ask(c *runtime.Context[Message]) {
 	if !b.asked || b.permit.ticket != nil {
 		return
 	}
-	self, kind := c.Self(), b.wants
+	self := c.Self()
 	t := &governor.Ticket{Kind: governor.MakeKey, DC: b.cfg.DC, Active: true}
-	t.Granted = func() { self.Send(permitted{t, kind}) }
+	t.Granted = func() { self.Send(permitted{t}) }
 	b.permit = permit{governor: b.cfg.Governor, ticket: t}
 	b.cfg.Governor.Send(governor.Want{Ticket: t})
 }
@@ -34,9 +33,6 @@ func (p *permit) giveBack() {
 }
 
 // permitted is the governor's answer.
-type permitted struct {
-	ticket *governor.Ticket
-	kind   pfs.KeyKind
-}
+type permitted struct{ ticket *governor.Ticket }
 
 func (permitted) bindingMessage() {}
