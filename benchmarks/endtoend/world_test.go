@@ -1,0 +1,245 @@
+//go:build unix
+
+package endtoend
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/actors/governor"
+	"github.com/mtfleet/mtfleet/mtproto/crypt"
+	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/mtproto/dctest"
+	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
+	"github.com/mtfleet/mtfleet/persistence"
+)
+
+// serverEnv makes the test binary the test DC: see TestMain.
+const serverEnv = "MTFLEET_BENCH_SERVER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(serverEnv) != "" {
+		if err := serveCluster(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "test DC:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// bots is how many accounts there are to sign in; a benchmark that needs more
+// signs some in again.
+const bots = 4096
+
+// serveCluster is the child: it says where it listens, and ends with its input.
+func serveCluster(in io.Reader, out io.Writer) error {
+	cluster, err := serve.Start(serve.Config{Core: dctest.Config{DCs: 1, EchoRecords: 1}, Bots: bots})
+	if err != nil {
+		return err
+	}
+	defer cluster.Close()
+	if err := json.NewEncoder(out).Encode(cluster.Descriptor()); err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, in)
+	return err
+}
+
+// startServer runs the test DC as a child process until the benchmark ends.
+func startServer(b *testing.B) serve.Descriptor {
+	b.Helper()
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), serverEnv+"=1")
+	child.Stderr = os.Stderr
+	in, err := child.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	out, err := child.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_ = in.Close() // it ends with its input, and the pipe is all that could fail
+		if err := child.Wait(); err != nil {
+			b.Errorf("the test DC ended with %v", err)
+		}
+	})
+	var d serve.Descriptor
+	if err := json.NewDecoder(bufio.NewReader(out)).Decode(&d); err != nil {
+		b.Fatalf("the test DC did not start: %v", err)
+	}
+	return d
+}
+
+// target is what may be loaded, or the error that refuses it.
+func target(table dc.Table) ([]*crypt.PublicKey, error) {
+	for _, o := range table.Options {
+		if !dc.Loopback(o.Addr) {
+			return nil, fmt.Errorf("endtoend: %v is not on loopback: load is for a test DC on this machine", o.Addr)
+		}
+	}
+	var keys []*crypt.PublicKey
+	for _, text := range table.Keys {
+		parsed, err := crypt.ParsePublicKeys([]byte(text))
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, parsed...)
+	}
+	if len(keys) == 0 {
+		return nil, errors.New("endtoend: the table has no RSA key")
+	}
+	for _, k := range keys {
+		if dc.IsTelegramFingerprint(k.Fingerprint()) {
+			return nil, fmt.Errorf("endtoend: the RSA key %x is one of Telegram's: load is for a test DC", uint64(k.Fingerprint()))
+		}
+	}
+	return keys, nil
+}
+
+// world is a test DC in a child process and a manager in this one.
+type world struct {
+	bots    []serve.Bot
+	key     *crypt.PublicKey
+	manager *actors.Manager
+	next    int // number of the next account
+}
+
+// newWorld opens a manager on the store. Nothing is paced: what is measured is
+// the client, and the server stands beside it.
+func newWorld(b *testing.B, store persistence.Store) *world {
+	b.Helper()
+	d := startServer(b)
+	table, err := d.Table()
+	if err != nil {
+		b.Fatal(err)
+	}
+	keys, err := target(table)
+	if err != nil {
+		b.Fatal(err)
+	}
+	fast := governor.Rate{PerSecond: 1e6, Burst: 1e6}
+	o := actors.Options{
+		Store: store, DCs: table,
+		App: actors.App{APIID: d.Apps[0].ID, APIHash: d.Apps[0].Hash, DeviceModel: "mtfleet benchmark", SystemVersion: "Go", AppVersion: "0"},
+		Limits: governor.Limits{
+			ConnectsPerDC: fast, Connects: fast, KeysPerDC: fast, Keys: fast, SignInsPerDC: fast, SignIns: fast,
+		},
+	}
+	o.Wire.RequireLoopback = true
+	m, err := actors.Open(o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		ctx, cancel := actors.CloseGrace()
+		defer cancel()
+		if err := m.Close(ctx); err != nil {
+			b.Error(err)
+		}
+	})
+	return &world{bots: d.Bots, key: keys[0], manager: m}
+}
+
+// signIn signs n new accounts in, up to width at once, and returns when all of
+// them are online.
+func (w *world) signIn(b *testing.B, n, width int, o actors.AccountOptions) []*actors.Account {
+	b.Helper()
+	all := make([]*actors.Account, n)
+	errs := make([]error, n)
+	var wg sync.WaitGroup
+	turns := make(chan struct{}, width)
+	for i := range n {
+		turns <- struct{}{}
+		number := w.next
+		w.next++
+		wg.Go(func() {
+			all[i], errs[i] = w.signInOne(number, o)
+			<-turns
+		})
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		b.Fatal(err)
+	}
+	return all
+}
+
+func (w *world) signInOne(number int, o actors.AccountOptions) (*actors.Account, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	a, err := w.manager.Add(ctx, "bot-"+strconv.Itoa(number), o)
+	if err != nil {
+		return nil, err
+	}
+	events := a.Events(ctx)
+	if step, err := a.SignIn(ctx, actors.BotToken(w.bots[number%len(w.bots)].Token)); err != nil || step != nil {
+		return nil, fmt.Errorf("account %d: step %v, error %w", number, step, err)
+	}
+	if a.Status().State == actors.Online {
+		return a, nil
+	}
+	for ev := range events {
+		if ev.Kind == actors.EventState && ev.Status.State == actors.Online {
+			return a, nil
+		}
+	}
+	return nil, fmt.Errorf("account %d never came online: %+v", number, a.Status())
+}
+
+// cost is what a stretch of this process took.
+type cost struct {
+	cpu, wall      time.Duration // cpu is user and system
+	mallocs, bytes uint64
+}
+
+// meter measures stretches and adds them up.
+type meter struct {
+	sum, begun cost
+	at         time.Time
+}
+
+func (m *meter) start() { m.begun, m.at = spent(), time.Now() }
+
+func (m *meter) stop() {
+	end := spent()
+	m.sum.cpu += end.cpu - m.begun.cpu
+	m.sum.wall += time.Since(m.at)
+	m.sum.mallocs += end.mallocs - m.begun.mallocs
+	m.sum.bytes += end.bytes - m.begun.bytes
+}
+
+// spent is what the process took so far, wall time excepted.
+func spent() cost {
+	var mem runtime.MemStats
+	runtime.ReadMemStats(&mem)
+	return cost{cpu: cpuTime(), mallocs: mem.Mallocs, bytes: mem.TotalAlloc}
+}
+
+func cpuTime() time.Duration {
+	var r syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+		panic(err) // it cannot fail for the process itself
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
+func ms(d time.Duration, n int) float64 { return d.Seconds() * 1e3 / float64(n) }
