@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -358,12 +359,14 @@ func TestManyEndsAtOnce(t *testing.T) {
 			p.runPerm()
 			ch := p.call(int64(i), time.Second, mtproto.Repeatable)
 			synctest.Wait()
-			go func() { _, _ = w.cluster.Fault(dctest.Fault{Kind: dctest.FaultCloseConns}) }()
-			go p.Send(Cancel{p.last})
+			var ends sync.WaitGroup
+			ends.Go(func() { _, _ = w.cluster.Fault(dctest.Fault{Kind: dctest.FaultCloseConns}) })
+			ends.Go(func() { p.Send(Cancel{p.last}) })
 			if i%2 == 0 {
-				go p.Stop()
+				ends.Go(p.Stop)
 			}
 			<-ch
+			ends.Wait() // a late fault would hit the next connection
 			p.Stop()
 			<-p.Done()
 			if len(ch) > 0 {
