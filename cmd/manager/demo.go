@@ -60,6 +60,8 @@ func (f demoFlags) check() error {
 type demo struct {
 	*app
 	f       demoFlags
+	exe     string     // this program, for the child
+	rules   api.Config // of the test DCs
 	dir     string
 	people  []person
 	cluster *serve.Cluster
@@ -91,15 +93,19 @@ func (a *app) demo(ctx context.Context, f demoFlags) error {
 		return err
 	}
 	d := &demo{app: a, f: f, bar: newProgress(a.err)}
+	var err error
+	if d.exe, err = os.Executable(); err != nil {
+		return fmt.Errorf("demo: finding this program: %w", err)
+	}
 	defer d.bar.close()
 	if err := d.makeDir(); err != nil {
 		return err
 	}
-	err := d.play(ctx)
+	err = d.play(ctx)
 	d.end()
 	d.bar.close()
 	if err != nil {
-		return d.broken(err)
+		return d.broken(ctx, err)
 	}
 	return d.finish()
 }
@@ -137,7 +143,13 @@ func (d *demo) end() {
 }
 
 // broken ends a demonstration that could not go on.
-func (d *demo) broken(err error) error {
+func (d *demo) broken(ctx context.Context, err error) error {
+	if ctx.Err() != nil { // interrupted: nothing is wrong, nothing is worth keeping
+		if d.f.keep == "" {
+			_ = os.RemoveAll(d.dir)
+		}
+		return err
+	}
 	d.printf("manager: everything is kept in %s; manager.log there tells more\n", d.dir)
 	if d.f.json {
 		d.result.Accounts, d.result.Error = d.f.accounts, describe(err)
@@ -181,7 +193,7 @@ func (d *demo) start(ctx context.Context) (err error) {
 	persons := (d.f.accounts + 1) / 2
 	d.cluster, err = serve.Start(serve.Config{
 		Core:    dctest.Config{DCs: d.f.dcs},
-		API:     api.Config{},
+		API:     d.rules,
 		Persons: persons, Bots: d.f.accounts - persons,
 	})
 	if err != nil {
@@ -199,7 +211,7 @@ func (d *demo) start(ctx context.Context) (err error) {
 		return err
 	}
 	d.stream = newCollector(d.people)
-	d.child = &child{app: d.app, dir: d.dir, socket: d.socket(), events: d.stream}
+	d.child = &child{app: d.app, exe: d.exe, dir: d.dir, socket: d.socket(), events: d.stream}
 	d.calls = newCaller(d)
 	if err := d.child.start(ctx); err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 // of its own, that is killed and started again.
 type child struct {
 	*app
+	exe    string // of this program
 	dir    string
 	socket string
 	events *collector
@@ -36,16 +37,12 @@ type child struct {
 
 // start starts the process and waits until it answers.
 func (c *child) start(ctx context.Context) error {
-	exe, err := os.Executable()
-	if err != nil {
-		return fmt.Errorf("demo: finding this program: %w", err)
-	}
 	log, err := os.OpenFile(filepath.Join(c.dir, "manager.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	cmd := exec.Command(exe, "run", "--config", filepath.Join(c.dir, "manager.yaml"), "--loopback-only", "--until-stdin-closes")
+	cmd := exec.Command(c.exe, "run", "--config", filepath.Join(c.dir, "manager.yaml"), "--loopback-only", "--until-stdin-closes")
 	cmd.Stdout, cmd.Stderr = log, log
 	for _, kv := range c.env {
 		if !strings.HasPrefix(kv, "MTFLEET_") { // the operator's own settings are not the demonstration's

@@ -53,7 +53,7 @@ func exitCodesTopic() *cobra.Command {
   130  interrupted
 
 With --json an error is one JSON object on standard error:
-{"error": "...", "kind": "...", "exit_code": N}.`,
+{"error": "...", "kind": "...", "exit_code": N}, with "until" for a wait.`,
 	}
 }
 
@@ -206,10 +206,16 @@ func (a *app) report(err error) {
 		a.printf("manager: %s\n", text)
 		return
 	}
+	var until time.Time
+	var failed *control.Error
+	if errors.As(err, &failed) {
+		until = failed.Until
+	}
 	b, _ := json.Marshal(struct {
 		Error string       `json:"error"`
 		Kind  control.Kind `json:"kind"`
 		Exit  int          `json:"exit_code"`
-	}{text, kindOf(err), exitCode(err)})
+		Until time.Time    `json:"until,omitzero"`
+	}{text, kindOf(err), exitCode(err), until})
 	a.printf("%s\n", b)
 }

@@ -127,7 +127,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 	page.serve()
 	log.Info("manager runs", "version", about.Version, "accounts", len(m.Accounts()), "store", cfg.Store.Dir, "control", cfg.Control.Socket)
 
-	<-ctx.Done()
+	watchDCs(ctx, log, m) // until ctx ends
 	log.Info("manager stops")
 	grace, cancel := actors.CloseGrace()
 	defer cancel()
@@ -143,6 +143,42 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 		log.Info("manager stopped")
 	}
 	return err
+}
+
+// dcWatch is how often DCs are looked at: an outage of a second or two is
+// nobody's business.
+const dcWatch = 2 * time.Second
+
+// watchDCs logs when a DC goes away and when it is back, until ctx ends.
+func watchDCs(ctx context.Context, log *slog.Logger, m *actors.Manager) {
+	tick := time.NewTicker(dcWatch)
+	defer tick.Stop()
+	down := map[int]bool{}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		census, err := m.Governor(ctx)
+		if err != nil {
+			continue
+		}
+		for _, dc := range census {
+			if dc.Up == !down[dc.DC] {
+				continue
+			}
+			down[dc.DC] = !dc.Up
+			switch {
+			case dc.Up:
+				log.Info("DC is back", "dc", dc.DC)
+			case dc.Flood:
+				log.Warn("DC wants fewer connections", "dc", dc.DC, "since", dc.Since, "advice", "lower limits.connects_per_second")
+			default:
+				log.Warn("DC cannot be reached", "dc", dc.DC, "since", dc.Since, "advice", "check the network and the addresses; it is probed every few seconds")
+			}
+		}
+	}
 }
 
 // gate is a dialer that waits until it is opened: no account may connect before

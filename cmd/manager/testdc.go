@@ -35,6 +35,7 @@ type testdcFlags struct {
 	testMode    bool
 	bindStrict  bool
 	autoCreate  bool
+	codeTTL     time.Duration
 	json        bool
 }
 
@@ -63,6 +64,7 @@ numbers and their codes, bot tokens. It stops on SIGINT and SIGTERM.
 	flags.BoolVar(&f.testMode, "test-mode", false, "be a test environment: DC numbers are 10000 higher on the wire")
 	flags.BoolVar(&f.bindStrict, "bind-strict", false, "a new bind cuts off the perm key's earlier temp keys")
 	flags.BoolVar(&f.autoCreate, "auto-create", false, "an unknown test number becomes a person when its code is right")
+	flags.DurationVar(&f.codeTTL, "code-ttl", 5*time.Minute, "how long a login code can be used, 1s to 1h")
 	flags.BoolVar(&f.json, "json", false, "print the descriptor to standard output as JSON, on one line")
 	return c
 }
@@ -82,17 +84,18 @@ func (a *app) testdc(ctx context.Context, f testdcFlags) error {
 		return err
 	}
 	d := cluster.Descriptor()
+	if f.config != "" {
+		if err := writeFile(f.config, []byte(clusterConfig(d, ""))); err != nil {
+			return err
+		}
+	}
+	// The descriptor is last: scripts take its file for the sign to begin.
 	if f.descriptor != "" {
 		b, err := json.MarshalIndent(d, "", "  ")
 		if err != nil {
 			return err
 		}
 		if err := writeFile(f.descriptor, append(b, '\n')); err != nil {
-			return err
-		}
-	}
-	if f.config != "" {
-		if err := writeFile(f.config, []byte(clusterConfig(d, ""))); err != nil {
 			return err
 		}
 	}
@@ -129,7 +132,7 @@ func testdcError(err error) error {
 func (f testdcFlags) cluster() (serve.Config, error) {
 	cfg := serve.Config{
 		Core:    dctest.Config{DCs: f.dcs, Test: f.testMode, BindStrict: f.bindStrict},
-		API:     api.Config{Seed: f.seed, AutoCreate: f.autoCreate},
+		API:     api.Config{Seed: f.seed, AutoCreate: f.autoCreate, CodeTTL: f.codeTTL},
 		Persons: f.users, Bots: f.bots, Addrs: map[int]string{},
 	}
 	if f.dcs < 1 || f.dcs > 9 {
