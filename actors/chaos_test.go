@@ -60,6 +60,11 @@ type chaos struct {
 	store *persistence.Memory
 	users map[string]int64 // account -> user id
 
+	unknown struct { // the last -404
+		id uint64
+		at time.Time
+	}
+
 	mu sync.RWMutex // guards m; held for writing while the manager is away
 	m  *actors.Manager
 
@@ -350,8 +355,23 @@ func (x *chaos) fault() {
 	}
 	f := faults[n]
 	f.DC = id
-	if _, err := x.s.Fault(f); err != nil {
+	if f.Code == -404 {
+		// Two of them within one proof would prove a key gone that is not.
+		if time.Since(x.unknown.at) < 5*time.Minute {
+			return
+		}
+		if x.unknown.id != 0 {
+			if err := x.s.ClearFaults(x.unknown.id); err != nil {
+				x.t.Error(err)
+			}
+		}
+	}
+	made, err := x.s.Fault(f)
+	if err != nil {
 		x.t.Errorf("fault %+v: %v", f, err)
+	}
+	if f.Code == -404 {
+		x.unknown.id, x.unknown.at = made, time.Now()
 	}
 }
 

@@ -1,0 +1,134 @@
+package actors
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/mtfleet/mtfleet/actors/account"
+)
+
+// say publishes n events of an account, numbered on.
+func say(h *hub, id string, from, n int) {
+	for i := range n {
+		h.publish(account.Event{Account: id, Seq: uint64(from + i), Kind: account.EventUpdate})
+	}
+}
+
+// listen reads what a stream has until it has been quiet for a moment.
+func listen(t *testing.T, h *hub, id string, opts ...StreamOption) func() []account.Event {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	events := h.subscribe(ctx, id, nil, opts)
+	return func() (got []account.Event) {
+		timer := time.AfterFunc(50*time.Millisecond, cancel)
+		defer timer.Stop()
+		for ev := range events {
+			got = append(got, ev)
+			timer.Reset(50 * time.Millisecond)
+		}
+		return got
+	}
+}
+
+// gapless checks that every number comes once, or is counted as missed.
+func gapless(t *testing.T, got []account.Event, last map[string]uint64) {
+	t.Helper()
+	next := map[string]uint64{}
+	for _, ev := range got {
+		if ev.Kind == account.EventMissed {
+			if ev.Seq != next[ev.Account]+ev.Missed {
+				t.Fatalf("%s: %d missed after %d, by the event numbered %d", ev.Account, ev.Missed, next[ev.Account], ev.Seq)
+			}
+		} else if ev.Seq != next[ev.Account]+1 {
+			t.Fatalf("%s: event %d after %d, and nobody said so", ev.Account, ev.Seq, next[ev.Account])
+		}
+		next[ev.Account] = ev.Seq
+	}
+	for id, want := range last {
+		if next[id] != want {
+			t.Errorf("%s: the stream ends at event %d, want %d", id, next[id], want)
+		}
+	}
+}
+
+func TestASlowReaderIsToldHowMuchItMissed(t *testing.T) {
+	h := newHub()
+	all, one := listen(t, h, ""), listen(t, h, "b")
+	say(h, "a", 1, 10)
+	say(h, "b", 1, maxQueuedEvents+100)
+	say(h, "a", 11, 5)
+	gapless(t, all(), map[string]uint64{"a": 15, "b": maxQueuedEvents + 100})
+	gapless(t, one(), map[string]uint64{"b": maxQueuedEvents + 100})
+}
+
+func TestAReplayCountsWhatIsOlderThanTheBacklog(t *testing.T) {
+	h := newHub()
+	say(h, "quiet", 1, 7)
+	say(h, "a", 1, maxBacklog+10)
+	all, quiet := listen(t, h, "", Replay), listen(t, h, "quiet", Replay)
+	say(h, "quiet", 8, 1)
+	gapless(t, all(), map[string]uint64{"quiet": 8, "a": maxBacklog + 10})
+	gapless(t, quiet(), map[string]uint64{"quiet": 8})
+	if got := listen(t, h, "")(); len(got) > 0 {
+		t.Errorf("a stream without a replay began with %d events", len(got))
+	}
+}
+
+func TestStreamsEndAndLeaveNothing(t *testing.T) {
+	h, done := newHub(), make(chan struct{})
+	ctx, cancel := context.WithCancel(context.Background())
+	h.subscribe(ctx, "", done, nil) // never read
+	for range h.subscribe(context.Background(), "", closed(), nil) {
+		t.Error("an event of nobody")
+	}
+	read := make(chan int)
+	events := h.subscribe(context.Background(), "", done, nil)
+	go func() {
+		n := 0
+		for range events {
+			n++
+		}
+		read <- n
+	}()
+	say(h, "a", 1, 3)
+	close(done)
+	if n := <-read; n != 3 {
+		t.Errorf("the stream that ended with its manager brought %d events, want 3", n)
+	}
+	for range h.subscribe(context.Background(), "", nil, []StreamOption{Replay}) {
+		break
+	}
+	cancel()
+	for range 100 {
+		h.mu.Lock()
+		n := len(h.streams)
+		h.mu.Unlock()
+		if n == 0 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Error("streams that ended are still fed")
+}
+
+func closed() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}
+
+func TestThePolicyOfAMethodFollowsItsName(t *testing.T) {
+	for method, want := range map[string]account.Policy{
+		"help.getConfig": account.Repeatable, "help.acceptTermsOfService": account.Repeatable,
+		"users.getUsers": account.Repeatable, "testdc.echo": account.Repeatable, "getSomething": account.Repeatable,
+		"messages.sendMessage": account.Once, "auth.logOut": account.Once, "account.resetPassword": account.Once,
+	} {
+		if got := policyFor(method, ByMethod); got != want {
+			t.Errorf("%s: %v, want %v", method, got, want)
+		}
+		if got := policyFor(method, Once); got != account.Once {
+			t.Errorf("%s: %v though asked for once", method, got)
+		}
+	}
+}
