@@ -228,7 +228,7 @@ func (r *demoResult) print(w io.Writer, d *demo) {
 		if !ok {
 			mark = "✗"
 		}
-		line := "  " + mark + " " + pad(what, 44) + pad(value, 14) + note
+		line := "  " + mark + " " + pad(what, 44) + pad(value, 18) + note
 		fmt.Fprintln(w, strings.TrimRight(line, " "))
 	}
 	value := func(ok bool, text string) func(what, note string) {
