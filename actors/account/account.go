@@ -130,6 +130,7 @@ type account struct {
 
 	rec    persistence.Account
 	status Status
+	told   Status                      // what was published last
 	waits  map[string]persistence.Wait // nil until the first
 	dirty  dirty
 	store  *accountStore

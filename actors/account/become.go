@@ -31,6 +31,13 @@ func (a *account) publish(c *ctx) {
 	a.status.UserID, a.status.Bot = a.rec.UserID, a.rec.Bot
 	a.status.HomeDC, a.status.PFS, a.status.SignedIn = a.rec.HomeDC, a.rec.PFS, a.rec.SignedIn
 	a.status.Bound = a.rec.PFS && a.home != nil && a.home.ready && a.home.conn != nil && a.home.conn.key != a.home.perm
+	if a.status.HomeDC == 0 && a.home != nil {
+		a.status.HomeDC = int(a.home.dc) // a sign-in is under way there
+	}
+	if a.status == a.told {
+		return // nothing changed that anybody could see
+	}
+	a.told = a.status
 	status := a.status
 	a.env.Publish(Event{Account: string(a.id), At: c.Now(), Kind: EventState, Status: &status})
 }
