@@ -104,7 +104,7 @@ type Limits struct {
 	KeyCreationsPerSecond int // handshakes, per DC
 	KeyCreationsAtOnce    int // handshakes in the whole process; 0: one for each CPU
 	SignInsPerMinute      int // started in the whole process
-	CallsPerAccount       int // calls of one account under way; more are refused
+	CallsPerAccount       int // calls of one account under way; more wait for their turn
 	Accounts              int // accounts in the store
 }
 

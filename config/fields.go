@@ -67,7 +67,7 @@ var fields = []field{
 		func(c *Config) any { return &c.Limits.KeyCreationsAtOnce }},
 	{"limits.sign_ins_per_minute", "Sign-ins started per minute in the whole process.",
 		func(c *Config) any { return &c.Limits.SignInsPerMinute }},
-	{"limits.calls_per_account", "Calls of one account under way at the same time; further ones are refused.",
+	{"limits.calls_per_account", "Calls of one account under way at the same time; further ones wait for their turn.",
 		func(c *Config) any { return &c.Limits.CallsPerAccount }},
 	{"limits.accounts", "Accounts in the store; further ones are refused.",
 		func(c *Config) any { return &c.Limits.Accounts }},
