@@ -240,9 +240,23 @@ func TestASignInSaysThatTheDCIsDownAndCanBeCanceled(t *testing.T) {
 		if st := a.Status(); st.State != actors.SigningIn || !strings.Contains(st.Why, "cannot be reached") {
 			t.Errorf("the status while the DC is down: %+v", st)
 		}
-		if err := a.Remove(soon(t), false); err != nil {
-			t.Errorf("removing it: %v", err)
+		b := add(t, m, "bob")
+		waiting := later(func() error {
+			_, err := b.SignIn(context.Background(), actors.BotToken(s.Descriptor().Bots[0].Token))
+			return err
+		})
+		time.Sleep(10 * time.Second)
+		for _, x := range []*actors.Account{a, b} {
+			_, err := x.Answer(soon(t), actors.Answer{Kind: actors.AnswerCancel})
+			reason(t, err, login.ReasonCanceled)
+			if st := x.Status(); st.State != actors.New {
+				t.Errorf("the status when the cancel returned: %+v", st)
+			}
+			if err := x.Remove(soon(t), false); err != nil {
+				t.Errorf("removing it: %v", err)
+			}
 		}
+		reason(t, ended(t, "the sign-in", waiting, time.Minute), login.ReasonCanceled)
 		if ids, _ := store.Accounts(); len(ids) != 0 {
 			t.Errorf("records are left of %v", ids)
 		}

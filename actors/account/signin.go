@@ -2,8 +2,10 @@ package account
 
 import (
 	"errors"
+	"slices"
 	"time"
 
+	"github.com/mtfleet/mtfleet/actors/dcconn"
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
@@ -18,6 +20,8 @@ type signIn struct {
 	method  string // "phone" or "bot", for metrics and the record
 	phone   string // reserved for this account; empty for bots
 	ticket  *governor.Ticket
+	call    *Call         // the last one
+	fresh   bool          // nothing was sent yet, not even by an earlier process
 	saving  bool          // a commit is under way; outputs wait for it
 	moving  bool          // the machine waits for Migrated
 	asked   []*stepWaiter // who waits for the next step
@@ -86,6 +90,7 @@ func (a *account) onSignIn(c *ctx, m SignIn) {
 		}
 	}
 	s.asked = append(s.asked, &stepWaiter{m.Reply})
+	s.fresh = true
 	a.login = s
 	a.rec.Bot = s.method == "bot"
 	a.become(c, SigningIn, "starting", "")
@@ -144,7 +149,7 @@ func (a *account) onSignInGranted(c *ctx, m signInGranted) {
 	if a.login == nil || a.login.ticket != m.ticket {
 		return
 	}
-	a.login.ticket = nil
+	a.login.ticket, a.login.fresh = nil, false
 	if a.home == nil {
 		a.openHome(c, a.homeDC())
 	}
@@ -187,12 +192,38 @@ func (a *account) onAnswer(c *ctx, m Answer) {
 		m.Reply.Send(nil, ErrSignUpRefused)
 		return
 	}
+	if a.login.fresh && m.Answer.Kind == login.AnswerCancel {
+		// Its turn may be far away, for as long as a DC is down.
+		a.login.asked = append(a.login.asked, &stepWaiter{m.Reply})
+		a.onLoginFailed(c, &login.Error{Reason: login.ReasonCanceled, Retry: true, Message: "the sign-in was cancelled before it began"})
+		return
+	}
 	if err := a.input(c, m.Answer); err != nil {
 		m.Reply.Send(nil, err)
 		return
 	}
 	a.login.asked = append(a.login.asked, &stepWaiter{m.Reply})
 	a.pumpLogin(c)
+	if m.Answer.Kind == login.AnswerCancel {
+		a.withdraw(a.login)
+	}
+}
+
+// withdraw takes back the call that a cancelled sign-in waits for, if the DC
+// cannot be reached: who cancels does not want to wait for it.
+func (a *account) withdraw(s *signIn) {
+	if s == nil || s.call == nil || a.home == nil {
+		return
+	}
+	l, call := a.home, s.call
+	if i := slices.Index(l.held, call); i >= 0 {
+		l.held = slices.Delete(l.held, i, i+1)
+		call.then(nil, joinNotSent(ErrStopped))
+		return
+	}
+	if l.conn != nil && !l.conn.up {
+		l.conn.ref.Send(dcconn.Cancel{ID: call.id})
+	}
 }
 
 // input gives the machine an answer. Another phone number is reserved first.
@@ -275,6 +306,7 @@ func (a *account) loginCall(c *ctx, out login.Output) {
 	s, id := a.login, out.Call
 	call := NewCall(out.Query.TypeName(), out.Query.Append(nil), policy, 0)
 	call.anonymous = true
+	s.call = call
 	call.then = func(body []byte, err error) {
 		if a.login != s {
 			return
