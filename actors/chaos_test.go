@@ -21,7 +21,7 @@ import (
 )
 
 var (
-	chaosSeeds = flag.Int("chaos.seeds", 3, "how many seeds of TestChaos to run")
+	chaosSeeds = flag.Int("chaos.seeds", 2, "how many seeds of TestChaos to run")
 	chaosSeed  = flag.Uint64("chaos.seed", 0, "run TestChaos with this seed alone")
 )
 

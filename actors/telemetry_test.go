@@ -138,7 +138,7 @@ func (plain) Encode(i attribute.Iterator) string {
 	var out []string
 	for i.Next() {
 		kv := i.Attribute()
-		out = append(out, string(kv.Key)+"="+kv.Value.Emit())
+		out = append(out, string(kv.Key)+"="+kv.Value.String())
 	}
 	return strings.Join(out, ",")
 }

@@ -44,19 +44,19 @@ func (a *account) sync(c *ctx) {
 // onLinkReady goes on when a link can carry calls.
 func (a *account) onLinkReady(c *ctx, l *link) {
 	a.publish(c)
-	a.flushHeld(l)
 	switch {
 	case !l.home:
 		a.guestReady(c, l)
-	case a.rec.SignedIn && a.login == nil && a.leaving == nil:
-		a.sync(c)
+	case a.rec.SignedIn && a.login == nil:
+		a.sync(c) // before the held calls: what was missed comes first
 	}
+	a.flushHeld(l)
 }
 
 // onLinkBack goes on when a link's connection has come back, under the same
 // session.
 func (a *account) onLinkBack(c *ctx, l *link) {
-	if l.home && a.rec.SignedIn && a.login == nil && a.leaving == nil {
+	if l.home && a.rec.SignedIn && a.login == nil {
 		a.sync(c)
 	}
 }
