@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"fmt"
+	goruntime "runtime"
 	"sync"
 	"sync/atomic"
 
@@ -24,7 +25,7 @@ type core struct {
 	system  []any // library messages, ticks: they overtake user messages
 	done    chan struct{}
 	open    bool // spawned, or refused: messages may be handled
-	running bool // a goroutine (or the simulation) is in run
+	running bool // a worker (or the simulation) has it
 	paused  bool // suspended by the library
 	gone    bool // completely stopped
 
@@ -64,8 +65,7 @@ type userMessage struct{}
 
 var next any = &userMessage{}
 
-// fairness is after how many messages a busy mailbox goes to the back of the
-// run queue.
+// fairness is after how many messages a busy mailbox lets others go first.
 const fairness = 300
 
 // PostUserMessage is called by the library only; nothing in this project
@@ -126,19 +126,19 @@ func (c *core) schedule() {
 		sim.ready = append(sim.ready, c)
 		return
 	}
-	c.sys.tally.add()
-	go c.run()
+	c.sys.workers.start(c)
 }
 
-// run handles messages until there are none, then the goroutine ends.
+// run handles messages until there are none.
 func (c *core) run() {
-	defer c.sys.tally.done()
-	for range fairness {
-		if !c.step() {
-			return
+	for {
+		for range fairness {
+			if !c.step() {
+				return
+			}
 		}
+		goruntime.Gosched()
 	}
-	c.schedule()
 }
 
 // step handles one message. It returns false, no longer running, when there

@@ -55,6 +55,7 @@ type System struct {
 	top     Ref[topMsg]
 	nextID  atomic.Uint64
 	tally   tally
+	workers workers
 	wedges  wedgeScan
 
 	// The library's producers take no argument, so the one shared Props finds
@@ -68,7 +69,8 @@ type System struct {
 	census int // without the top of the tree
 }
 
-// NewSystem starts a system. It has no goroutine while its actors are idle.
+// NewSystem starts a system. While its actors are idle it has a few parked
+// goroutines, however many actors there are, and [System.Close] ends them.
 func NewSystem(o Options) *System {
 	if o.Clock == nil {
 		o.Clock = RealClock()
@@ -94,6 +96,8 @@ func NewSystem(o Options) *System {
 		s.opts.WedgeAfter = -1
 	}
 	s.tally.zero = make(chan struct{}, 1)
+	s.workers.tally = &s.tally
+	s.workers.keep = parkedPerProc * goruntime.GOMAXPROCS(0)
 	s.compute = &pool{sys: s, limit: o.Workers}
 	s.blocked = &pool{sys: s, limit: o.Blocking}
 	s.lib = actor.NewActorSystem(
@@ -144,10 +148,12 @@ func (s *System) Close(ctx context.Context) error {
 	}
 	select {
 	case <-s.top.Done():
+		s.workers.release()
+		return s.tally.wait(ctx)
 	case <-ctx.Done():
+		s.workers.release() // only actors that are left keep a goroutine
 		return ctx.Err()
 	}
-	return s.tally.wait(ctx)
 }
 
 // attach lets the library create the process of c: spawn calls the library
