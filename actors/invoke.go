@@ -50,6 +50,9 @@ func OnDC(id dc.ID) CallOption { return func(o *callOptions) { o.at = id } }
 // first, the server is told to drop the answer and the error is ctx's, with
 // ErrMayHaveRun.
 //
+// A call waits for as long as ctx lets it: through reconnects, rotations and a
+// DC that is down, and for a server that has lost the answer.
+//
 // At most MaxCallsPerAccount calls of an account are under way; Invoke waits
 // for its turn.
 func Invoke[R any](ctx context.Context, a *Account, query tl.Query[R], opts ...CallOption) (R, error) {

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -135,7 +136,7 @@ func (r *race) attempt(ctx context.Context, t dc.Target) {
 	if r.net.cfg.RequireLoopback && !dc.Loopback(t.Addr) {
 		a.err = &NotLoopbackError{t.Addr}
 	} else {
-		a.socket, a.err = r.net.cfg.Dialer.DialContext(ctx, "tcp", t.Addr.String())
+		a.socket, a.err = r.dial(ctx, t)
 	}
 	if a.err == nil && ctx.Err() != nil { // too late, whoever else won
 		_ = a.socket.Close()
@@ -148,6 +149,17 @@ func (r *race) attempt(ctx context.Context, t dc.Target) {
 			_ = a.socket.Close()
 		}
 	}
+}
+
+// dial calls the dialer, which is somebody else's code: a panic in it is one
+// attempt's failure and not the process's. Its value may hold a secret.
+func (r *race) dial(ctx context.Context, t dc.Target) (socket net.Conn, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			socket, err = nil, &DialPanicError{Value: fmt.Sprintf("%T", v)}
+		}
+	}()
+	return r.net.cfg.Dialer.DialContext(ctx, "tcp", t.Addr.String())
 }
 
 // newConn chooses the framing for a target. A secret may come with demands of

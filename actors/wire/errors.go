@@ -56,6 +56,13 @@ func (e *FencedError) Error() string { return "wire: silenced: " + e.Err.Error()
 // Unwrap returns the reason.
 func (e *FencedError) Unwrap() error { return e.Err }
 
+// DialPanicError says that the dialer panicked; Value is the type of what it
+// panicked with.
+type DialPanicError struct{ Value string }
+
+// Error names the type.
+func (e *DialPanicError) Error() string { return "wire: the dialer panicked with a " + e.Value }
+
 // NotLoopbackError refuses an address outside this machine.
 type NotLoopbackError struct{ Addr netip.AddrPort }
 

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	goruntime "runtime"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -419,4 +420,27 @@ func liveBytes() uint64 {
 	var m goruntime.MemStats
 	goruntime.ReadMemStats(&m)
 	return m.HeapAlloc + m.StackInuse
+}
+
+// panickingDialer is a dialer with a bug.
+type panickingDialer struct{}
+
+func (panickingDialer) DialContext(context.Context, string, string) (net.Conn, error) {
+	panic("a secret")
+}
+
+func TestADialerThatPanicsFailsItsDialAlone(t *testing.T) {
+	n := New(Config{Dialer: panickingDialer{}, Rand: rand.Reader})
+	_, err := n.Dial(context.Background(), []dc.Target{{Addr: netip.MustParseAddrPort("127.0.0.1:1")}}, 1)
+	var dial *DialError
+	if !errors.As(err, &dial) || len(dial.Attempts) != 1 {
+		t.Fatalf("the dial ended with %v", err)
+	}
+	var panicked *DialPanicError
+	if !errors.As(dial.Attempts[0].Err, &panicked) || strings.Contains(err.Error(), "secret") {
+		t.Errorf("the attempt ended with %v", dial.Attempts[0].Err)
+	}
+	if err := n.Wait(context.Background()); err != nil {
+		t.Error(err)
+	}
 }
