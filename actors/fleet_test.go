@@ -112,10 +112,19 @@ func TestAPanicInAnAccountIsItsOwn(t *testing.T) {
 		states := later(func() error { wait(t, a, actors.Quarantined); return nil })
 		for i := 0; i < 20 && a.Status().State != actors.Quarantined; i++ {
 			wait(t, a, actors.Online)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			events := a.Events(ctx)
 			breakIt()
-			time.Sleep(100 * time.Millisecond)
-			if st := a.Status(); st.State == actors.Online && panics.Load() == int32(i+2) {
-				t.Errorf("the account has no actor and is %+v", st)
+			// It may be back at once, but not without a word.
+			told := false
+			for ev := range events {
+				if told = ev.Kind == actors.EventState && ev.Status.State != actors.Online; told {
+					break
+				}
+			}
+			cancel()
+			if !told {
+				t.Errorf("the account had no actor and said nothing: %+v", a.Status())
 			}
 			time.Sleep(40 * time.Second)
 		}
