@@ -1,7 +1,7 @@
 // Package actors is the front door of mtfleet: a [Manager] keeps many MTProto
 // accounts signed in from one process.
 //
-//	m, err := actors.Open(actors.Options{Store: store, App: app, DCs: table, Keys: pems})
+//	m, err := actors.Open(actors.Options{Store: store, App: app, DCs: dc.Production()})
 //	...
 //	a, err := m.Add(ctx, "alice", actors.AccountOptions{})
 //	step, err := a.SignIn(ctx, actors.Phone("+49 170 1234567"))
