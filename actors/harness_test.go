@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
-	"net/netip"
 	"os"
 	"sync"
 	"testing"
@@ -43,25 +42,15 @@ func cluster(t *testing.T, cfg serve.Config) *serve.Cluster {
 	return s
 }
 
-// table is the DC table of a cluster.
-func table(d serve.Descriptor) dc.Table {
-	out := dc.Table{Test: d.Test}
-	for _, a := range d.DCs {
-		out.Options = append(out.Options, dc.Option{
-			DC: dc.ID(a.ID), Addr: netip.AddrPortFrom(netip.MustParseAddr(a.IP), uint16(a.Port)), ThisPortOnly: true,
-		})
-	}
-	for _, k := range d.PublicKeys {
-		out.Keys = append(out.Keys, k.PEM)
-	}
-	return out
-}
-
 // options are those of a manager for the cluster.
 func options(s *serve.Cluster, store persistence.Store) actors.Options {
 	d := s.Descriptor()
+	table, err := d.Table()
+	if err != nil {
+		panic(err) // the cluster's own addresses
+	}
 	o := actors.Options{
-		Store: store, DCs: table(d),
+		Store: store, DCs: table,
 		App: actors.App{APIID: 20000, APIHash: "test", DeviceModel: "mtfleet test", SystemVersion: "none", AppVersion: "0"},
 		// Tests pay for arithmetic and not for waiting.
 		Limits: governor.Limits{
