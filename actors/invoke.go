@@ -3,7 +3,6 @@ package actors
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -11,6 +10,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/account"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/tl"
+	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
 // Policy says what may happen to a call when it is not known whether the
@@ -18,8 +18,9 @@ import (
 type Policy uint8
 
 const (
-	// ByMethod is the default: Repeatable for help.* and for methods whose
-	// name begins with "get" or is testdc.echo, Once for all others.
+	// ByMethod is the default: Repeatable for the methods that only read
+	// (tg.Repeatable) and for a query that says so of itself by a method
+	// Repeatable() bool, Once for all others.
 	ByMethod Policy = iota
 	// Once: the call is sent again only when the server says that it did not
 	// process it. Otherwise it ends with ErrMayHaveRun.
@@ -108,7 +109,7 @@ func (a *Account) invoke(ctx context.Context, method string, query tl.Object, o 
 		return nil, errors.Join(ErrClosed, ErrNotSent)
 	}
 	defer func() { <-a.admission }()
-	call := account.NewCall(method, body, policyFor(method, o.policy), o.at)
+	call := account.NewCall(method, body, policyFor(query, o.policy), o.at)
 	return a.await(ctx, call)
 }
 
@@ -141,22 +142,19 @@ func (a *Account) await(ctx context.Context, call *account.Call) (tl.Raw, error)
 	}
 }
 
-// repeatableMethods are repeatable though their names do not say so.
-var repeatableMethods = map[string]bool{"testdc.echo": true}
-
-// policyFor picks the policy of a method.
-func policyFor(method string, p Policy) account.Policy {
+// policyFor picks the policy of a query.
+func policyFor(query tl.Object, p Policy) account.Policy {
 	switch p {
 	case Once:
 		return account.Once
 	case Repeatable:
 		return account.Repeatable
 	}
-	namespace, name, found := strings.Cut(method, ".")
-	if !found {
-		namespace, name = "", method
+	repeatable := tg.Repeatable(query.TypeName())
+	if own, ok := query.(interface{ Repeatable() bool }); ok {
+		repeatable = own.Repeatable() // of a schema that is not the API's
 	}
-	if namespace == "help" || strings.HasPrefix(name, "get") || repeatableMethods[method] {
+	if repeatable {
 		return account.Repeatable
 	}
 	return account.Once

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 
@@ -72,16 +71,6 @@ type Options struct {
 
 const defaultMaxCalls = 1024
 
-// officialAppIDs are application ids published with official apps or samples.
-// Using one would be passing off. Package config has the same list, with names,
-// for whoever writes a file; it may import nothing, and this is for who embeds.
-var officialAppIDs = []int{
-	4, 5, 6, 8, 9, 10, 16, 17, 2040, 2496, 2834, 10840, 16623, 17349, 21724, 94575, 611335, 1025907,
-}
-
-// officialAppNames may not appear in what an account says about itself.
-var officialAppNames = []string{"telegram", "tdesktop", "webogram", "tdlib"}
-
 // AppError refuses what an application says about itself.
 type AppError struct {
 	Field string // the field of App, as the configuration names it
@@ -95,11 +84,11 @@ func (e *AppError) Error() string { return "actors: " + e.Field + ": " + e.Why }
 func CheckApp(app App) error {
 	var errs []error
 	bad := func(field, why string) { errs = append(errs, &AppError{field, why}) }
-	switch {
+	switch owner := OfficialID(app.APIID); {
 	case app.APIID <= 0:
 		bad("api_id", "is missing: get your own at https://my.telegram.org; there is no default")
-	case slices.Contains(officialAppIDs, app.APIID):
-		bad("api_id", fmt.Sprintf("%d belongs to an official app: get your own at https://my.telegram.org", app.APIID))
+	case owner != "":
+		bad("api_id", fmt.Sprintf("%d belongs to %s: get your own at https://my.telegram.org", app.APIID, owner))
 	}
 	if app.APIHash == "" {
 		bad("api_hash", "is missing: it comes with your api_id")
@@ -110,10 +99,8 @@ func CheckApp(app App) error {
 		if strings.TrimSpace(f.value) == "" {
 			bad(f.name, "is empty: say honestly what this program runs on")
 		}
-		for _, name := range officialAppNames {
-			if strings.Contains(strings.ToLower(f.value), name) {
-				bad(f.name, "names an official app: say honestly what this program is")
-			}
+		if OfficialWord(f.value) != "" {
+			bad(f.name, "names an official app: say honestly what this program is")
 		}
 	}
 	return errors.Join(errs...)

@@ -37,6 +37,7 @@ type Snapshot struct {
 	Imposed bool      `json:"imposed,omitzero"` // the wait is the server's
 	Target  dc.ID     `json:"target,omitempty"` // of StateMigrating
 
+	Offered   bool   `json:"offered,omitempty"`    // future auth tokens went with the last auth.sendCode
 	Hops      int    `json:"hops,omitempty"`       // migrations so far
 	Retries   int    `json:"retries,omitempty"`    // repeats of the pending query
 	Troubles  int    `json:"troubles,omitempty"`   // those after the server's own errors
