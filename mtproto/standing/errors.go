@@ -1,0 +1,124 @@
+package standing
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/mtproto/tgerr"
+)
+
+// StateError ends a call, or refuses a wish, that an account in this state
+// cannot take. Nothing was sent.
+type StateError struct {
+	State State
+	Why   string
+}
+
+func (e *StateError) Error() string {
+	if e.Why == "" {
+		return fmt.Sprintf("the account is %s: nothing was sent", e.State)
+	}
+	return fmt.Sprintf("the account is %s (%s): nothing was sent", e.State, e.Why)
+}
+
+// NotSent reports that the server did not execute the call.
+func (e *StateError) NotSent() bool { return true }
+
+// WaitError ends a call that the server ordered to wait. Nothing more is sent
+// for this method before Until, also after a restart, unless Err is a wait of
+// this call's target alone.
+type WaitError struct {
+	Method string
+	Until  time.Time // local time
+	Err    error     // the server's error, nil when the wait was remembered
+}
+
+func (e *WaitError) Error() string {
+	return fmt.Sprintf("the server ordered to wait with %s until %s", e.Method, e.Until.UTC().Format(time.RFC3339))
+}
+
+// Unwrap returns the server's own error.
+func (e *WaitError) Unwrap() error { return e.Err }
+
+// WaitUntil returns Until. Engines that know no standing find it by this.
+func (e *WaitError) WaitUntil() time.Time { return e.Until }
+
+// NotSent reports that the server did not execute the call.
+func (e *WaitError) NotSent() bool { return true }
+
+// NoDCError ends a call for a DC that is not in the table.
+type NoDCError struct{ DC dc.ID }
+
+func (e *NoDCError) Error() string {
+	return fmt.Sprintf("there is no %v in the table: the call was not sent", e.DC)
+}
+
+// NotSent reports that the server did not execute the call.
+func (e *NoDCError) NotSent() bool { return true }
+
+var (
+	// ErrParked is what Admit says of a call that the machine keeps until it
+	// knows the time. OutSend or OutEnd follows, unless Canceled comes first.
+	ErrParked = errors.New("the call waits until the time is known")
+
+	// ErrSignedIn refuses to remove an account whose keys are still logged in.
+	ErrSignedIn = errors.New("the account is signed in: log it out first, or force it (the server keeps the authorization then)")
+)
+
+// NeedsPolicy reports whether an error is more than the business of who asked:
+// then Ended is to be told of it.
+func NeedsPolicy(err error) bool {
+	if err == nil {
+		return false
+	}
+	e, ok := tgerr.As(err)
+	if !ok {
+		return givenBack(err)
+	}
+	switch e.Class() {
+	case tgerr.ClassRetry, tgerr.ClassWait, tgerr.ClassMigrate, tgerr.ClassUnbound, tgerr.ClassRevoked,
+		tgerr.ClassDeactivated, tgerr.ClassDuplicated, tgerr.ClassFrozen:
+		return true
+	}
+	return false
+}
+
+// givenBack reports whether a query came back from a connection that was
+// replaced.
+func givenBack(err error) bool {
+	var e interface{ GivenBack() bool }
+	return errors.As(err, &e) && e.GivenBack()
+}
+
+// notSent reports whether the server certainly did not execute a query.
+func notSent(err error) bool {
+	var e interface{ NotSent() bool }
+	return errors.As(err, &e) && e.NotSent()
+}
+
+// serverWords is what an error says to an operator: the server's words if it
+// was the server.
+func serverWords(err error) string {
+	if err == nil {
+		return ""
+	}
+	if e, ok := tgerr.As(err); ok {
+		return "the server said " + e.Error()
+	}
+	return err.Error()
+}
+
+// SubjectID names a phone number or a bot token where a wait about it is
+// stored: names of records are not sealed, so it is a hash with a salt of the
+// store, 32 hex characters.
+func SubjectID(salt []byte, s string) string {
+	h := sha256.New()
+	h.Write(salt)
+	h.Write([]byte{0})
+	h.Write([]byte(s))
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
