@@ -203,7 +203,7 @@ func (b *binding) onProof(now time.Time, p Proof) {
 	case p.Answered:
 		b.machine.ProofAnswered(now)
 	case p.Unknown:
-		b.machine.ProofUnknown(now)
+		b.machine.ProofUnknown(now, false)
 	default:
 		b.machine.ProofFailed(now, p.Err)
 	}
