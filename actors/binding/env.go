@@ -15,7 +15,7 @@ import (
 )
 
 // Network makes the sockets; see dcconn.Network.
-type Network = *dcconn.Network
+type Network = dcconn.Network
 
 // EnvConfig is what an [Env] is made of.
 type EnvConfig struct {
