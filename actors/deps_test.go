@@ -53,7 +53,7 @@ var allowedImports = map[string][]string{
 	"actors/wire":     {"mtproto/transport", "mtproto/dc"},
 	"actors/governor": {"actors/runtime"},
 	"actors/dcconn":   {"actors/runtime", "actors/governor", "mtproto", "mtproto/handshake", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr", "tl"},
-	"actors/binding":  {"actors/runtime", "actors/governor", "mtproto/pfs", "mtproto/crypt", "mtproto/tgerr", "persistence"},
+	"actors/binding":  {"actors/runtime", "actors/governor", "actors/dcconn", "mtproto/pfs", "mtproto/guest", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr", "tl", "tl/tg", "persistence"},
 	"actors/account":  {"actors/runtime", "actors/governor", "actors/binding", "actors/dcconn", "tl", "tl/tg", "mtproto/*", "persistence"},
 	"actors":          {"actors/runtime", "actors/governor", "actors/account", "actors/wire", "tl", "tl/tg", "persistence", "mtproto/dc", "mtproto/tgerr", "mtproto/login"}, // tl/tg for its table of what may be repeated
 }

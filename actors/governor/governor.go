@@ -25,11 +25,6 @@ func New(l Limits) *Governor {
 	return g
 }
 
-// Spawn starts a governor as a child of the actor whose context is parent.
-func Spawn[P any](parent *runtime.Context[P], l Limits) runtime.Ref[Message] {
-	return runtime.Spawn[Message](parent, New(l))
-}
-
 // dcState is what the governor knows about one DC.
 type dcState struct {
 	dc      int
@@ -47,6 +42,9 @@ type dcState struct {
 
 	lastFlood  time.Time
 	floodDelay time.Duration
+
+	unknown  witnesses // accounts that got -404 under their perm key, and when
+	answered witnesses // accounts that got an answer under a key, and when its socket was made
 }
 
 // queue holds waiting tickets in order. Withdrawn ones stay until their turn:
@@ -113,7 +111,15 @@ func (g *Governor) Receive(c *runtime.Context[Message], m Message) {
 	case Done:
 		g.onDone(now, m.Ticket, m.Outcome)
 	case Report:
-		g.onOutcome(now, g.at(m.DC), nil, m.Outcome)
+		d := g.at(m.DC)
+		if m.Outcome == Answered {
+			d.answered.add(m.Who, m.Made)
+		}
+		g.onOutcome(now, d, nil, m.Outcome)
+	case KeyUnknown:
+		g.at(m.DC).unknown.add(m.Who, now)
+	case Doubt:
+		m.Reply(g.at(m.DC).doubtful(now, m.Who, m.Since))
 	case Census:
 		m.Reply.Send(g.census(), nil)
 	case wake:
@@ -156,6 +162,9 @@ func (g *Governor) onDone(now time.Time, t *Ticket, o Outcome) {
 	case ticketGranted:
 		g.letGo(t)
 		if t.Kind == Connect {
+			if o == Answered {
+				d.answered.add(t.Who, t.granted) // the socket was made right after
+			}
 			g.onOutcome(now, d, t, o)
 		}
 	case ticketNew, ticketDone:
@@ -179,7 +188,7 @@ func (g *Governor) onOutcome(now time.Time, d *dcState, t *Ticket, o Outcome) {
 		d.probe = nil
 	}
 	switch o {
-	case Worked:
+	case Worked, Answered:
 		if d.down && !(d.flood && !probed) { // a connection from before the -429 proves nothing
 			d.down, d.flood, d.since, d.delay = false, false, now, 0
 			d.buckets[Connect].tokens = 1 // who waited comes at the budget's rate, not in one burst

@@ -44,6 +44,9 @@ const (
 	Failed
 	// Flooded: the DC answered -429.
 	Flooded
+	// Answered: the DC answered under a key of ours, which is more than Worked:
+	// it is the DC we take it for. Whoever said Worked may say so later.
+	Answered
 )
 
 // A Ticket is one wish for a permit. The exported fields are set by its holder
@@ -53,6 +56,9 @@ type Ticket struct {
 	DC   int // number of the DC
 	// Active puts the ticket before those that are not: somebody is waiting.
 	Active bool
+	// Who names the account, for [Doubt]: any number that no other account
+	// has, 0 for nobody.
+	Who uint64
 	// Granted is called once, by the governor, when the permit is given. It
 	// must not block: send yourself a message.
 	Granted func()
@@ -86,11 +92,32 @@ type (
 		Ticket  *Ticket
 		Outcome Outcome
 	}
-	// Report tells an outcome without a ticket: a -429 on a connection that
-	// worked before.
+	// Report tells an outcome without a ticket: a -429, or the first answer
+	// under a key, on a connection that worked before.
 	Report struct {
 		DC      int
 		Outcome Outcome
+		// Who is the account, as in [Ticket]. Made is when the socket was made;
+		// zero: not known. Without either an Answered counts as Worked.
+		Who  uint64
+		Made time.Time
+	}
+	// KeyUnknown tells that an account got -404 under its perm key. Without Who
+	// it is ignored.
+	KeyUnknown struct {
+		DC  int
+		Who uint64
+	}
+	// Doubt asks whether a DC that answered an account's perm key with -404 at
+	// Since is itself in doubt. Reply is called once, by the governor, and must
+	// not block: others is true when the DC said the same to another account in
+	// the last quarter of an hour, and no socket made after Since has brought
+	// another account an answer under a key.
+	Doubt struct {
+		DC    int
+		Who   uint64
+		Since time.Time
+		Reply func(others bool)
 	}
 	// Census asks for what is going on.
 	Census struct{ Reply runtime.Reply[[]DCStatus] }
@@ -98,12 +125,14 @@ type (
 	wake struct{}
 )
 
-func (Want) governorMessage()   {}
-func (Hurry) governorMessage()  {}
-func (Done) governorMessage()   {}
-func (Report) governorMessage() {}
-func (Census) governorMessage() {}
-func (wake) governorMessage()   {}
+func (Want) governorMessage()       {}
+func (Hurry) governorMessage()      {}
+func (Done) governorMessage()       {}
+func (Report) governorMessage()     {}
+func (KeyUnknown) governorMessage() {}
+func (Doubt) governorMessage()      {}
+func (Census) governorMessage()     {}
+func (wake) governorMessage()       {}
 
 // DCStatus is what the governor knows about one DC.
 type DCStatus struct {

@@ -17,23 +17,21 @@ type Config struct {
 	DC dc.ID
 }
 
-// A Snapshot is what New needs to go on after a restart.
-type Snapshot struct {
-	// Authorized says that the guest DC's perm key has the authorization.
-	Authorized bool
-}
-
 const (
-	// importsMost is how often the import is refused under one key before the
-	// key is given up: "export again (≤ 3), then drop guest perm key".
+	// importsMost is how often the import is refused under one key, each time
+	// with a fresh export, before callers are told: after pauses of 1 and 2 s.
 	importsMost = 3
-	// keysMost is how many keys are given up before the DC is.
-	keysMost = 3
 	// troublesMost is how often the server may fail by itself, with pauses, in
 	// the course of some five minutes.
 	troublesMost = 10
 	// pauseMost bounds the pause between attempts: 1, 2, 4 … 60 s.
 	pauseMost = time.Minute
+	// shortWait is the longest imposed wait that callers are not told of: they
+	// are held as for a backoff, but for a server that never stops saying so
+	// (shortTries). Home allows about one export a second, so that an account
+	// which opens two guests at once gets a wait of a second.
+	shortWait  = 5 * time.Second
+	shortTries = 4
 	// settled is how long a guest must have been ready for its history to be
 	// forgotten. A DC that takes the import and refuses calls right after it
 	// is not to be tried for ever.
@@ -42,29 +40,32 @@ const (
 
 // A Machine keeps one guest DC authorized. It has one owner and no lock.
 type Machine struct {
-	cfg        Config
-	state      State
-	authorized bool   // the perm key at hand has the authorization
-	id         CallID // of the call under way
+	cfg   Config
+	state State
+	snap  Snapshot // as it is now
+	saved Snapshot // as OutSave has last told it
+	id    CallID   // of the call under way
 
-	until    time.Time // end of StateWaiting
+	wanted   bool       // somebody waits for the DC, or may
+	wait     *WaitError // imposed by the server, perhaps over by now
+	failed   error      // of StateFailed
+	until    time.Time  // end of StatePausing
 	readyAt  time.Time
 	failures int // in a row: paces the attempts
 	troubles int // the server's own errors since the guest was ready
-	imports  int // refused under this key
+	imports  int // refused under this key since the last round
 	revoked  int // 401 on calls under this key since it settled
-	keys     int // given up since the guest settled
 
 	out []Output
 }
 
 // New returns the machine of one guest DC. Nothing happens before Start.
 func New(cfg Config, s Snapshot) *Machine {
-	return &Machine{cfg: cfg, authorized: s.Authorized}
+	return &Machine{cfg: cfg, snap: s, saved: s}
 }
 
 // Snapshot returns what New needs to go on from here.
-func (m *Machine) Snapshot() Snapshot { return Snapshot{Authorized: m.authorized} }
+func (m *Machine) Snapshot() Snapshot { return m.snap }
 
 // State returns where the guest stands.
 func (m *Machine) State() State { return m.state }
@@ -85,26 +86,62 @@ func (m *Machine) Next() (Output, bool) {
 
 // Deadline returns when Advance wants to be called, zero for never.
 func (m *Machine) Deadline() time.Time {
-	if m.state == StateWaiting {
+	if m.state == StatePausing {
 		return m.until
 	}
 	return time.Time{}
 }
 
-// Start begins the work. Only the first call counts.
+// Start begins the work, for somebody who wants the DC. Only the first call
+// counts.
 func (m *Machine) Start(now time.Time) {
-	if m.state == StateNew {
-		m.become(StateKeying)
+	if m.state != StateNew {
+		return
+	}
+	m.wanted = true
+	m.snap = m.snap.sane(now)
+	m.save()
+	m.become(StateKeying)
+}
+
+// Refusal returns the error with which a call for this DC ends at once, nil
+// when it may wait for the DC or go there.
+func (m *Machine) Refusal(now time.Time) error {
+	if m.state == StateFailed {
+		return m.failed
+	}
+	out, _ := m.barred(now)
+	return out.Err
+}
+
+// Wanted says that a call waits for this DC. It counts for nothing while
+// Refusal has an answer.
+func (m *Machine) Wanted(now time.Time) {
+	if m.Refusal(now) != nil {
+		return
+	}
+	m.wanted = true
+	if m.state == StateRefused || m.state == StateWaiting {
+		m.export()
 	}
 }
+
+// WaitCleared says that the account's owner has cleared the wait that was
+// imposed.
+func (m *Machine) WaitCleared(now time.Time) { m.wait = nil }
 
 // KeyReady says that calls can be sent under the guest DC's key: it is bound,
 // where temp keys are used.
 func (m *Machine) KeyReady(now time.Time) {
+	out, barred := m.barred(now)
 	switch {
 	case m.state != StateKeying:
-	case m.authorized:
+	case m.snap.Authorized:
 		m.ready(now)
+	case barred:
+		m.bar(out) // calls may have been let in before a restart
+	case !m.wanted:
+		m.become(StateWaiting)
 	default:
 		m.export()
 	}
@@ -118,6 +155,7 @@ func (m *Machine) KeyLost(now time.Time) {
 	case StateNew, StateFailed:
 		return
 	case StateReady:
+		m.settle(now)
 		m.emit(Output{Kind: OutStop})
 	}
 	m.imports, m.revoked = 0, 0
@@ -132,7 +170,7 @@ func (m *Machine) Exported(now time.Time, id CallID, body []byte) {
 	}
 	var v tg.AuthExportedAuthorization
 	if err := tl.Unmarshal(body, &v); err != nil {
-		m.again(now, 0)
+		m.again(now, time.Time{})
 		return
 	}
 	m.become(StateImporting)
@@ -147,36 +185,48 @@ func (m *Machine) ExportFailed(now time.Time, id CallID, err error) {
 		return
 	}
 	e, refused := tgerr.As(err)
-	wait, _ := e.Wait()
+	until, wait := tgerr.Until(err, now)
 	switch {
-	case refused && e.IsUnauthorized():
+	case wait:
+		m.imposed(now, until, err)
+	case !refused:
+		m.again(now, time.Time{})
+	case e.IsUnauthorized():
 		m.become(StateHomeLost)
 		m.emit(Output{Kind: OutHomeLost, Err: err})
 	case tgerr.Is(err, "DC_ID_INVALID"):
 		// Home does not know the DC, or it is home itself: our table is wrong.
-		m.fail(fmt.Errorf("guest: home does not export to %v: %w", m.cfg.DC, err))
-	case refused && e.Class() == tgerr.ClassBadRequest:
-		m.fail(fmt.Errorf("guest: home refuses the export to %v: %w", m.cfg.DC, err))
-	case refused && wait == 0:
+		m.fail(fmt.Errorf("home does not export to %v: %w", m.cfg.DC, err))
+	case ownTrouble(e):
 		m.trouble(now, err)
 	default:
-		m.again(now, wait)
+		m.refuse(now, err)
 	}
+}
+
+// ownTrouble reports whether an error is the server's or the connection's and
+// says nothing about what was asked.
+func ownTrouble(e *tgerr.Error) bool {
+	switch e.Class() {
+	case tgerr.ClassRetry, tgerr.ClassInit, tgerr.ClassUnbound:
+		return true
+	}
+	return false
 }
 
 // trouble tries again after the server's own error, so many times.
 func (m *Machine) trouble(now time.Time, err error) {
 	if m.troubles++; m.troubles > troublesMost {
-		m.fail(fmt.Errorf("guest: carrying the authorization to %v keeps failing: %w", m.cfg.DC, err))
+		m.refuse(now, err)
 		return
 	}
-	m.again(now, 0)
+	m.again(now, time.Time{})
 }
 
 // HomeAlive takes OutHomeLost back: the account found home authorized.
 func (m *Machine) HomeAlive(now time.Time) {
 	if m.state == StateHomeLost {
-		m.again(now, 0)
+		m.again(now, time.Time{})
 	}
 }
 
@@ -188,11 +238,14 @@ func (m *Machine) Imported(now time.Time, id CallID, body []byte) {
 	// The constructor says it all; a user of a form we cannot read is no reason
 	// to try again. Anything else speaks of signing up, or of nothing we know.
 	if tl.Raw(body).ID() != tg.AuthAuthorizationID {
-		m.importRefused(now)
+		m.importRefused(now, errNotTaken)
 		return
 	}
 	m.ready(now)
 }
+
+// errNotTaken stands for the server's word where it gave no error.
+var errNotTaken = errors.New("the import was answered with something other than an authorization")
 
 // ImportFailed says that the import came to nothing. When the answer was
 // lost, the bytes may be used up: a fresh export is needed either way.
@@ -201,26 +254,19 @@ func (m *Machine) ImportFailed(now time.Time, id CallID, err error) {
 		return
 	}
 	e, refused := tgerr.As(err)
-	wait, _ := e.Wait()
+	until, wait := tgerr.Until(err, now)
 	switch {
-	case !refused, e.Class() == tgerr.ClassWait:
-		m.again(now, wait)
-	case e.Class() == tgerr.ClassRetry, e.Class() == tgerr.ClassInit, e.Class() == tgerr.ClassUnbound:
+	case wait:
+		m.imposed(now, until, err)
+	case !refused:
+		m.again(now, time.Time{})
+	case ownTrouble(e):
 		m.trouble(now, err)
 	case e.IsUnauthorized():
-		m.dropKey(now, err) // an anonymous key may import; this one may not
+		m.giveUpKey(now, err) // an anonymous key may import; this one may not
 	default:
-		m.importRefused(now)
+		m.importRefused(now, err)
 	}
-}
-
-// importRefused exports anew, a few times under the same key.
-func (m *Machine) importRefused(now time.Time) {
-	if m.imports++; m.imports >= importsMost {
-		m.dropKey(now, nil)
-		return
-	}
-	m.again(now, 0)
 }
 
 // Unauthorized says that a call on the ready guest was answered 401 (but for
@@ -231,35 +277,18 @@ func (m *Machine) Unauthorized(now time.Time, err error) {
 		return // the answer to it is under way
 	}
 	m.emit(Output{Kind: OutStop})
-	if now.Sub(m.readyAt) >= settled {
-		m.imports, m.revoked, m.keys, m.failures = 0, 0, 0, 0
-	}
+	m.settle(now)
 	m.setAuthorized(false)
 	if m.revoked++; m.revoked > 1 {
-		m.dropKey(now, err)
+		m.giveUpKey(now, err)
 		return
 	}
 	m.export()
 }
 
-// dropKey begins anew with another key.
-func (m *Machine) dropKey(now time.Time, err error) {
-	if m.keys++; m.keys > keysMost {
-		if err == nil {
-			err = errors.New("the import is refused under every key")
-		}
-		m.fail(fmt.Errorf("guest: %v does not take the authorization: %w", m.cfg.DC, err))
-		return
-	}
-	m.imports, m.revoked = 0, 0
-	m.setAuthorized(false)
-	m.become(StateKeying)
-	m.emit(Output{Kind: OutDropKey})
-}
-
 // Advance does what the passing of time demands.
 func (m *Machine) Advance(now time.Time) {
-	if m.state == StateWaiting && !now.Before(m.until) {
+	if m.state == StatePausing && !now.Before(m.until) {
 		m.export()
 	}
 }
@@ -267,7 +296,7 @@ func (m *Machine) Advance(now time.Time) {
 // become is the only way to another state.
 func (m *Machine) become(s State) {
 	m.state = s
-	if s != StateWaiting {
+	if s != StatePausing {
 		m.until = time.Time{}
 	}
 }
@@ -278,23 +307,40 @@ func (m *Machine) export() {
 	m.emit(Output{Kind: OutExport, Call: m.id, Query: &tg.AuthExportAuthorizationRequest{DCID: int32(m.cfg.DC)}})
 }
 
-// again exports once more after a backoff, and no sooner than least.
-func (m *Machine) again(now time.Time, least time.Duration) {
-	pause := min(time.Second<<min(m.failures, 6), pauseMost)
+// again exports once more after a backoff, and not before least.
+func (m *Machine) again(now, least time.Time) {
+	at := now.Add(min(time.Second<<min(m.failures, 6), pauseMost))
 	m.failures++
-	m.become(StateWaiting)
-	m.until = now.Add(max(pause, least))
+	if at.Before(least) {
+		at = least
+	}
+	m.pause(at)
+}
+
+func (m *Machine) pause(until time.Time) {
+	m.become(StatePausing)
+	m.until = until
 }
 
 func (m *Machine) ready(now time.Time) {
 	m.become(StateReady)
 	m.readyAt = now
-	m.failures, m.troubles = 0, 0
+	m.failures, m.troubles, m.imports, m.wait = 0, 0, 0, nil
+	m.snap.Refused = Refusal{}
 	m.setAuthorized(true)
 	m.emit(Output{Kind: OutReady})
 }
 
+// settle forgets the history of a guest that was well for a while. The day
+// between two keys goes on.
+func (m *Machine) settle(now time.Time) {
+	if now.Sub(m.readyAt) >= settled {
+		m.revoked, m.snap.Refusals = 0, 0
+	}
+}
+
 func (m *Machine) fail(err error) {
+	m.failed = err
 	m.setAuthorized(false)
 	m.become(StateFailed)
 	m.emit(Output{Kind: OutFailed, Err: err})
@@ -302,9 +348,15 @@ func (m *Machine) fail(err error) {
 
 // setAuthorized notes, durably, whether the key has the authorization.
 func (m *Machine) setAuthorized(yes bool) {
-	if m.authorized != yes {
-		m.authorized = yes
-		m.emit(Output{Kind: OutSave, Snapshot: m.Snapshot()})
+	m.snap.Authorized = yes
+	m.save()
+}
+
+// save tells the snapshot if it has changed.
+func (m *Machine) save() {
+	if m.snap != m.saved {
+		m.saved = m.snap
+		m.emit(Output{Kind: OutSave, Snapshot: m.snap})
 	}
 }
 

@@ -2,6 +2,7 @@ package guest
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/mtfleet/mtfleet/tl"
 )
@@ -21,8 +22,15 @@ const (
 	// OutReady says that calls may go to the guest DC.
 	OutReady
 	// OutStop says that calls for the guest DC are to be held: it is not ready
-	// any more. OutReady or OutFailed follows.
+	// any more. OutReady, OutRefused, OutWaiting or OutFailed follows.
 	OutStop
+	// OutRefused says that the DC cannot be used before Until. The calls that
+	// wait for it end with Err, a *RefusedError with the server's last word in
+	// its tree; later ones with Refusal.
+	OutRefused
+	// OutWaiting is the same for a wait that the server imposed: Err is a
+	// *WaitError, which ends at Until.
+	OutWaiting
 	// OutDropKey asks to throw the guest DC's keys away, perm key and all, and
 	// to make others. Answer: KeyReady.
 	OutDropKey
@@ -40,6 +48,8 @@ var outputNames = [...]string{
 	OutSave:     "Save",
 	OutReady:    "Ready",
 	OutStop:     "Stop",
+	OutRefused:  "Refused",
+	OutWaiting:  "Waiting",
 	OutDropKey:  "DropKey",
 	OutHomeLost: "HomeLost",
 	OutFailed:   "Failed",
@@ -63,7 +73,8 @@ type Output struct {
 	Call     CallID    // OutExport, OutImport
 	Query    tl.Object // OutExport, OutImport
 	Snapshot Snapshot  // OutSave
-	Err      error     // OutHomeLost, OutFailed
+	Until    time.Time // OutRefused, OutWaiting
+	Err      error     // OutRefused, OutWaiting, OutHomeLost, OutFailed
 }
 
 // Durable reports whether the output must be on disk before the next is
@@ -74,8 +85,8 @@ func (o Output) Durable() bool { return o.Kind == OutSave }
 func (o Output) String() string {
 	switch o.Kind {
 	case OutSave:
-		return fmt.Sprintf("Save{authorized: %v}", o.Snapshot.Authorized)
-	case OutHomeLost, OutFailed:
+		return fmt.Sprintf("Save{%v}", o.Snapshot)
+	case OutRefused, OutWaiting, OutHomeLost, OutFailed:
 		return fmt.Sprintf("%v{%v}", o.Kind, o.Err)
 	}
 	return o.Kind.String()

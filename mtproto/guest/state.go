@@ -5,11 +5,13 @@ import "fmt"
 // A State is where the guest stands.
 //
 //	New ─► Keying ─ key ready ─► Exporting ─► Importing ─► Ready
-//	          ▲                    ▲  │ ▲          │          │ 401
-//	          │                    │  ▼ └─ refused ┤          │
-//	          │                    │ Waiting       │          │
-//	          │                    └───────────────┼── once ──┤
-//	          └──── drop the key ──────────────────┴── again ─┘
+//	          ▲                   ▲   │  ▲        │          │ 401
+//	          │                   │   ▼  └ backoff┤          │
+//	          │                   │ Pausing ◄─────┤          │
+//	          │                   ├────────────── │ ─ once ──┤
+//	          │                   │ wanted again  ▼          │
+//	          │                   └─── Refused, Waiting ◄────┤
+//	          └──── drop the key, once a day ◄────┴── again ─┘
 type State uint8
 
 const (
@@ -27,13 +29,24 @@ const (
 	// Left by its answer.
 	StateImporting
 
-	// StateWaiting: something failed, and the export is tried again when a
-	// backoff or an imposed wait is over. Left by Advance.
-	StateWaiting
+	// StatePausing: something failed, and the export is tried again after a
+	// backoff of seconds. Calls wait meanwhile. Left by Advance.
+	StatePausing
 
 	// StateReady: the guest key is authorized; calls may go. Left when the
 	// server says otherwise.
 	StateReady
+
+	// StateRefused: the authorization was refused again and again. Calls end at
+	// once with the server's words until the pause is over (1 minute, doubling
+	// to 1 hour); then the next that wants the DC tries again, under the same
+	// key. There is no deadline. Left by Wanted.
+	StateRefused
+
+	// StateWaiting: the server imposed a wait on the export or the import. Calls
+	// end at once and are told until when; nothing is asked before, and after it
+	// only when somebody wants the DC. There is no deadline. Left by Wanted.
+	StateWaiting
 
 	// StateHomeLost: home refused the export as unauthorized. Left by
 	// HomeAlive, when the account finds that it was not so.
@@ -48,8 +61,10 @@ var stateNames = [...]string{
 	StateKeying:    "keying",
 	StateExporting: "exporting",
 	StateImporting: "importing",
-	StateWaiting:   "waiting",
+	StatePausing:   "pausing",
 	StateReady:     "ready",
+	StateRefused:   "refused",
+	StateWaiting:   "waiting",
 	StateHomeLost:  "home-lost",
 	StateFailed:    "failed",
 }

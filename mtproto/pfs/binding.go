@@ -12,61 +12,80 @@ import (
 // Then it is replaced: perhaps it is the key after all.
 const rebindsMost = 3
 
-// bind has the candidate bound; in a rotation, after the calls under the old
+// bind has the successor bound; in a rotation, after the calls under the old
 // key have finished.
 func (m *Machine) bind(now time.Time) {
 	switch {
-	case m.candidate == nil:
-		m.want(taskTemp)
-	case m.expired(now, m.candidate):
+	case m.successor == nil:
+		m.want(now, taskTemp)
+	case m.expired(now, m.successor):
 		m.discard(now)
-		m.want(taskTemp)
+		m.want(now, taskTemp)
+	case now.Before(m.bindAfter):
+		m.resume(now)
+		m.wantAt(now, taskBind, m.bindAfter)
 	case m.serving != nil:
 		m.become(StageHolding)
-		m.held = true
-		m.emit(Output{Kind: OutHold, Temp: m.candidate.clone()})
+		m.hold()
 	default:
 		m.become(StageBinding)
-		m.emit(Output{Kind: OutBind, Perm: m.perm.clone(), Temp: m.candidate.clone()})
+		m.emit(Output{Kind: OutBind, Perm: m.perm.clone(), Temp: m.successor.clone()})
 	}
 }
 
 // Held says that nothing is sent under the serving key any more: its calls
-// have finished or the drain limit has passed.
+// have finished, or were kept or ended as OutHold said.
 func (m *Machine) Held(now time.Time) {
 	if m.stage != StageHolding {
 		return
 	}
 	m.become(StageBinding)
-	m.emit(Output{Kind: OutBind, Perm: m.perm.clone(), Temp: m.candidate.clone()})
+	m.emit(Output{Kind: OutBind, Perm: m.perm.clone(), Temp: m.successor.clone()})
 }
 
 // Bound says that the server confirmed the binding of a temp key.
 func (m *Machine) Bound(now time.Time, id crypt.KeyID) {
-	if m.stage != StageBinding || m.candidate.ID() != id {
+	if m.stage != StageBinding || m.successor.ID() != id {
 		return
 	}
-	m.candidate.Bound = true
+	m.successor.Bound = true
 	m.perm.LastBound = m.server(now)
-	if m.expired(now, m.candidate) {
+	if m.expired(now, m.successor) {
 		// The answer took longer than the key lives.
 		m.save(Changes{PutPerm: m.perm})
 		m.replace(now, now)
 		return
 	}
-	c := Changes{PutPerm: m.perm, PutTemps: []TempKey{*m.candidate}}
-	forgotten := m.retired != nil
-	if forgotten {
+	c := Changes{PutPerm: m.perm, PutTemps: []TempKey{*m.successor}}
+	forgotten := m.retired
+	if forgotten != nil {
 		// The rotation before this one never heard that its old connection
 		// stopped; by now it listens to nothing.
-		c.DeleteTemps = append(c.DeleteTemps, m.retired.ID())
+		c.DeleteTemps = append(c.DeleteTemps, forgotten.ID())
 	}
-	m.retired, m.serving, m.candidate = m.serving, m.candidate, nil
+	m.retired, m.serving, m.successor = m.serving, m.successor, nil
 	m.rebinds, m.unknowns = 0, 0
 	m.save(c)
-	m.use(now)
-	if forgotten {
+	m.switchOver(now)
+	if forgotten != nil {
+		m.emit(Output{Kind: OutEnd, ID: forgotten.ID()})
 		m.drop()
+	}
+}
+
+// switchOver routes calls under the key that was just bound, and settles what
+// becomes of those that are pending under the one it replaced, if there is one.
+func (m *Machine) switchOver(now time.Time) {
+	kept := m.kept
+	m.probing = m.retired != nil && m.reading == ReadingUnknown
+	if m.probing {
+		// Before the first query under the new key: after it, a packet under the
+		// old one would be out of order.
+		m.emit(Output{Kind: OutProbe, ID: m.retired.ID()})
+	}
+	m.use(now)
+	if m.retired != nil && m.reading == ReadingCut && kept {
+		m.emit(Output{Kind: OutEnd, ID: m.retired.ID()}) // learnt too late to let them finish
 	}
 }
 
@@ -76,7 +95,7 @@ func (m *Machine) Retired(now time.Time, id crypt.KeyID) {
 	if m.retired == nil || m.retired.ID() != id {
 		return
 	}
-	m.retired = nil
+	m.retired, m.probing = nil, false
 	m.save(Changes{DeleteTemps: []crypt.KeyID{id}})
 	m.drop()
 }
@@ -87,7 +106,7 @@ func (m *Machine) drop() {
 		return // nobody could send it
 	}
 	var except []crypt.KeyID
-	for _, t := range []*TempKey{m.serving, m.candidate, m.retired} {
+	for _, t := range []*TempKey{m.serving, m.successor, m.retired} {
 		if t != nil {
 			except = append(except, t.ID())
 		}
@@ -98,13 +117,16 @@ func (m *Machine) drop() {
 // BindFailed says that a bind came to nothing. err is the server's refusal
 // (*tgerr.Error) or what else went wrong.
 func (m *Machine) BindFailed(now time.Time, id crypt.KeyID, err error) {
-	if m.stage != StageBinding || m.candidate.ID() != id {
+	if m.stage != StageBinding || m.successor.ID() != id {
 		return
 	}
 	e, refused := tgerr.As(err)
+	until, wait := tgerr.Until(err, now)
 	switch {
-	case !refused || e.Class() == tgerr.ClassRetry || e.Class() == tgerr.ClassWait || e.Class() == tgerr.ClassInit:
-		m.bindAgain(now, e)
+	case wait:
+		m.bindLater(now, until)
+	case !refused || e.Class() == tgerr.ClassRetry || e.Class() == tgerr.ClassInit:
+		m.bindAgain(now)
 	case tgerr.Is(err, "TEMP_AUTH_KEY_EMPTY", "TEMP_AUTH_KEY_ALREADY_BOUND", "EXPIRES_AT_INVALID", "CDN_METHOD_INVALID"):
 		// Of the temp key alone.
 		m.replace(now, m.tempPace.after(now, false))
@@ -117,16 +139,26 @@ func (m *Machine) BindFailed(now time.Time, id crypt.KeyID, err error) {
 	}
 }
 
-// bindAgain repeats the bind of the same temp key after a pause, and no
-// earlier than the server asked for.
-func (m *Machine) bindAgain(now time.Time, e *tgerr.Error) {
+// bindAgain repeats the bind of the same temp key after a pause.
+func (m *Machine) bindAgain(now time.Time) {
+	at := m.tempPace.after(now, false)
 	if m.rebinds++; m.rebinds > rebindsMost {
-		m.replace(now, m.tempPace.after(now, false))
+		m.replace(now, at)
 		return
 	}
+	m.resume(now)
+	m.wantAt(now, taskBind, at)
+}
+
+// bindLater obeys a wait. It says nothing about the key, and holds for every
+// key that may take its place.
+func (m *Machine) bindLater(now time.Time, until time.Time) {
+	if until.After(m.bindAfter) {
+		m.bindAfter = until
+	}
 	at := m.tempPace.after(now, false)
-	if wait, ok := e.Wait(); ok && now.Add(wait).After(at) {
-		at = now.Add(wait)
+	if at.Before(m.bindAfter) {
+		at = m.bindAfter
 	}
 	m.resume(now)
 	m.wantAt(now, taskBind, at)
@@ -149,17 +181,17 @@ func (m *Machine) excused(now time.Time) bool {
 	return false
 }
 
-// replace discards the candidate and makes another at the given time.
+// replace discards the successor and makes another at the given time.
 func (m *Machine) replace(now, at time.Time) {
 	m.discard(now)
 	m.wantAt(now, taskTemp, at)
 }
 
-// discard forgets the candidate.
+// discard forgets the successor.
 func (m *Machine) discard(now time.Time) {
-	if m.candidate != nil {
-		id := m.candidate.ID()
-		m.candidate = nil
+	if m.successor != nil {
+		id := m.successor.ID()
+		m.successor = nil
 		m.save(Changes{DeleteTemps: []crypt.KeyID{id}})
 	}
 	m.resume(now)
@@ -169,7 +201,7 @@ func (m *Machine) discard(now time.Time) {
 // expired and the next Advance will say so.
 func (m *Machine) resume(now time.Time) {
 	if m.held && m.serving != nil && !m.expired(now, m.serving) {
-		m.held = false
+		m.held, m.kept = false, false
 		m.emit(Output{Kind: OutUse, Temp: m.serving.clone()})
 	}
 }
@@ -177,9 +209,13 @@ func (m *Machine) resume(now time.Time) {
 // use routes calls under the serving temp key, which has just become it.
 func (m *Machine) use(now time.Time) {
 	m.become(StageResting)
-	m.held = false
+	m.held, m.kept = false, false
 	m.planRotation(now)
-	m.emit(Output{Kind: OutUse, Temp: m.serving.clone()})
+	out := Output{Kind: OutUse, Temp: m.serving.clone()}
+	if m.retired != nil {
+		out.Listen = m.listen()
+	}
+	m.emit(out)
 }
 
 // usePerm routes calls under the perm key.
@@ -194,39 +230,45 @@ func (m *Machine) usePerm() {
 // ordinary event.
 func (m *Machine) Unknown(now time.Time, id crypt.KeyID) {
 	switch {
-	case m.stage == StageNew || m.stage == StageGone:
+	case !m.working():
 	case m.serving != nil && m.serving.ID() == id:
-		m.tempLost(now)
-	case m.candidate != nil && m.candidate.ID() == id:
-		m.candidateLost(now)
+		m.loseServing(now, m.tempPace.after(now, true), false)
+	case m.successor != nil && m.successor.ID() == id:
+		m.successorLost(now)
 	case m.retired != nil && m.retired.ID() == id:
-		m.Retired(now, id)
+		m.retiredLost(now)
 	case m.permServes && m.perm.ID() == id:
 		m.permDoubted(now)
 	}
 }
 
+// retiredLost ends what is pending under a replaced key. While it is probed,
+// the -404 is the answer.
+func (m *Machine) retiredLost(now time.Time) {
+	if m.probing {
+		m.Probed(now, m.retired.ID(), false)
+		return
+	}
+	m.emit(Output{Kind: OutEnd, ID: m.retired.ID()})
+}
+
 // Unbound says that a call under a temp key was answered AUTH_KEY_PERM_EMPTY:
 // the server knows the key but not its binding. It is replaced like a lost
 // one; binding it a second time would leave us with a key the server has
-// already been wrong about.
+// already been wrong about. Every call under the key gets that answer, so the
+// first counts, and only of the key that serves.
 func (m *Machine) Unbound(now time.Time, id crypt.KeyID) {
-	if m.stage != StageNew && m.stage != StageGone && m.serving != nil && m.serving.ID() == id {
-		m.tempLost(now)
+	if m.working() && m.serving != nil && m.serving.ID() == id {
+		m.loseServing(now, m.tempPace.within(now, true, paceUnbound), true)
 	}
-}
-
-// tempLost reacts to the loss of the serving temp key before its time.
-func (m *Machine) tempLost(now time.Time) {
-	m.loseServing(now, m.tempPace.after(now, true))
 }
 
 // loseServing takes the serving key out of use. What is under way goes on,
 // because all of it leads to another key; otherwise one is made at the given
-// time.
-func (m *Machine) loseServing(now, at time.Time) {
+// time. drain says that the calls under the key are still answered.
+func (m *Machine) loseServing(now, at time.Time, drain bool) {
 	id := m.serving.ID()
-	m.stopServing()
+	m.stopServing(drain)
 	m.serving = nil
 	m.save(Changes{DeleteTemps: []crypt.KeyID{id}})
 	switch m.stage {
@@ -237,15 +279,21 @@ func (m *Machine) loseServing(now, at time.Time) {
 	}
 }
 
-func (m *Machine) stopServing() {
-	if id, ok := m.Serving(); ok {
-		m.permServes, m.held = false, false
-		m.emit(Output{Kind: OutStop, ID: id})
+func (m *Machine) stopServing(drain bool) {
+	id, ok := m.Serving()
+	if !ok {
+		return
 	}
+	m.permServes, m.held, m.kept = false, false, false
+	out := Output{Kind: OutStop, ID: id, Drain: drain}
+	if drain {
+		out.Listen = m.listen()
+	}
+	m.emit(out)
 }
 
-// candidateLost reacts to a server that forgot a key before it was bound.
-func (m *Machine) candidateLost(now time.Time) {
+// successorLost reacts to a server that forgot a key before it was bound.
+func (m *Machine) successorLost(now time.Time) {
 	busy := m.stage == StageHolding || m.stage == StageBinding || m.stage == StagePausing && m.task == taskBind
 	if busy {
 		m.replace(now, m.tempPace.after(now, true))

@@ -2,10 +2,15 @@
 // the login, the temp key that carries the calls, and the binding between
 // them (perfect forward secrecy).
 //
+// A temp key stands in one of three places: it is the successor, saved but
+// not bound yet; the serving key, which carries the calls; or the retired key,
+// which was replaced and whose connection still listens.
+//
 // A [Machine] decides when a key is made, bound, used, replaced and dropped,
 // and it holds the rule that matters most: a perm key is given up only after
-// two -404 on two TCP connections under that very key, never because a bind
-// was refused. It makes no key and sends no query itself.
+// two -404 on two TCP connections under that very key, minutes apart, while the
+// DC does not answer so to other accounts too; never because a bind was
+// refused. It makes no key and sends no query itself.
 //
 // It is driven like the other engines. Inputs are methods, with the local
 // time first; outputs are pulled in order:
@@ -24,7 +29,12 @@
 // a failure when the actor that worked on it died: the machine waits for
 // answers without a limit of its own, because a connection may be parked for
 // as long as its DC is down. OutHold is owed Held, unless OutUse or OutStop
-// comes first. Answers nobody asked for are ignored.
+// comes first. OutProbe is owed Probed, unless Retired comes first; an OutUse
+// that replaced a key, and OutEnd, are owed Retired. Answers nobody asked for
+// are ignored.
+//
+// What a DC makes of a key whose successor was bound is learnt once per DC, see
+// [Reading].
 //
 // Times of keys are the server's: local time plus the offset learnt in a
 // handshake. See https://core.telegram.org/api/pfs.

@@ -82,8 +82,6 @@ type Changes struct {
 	PutTemps []TempKey
 	// DeleteTemps are to be removed, by key id. Some may not exist.
 	DeleteTemps []crypt.KeyID
-	// TimeOffset is to be written beside the keys.
-	TimeOffset time.Duration
 }
 
 // A NewKey is the outcome of a handshake.

@@ -2,7 +2,6 @@ package pfs
 
 import (
 	"encoding/binary"
-	"errors"
 	"io"
 	"time"
 
@@ -22,6 +21,17 @@ type Config struct {
 	// TempLife is how long a temp key is asked to live; 0 means 24 h. Jitter
 	// is subtracted: up to an hour of 24, and in proportion.
 	TempLife time.Duration
+	// Known reports whether the DC table has the RSA key of a fingerprint. A
+	// perm key made under another one belongs to another environment and is not
+	// used. Nil: every key is known. A perm key with fingerprint 0 was imported
+	// and is accepted.
+	Known func(fingerprint int64) bool
+	// Reading is what other accounts have found the DC to make of a replaced
+	// temp key.
+	Reading Reading
+	// BindAfter is the end of a wait that the server imposed on binds, perhaps
+	// before a restart: none is asked for earlier. Zero: there is none.
+	BindAfter time.Time
 }
 
 const (
@@ -40,9 +50,13 @@ type Machine struct {
 	permServes bool // PFS is off and calls go under perm
 
 	serving   *TempKey // carries the calls
-	candidate *TempKey // saved, not bound yet
+	successor *TempKey // saved, not bound yet
 	retired   *TempKey // replaced; its connection still listens
 	held      bool     // OutHold was given and no OutUse or OutStop since
+	kept      bool     // and it left calls pending over the bind
+
+	reading Reading
+	probing bool // OutProbe was given for retired and no answer came yet
 
 	offset time.Duration // server time minus local time
 	synced bool          // offset is trusted
@@ -52,8 +66,11 @@ type Machine struct {
 	rotateAt time.Time // when serving is due for replacement
 
 	permPace, tempPace, proofPace pace
-	rebinds                       int // failures to bind the candidate that say nothing about it
-	unknowns                      int // -404 under the perm key, each on its own TCP connection
+	doubtPace                     doubtPace
+	bindAfter                     time.Time // end of a wait on binds
+	rebinds                       int       // failures to bind the successor that say nothing about it
+	unknowns                      int       // -404 under the perm key that count, each on its own TCP connection
+	unknownAt                     time.Time // the last of them
 
 	out []Output
 }
@@ -65,7 +82,7 @@ func New(cfg Config, s Snapshot) *Machine {
 		cfg.TempLife = defaultTempLife
 	}
 	cfg.TempLife = max(cfg.TempLife, minTempLife)
-	m := &Machine{cfg: cfg, offset: s.TimeOffset}
+	m := &Machine{cfg: cfg, offset: s.TimeOffset, reading: cfg.Reading, bindAfter: cfg.BindAfter}
 	if s.Perm != nil && s.Perm.Key != nil {
 		m.perm = s.Perm.clone()
 	}
@@ -82,8 +99,8 @@ func (m *Machine) restoreTemps(temps []TempKey) {
 		switch {
 		case t.Key == nil:
 		case !t.Bound:
-			if m.candidate == nil || t.ExpiresAt.After(m.candidate.ExpiresAt) {
-				m.candidate = t
+			if m.successor == nil || t.ExpiresAt.After(m.successor.ExpiresAt) {
+				m.successor = t
 			}
 		case m.serving == nil:
 			m.serving = t
@@ -98,7 +115,7 @@ func (m *Machine) restoreTemps(temps []TempKey) {
 // Snapshot returns what a new machine needs to go on from here.
 func (m *Machine) Snapshot() Snapshot {
 	s := Snapshot{Perm: m.perm.clone(), TimeOffset: m.offset}
-	for _, t := range []*TempKey{m.serving, m.candidate, m.retired} {
+	for _, t := range []*TempKey{m.serving, m.successor, m.retired} {
 		if t != nil {
 			s.Temps = append(s.Temps, *t)
 		}
@@ -114,7 +131,7 @@ func (m *Machine) Serving() (crypt.KeyID, bool) {
 	switch {
 	case m.permServes:
 		return m.perm.ID(), true
-	case m.serving != nil && m.stage != StageNew && m.stage != StageGone:
+	case m.serving != nil && m.working():
 		return m.serving.ID(), true
 	}
 	return 0, false
@@ -147,7 +164,7 @@ func (m *Machine) Deadline() time.Time {
 		}
 	}
 	switch m.stage {
-	case StageNew, StageGone:
+	case StageNew, StageGone, StageForeign:
 		return d
 	case StagePausing:
 		earliest(m.until)
@@ -168,6 +185,10 @@ func (m *Machine) Start(now time.Time) {
 	if m.stage != StageNew {
 		return
 	}
+	if p := m.perm; p != nil && p.Fingerprint != 0 && m.cfg.Known != nil && !m.cfg.Known(p.Fingerprint) {
+		m.foreign()
+		return
+	}
 	stale := m.dropUnusable(now)
 	leftover := m.retired != nil
 	if m.retired != nil {
@@ -177,7 +198,7 @@ func (m *Machine) Start(now time.Time) {
 	m.save(Changes{DeleteTemps: stale})
 	switch {
 	case m.perm == nil:
-		m.want(taskPerm)
+		m.want(now, taskPerm)
 	case !m.cfg.PFS:
 		m.usePerm()
 	case m.serving != nil:
@@ -185,27 +206,33 @@ func (m *Machine) Start(now time.Time) {
 		if leftover {
 			m.drop()
 		}
-		if m.candidate != nil {
+		if m.successor != nil {
 			m.bind(now)
 		}
-	case m.candidate != nil:
+	case m.successor != nil:
 		m.bind(now)
 	default:
-		m.want(taskTemp)
+		m.want(now, taskTemp)
 	}
+}
+
+// foreign refuses to work with a perm key of another environment.
+func (m *Machine) foreign() {
+	m.become(StageForeign)
+	m.emit(Output{Kind: OutForeign, Err: &ForeignKeyError{Fingerprint: m.perm.Fingerprint}})
 }
 
 // dropUnusable forgets temp keys that expired, belong to another perm key, or
 // are older than the one that serves, and returns their ids.
 func (m *Machine) dropUnusable(now time.Time) []crypt.KeyID {
 	var ids []crypt.KeyID
-	for _, place := range []**TempKey{&m.serving, &m.candidate, &m.retired} {
+	for _, place := range []**TempKey{&m.serving, &m.successor, &m.retired} {
 		t := *place
 		if t == nil {
 			continue
 		}
 		usable := m.cfg.PFS && m.perm != nil && t.PermID == m.perm.ID() && !m.expired(now, t)
-		if place == &m.candidate && m.serving != nil && !t.ExpiresAt.After(m.serving.ExpiresAt) {
+		if place == &m.successor && m.serving != nil && !t.ExpiresAt.After(m.serving.ExpiresAt) {
 			usable = false
 		}
 		if !usable {
@@ -223,16 +250,16 @@ func (m *Machine) Forget(now time.Time) {
 	if m.stage == StageNew {
 		return
 	}
-	m.stopServing()
+	m.stopServing(false)
 	var c Changes
-	for _, place := range []**TempKey{&m.serving, &m.candidate, &m.retired} {
+	for _, place := range []**TempKey{&m.serving, &m.successor, &m.retired} {
 		if *place != nil {
 			c.DeleteTemps = append(c.DeleteTemps, (*place).ID())
 			*place = nil
 		}
 	}
 	c.DeletePerm = m.perm != nil
-	m.perm, m.unknowns, m.rebinds = nil, 0, 0
+	m.perm, m.probing, m.unknowns, m.rebinds = nil, false, 0, 0
 	m.save(c)
 	m.wantAt(now, taskPerm, m.permPace.after(now, true))
 }
@@ -252,18 +279,23 @@ func (m *Machine) Clock(now time.Time, offset time.Duration, synced bool) {
 
 // Advance does what the passing of time demands.
 func (m *Machine) Advance(now time.Time) {
-	if m.stage == StageNew || m.stage == StageGone {
+	if !m.working() {
 		return
 	}
 	if m.serving != nil && m.expired(now, m.serving) {
-		m.loseServing(now, now) // the key did what it promised: nothing failed
+		m.loseServing(now, now, false) // the key did what it promised: nothing failed
 	}
 	switch {
 	case m.stage == StagePausing && !now.Before(m.until):
 		m.perform(now)
 	case m.stage == StageResting && m.needsRotation(now):
-		m.want(taskTemp)
+		m.want(now, taskTemp)
 	}
+}
+
+// working reports whether the machine is in a stage in which keys are used.
+func (m *Machine) working() bool {
+	return m.stage != StageNew && m.stage != StageGone && m.stage != StageForeign
 }
 
 // become is the only way to another stage.
@@ -289,7 +321,6 @@ func (m *Machine) save(c Changes) {
 		return
 	}
 	c.PutPerm = c.PutPerm.clone()
-	c.TimeOffset = m.offset
 	m.emit(Output{Kind: OutSave, Changes: c})
 }
 
@@ -312,6 +343,3 @@ func (m *Machine) jitter(most time.Duration) time.Duration {
 	}
 	return time.Duration(binary.LittleEndian.Uint64(b[:]) % uint64(most))
 }
-
-// ErrGone is in the tree of OutGone's error.
-var ErrGone = errors.New("pfs: the server no longer knows the perm key")

@@ -2,8 +2,13 @@ package pfs
 
 import "time"
 
-// want asks for leave to make a key.
-func (m *Machine) want(t task) {
+// want asks for leave to make a key. A temp key that may not be bound yet is
+// not made yet: it would age for nothing.
+func (m *Machine) want(now time.Time, t task) {
+	if t == taskTemp && now.Before(m.bindAfter) {
+		m.wantAt(now, t, m.bindAfter)
+		return
+	}
 	m.become(StageAsking)
 	m.task = t
 	m.emit(Output{Kind: OutPermit, Key: t.key()})
@@ -22,7 +27,7 @@ func (m *Machine) wantAt(now time.Time, t task, at time.Time) {
 func (m *Machine) perform(now time.Time) {
 	switch t := m.task; t {
 	case taskPerm, taskTemp:
-		m.want(t)
+		m.want(now, t)
 	case taskBind:
 		m.bind(now)
 	case taskProve:
@@ -95,7 +100,7 @@ func (m *Machine) madePerm(now time.Time, k NewKey) {
 	m.perm = &PermKey{Key: k.Key, Created: m.server(now), Fingerprint: k.Fingerprint, Salt: k.Salt}
 	m.save(Changes{PutPerm: m.perm})
 	if m.cfg.PFS {
-		m.want(taskTemp)
+		m.want(now, taskTemp)
 	} else {
 		m.usePerm()
 	}
@@ -103,8 +108,8 @@ func (m *Machine) madePerm(now time.Time, k NewKey) {
 
 func (m *Machine) madeTemp(now time.Time, k NewKey) {
 	m.rebinds = 0
-	m.candidate = &TempKey{Key: k.Key, PermID: m.perm.ID(), ExpiresAt: k.ExpiresAt, Salt: k.Salt}
-	m.save(Changes{PutTemps: []TempKey{*m.candidate}})
+	m.successor = &TempKey{Key: k.Key, PermID: m.perm.ID(), ExpiresAt: k.ExpiresAt, Salt: k.Salt}
+	m.save(Changes{PutTemps: []TempKey{*m.successor}})
 	m.bind(now)
 }
 

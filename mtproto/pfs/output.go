@@ -24,22 +24,53 @@ const (
 	// when they are on disk.
 	OutSave
 
-	// OutHold asks to hold new calls for this DC and to let the calls under
-	// the serving key finish, up to the drain limit. Temp is the successor,
-	// whose connection may be opened meanwhile. Answer: Held.
+	// OutHold asks to hold new calls for this DC from now on. Temp is the
+	// successor, whose connection may be opened meanwhile. Answer: Held.
+	//
+	// With Wait the calls under the serving key may finish, up to the drain
+	// limit; at the limit they are kept with Keep, and else ended as unknown.
+	// Without Wait they are kept: the driver falls silent on the connection at
+	// once, keeps what is pending there, and answers. Kept calls may be answered
+	// after the bind, see OutUse and OutEnd.
+	//
+	// Seeing it again before Held means that the words have changed.
 	OutHold
 
 	// OutBind asks to bind Temp to Perm, on a connection under Temp. The end
 	// to tell the server is Temp.ExpiresAt. Answer: Bound or BindFailed.
 	OutBind
 
+	// OutProbe asks to ping, at once and before anything is sent under the
+	// successor, on the connection under the replaced key ID: does the key still
+	// live? That connection listens until then, whatever is pending. Answer:
+	// Probed, after ProbeLimit at the latest.
+	OutProbe
+
 	// OutUse says that calls go under Temp from now on, or under Perm when
 	// Temp is nil. Held calls are let go. Seeing the same key again means that
 	// a rotation was given up.
+	//
+	// With Listen another key was replaced: its connection sends nothing more
+	// and listens until nothing is pending there, or for Listen at most; what is
+	// pending then ends as unknown. When it has stopped: Retired.
 	OutUse
+
+	// OutReading says what this account found the DC to make of a replaced key:
+	// Reading is for Learned of every other account on the DC, and for
+	// Config.Reading of those that begin later.
+	OutReading
+
+	// OutEnd asks to stop the connection under the replaced key ID at once: the
+	// key is dead, and the calls pending there end as unknown. Answer: Retired.
+	OutEnd
 
 	// OutStop says that nothing may be sent under the key ID any more, and
 	// that no other key has taken its place yet: new calls wait for OutUse.
+	//
+	// With Drain the server refused the key and not the calls (it has lost the
+	// binding): every call under way is still answered, and its connection
+	// listens until nothing is pending, or for Listen at most. Without, no
+	// answer will come under the key.
 	OutStop
 
 	// OutDrop asks to send auth.dropTempAuthKeys with Except, which names
@@ -50,22 +81,32 @@ const (
 	// connection of its own. Answer: ProofAnswered, ProofUnknown, ProofFailed.
 	OutProve
 
-	// OutGone says that the perm key is gone for good; Err says why. At home
-	// the login is over, elsewhere call Forget and import again.
+	// OutGone says that the perm key is gone for good; Err says why, with
+	// ErrGone in its tree. At home the login is over, elsewhere call Forget and
+	// import again.
 	OutGone
+
+	// OutForeign says that the perm key belongs to another environment; Err is
+	// a *ForeignKeyError. Nothing is connected and nothing is deleted: the
+	// operator has to look at the DC table.
+	OutForeign
 )
 
 var outputNames = [...]string{
-	OutPermit: "Permit",
-	OutMake:   "Make",
-	OutSave:   "Save",
-	OutHold:   "Hold",
-	OutBind:   "Bind",
-	OutUse:    "Use",
-	OutStop:   "Stop",
-	OutDrop:   "Drop",
-	OutProve:  "Prove",
-	OutGone:   "Gone",
+	OutPermit:  "Permit",
+	OutMake:    "Make",
+	OutSave:    "Save",
+	OutHold:    "Hold",
+	OutBind:    "Bind",
+	OutProbe:   "Probe",
+	OutUse:     "Use",
+	OutReading: "Reading",
+	OutEnd:     "End",
+	OutStop:    "Stop",
+	OutDrop:    "Drop",
+	OutProve:   "Prove",
+	OutGone:    "Gone",
+	OutForeign: "Foreign",
 }
 
 // String is the kind in a word.
@@ -85,9 +126,14 @@ type Output struct {
 	Changes   Changes       // OutSave
 	Perm      *PermKey      // OutBind, OutProve, OutUse without PFS
 	Temp      *TempKey      // OutHold, OutBind, OutUse with PFS
-	ID        crypt.KeyID   // OutStop
+	ID        crypt.KeyID   // OutProbe, OutEnd, OutStop
+	Wait      bool          // OutHold: calls under way may finish first
+	Keep      bool          // OutHold: what has not finished is kept, not ended
+	Drain     bool          // OutStop: calls under way are still answered
+	Listen    time.Duration // OutUse that replaces a key, OutStop with Drain
+	Reading   Reading       // OutReading
 	Except    []crypt.KeyID // OutDrop
-	Err       error         // OutGone
+	Err       error         // OutGone, OutForeign
 }
 
 // Durable reports whether the output must be on disk before the next is
@@ -108,15 +154,25 @@ func (o Output) String() string {
 		}
 	case OutSave:
 		fields = append(fields, o.Changes.String())
+	case OutHold:
+		add("wait", o.Wait)
+		add("keep", o.Keep)
+	case OutProbe, OutEnd:
+		fields = append(fields, o.ID.String())
 	case OutStop:
 		fields = append(fields, o.ID.String())
+		if o.Drain {
+			add("drain", o.Listen)
+		}
+	case OutReading:
+		fields = append(fields, o.Reading.String())
 	case OutDrop:
 		ids := make([]string, len(o.Except))
 		for i, id := range o.Except {
 			ids[i] = id.String()
 		}
 		add("except", strings.Join(ids, " "))
-	case OutGone:
+	case OutGone, OutForeign:
 		add("because", o.Err)
 	}
 	if o.Temp != nil {
@@ -124,6 +180,9 @@ func (o Output) String() string {
 	}
 	if o.Perm != nil {
 		add("perm", o.Perm.ID())
+	}
+	if o.Kind == OutUse && o.Listen > 0 {
+		add("the old listens", o.Listen)
 	}
 	return o.Kind.String() + "{" + strings.Join(fields, ", ") + "}"
 }

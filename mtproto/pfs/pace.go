@@ -9,6 +9,10 @@ const (
 	// A failure this long after the last one begins a new count, so that a
 	// server that loses a key once a day always gets the immediate answer.
 	paceCalm = 10 * time.Minute
+	// paceUnbound bounds the pause after a key that the DC refused as unbound.
+	// The DC is there and answers at once, and calls wait: 25 such keys in a row
+	// cost them 0 + 1 + 2 + 4 + 8 + 20 x 16 s, less than six minutes.
+	paceUnbound = 16 * time.Second
 )
 
 // pace spaces out attempts of one kind.
@@ -20,6 +24,11 @@ type pace struct {
 // after counts a failure and returns when to try again. The first failure
 // after a calm time is answered at once when atOnce is set.
 func (p *pace) after(now time.Time, atOnce bool) time.Time {
+	return p.within(now, atOnce, paceMost)
+}
+
+// within is after with a bound of its own.
+func (p *pace) within(now time.Time, atOnce bool, most time.Duration) time.Time {
 	if p.failures > 0 && now.Sub(p.last) > paceCalm {
 		p.failures = 0
 	}
@@ -32,10 +41,7 @@ func (p *pace) after(now time.Time, atOnce bool) time.Time {
 		p.last = now
 		return now
 	}
-	delay := paceMost
-	if n < 6 { // 1 s << 6 is past the most
-		delay = min(paceFirst<<n, paceMost)
-	}
+	delay := min(paceFirst<<min(n, 6), most) // 1 s << 6 is past the most
 	p.last = now.Add(delay)
 	return p.last
 }

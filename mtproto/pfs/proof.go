@@ -9,15 +9,29 @@ import (
 // that a perm key is gone. One may be a server that is just being restarted.
 const proofsNeeded = 2
 
-// proofPause separates the two questions: two at the same instant would meet
-// the same trouble.
-const proofPause = 5 * time.Second
+const (
+	// proofPause separates the two answers: two in the same minute would meet
+	// the same trouble, a restart or addresses that were mixed up.
+	proofPause = 5 * time.Minute
+	// doubtMost bounds the pause while the DC answers -404 to others too: 5,
+	// 10, 20, 40, 60 minutes.
+	doubtMost = time.Hour
+)
+
+// doubtPace spaces out the questions while -404 proves nothing.
+type doubtPace struct{ times int }
+
+func (p *doubtPace) after(now time.Time) time.Time {
+	pause := min(proofPause<<min(p.times, 4), doubtMost) // 5 min << 4 is past the most
+	p.times++
+	return now.Add(pause)
+}
 
 // permDoubted begins a proof after a -404 under a perm key that serves. That
-// answer came on the calls' own connection and is the first of the two.
+// answer came on a connection with a past and counts for nothing itself.
 func (m *Machine) permDoubted(now time.Time) {
-	m.stopServing()
-	m.unknowns = 1
+	m.stopServing(false)
+	m.unknowns, m.doubtPace = 0, doubtPace{}
 	m.wantAt(now, taskProve, m.proofPace.after(now, true))
 }
 
@@ -33,7 +47,7 @@ func (m *Machine) ProofAnswered(now time.Time) {
 	if m.stage != StageProving && m.task != taskProve {
 		return
 	}
-	m.unknowns = 0
+	m.unknowns, m.doubtPace = 0, doubtPace{}
 	if m.cfg.PFS {
 		m.wantAt(now, taskTemp, m.tempPace.after(now, false))
 	} else {
@@ -42,13 +56,22 @@ func (m *Machine) ProofAnswered(now time.Time) {
 }
 
 // ProofUnknown says that a call under the perm key was answered with -404, on
-// a TCP connection used for nothing else.
-func (m *Machine) ProofUnknown(now time.Time) {
+// a TCP connection used for nothing else. others says that the DC answers so
+// to other accounts as well: then it proves nothing, is not counted, and is
+// asked again later and later.
+func (m *Machine) ProofUnknown(now time.Time, others bool) {
 	if m.stage != StageProving {
 		return
 	}
-	if m.unknowns++; m.unknowns < proofsNeeded {
-		m.wantAt(now, taskProve, now.Add(proofPause))
+	if others {
+		m.wantAt(now, taskProve, m.doubtPace.after(now))
+		return
+	}
+	if m.unknowns == 0 || now.Sub(m.unknownAt) >= proofPause {
+		m.unknowns, m.unknownAt = m.unknowns+1, now
+	}
+	if m.unknowns < proofsNeeded {
+		m.wantAt(now, taskProve, m.unknownAt.Add(proofPause))
 		return
 	}
 	m.gone()
@@ -67,7 +90,7 @@ func (m *Machine) ProofFailed(now time.Time, _ error) {
 // sealed for a while, or calls Forget.
 func (m *Machine) gone() {
 	id := m.perm.ID()
-	m.stopServing()
+	m.stopServing(false)
 	m.become(StageGone)
-	m.emit(Output{Kind: OutGone, Err: fmt.Errorf("%w %v: it answered -404 on %d connections", ErrGone, id, m.unknowns)})
+	m.emit(Output{Kind: OutGone, Err: fmt.Errorf("%w %v: it answered -404 on %d connections, minutes apart", ErrGone, id, m.unknowns)})
 }

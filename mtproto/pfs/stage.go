@@ -55,6 +55,12 @@ const (
 	// StageGone: the server has forgotten the perm key. The records stay for
 	// the account to deal with. Only Forget leaves it.
 	StageGone
+
+	// StageForeign: the perm key was made under an RSA key that the DC table
+	// does not have, in another environment. Start leads here. Nothing is
+	// connected, nothing is deleted, and there is no deadline: whoever mends the
+	// settings makes another machine. Forget leaves it too.
+	StageForeign
 )
 
 var stageNames = [...]string{
@@ -67,6 +73,7 @@ var stageNames = [...]string{
 	StageBinding: "binding",
 	StageProving: "proving",
 	StageGone:    "gone",
+	StageForeign: "foreign",
 }
 
 // String is the stage in a word.

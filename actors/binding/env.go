@@ -1,0 +1,187 @@
+package binding
+
+import (
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/mtfleet/mtfleet/actors/dcconn"
+	"github.com/mtfleet/mtfleet/actors/governor"
+	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/mtproto/crypt"
+	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/persistence"
+)
+
+// Network makes the sockets; see dcconn.Network.
+type Network = dcconn.Network
+
+// EnvConfig is what an [Env] is made of.
+type EnvConfig struct {
+	Network  Network
+	Governor runtime.Ref[governor.Message]
+	// Table returns the addresses of the DCs as known now.
+	Table func() dc.Table
+	// RSAKeys are the keys a DC may prove to hold; a perm key made under another
+	// one is foreign.
+	RSAKeys []*crypt.PublicKey
+	// Header goes before the first query under each key: invokeWithLayer and
+	// initConnection without their query.
+	Header []byte
+	// TempLife is how long a temp key is asked to live; zero: 24 h.
+	TempLife time.Duration
+	// TempInMemory keeps temp keys out of the store.
+	TempInMemory bool
+	Observe      Observer
+	Logger       *slog.Logger
+}
+
+// Observer is told what happens, for metrics. Each function is set; none may
+// block. No account is named: metrics have none.
+type Observer struct {
+	// KeyMade: a perm or temp key was made.
+	KeyMade func(at dc.ID, temp bool)
+	// Bound: a temp key was bound.
+	Bound func(at dc.ID)
+	// ConnectionLost: an established connection ended.
+	ConnectionLost func(at dc.ID)
+}
+
+// Env is what all bindings of one process share. It does not change while they
+// run; what it points to is safe for concurrent use.
+type Env struct {
+	EnvConfig
+	conn     *dcconn.Env
+	primes   *primes
+	readings *readings
+}
+
+// NewEnv prepares what bindings share; it makes the tables of the well-known
+// Diffie-Hellman group (milliseconds).
+func NewEnv(cfg EnvConfig) (*Env, error) {
+	if len(cfg.RSAKeys) == 0 {
+		return nil, errors.New("the DC table has no RSA public key: without one no DC can prove what it is")
+	}
+	e := &Env{EnvConfig: cfg, primes: newPrimes(), readings: &readings{}}
+	e.conn = &dcconn.Env{
+		Network: cfg.Network, Governor: cfg.Governor, Table: cfg.Table,
+		RSAKeys: cfg.RSAKeys, Group: e.primes.known, Proven: e.primes.find,
+	}
+	return e, nil
+}
+
+// ID names a binding within its account.
+type ID struct {
+	DC      dc.ID
+	Purpose Purpose
+}
+
+// Purpose is what the calls of a binding are for. Each has a temp key of its
+// own, under the perm key of the DC.
+type Purpose uint8
+
+// Main carries API calls and, at home, updates.
+const Main Purpose = 0
+
+// Config is what one binding begins with.
+type Config struct {
+	Account persistence.AccountID
+	ID      ID
+	// Home says that the authorization was made on this DC; elsewhere it is
+	// carried there first.
+	Home bool
+	// PFS puts the calls under temp keys.
+	PFS bool
+	// Keys are the records of this DC.
+	Keys Records
+	// Commit writes records, in the order of the calls. It does not block; done
+	// is called once with the outcome, from any goroutine. Whoever closes the
+	// binding sees to it that nothing of it is written afterwards: a commit
+	// still on its way must not bring back keys that were deleted.
+	Commit func(c persistence.Commit, done func(error))
+	// BindAfter is the end of a wait on auth.bindTempAuthKey; zero: none.
+	BindAfter time.Time
+	// Active says that somebody waits: it dials before those nobody waits for.
+	Active bool
+	// Notify receives the events, in order, from within the actor. It must not
+	// wait: send yourself a message.
+	Notify func(Event)
+}
+
+// Records are what the store has of one DC of an account; nil where there is
+// nothing.
+type Records struct {
+	Perm    *persistence.PermKey
+	Temps   []persistence.TempKey
+	Session *persistence.Session
+	Guest   *persistence.Guest
+}
+
+// RecordsOf picks the records of a DC out of an account's.
+func RecordsOf(s *persistence.State, at dc.ID) Records {
+	var r Records
+	for i := range s.PermKeys {
+		if p := &s.PermKeys[i]; p.DC == int(at) && p.Revoked.IsZero() {
+			r.Perm = p
+		}
+	}
+	for _, t := range s.TempKeys {
+		if t.DC == int(at) {
+			r.Temps = append(r.Temps, t)
+		}
+	}
+	for i := range s.Sessions {
+		if s.Sessions[i].DC == int(at) {
+			r.Session = &s.Sessions[i]
+		}
+	}
+	for i := range s.Guests {
+		if s.Guests[i].DC == int(at) {
+			r.Guest = &s.Guests[i]
+		}
+	}
+	return r
+}
+
+// primes remembers which Diffie-Hellman groups were proved good, so that the
+// proof (seconds of primality tests) is paid once a process.
+type primes struct {
+	known *crypt.Group
+
+	mu     sync.Mutex // guards proven
+	proven []*crypt.Group
+}
+
+// maxProvenGroups bounds what is remembered: a server that changes its prime
+// more often is proved again each time. 16 tables of about 0.5 MB.
+const maxProvenGroups = 16
+
+func newPrimes() *primes { return &primes{known: crypt.WellKnownGroup()} }
+
+// find returns the group with prime and generator if it was proved before.
+func (p *primes) find(prime []byte, g int) *crypt.Group {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, group := range p.proven {
+		if group.G() == g && string(group.Prime()) == string(prime) {
+			return group
+		}
+	}
+	return nil
+}
+
+// remember adds a group that a handshake proved.
+func (p *primes) remember(g *crypt.Group) {
+	if g == nil || p.find(g.Prime(), g.G()) != nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.proven) < maxProvenGroups {
+		p.proven = append(p.proven, g)
+	}
+}
+
+// readings is what was learnt of each DC.
+type readings struct{}

@@ -1,0 +1,181 @@
+package binding
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/mtfleet/mtfleet/actors/dcconn"
+	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/mtproto/crypt"
+	"github.com/mtfleet/mtfleet/mtproto/dc"
+)
+
+// What an account needs of calls, under names of this package, so that it need
+// not know the connections below it.
+type (
+	// QueryID names a call, uniquely in the process; see mtproto.QueryID.
+	QueryID = dcconn.QueryID
+	// Policy says whether a call may run twice; see mtproto.Policy.
+	Policy = dcconn.Policy
+	// QueryError ends a call without the server's answer; see
+	// mtproto.QueryError.
+	QueryError = dcconn.QueryError
+)
+
+// The policies of a call.
+const (
+	Once       = dcconn.Once
+	Repeatable = dcconn.Repeatable
+)
+
+// What every error of a call that is not the server's says of it.
+var (
+	ErrNotSent    = dcconn.ErrNotSent
+	ErrMayHaveRun = dcconn.ErrMayHaveRun
+)
+
+// Handle is what an account holds of a binding: it sends it messages, and stops
+// it. What a stopped binding held comes back as a call given back.
+type Handle struct{ runtime.Ref[Message] }
+
+// Message is what a binding receives; the types of this package only.
+type Message interface{ bindingMessage() }
+
+// What an account sends.
+type (
+	// Call is one query on its way. Sent to the binding, it waits there until
+	// there is a route; where the account has a [Route], it sends it there.
+	Call struct {
+		ID     QueryID
+		Method string // TL name, for Recall
+		Body   []byte // the boxed query without wrappers; nobody changes it any more
+		Policy Policy
+		// Own marks a query of the account's own engines. It goes before the
+		// calls held for others, on a guest DC also while that is not authorized
+		// (the import is such a call), and does not count against the limit of
+		// what is held: engines ask for one thing at a time.
+		Own bool
+		// Reply is called exactly once, from an actor, and must not wait: with
+		// the boxed result; with the server's *tgerr.Error; with a [*QueryError]
+		// that says what the server may have done, or with a [*BusyError]. on is
+		// what the call was answered on; its key is zero when nothing was sent.
+		Reply func(body []byte, err error, on Where)
+	}
+
+	// Cancel ends a call whose caller has left, wherever it is; its Reply is
+	// called.
+	Cancel struct{ ID QueryID }
+
+	// Recall gives back the calls of a method that are held here: not sent.
+	Recall struct{ Method string }
+
+	// Unbound says that a call under the key was answered AUTH_KEY_PERM_EMPTY.
+	// The account forgets its route when it sends this, and sends the call here:
+	// EventRoute follows, at once when the key is not the one in use any more.
+	Unbound struct{ Key crypt.KeyID }
+
+	// Unauthorized says that a call on the guest DC was answered 401. As with
+	// Unbound, the route is forgotten and EventRoute follows.
+	Unauthorized struct{ Err error }
+
+	// HomeAlive takes EventHomeLost back: home was found authorized after all.
+	HomeAlive struct{}
+
+	// Answered says how the query of an EventCall went.
+	Answered struct {
+		ID   ErrandID
+		Body []byte
+		Err  error
+	}
+
+	// Confirm asks Call on a connection of its own, under the key in use; while
+	// there is none it waits. It ends after 30 s at the latest, reconnects
+	// included.
+	Confirm struct{ Call Call }
+
+	// Forget throws every key away and begins anew: nobody is authorized under
+	// them.
+	Forget struct{}
+)
+
+func (Call) bindingMessage()         {}
+func (Cancel) bindingMessage()       {}
+func (Recall) bindingMessage()       {}
+func (Unbound) bindingMessage()      {}
+func (Unauthorized) bindingMessage() {}
+func (HomeAlive) bindingMessage()    {}
+func (Answered) bindingMessage()     {}
+func (Confirm) bindingMessage()      {}
+func (Forget) bindingMessage()       {}
+
+// Where is what a call was answered on. The zero Key says that nothing was
+// sent.
+type Where struct {
+	DC   dc.ID
+	Home bool
+	Key  crypt.KeyID
+	Temp bool // Key is a temp key
+}
+
+// Route is where calls may go at the moment: one connection under one key. It
+// is small and comparable; the zero Route is none, and gives back what is sent
+// there.
+type Route struct {
+	conn runtime.Ref[dcconn.Message]
+	on   Where
+}
+
+// IsZero reports whether r leads nowhere.
+func (r Route) IsZero() bool { return r.conn.IsZero() }
+
+// Where returns what calls are answered on there.
+func (r Route) Where() Where { return r.on }
+
+// Send sends a call. A connection that takes no more calls gives it back.
+func (r Route) Send(c Call) {
+	if r.conn.IsZero() {
+		c.giveBack()
+		return
+	}
+	on := r.on
+	r.conn.Send(dcconn.Call{ID: c.ID, Body: c.Body, Policy: c.Policy, Reply: func(body []byte, err error) { c.Reply(body, err, on) }})
+}
+
+// Cancel ends a call that was sent there.
+func (r Route) Cancel(id QueryID) { r.conn.Send(dcconn.Cancel{ID: id}) }
+
+// giveBack ends a call that was not sent: whoever has it sends it again.
+func (c *Call) giveBack() { c.end(&QueryError{Reason: dcconn.ErrClosed, Fate: ErrNotSent}) }
+
+// end ends a call that was not sent with an error.
+func (c *Call) end(err error) { c.Reply(nil, err, Where{}) }
+
+// BusyError ends a call that found Limit calls held for a DC that is not ready.
+type BusyError struct{ Limit int }
+
+func (e *BusyError) Error() string {
+	return fmt.Sprintf("%d calls already wait for this DC: the call was not sent", e.Limit)
+}
+
+// NotSent says that the server did not execute the call.
+func (*BusyError) NotSent() bool { return true }
+
+// An ErrandID tells the answers of a binding's queries apart.
+type ErrandID uint32
+
+// Errand is what a binding asks its account to run for it.
+type Errand uint8
+
+const (
+	// Export: auth.exportAuthorization at home. It may be repeated.
+	Export Errand = iota
+	// Import: auth.importAuthorization, on the guest DC itself, at most once.
+	Import
+	// GuestLogOut: auth.logOut on the guest DC, whose key is thrown away then
+	// whatever the answer. It may be repeated.
+	GuestLogOut
+)
+
+// askLimit bounds how long a question on a connection of its own waits for its
+// answer, reconnects included.
+const askLimit = 30 * time.Second
