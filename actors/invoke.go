@@ -2,7 +2,6 @@ package actors
 
 import (
 	"context"
-	"errors"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -66,7 +65,7 @@ func Invoke[R any](ctx context.Context, a *Account, query tl.Query[R], opts ...C
 	result := query.ParseResult(r)
 	if err := r.End(); err != nil {
 		// The server did execute it; what it answered cannot be read.
-		return none, &ResultError{Method: query.TypeName(), Err: errors.Join(err, ErrMayHaveRun)}
+		return none, &ResultError{Method: query.TypeName(), Err: err}
 	}
 	return result, nil
 }
@@ -99,14 +98,14 @@ func (a *Account) InvokeRaw(ctx context.Context, query tl.Object, opts ...CallOp
 func (a *Account) invoke(ctx context.Context, method string, query tl.Object, o callOptions) (tl.Raw, error) {
 	body, err := tl.Marshal(nil, query)
 	if err != nil {
-		return nil, errors.Join(err, ErrNotSent)
+		return nil, notSent(err)
 	}
 	select {
 	case a.admission <- struct{}{}:
 	case <-ctx.Done():
-		return nil, errors.Join(ctx.Err(), ErrNotSent)
+		return nil, notSent(ctx.Err())
 	case <-a.m.done:
-		return nil, errors.Join(ErrClosed, ErrNotSent)
+		return nil, notSent(ErrClosed)
 	}
 	defer func() { <-a.admission }()
 	call := account.NewCall(method, body, policyFor(query, o.policy), o.at)
@@ -116,29 +115,29 @@ func (a *Account) invoke(ctx context.Context, method string, query tl.Object, o 
 // await sends a call and waits for its end.
 func (a *Account) await(ctx context.Context, call *account.Call) (tl.Raw, error) {
 	if a.m.closed() {
-		return nil, errors.Join(ErrClosed, ErrNotSent)
+		return nil, notSent(ErrClosed)
 	}
 	ref := a.current()
 	if ref.IsZero() || a.lost.Err() != nil {
-		return nil, errors.Join(a.stateError(), ErrNotSent)
+		return nil, notSent(a.stateError())
 	}
 	ref.Send(call)
 	select {
 	case got := <-call.Answer():
-		return got.Body, got.Err
+		return got.Body, ended(got.Err)
 	case <-ref.Done():
 		// The actor answered what it owed before it was done.
 		select {
 		case got := <-call.Answer():
-			return got.Body, got.Err
+			return got.Body, ended(got.Err)
 		default:
-			return nil, errors.Join(ErrStopped, ErrMayHaveRun)
+			return nil, mayHaveRun(ErrStopped)
 		}
 	case <-a.lost.Done():
-		return nil, errors.Join(ErrStopped, ErrMayHaveRun)
+		return nil, mayHaveRun(ErrStopped)
 	case <-ctx.Done():
 		ref.Send(account.CancelCall{Call: call})
-		return nil, errors.Join(ctx.Err(), ErrMayHaveRun)
+		return nil, mayHaveRun(ctx.Err())
 	}
 }
 

@@ -2,7 +2,6 @@ package actors
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/account"
@@ -57,7 +56,7 @@ func (f *fleet) Receive(c *runtime.Context[fleetMsg], m fleetMsg) {
 	switch m := m.(type) {
 	case startAccount:
 		if m.a.lost.Err() != nil {
-			m.reply.Send(struct{}{}, fmt.Errorf("account %s: %w", m.a.id, m.a.stateError()))
+			m.reply.Send(struct{}{}, m.a.failed(m.a.stateError()))
 			return
 		}
 		delete(f.due, m.a)

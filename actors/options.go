@@ -77,10 +77,10 @@ type AppError struct {
 	Why   string
 }
 
-func (e *AppError) Error() string { return "actors: " + e.Field + ": " + e.Why }
+func (e *AppError) Error() string { return e.Field + " " + e.Why }
 
-// CheckApp tells whether accounts may present themselves so. The error joins
-// one *AppError for each field that is wrong.
+// CheckApp tells whether accounts may present themselves so. The error has
+// one *AppError in its tree for each field that is wrong.
 func CheckApp(app App) error {
 	var errs []error
 	bad := func(field, why string) { errs = append(errs, &AppError{field, why}) }
@@ -88,7 +88,7 @@ func CheckApp(app App) error {
 	case app.APIID <= 0:
 		bad("api_id", "is missing: get your own at https://my.telegram.org; there is no default")
 	case owner != "":
-		bad("api_id", fmt.Sprintf("%d belongs to %s: get your own at https://my.telegram.org", app.APIID, owner))
+		bad("api_id", fmt.Sprintf("is %d, which belongs to %s: get your own at https://my.telegram.org", app.APIID, owner))
 	}
 	if app.APIHash == "" {
 		bad("api_hash", "is missing: it comes with your api_id")
@@ -103,22 +103,22 @@ func CheckApp(app App) error {
 			bad(f.name, "names an official app: say honestly what this program is")
 		}
 	}
-	return errors.Join(errs...)
+	return oneLine(errs)
 }
 
 // check tells whether a Manager can be made of the options.
 func (o *Options) check() error {
 	if o.Store == nil {
-		return errors.New("actors: Options.Store is nil")
+		return errors.New("Options.Store is nil")
 	}
 	if err := CheckApp(o.App); err != nil {
 		return err
 	}
 	if err := o.DCs.Check(); err != nil {
-		return fmt.Errorf("actors: the DC table: %w", err)
+		return fmt.Errorf("the DC table: %w", err)
 	}
 	if o.DefaultDC != 0 && !o.DCs.Has(o.DefaultDC) {
-		return fmt.Errorf("actors: the DC table does not have %v, where sign-ins are to begin", o.DefaultDC)
+		return fmt.Errorf("the DC table does not have %v, where sign-ins are to begin", o.DefaultDC)
 	}
 	return nil
 }

@@ -177,7 +177,7 @@ func TestTheFileIsFound(t *testing.T) {
 		t.Errorf("the file of MTFLEET_CONFIG: %+v, %v", cfg, err)
 	}
 	_, err := Load(Options{Env: env, File: "/no/such/file.yaml"})
-	if want := "config: cannot read the file: no such file or directory (/no/such/file.yaml)"; err == nil || err.Error() != want {
+	if want := "the configuration is wrong: cannot read the file: no such file or directory (/no/such/file.yaml)"; err == nil || err.Error() != want {
 		t.Errorf("a file that is not there: %v", err)
 	}
 }

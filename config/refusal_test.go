@@ -204,9 +204,8 @@ func TestOfficialIDsAreRefused(t *testing.T) {
 
 func TestWithoutAHomeTheStoreMustBeSet(t *testing.T) {
 	_, _, err := load(t, minimal, Options{Env: []string{}})
-	want := `config: 2 problems
-  store.dir: this is not set, and there is no home directory to put it in
-  store.key_file: this is not set, and there is no home directory to put it in`
+	want := "the configuration is wrong: store.dir: this is not set, and there is no home directory to put it in; " +
+		"store.key_file: this is not set, and there is no home directory to put it in"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
