@@ -23,6 +23,8 @@ type (
 	Event = account.Event
 	// EventKind says what an Event tells.
 	EventKind = account.EventKind
+	// Place is where an account stands in the sequence of its updates.
+	Place = account.Place
 	// Step is what a sign-in waits for; the same for Go, the command line's
 	// JSON and the control API.
 	Step = login.Step
@@ -56,6 +58,7 @@ const (
 	EventState  = account.EventState
 	EventUpdate = account.EventUpdate
 	EventMissed = account.EventMissed
+	EventHole   = account.EventHole
 
 	AnswerCode     = login.AnswerCode
 	AnswerResend   = login.AnswerResend

@@ -9,23 +9,12 @@ import (
 	"github.com/mtfleet/mtfleet/actors/account"
 )
 
-// maxQueuedEvents bounds what one stream of events holds for a slow reader: as
-// much as the backlog, about 5 MB a stream. At the bound the oldest event is
-// dropped and the reader is told by EventMissed; nobody who publishes ever
-// waits.
-const maxQueuedEvents = maxBacklog
-
-// maxBacklog bounds the events kept for streams that ask for a replay: 16,384,
-// about 5 MB. A manager of 10,000 accounts says three things of each while it
-// starts; what is older than the backlog is counted as missed.
-const maxBacklog = 16384
-
 // StreamOption changes what a stream of events begins with.
 type StreamOption uint8
 
 // Replay begins a stream with what happened since the manager was opened, as
-// far as the backlog reaches (16,384 events of all accounts), so that a service
-// that subscribes after Open loses none of the first updates.
+// far as the backlog reaches (16,384 events of all accounts, or 32 MiB), so
+// that a service that subscribes after Open loses none of the first updates.
 const Replay StreamOption = 1
 
 // hub hands events to streams. Publishing never blocks: an account must not
@@ -33,17 +22,18 @@ const Replay StreamOption = 1
 type hub struct {
 	mu      sync.Mutex // guards the following fields
 	streams map[*stream]struct{}
-	backlog []account.Event   // a ring once it is full
-	oldest  int               // where the ring begins
-	dropped map[string]uint64 // by account, the newest event that had to go from the ring
+	backlog Backlog           // for streams that ask for a replay
+	dropped map[string]uint64 // by account, the newest event that had to go from the backlog
 }
 
-// stream is one reader's queue.
+// stream is one reader's queue, within the bounds of a Backlog. At a bound the
+// oldest event is dropped and the reader is told by EventMissed; nobody who
+// publishes ever waits.
 type stream struct {
 	account string // "" for every account
 
 	mu     sync.Mutex // guards the following fields
-	queue  []account.Event
+	queue  Backlog
 	missed map[string]uint64 // events dropped since the last one delivered, by account
 	ready  chan struct{}     // capacity 1: something to read
 }
@@ -54,13 +44,9 @@ func newHub() *hub { return &hub{streams: map[*stream]struct{}{}, dropped: map[s
 func (h *hub) publish(ev account.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.backlog) < maxBacklog {
-		h.backlog = append(h.backlog, ev)
-	} else {
-		old := &h.backlog[h.oldest]
+	h.backlog.Push(ev)
+	for old, over := h.backlog.Trim(); over; old, over = h.backlog.Trim() {
 		h.dropped[old.Account] = old.Seq
-		*old = ev
-		h.oldest = (h.oldest + 1) % maxBacklog
 	}
 	for s := range h.streams {
 		s.offer(ev)
@@ -75,8 +61,8 @@ func (h *hub) replay(s *stream) {
 			s.missed[id] = seq
 		}
 	}
-	for i := range h.backlog {
-		s.offer(h.backlog[(h.oldest+i)%len(h.backlog)])
+	for _, ev := range h.backlog.Events() {
+		s.offer(ev)
 	}
 }
 
@@ -96,11 +82,10 @@ func (s *stream) offer(ev account.Event) {
 
 func (s *stream) push(ev account.Event) {
 	s.mu.Lock()
-	if len(s.queue) == maxQueuedEvents {
-		s.missed[s.queue[0].Account]++
-		s.queue = s.queue[1:]
+	s.queue.Push(ev)
+	for old, over := s.queue.Trim(); over; old, over = s.queue.Trim() {
+		s.missed[old.Account]++
 	}
-	s.queue = append(s.queue, ev)
 	s.mu.Unlock()
 	select {
 	case s.ready <- struct{}{}:
@@ -112,8 +97,8 @@ func (s *stream) push(ev account.Event) {
 func (s *stream) take() []account.Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	got := s.queue
-	s.queue = nil
+	got := s.queue.Events()
+	s.queue = Backlog{}
 	if len(s.missed) == 0 {
 		return got
 	}

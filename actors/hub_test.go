@@ -58,19 +58,19 @@ func TestASlowReaderIsToldHowMuchItMissed(t *testing.T) {
 	h := newHub()
 	all, one := listen(t, h, ""), listen(t, h, "b")
 	say(h, "a", 1, 10)
-	say(h, "b", 1, maxQueuedEvents+100)
+	say(h, "b", 1, backlogMost+100)
 	say(h, "a", 11, 5)
-	gapless(t, all(), map[string]uint64{"a": 15, "b": maxQueuedEvents + 100})
-	gapless(t, one(), map[string]uint64{"b": maxQueuedEvents + 100})
+	gapless(t, all(), map[string]uint64{"a": 15, "b": backlogMost + 100})
+	gapless(t, one(), map[string]uint64{"b": backlogMost + 100})
 }
 
 func TestAReplayCountsWhatIsOlderThanTheBacklog(t *testing.T) {
 	h := newHub()
 	say(h, "quiet", 1, 7)
-	say(h, "a", 1, maxBacklog+10)
+	say(h, "a", 1, backlogMost+10)
 	all, quiet := listen(t, h, "", Replay), listen(t, h, "quiet", Replay)
 	say(h, "quiet", 8, 1)
-	gapless(t, all(), map[string]uint64{"quiet": 8, "a": maxBacklog + 10})
+	gapless(t, all(), map[string]uint64{"quiet": 8, "a": backlogMost + 10})
 	gapless(t, quiet(), map[string]uint64{"quiet": 8})
 	if got := listen(t, h, "")(); len(got) > 0 {
 		t.Errorf("a stream without a replay began with %d events", len(got))

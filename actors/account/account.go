@@ -287,12 +287,12 @@ func (a *account) onRestored(c *ctx, records []persistence.Record, err error) {
 	case a.rec.Paused:
 		a.become(c, Paused, a.rec.StateWhy, "resume it when it should connect again")
 	case a.rec.State == stateLoggingOut:
-		a.restoreUpdates(state.Updates) // for the case that it comes to nothing
+		a.restoreUpdates(state.Updates, false) // for the case that it comes to nothing
 		a.resumeLogOut(c)
 	case state.Login != nil:
 		a.resumeLogin(c, *state.Login)
 	case a.rec.SignedIn:
-		a.restoreUpdates(state.Updates)
+		a.restoreUpdates(state.Updates, false)
 		a.goOnline(c, "starting")
 	default:
 		a.becomeStored(c)

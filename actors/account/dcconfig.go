@@ -36,23 +36,11 @@ func (a *account) fetchConfig(c *ctx) {
 	})
 }
 
-// noticeConfig reacts to updateConfig and updateDcOptions: the table has
-// changed and is asked for again.
-func (a *account) noticeConfig(c *ctx, raw tl.Raw) {
-	r := tl.NewReader(raw)
-	if r.PeekID() != tg.UpdateShortID {
-		return
-	}
-	var short tg.UpdateShort
-	short.Parse(r)
-	if r.End() != nil || len(short.Update) < 4 {
-		return
-	}
-	switch tl.NewReader(short.Update).PeekID() {
-	case tg.UpdateConfigID, tg.UpdateDCOptionsID:
-		a.env.dcs.expire()
-		a.fetchConfig(c)
-	}
+// onConfigChanged hears that the table of DCs has changed: it is asked for
+// again.
+func (a *account) onConfigChanged(c *ctx) {
+	a.env.dcs.expire()
+	a.fetchConfig(c)
 }
 
 // dcOptions copies the addresses of a config; those that are no addresses are

@@ -14,13 +14,15 @@ const (
 	// EventState: the account's status changed; Event.Status is the new one.
 	EventState EventKind = iota
 	// EventUpdate: one update of the server, in order and once per process.
-	// After a kill the last few seconds may come again (see Event.Pts).
+	// After a kill the last few seconds may come again (see Event.Pts and
+	// Event.Qts).
 	EventUpdate
 	// EventMissed: the reader of this stream was too slow; Event.Missed events
 	// of the account were dropped between the previous event and this one.
 	EventMissed
-	// EventHole: the server no longer has the updates after pts Event.From and
-	// up to Event.Pts. What they changed must be read anew.
+	// EventHole: updates after Event.From and up to Event.To will not come, be it
+	// that the server no longer has them or that this version cannot read them.
+	// What they changed must be read anew.
 	EventHole
 )
 
@@ -61,12 +63,32 @@ type Event struct {
 	Status *Status `json:"status,omitempty"`
 	// Update is set for EventUpdate: the boxed Update as the server sent it.
 	Update tl.Raw `json:"update,omitempty"`
+	// Users and Chats are what the server sent along with the update, each a
+	// boxed User or Chat. It sends one list for all updates of an envelope (a
+	// push, or a part of the difference): their events share it, so it is read
+	// only, and may hold more than this update speaks of.
+	Users []tl.Raw `json:"users,omitempty"`
+	Chats []tl.Raw `json:"chats,omitempty"`
 	// Pts is the common state after the update, 0 for an update without one.
 	// It is saved every few seconds: after a kill a reader that must not act
 	// twice skips updates whose pts it has seen.
 	Pts int32 `json:"pts,omitempty"`
-	// From is set for EventHole.
-	From int32 `json:"from,omitempty"`
+	// Qts is the same for updates that count by it: secret chats and what
+	// happens to bots.
+	Qts int32 `json:"qts,omitempty"`
+	// From and To are set for EventHole. From is zero if the account was signed
+	// in and where its updates stood was never known.
+	From Place `json:"from,omitzero"`
+	To   Place `json:"to,omitzero"`
 	// Missed is set for EventMissed.
 	Missed uint64 `json:"missed,omitempty"`
+}
+
+// Place is where an account stands in the sequence of its updates. A number
+// that is the same at both ends of a hole misses nothing.
+type Place struct {
+	Pts  int32 `json:"pts,omitempty"`
+	Qts  int32 `json:"qts,omitempty"`
+	Seq  int32 `json:"seq,omitempty"`
+	Date int32 `json:"date,omitempty"` // server time, unix seconds
 }

@@ -152,7 +152,7 @@ func (a *account) stay(c *ctx, err error) {
 		a.goOnline(c, "the logout failed")
 	}
 	if a.updates == nil {
-		a.restoreUpdates(nil)
+		a.restoreUpdates(nil, false)
 	}
 	a.sync(c)
 }

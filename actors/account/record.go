@@ -75,6 +75,8 @@ func updatesState(rec persistence.Updates) updates.State {
 	return updates.State{Pts: rec.Pts, Qts: rec.Qts, Date: rec.Date, Seq: rec.Seq}
 }
 
+func place(s updates.State) Place { return Place{Pts: s.Pts, Qts: s.Qts, Seq: s.Seq, Date: s.Date} }
+
 // dirty is what is worth writing but not worth a commit of its own: it is
 // gathered and written every few seconds.
 type dirty struct {

@@ -410,7 +410,7 @@ func (a *account) onSignedIn(c *ctx, auth *login.Authorization) {
 		a.env.Observe.SignedIn(s.method)
 		a.env.Logger.Info("account signed in", "account", a.id, "home_dc", a.rec.HomeDC, "bot", a.rec.Bot)
 		a.login = nil
-		a.restoreUpdates(nil)
+		a.restoreUpdates(nil, true)
 		a.become(c, Connecting, "signed in; asking for the state of updates", "")
 		a.endLogin(s, nil)
 		a.sync(c)

@@ -5,7 +5,6 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/updates"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/tl"
-	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
 // This file drives the engine of updates, and with it the difference between
@@ -13,9 +12,11 @@ import (
 // where its updates stand on the present connection. That answer is also what
 // makes the server push updates to the session.
 
-// restoreUpdates makes the engine, at the place the store knows, or at none.
-func (a *account) restoreUpdates(rec *persistence.Updates) {
-	snap := updates.Snapshot{}
+// restoreUpdates makes the engine, at the place the store knows, or at none. The
+// place reaches the store within a moment of signing in: an account that was
+// signed in before, and has none, has missed something.
+func (a *account) restoreUpdates(rec *persistence.Updates, signedInNow bool) {
+	snap := updates.Snapshot{Missed: !signedInNow}
 	if rec != nil {
 		snap = updates.Snapshot{State: updatesState(*rec), Known: true}
 	}
@@ -81,11 +82,7 @@ func (a *account) onUpdates(c *ctx, cn *conn, raw tl.Raw) {
 	if a.updates == nil || !cn.link.home || cn.role != roleMain {
 		return
 	}
-	if len(raw) < 4 {
-		return
-	}
 	a.updates.Push(c.Now(), raw)
-	a.noticeConfig(c, raw)
 	a.pumpUpdates(c)
 }
 
@@ -106,14 +103,19 @@ func (a *account) pumpUpdates(c *ctx) {
 		}
 		switch out.Kind {
 		case updates.OutDeliver:
-			a.deliver(c, out.Updates)
+			a.deliver(c, out)
 		case updates.OutGetState, updates.OutGetDifference:
 			a.askUpdates(c, out)
 		case updates.OutSave:
 			a.saveUpdates(c, updatesRecord(out.State))
+			if out.Now {
+				a.flush(c)
+			}
 		case updates.OutHole:
-			a.env.Logger.Warn("the server no longer has some updates", "account", a.id, "after_pts", out.From, "to_pts", out.To)
-			a.env.Publish(Event{Account: string(a.id), At: c.Now(), Kind: EventHole, From: out.From, Pts: out.To})
+			a.env.Logger.Warn("some updates cannot be had", "account", a.id, "after", out.From, "to", out.To)
+			a.env.Publish(Event{Account: string(a.id), At: c.Now(), Kind: EventHole, From: place(out.From), To: place(out.To)})
+		case updates.OutConfig:
+			a.onConfigChanged(c)
 		}
 	}
 	a.armUpdates(c)
@@ -137,11 +139,14 @@ func (a *account) advanceUpdates(c *ctx) {
 }
 
 // deliver hands updates to who listens.
-func (a *account) deliver(c *ctx, list []tl.Raw) {
+func (a *account) deliver(c *ctx, out updates.Output) {
 	now := c.Now()
-	for _, raw := range list {
-		pts, _, _ := tg.UpdatePts(raw)
-		a.env.Publish(Event{Account: string(a.id), At: now, Kind: EventUpdate, Update: raw, Pts: pts})
+	for _, raw := range out.Updates {
+		pts, qts := updates.Counts(raw)
+		a.env.Publish(Event{
+			Account: string(a.id), At: now, Kind: EventUpdate,
+			Update: raw, Users: out.Users, Chats: out.Chats, Pts: pts, Qts: qts,
+		})
 	}
 }
 

@@ -5,13 +5,13 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/tl"
-	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
-// Bounds of what is kept while something is missing: 256 updates, or 1 MiB of
-// them. A thousand accounts in trouble at once hold 1 GiB at the very worst
-// and some 30 MiB as pushes go. Past the bound everything kept is dropped and
-// the difference, which holds it all, is asked for.
+// Bounds of what a machine keeps while something is missing, in its three
+// boxes together: 256 items, or 1 MiB of updates with the users and chats of
+// their envelopes. A thousand accounts in trouble at once hold 1 GiB at the
+// very worst and some 30 MiB as pushes go. Past the bound everything kept is
+// dropped and the difference, which holds it all, is asked for.
 const (
 	boxItemsMost = 256
 	boxBytesMost = 1 << 20
@@ -25,13 +25,6 @@ type item struct {
 	env        *envelope
 }
 
-// envelope is what updates of one push share.
-type envelope struct {
-	users []tg.AnyUser
-	chats []tl.Raw
-	date  int32
-}
-
 func (i item) size() int {
 	n := 64
 	for _, u := range i.updates {
@@ -40,17 +33,47 @@ func (i item) size() int {
 	return n
 }
 
+// tally counts what is kept in all boxes of a machine. An envelope counts once,
+// however many items share it, and for as long as one of them is kept.
+type tally struct {
+	items, bytes int
+}
+
+func (t *tally) cost(i item) int {
+	if i.env.kept == 0 {
+		return i.size() + i.env.bytes
+	}
+	return i.size()
+}
+
+// room reports whether one more item may be kept.
+func (t *tally) room(i item) bool {
+	return t.items < boxItemsMost && t.bytes+t.cost(i) <= boxBytesMost
+}
+
+func (t *tally) in(i item) {
+	t.items++
+	t.bytes += t.cost(i)
+	i.env.kept++
+}
+
+func (t *tally) out(i item) {
+	t.items--
+	i.env.kept--
+	t.bytes -= t.cost(i)
+}
+
 // box keeps the items of one sequence in the order of their start.
 type box struct {
 	items []item
-	bytes int
 	since time.Time // when the wait for what comes before items[0] began
+	lost  int64     // the furthest end of what was dropped, 0 if nothing was
 }
 
 // add keeps an item. One that moves the sequence exactly like another is a
 // duplicate and is not kept twice; one that moves nothing cannot be told from
 // its like and is. It reports false when the bound is reached.
-func (b *box) add(i item) bool {
+func (b *box) add(t *tally, i item) bool {
 	// Behind all with the same start, so that ties stay in order of arrival.
 	at, _ := slices.BinarySearchFunc(b.items, i.start, func(other item, start int64) int {
 		if other.start <= start {
@@ -65,30 +88,44 @@ func (b *box) add(i item) bool {
 			}
 		}
 	}
-	if len(b.items) >= boxItemsMost || b.bytes+i.size() > boxBytesMost {
+	if !t.room(i) {
+		b.lost = max(b.lost, i.end)
 		return false
 	}
 	b.items = slices.Insert(b.items, at, i)
-	b.bytes += i.size()
+	t.in(i)
 	return true
+}
+
+// pop removes and returns the first item.
+func (b *box) pop(t *tally) item {
+	i := b.items[0]
+	b.items[0] = item{}
+	b.items = b.items[1:]
+	t.out(i)
+	if len(b.items) == 0 {
+		b.items = nil // give the memory back
+	}
+	return i
 }
 
 // take removes and returns the item that continues the sequence at pos, after
 // throwing away those that were overtaken.
-func (b *box) take(pos int64) (item, bool) {
+func (b *box) take(t *tally, pos int64) (item, bool) {
 	for len(b.items) > 0 && b.items[0].start <= pos {
-		i := b.items[0]
-		b.items[0] = item{}
-		b.items = b.items[1:]
-		b.bytes -= i.size()
-		if len(b.items) == 0 {
-			b.clear() // give the memory back
-		}
-		if i.start == pos {
+		if i := b.pop(t); i.start == pos {
 			return i, true
 		}
 	}
 	return item{}, false
+}
+
+// drop forgets all items, and remembers how far they went.
+func (b *box) drop(t *tally) {
+	for len(b.items) > 0 {
+		b.lost = max(b.lost, b.pop(t).end)
+	}
+	b.since = time.Time{}
 }
 
 // wait notes since when something is missing; the wait begins anew when the
@@ -101,7 +138,5 @@ func (b *box) wait(now time.Time, moved bool) {
 		b.since = now
 	}
 }
-
-func (b *box) clear() { *b = box{} }
 
 func (b *box) empty() bool { return len(b.items) == 0 }

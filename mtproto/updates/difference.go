@@ -15,77 +15,121 @@ const (
 
 // onState takes the answer of getState.
 func (m *Machine) onState(now time.Time, s tg.UpdatesState) {
+	first, next := !m.known, stateOf(s)
 	switch {
-	case m.known && s.Pts != m.state.Pts:
-		// Our place was void: what lies between is out of reach.
-		m.emit(Output{Kind: OutHole, From: m.state.Pts, To: s.Pts})
-	case !m.known:
+	case !first:
+		// Our place was void: what lies between is out of reach, even if only
+		// the date tells that something does.
+		m.hole(m.state, next)
+	case m.missed || m.lostAny():
+		m.hole(State{}, next)
+	}
+	if first {
 		// What was pushed before the first state is known was never delivered,
 		// and the state counts it as seen.
-		m.deliverUpTo(s)
+		for i, end := range [...]int32{s.Pts, s.Qts, s.Seq} {
+			m.deliverKept(m.sequences()[i], end)
+		}
 	}
-	m.known, m.reloads = true, false
-	m.arrive(now, s)
+	m.known, m.missed, m.reloads = true, false, false
+	m.arrive(now, next, first)
 }
 
-// deliverUpTo delivers what is kept up to a state, missing or not.
-func (m *Machine) deliverUpTo(s tg.UpdatesState) {
-	for _, b := range []struct {
-		box *box
-		end int32
-	}{{&m.pts, s.Pts}, {&m.qts, s.Qts}, {&m.seq, s.Seq}} {
-		for len(b.box.items) > 0 && b.box.items[0].end <= int64(b.end) {
-			i, ok := b.box.take(b.box.items[0].start)
-			if ok {
-				m.deliver(i.updates, i.env.users, i.env.chats)
-			}
+// deliverKept delivers what is kept between the place and end, missing
+// neighbours or not: the server counts it as seen and will not bring it.
+func (m *Machine) deliverKept(s sequence, end int32) {
+	for !s.box.empty() && s.box.items[0].end <= int64(end) {
+		if i := s.box.pop(&m.kept); i.start >= int64(*s.pos) {
+			m.deliver(i.updates, i.env)
 		}
 	}
 }
 
 // onDifference takes the answer of getDifference.
-func (m *Machine) onDifference(now time.Time, d tg.AnyUpdatesDifference) {
-	switch d := d.(type) {
-	case *tg.UpdatesDifferenceEmpty:
-		s := tg.UpdatesState{Pts: m.state.Pts, Qts: m.state.Qts, Date: max(d.Date, m.state.Date), Seq: d.Seq}
-		if !valid(s) {
-			m.onUnreadable(now)
-			return
-		}
-		m.unreadable, m.failures = 0, 0
-		m.arrive(now, s)
-	case *tg.UpdatesDifference:
-		if !valid(d.State) {
-			m.onUnreadable(now)
-			return
-		}
-		m.unreadable, m.failures = 0, 0
-		m.deliverDifference(d.NewMessages, d.NewEncryptedMessages, d.OtherUpdates, d.Users, d.Chats, d.State.Pts)
-		m.arrive(now, d.State)
-	case *tg.UpdatesDifferenceSlice:
-		s := d.IntermediateState
-		stuck := s.Pts <= m.state.Pts && s.Qts <= m.state.Qts
-		if !valid(s) || stuck {
-			// A slice that leads nowhere would be asked for for ever.
-			m.onUnreadable(now)
-			return
-		}
-		m.unreadable, m.failures = 0, 0
-		m.deliverDifference(d.NewMessages, d.NewEncryptedMessages, d.OtherUpdates, d.Users, d.Chats, s.Pts)
-		m.move(now, s)
-		m.ask()
-	case *tg.UpdatesDifferenceTooLong:
-		if d.Pts <= m.state.Pts {
-			m.onUnreadable(now)
-			return
-		}
-		m.emit(Output{Kind: OutHole, From: m.state.Pts, To: d.Pts})
-		m.state.Pts = d.Pts
-		m.changed(now)
-		m.ask()
+func (m *Machine) onDifference(now time.Time, body tl.Raw) {
+	c, ok := cutUp(body)
+	if !ok {
+		m.onUnreadable(now)
+		return
+	}
+	switch body.ID() {
+	case tg.UpdatesDifferenceEmptyID:
+		ok = m.onEmpty(now, c.int(fieldEmptyDate), c.int(fieldEmptySeq))
+	case tg.UpdatesDifferenceID:
+		ok = m.onAll(now, c)
+	case tg.UpdatesDifferenceSliceID:
+		ok = m.onSlice(now, c)
+	case tg.UpdatesDifferenceTooLongID:
+		ok = m.onTooLong(now, c.int(fieldTooLong))
 	default:
+		ok = false
+	}
+	if ok {
+		m.unreadable, m.failures = 0, 0
+	} else {
 		m.onUnreadable(now)
 	}
+}
+
+// onEmpty takes over seq and date from a server that has nothing for us. Like
+// its siblings it reports false for an answer that makes no sense.
+func (m *Machine) onEmpty(now time.Time, date, seq int32) bool {
+	if date < 0 || seq < 0 {
+		return false
+	}
+	next := m.state
+	next.Date, next.Seq = max(date, next.Date), seq
+	// Envelopes up to the new seq come no more: what we hold of them is all
+	// there is, and what we dropped or could not read is gone.
+	if seq > m.state.Seq && (m.garbled || m.seq.lost > int64(m.state.Seq)) {
+		m.hole(m.state, next)
+	}
+	m.deliverKept(m.sequences()[2], seq)
+	m.arrive(now, next, false)
+	return true
+}
+
+// onAll takes a difference that leads to where the server is.
+func (m *Machine) onAll(now time.Time, c *cut) bool {
+	s, ok := c.state(fieldState)
+	if !ok {
+		return false
+	}
+	m.deliverDifference(c, s)
+	m.arrive(now, s, false)
+	return true
+}
+
+// onSlice takes a part of the difference and asks for the next.
+func (m *Machine) onSlice(now time.Time, c *cut) bool {
+	s, ok := c.state(fieldState)
+	switch {
+	case !ok, s == m.state, s.Pts < m.state.Pts, s.Qts < m.state.Qts:
+		return false // leads nowhere, or back: it would be asked for for ever
+	case s.Pts > m.state.Pts, s.Qts > m.state.Qts:
+		m.barren = 0
+	default:
+		if m.barren++; m.barren > barrenMost {
+			return false
+		}
+	}
+	m.deliverDifference(c, s)
+	m.move(now, s)
+	m.ask()
+	return true
+}
+
+// onTooLong goes on from a pts before which the server has nothing any more.
+func (m *Machine) onTooLong(now time.Time, pts int32) bool {
+	if m.barren++; pts <= m.state.Pts || m.barren > barrenMost {
+		return false
+	}
+	next := m.state
+	next.Pts = pts
+	m.hole(m.state, next)
+	m.move(now, next)
+	m.ask()
+	return true
 }
 
 // onUnreadable asks for the same difference again, in case another form of it
@@ -98,56 +142,68 @@ func (m *Machine) onUnreadable(now time.Time) {
 	m.retry(now, 0)
 }
 
-// deliverDifference hands on what a difference to pts holds, in the order of
-// its lists, and skips updates that were delivered before it was asked for.
-// Updates past its end are kept like pushes.
-func (m *Machine) deliverDifference(messages, encrypted, others []tl.Raw, users []tg.AnyUser, chats []tl.Raw, to int32) {
-	updates := make([]tl.Raw, 0, len(messages)+len(encrypted)+len(others))
-	for _, msg := range messages {
+// deliverDifference hands on what a difference up to a state holds, in the
+// order of its lists, and skips updates that were delivered before it was asked
+// for. Updates past its end are kept like pushes.
+func (m *Machine) deliverDifference(c *cut, to State) {
+	var updates []tl.Raw
+	for _, msg := range c.list(fieldMessages) {
 		u := tl.AppendUint32(make([]byte, 0, len(msg)+12), updateNewMessageID)
 		u = append(u, msg...)
 		u = tl.AppendInt32(u, 0)
 		updates = append(updates, tl.AppendInt32(u, 0))
 	}
-	for _, msg := range encrypted {
+	for _, msg := range c.list(fieldEncrypted) {
 		u := tl.AppendUint32(make([]byte, 0, len(msg)+8), updateNewEncryptedMessageID)
 		u = append(u, msg...)
 		updates = append(updates, tl.AppendInt32(u, 0))
 	}
-	env := &envelope{users: users, chats: chats}
-	for _, u := range others {
-		pts, count, ok := tg.UpdatePts(u)
+	env := newEnvelope(0, c.list(fieldDiffUsers), c.list(fieldDiffChats))
+	for _, u := range c.list(fieldOthers) {
+		var (
+			b         *box
+			i         = item{updates: []tl.Raw{u}, env: env}
+			pos, last int64 // where we are, and where the difference leads
+		)
+		if pts, count, ok := tg.UpdatePts(u); ok && count >= 0 && count <= pts {
+			b, i.start, i.end = &m.pts, int64(pts)-int64(count), int64(pts)
+			pos, last = int64(m.state.Pts), int64(to.Pts)
+		} else if qts, ok := updateQts(u); ok && qts > 0 {
+			b, i.start, i.end = &m.qts, int64(qts)-1, int64(qts)
+			pos, last = int64(m.state.Qts), int64(to.Qts)
+		}
 		switch {
-		case ok && count > 0 && pts <= m.state.Pts:
-			continue
-		case ok && pts > to && count >= 0 && count <= pts:
-			if !m.pts.add(item{start: int64(pts) - int64(count), end: int64(pts), updates: []tl.Raw{u}, env: env}) {
+		case b == nil:
+			updates = append(updates, u)
+		case i.end <= pos && i.start < i.end:
+		case i.end > last:
+			if !b.add(&m.kept, i) {
 				m.dropKept()
 				m.again = true
 			}
-			continue
+		default:
+			updates = append(updates, u)
 		}
-		if qts, ok := updateQts(u); ok && qts > 0 && qts <= m.state.Qts {
-			continue
-		}
-		updates = append(updates, u)
 	}
-	m.deliver(updates, users, chats)
+	m.deliver(updates, env)
 }
 
-// move takes over a state from the server.
-func (m *Machine) move(now time.Time, s tg.UpdatesState) {
-	next := State{Pts: s.Pts, Qts: s.Qts, Date: s.Date, Seq: s.Seq}
-	if next != m.state {
-		m.state = next
+// move takes over a state from the server. What lies between was delivered,
+// or named by a hole, before.
+func (m *Machine) move(now time.Time, s State) {
+	if s != m.state {
+		m.state = s
 		m.changed(now)
 	}
+	m.forgetLost()
 }
 
-// arrive ends the asking: we are where the server says we are.
-func (m *Machine) arrive(now time.Time, s tg.UpdatesState) {
+// arrive ends the asking: we are where the server says we are. The first place
+// of all is saved at once.
+func (m *Machine) arrive(now time.Time, s State, first bool) {
 	before := m.state
 	m.move(now, s)
+	m.barren, m.garbled = 0, false
 	again := m.again || m.reloads
 	m.become(PhaseCurrent)
 	m.settle(now)
@@ -158,8 +214,12 @@ func (m *Machine) arrive(now time.Time, s tg.UpdatesState) {
 		if m.fruitless++; m.fruitless >= fruitlessMost {
 			m.fruitless = 0
 			m.dropKept()
+			m.tellLost()
 			m.become(PhaseCurrent)
 		}
+	}
+	if first {
+		m.save(true)
 	}
 	if again {
 		m.ask()

@@ -6,7 +6,8 @@
 // it, and then asks for the difference. Channels have sequences of their own,
 // which it does not follow: their updates are handed out as they come.
 //
-// Updates stay bytes ([tl.Raw]); the machine reads their pts and nothing else.
+// Updates, users and chats stay bytes ([tl.Raw]); the machine reads the places
+// of updates and nothing else.
 //
 // It is driven like the other engines:
 //
@@ -20,11 +21,13 @@
 //	}
 //
 // A state is saved after what it covers was delivered, and not at every
-// update: a process that dies in between delivers the last second again.
+// update: a process that dies in between delivers the last second again. Only
+// the first state of all is to be saved at once: without it, the next process
+// could not tell what it missed.
+//
 // Within a process no update that counts by pts or qts is delivered twice, and
-// none is left out but for those the server itself no longer has, which
-// OutHole names. Before the first state of all is known, no more than the
-// bound of the buffer is kept.
+// the place moves past none that was not delivered without an OutHole, whether
+// the server no longer has it or nobody here can read it.
 //
 // See https://core.telegram.org/api/updates.
 package updates

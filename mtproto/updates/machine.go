@@ -1,6 +1,7 @@
 package updates
 
 import (
+	"slices"
 	"time"
 
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
@@ -18,9 +19,20 @@ const (
 	// before its updates are given up.
 	unreadableMost = 3
 	// fruitlessMost is how many differences in a row may bring nothing that what
-	// is kept could follow. After that it is dropped: the server itself does
-	// not know what comes before it, and would be asked twice a second for ever.
+	// is kept could follow. After that it is dropped, by name: the server itself
+	// does not know what comes before it, and would be asked twice a second for
+	// ever.
 	fruitlessMost = 3
+	// barrenMost is how many answers in a row may ask us to go on without
+	// bringing pts or qts on: slices that move date or seq alone, and "too
+	// long". A server with uncounted updates for us sends some hundred a slice,
+	// so it could tell thousands. After 64 the answers count as unreadable:
+	// three more, with pauses of 1, 2 and 4 s, and the state is asked for. So a
+	// server that moves nothing but the date for ever is asked
+	// 64 + 3 + 1 = 68 times, and then we are where it says we are. One that puts
+	// up to two senseless answers, and so two pauses, before each of the 64 is
+	// asked 3 (64 + 1) + 1 = 196 times. pts and qts never go back meanwhile.
+	barrenMost = 64
 	// retryMost bounds the pause between attempts: 1, 2, 4 … 60 s.
 	retryMost = time.Minute
 )
@@ -30,10 +42,13 @@ type Machine struct {
 	phase Phase
 	state State
 	known bool
+	// missed: the server pushed things in an earlier life that had no place.
+	missed bool
 
-	pts box // updates ahead of state.Pts
-	qts box // updates ahead of state.Qts
-	seq box // envelopes ahead of state.Seq
+	kept tally
+	pts  box // updates ahead of state.Pts
+	qts  box // updates ahead of state.Qts
+	seq  box // envelopes ahead of state.Seq
 
 	id    CallID // of the call under way
 	again bool   // ask once more after the answer under way: it may be stale
@@ -42,6 +57,8 @@ type Machine struct {
 	failures   int       // in a row
 	unreadable int       // differences in a row
 	fruitless  int       // differences in a row
+	barren     int       // answers in a row
+	garbled    bool      // a push since the last answer could not be used
 
 	dirty   bool // state is not saved
 	saveAt  time.Time
@@ -51,11 +68,13 @@ type Machine struct {
 
 // New returns a machine at a snapshot's place. Nothing happens before Start.
 func New(s Snapshot) *Machine {
-	return &Machine{state: s.State, known: s.Known}
+	return &Machine{state: s.State, known: s.Known, missed: s.Missed && !s.Known}
 }
 
 // Snapshot returns what New needs to go on from here.
-func (m *Machine) Snapshot() Snapshot { return Snapshot{State: m.state, Known: m.known} }
+func (m *Machine) Snapshot() Snapshot {
+	return Snapshot{State: m.state, Known: m.known, Missed: m.missed}
+}
 
 // Phase returns what the machine is doing.
 func (m *Machine) Phase() Phase { return m.phase }
@@ -107,11 +126,11 @@ func (m *Machine) Gap(now time.Time) {
 	}
 }
 
-// Flush saves the state at once, for a driver that is about to stop.
+// Flush saves the state at once if it has changed since it was saved, for a
+// driver that is about to stop.
 func (m *Machine) Flush(now time.Time) {
 	if m.dirty {
-		m.dirty = false
-		m.emit(Output{Kind: OutSave, State: m.state})
+		m.save(true)
 	}
 }
 
@@ -121,7 +140,7 @@ func (m *Machine) Advance(now time.Time) {
 		m.ask()
 	}
 	if m.dirty && !now.Before(m.saveAt) {
-		m.Flush(now)
+		m.save(false)
 	}
 }
 
@@ -138,6 +157,11 @@ func (m *Machine) ask() {
 	m.id++
 	m.again = false
 	if !m.known || m.reloads {
+		if m.known {
+			// The hole that the answer will tell reaches from our place to the
+			// server's. What was dropped lies in it, or in another numbering.
+			m.pts.lost, m.qts.lost, m.seq.lost = 0, 0, 0
+		}
 		m.become(PhaseLoading)
 		m.emit(Output{Kind: OutGetState, Call: m.id, Query: &tg.UpdatesGetStateRequest{}})
 		return
@@ -154,10 +178,10 @@ func (m *Machine) Result(now time.Time, id CallID, body []byte) {
 	if id != m.id {
 		return
 	}
-	r := tl.NewReader(body)
 	switch m.phase {
 	case PhaseLoading:
 		var s tg.UpdatesState
+		r := tl.NewReader(body)
 		if s.Parse(r); r.End() != nil || !valid(s) {
 			m.retry(now, 0)
 			return
@@ -165,12 +189,7 @@ func (m *Machine) Result(now time.Time, id CallID, body []byte) {
 		m.failures = 0
 		m.onState(now, s)
 	case PhaseFetching:
-		d := tg.ParseAnyUpdatesDifference(r)
-		if r.End() != nil {
-			m.onUnreadable(now)
-			return
-		}
-		m.onDifference(now, d)
+		m.onDifference(now, body)
 	}
 }
 
@@ -206,13 +225,32 @@ func (m *Machine) changed(now time.Time) {
 	}
 }
 
+// save hands out the state to be stored, at once or soon.
+func (m *Machine) save(now bool) {
+	m.dirty = false
+	m.emit(Output{Kind: OutSave, State: m.state, Now: now})
+}
+
 func (m *Machine) emit(o Output) { m.out = append(m.out, o) }
 
-// deliver hands updates on.
-func (m *Machine) deliver(updates []tl.Raw, users []tg.AnyUser, chats []tl.Raw) {
-	if len(updates) > 0 {
-		m.emit(Output{Kind: OutDeliver, Updates: updates, Users: users, Chats: chats})
+// deliver hands updates on, and says so when they concern the table of DCs.
+func (m *Machine) deliver(updates []tl.Raw, env *envelope) {
+	if len(updates) == 0 {
+		return
 	}
+	m.emit(Output{Kind: OutDeliver, Updates: updates, Users: env.users, Chats: env.chats})
+	if slices.ContainsFunc(updates, isConfig) {
+		m.emit(Output{Kind: OutConfig})
+	}
+}
+
+func isConfig(u tl.Raw) bool {
+	id := u.ID()
+	return id == tg.UpdateConfigID || id == tg.UpdateDCOptionsID
+}
+
+func stateOf(s tg.UpdatesState) State {
+	return State{Pts: s.Pts, Qts: s.Qts, Date: s.Date, Seq: s.Seq}
 }
 
 func valid(s tg.UpdatesState) bool {

@@ -118,7 +118,8 @@ func (r *rig) wantPhase(p Phase) {
 func TestFirstStartAsksForTheState(t *testing.T) {
 	r := &rig{t, epoch, New(Snapshot{})}
 	r.push(short(deleted(1, 1, 1)))
-	r.want("before the start nothing happens")
+	r.push(short(loginToken()))
+	r.want("before the start only what counts by nothing is delivered", "token")
 	r.m.Start(r.now)
 	r.m.Start(r.now)
 	r.want("there is no state: it is asked for", "GetState")
@@ -127,10 +128,13 @@ func TestFirstStartAsksForTheState(t *testing.T) {
 	r.push(envelopeOf(3, loginToken()))
 	r.want("what comes meanwhile is kept")
 	r.result(&tg.UpdatesState{Pts: 10, Seq: 3, Date: 5})
-	r.want("what the state counts as seen is delivered, and what continues it", "del8", "token", "del9")
+	r.want("what the state counts as seen is delivered, and what continues it; the first place is saved at once",
+		"del1", "del8", "token", "del9", "Save{pts 11, qts 0, date 5, seq 3} now")
 	r.wantPhase(PhaseCurrent)
+	r.push(short(deleted(10, 12, 1)))
+	r.want("from then on", "del10")
 	r.advance(saveDelay)
-	r.want("the state is saved a little later", "Save{pts 11, qts 0, date 5, seq 3}")
+	r.want("the state is saved a little later", "Save{pts 12, qts 0, date 5, seq 3}")
 }
 
 func TestRestartAsksForTheDifference(t *testing.T) {
@@ -141,7 +145,9 @@ func TestRestartAsksForTheDifference(t *testing.T) {
 	r.want("nothing was missed")
 	r.m.Flush(r.now)
 	r.m.Flush(r.now)
-	r.want("a flush saves once", "Save{pts 5, qts 2, date 8, seq 4}")
+	r.want("a flush saves once", "Save{pts 5, qts 2, date 8, seq 4} now")
+	r.advance(time.Minute)
+	r.want("and nothing is left to save")
 }
 
 func TestUpdatesInOrderAreDeliveredAtOnce(t *testing.T) {
@@ -298,7 +304,7 @@ func TestSlices(t *testing.T) {
 	r.advance(r.m.Deadline().Sub(r.now))
 	r.want("but later", "GetDifference{pts 11, qts 0, date 0, seq 0}", "Save{pts 11, qts 0, date 0, seq 0}")
 	r.result(&tg.UpdatesDifferenceTooLong{Pts: 500})
-	r.want("what the server no longer has is named", "Hole{after 11 to 500}", "GetDifference{pts 500, qts 0, date 0, seq 0}")
+	r.want("what the server no longer has is named", "Hole{after pts 11, qts 0, date 0, seq 0 to pts 500, qts 0, date 0, seq 0}", "GetDifference{pts 500, qts 0, date 0, seq 0}")
 	r.result(&tg.UpdatesDifference{NewMessages: []tl.Raw{message()}, NewEncryptedMessages: []tl.Raw{secret()}, State: tg.UpdatesState{Pts: 501, Qts: 1}})
 	r.want("messages become updates", "message secret")
 }
@@ -339,7 +345,7 @@ func TestUnreadableDifferencesEndInAHole(t *testing.T) {
 	r.want("at last the state is asked for", "GetDifference{pts 10, qts 0, date 0, seq 0}", "GetDifference{pts 10, qts 0, date 0, seq 0}", "GetState")
 	r.push(short(deleted(30, 31, 1)))
 	r.result(&tg.UpdatesState{Pts: 30})
-	r.want("and what lies between is named", "Hole{after 10 to 30}", "del30")
+	r.want("and what lies between is named", "Hole{after pts 10, qts 0, date 0, seq 0 to pts 30, qts 0, date 0, seq 0}", "del30")
 	r.m.Gap(r.now)
 	r.want("afterwards all is as before", "GetDifference{pts 31, qts 0, date 1, seq 0}")
 }
@@ -349,7 +355,7 @@ func TestARenumberedSequenceIsLoadedAnew(t *testing.T) {
 	r.push(short(tl.AppendUint32(nil, updatePtsChangedID)))
 	r.want("the state is asked for", "GetState")
 	r.result(&tg.UpdatesState{Pts: 3})
-	r.want("and taken", "Hole{after 10 to 3}")
+	r.want("and taken", "Hole{after pts 10, qts 0, date 0, seq 0 to pts 3, qts 0, date 0, seq 0}")
 	r.m.Gap(r.now)
 	drain(r.m)
 	r.m.Failed(r.now, r.m.id, tgerr.New(400, "PERSISTENT_TIMESTAMP_INVALID"))
@@ -395,8 +401,8 @@ func TestTheBufferIsBounded(t *testing.T) {
 	r.want("up to the bound everything is kept")
 	r.push(short(deleted(0, 5000, 1)))
 	r.want("past it the difference is asked for", "GetDifference{pts 10, qts 0, date 0, seq 0}")
-	if !r.m.pts.empty() || r.m.pts.bytes != 0 {
-		t.Errorf("%d items of %d bytes are still kept", len(r.m.pts.items), r.m.pts.bytes)
+	if !r.m.pts.empty() || r.m.kept != (tally{}) {
+		t.Errorf("%d items of %d bytes are still kept", len(r.m.pts.items), r.m.kept.bytes)
 	}
 	for i := range int32(3 * boxItemsMost) {
 		r.push(short(deleted(i, 1000+i, 1)))
@@ -419,12 +425,13 @@ func TestWhatTheServerDoesNotKnowIsDropped(t *testing.T) {
 		r.result(&tg.UpdatesDifferenceEmpty{})
 	}
 	r.wantPhase(PhaseCurrent)
+	r.want("what is given up is named", "Hole{after pts 10, qts 0, date 0, seq 0 to pts 900, qts 0, date 0, seq 0}")
 	r.push(short(deleted(1, 11, 1)))
 	r.want("and life goes on", "del1")
 }
 
 func TestSnapshotRoundTrip(t *testing.T) {
-	for _, s := range []Snapshot{{}, {State: State{1, 2, 3, 4}, Known: true}} {
+	for _, s := range []Snapshot{{}, {Missed: true}, {State: State{1, 2, 3, 4}, Known: true}} {
 		if diff := cmp.Diff(s, New(s).Snapshot()); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
@@ -434,7 +441,7 @@ func TestSnapshotRoundTrip(t *testing.T) {
 // TestAnyInputInAnyPhase feeds random inputs.
 func TestAnyInputInAnyPhase(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		m := New(Snapshot{State: State{Pts: 5}, Known: rapid.Bool().Draw(t, "known")})
+		m := New(Snapshot{State: State{Pts: 5}, Known: rapid.Bool().Draw(t, "known"), Missed: rapid.Bool().Draw(t, "missed")})
 		now := epoch
 		num := func() int32 { return rapid.Int32Range(-2, 20).Draw(t, "n") }
 		state := func() tg.UpdatesState { return tg.UpdatesState{Pts: num(), Qts: num(), Date: num(), Seq: num()} }
@@ -481,8 +488,9 @@ func TestAnyInputInAnyPhase(t *testing.T) {
 			if (m.phase == PhaseCurrent) && (!m.pts.empty() || !m.qts.empty() || !m.seq.empty()) {
 				t.Fatal("something is kept and nothing waits for it")
 			}
-			if len(m.pts.items) > boxItemsMost || m.pts.bytes < 0 || m.pts.empty() && m.pts.bytes != 0 {
-				t.Fatalf("the box counts wrongly: %d items, %d bytes", len(m.pts.items), m.pts.bytes)
+			n := len(m.pts.items) + len(m.qts.items) + len(m.seq.items)
+			if n > boxItemsMost || n != m.kept.items || m.kept.bytes < 64*n || n == 0 && m.kept.bytes != 0 {
+				t.Fatalf("%d items are kept, and counted as %+v", n, m.kept)
 			}
 		}
 	})

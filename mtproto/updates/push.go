@@ -13,39 +13,40 @@ const updatePtsChangedID = 0x3354678f
 // Push takes an Updates value as the server pushed it, or as the result of a
 // query that returns one. What cannot be read counts as missed: the
 // difference will bring it in a form we know.
+//
+// Before Start it is kept like what comes while the server is asked: of an
+// account without a place nobody else has it.
 func (m *Machine) Push(now time.Time, raw tl.Raw) {
-	if m.phase == PhaseNew {
-		return // Start begins with the difference
-	}
-	r := tl.NewReader(raw)
-	v := tg.ParseAnyUpdates(r)
-	if r.End() != nil {
-		m.Gap(now)
+	c, ok := cutUp(raw)
+	if !ok {
+		m.miss(now)
 		return
 	}
-	switch v := v.(type) {
-	case *tg.UpdatesTooLong:
+	switch id := raw.ID(); id {
+	case tg.UpdateShortMessageID, tg.UpdateShortChatMessageID, tg.UpdateShortSentMessageID:
+		m.pushCounted(now, raw, c, shortPts[id])
+	case tg.UpdateShortID:
+		m.pushAll(now, []tl.Raw{c.one(fieldShortUpdate)}, 0, 0, newEnvelope(c.int(fieldShortDate), nil, nil))
+	case tg.UpdatesCombinedID:
+		m.pushAll(now, c.list(fieldUpdates), c.int(fieldSeq), c.int(fieldSeqEnd), c.envelope())
+	case tg.UpdatesID:
+		m.pushAll(now, c.list(fieldUpdates), c.int(fieldSeq), c.int(fieldSeq), c.envelope())
+	default: // updatesTooLong, or no Updates value at all
 		m.Gap(now)
-	case *tg.UpdateShortMessage:
-		m.pushCounted(now, raw, v.Pts, v.PtsCount, &envelope{date: v.Date})
-	case *tg.UpdateShortChatMessage:
-		m.pushCounted(now, raw, v.Pts, v.PtsCount, &envelope{date: v.Date})
-	case *tg.UpdateShortSentMessage:
-		m.pushCounted(now, raw, v.Pts, v.PtsCount, &envelope{date: v.Date})
-	case *tg.UpdateShort:
-		m.pushAll(now, []tl.Raw{v.Update}, 0, 0, &envelope{date: v.Date})
-	case *tg.UpdatesCombined:
-		m.pushAll(now, v.Updates, v.SeqStart, v.Seq, &envelope{users: v.Users, chats: v.Chats, date: v.Date})
-	case *tg.Updates:
-		m.pushAll(now, v.Updates, v.Seq, v.Seq, &envelope{users: v.Users, chats: v.Chats, date: v.Date})
 	}
 }
 
+// miss asks for the difference in place of a push that cannot be used.
+func (m *Machine) miss(now time.Time) {
+	m.garbled = true
+	m.Gap(now)
+}
+
 // pushCounted takes an update that is its own envelope.
-func (m *Machine) pushCounted(now time.Time, raw tl.Raw, pts, count int32, env *envelope) {
+func (m *Machine) pushCounted(now time.Time, raw tl.Raw, c *cut, pts int) {
 	// The driver may reuse its buffer.
 	own := append(tl.Raw(nil), raw...)
-	m.keepPts(now, own, pts, count, env)
+	m.keepPts(now, own, c.int(pts), c.int(pts+1), newEnvelope(c.int(pts+2), nil, nil))
 	m.settle(now)
 }
 
@@ -70,13 +71,11 @@ func (m *Machine) pushAll(now time.Time, updates []tl.Raw, seqStart, seq int32, 
 	}
 	switch {
 	case seqStart < 0 || seq < seqStart:
-		m.Gap(now)
+		m.miss(now)
 	case seq == 0:
-		m.deliver(rest, env.users, env.chats)
+		m.deliver(rest, env)
 	default:
-		if !m.seq.add(item{start: int64(seqStart) - 1, end: int64(seq), updates: rest, env: env}) {
-			m.overflow(now)
-		}
+		m.keep(now, &m.seq, item{start: int64(seqStart) - 1, end: int64(seq), updates: rest, env: env})
 	}
 	m.settle(now)
 }
@@ -84,30 +83,28 @@ func (m *Machine) pushAll(now time.Time, updates []tl.Raw, seqStart, seq int32, 
 // keepPts files an update by its place in the sequence.
 func (m *Machine) keepPts(now time.Time, u tl.Raw, pts, count int32, env *envelope) {
 	if pts < 0 || count < 0 || count > pts {
-		m.Gap(now) // no such place
+		m.miss(now) // no such place
 		return
 	}
-	i := item{start: int64(pts) - int64(count), end: int64(pts), updates: []tl.Raw{u}, env: env}
-	if !m.pts.add(i) {
-		m.overflow(now)
-	}
+	m.keep(now, &m.pts, item{start: int64(pts) - int64(count), end: int64(pts), updates: []tl.Raw{u}, env: env})
 }
 
 // keepQts is keepPts for the other sequence.
 func (m *Machine) keepQts(now time.Time, u tl.Raw, qts int32, env *envelope) {
 	if qts <= 0 {
-		m.Gap(now)
+		m.miss(now)
 		return
 	}
-	if !m.qts.add(item{start: int64(qts) - 1, end: int64(qts), updates: []tl.Raw{u}, env: env}) {
-		m.overflow(now)
-	}
+	m.keep(now, &m.qts, item{start: int64(qts) - 1, end: int64(qts), updates: []tl.Raw{u}, env: env})
 }
 
-// overflow drops what is kept; the difference holds it all.
-func (m *Machine) overflow(now time.Time) {
-	m.dropKept()
-	m.Gap(now)
+// keep puts an item into a box. Past the bound everything kept is dropped, and
+// the difference, which holds it all, is asked for.
+func (m *Machine) keep(now time.Time, b *box, i item) {
+	if !b.add(&m.kept, i) {
+		m.dropKept()
+		m.Gap(now)
+	}
 }
 
 // settle delivers everything that continues the sequences and says whether
@@ -120,60 +117,63 @@ func (m *Machine) settle(now time.Time) {
 	// Each sequence has its own patience: one that flows must not keep the
 	// others from asking.
 	var since time.Time
-	for _, b := range []*box{&m.pts, &m.qts, &m.seq} {
-		if !b.empty() && (since.IsZero() || b.since.Before(since)) {
-			since = b.since
+	for _, s := range m.sequences() {
+		if !s.box.empty() && (since.IsZero() || s.box.since.Before(since)) {
+			since = s.box.since
 		}
 	}
-	if since.IsZero() {
+	switch {
+	case !since.IsZero():
+		m.become(PhaseGap)
+		m.until = since.Add(gapWait)
+	case !m.lostAny():
 		m.become(PhaseCurrent)
-		return
+	case m.phase != PhaseGap: // nothing is kept, but something was and did not come
+		m.become(PhaseGap)
+		m.until = now.Add(gapWait)
 	}
-	m.become(PhaseGap)
-	m.until = since.Add(gapWait)
 }
 
-// dropKept forgets what is kept.
+// dropKept forgets what is kept. The boxes remember how far it went.
 func (m *Machine) dropKept() {
-	m.pts.clear()
-	m.qts.clear()
-	m.seq.clear()
+	for _, s := range m.sequences() {
+		s.box.drop(&m.kept)
+	}
+}
+
+// sequence is a box and the place in the state that it waits for.
+type sequence struct {
+	box *box
+	pos *int32
+}
+
+func (m *Machine) sequences() [3]sequence {
+	return [...]sequence{{&m.pts, &m.state.Pts}, {&m.qts, &m.state.Qts}, {&m.seq, &m.state.Seq}}
 }
 
 // applyKept delivers what continues the sequences, and notes since when what
-// is left has been waiting.
+// is left has been waiting. Neighbours out of one envelope go together.
 func (m *Machine) applyKept(now time.Time) {
 	var (
-		batch Output
+		batch []tl.Raw
 		env   *envelope
 	)
-	flush := func() {
-		m.deliver(batch.Updates, batch.Users, batch.Chats)
-		batch = Output{}
-	}
-	add := func(i item) {
-		if env != i.env {
-			flush()
-			env = i.env
-			batch.Users, batch.Chats = env.users, env.chats
-		}
-		batch.Updates = append(batch.Updates, i.updates...)
-		m.state.Date = max(m.state.Date, env.date)
-	}
 	before := m.state
-	for _, s := range []struct {
-		box *box
-		pos *int32
-	}{{&m.pts, &m.state.Pts}, {&m.qts, &m.state.Qts}, {&m.seq, &m.state.Seq}} {
+	for _, s := range m.sequences() {
 		moved := false
-		for i, ok := s.box.take(int64(*s.pos)); ok; i, ok = s.box.take(int64(*s.pos)) {
+		for i, ok := s.box.take(&m.kept, int64(*s.pos)); ok; i, ok = s.box.take(&m.kept, int64(*s.pos)) {
 			*s.pos = int32(i.end)
 			moved = true
-			add(i)
+			if env != i.env {
+				m.deliver(batch, env)
+				batch, env = nil, i.env
+			}
+			batch = append(batch, i.updates...)
+			m.state.Date = max(m.state.Date, env.date)
 		}
 		s.box.wait(now, moved)
 	}
-	flush()
+	m.deliver(batch, env)
 	if m.state != before {
 		m.changed(now)
 	}

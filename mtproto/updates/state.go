@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/mtfleet/mtfleet/tl"
-	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
 // A State is a place in the update sequence.
@@ -25,13 +24,17 @@ type Snapshot struct {
 	State State
 	// Known is false for an account that never had a state.
 	Known bool
+	// Missed is set for an account that never had a state although it was
+	// signed in before this process began: what was pushed to it is gone. The
+	// first state is then told as a hole.
+	Missed bool
 }
 
 // A Phase is what the machine is doing.
 type Phase uint8
 
 const (
-	// PhaseNew: not started. Left by Start.
+	// PhaseNew: not started. Pushes are kept. Left by Start.
 	PhaseNew Phase = iota
 
 	// PhaseLoading: updates.getState is under way, because there is no state
@@ -43,7 +46,8 @@ const (
 	PhaseCurrent
 
 	// PhaseGap: something is missing and may still arrive; what comes after it
-	// is kept. Left when it arrives, or to Fetching half a second later.
+	// is kept, or was until there was no room. Left when it arrives, or to
+	// Fetching half a second later.
 	PhaseGap
 
 	// PhaseFetching: updates.getDifference is under way. Pushes are kept and
@@ -84,12 +88,19 @@ const (
 	// OutGetDifference asks to run Query, updates.getDifference from State.
 	// Answer with Call: Result or Failed.
 	OutGetDifference
-	// OutSave carries the State to store. It need not be on disk before the
-	// next output: losing it repeats updates and loses none.
+	// OutSave carries the State to store, some time soon or, with Now, at once.
+	// It need not be on disk before the next output: losing it repeats updates
+	// and loses none, but for the first state of all, see Now.
 	OutSave
-	// OutHole says that the updates after pts From and up to To cannot be had
-	// any more.
+	// OutHole says that updates after From and up to To will not be delivered:
+	// the server no longer has them, or they cannot be read, or it pushed them
+	// and does not know them. Any of the four numbers may differ, and a
+	// renumbered sequence may have gone back. From is zero when the first state
+	// of all is told so: nobody knows where what is missing begins.
 	OutHole
+	// OutConfig says that updateConfig or updateDcOptions was among the updates
+	// just delivered: the table of DCs has changed and is to be asked for.
+	OutConfig
 )
 
 var outputNames = [...]string{
@@ -98,6 +109,7 @@ var outputNames = [...]string{
 	OutGetDifference: "GetDifference",
 	OutSave:          "Save",
 	OutHole:          "Hole",
+	OutConfig:        "Config",
 }
 
 // String is the kind in a word or two.
@@ -120,14 +132,23 @@ type Output struct {
 	// updateShortChatMessage and updateShortSentMessage values, which are an
 	// update and its envelope in one. A message out of a difference is wrapped
 	// as updateNewMessage with pts and pts_count 0.
-	Updates []tl.Raw     // OutDeliver
-	Users   []tg.AnyUser // OutDeliver
-	Chats   []tl.Raw     // OutDeliver
+	Updates []tl.Raw // OutDeliver
+	// Users and Chats are boxed values as the server sent them, those of the
+	// envelope that Updates came in. Deliveries out of one envelope share them:
+	// they are read only.
+	Users []tl.Raw // OutDeliver
+	Chats []tl.Raw // OutDeliver
 
 	Call     CallID    // OutGetState, OutGetDifference
 	Query    tl.Object // OutGetState, OutGetDifference
 	State    State     // OutGetDifference, OutSave
-	From, To int32     // OutHole
+	From, To State     // OutHole
+
+	// Now asks to write the state at once and not to gather it with other
+	// changes. It is set for the first state of all, without which a process
+	// that is killed would not know that it missed anything, and for what
+	// Flush saves.
+	Now bool // OutSave
 }
 
 // Durable reports whether the output must be on disk before the next is
@@ -139,10 +160,15 @@ func (o Output) String() string {
 	switch o.Kind {
 	case OutDeliver:
 		return fmt.Sprintf("Deliver{%d updates}", len(o.Updates))
-	case OutGetDifference, OutSave:
+	case OutSave:
+		if o.Now {
+			return fmt.Sprintf("Save{%v} now", o.State)
+		}
+		return fmt.Sprintf("Save{%v}", o.State)
+	case OutGetDifference:
 		return fmt.Sprintf("%v{%v}", o.Kind, o.State)
 	case OutHole:
-		return fmt.Sprintf("Hole{after %d to %d}", o.From, o.To)
+		return fmt.Sprintf("Hole{after %v to %v}", o.From, o.To)
 	}
 	return o.Kind.String()
 }

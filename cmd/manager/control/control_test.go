@@ -255,6 +255,7 @@ func TestALateReaderOfTheJournalMissesNothing(t *testing.T) {
 }
 
 func TestTheJournalTellsWhatItLost(t *testing.T) {
+	const journalSize = 16384
 	j := NewJournal()
 	for n := range journalSize + 100 {
 		j.add(event(n))

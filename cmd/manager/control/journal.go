@@ -8,17 +8,13 @@ import (
 	"github.com/mtfleet/mtfleet/actors"
 )
 
-// journalSize is how many events are kept for readers who come later: 16,384 of
-// at most about 400 bytes, 6 MB. At the bound the oldest go, and a reader who
-// wanted them is told how many.
-const journalSize = 16384
-
 // Journal keeps the last events of a manager, numbered, so that a reader who
-// connects late or anew misses nothing.
+// connects late or anew misses nothing. At the bounds of an actors.Backlog the
+// oldest go, and a reader who wanted them is told how many.
 type Journal struct {
 	mu    sync.Mutex // guards the following fields
-	ring  []Event    // ring[(cursor-1) % journalSize]
-	last  uint64     // cursor of the newest event
+	kept  actors.Backlog
+	last  uint64 // cursor of the newest event
 	ended bool
 	news  chan struct{} // closed and replaced with every event
 }
@@ -43,11 +39,8 @@ func (j *Journal) add(ev actors.Event) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.last++
-	e := Event{Cursor: j.last, Event: ev}
-	if len(j.ring) < journalSize {
-		j.ring = append(j.ring, e)
-	} else {
-		j.ring[(j.last-1)%journalSize] = e
+	j.kept.Push(ev)
+	for _, over := j.kept.Trim(); over; _, over = j.kept.Trim() {
 	}
 	close(j.news)
 	j.news = make(chan struct{})
@@ -59,7 +52,8 @@ func (j *Journal) after(cursor uint64) (events []Event, more <-chan struct{}) {
 	const most = 512 // at once, so that writers do not wait for a long copy
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	oldest := j.last - uint64(len(j.ring)) + 1
+	kept := j.kept.Events()
+	oldest := j.last - uint64(len(kept)) + 1
 	if cursor+1 < oldest {
 		// The events of this number are gone; say so in their place.
 		lost := oldest - 1 - cursor
@@ -67,7 +61,7 @@ func (j *Journal) after(cursor uint64) (events []Event, more <-chan struct{}) {
 		cursor = oldest - 1
 	}
 	for ; cursor < j.last && len(events) < most; cursor++ {
-		events = append(events, j.ring[cursor%journalSize])
+		events = append(events, Event{Cursor: cursor + 1, Event: kept[cursor+1-oldest]})
 	}
 	if j.ended && cursor >= j.last {
 		return events, nil

@@ -1,0 +1,134 @@
+package actors_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
+	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/tl"
+	"github.com/mtfleet/mtfleet/tl/tg"
+)
+
+// stored decodes what a store holds of an account.
+func stored(t *testing.T, store persistence.Store, id string) persistence.State {
+	t.Helper()
+	records, err := store.Load(persistence.AccountID(id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := persistence.DecodeState(records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state
+}
+
+func TestAnUpdateComesWithItsUsersAndChats(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, store := cluster(t, small), persistence.NewMemory()
+		m := open(t, options(s, store))
+		b := s.Descriptor().Bots[0]
+		a := signInBot(t, m, "robot", b, actors.AccountOptions{})
+		wait(t, a, actors.Online)
+		time.Sleep(time.Minute)
+		events := a.Events(t.Context())
+
+		stopped := tl.AppendInt64(tl.AppendUint32(nil, 0xc4870a49), 7) // updateBotStopped, the first to count by qts
+		stopped = tl.AppendInt32(tl.AppendBool(tl.AppendInt32(stopped, 1), true), 1)
+		token := tl.Raw(tl.AppendUint32(nil, tg.UpdateLoginTokenID))
+		user := &tg.UserEmpty{ID: 7}
+		chat := tl.Raw(tl.AppendInt64(tl.AppendUint32(nil, 0x29562865), 8)) // chatEmpty
+		push := &tg.Updates{Updates: []tl.Raw{stopped, token}, Users: []tg.AnyUser{user}, Chats: []tl.Raw{chat}, Date: 1}
+		home, perm := homePerm(t, s.Ledger().Authorizations, b.UserID)
+		if err := s.Push(api.Push{DC: home, Perm: perm, Body: push.Append(nil)}); err != nil {
+			t.Fatal(err)
+		}
+		want := map[uint32]actors.Event{
+			tl.Raw(stopped).ID(): {Update: stopped, Users: []tl.Raw{user.Append(nil)}, Chats: []tl.Raw{chat}, Qts: 1},
+			token.ID():           {Update: token, Users: []tl.Raw{user.Append(nil)}, Chats: []tl.Raw{chat}},
+		}
+		for ev := range events {
+			if ev.Kind != actors.EventUpdate {
+				continue
+			}
+			got := actors.Event{Update: ev.Update, Users: ev.Users, Chats: ev.Chats, Pts: ev.Pts, Qts: ev.Qts}
+			if diff := cmp.Diff(want[ev.Update.ID()], got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if delete(want, ev.Update.ID()); len(want) == 0 {
+				break
+			}
+		}
+	})
+}
+
+func TestWhereUpdatesStandIsOnDiskAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, store := cluster(t, small), persistence.NewMemory()
+		o := options(s, store)
+		m, err := actors.Open(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := signInBot(t, m, "robot", s.Descriptor().Bots[0], actors.AccountOptions{})
+		wait(t, a, actors.Online)
+		time.Sleep(10 * time.Millisecond)
+		if stored(t, store, "robot").Updates == nil {
+			t.Error("a process killed now would not know what it missed")
+		}
+		closeManager(t, m)
+
+		// One that was killed before: the next process says so.
+		before := *stored(t, store, "robot").Updates
+		owner, err := store.Claim("test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := store.Commit(persistence.Commit{Owner: owner, Delete: []persistence.Key{persistence.UpdatesKey("robot")}}); err != nil {
+			t.Fatal(err)
+		}
+		m = open(t, o)
+		if a, err = m.Account("robot"); err != nil {
+			t.Fatal(err)
+		}
+		for ev := range a.Events(t.Context(), actors.Replay) {
+			if ev.Kind != actors.EventHole {
+				continue
+			}
+			if ev.From != (actors.Place{}) || ev.To.Pts != before.Pts || ev.To.Date == 0 {
+				t.Errorf("the hole is after %+v to %+v", ev.From, ev.To)
+			}
+			break
+		}
+	})
+}
+
+func TestAChangedTableOfDCsIsAskedFor(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, store := cluster(t, small), persistence.NewMemory()
+		m := open(t, options(s, store))
+		b := s.Descriptor().Bots[0]
+		a := signInBot(t, m, "robot", b, actors.AccountOptions{})
+		wait(t, a, actors.Online)
+		time.Sleep(time.Minute)
+		home, perm := homePerm(t, s.Ledger().Authorizations, b.UserID)
+		config := tl.AppendUint32(nil, tg.UpdateConfigID)
+		for name, body := range map[string]tl.Object{
+			"a short push": &tg.UpdateShort{Update: config, Date: 1},
+			"a long one":   &tg.Updates{Updates: []tl.Raw{config}, Date: 1},
+		} {
+			queries := s.Counts().Queries
+			if err := s.Push(api.Push{DC: home, Perm: perm, Body: body.Append(nil)}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(10 * time.Second)
+			if n := s.Counts().Queries - queries; n != 1 {
+				t.Errorf("%s: %d queries, want help.getConfig", name, n)
+			}
+		}
+	})
+}
