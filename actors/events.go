@@ -31,7 +31,9 @@ const Replay StreamOption = 1
 // hub hands events to streams. Publishing never blocks: an account must not
 // feel how slowly somebody reads.
 type hub struct {
-	mu      sync.Mutex // guards the following fields
+	onEvent func(account.Event) // nil: nobody
+
+	mu      sync.Mutex // guards the following fields, and keeps onEvent in order
 	streams map[*stream]struct{}
 	backlog []account.Event   // a ring once it is full
 	oldest  int               // where the ring begins
@@ -48,7 +50,9 @@ type stream struct {
 	ready  chan struct{}     // capacity 1: something to read
 }
 
-func newHub() *hub { return &hub{streams: map[*stream]struct{}{}, dropped: map[string]uint64{}} }
+func newHub(onEvent func(account.Event)) *hub {
+	return &hub{onEvent: onEvent, streams: map[*stream]struct{}{}, dropped: map[string]uint64{}}
+}
 
 // publish queues ev for every stream that wants it.
 func (h *hub) publish(ev account.Event) {
@@ -64,6 +68,9 @@ func (h *hub) publish(ev account.Event) {
 	}
 	for s := range h.streams {
 		s.offer(ev)
+	}
+	if h.onEvent != nil {
+		h.onEvent(ev)
 	}
 }
 

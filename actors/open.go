@@ -2,7 +2,6 @@ package actors
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"iter"
@@ -89,9 +88,6 @@ func Open(o Options) (*Manager, error) {
 		return nil, err
 	}
 	o.fill()
-	if o.Rand == nil {
-		o.Rand = rand.Reader
-	}
 	owner, err := o.Store.Claim(o.Node)
 	if err != nil {
 		return nil, fmt.Errorf("actors: claiming the store: %w", err)
@@ -101,7 +97,7 @@ func Open(o Options) (*Manager, error) {
 		return nil, fmt.Errorf("actors: reading the store: %w", err)
 	}
 	m := &Manager{
-		opts: o, log: o.Logger, hub: newHub(), done: make(chan struct{}),
+		opts: o, log: o.Logger, hub: newHub(o.OnEvent), done: make(chan struct{}),
 		accounts: map[persistence.AccountID]*Account{}, phones: map[string]persistence.AccountID{},
 	}
 	if err := m.openTelemetry(o); err != nil {
@@ -109,7 +105,7 @@ func Open(o Options) (*Manager, error) {
 	}
 	ready := make(chan struct{}) // m.fleet is set
 	m.sys = runtime.NewSystem(runtime.Options{
-		Clock: o.Clock, Rand: o.Rand, Logger: o.Logger,
+		Clock: o.Clock, Rand: o.Rand, Logger: o.Logger, Sim: o.Sim,
 		OnPanic: func(p *runtime.PanicError) {
 			o.Logger.Error("panic in an actor", "actor", p.Actor, "during", p.During, "value", p.Value, "stack", string(p.Stack))
 		},

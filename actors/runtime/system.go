@@ -194,6 +194,9 @@ func (s *System) Crash() {
 	}
 }
 
+// Crashed reports whether Crash was called.
+func (s *System) Crashed() bool { return s.crashed }
+
 // attach lets the library create the process of c: spawn calls the library
 // with the shared Props.
 func (s *System) attach(spawn func(*actor.Props) *actor.PID, c *core) *actor.PID {
