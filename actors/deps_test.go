@@ -52,7 +52,7 @@ var allowedImports = map[string][]string{
 	"actors/runtime":  {},
 	"actors/wire":     {"mtproto/transport", "mtproto/dc"},
 	"actors/governor": {"actors/runtime"},
-	"actors/dcconn":   {"actors/runtime", "actors/governor", "actors/wire", "mtproto", "mtproto/handshake", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr", "tl"},
+	"actors/dcconn":   {"actors/runtime", "actors/governor", "mtproto", "mtproto/handshake", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr", "tl"},
 	"actors/binding":  {"actors/runtime", "actors/governor", "mtproto/pfs", "mtproto/crypt", "mtproto/tgerr", "persistence"},
 	"actors/account":  {"actors/runtime", "actors/governor", "actors/binding", "actors/dcconn", "tl", "tl/tg", "mtproto/*", "persistence"},
 	"actors":          {"actors/runtime", "actors/governor", "actors/account", "actors/wire", "tl", "persistence", "mtproto/dc", "mtproto/tgerr", "mtproto/login"},

@@ -2,7 +2,9 @@ package actors_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"io"
 	"log/slog"
 	goruntime "runtime"
 	"strings"
@@ -154,21 +156,24 @@ func TestAPanicInAnAccountIsItsOwn(t *testing.T) {
 	})
 }
 
-// trap makes the next dials panic, on the pool on which a connection's actor
-// has them run: the panic is the actor's. It is a wire.Config.Fence.
-type trap struct{ left atomic.Int32 }
+// trap makes a connection's actor panic when it has a new socket and wants
+// randomness for its first packet. It is an Options.Rand.
+type trap struct {
+	io.Reader
+	left atomic.Int32
+}
 
-func (d *trap) fence() error {
-	pcs := make([]uintptr, 16)
+func (d *trap) Read(b []byte) (int, error) {
+	pcs := make([]uintptr, 32)
 	frames := goruntime.CallersFrames(pcs[:goruntime.Callers(1, pcs)])
 	for {
 		f, more := frames.Next()
-		if strings.HasSuffix(f.Function, ".Dial") && d.left.Load() > 0 {
+		if strings.HasSuffix(f.Function, "dcconn.(*conn).onDialed") && d.left.Load() > 0 {
 			d.left.Add(-1)
-			panic("the dialer is broken")
+			panic("the randomness is broken")
 		}
 		if !more {
-			return nil
+			return d.Reader.Read(b)
 		}
 	}
 }
@@ -193,8 +198,8 @@ func TestAPanicInAConnectionStartsItsLinkAgain(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				s, store := cluster(t, three), persistence.NewMemory()
 				o := options(s, store)
-				d := &trap{}
-				o.Wire.Fence = d.fence
+				d := &trap{Reader: rand.Reader}
+				o.Rand = d
 				m := open(t, o)
 				b := s.Descriptor().Bots[0]
 				a := signInBot(t, m, "robot", b, actors.AccountOptions{NoPFS: noPFS})
@@ -266,8 +271,8 @@ func TestASignInOutlivesPanicsOfItsConnections(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s, store := cluster(t, three), persistence.NewMemory()
 		o := options(s, store)
-		d := &trap{}
-		o.Wire.Fence = d.fence
+		d := &trap{Reader: rand.Reader}
+		o.Rand = d
 		m := open(t, o)
 		p := s.Descriptor().Phones[0]
 		d.left.Store(3)

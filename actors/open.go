@@ -31,6 +31,7 @@ type Manager struct {
 	meters *meters
 
 	sys   *runtime.System
+	net   *wire.Network
 	fleet runtime.Ref[fleetMsg]
 	hub   *hub
 	done  chan struct{} // closed when Close begins
@@ -103,6 +104,9 @@ func Open(o Options) (*Manager, error) {
 	if err := m.openTelemetry(o); err != nil {
 		return nil, err
 	}
+	wireCfg := o.Wire
+	wireCfg.Rand = o.Rand
+	m.net = wire.New(wireCfg)
 	ready := make(chan struct{}) // m.fleet is set
 	m.sys = runtime.NewSystem(runtime.Options{
 		Clock: o.Clock, Rand: o.Rand, Logger: o.Logger, Sim: o.Sim,
@@ -132,11 +136,9 @@ func Open(o Options) (*Manager, error) {
 }
 
 func (m *Manager) envConfig(owner persistence.Owner, gov runtime.Ref[governor.Message]) account.EnvConfig {
-	wireCfg := m.opts.Wire
-	wireCfg.Rand = m.opts.Rand
 	return account.EnvConfig{
 		App: m.opts.App, Store: m.opts.Store, Owner: owner, Governor: gov,
-		Network: wire.New(wireCfg), DCs: m.opts.DCs, DefaultDC: m.opts.DefaultDC, TempKeyLife: m.opts.TempKeyLife, TempInMemory: m.opts.TempKeysInMemory,
+		Network: m.net, DCs: m.opts.DCs, DefaultDC: m.opts.DefaultDC, TempKeyLife: m.opts.TempKeyLife, TempInMemory: m.opts.TempKeysInMemory,
 		Logger: m.log, Rand: m.opts.Rand,
 		Publish: m.publish, ClaimPhone: m.claimPhone, ReleasePhone: m.releasePhone,
 		StoreFailed: m.storeFailed, Observe: m.meters.observer(),
@@ -318,7 +320,7 @@ func (m *Manager) Close(ctx context.Context) error {
 		return err
 	}
 	m.meters.stop()
-	return m.env.Wait(ctx)
+	return m.net.Wait(ctx)
 }
 
 // closeGrace bounds how long Close is waited for by the examples and the

@@ -223,11 +223,11 @@ func TestAnIdleSessionIsSmall(t *testing.T) {
 	}
 }
 
-// BenchmarkPack is the compression of a query of 2 KiB.
+// BenchmarkPack is the compression of a query of 4 KiB.
 func BenchmarkPack(b *testing.B) {
 	s := idleSession(b, testKey(b, 1))
 	var body []byte
-	for i := range 100 {
+	for i := range 146 {
 		body = append(body, queryBody(fmt.Sprint("something like text ", i))...)
 	}
 	b.ReportAllocs()

@@ -1,7 +1,6 @@
 package account
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -38,7 +37,7 @@ type EnvConfig struct {
 	Store    persistence.Store
 	Owner    persistence.Owner // goes with every commit
 	Governor runtime.Ref[governor.Message]
-	Network  *dcconn.Network // makes the sockets
+	Network  dcconn.Network // makes the sockets
 	DCs      dc.Table
 	// DefaultDC is where a sign-in begins.
 	DefaultDC dc.ID
@@ -221,7 +220,3 @@ func (p *Primes) Remember(g *crypt.Group) {
 		p.proven = append(p.proven, g)
 	}
 }
-
-// Wait returns when no goroutine of a connection is left, or with ctx's error.
-// Stop the accounts first.
-func (e *Env) Wait(ctx context.Context) error { return e.conn.Network.Wait(ctx) }

@@ -44,8 +44,9 @@ func BenchmarkIdleConns(b *testing.B) {
 	for b.Loop() {
 		sys := runtime.NewSystem(runtime.Options{})
 		fast := governor.Rate{PerSecond: 1e6, Burst: 1e6}
+		network := wire.New(wire.Config{Rand: rand.Reader})
 		env := &Env{
-			Network:  wire.New(wire.Config{Rand: rand.Reader}),
+			Network:  network,
 			Governor: runtime.SpawnRoot[governor.Message](sys, governor.New(governor.Limits{Connects: fast, ConnectsPerDC: fast})),
 			Table:    func() dc.Table { return table },
 		}
@@ -73,7 +74,7 @@ func BenchmarkIdleConns(b *testing.B) {
 		for _, s := range servers {
 			s.Close()
 		}
-		if err := env.Network.Wait(context.Background()); err != nil {
+		if err := network.Wait(context.Background()); err != nil {
 			b.Fatal(err)
 		}
 	}

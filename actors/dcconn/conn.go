@@ -1,14 +1,12 @@
 package dcconn
 
 import (
-	"context"
-	"errors"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/runtime"
-	"github.com/mtfleet/mtfleet/actors/wire"
 	"github.com/mtfleet/mtfleet/mtproto"
 	"github.com/mtfleet/mtfleet/mtproto/handshake"
 )
@@ -21,15 +19,15 @@ type conn struct {
 	env *Env
 	cfg Config
 
-	// The socket; see link.go.
-	link    link
+	// The socket; see socket.go.
+	state   socketState
 	silent  bool // sends nothing, see Drain
 	proved  bool // the governor knows that this socket works
 	epoch   uint32
 	tries   uint32 // counts failures, to begin at another address next time
-	socket  *wire.Conn
+	socket  Socket
 	ticket  *governor.Ticket // wanted or held; nil once its outcome is told
-	cancel  context.CancelFunc
+	cancel  func()           // of the dial under way
 	backoff runtime.Backoff
 	upSince time.Time
 
@@ -74,6 +72,8 @@ func (n *conn) Receive(c *ctx, m Message) {
 		n.onDialed(c, m)
 	case received:
 		n.onReceived(c, m)
+	case writable:
+		n.onWritable(c, m)
 	case closed:
 		n.onClosed(c, m)
 	case redial:
@@ -114,7 +114,7 @@ func (n *conn) Stopping(c *ctx) {
 			}
 		}
 	}
-	for id := range n.replies { // a session answers all; this is for one that panicked
+	for _, id := range n.pending() { // a session answers all; this is for one that panicked
 		n.reply(id, nil, &mtproto.QueryError{Reason: mtproto.ErrClosed, Fate: mtproto.ErrMayHaveRun})
 	}
 	n.release(governor.Unknown)
@@ -126,8 +126,8 @@ func (n *conn) Undelivered(m Message) {
 	case Call:
 		giveBack(m)
 	case dialed:
-		if m.conn != nil {
-			m.conn.Close()
+		if m.socket != nil {
+			m.socket.Close()
 		}
 	}
 }
@@ -139,6 +139,10 @@ func giveBack(m Call) {
 
 func (n *conn) notify(e Event) { n.cfg.Notify(e) }
 
+// pending returns the calls under way in the order of their ids: that of a map
+// would not replay.
+func (n *conn) pending() []mtproto.QueryID { return slices.Sorted(maps.Keys(n.replies)) }
+
 // reply answers a call, once.
 func (n *conn) reply(id mtproto.QueryID, body []byte, err error) {
 	f := n.replies[id]
@@ -149,12 +153,4 @@ func (n *conn) reply(id mtproto.QueryID, body []byte, err error) {
 		n.replies = nil
 	}
 	f(slices.Clone(body), err)
-}
-
-// asCode returns the transport error code in an error, 0 when it is none.
-func asCode(err error) int32 {
-	if code := (*wire.CodeError)(nil); errors.As(err, &code) {
-		return code.Code
-	}
-	return 0
 }

@@ -17,7 +17,7 @@ func (n *conn) onMakeKey(c *ctx, m MakeKey) {
 		return
 	}
 	n.wish = &m
-	if n.link == linkUp {
+	if n.state == socketUp {
 		n.makeKey(c)
 		return
 	}
@@ -77,7 +77,7 @@ func (n *conn) keyLost(c *ctx, err error) {
 	}
 	if client := n.client; client != nil {
 		c.Cancel(timerSession)
-		if code := asCode(err); code != 0 {
+		if code := CodeOf(err); code != 0 {
 			client.Refused(c.Now(), code) // names the step
 			for out, ok := client.Next(); ok; out, ok = client.Next() {
 				if out.Kind == handshake.OutFailed {

@@ -6,27 +6,21 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/runtime"
-	"github.com/mtfleet/mtfleet/actors/wire"
 	"github.com/mtfleet/mtfleet/mtproto"
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/handshake"
 )
 
-// Network makes sockets; its owner need not know more of wire than this name.
-type Network = wire.Network
-
 // Env is what all DC connections of one process share. It does not change
 // while they run, and what it points to is safe for concurrent use.
 type Env struct {
 	// Network makes the sockets.
-	Network *wire.Network
+	Network Network
 	// Governor gives the permits to dial.
 	Governor runtime.Ref[governor.Message]
 	// Table returns the addresses of the DCs as known now.
 	Table func() dc.Table
-	// IPv6 allows IPv6 addresses.
-	IPv6 bool
 	// RSAKeys are the keys a DC may prove to hold in a handshake.
 	RSAKeys []*crypt.PublicKey
 	// Group is the well-known Diffie-Hellman group; Proven finds others that
@@ -103,15 +97,16 @@ type Bind struct {
 type (
 	permitted struct{ ticket *governor.Ticket }
 	dialed    struct {
-		epoch uint32
-		conn  *wire.Conn
-		err   error
+		epoch  uint32
+		socket Socket
+		err    error
 	}
 	received struct {
 		epoch  uint32
 		packet []byte
 	}
-	closed struct {
+	writable struct{ epoch uint32 }
+	closed   struct {
 		epoch uint32
 		err   error
 	}
@@ -134,6 +129,7 @@ func (Resume) dcconnMessage()    {}
 func (permitted) dcconnMessage() {}
 func (dialed) dcconnMessage()    {}
 func (received) dcconnMessage()  {}
+func (writable) dcconnMessage()  {}
 func (closed) dcconnMessage()    {}
 func (worked) dcconnMessage()    {}
 func (redial) dcconnMessage()    {}
@@ -149,8 +145,8 @@ const (
 	EventUp EventKind = iota + 1
 	// EventDown: it is lost, or could not be made; Err says why. The next is
 	// on its way, unless EventKeyUnknown follows or the connection is silent.
-	// A *wire.CodeError with CodeInvalidDC means that the table of addresses
-	// is wrong.
+	// CodeInvalidDC in it (see [CodeOf]) means that the table of addresses is
+	// wrong.
 	EventDown
 	// EventKeyMade: Made is the key of the last MakeKey.
 	EventKeyMade

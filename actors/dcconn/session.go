@@ -33,7 +33,7 @@ func (n *conn) onRun(c *ctx, m Run) {
 	if err != nil {
 		// Only a configuration that cannot work: there is nothing to retry.
 		n.release(governor.Unknown)
-		n.link = linkEnded
+		n.state = socketEnded
 		n.notify(Event{Kind: EventDown, Err: err})
 		return
 	}
@@ -41,7 +41,7 @@ func (n *conn) onRun(c *ctx, m Run) {
 	if m.Bind != nil {
 		s.Bind(c.Now(), m.Bind.Perm, m.Bind.ExpiresAt)
 	}
-	if n.link == linkUp {
+	if n.state == socketUp {
 		s.Connected(c.Now())
 	}
 	n.pump(c)
@@ -91,7 +91,7 @@ func (n *conn) pump(c *ctx) {
 	for out, ok := s.Next(); ok; out, ok = s.Next() {
 		switch out.Kind {
 		case mtproto.OutPacket:
-			if n.link == linkUp && !n.silent {
+			if n.state == socketUp && !n.silent {
 				_ = n.socket.Send(out.Packet) // if it fails, the socket is closing and says so
 			}
 		case mtproto.OutResult:
@@ -112,7 +112,7 @@ func (n *conn) pump(c *ctx) {
 			broken = out.Err
 		}
 	}
-	if broken != nil && n.link == linkUp {
+	if broken != nil && n.state == socketUp {
 		n.lost(c, broken) // which comes back here
 		return
 	}
@@ -158,10 +158,10 @@ func (n *conn) checkDrained(c *ctx) {
 	c.Cancel(timerDrain)
 	c.Cancel(timerSession)
 	n.drain, n.silent, n.alarm = drainedDone, true, time.Time{}
-	if n.link < linkUp { // a new socket would be of no use: the server learns of it by what we send
+	if n.state < socketUp { // a new socket would be of no use: the server learns of it by what we send
 		n.release(governor.Unknown)
 		c.Cancel(timerRedial)
-		n.link = linkParked
+		n.state = socketParked
 	}
 	n.notify(Event{Kind: EventDrained})
 }
@@ -171,12 +171,7 @@ func (n *conn) onDrainLimit(c *ctx) {
 	if n.drain != draining || n.session == nil {
 		return
 	}
-	ids := make([]mtproto.QueryID, 0, len(n.replies))
-	for id := range n.replies {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids) // the order of a map would not replay
-	for _, id := range ids {
+	for _, id := range n.pending() {
 		n.session.Cancel(c.Now(), id)
 	}
 	n.pump(c)
@@ -185,7 +180,7 @@ func (n *conn) onDrainLimit(c *ctx) {
 func (n *conn) onResume(c *ctx) {
 	n.drain, n.silent = drainNone, false
 	c.Cancel(timerDrain)
-	if n.link == linkParked {
+	if n.state == socketParked {
 		n.want(c)
 	}
 	if n.session != nil {

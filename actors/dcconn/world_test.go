@@ -51,6 +51,7 @@ type world struct {
 	sys     *runtime.System
 	gov     runtime.Ref[governor.Message]
 	env     *Env
+	network *wire.Network
 	dials   *countingDialer
 	start   time.Time
 
@@ -78,8 +79,9 @@ func run(t *testing.T, f func(w *world)) {
 		for id := dc.ID(1); id <= 3; id++ {
 			table.Options = append(table.Options, dc.Option{DC: id, Addr: netip.MustParseAddrPort(cluster.Addr(int(id)))})
 		}
+		w.network = wire.New(wire.Config{Dialer: w.dials, Rand: rand.Reader, RequireLoopback: true})
 		w.env = &Env{
-			Network:  wire.New(wire.Config{Dialer: w.dials, Rand: rand.Reader, RequireLoopback: true}),
+			Network:  w.network,
 			Governor: w.gov,
 			Table:    func() dc.Table { return table },
 			RSAKeys:  []*crypt.PublicKey{rsaKey().Public()},
@@ -89,7 +91,7 @@ func run(t *testing.T, f func(w *world)) {
 		if err := w.sys.Close(context.Background()); err != nil {
 			t.Error(err)
 		}
-		if err := w.env.Network.Wait(context.Background()); err != nil {
+		if err := w.network.Wait(context.Background()); err != nil {
 			t.Error(err)
 		}
 		if list, n := cluster.Violations(); n > w.violations {

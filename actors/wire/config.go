@@ -41,12 +41,15 @@ type Config struct {
 	ConnectTimeout time.Duration
 	// Stagger is the head start a target has over the next. Zero means 300 ms.
 	Stagger time.Duration
-	// WriteTimeout bounds one write to the socket: a peer that has stopped
-	// reading is given up after it. Zero means 15 s.
+	// WriteTimeout bounds the writing of 32 KiB to the socket: a peer that has
+	// stopped reading is given up after it. Zero means 15 s, that is 2 KiB/s.
 	WriteTimeout time.Duration
-	// QueueLimit bounds the bytes queued for writing. Zero means 4 MiB: four
-	// of the largest messages the server accepts. At the bound the connection
-	// is closed with a *QueueError.
+	// Queue is how many bytes Room allows to be queued for writing. Zero means
+	// 128 KiB; see defaultQueue.
+	Queue int
+	// QueueLimit bounds them against who does not ask for Room. Zero means
+	// 4 MiB: four of the largest messages the server accepts. At the bound the
+	// connection is closed with a *QueueError.
 	QueueLimit int
 	// Credits bounds the packets delivered and not released. Zero means 32.
 	// Without credits the reader waits, and TCP makes the server wait.
@@ -65,8 +68,20 @@ const (
 	defaultStagger        = 300 * time.Millisecond
 	defaultWriteTimeout   = 15 * time.Second
 	defaultQueueLimit     = 4 << 20
-	defaultCredits        = 32
-	defaultCreditBytes    = 1 << 20
+	// defaultQueue keeps a thin uplink busy and the way out short: at 1 Mbit/s
+	// (128 KiB/s) what is written now leaves within 1 s, and behind a file part
+	// of 512 KiB that went past it within 5 s. Answers come back in a fraction of
+	// a second, so that what asks for Room refills it long before it is empty.
+	defaultQueue = 128 << 10
+	// kernelQueue is what the kernel may hold of ours beside it, for the same
+	// reason: it would take 4 MiB, half a minute at 1 Mbit/s. At a round trip of
+	// 100 ms it is good for more than 1 MiB/s a connection.
+	kernelQueue = 128 << 10
+	// writePiece is how much is written at once: each piece is progress, which
+	// restarts the clock of WriteTimeout.
+	writePiece         = 32 << 10
+	defaultCredits     = 32
+	defaultCreditBytes = 1 << 20
 )
 
 func (c Config) withDefaults() Config {
@@ -89,6 +104,7 @@ func (c Config) withDefaults() Config {
 			*n = v
 		}
 	}
+	orInt(&c.Queue, defaultQueue)
 	orInt(&c.QueueLimit, defaultQueueLimit)
 	orInt(&c.Credits, defaultCredits)
 	orInt(&c.CreditBytes, defaultCreditBytes)

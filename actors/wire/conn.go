@@ -10,12 +10,27 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/transport"
 )
 
-// A Handler receives what a connection delivers. Its methods are called from
-// the connection's reader, one at a time, and must not wait.
-type Handler interface {
+// A Socket is what a Dial makes, a *[Conn]. It and Handler are names for
+// unnamed types, so that who uses them may declare the same without importing
+// this package.
+type Socket = interface {
+	Start(Handler)
+	Send(packet []byte) error
+	Room() int
+	Release(n int)
+	Close()
+}
+
+// A Handler receives what a connection delivers. Its methods must not wait.
+// Packet and Closed are called from the connection's reader, one at a time;
+// Writable comes from its writer, also beside them or after Closed.
+type Handler = interface {
 	// Packet receives one packet and owns its bytes. It must be followed by
 	// Release, then or later, from any goroutine.
 	Packet(packet []byte)
+	// Writable says that Room has grown since it was last seen smaller than
+	// with an empty queue.
+	Writable()
 	// Closed is called once, last, whatever ended the connection: [ErrClosed]
 	// after Close, a *CodeError, *QueueError, *FencedError, a transport's
 	// *FrameError, or the socket's error (io.EOF when the server closed it).
@@ -33,10 +48,12 @@ type Conn struct {
 	codec  *transport.Codec // its reading half belongs to the reader, its encoding half is under mu
 
 	mu      sync.Mutex
-	started bool
+	handler Handler   // nil before Start
 	reason  error     // why it is closed; nil while open
 	out     []byte    // framed bytes to write
+	leaving int       // bytes the writer has taken from out and not written yet
 	writing bool      // the writer exists
+	watched bool      // Room was seen small: tell when it grows
 	held    int       // packets delivered and not released
 	bytes   int       // their bytes
 	credit  sync.Cond // held or bytes fell, or the connection was closed
@@ -46,10 +63,10 @@ type Conn struct {
 func (c *Conn) Start(h Handler) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.started {
+	if c.handler != nil {
 		return
 	}
-	c.started = true
+	c.handler = h
 	c.net.running.Add(1)
 	go c.wait(&feed{socket: c.socket}, h)
 }
@@ -63,7 +80,7 @@ func (c *Conn) Send(packet []byte) error {
 	if c.reason != nil {
 		return c.reason
 	}
-	if n := len(c.out) + len(packet); n > c.net.cfg.QueueLimit && len(c.out) > 0 {
+	if n := len(c.out) + c.leaving + len(packet); n > c.net.cfg.QueueLimit && n > len(packet) {
 		err := &QueueError{Queued: n, Limit: c.net.cfg.QueueLimit}
 		c.closeLocked(err)
 		return err
@@ -78,6 +95,19 @@ func (c *Conn) Send(packet []byte) error {
 		c.net.running.Go(c.write)
 	}
 	return nil
+}
+
+// Room is how many bytes of [Config.Queue] are free: all of them when nothing
+// waits to be written, less than none when a large packet went past it. When it
+// is not all of them, the handler's Writable follows once it has grown.
+func (c *Conn) Room() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	queued := len(c.out) + c.leaving
+	if queued > 0 {
+		c.watched = true
+	}
+	return c.net.cfg.Queue - queued
 }
 
 // Release gives back the credit of a packet of n bytes that was delivered.
@@ -210,19 +240,39 @@ func (c *Conn) write() {
 		c.mu.Lock()
 		if len(c.out) == 0 || c.reason != nil {
 			c.writing = false
-			c.out = nil // an idle connection keeps no buffer
+			c.out, c.leaving = nil, 0 // an idle connection keeps no buffer
 			c.mu.Unlock()
 			return
 		}
 		out := c.out
-		c.out = spare
+		c.out, c.leaving = spare, len(out)
 		c.mu.Unlock()
 
-		if err := c.writeSocket(out); err != nil {
-			c.close(err)
-			continue
+		for rest := out; len(rest) > 0; {
+			n := min(len(rest), writePiece)
+			if err := c.writeSocket(rest[:n]); err != nil {
+				c.close(err)
+				break
+			}
+			rest = rest[n:]
+			c.wrote(n)
 		}
 		spare = out[:0]
+	}
+}
+
+// wrote notes that n bytes have left, and tells who watches.
+func (c *Conn) wrote(n int) {
+	c.mu.Lock()
+	c.leaving -= n
+	tell := c.watched && c.handler != nil && c.reason == nil
+	if tell {
+		c.watched = false
+	}
+	h := c.handler
+	c.mu.Unlock()
+	if tell {
+		h.Writable()
 	}
 }
 

@@ -38,11 +38,34 @@ func (w *Network) Wait(ctx context.Context) error {
 	}
 }
 
-// Dial connects to the first of the targets that answers. Each target has a
-// head start over the next, which a failure ends at once; at most three are
-// tried. dcWire is the DC's number in an obfuscated header (dc.Wire). Dial
-// blocks until a connection stands, all targets have failed, or ctx is done.
-func (w *Network) Dial(ctx context.Context, targets []dc.Target, dcWire int) (*Conn, error) {
+// Dial begins to connect to the first of the targets that answers, and returns
+// at once. Each target has a head start over the next, which a failure ends at
+// once; at most three are tried. dcWire is the DC's number in an obfuscated
+// header (dc.Wire). done is called exactly once, from another goroutine, with a
+// *[Conn] or an error: when a connection stands, all targets have failed, the
+// time is over, or cancel was called.
+func (w *Network) Dial(targets []dc.Target, dcWire int, done func(Socket, error)) (cancel func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	w.running.Go(func() {
+		defer cancel()
+		conn, err := w.dial(ctx, targets, dcWire)
+		if err != nil {
+			done(nil, err) // not conn: a nil *Conn is a Socket that is not nil
+			return
+		}
+		done(conn, nil)
+	})
+	return cancel
+}
+
+// dial is Dial on the caller's goroutine. It calls code of others, whose panic
+// is the failure of this dial and not the process's.
+func (w *Network) dial(ctx context.Context, targets []dc.Target, dcWire int) (conn *Conn, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			conn, err = nil, panicked(v)
+		}
+	}()
 	if len(targets) == 0 {
 		return nil, ErrNoTarget
 	}
@@ -57,13 +80,17 @@ func (w *Network) Dial(ctx context.Context, targets []dc.Target, dcWire int) (*C
 	if err != nil {
 		return nil, err
 	}
-	conn, err := w.newConn(t, socket, dcWire)
-	if err != nil {
-		_ = socket.Close() // nothing was sent on it
-		return nil, err
-	}
-	return conn, nil
+	defer func() {
+		if conn == nil {
+			_ = socket.Close() // nothing was sent on it
+		}
+	}()
+	return w.newConn(t, socket, dcWire)
 }
+
+// panicked makes an error of what somebody else's code panicked with: only its
+// type, for the value may hold a secret.
+func panicked(v any) error { return &DialPanicError{Value: fmt.Sprintf("%T", v)} }
 
 func (c *Config) fence() error {
 	if c.Fence == nil {
@@ -152,11 +179,11 @@ func (r *race) attempt(ctx context.Context, t dc.Target) {
 }
 
 // dial calls the dialer, which is somebody else's code: a panic in it is one
-// attempt's failure and not the process's. Its value may hold a secret.
+// attempt's failure and not the process's.
 func (r *race) dial(ctx context.Context, t dc.Target) (socket net.Conn, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			socket, err = nil, &DialPanicError{Value: fmt.Sprintf("%T", v)}
+			socket, err = nil, panicked(v)
 		}
 	}()
 	return r.net.cfg.Dialer.DialContext(ctx, "tcp", t.Addr.String())
@@ -184,6 +211,9 @@ func (w *Network) newConn(t dc.Target, socket net.Conn, dcWire int) (*Conn, erro
 	codec, err := transport.NewClient(tc)
 	if err != nil {
 		return nil, err
+	}
+	if s, ok := socket.(interface{ SetWriteBuffer(int) error }); ok {
+		_ = s.SetWriteBuffer(kernelQueue) // a kernel that will not only answers late
 	}
 	conn := &Conn{net: w, socket: socket, codec: codec, Target: t}
 	conn.credit.L = &conn.mu

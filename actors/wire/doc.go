@@ -7,12 +7,13 @@
 // into packets, except to recognise the transport's own error codes
 // (https://core.telegram.org/mtproto/mtproto-transports#transport-errors).
 //
-//	conn, err := network.Dial(ctx, targets, dc) // blocks: run it on a pool
-//	conn.Start(handler)                         // the one goroutine, reading
-//	err = conn.Send(packet)                     // never blocks
-//	conn.Release(n)                             // a packet of n bytes is dealt with
+//	cancel := network.Dial(targets, dc, done) // done(conn, err) follows
+//	conn.Start(handler)                       // the one goroutine, reading
+//	n := conn.Room()                          // what may be sent now
+//	err = conn.Send(packet)                   // never blocks
+//	conn.Release(n)                           // a packet of n bytes is dealt with
 //	conn.Close()
-//	network.Wait(ctx)                           // at the end of everything
+//	network.Wait(ctx)                         // at the end of everything
 //
 // An idle connection costs its socket, the codec and one goroutine with a
 // shallow stack; no read buffer, no writer.

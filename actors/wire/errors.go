@@ -10,8 +10,15 @@ import (
 // ErrClosed is the reason of a connection that was closed by [Conn.Close].
 var ErrClosed = errors.New("wire: connection closed")
 
-// ErrNoTarget is returned by [Dial] when the DC has no address.
-var ErrNoTarget = errors.New("wire: no address for this DC")
+// ErrNoTarget is the error of a dial when the DC has no address.
+var ErrNoTarget error = noTarget{}
+
+type noTarget struct{}
+
+func (noTarget) Error() string { return "wire: no address for this DC" }
+
+// BlamesNobody says that the DC was not asked.
+func (noTarget) BlamesNobody() {}
 
 // CodeError is an error code sent by the server in place of a packet. The
 // connection is closed.
@@ -38,6 +45,9 @@ func (e *CodeError) Error() string {
 	return fmt.Sprintf("wire: the server answered %d", e.Code)
 }
 
+// TransportCode returns the code.
+func (e *CodeError) TransportCode() int32 { return e.Code }
+
 // QueueError says that the server reads more slowly than we write.
 type QueueError struct{ Queued, Limit int } // bytes
 
@@ -56,8 +66,11 @@ func (e *FencedError) Error() string { return "wire: silenced: " + e.Err.Error()
 // Unwrap returns the reason.
 func (e *FencedError) Unwrap() error { return e.Err }
 
-// DialPanicError says that the dialer panicked; Value is the type of what it
-// panicked with.
+// BlamesNobody says that the DC was not asked.
+func (e *FencedError) BlamesNobody() {}
+
+// DialPanicError says that the dialer, the fence or the source of randomness
+// panicked during a dial; Value is the type of what it panicked with.
 type DialPanicError struct{ Value string }
 
 // Error names the type.
@@ -70,6 +83,9 @@ type NotLoopbackError struct{ Addr netip.AddrPort }
 func (e *NotLoopbackError) Error() string {
 	return fmt.Sprintf("wire: %v is not a loopback address: load and tests are for this machine only", e.Addr)
 }
+
+// BlamesNobody says that the DC was not asked.
+func (e *NotLoopbackError) BlamesNobody() {}
 
 // DialError lists why each address of a DC could not be reached.
 type DialError struct{ Attempts []Attempt }

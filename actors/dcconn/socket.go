@@ -1,38 +1,36 @@
 package dcconn
 
 import (
-	"context"
 	"errors"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/runtime"
-	"github.com/mtfleet/mtfleet/actors/wire"
 	"github.com/mtfleet/mtfleet/mtproto"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/handshake"
 )
 
-// link is where the socket is.
-type link uint8
+// socketState is where the socket is.
+type socketState uint8
 
 const (
-	// linkPaused: a timer runs until the next dial is wanted. It leads to
-	// linkWaiting.
-	linkPaused link = iota
-	// linkWaiting: the governor has our ticket. Its permit leads to
-	// linkDialing. There is no timer: the governor wakes us.
-	linkWaiting
-	// linkDialing: a dial is under way on the pool. It leads to linkUp or
-	// linkPaused.
-	linkDialing
-	// linkUp: packets flow. Its end leads to linkPaused, linkParked or linkEnded.
-	linkUp
-	// linkParked: there is no socket and none is wanted, for the connection is
-	// silent. Resume leads to linkWaiting.
-	linkParked
-	// linkEnded: the DC does not know the session's key. Nothing leaves it.
-	linkEnded
+	// socketPaused: a timer runs until the next dial is wanted. It leads to
+	// socketWaiting.
+	socketPaused socketState = iota
+	// socketWaiting: the governor has our ticket. Its permit leads to
+	// socketDialing. There is no timer: the governor wakes us.
+	socketWaiting
+	// socketDialing: a dial is under way. It leads to socketUp or
+	// socketPaused.
+	socketDialing
+	// socketUp: packets flow. Its end leads to socketPaused, socketParked or socketEnded.
+	socketUp
+	// socketParked: there is no socket and none is wanted, for the connection is
+	// silent. Resume leads to socketWaiting.
+	socketParked
+	// socketEnded: the DC does not know the session's key. Nothing leaves it.
+	socketEnded
 )
 
 const (
@@ -48,7 +46,7 @@ const (
 
 // want asks the governor for a permit to dial.
 func (n *conn) want(c *ctx) {
-	n.link = linkWaiting
+	n.state = socketWaiting
 	self := c.Self()
 	t := &governor.Ticket{Kind: governor.Connect, DC: int(n.cfg.DC), Active: n.cfg.Active || n.busy()}
 	t.Granted = func() { self.Send(permitted{t}) }
@@ -61,29 +59,26 @@ func (n *conn) busy() bool { return len(n.replies) > 0 || n.wish != nil }
 
 // hurry tells the governor that somebody has begun to wait.
 func (n *conn) hurry() {
-	if n.link == linkWaiting && !n.cfg.Active {
+	if n.state == socketWaiting && !n.cfg.Active {
 		n.env.Governor.Send(governor.Hurry{Ticket: n.ticket})
 	}
 }
 
 func (n *conn) onPermitted(c *ctx, m permitted) {
-	if m.ticket != n.ticket || n.link != linkWaiting {
+	if m.ticket != n.ticket || n.state != socketWaiting {
 		return
 	}
-	n.link = linkDialing
+	n.state = socketDialing
 	n.epoch++
 	table := n.env.Table()
-	targets := table.Select(dc.Want{DC: n.cfg.DC, Media: n.cfg.Media, IPv6: n.env.IPv6})
+	targets := table.Select(dc.Want{DC: n.cfg.DC, Media: n.cfg.Media})
 	if k := len(targets); k > 1 { // after a failure begin at the next address
 		first := int(n.tries) % k
 		targets = append(targets[first:k:k], targets[:first]...)
 	}
-	dial, cancel := context.WithCancel(context.Background())
-	n.cancel = cancel
-	epoch, number := n.epoch, dc.Wire(n.cfg.DC, table.Test, n.cfg.Media)
-	c.GoIO(func() Message {
-		conn, err := n.env.Network.Dial(dial, targets, number)
-		return dialed{epoch, conn, err}
+	self, epoch := c.Self(), n.epoch
+	n.cancel = n.env.Network.Dial(targets, dc.Wire(n.cfg.DC, table.Test, n.cfg.Media), func(s Socket, err error) {
+		self.Send(dialed{epoch, s, err})
 	})
 }
 
@@ -94,12 +89,13 @@ type listener struct {
 }
 
 func (l *listener) Packet(p []byte)  { l.to.Send(received{l.epoch, p}) }
+func (l *listener) Writable()        { l.to.Send(writable{l.epoch}) }
 func (l *listener) Closed(err error) { l.to.Send(closed{l.epoch, err}) }
 
 func (n *conn) onDialed(c *ctx, m dialed) {
-	if m.epoch != n.epoch || n.link != linkDialing {
-		if m.conn != nil {
-			m.conn.Close()
+	if m.epoch != n.epoch || n.state != socketDialing {
+		if m.socket != nil {
+			m.socket.Close()
 		}
 		return
 	}
@@ -109,7 +105,7 @@ func (n *conn) onDialed(c *ctx, m dialed) {
 		n.lost(c, m.err)
 		return
 	}
-	n.link, n.socket, n.upSince, n.proved = linkUp, m.conn, c.Now(), false
+	n.state, n.socket, n.upSince, n.proved = socketUp, m.socket, c.Now(), false
 	n.socket.Start(&listener{c.Self(), n.epoch})
 	c.After(timerSettle, settle, settled{})
 	n.notify(Event{Kind: EventUp})
@@ -123,7 +119,7 @@ func (n *conn) onDialed(c *ctx, m dialed) {
 }
 
 func (n *conn) onReceived(c *ctx, m received) {
-	if m.epoch != n.epoch || n.link != linkUp {
+	if m.epoch != n.epoch || n.state != socketUp {
 		return // its socket is closed; nobody waits for the credit
 	}
 	n.socket.Release(len(m.packet))
@@ -141,8 +137,14 @@ func (n *conn) onReceived(c *ctx, m received) {
 	}
 }
 
+func (n *conn) onWritable(c *ctx, m writable) {
+	if m.epoch == n.epoch && n.state == socketUp && n.session != nil {
+		n.pump(c)
+	}
+}
+
 func (n *conn) onClosed(c *ctx, m closed) {
-	if m.epoch == n.epoch && n.link == linkUp {
+	if m.epoch == n.epoch && n.state == socketUp {
 		n.lost(c, m.err)
 	}
 }
@@ -176,12 +178,12 @@ func (n *conn) release(o governor.Outcome) {
 }
 
 // lost ends a socket or the attempt at one, and arranges for the next. It is
-// the only way out of linkUp and linkDialing while the actor lives.
+// the only way out of socketUp and socketDialing while the actor lives.
 func (n *conn) lost(c *ctx, err error) {
-	wasUp := n.link == linkUp
-	code := asCode(err)
+	wasUp := n.state == socketUp
+	code := CodeOf(err)
 	switch {
-	case code == wire.CodeFlood:
+	case code == CodeFlood:
 		n.release(governor.Flooded)
 	case code != 0:
 		n.release(governor.Worked) // it answers, whatever it says
@@ -196,14 +198,14 @@ func (n *conn) lost(c *ctx, err error) {
 	}
 	n.keyLost(c, err)
 	pause := n.pause(c, wasUp, code, err)
-	unknown := code == wire.CodeKeyUnknown && n.session != nil
+	unknown := code == CodeKeyUnknown && n.session != nil
 	switch {
 	case unknown:
-		n.link = linkEnded
+		n.state = socketEnded
 	case n.silent:
-		n.link = linkParked
+		n.state = socketParked
 	default:
-		n.link = linkPaused
+		n.state = socketPaused
 		c.After(timerRedial, pause, redial{})
 	}
 	n.notify(Event{Kind: EventDown, Err: err})
@@ -213,14 +215,6 @@ func (n *conn) lost(c *ctx, err error) {
 	if n.session != nil {
 		n.pump(c)
 	}
-}
-
-// ours reports whether an error says nothing about the DC.
-func ours(err error) bool {
-	var fenced *wire.FencedError
-	var public *wire.NotLoopbackError
-	return errors.As(err, &fenced) || errors.As(err, &public) || errors.Is(err, wire.ErrNoTarget) ||
-		errors.Is(err, context.Canceled)
 }
 
 // pause returns how long to wait before the next dial, and decides whether to
@@ -234,7 +228,7 @@ func (n *conn) pause(c *ctx, wasUp bool, code int32, err error) time.Duration {
 	}
 	n.tries++
 	d := n.backoff.Next(c.Rand())
-	if code == wire.CodeInvalidDC {
+	if code == CodeInvalidDC {
 		d = redialMax // only a new table of addresses helps
 	}
 	return d
