@@ -138,11 +138,19 @@ func Open(o Options) (*Manager, error) {
 func (m *Manager) envConfig(owner persistence.Owner, gov runtime.Ref[governor.Message]) account.EnvConfig {
 	return account.EnvConfig{
 		App: m.opts.App, Store: m.opts.Store, Owner: owner, Governor: gov,
-		Network: m.net, DCs: m.opts.DCs, DefaultDC: m.opts.DefaultDC, TempKeyLife: m.opts.TempKeyLife, TempInMemory: m.opts.TempKeysInMemory,
+		Network: m.network(), DCs: m.opts.DCs, DefaultDC: m.opts.DefaultDC, TempKeyLife: m.opts.TempKeyLife, TempInMemory: m.opts.TempKeysInMemory,
 		Logger: m.log, Rand: m.opts.Rand,
 		Publish: m.publish, ClaimPhone: m.claimPhone, ReleasePhone: m.releasePhone,
 		StoreFailed: m.storeFailed, Observe: m.meters.observer(),
 	}
+}
+
+// network is what connections are made with.
+func (m *Manager) network() account.Network {
+	if m.opts.Network != nil {
+		return m.opts.Network
+	}
+	return m.net
 }
 
 // publish numbers an event and hands it to who listens.

@@ -51,6 +51,9 @@ type Options struct {
 	// Wire says how connections are made; zero is intermediate framing over a
 	// net.Dialer. Its Rand is taken from Options.
 	Wire wire.Config
+	// Network makes connections instead of Wire, for simulations; nil is Wire.
+	// Wait for what it leaves behind after Close.
+	Network account.Network
 	// Limits paces connects, key creation and sign-ins; zero fields have
 	// defaults.
 	Limits governor.Limits

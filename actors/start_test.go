@@ -50,6 +50,7 @@ func TestStartedCallsEndOnce(t *testing.T) {
 		start(&quick, 1, 0)
 		synctest.Wait()
 		time.Sleep(time.Second)
+		synctest.Wait()
 		want("a call", &quick, nil)
 		if len(quick.body) == 0 {
 			t.Error("a call without a result")
@@ -60,6 +61,7 @@ func TestStartedCallsEndOnce(t *testing.T) {
 		start(&last, 3, time.Hour)
 		start(&busy, 4, 0)
 		time.Sleep(time.Second)
+		synctest.Wait()
 		want("a call beyond the bound", &busy, actors.ErrNotSent)
 		if full := (*actors.BusyError)(nil); !errors.As(busy.err, &full) || full.Limit != 2 {
 			t.Errorf("a call beyond the bound ended with %v", busy.err)
@@ -69,6 +71,7 @@ func TestStartedCallsEndOnce(t *testing.T) {
 		}
 		cancel()
 		time.Sleep(time.Second)
+		synctest.Wait()
 		want("a call that was given up", &slow, actors.ErrMayHaveRun)
 		cancel()
 		closeManager(t, m)
