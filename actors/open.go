@@ -331,6 +331,14 @@ func (m *Manager) Close(ctx context.Context) error {
 	return m.net.Wait(ctx)
 }
 
+// Crash ends a manager under Options.Sim as SIGKILL ends its process: nothing
+// is answered, written or closed. Who crashes it cuts off what it was doing to
+// store and network at that moment.
+func (m *Manager) Crash() {
+	m.sys.Crash()
+	m.meters.stop()
+}
+
 // closeGrace bounds how long Close is waited for by the examples and the
 // command: stopping takes milliseconds, a wedged actor for ever.
 const closeGrace = 10 * time.Second
