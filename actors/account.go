@@ -77,6 +77,7 @@ type Account struct {
 	ref       atomic.Pointer[runtime.Ref[account.Message]] // the zero Ref while no actor runs
 	status    atomic.Pointer[account.Status]
 	admission chan struct{} // one token for each call under way
+	underWay  underWay
 
 	lost       context.Context // ends when the actor is given up for good: it may never answer
 	giveUp     context.CancelFunc
@@ -201,10 +202,7 @@ func ask[R any](ctx context.Context, a *Account, msg func(runtime.Reply[R]) acco
 	if ref.IsZero() || a.lost.Err() != nil {
 		return none, a.failed(a.stateError())
 	}
-	limited, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(a.lost, cancel)()
-	got, err := runtime.Ask(limited, ref, msg)
+	got, err := runtime.AskUntil(ctx, ref, a.lost.Done(), msg)
 	switch {
 	case err == nil:
 		return got, nil

@@ -20,7 +20,9 @@ const Replay StreamOption = 1
 // hub hands events to streams. Publishing never blocks: an account must not
 // feel how slowly somebody reads.
 type hub struct {
-	mu      sync.Mutex // guards the following fields
+	onEvent func(account.Event) // nil: nobody
+
+	mu      sync.Mutex // guards the following fields, and keeps onEvent in order
 	streams map[*stream]struct{}
 	backlog Backlog           // for streams that ask for a replay
 	dropped map[string]uint64 // by account, the newest event that had to go from the backlog
@@ -38,7 +40,9 @@ type stream struct {
 	ready  chan struct{}     // capacity 1: something to read
 }
 
-func newHub() *hub { return &hub{streams: map[*stream]struct{}{}, dropped: map[string]uint64{}} }
+func newHub(onEvent func(account.Event)) *hub {
+	return &hub{onEvent: onEvent, streams: map[*stream]struct{}{}, dropped: map[string]uint64{}}
+}
 
 // publish queues ev for every stream that wants it.
 func (h *hub) publish(ev account.Event) {
@@ -50,6 +54,9 @@ func (h *hub) publish(ev account.Event) {
 	}
 	for s := range h.streams {
 		s.offer(ev)
+	}
+	if h.onEvent != nil {
+		h.onEvent(ev)
 	}
 }
 

@@ -55,7 +55,7 @@ func gapless(t *testing.T, got []account.Event, last map[string]uint64) {
 }
 
 func TestASlowReaderIsToldHowMuchItMissed(t *testing.T) {
-	h := newHub()
+	h := newHub(nil)
 	all, one := listen(t, h, ""), listen(t, h, "b")
 	say(h, "a", 1, 10)
 	say(h, "b", 1, backlogMost+100)
@@ -65,7 +65,7 @@ func TestASlowReaderIsToldHowMuchItMissed(t *testing.T) {
 }
 
 func TestAReplayCountsWhatIsOlderThanTheBacklog(t *testing.T) {
-	h := newHub()
+	h := newHub(nil)
 	say(h, "quiet", 1, 7)
 	say(h, "a", 1, backlogMost+10)
 	all, quiet := listen(t, h, "", Replay), listen(t, h, "quiet", Replay)
@@ -78,7 +78,7 @@ func TestAReplayCountsWhatIsOlderThanTheBacklog(t *testing.T) {
 }
 
 func TestStreamsEndAndLeaveNothing(t *testing.T) {
-	h, done := newHub(), make(chan struct{})
+	h, done := newHub(nil), make(chan struct{})
 	ctx, cancel := context.WithCancel(context.Background())
 	h.subscribe(ctx, "", done, nil) // never read
 	for range h.subscribe(context.Background(), "", closed(), nil) {

@@ -1,12 +1,17 @@
 package actors
 
 import (
+	"cmp"
 	"context"
+	"maps"
+	"slices"
+	"sync"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 
 	"github.com/mtfleet/mtfleet/actors/account"
+	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/tl"
 	"github.com/mtfleet/mtfleet/tl/tg"
@@ -72,27 +77,66 @@ func Invoke[R any](ctx context.Context, a *Account, query tl.Query[R], opts ...C
 
 // InvokeRaw is Invoke without the type: the result is one boxed value.
 func (a *Account) InvokeRaw(ctx context.Context, query tl.Object, opts ...CallOption) (tl.Raw, error) {
-	o := callOptions{}
+	o, method := optionsOf(opts), query.TypeName()
+	ctx, ended := a.observe(ctx, method, o)
+	body, err := a.invoke(ctx, method, query, o)
+	ended(err)
+	return body, err
+}
+
+// Start is InvokeRaw for who may not wait, an actor for example. It returns at
+// once; done is called exactly once with what InvokeRaw would return, from an
+// actor's goroutine, so it must not wait either. At the bound of
+// MaxCallsPerAccount the call ends with a *BusyError and ErrNotSent. cancel
+// says that nobody waits any more: the call then ends soon, if it has not yet,
+// and the server is told to drop the answer.
+func (a *Account) Start(query tl.Object, done func(tl.Raw, error), opts ...CallOption) (cancel func()) {
+	o, method := optionsOf(opts), query.TypeName()
+	_, ended := a.observe(context.Background(), method, o)
+	finish := func(body []byte, err error) {
+		ended(err)
+		done(body, err)
+	}
+	body, err := tl.Marshal(nil, query)
+	if err == nil {
+		err = a.admitNow()
+	}
+	if err == nil {
+		call, to, refused := a.send(query, body, o, finish)
+		if refused == nil {
+			return func() { to.Send(account.CancelCall{Call: call}) }
+		}
+		err = refused
+	}
+	a.m.fleet.Send(endCall{func() { finish(nil, notSent(err)) }})
+	return func() {}
+}
+
+func optionsOf(opts []CallOption) (o callOptions) {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	method, begun := query.TypeName(), a.m.sys.Clock().Now()
-	ctx, span := a.m.tracer.Start(ctx, "mtfleet.invoke")
-	defer span.End()
-	span.SetAttributes(attribute.String("rpc.method", method))
+	return o
+}
 
-	body, err := a.invoke(ctx, method, query, o)
-	// The error's family, not its text: a text may name an account.
-	family := errorFamily(err)
-	if err != nil {
-		span.SetStatus(codes.Error, family)
+// observe begins the span of a call; ended ends it and counts the call.
+func (a *Account) observe(ctx context.Context, method string, o callOptions) (_ context.Context, ended func(error)) {
+	begun := a.m.sys.Clock().Now()
+	ctx, span := a.m.tracer.Start(ctx, "mtfleet.invoke")
+	span.SetAttributes(attribute.String("rpc.method", method))
+	return ctx, func(err error) {
+		// The error's family, not its text: a text may name an account.
+		family := errorFamily(err)
+		if err != nil {
+			span.SetStatus(codes.Error, family)
+		}
+		at := o.at
+		if at == 0 {
+			at = dc.ID(a.Status().HomeDC)
+		}
+		a.m.env.Observe.CallEnded(at, family, a.m.sys.Clock().Now().Sub(begun))
+		span.End()
 	}
-	at := o.at
-	if at == 0 {
-		at = dc.ID(a.Status().HomeDC)
-	}
-	a.m.env.Observe.CallEnded(at, family, a.m.sys.Clock().Now().Sub(begun))
-	return body, err
 }
 
 func (a *Account) invoke(ctx context.Context, method string, query tl.Object, o callOptions) (tl.Raw, error) {
@@ -100,44 +144,134 @@ func (a *Account) invoke(ctx context.Context, method string, query tl.Object, o 
 	if err != nil {
 		return nil, notSent(err)
 	}
-	select {
-	case a.admission <- struct{}{}:
-	case <-ctx.Done():
-		return nil, notSent(ctx.Err())
-	case <-a.m.done:
-		return nil, notSent(ErrClosed)
+	if err := a.admit(ctx); err != nil {
+		return nil, notSent(err)
 	}
-	defer func() { <-a.admission }()
-	call := account.NewCall(method, body, policyFor(query, o.policy), o.at)
-	return a.await(ctx, call)
+	type answered struct {
+		body []byte
+		err  error
+	}
+	answer := make(chan answered, 1)
+	call, to, err := a.send(query, body, o, func(body []byte, err error) { answer <- answered{body, err} })
+	if err != nil {
+		return nil, notSent(err)
+	}
+	if sim := a.m.opts.Sim; sim != nil {
+		ok := sim.Wait(func() bool { return len(answer) > 0 || ctx.Err() != nil || a.m.sys.Crashed() })
+		switch {
+		case len(answer) > 0:
+		case a.m.sys.Crashed():
+			return nil, mayHaveRun(runtime.ErrCrashed)
+		case !ok:
+			return nil, mayHaveRun(runtime.ErrStuck)
+		}
+	}
+	select {
+	case got := <-answer:
+		return got.body, got.err
+	case <-ctx.Done():
+		to.Send(account.CancelCall{Call: call})
+		return nil, mayHaveRun(ctx.Err())
+	}
 }
 
-// await sends a call and waits for its end.
-func (a *Account) await(ctx context.Context, call *account.Call) (tl.Raw, error) {
-	if a.m.closed() {
-		return nil, notSent(ErrClosed)
-	}
-	ref := a.current()
-	if ref.IsZero() || a.lost.Err() != nil {
-		return nil, notSent(a.stateError())
-	}
-	ref.Send(call)
-	select {
-	case got := <-call.Answer():
-		return got.Body, ended(got.Err)
-	case <-ref.Done():
-		// The actor answered what it owed before it was done.
-		select {
-		case got := <-call.Answer():
-			return got.Body, ended(got.Err)
-		default:
-			return nil, mayHaveRun(ErrStopped)
+// admit waits until one more call may be under way.
+func (a *Account) admit(ctx context.Context) error {
+	if sim := a.m.opts.Sim; sim != nil {
+		ok := sim.Wait(func() bool {
+			return len(a.admission) < cap(a.admission) || ctx.Err() != nil || a.m.closed() || a.m.sys.Crashed()
+		})
+		switch {
+		case a.m.sys.Crashed():
+			return runtime.ErrCrashed
+		case !ok:
+			return runtime.ErrStuck
 		}
-	case <-a.lost.Done():
-		return nil, mayHaveRun(ErrStopped)
+	}
+	select {
+	case a.admission <- struct{}{}:
+		return nil
 	case <-ctx.Done():
-		ref.Send(account.CancelCall{Call: call})
-		return nil, mayHaveRun(ctx.Err())
+		return ctx.Err()
+	case <-a.m.done:
+		return ErrClosed
+	}
+}
+
+// admitNow is admit for who may not wait.
+func (a *Account) admitNow() error {
+	select {
+	case a.admission <- struct{}{}:
+		return nil
+	default:
+		return &BusyError{Limit: cap(a.admission)}
+	}
+}
+
+// send hands an admitted call to the account's actor. done is called once,
+// unless send refuses: then nothing was sent.
+func (a *Account) send(query tl.Object, body []byte, o callOptions, done func([]byte, error)) (*account.Call, runtime.Ref[account.Message], error) {
+	call := account.NewCall(query.TypeName(), body, policyFor(query, o.policy), o.at)
+	call.Done = func(body []byte, err error) {
+		a.underWay.remove(call)
+		<-a.admission
+		done(body, ended(err))
+	}
+	a.underWay.add(call) // before it is asked whether the actor is lost: see abandon
+	to := a.current()
+	var err error
+	switch {
+	case a.m.closed():
+		err = ErrClosed
+	case to.IsZero() || a.lost.Err() != nil:
+		err = a.stateError()
+	default:
+		to.Send(call)
+		return call, to, nil
+	}
+	if !a.underWay.remove(call) { // abandoned meanwhile: done was called
+		return call, to, nil
+	}
+	<-a.admission
+	return nil, to, err
+}
+
+// underWay are the calls of one account that have not ended. Its actor ends
+// each of them; this list is for an actor that is gone, or lost, and did not.
+type underWay struct {
+	mu    sync.Mutex // guards the following fields
+	calls map[*account.Call]uint64
+	last  uint64
+}
+
+func (u *underWay) add(c *account.Call) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.calls == nil {
+		u.calls = map[*account.Call]uint64{}
+	}
+	u.last++
+	u.calls[c] = u.last
+}
+
+// remove reports whether the call was there.
+func (u *underWay) remove(c *account.Call) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	_, there := u.calls[c]
+	if delete(u.calls, c); len(u.calls) == 0 {
+		u.calls = nil
+	}
+	return there
+}
+
+// abandon ends every call under way, in the order they began.
+func (u *underWay) abandon() {
+	u.mu.Lock()
+	left := slices.SortedFunc(maps.Keys(u.calls), func(a, b *account.Call) int { return cmp.Compare(u.calls[a], u.calls[b]) })
+	u.mu.Unlock()
+	for _, c := range left {
+		c.Abandon(mayHaveRun(ErrStopped))
 	}
 }
 

@@ -1,7 +1,9 @@
 package actors
 
 import (
+	"cmp"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/account"
@@ -33,12 +35,16 @@ type (
 	storeLost struct{}
 	// respawnDue is the timer of the earliest entry of due.
 	respawnDue struct{}
+	// endCall ends a call that reached no account: who may not wait is answered
+	// from an actor, never from within Start.
+	endCall struct{ end func() }
 )
 
 func (startAccount) fleetMsg()  {}
 func (accountWedged) fleetMsg() {}
 func (storeLost) fleetMsg()     {}
 func (respawnDue) fleetMsg()    {}
+func (endCall) fleetMsg()       {}
 
 const timerRespawn = 1
 
@@ -68,10 +74,19 @@ func (f *fleet) Receive(c *runtime.Context[fleetMsg], m fleetMsg) {
 		f.onWedged(c, m.w)
 	case respawnDue:
 		f.onRespawnDue(c)
+	case endCall:
+		m.end()
 	}
 }
 
 func (f *fleet) Stopping(*runtime.Context[fleetMsg]) {}
+
+// Undelivered ends calls that came after the end.
+func (f *fleet) Undelivered(m fleetMsg) {
+	if m, ok := m.(endCall); ok {
+		m.end()
+	}
+}
 
 // start spawns the account's actor, which restores itself from the store.
 func (f *fleet) start(c *runtime.Context[fleetMsg], a *Account) {
@@ -94,6 +109,7 @@ func (f *fleet) ChildStopped(c *runtime.Context[fleetMsg], child runtime.ActorID
 	}
 	delete(f.byID, child)
 	a.ref.Store(&runtime.Ref[account.Message]{})
+	a.underWay.abandon()
 	if reason == nil || errors.Is(reason, runtime.ErrClosed) || a.lost.Err() != nil {
 		delete(f.kept, a)
 		return // stopped on purpose: removed, given up, or the manager closes
@@ -117,11 +133,16 @@ func (f *fleet) ChildStopped(c *runtime.Context[fleetMsg], child runtime.ActorID
 
 func (f *fleet) onRespawnDue(c *runtime.Context[fleetMsg]) {
 	now := c.Now()
+	var ready []*Account
 	for a, at := range f.due {
 		if !now.Before(at) {
-			delete(f.due, a)
-			f.start(c, a)
+			ready = append(ready, a)
 		}
+	}
+	slices.SortFunc(ready, func(a, b *Account) int { return cmp.Compare(a.id, b.id) }) // the order of a map would not replay
+	for _, a := range ready {
+		delete(f.due, a)
+		f.start(c, a)
 	}
 	f.arm(c)
 }
@@ -163,6 +184,7 @@ func (f *fleet) giveUp(c *runtime.Context[fleetMsg], a *Account, why, advice str
 	delete(f.due, a)
 	f.quarantine(c, a, why, advice)
 	a.current().Stop()
+	a.underWay.abandon()
 }
 
 // onStoreLost silences every account: somebody else may be using their keys,

@@ -2,7 +2,6 @@ package actors
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"iter"
@@ -90,9 +89,6 @@ func Open(o Options) (*Manager, error) {
 		return nil, err
 	}
 	o.fill()
-	if o.Rand == nil {
-		o.Rand = rand.Reader
-	}
 	owner, err := o.Store.Claim(o.Node)
 	if err != nil {
 		return nil, fmt.Errorf("claiming the store: %w", err)
@@ -102,7 +98,7 @@ func Open(o Options) (*Manager, error) {
 		return nil, fmt.Errorf("reading the store: %w", err)
 	}
 	m := &Manager{
-		opts: o, log: o.Logger, hub: newHub(), done: make(chan struct{}),
+		opts: o, log: o.Logger, hub: newHub(o.OnEvent), done: make(chan struct{}),
 		accounts: map[persistence.AccountID]*Account{}, phones: map[string]persistence.AccountID{},
 	}
 	if err := m.openTelemetry(o); err != nil {
@@ -113,7 +109,7 @@ func Open(o Options) (*Manager, error) {
 	m.net = wire.New(wireCfg)
 	ready := make(chan struct{}) // m.fleet is set
 	m.sys = runtime.NewSystem(runtime.Options{
-		Clock: o.Clock, Rand: o.Rand, Logger: o.Logger,
+		Clock: o.Clock, Rand: o.Rand, Logger: o.Logger, Sim: o.Sim,
 		OnPanic: func(p *runtime.PanicError) {
 			o.Logger.Error("panic in an actor", "actor", p.Actor, "during", p.During, "value", p.Value, "stack", string(p.Stack))
 		},
@@ -142,11 +138,19 @@ func Open(o Options) (*Manager, error) {
 func (m *Manager) envConfig(owner persistence.Owner, gov runtime.Ref[governor.Message]) account.EnvConfig {
 	return account.EnvConfig{
 		App: m.opts.App, Store: m.opts.Store, Owner: owner, Governor: gov,
-		Network: m.net, DCs: m.opts.DCs, DefaultDC: m.opts.DefaultDC, TempKeyLife: m.opts.TempKeyLife, TempInMemory: m.opts.TempKeysInMemory,
+		Network: m.network(), DCs: m.opts.DCs, DefaultDC: m.opts.DefaultDC, TempKeyLife: m.opts.TempKeyLife, TempInMemory: m.opts.TempKeysInMemory,
 		Logger: m.log, Rand: m.opts.Rand,
 		Publish: m.publish, ClaimPhone: m.claimPhone, ReleasePhone: m.releasePhone,
 		StoreFailed: m.storeFailed, Observe: m.meters.observer(),
 	}
+}
+
+// network is what connections are made with.
+func (m *Manager) network() account.Network {
+	if m.opts.Network != nil {
+		return m.opts.Network
+	}
+	return m.net
 }
 
 // publish numbers an event and hands it to who listens.
@@ -325,6 +329,14 @@ func (m *Manager) Close(ctx context.Context) error {
 	}
 	m.meters.stop()
 	return m.net.Wait(ctx)
+}
+
+// Crash ends a manager under Options.Sim as SIGKILL ends its process: nothing
+// is answered, written or closed. Who crashes it cuts off what it was doing to
+// store and network at that moment.
+func (m *Manager) Crash() {
+	m.sys.Crash()
+	m.meters.stop()
 }
 
 // closeGrace bounds how long Close is waited for by the examples and the

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -49,6 +50,9 @@ type Options struct {
 	// Wire says how connections are made; zero is intermediate framing over a
 	// net.Dialer. Its Rand is taken from Options.
 	Wire wire.Config
+	// Network makes connections instead of Wire, for simulations; nil is Wire.
+	// Wait for what it leaves behind after Close.
+	Network account.Network
 	// Limits paces connects, key creation and sign-ins; zero fields have
 	// defaults.
 	Limits governor.Limits
@@ -61,6 +65,15 @@ type Options struct {
 	// Rand makes keys, ids and jitter; nil is crypto/rand. It must be safe for
 	// concurrent use.
 	Rand io.Reader
+	// Sim, if set, is the seeded scheduler of a simulation: the manager runs on
+	// the goroutine that drives it, in virtual time, and the same seed gives the
+	// same run. It is the Clock, and the Rand when that is nil. What waits, Add,
+	// SignIn, Invoke and Close, waits as runtime.Sim says.
+	Sim *runtime.Sim
+	// OnEvent, if set, is called with every event of every account, one at a
+	// time and in order. It must not block, nor call the Manager. Events serves
+	// who reads at his own pace.
+	OnEvent func(Event)
 	// Logger is told what an operator should know; nil is silence. No key,
 	// code, password or token reaches it.
 	Logger *slog.Logger
@@ -132,6 +145,12 @@ func (o *Options) fill() {
 		o.DefaultDC = dc.Default
 		if !o.DCs.Has(o.DefaultDC) {
 			o.DefaultDC = o.DCs.DCs()[0]
+		}
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+		if o.Sim != nil {
+			o.Rand = o.Sim
 		}
 	}
 	if o.Logger == nil {

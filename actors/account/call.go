@@ -22,10 +22,12 @@ type Call struct {
 	Policy mtproto.Policy
 	// DC is where the query must run; zero is the home DC.
 	DC dc.ID
+	// Done is called once, with how the call ended, from within an actor: it
+	// must not wait. The account's own queries have none.
+	Done func(body []byte, err error)
 
-	id     mtproto.QueryID
-	ended  atomic.Bool
-	answer chan Answered
+	id    mtproto.QueryID
+	ended atomic.Bool
 
 	// The fields below belong to the account's actor.
 	then      func(body []byte, err error) // set for a query of the account's own
@@ -34,27 +36,20 @@ type Call struct {
 	hops      int                          // DCs changed by 303
 }
 
-// Answered is how a Call ended: Body when Err is nil.
-type Answered struct {
-	Body []byte
-	Err  error
-}
-
 // lastQuery numbers calls; an id is unique within the process, so that it can
 // follow a call from one DC connection to the next.
 var lastQuery atomic.Uint64
 
-// NewCall prepares a call; Send it with a Ref.
+// NewCall prepares a call; set its Done and send it with a Ref.
 func NewCall(method string, body []byte, policy mtproto.Policy, at dc.ID) *Call {
 	return &Call{
 		Method: method, Body: body, Policy: policy, DC: at,
-		id:     mtproto.QueryID(lastQuery.Add(1)),
-		answer: make(chan Answered, 1),
+		id: mtproto.QueryID(lastQuery.Add(1)),
 	}
 }
 
-// Answer delivers how the call ended, once.
-func (c *Call) Answer() <-chan Answered { return c.answer }
+// Abandon ends a call whose account is gone and did not end it.
+func (c *Call) Abandon(err error) { c.finish(nil, err) }
 
 // finish ends the call; later endings are ignored, so that a late answer and a
 // stopping actor cannot both reach the caller.
@@ -62,7 +57,9 @@ func (c *Call) finish(body []byte, err error) {
 	if !c.ended.CompareAndSwap(false, true) {
 		return
 	}
-	c.answer <- Answered{Body: body, Err: err}
+	if c.Done != nil {
+		c.Done(body, err)
+	}
 }
 
 // end ends a call from within the account's actor, its own ones too.

@@ -31,13 +31,16 @@ type App struct {
 	LangCode       string // empty: "en"
 }
 
+// Network makes the sockets of an account's connections.
+type Network = dcconn.Network
+
 // EnvConfig is what an Env is made of.
 type EnvConfig struct {
 	App      App
 	Store    persistence.Store
 	Owner    persistence.Owner // goes with every commit
 	Governor runtime.Ref[governor.Message]
-	Network  dcconn.Network // makes the sockets
+	Network  Network // makes the sockets
 	DCs      dc.Table
 	// DefaultDC is where a sign-in begins.
 	DefaultDC dc.ID

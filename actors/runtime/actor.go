@@ -154,6 +154,9 @@ func (c *Context[M]) Go(work func() M) { c.sys.compute.run(&c.core, func() { c.s
 func (c *Context[M]) GoIO(work func() M) { c.sys.blocked.run(&c.core, func() { c.send(work()) }) }
 
 func (c *Context[M]) send(m M) {
+	if c.sys.crashed {
+		return // it reaches a dead process
+	}
 	if any(m) == nil {
 		c.sys.opts.Logger.Error("nil message refused", "actor", c.typeName())
 		return

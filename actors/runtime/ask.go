@@ -21,25 +21,62 @@ func (r Reply[R]) Send(value R, err error) {
 
 // Ask sends the message that question makes and waits for its answer, for ctx,
 // or for the end of the actor ([ErrStopped]: it may or may not have acted). An
-// actor must not call it: it would wait.
+// actor must not call it: it would wait. Under a [Sim] it waits in virtual
+// time, see there; the error may then be [ErrCrashed] or [ErrStuck] too.
 func Ask[M, R any](ctx context.Context, to Ref[M], question func(Reply[R]) M) (R, error) {
+	return AskUntil(ctx, to, nil, question)
+}
+
+// AskUntil is Ask that also ends, with [ErrStopped], when end is closed: for an
+// actor that may never answer.
+func AskUntil[M, R any](ctx context.Context, to Ref[M], end <-chan struct{}, question func(Reply[R]) M) (R, error) {
 	var none R
 	if to.IsZero() {
 		return none, ErrStopped
 	}
 	r := Reply[R]{make(chan answer[R], 1)}
 	to.Send(question(r))
+	if to.c.sys.opts.Sim != nil {
+		return simAsk(ctx, &to.c.core, end, r)
+	}
 	select {
 	case a := <-r.ch:
 		return a.value, a.err
 	case <-to.Done():
-		select {
-		case a := <-r.ch:
-			return a.value, a.err
-		default:
-			return none, ErrStopped
-		}
+	case <-end:
 	case <-ctx.Done():
 		return none, ctx.Err()
 	}
+	select {
+	case a := <-r.ch:
+		return a.value, a.err
+	default:
+		return none, ErrStopped
+	}
+}
+
+// simAsk waits for the answer by the steps of the actor's simulation.
+func simAsk[R any](ctx context.Context, to *core, end <-chan struct{}, r Reply[R]) (R, error) {
+	var none R
+	over := func() bool {
+		select {
+		case <-end:
+			return true
+		default:
+			return to.ended()
+		}
+	}
+	ok := to.sys.opts.Sim.Wait(func() bool { return len(r.ch) > 0 || ctx.Err() != nil || over() })
+	switch {
+	case len(r.ch) > 0:
+		a := <-r.ch
+		return a.value, a.err
+	case to.sys.crashed:
+		return none, ErrCrashed
+	case !ok:
+		return none, ErrStuck
+	case over():
+		return none, ErrStopped
+	}
+	return none, ctx.Err()
 }

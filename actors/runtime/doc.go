@@ -30,7 +30,7 @@
 // to [Context.GoIO]; results come back as messages. Clock and randomness come
 // from [Options], so the same actors run in production, in a testing/synctest
 // bubble, and under [Sim], which delivers one message at a time in an order
-// that depends on a seed only.
+// that depends on a seed only, and can crash a system as SIGKILL does.
 //
 // # Bounds
 //

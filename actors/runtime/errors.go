@@ -15,6 +15,14 @@ var ErrStopped = errors.New("runtime: actor stopped")
 // or the whole system was already stopping.
 var ErrClosed = errors.New("runtime: parent is stopping")
 
+// ErrCrashed is returned by what waited for a system under a [Sim] that
+// crashed.
+var ErrCrashed = errors.New("runtime: the simulated system crashed")
+
+// ErrStuck is returned by what waits for something that cannot come: under a
+// [Sim] nothing is left to do.
+var ErrStuck = errors.New("runtime: the simulation has nothing left to do")
+
 // A PanicError is a panic in a method of an actor or in work it gave to a
 // pool. It names what panicked and keeps the stack, and of the panic value
 // only what cannot hold a secret.

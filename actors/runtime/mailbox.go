@@ -74,6 +74,9 @@ func (c *core) PostUserMessage(any) {}
 
 // PostSystemMessage queues a message that overtakes user messages.
 func (c *core) PostSystemMessage(m any) {
+	if c.sys.crashed {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.gone {
@@ -140,6 +143,10 @@ func (c *core) run() {
 		goruntime.Gosched()
 	}
 }
+
+func (c *core) simStep() bool { return c.step() }
+
+func (c *core) owner() *System { return c.sys }
 
 // step handles one message. It returns false, no longer running, when there
 // was none.
@@ -307,6 +314,13 @@ func (c *core) doneChan() <-chan struct{} {
 		}
 	}
 	return c.done
+}
+
+// ended reports whether the actor is completely gone, or its system crashed.
+func (c *core) ended() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.gone || c.sys.crashed
 }
 
 func (c *core) typeName() string { return fmt.Sprintf("%T", c.body.actorValue()) }

@@ -11,6 +11,7 @@ import (
 type pool struct {
 	sys   *System
 	limit int
+	waits bool // its work may wait
 
 	mu    sync.Mutex
 	busy  int
@@ -23,9 +24,8 @@ type job struct {
 }
 
 func (p *pool) run(owner *core, f func()) {
-	if sim := p.sys.opts.Sim; sim != nil {
-		j := job{owner, f}
-		sim.AfterFunc(sim.delay(), j.do)
+	if p.sys.opts.Sim != nil {
+		p.simulate(job{owner, f})
 		return
 	}
 	p.mu.Lock()
@@ -36,6 +36,28 @@ func (p *pool) run(owner *core, f func()) {
 		p.sys.tally.add()
 		go p.work()
 	}
+}
+
+// simulate runs the job after a delay that the seed decides. Under a Sim the
+// pool has no limit: there is nothing to run in parallel.
+func (p *pool) simulate(j job) {
+	sys := p.sys
+	if sys.crashed {
+		return
+	}
+	sys.simJobs++
+	do := func() {
+		defer func() { sys.simJobs-- }()
+		j.do()
+	}
+	sim := sys.opts.Sim
+	sim.after(sys, sim.delay(), func() {
+		if p.waits {
+			sim.start(sys, do)
+			return
+		}
+		do()
+	})
 }
 
 func (p *pool) work() {

@@ -36,7 +36,8 @@ type Options struct {
 	OnWedged   func(Wedged)
 
 	// Sim, if set, runs the actors of this system instead of goroutines; it
-	// replaces Clock and both pools. For tests.
+	// replaces Clock and both pools, and is the Rand if that is nil. There is no
+	// wedge detection: an actor that does not return holds the whole Sim.
 	Sim *Sim
 }
 
@@ -58,6 +59,10 @@ type System struct {
 	workers workers
 	wedges  wedgeScan
 
+	// Under a Sim only.
+	crashed bool
+	simJobs int // work given to the pools and not ended
+
 	// The library's producers take no argument, so the one shared Props finds
 	// the actor it is to produce here.
 	spawnMu sync.Mutex
@@ -77,6 +82,9 @@ func NewSystem(o Options) *System {
 	}
 	if o.Rand == nil {
 		o.Rand = rand.Reader
+		if o.Sim != nil {
+			o.Rand = o.Sim
+		}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -92,14 +100,14 @@ func NewSystem(o Options) *System {
 	}
 	s := &System{opts: o}
 	if o.Sim != nil {
-		s.opts.Clock = o.Sim
+		s.opts.Clock = simClock{s}
 		s.opts.WedgeAfter = -1
 	}
 	s.tally.zero = make(chan struct{}, 1)
 	s.workers.tally = &s.tally
 	s.workers.keep = parkedPerProc * goruntime.GOMAXPROCS(0)
 	s.compute = &pool{sys: s, limit: o.Workers}
-	s.blocked = &pool{sys: s, limit: o.Blocking}
+	s.blocked = &pool{sys: s, limit: o.Blocking, waits: true}
 	s.lib = actor.NewActorSystem(
 		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
 			return slog.New(libraryLog{s.opts.Logger.Handler()})
@@ -144,7 +152,7 @@ func (s *System) Close(ctx context.Context) error {
 	s.wedges.stop()
 	s.top.Stop()
 	if s.opts.Sim != nil {
-		s.opts.Sim.Run()
+		return s.simClose(ctx)
 	}
 	select {
 	case <-s.top.Done():
@@ -155,6 +163,39 @@ func (s *System) Close(ctx context.Context) error {
 		return ctx.Err()
 	}
 }
+
+// simClose steps the simulation until the system is gone.
+func (s *System) simClose(ctx context.Context) error {
+	ok := s.opts.Sim.Wait(func() bool {
+		return ctx.Err() != nil || s.crashed || s.top.c.ended() && s.simJobs == 0
+	})
+	switch {
+	case s.crashed:
+		return ErrCrashed
+	case !ok:
+		return ErrStuck
+	case s.top.c.ended() && s.simJobs == 0:
+		return nil
+	}
+	return ctx.Err()
+}
+
+// Crash ends a system under a [Sim] as SIGKILL ends a process: nothing of it
+// runs any more, not Stopping either, and no message reaches it. A method or a
+// piece of work from within which it is called runs to its end: what that may
+// reach outside must be cut off by who crashes.
+func (s *System) Crash() {
+	if s.opts.Sim == nil {
+		panic("runtime: only a simulated system can crash")
+	}
+	if !s.crashed {
+		s.crashed = true
+		s.opts.Sim.crash(s)
+	}
+}
+
+// Crashed reports whether Crash was called.
+func (s *System) Crashed() bool { return s.crashed }
 
 // attach lets the library create the process of c: spawn calls the library
 // with the shared Props.

@@ -102,7 +102,7 @@ func (c *Cluster) removeKey(now time.Time, k *authKey, why string) {
 	k.gone = true
 	delete(k.dc.keys, k.id())
 	c.ledger.keyGone(now, k, why)
-	for _, s := range k.sessions {
+	for _, s := range sortedSessions(k) {
 		c.forgetSession(s)
 	}
 	if k.temp {

@@ -66,6 +66,14 @@ func (b *Backend) find(now time.Time, key keyRef, phone, hash string) (*attempt,
 	return a, nil
 }
 
+// newer orders attempts, those of one instant by their hash: a map has no order.
+func (a *attempt) newer(b *attempt) bool {
+	if !a.created.Equal(b.created) {
+		return a.created.After(b.created)
+	}
+	return a.hash > b.hash
+}
+
 // done forgets an attempt; its hash is dead from now on.
 func (b *Backend) done(a *attempt) { delete(b.attempts.byHash, a.hash) }
 

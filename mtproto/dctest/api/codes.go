@@ -108,7 +108,7 @@ func (b *Backend) Code(phone string) string {
 	phone = normalizePhone(phone)
 	var newest *attempt
 	for _, a := range b.attempts.byHash {
-		if a.phone == phone && (newest == nil || a.created.After(newest.created)) {
+		if a.phone == phone && (newest == nil || a.newer(newest)) {
 			newest = a
 		}
 	}

@@ -1,0 +1,83 @@
+package world
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"time"
+)
+
+// maxTimeline bounds the lines kept of a run: the last 4,000, some 400 KB. A
+// complaint is explained by what came shortly before it.
+const maxTimeline = 4000
+
+// recorder keeps what happened: everything as a hash, what a person wants to
+// read as lines.
+type recorder struct {
+	now   func() time.Time
+	begun time.Time
+	hash  hash.Hash
+	lines []string
+	first int // where the ring begins once it is full
+	count Counts
+}
+
+// Counts is how much happened in a run.
+type Counts struct {
+	Packets, Commits, Events      int
+	Calls, Faults, Crashes, Dials int
+	Restarts                      int
+}
+
+func newRecorder(now func() time.Time) *recorder {
+	return &recorder{now: now, begun: now(), hash: sha256.New()}
+}
+
+// kinds of what goes into the hash.
+const (
+	noteUp      = 'u' // a packet from a client
+	noteDown    = 'd' // a packet to a client
+	noteCode    = 'c' // a transport error
+	notePut     = 'p' // a record written
+	noteDelete  = 'x' // a record deleted
+	noteEvent   = 'e'
+	noteCallEnd = 'k'
+	noteLine    = 'l'
+)
+
+// note adds one thing to the hash.
+func (r *recorder) note(kind byte, id uint64, data ...[]byte) {
+	var head [25]byte
+	head[0] = kind
+	binary.LittleEndian.PutUint64(head[1:], uint64(r.now().Sub(r.begun)))
+	binary.LittleEndian.PutUint64(head[9:], id)
+	n := 0
+	for _, d := range data {
+		n += len(d)
+	}
+	binary.LittleEndian.PutUint64(head[17:], uint64(n))
+	r.hash.Write(head[:])
+	for _, d := range data {
+		r.hash.Write(d)
+	}
+}
+
+// line adds one line to the timeline, and to the hash.
+func (r *recorder) line(format string, args ...any) {
+	text := fmt.Sprintf("%14v  ", r.now().Sub(r.begun).Truncate(time.Microsecond)) + fmt.Sprintf(format, args...)
+	r.note(noteLine, 0, []byte(text))
+	if len(r.lines) < maxTimeline {
+		r.lines = append(r.lines, text)
+		return
+	}
+	r.lines[r.first] = text
+	r.first = (r.first + 1) % maxTimeline
+}
+
+func (r *recorder) timeline() []string {
+	return append(append([]string{}, r.lines[r.first:]...), r.lines[:r.first]...)
+}
+
+func (r *recorder) sum() string { return hex.EncodeToString(r.hash.Sum(nil)) }

@@ -1,0 +1,254 @@
+package world
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/mtproto/dctest"
+	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
+	"github.com/mtfleet/mtfleet/persistence"
+)
+
+// Options say what kind of run it is. The zero value is five accounts, three
+// DCs and five minutes.
+type Options struct {
+	Accounts int           // people and bots; zero: 5
+	DCs      int           // zero: 3
+	Duration time.Duration // of the storm, in virtual time; zero: 5 min
+	Calm     bool          // nothing goes wrong, and nobody crashes
+	Plant    Plant         // a fault to be found
+}
+
+// Plant is a fault of the world's own making.
+type Plant uint8
+
+// The plants.
+const (
+	PlantNone Plant = iota
+	// PlantRepeatOnce sends a call that must not run twice again when it may
+	// have run.
+	PlantRepeatOnce
+	// PlantForgetRecord lets the disk forget one perm key at a crash.
+	PlantForgetRecord
+	// PlantSwallowUpdate loses an update between the manager and who listens.
+	PlantSwallowUpdate
+)
+
+// Result is what a run came to.
+type Result struct {
+	Seed       uint64
+	Hash       string   // of every packet, record, event and end of a call
+	Complaints []string // promises that were broken; none is a good run
+	Timeline   []string // what happened, up to the last 4,000 lines
+	Counts     Counts
+	Virtual    time.Duration
+}
+
+// world is one run.
+type world struct {
+	opts Options
+	seed uint64
+	sim  *runtime.Sim
+	rec  *recorder
+	dcs  *cluster
+	sky  *weather
+	disk *disk
+	sys  *runtime.System // the world's own actors: they outlive a crash
+
+	users []*user
+	judge *judge
+	work  runtime.Ref[message]
+
+	life  int // counts managers
+	m     *actors.Manager
+	net   *network
+	store *store
+}
+
+// user is one account and who uses it.
+type user struct {
+	api.User
+	index int
+	name  string
+	pfs   bool
+	in    bool // signed in
+	busy  bool // somebody pauses, resumes or signs in
+	away  bool // paused by its owner
+}
+
+// Run plays one run. It is one goroutine's; several runs may go on at once.
+func Run(seed uint64, o Options) (Result, error) {
+	def(&o.Accounts, 5)
+	def(&o.DCs, 3)
+	def(&o.Duration, 5*time.Minute)
+	w, err := newWorld(seed, o)
+	if err != nil {
+		return Result{}, err
+	}
+	w.play()
+	return Result{
+		Seed: seed, Hash: w.rec.sum(), Complaints: w.judge.complaints, Timeline: w.rec.timeline(),
+		Counts: w.rec.count, Virtual: w.sim.Now().Sub(w.rec.begun),
+	}, nil
+}
+
+func def[T int | time.Duration](v *T, to T) {
+	if *v <= 0 {
+		*v = to
+	}
+}
+
+func newWorld(seed uint64, o Options) (*world, error) {
+	sim := runtime.NewSim(seed)
+	rec := newRecorder(sim.Now)
+	dcs, err := newCluster(sim, rec, seed, o)
+	if err != nil {
+		return nil, err
+	}
+	w := &world{
+		opts: o, seed: seed, sim: sim, rec: rec, dcs: dcs,
+		sky:   newWeather(sim, rec, dcs, seed),
+		disk:  &disk{rec: rec, image: persistence.NewMemory(), plant: o.Plant},
+		sys:   runtime.NewSystem(runtime.Options{Sim: sim}),
+		judge: newJudge(rec),
+	}
+	w.disk.crash = func() { w.crash("at a commit") }
+	for i, u := range dcs.api.Users() {
+		name := fmt.Sprintf("person-%d", i)
+		if u.BotToken != "" {
+			name = fmt.Sprintf("robot-%d", i)
+		}
+		w.users = append(w.users, &user{User: u, index: i, name: name, pfs: i%3 != 2})
+	}
+	return w, nil
+}
+
+// skewed tells whether the DCs' clocks are wrong in this run.
+func (w *world) skewed() bool { return w.seed%2 == 1 }
+
+// open starts a manager.
+func (w *world) open() {
+	w.life++
+	w.store, w.net = w.disk.open(), &network{weather: w.sky}
+	store, net, life := w.store, w.net, w.life
+	app := w.dcs.api.Apps()[0]
+	o := actors.Options{
+		Store: store, Network: net, Sim: w.sim, DCs: w.dcs.table(),
+		App: actors.App{APIID: app.ID, APIHash: app.Hash, DeviceModel: "mtfleet simulation", SystemVersion: "none", AppVersion: "0"},
+		OnEvent: func(ev actors.Event) {
+			if !net.dead {
+				w.hear(life, ev)
+			}
+		},
+	}
+	if w.seed%3 != 0 {
+		o.TempKeyLife = 12 * time.Minute // rotations in the storm
+	}
+	m, err := actors.Open(o)
+	if err != nil {
+		w.judge.complain("the manager does not open: %v", err)
+		return
+	}
+	w.m = m
+	w.rec.line("manager %d is up", life)
+}
+
+// crash ends the manager's process, and starts another some time later.
+func (w *world) crash(when string) {
+	if w.m == nil {
+		return
+	}
+	w.rec.count.Crashes++
+	w.rec.line("manager %d crashes %s", w.life, when)
+	w.store.dead = true
+	w.net.kill()
+	w.m.Crash()
+	w.m = nil
+	w.disk.crashed()
+	w.judge.died(w.life)
+	w.sim.AfterFunc(time.Second+w.sky.latency(1)*100, w.open)
+}
+
+// restart ends the manager in order and starts another. It waits.
+func (w *world) restart() {
+	m := w.m
+	if m == nil {
+		return
+	}
+	w.rec.count.Restarts++
+	w.rec.line("manager %d closes", w.life)
+	ctx, cancel := w.within(time.Minute)
+	defer cancel()
+	err := m.Close(ctx)
+	if w.m != m {
+		return // it crashed meanwhile
+	}
+	if err != nil {
+		w.judge.complain("the manager does not close: %v", err)
+	}
+	w.net.kill()
+	w.judge.closed(w.life)
+	w.m = nil
+	w.sim.AfterFunc(time.Second, w.open)
+}
+
+// within is a context that ends in virtual time.
+func (w *world) within(d time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	t := w.sim.AfterFunc(d, cancel)
+	return ctx, func() {
+		t.Stop()
+		cancel()
+	}
+}
+
+// play is the run: a storm, good weather, and the judgement.
+func (w *world) play() {
+	w.open()
+	w.work = runtime.SpawnRoot[message](w.sys, newWorkload(w))
+	storm := runtime.Ref[gust]{}
+	if !w.opts.Calm {
+		storm = runtime.SpawnRoot[gust](w.sys, newStorm(w))
+	}
+	w.sim.RunFor(w.opts.Duration)
+	storm.Stop()
+	w.work.Send(rest{})
+	w.clear()
+	w.rec.line("the storm is over")
+	w.sim.RunFor(15 * time.Minute) // the longest pauses are over
+	w.roll()
+	w.sim.RunFor(12 * time.Minute) // and the longest calls, and 10 s for the updates
+	w.work.Send(home{})
+	w.close()
+	w.audit()
+	w.sys.Crash()
+}
+
+// clear ends everything that goes wrong.
+func (w *world) clear() {
+	w.disk.fuse = 0
+	w.sky.clear()
+	w.dcs.clearFaults()
+	// An answer that the server has lost for good never comes, and it says so
+	// only when the session is begun anew.
+	w.dcs.fault(dctest.Fault{Kind: dctest.FaultSkew})
+	w.dcs.fault(dctest.Fault{Kind: dctest.FaultForgetSessions})
+}
+
+// close ends the last manager.
+func (w *world) close() {
+	if w.m == nil {
+		w.judge.complain("there is no manager at the end")
+		return
+	}
+	ctx, cancel := w.within(time.Minute)
+	defer cancel()
+	if err := w.m.Close(ctx); err != nil {
+		w.judge.complain("the manager does not close at the end: %v", err)
+	}
+	w.net.kill()
+	w.judge.closed(w.life)
+}

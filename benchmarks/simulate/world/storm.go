@@ -1,0 +1,196 @@
+package world
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/mtproto/dctest"
+)
+
+// storm is the actor that makes things go wrong.
+type storm struct {
+	w    *world
+	rand *rand.Rand
+
+	unknown   uint64    // the fault of the last -404
+	unknownAt time.Time // when it was made
+}
+
+// gust is its timer.
+type gust struct{ restarted bool }
+
+func newStorm(w *world) *storm { return &storm{w: w, rand: stream(w.seed, "storm")} }
+
+type stormCtx = runtime.Context[gust]
+
+const timerGust = 0
+
+// Started implements [runtime.Actor].
+func (s *storm) Started(c *stormCtx) { s.arm(c) }
+
+// Stopping implements [runtime.Actor].
+func (s *storm) Stopping(*stormCtx) {}
+
+func (s *storm) arm(c *stormCtx) {
+	c.After(timerGust, time.Duration(s.rand.Int64N(int64(15*time.Second))), gust{})
+}
+
+// Receive implements [runtime.Actor].
+func (s *storm) Receive(c *stormCtx, m gust) {
+	if m.restarted {
+		return
+	}
+	s.arm(c)
+	switch n := s.rand.IntN(100); {
+	case n < 2:
+		c.GoIO(func() gust {
+			s.w.restart()
+			return gust{restarted: true}
+		})
+	case n < 4:
+		s.w.crash("out of the blue")
+	case n < 8:
+		s.w.disk.fuse, s.w.disk.before = 1+s.rand.IntN(8), s.rand.IntN(2) == 0
+	case n < 35:
+		s.push()
+	case n < 60:
+		s.blow()
+	default:
+		s.harm()
+	}
+}
+
+// push lets some users hear of something.
+func (s *storm) push() {
+	n := 1 + s.rand.IntN(4)
+	for _, u := range s.w.users {
+		if !u.in || s.rand.IntN(3) > 0 {
+			continue
+		}
+		for range n {
+			s.w.dcs.push(u.ID)
+		}
+	}
+}
+
+// blow does something to the network.
+func (s *storm) blow() {
+	r, w, sky := s.rand, s.w, s.w.sky
+	w.rec.count.Faults++
+	id := 1 + r.IntN(w.opts.DCs)
+	d := time.Duration(r.Int64N(int64(time.Minute)))
+	until := w.sim.Now().Add(d)
+	switch r.IntN(8) {
+	case 0:
+		w.rec.line("network: connections to DC %d are cut", id)
+		sky.cut(id)
+	case 1:
+		w.rec.line("network: all connections are cut")
+		sky.cut(0)
+	case 2:
+		w.rec.line("network: nothing moves to and from DC %d for %v", id, d)
+		sky.stalled[id-1] = until
+	case 3:
+		w.rec.line("network: DC %d refuses connections for %v", id, d)
+		sky.refused[id-1] = until
+	case 4:
+		w.rec.line("network: DC %d does not answer dials for %v", id, d)
+		sky.silent[id-1] = until
+	case 5:
+		slow := time.Duration(r.Int64N(int64(3 * time.Second)))
+		w.rec.line("network: DC %d is %v away for %v", id, slow, d)
+		sky.slow[id-1] = slow
+		w.sim.AfterFunc(d, func() { sky.slow[id-1] = 0 })
+	case 6:
+		sky.duplicate = 1 + r.IntN(10)
+		w.rec.line("network: %d packets come twice", sky.duplicate)
+	case 7:
+		sky.reorder = 1 + r.IntN(10)
+		w.rec.line("network: %d packets overtake", sky.reorder)
+	}
+}
+
+// harm lets something go wrong in the DCs. What proves a home perm key gone
+// is not among it: nothing here may cost a login.
+func (s *storm) harm() {
+	r, w := s.rand, s.w
+	w.rec.count.Faults++
+	id := r.IntN(w.opts.DCs + 1) // 0: all
+	faults := s.faults()
+	n := r.IntN(len(faults) + 1)
+	if n == len(faults) {
+		id = max(id, 1)
+		pause := time.Duration(r.IntN(90)) * time.Second
+		w.rec.line("DC %d restarts and is away for %v", id, pause)
+		w.dcs.restart(id, r.IntN(2) == 0, pause)
+		return
+	}
+	f := faults[n]
+	f.DC = id
+	if f.Kind == dctest.FaultSkew && !w.skewed() {
+		return
+	}
+	if f.Code == -404 {
+		// Two of them within one proof would prove a key gone that is not.
+		if !s.unknownAt.IsZero() && w.sim.Now().Sub(s.unknownAt) < 5*time.Minute {
+			return
+		}
+		if s.unknown != 0 {
+			w.dcs.clearFaults(s.unknown)
+		}
+	}
+	w.rec.line("fault: %+v", f)
+	made := w.dcs.fault(f)
+	if f.Code == -404 {
+		s.unknown, s.unknownAt = made, w.sim.Now()
+	}
+}
+
+// floodable are methods of the manager's own that a DC may hold.
+var floodable = []string{
+	"testdc.echo", "updates.getState", "updates.getDifference", "auth.exportAuthorization", "auth.importAuthorization",
+	"help.getConfig", "auth.bindTempAuthKey", "auth.sendCode", "auth.signIn", "auth.importBotAuthorization",
+}
+
+func (s *storm) faults() []dctest.Fault {
+	r := s.rand
+	ms := func(most int) dctest.Duration {
+		return dctest.Duration(time.Duration(1+r.IntN(most)) * time.Millisecond)
+	}
+	dir := []dctest.Direction{dctest.In, dctest.Out, ""}[r.IntN(3)]
+	codes := []struct {
+		code int
+		text string
+	}{{500, "RPC_CALL_FAIL"}, {-503, "Timeout"}, {400, "PEER_ID_INVALID"}, {401, "SESSION_REVOKED"}, {401, "AUTH_KEY_PERM_EMPTY"}}
+	rpc := codes[r.IntN(len(codes))]
+	return []dctest.Fault{
+		{Kind: dctest.FaultDrop, Direction: dir, Count: 1 + r.IntN(8), Every: 1 + r.IntN(3)},
+		{Kind: dctest.FaultDrop, For: ms(60_000)},
+		{Kind: dctest.FaultDelay, Direction: dir, Delay: ms(8_000), For: ms(60_000)},
+		{Kind: dctest.FaultStall, Direction: dir, For: ms(90_000)},
+		{Kind: dctest.FaultPause, For: ms(30_000)},
+		{Kind: dctest.FaultCut, Bytes: r.IntN(100), Count: 1 + r.IntN(5)},
+		{Kind: dctest.FaultDuplicate, Direction: dir, Count: 1 + r.IntN(20)},
+		{Kind: dctest.FaultReorder, Direction: dir, Count: 1 + r.IntN(20)},
+		{Kind: dctest.FaultCloseConns},
+		{Kind: dctest.FaultRefuse, For: ms(60_000)},
+		{Kind: dctest.FaultTransport, Code: -429, Count: 1 + r.IntN(3)},
+		{Kind: dctest.FaultTransport, Code: -404, Count: 1},
+		{Kind: dctest.FaultForgetTemp},
+		{Kind: dctest.FaultForgetSessions},
+		{Kind: dctest.FaultNewSalts},
+		{Kind: dctest.FaultSkew, Delay: dctest.Duration(time.Duration(r.IntN(240)-120) * time.Second)},
+		{Kind: dctest.FaultSkew},
+		{Kind: dctest.FaultRestart, KeepTempKeys: r.IntN(2) == 0},
+		{Kind: dctest.FaultRPC, Method: "testdc.echo", Code: rpc.code, Text: rpc.text, Count: 1 + r.IntN(2)},
+		{Kind: dctest.FaultRPC, Method: floodable[r.IntN(len(floodable))], Wait: ms(40_000) + dctest.Duration(time.Second), Count: 1},
+		{Kind: dctest.FaultRPC, Method: "updates.getDifference", Code: 500, Text: "RPC_CALL_FAIL", Count: 1 + r.IntN(3)},
+		{Kind: dctest.FaultBindInvalid, Count: 1 + r.IntN(2)},
+		{Kind: dctest.FaultBindSalt, Count: 1 + r.IntN(2)},
+		{Kind: dctest.FaultBadMsg, Code: []int{16, 17, 18, 20, 32, 33, 48}[r.IntN(7)], Count: 1 + r.IntN(3)},
+		{Kind: dctest.FaultDHRetry, Count: 1},
+		{Kind: dctest.FaultNoReply, Method: "testdc.echo", Count: 1 + r.IntN(3)},
+		{Kind: dctest.FaultSlow, Method: "testdc.echo", Delay: ms(30_000), Count: 1 + r.IntN(5)},
+	}
+}

@@ -1,0 +1,305 @@
+package world
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
+	"github.com/mtfleet/mtfleet/tl"
+)
+
+// workload is the actor that does what callers and operators do.
+type workload struct {
+	w       *world
+	rand    *rand.Rand
+	resting bool // nothing new but what leads everybody home
+}
+
+// message is what the workload handles.
+type message interface{ message() }
+
+type (
+	signInDue struct{ u *user }
+	signedIn  struct {
+		u   *user
+		err error
+	}
+	callDue  struct{ u *user }
+	pauseDue struct{}
+	paused   struct {
+		u   *user
+		err error
+	}
+	resumeDue struct{ u *user }
+	resumed   struct {
+		u   *user
+		err error
+	}
+	// rest ends calls, pauses and restarts.
+	rest struct{}
+	// home ends everything.
+	home struct{}
+)
+
+func (signInDue) message() {}
+func (signedIn) message()  {}
+func (callDue) message()   {}
+func (pauseDue) message()  {}
+func (paused) message()    {}
+func (resumeDue) message() {}
+func (resumed) message()   {}
+func (rest) message()      {}
+func (home) message()      {}
+
+// Timers: one for the whole, and two for each user.
+const timerPause = 0
+
+func timerSign(u *user) int { return 1 + 2*u.index }
+func timerCall(u *user) int { return 2 + 2*u.index }
+
+// patience is how long an operator waits for what he asked.
+const patience = 2 * time.Minute
+
+func newWorkload(w *world) *workload { return &workload{w: w, rand: stream(w.seed, "workload")} }
+
+type workCtx = runtime.Context[message]
+
+// Started implements [runtime.Actor].
+func (k *workload) Started(c *workCtx) {
+	for _, u := range k.w.users {
+		c.After(timerSign(u), k.upTo(20*time.Second), signInDue{u})
+	}
+	if !k.w.opts.Calm {
+		c.After(timerPause, k.upTo(3*time.Minute), pauseDue{})
+	}
+}
+
+// Stopping implements [runtime.Actor].
+func (k *workload) Stopping(*workCtx) {}
+
+// Receive implements [runtime.Actor].
+func (k *workload) Receive(c *workCtx, m message) {
+	switch m := m.(type) {
+	case signInDue:
+		m.u.busy = true
+		c.GoIO(func() message { return signedIn{m.u, k.w.signIn(m.u)} })
+	case signedIn:
+		m.u.busy = false
+		if m.err != nil {
+			k.w.rec.line("signing %s in: %v", m.u.name, m.err)
+			c.After(timerSign(m.u), time.Second+k.upTo(10*time.Second), signInDue{m.u})
+			return
+		}
+		m.u.in = true
+		c.After(timerCall(m.u), k.upTo(8*time.Second), callDue{m.u})
+	case callDue:
+		if !k.resting {
+			k.call(m.u)
+			c.After(timerCall(m.u), k.upTo(8*time.Second), callDue{m.u})
+		}
+	case pauseDue:
+		k.onPauseDue(c)
+	case paused:
+		k.w.rec.line("pausing %s: %v", m.u.name, m.err)
+		c.After(timerSign(m.u), k.upTo(time.Minute), resumeDue{m.u})
+	case resumeDue:
+		c.GoIO(func() message { return resumed{m.u, k.w.resume(m.u)} })
+	case resumed:
+		if m.err != nil {
+			k.w.rec.line("resuming %s: %v", m.u.name, m.err)
+			c.After(timerSign(m.u), time.Second+k.upTo(5*time.Second), resumeDue{m.u})
+			return
+		}
+		m.u.busy = false
+	case rest:
+		k.resting = true
+	case home:
+		c.Stop()
+	}
+}
+
+func (k *workload) upTo(d time.Duration) time.Duration { return time.Duration(k.rand.Int64N(int64(d))) }
+
+// onPauseDue pauses somebody for a while.
+func (k *workload) onPauseDue(c *workCtx) {
+	if k.resting {
+		return
+	}
+	c.After(timerPause, k.upTo(3*time.Minute), pauseDue{})
+	u := k.w.users[k.rand.IntN(len(k.w.users))]
+	if !u.in || u.busy {
+		return
+	}
+	u.busy = true
+	c.GoIO(func() message { return paused{u, k.w.pause(u)} })
+}
+
+// call makes one call: once or repeatable, at home or elsewhere, quick or slow.
+func (k *workload) call(u *user) {
+	w, r := k.w, k.rand
+	if w.m == nil {
+		return
+	}
+	a, err := w.m.Account(u.name)
+	if err != nil {
+		w.judge.complain("an account that was signed in is gone: %v", err)
+		return
+	}
+	opts := []actors.CallOption{actors.WithPolicy(actors.Repeatable)}
+	once := r.IntN(2) == 0
+	if once {
+		opts[0] = actors.WithPolicy(actors.Once)
+	}
+	if r.IntN(10) == 0 {
+		opts = append(opts, actors.OnDC(dc.ID(1+r.IntN(w.opts.DCs))))
+	}
+	q := &echo.EchoRequest{Payload: make([]byte, r.IntN(2000))}
+	if r.IntN(4) == 0 {
+		q.DelayMs = int32(r.IntN(15_000))
+	}
+	x := w.judge.begin(u.name, once, len(q.Payload), w.life)
+	q.ID = x.id
+	cancel := a.Start(q, func(body tl.Raw, err error) {
+		if once && errors.Is(err, actors.ErrMayHaveRun) && w.opts.Plant == PlantRepeatOnce {
+			w.rec.line("plant: call %d is sent again", x.id)
+			a.Start(q, func(tl.Raw, error) {}, opts...)
+		}
+		w.judge.ended(x, body, err)
+	}, opts...)
+	if r.IntN(4) > 0 {
+		life := w.life
+		w.sim.AfterFunc(time.Second+k.upTo(10*time.Minute), func() {
+			if w.life == life && w.m != nil {
+				cancel()
+			}
+		})
+	}
+}
+
+// What waits: it runs as work of the actor.
+
+var errNoManager = errors.New("no manager is running")
+
+func (w *world) account(u *user) (*actors.Account, error) {
+	if w.m == nil {
+		return nil, errNoManager
+	}
+	return w.m.Account(u.name)
+}
+
+// signIn signs a user in, from wherever an earlier try was left.
+func (w *world) signIn(u *user) error {
+	ctx, cancel := w.within(patience)
+	defer cancel()
+	a, err := w.account(u)
+	if missing := (*actors.NoAccountError)(nil); errors.As(err, &missing) {
+		a, err = w.m.Add(ctx, u.name, actors.AccountOptions{NoPFS: !u.pfs})
+	}
+	if err != nil {
+		return err
+	}
+	st := a.Status()
+	if st.SignedIn {
+		return nil
+	}
+	step := st.Step
+	if step == nil {
+		credentials := actors.BotToken(u.BotToken)
+		if u.BotToken == "" {
+			credentials = actors.Phone(u.Phone)
+		}
+		if step, err = a.SignIn(ctx, credentials); err != nil {
+			return err
+		}
+	}
+	for step != nil {
+		if step, err = a.Answer(ctx, actors.Answer{Kind: actors.AnswerCode, Code: w.dcs.api.Code(u.Phone)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *world) pause(u *user) error {
+	ctx, cancel := w.within(patience)
+	defer cancel()
+	a, err := w.account(u)
+	if err != nil {
+		return err
+	}
+	return a.Pause(ctx)
+}
+
+// resume ends a pause, whether it came to one or not.
+func (w *world) resume(u *user) error {
+	ctx, cancel := w.within(patience)
+	defer cancel()
+	a, err := w.account(u)
+	if err != nil {
+		return err
+	}
+	if a.Status().State != actors.Paused {
+		return nil
+	}
+	return a.Resume(ctx)
+}
+
+// hear records an event and lets the judge hear it.
+func (w *world) hear(life int, ev actors.Event) {
+	w.rec.count.Events++
+	text, err := json.Marshal(ev)
+	if err != nil {
+		panic(fmt.Sprintf("world: an event that JSON cannot write: %v", err))
+	}
+	w.rec.note(noteEvent, uint64(life), text)
+	if ev.Kind == actors.EventUpdate {
+		if w.judge.updates++; w.opts.Plant == PlantSwallowUpdate && w.judge.updates%10 == 0 {
+			w.rec.line("plant: an update of %s is lost", ev.Account)
+			return
+		}
+	}
+	w.judge.hear(life, ev)
+}
+
+// roll asks after everybody when the weather has been good for long.
+func (w *world) roll() {
+	for _, u := range w.users {
+		a, err := w.account(u)
+		if err != nil {
+			w.judge.complain("%s: %v", u.name, err)
+			continue
+		}
+		st := a.Status()
+		if st.State != actors.Online {
+			w.judge.complain("%s is not online: %v since %v: %s", u.name, st.State, st.Since.Sub(w.rec.begun), st.Why)
+			continue
+		}
+		if st.Bound != st.PFS {
+			w.judge.complain("%s is online with pfs %v and bound %v", u.name, st.PFS, st.Bound)
+		}
+		x := w.judge.begin(u.name, false, 0, w.life)
+		a.Start(&echo.EchoRequest{ID: x.id}, func(body tl.Raw, err error) {
+			w.judge.ended(x, body, err)
+			if err != nil {
+				w.judge.complain("%s is online and a call ended with %v", u.name, err)
+			}
+		})
+		w.dcs.push(u.ID)
+	}
+}
+
+// audit judges the run.
+func (w *world) audit() {
+	w.judge.auditCalls(w.dcs.core.Echo)
+	keys, err := keysOf(w.disk.open())
+	if err != nil {
+		w.judge.complain("the store cannot be read at the end: %v", err)
+	}
+	w.judge.auditLedger(w.dcs.core.Ledger(), keys, w.users, w.skewed(), w.sim.Now())
+}
