@@ -189,6 +189,10 @@ func (a *account) onBinding(c *ctx, l *link, ev binding.Event) {
 		a.onBind(c, l, out)
 	case pfs.OutUse:
 		a.onUse(c, l, out)
+	case pfs.OutEnd:
+		if l.old != nil && l.old.key == out.ID {
+			a.stopConn(l.old)
+		}
 	case pfs.OutStop:
 		a.onStopKey(c, l, out.ID)
 	case pfs.OutDrop:

@@ -64,7 +64,8 @@ func (m *Machine) Bound(now time.Time, id crypt.KeyID) {
 		c.DeleteTemps = append(c.DeleteTemps, forgotten.ID())
 	}
 	m.retired, m.serving, m.successor = m.serving, m.successor, nil
-	m.rebinds, m.unknowns = 0, 0
+	m.rebinds = 0
+	m.trust()
 	m.save(c)
 	m.switchOver(now)
 	if forgotten != nil {
@@ -134,7 +135,7 @@ func (m *Machine) BindFailed(now time.Time, id crypt.KeyID, err error) {
 		m.replace(now, m.tempPace.after(now, false))
 	default:
 		m.discard(now)
-		m.unknowns = 0
+		m.trust()
 		m.prove()
 	}
 }
