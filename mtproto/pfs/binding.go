@@ -165,6 +165,16 @@ func (m *Machine) bindLater(now time.Time, until time.Time) {
 	m.wantAt(now, taskBind, at)
 }
 
+// WaitCleared says that the account's owner has cleared the waits that the
+// server imposed. What waited for the end of one goes on.
+func (m *Machine) WaitCleared(now time.Time) {
+	waited := m.stage == StagePausing && m.until.Equal(m.bindAfter)
+	m.bindAfter = time.Time{}
+	if waited {
+		m.perform(now)
+	}
+}
+
 // excused reports whether a refused bind says nothing about the perm key.
 //
 // The server may not have copied a key younger than a minute; a bind with the

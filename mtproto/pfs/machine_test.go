@@ -219,6 +219,7 @@ func TestAnyInputInAnyState(t *testing.T) {
 				}
 				p.m.ProofUnknown(p.now, others)
 			},
+			"wait cleared": func() { a.bindAfter = time.Time{}; p.m.WaitCleared(p.now) },
 			"proof failed": func() { p.m.ProofFailed(p.now, nil) },
 			"clock": func() {
 				p.m.Clock(p.now, time.Duration(rapid.IntRange(-5, 5).Draw(t, "offset"))*time.Second, rapid.Bool().Draw(t, "synced"))
