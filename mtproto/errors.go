@@ -66,6 +66,13 @@ func (e *QueryError) Error() string {
 // Unwrap gives both to errors.Is and errors.As.
 func (e *QueryError) Unwrap() []error { return []error{e.Reason, e.Fate} }
 
+// NotSent reports whether the server certainly did not execute the query. By this and GivenBack engines that know
+// nothing of sessions find out what became of it.
+func (e *QueryError) NotSent() bool { return e.Fate == ErrNotSent }
+
+// GivenBack reports whether the query came back from a session that was closed: another one may take it.
+func (e *QueryError) GivenBack() bool { return e.Reason == ErrClosed }
+
 // TooLargeError says that a query is larger than what the server accepts in one message. It is refused here because the
 // server would close the connection, again and again.
 type TooLargeError struct {

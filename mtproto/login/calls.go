@@ -1,6 +1,7 @@
 package login
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -178,14 +179,25 @@ func (m *Machine) lost(now time.Time) {
 	}
 }
 
-// Failed says that a call was not executed: err is the server's refusal
-// (*tgerr.Error), or what kept the query from being sent.
+// Failed says how a call came to nothing: err is the server's refusal
+// (*tgerr.Error), a wait that is remembered of an earlier one (tgerr.Until), or
+// our own. One of our own with a method NotSent that says no counts as Lost; any
+// other kept the query from being sent.
 func (m *Machine) Failed(now time.Time, id CallID, err error) {
 	if !m.underWay(id) {
 		return
 	}
 	e, refused := tgerr.As(err)
-	if !refused {
+	until, waits := tgerr.Until(err, now)
+	var fate interface{ NotSent() bool }
+	switch {
+	case waits:
+		m.onWait(now, until, e)
+		return
+	case !refused && errors.As(err, &fate) && !fate.NotSent():
+		m.lost(now)
+		return
+	case !refused:
 		m.notSent(now)
 		return
 	}
@@ -199,6 +211,27 @@ func (m *Machine) Failed(now time.Time, id CallID, err error) {
 	default:
 		m.onRefused(now, e)
 	}
+}
+
+// onWait obeys a wait; e is the server's word where it was said just now.
+func (m *Machine) onWait(now, until time.Time, e *tgerr.Error) {
+	switch c := call(m.s.Pending); {
+	case c == callCancelCode:
+		m.onCanceled()
+	case c == callLogOut, c == callProbe:
+		m.waitUntil(now, until, true)
+	case m.s.Canceled:
+		m.endCanceled(e)
+	case e.Class() == tgerr.ClassFlood:
+		m.tooMany(until, e)
+	default:
+		m.flood(now, until)
+	}
+}
+
+// tooMany ends an attempt whose number the server wants left alone.
+func (m *Machine) tooMany(until time.Time, e *tgerr.Error) {
+	m.fail(&Error{Reason: ReasonFlood, Err: e, Retry: true, Until: until, Message: "there were too many attempts for this number; leave it alone for a day"})
 }
 
 // notSent repeats a call after a local trouble, for as long as it lasts. A
@@ -227,15 +260,11 @@ func (m *Machine) onRefused(now time.Time, e *tgerr.Error) {
 		m.migrate(target, e)
 		return
 	}
-	if wait, ok := e.Wait(); ok {
-		m.flood(now, now.Add(wait))
-		return
-	}
 	switch e.Class() {
 	case tgerr.ClassConfig:
 		m.fail(&Error{Reason: ReasonConfig, Err: e, Message: "the server refuses this application; check api_id, api_hash and device info in the configuration"})
 	case tgerr.ClassFlood:
-		m.fail(&Error{Reason: ReasonFlood, Err: e, Retry: true, Until: now.Add(floodStop), Message: "there were too many attempts for this number; leave it alone for a day"})
+		m.tooMany(now.Add(floodStop), e)
 	case tgerr.ClassDeactivated, tgerr.ClassFrozen:
 		m.fail(&Error{Reason: ReasonBanned, Err: e, Message: "this account is deleted or banned; an official app tells more"})
 	case tgerr.ClassDuplicated:

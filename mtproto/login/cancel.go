@@ -75,10 +75,6 @@ func (m *Machine) onLoggedOut() {
 // onLogOutRefused: a 401 counts as done. Everything else is tried again, for
 // an authorization that nobody keeps would be an orphan.
 func (m *Machine) onLogOutRefused(now time.Time, e *tgerr.Error) {
-	if wait, ok := e.Wait(); ok {
-		m.waitUntil(now, now.Add(wait), true)
-		return
-	}
 	if e.IsUnauthorized() {
 		m.onLoggedOut()
 		return

@@ -12,6 +12,7 @@ import (
 //	a user                   we are signed in
 //	SESSION_PASSWORD_NEEDED  the first factor went through
 //	any other 401            it did not; sign in once more
+//	any other refusal        it may have; what there is, is taken back
 //
 // The probe stands in for the lost answer, so it needs no state of its own
 // but what the snapshot still says about the attempt.
@@ -26,10 +27,6 @@ func (m *Machine) onProbed(now time.Time, users []tg.AnyUser) {
 }
 
 func (m *Machine) onProbeRefused(now time.Time, e *tgerr.Error) {
-	if wait, ok := e.Wait(); ok {
-		m.waitUntil(now, now.Add(wait), true)
-		return
-	}
 	switch e.Class() {
 	case tgerr.ClassRevoked:
 		m.notSignedIn(now)
@@ -42,8 +39,10 @@ func (m *Machine) onProbeRefused(now time.Time, e *tgerr.Error) {
 		}
 		m.s.Code, m.s.LastError = "", ""
 		m.wait(StateWaitPassword)
+	case tgerr.ClassDeactivated, tgerr.ClassDuplicated:
+		m.onRefused(now, e) // nobody is signed in any more
 	default:
-		m.onRefused(now, e)
+		m.undo() // somebody may be
 	}
 }
 

@@ -207,6 +207,14 @@ func (p *play) run(line string) error {
 		p.m.Failed(p.now, p.call, tgerr.New(code, word[2]))
 	case "not-sent":
 		p.m.Failed(p.now, p.call, errors.New("no connection"))
+	case "held": // a wait that is remembered
+		d, durErr := time.ParseDuration(word[1])
+		if durErr != nil {
+			return durErr
+		}
+		p.m.Failed(p.now, p.call, remembered(p.now.Add(d)))
+	case "unknown": // as the account tells that an answer was lost
+		p.m.Failed(p.now, p.call, unknown{})
 	case "lost":
 		p.m.Lost(p.now, p.call)
 	case "migrated":
@@ -290,3 +298,15 @@ func TestTranscripts(t *testing.T) {
 		})
 	}
 }
+
+// remembered is a wait as the account tells it that knows of it.
+type remembered time.Time
+
+func (w remembered) Error() string        { return "it is too early" }
+func (w remembered) WaitUntil() time.Time { return time.Time(w) }
+
+// unknown is the end of a query whose answer was lost.
+type unknown struct{}
+
+func (unknown) Error() string { return "the answer was lost" }
+func (unknown) NotSent() bool { return false }
