@@ -49,6 +49,7 @@ const (
 	Quarantined = account.Quarantined
 	Duplicated  = account.Duplicated
 	Revoked     = account.Revoked
+	SigningOut  = account.SigningOut
 	SignedOut   = account.SignedOut
 	Paused      = account.Paused
 )
@@ -172,14 +173,18 @@ func (a *Account) Resume(ctx context.Context) error {
 }
 
 // Remove deletes every record of the account, keys included. An account that
-// is signed in is refused unless force is set; the server then keeps an
-// authorization that nobody can end from here.
+// may be signed in is refused unless force is set; the server then keeps an
+// authorization that nobody can end from here. A sign-in under way is cancelled
+// first. When ctx ends first the removal goes on.
 func (a *Account) Remove(ctx context.Context, force bool) error {
-	err := tell(ctx, a, func(r runtime.Reply[struct{}]) account.Message { return account.Remove{Force: force, Reply: r} })
-	if err == nil {
-		a.m.forget(a)
-	}
-	return err
+	return tell(ctx, a, func(r runtime.Reply[struct{}]) account.Message { return account.Remove{Force: force, Reply: r} })
+}
+
+// ClearWaits forgets the waits that the server ordered for a method, or all of
+// the account's when method is empty. It is for an owner who knows better, a
+// wait of many years for example: who asks too early is made to wait longer.
+func (a *Account) ClearWaits(ctx context.Context, method string) error {
+	return tell(ctx, a, func(r runtime.Reply[struct{}]) account.Message { return account.ClearWaits{Method: method, Reply: r} })
 }
 
 // stateError says why an account without an actor takes nothing.

@@ -29,6 +29,12 @@ type (
 		a     *Account
 		reply runtime.Reply[struct{}]
 	}
+	// startAll starts the actors of accounts, before any of them is asked
+	// anything.
+	startAll struct {
+		all   []*Account
+		reply runtime.Reply[struct{}]
+	}
 	// accountWedged says that a method below the actor id has not returned.
 	accountWedged struct{ w runtime.Wedged }
 	// storeLost says that another manager has claimed the store.
@@ -41,6 +47,7 @@ type (
 )
 
 func (startAccount) fleetMsg()  {}
+func (startAll) fleetMsg()      {}
 func (accountWedged) fleetMsg() {}
 func (storeLost) fleetMsg()     {}
 func (respawnDue) fleetMsg()    {}
@@ -67,6 +74,11 @@ func (f *fleet) Receive(c *runtime.Context[fleetMsg], m fleetMsg) {
 		}
 		delete(f.due, m.a)
 		f.start(c, m.a)
+		m.reply.Send(struct{}{}, nil)
+	case startAll:
+		for _, a := range m.all {
+			f.start(c, a)
+		}
 		m.reply.Send(struct{}{}, nil)
 	case storeLost:
 		f.onStoreLost(c)

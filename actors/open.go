@@ -83,7 +83,8 @@ func (e *StoreError) Error() string {
 func (e *StoreError) Unwrap() error { return e.Err }
 
 // Open claims the store and brings every account in it to where it was. It
-// blocks while the store is read, and not for any server.
+// blocks while the store is read, and not for any server: calls made right after
+// it wait for their account.
 func Open(o Options) (*Manager, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -119,7 +120,11 @@ func Open(o Options) (*Manager, error) {
 		},
 	})
 	gov := runtime.SpawnRoot[governor.Message](m.sys, governor.New(o.Limits))
-	if m.env, err = account.NewEnv(m.envConfig(owner, gov)); err != nil {
+	salt, err := fleetRecords(o.Store, owner, m.sys.Clock().Now(), o.Rand)
+	if err == nil {
+		m.env, err = account.NewEnv(m.envConfig(owner, gov, salt))
+	}
+	if err != nil {
 		m.meters.stop()
 		_ = m.sys.Close(context.Background())
 		return nil, err
@@ -129,19 +134,23 @@ func Open(o Options) (*Manager, error) {
 	for _, id := range ids { // all before the first starts and publishes
 		m.accounts[id] = m.newAccount(id)
 	}
-	for _, a := range m.Accounts() {
-		m.fleet.Send(startAccount{a: a})
+	// A call or a wish right after Open finds the actor of its account.
+	_, err = runtime.Ask(context.Background(), m.fleet, func(r runtime.Reply[struct{}]) fleetMsg { return startAll{m.Accounts(), r} })
+	if err != nil {
+		m.meters.stop()
+		_ = m.sys.Close(context.Background())
+		return nil, err
 	}
 	return m, nil
 }
 
-func (m *Manager) envConfig(owner persistence.Owner, gov runtime.Ref[governor.Message]) account.EnvConfig {
+func (m *Manager) envConfig(owner persistence.Owner, gov runtime.Ref[governor.Message], salt []byte) account.EnvConfig {
 	return account.EnvConfig{
 		App: m.opts.App, Store: m.opts.Store, Owner: owner, Governor: gov,
 		Network: m.network(), DCs: m.opts.DCs, DefaultDC: m.opts.DefaultDC, TempKeyLife: m.opts.TempKeyLife, TempInMemory: m.opts.TempKeysInMemory,
 		Logger: m.log, Rand: m.opts.Rand,
 		Publish: m.publish, ClaimPhone: m.claimPhone, ReleasePhone: m.releasePhone,
-		StoreFailed: m.storeFailed, Observe: m.meters.observer(),
+		SubjectSalt: salt, Removed: m.removed, StoreFailed: m.storeFailed, Observe: m.meters.observer(),
 	}
 }
 
@@ -269,6 +278,14 @@ func (m *Manager) Add(ctx context.Context, id string, o AccountOptions) (*Accoun
 	}
 	_, err = runtime.Ask(ctx, m.fleet, func(r runtime.Reply[struct{}]) fleetMsg { return startAccount{a: a, reply: r} })
 	return a, err
+}
+
+// removed forgets an account whose records are gone, whoever still waits for
+// that.
+func (m *Manager) removed(id persistence.AccountID) {
+	if a, err := m.Account(string(id)); err == nil {
+		m.forget(a)
+	}
 }
 
 func (m *Manager) forget(a *Account) {

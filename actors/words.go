@@ -72,9 +72,12 @@ func mayHaveRun(cause error) error {
 // ended puts the end of a call, as the account tells it, on one line. The
 // server's own error stays as it is.
 func ended(err error) error {
+	var fate interface{ NotSent() bool }
 	switch {
 	case err == nil:
 		return nil
+	case !errors.Is(err, ErrNotSent) && errors.As(err, &fate) && fate.NotSent():
+		return notSent(err) // by its nature: an account that waits, or is paused
 	case errors.Is(err, ErrNotSent):
 		return &localError{with(err, "not sent"), []error{err}}
 	case errors.Is(err, ErrMayHaveRun):

@@ -1,166 +1,60 @@
 package account
 
 import (
-	"errors"
 	"time"
 
-	"github.com/mtfleet/mtfleet/actors/binding"
-	"github.com/mtfleet/mtfleet/actors/dcconn"
-	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/runtime"
-	"github.com/mtfleet/mtfleet/mtproto/dc"
-	"github.com/mtfleet/mtfleet/mtproto/login"
-	"github.com/mtfleet/mtfleet/mtproto/tgerr"
+	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/mtproto/updates"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
-// Message is what an account's actor receives; the types of this package only.
-type Message interface{ accountMessage() }
-
 // ctx is the account's view of itself while it runs.
 type ctx = runtime.Context[Message]
 
-// What others send.
-type (
-	// CancelCall says that nobody waits for the call any more.
-	CancelCall struct{ Call *Call }
-	// SignIn starts a login; the reply is its first step that needs somebody,
-	// or the last one.
-	SignIn struct {
-		// Phone or BotToken; exactly one.
-		Phone, BotToken string
-		Reply           runtime.Reply[*login.Step]
-	}
-	// Answer answers the step a sign-in waits for.
-	Answer struct {
-		Answer login.Answer
-		Reply  runtime.Reply[*login.Step]
-	}
-	// LogOut ends the authorization and forgets the keys.
-	LogOut struct{ Reply runtime.Reply[struct{}] }
-	// Pause closes the account's connections and keeps its keys.
-	Pause struct{ Reply runtime.Reply[struct{}] }
-	// Resume ends a pause, and gives a quarantined account another try.
-	Resume struct{ Reply runtime.Reply[struct{}] }
-	// Remove deletes every record of the account and ends the actor. An account
-	// that is signed in is refused unless Force is set.
-	Remove struct {
-		Force bool
-		Reply runtime.Reply[struct{}]
-	}
-)
-
-// What the actor's own parts post to it.
-type (
-	bindingEvent struct {
-		link *link
-		ev   binding.Event
-	}
-	connEvent struct {
-		conn *conn
-		ev   dcconn.Event
-	}
-	// callReturned brings back a call whose error needs the account's policy,
-	// or any answer to a query of the account's own.
-	callReturned struct {
-		call *Call
-		conn *conn
-		body []byte
-		err  error
-	}
-	committed   struct{ err error }
-	flushDue    struct{}
-	retryDue    struct{}
-	loginDue    struct{}
-	updatesDue  struct{}
-	guestsDue   struct{}
-	linkRespawn struct{ link *link }
-	waitOver    struct{}
-	syncAgain   struct{}
-)
-
-func (*Call) accountMessage()        {}
-func (CancelCall) accountMessage()   {}
-func (SignIn) accountMessage()       {}
-func (Answer) accountMessage()       {}
-func (LogOut) accountMessage()       {}
-func (Pause) accountMessage()        {}
-func (Resume) accountMessage()       {}
-func (Remove) accountMessage()       {}
-func (bindingEvent) accountMessage() {}
-func (connEvent) accountMessage()    {}
-func (callReturned) accountMessage() {}
-func (committed) accountMessage()    {}
-func (flushDue) accountMessage()     {}
-func (retryDue) accountMessage()     {}
-func (loginDue) accountMessage()     {}
-func (updatesDue) accountMessage()   {}
-func (guestsDue) accountMessage()    {}
-func (linkRespawn) accountMessage()  {}
-func (waitOver) accountMessage()     {}
-func (syncAgain) accountMessage()    {}
-
-// Timers: one of each kind at a time.
-const (
-	timerFlush = iota + 1
-	timerRetry
-	timerLogin
-	timerUpdates
-	timerGuests
-	timerWait
-	timerSync
-	timerConfirm
-	timerLoginSave
-
-	// One for each DC: the number of the DC is added. A prover and a confirmer
-	// of the same DC have a timer each: timerAsk is shifted by the role.
-	timerRespawn = 1 << 16
-	timerAsk     = 1 << 17
-)
-
-// account is the actor: one Telegram user or bot.
+// account is the actor: one Telegram user or bot. It decides nothing about what
+// an answer of the server means: it drives the engines that do, and is the one
+// way to its records.
 type account struct {
-	env    *Env
-	id     persistence.AccountID
-	header []byte // invokeWithLayer and initConnection, shared by all accounts
+	env     *Env
+	id      persistence.AccountID
+	self    runtime.Ref[Message]
+	disk    *disk
+	journal journal
 
-	loaded bool      // the store was read
-	early  []Message // what came before that
+	loaded    bool      // the records were read
+	early     []Message // what came before that, bounded by the callers' admission
+	reloading bool      // they are to be read again once standing has said all
 
-	rec    persistence.Account
-	status Status
-	told   Status                      // what was published last
-	waits  map[string]persistence.Wait // nil until the first
-	dirty  dirty
-	store  *accountStore
-	jobs   []storeJob // the first is under way
+	rec    persistence.Account // what standing does not know of it
+	left   *persistence.State  // what was read, for the first binding; nil later
+	tokens [][]byte            // future auth tokens, the newest first
 
-	self     runtime.Ref[Message]
-	links    []*link
-	home     *link
-	conns    map[runtime.ActorID]*conn
-	sessions map[dc.ID]*persistence.Session // what the next session of a DC begins with
-	guests   map[dc.ID]bool                 // where the authorization was carried to
-
-	retries []retry
-
-	login   *signIn          // nil when none is under way
-	updates *updates.Machine // nil until signed in
-	synced  bool             // the server answered an authorized query on this connection
-	doubt   *doubt           // a 401 is being confirmed
-	leaving *leaving         // a logout is under way
-
-	removing bool // the records are being deleted; nothing new is begun
+	stand    *standing.Machine
+	saving   bool                       // what standing said is on its way to the disk; its other outputs wait
+	refusal  error                      // of the last OutSave, nil when it is on disk
+	kept     map[standing.CallID]*Call  // calls that standing has; nil while there are none
+	requests []runtime.Reply[struct{}]  // the owner's wishes under way
+	numbers  []standing.Request         // and what standing calls them
+	lastWish standing.Request           // the last number given
+	status   Status                     // as of the last OutStatus
+	told     Status                     // what was published last
+	armed    [timerConfig + 1]time.Time // when each timer is due, zero for not
+	peers    []*peer                    // bindings, in the order they were opened
+	home     *peer                      // one of them, nil while there is none
+	homeless []*Call                    // admitted calls for home, while there is none
+	login    *signIn                    // nil when none is under way
+	updates  *updates.Machine           // nil while nothing is asked
+	place    *updates.State             // where the updates stood last, nil for not known
+	config   time.Time                  // when help.getConfig is asked for again
+	configs  int                        // how often it failed in a row
 }
 
 // Spawn starts the account's actor below parent. It restores itself from the
 // store and goes on where it was.
 func Spawn[P any](parent *runtime.Context[P], env *Env, id persistence.AccountID) runtime.Ref[Message] {
 	return runtime.Spawn[Message](parent, &account{
-		env: env, id: id, header: env.header, store: &accountStore{store: env.Store},
-		conns: map[runtime.ActorID]*conn{}, sessions: map[dc.ID]*persistence.Session{},
-		guests: map[dc.ID]bool{},
+		env: env, id: id, disk: &disk{store: env.Store, owner: env.Owner},
 	})
 }
 
@@ -169,38 +63,29 @@ func (a *account) Started(c *ctx) {
 	a.load(c)
 }
 
-// load reads the account from the store and goes on from there. What comes
-// meanwhile waits.
+// load has the account's records read. What comes meanwhile waits.
 func (a *account) load(c *ctx) {
-	a.loaded = false
-	var records []persistence.Record
-	a.storeJob(c, func(store persistence.Store) (err error) {
-		records, err = store.Load(a.id)
-		return err
-	}, func(c *ctx, err error) {
-		a.loaded = true
-		a.onRestored(c, records, err)
-		early := a.early
-		a.early = nil
-		for _, m := range early {
-			a.Receive(c, m)
-		}
-	})
+	a.loaded, a.reloading = false, false
+	a.store(c, job{kind: jobLoad, account: a.id, waits: startWaits})
 }
 
-// Receive handles one message. What comes before the account is read from the
-// store waits for it: at most what admission lets through.
+// Receive handles one message, then does what the engines decided by it.
 func (a *account) Receive(c *ctx, m Message) {
-	_, ok := m.(committed)
-	switch {
-	case ok:
-		a.handle(c, m)
-	case a.removing:
-		a.Undelivered(m)
-	case !a.loaded:
-		a.early = append(a.early, m)
+	switch m := m.(type) {
+	case stored:
+		a.onStored(c, m)
+	case journalDue:
+		a.armed[timerJournal] = time.Time{}
+		a.runJournal(c)
 	default:
+		if !a.loaded {
+			a.early = append(a.early, m)
+			return
+		}
 		a.handle(c, m)
+	}
+	if a.loaded {
+		a.pump(c)
 	}
 }
 
@@ -208,180 +93,88 @@ func (a *account) handle(c *ctx, m Message) {
 	switch m := m.(type) {
 	case *Call:
 		a.onCall(c, m)
-	case CancelCall:
-		a.onCancel(m.Call)
 	case callReturned:
 		a.onReturned(c, m)
-	case retryDue:
-		a.onRetryDue(c)
+	case CancelCall:
+		a.onCancel(c, m.Call)
 	case bindingEvent:
-		a.onBinding(c, m.link, m.ev)
-	case connEvent:
-		a.onConn(c, m.conn, m.ev)
-	case linkRespawn:
-		a.onLinkRespawn(c, m.link)
-	case guestsDue:
-		a.advanceGuests(c)
-	case updatesDue:
-		a.advanceUpdates(c)
-	case syncAgain:
-		a.sync(c)
+		a.onBinding(c, m)
+	case bindingWrite:
+		a.onBindingWrite(c, m)
+	case respawnDue:
+		a.onRespawnDue(c, m.peer)
+	case moved:
+		a.onMoved(c, m)
 	case SignIn:
 		a.onSignIn(c, m)
 	case Answer:
 		a.onAnswer(c, m)
-	case loginDue:
-		a.advanceLogin(c)
-	case waitOver:
-		a.onWaitOver(c)
-	case LogOut:
-		a.onLogOut(c, m)
-	case Pause:
-		a.onPause(c, m)
-	case Resume:
-		a.onResume(c, m)
-	case Remove:
-		a.onRemove(c, m)
-	case flushDue:
-		a.flush(c)
-	case committed:
-		a.onCommitted(c, m.err)
-	case keysLoaded:
-		a.onKeysLoaded(c, m)
 	case signInGranted:
 		a.onSignInGranted(c, m)
-	case again:
-		m.do(c)
-	case askOver:
-		m.conn.asks.answer(answerNone, ErrStopped)
-	}
-}
-
-// onRestored converges on what the store says: a signed-in account connects, a
-// sign-in under way goes on, anything else stands where it stood.
-func (a *account) onRestored(c *ctx, records []persistence.Record, err error) {
-	state, decodeErr := persistence.DecodeState(records)
-	err = errors.Join(err, decodeErr)
-	if state.Account == nil {
-		why := "its record is not in the store"
-		if err != nil {
-			why = err.Error()
+	case LogOut:
+		a.flushUpdates(c)
+		a.stand.LogOut(c.Now(), a.wish(m.Reply))
+	case Pause:
+		a.flushUpdates(c)
+		a.stand.Pause(c.Now(), a.wish(m.Reply))
+	case Resume:
+		a.stand.Resume(c.Now(), a.wish(m.Reply))
+	case Remove:
+		a.stand.Remove(c.Now(), a.wish(m.Reply), m.Force)
+	case ClearWaits:
+		a.stand.ClearWaits(c.Now(), a.wish(m.Reply), m.Method)
+	case standingDue:
+		a.armed[timerStanding] = time.Time{}
+		a.stand.Advance(c.Now())
+	case loginDue:
+		a.armed[timerLogin] = time.Time{}
+		if a.login != nil {
+			a.login.machine.Advance(c.Now())
 		}
-		a.become(c, Quarantined, why, adviceRestore)
-		return
-	}
-	a.rec = *state.Account
-	for i := range state.Sessions {
-		a.sessions[dc.ID(state.Sessions[i].DC)] = &state.Sessions[i]
-	}
-	for _, g := range state.Guests {
-		a.guests[dc.ID(g.DC)] = g.Authorized
-	}
-	a.restoreWaits(c.Now(), state.Waits)
-	a.purgeRevoked(c, state.PermKeys)
-	if fatal := fatalCorruption(err); fatal != nil {
-		a.become(c, Quarantined, fatal.Error(), adviceRestore)
-		return
-	}
-	switch {
-	case a.rec.Paused:
-		a.become(c, Paused, a.rec.StateWhy, "resume it when it should connect again")
-	case a.rec.State == stateLoggingOut:
-		a.restoreUpdates(state.Updates, false) // for the case that it comes to nothing
-		a.resumeLogOut(c)
-	case state.Login != nil:
-		a.resumeLogin(c, *state.Login)
-	case a.rec.SignedIn:
-		a.restoreUpdates(state.Updates, false)
-		a.goOnline(c, "starting")
-	default:
-		a.becomeStored(c)
-	}
-}
-
-// fatalCorruption picks the bad records an account cannot live without: its own
-// and its perm keys. A lost temp key, salt or update state costs a round trip.
-func fatalCorruption(err error) error {
-	for _, key := range persistence.BadKeys(err) {
-		switch key.Kind {
-		case persistence.KindAccount, persistence.KindPermKey, persistence.KindLogin:
-			return err
+	case updatesDue:
+		a.armed[timerUpdates] = time.Time{}
+		if a.updates != nil {
+			a.updates.Advance(c.Now())
 		}
-	}
-	return nil
-}
-
-// goOnline opens the home link; the account is online when the server has
-// answered on it.
-func (a *account) goOnline(c *ctx, why string) {
-	a.become(c, Connecting, why, "")
-	if a.home == nil {
-		a.openHome(c, dc.ID(a.rec.HomeDC))
+	case configDue:
+		a.armed[timerConfig] = time.Time{}
+		a.fetchConfig(c)
 	}
 }
 
-// openHome makes the home link.
-func (a *account) openHome(c *ctx, id dc.ID) { a.home = a.openLink(c, id, true) }
-
-// Stopping answers everything owed: held calls were never sent, calls under
-// way come back from their connections and end in Undelivered.
-func (a *account) Stopping(c *ctx) {
-	for _, m := range a.early {
-		a.Undelivered(m)
+// pump does what the engines decided until none has more to say, and sets
+// their timers.
+func (a *account) pump(c *ctx) {
+	for again := true; again; {
+		again = a.pumpUpdates(c)
+		again = a.pumpLogin(c) || again
+		again = a.pumpStanding(c) || again
 	}
-	for _, l := range a.links {
-		for _, call := range l.held {
-			call.finish(nil, joinNotSent(ErrStopped))
-		}
+	if !a.loaded {
+		return // it is read again
 	}
-	for _, r := range a.retries {
-		r.call.finish(nil, r.err)
+	a.arm(c, timerStanding, a.stand.Deadline(), standingDue{})
+	var login, updates time.Time
+	if a.login != nil && a.login.phase == signInRuns {
+		login = a.login.machine.Deadline()
 	}
 	if a.updates != nil {
-		a.updates.Flush(c.Now())
-		a.pumpUpdates(c)
+		updates = a.updates.Deadline()
 	}
-	a.flushOnStop(c)
-	if a.login != nil {
-		a.releaseLogin(a.login)
-		a.login.answer(nil, ErrStopped)
-	}
+	a.arm(c, timerLogin, login, loginDue{})
+	a.arm(c, timerUpdates, updates, updatesDue{})
+	a.arm(c, timerConfig, a.config, configDue{})
 }
 
-// Undelivered ends calls that reached a stopped account.
-func (a *account) Undelivered(m Message) {
-	switch m := m.(type) {
-	case *Call:
-		m.finish(nil, joinNotSent(ErrStopped))
-	case callReturned:
-		if m.err != nil || m.call.then == nil {
-			m.call.finish(m.body, m.err)
-		}
-	case signInGranted:
-		a.env.Governor.Send(governor.Done{Ticket: m.ticket})
-	case SignIn:
-		m.Reply.Send(nil, ErrStopped)
-	case Answer:
-		m.Reply.Send(nil, ErrStopped)
-	case LogOut:
-		m.Reply.Send(struct{}{}, ErrStopped)
-	case Pause:
-		m.Reply.Send(struct{}{}, ErrStopped)
-	case Resume:
-		m.Reply.Send(struct{}{}, ErrStopped)
-	case Remove:
-		m.Reply.Send(struct{}{}, ErrStopped)
+// arm sets a timer, or takes it back when the time is zero.
+func (a *account) arm(c *ctx, timer int, at time.Time, m Message) {
+	switch {
+	case at.Equal(a.armed[timer]):
+		return
+	case at.IsZero():
+		c.Cancel(timer)
+	default:
+		c.After(timer, at.Sub(c.Now()), m)
 	}
+	a.armed[timer] = at
 }
-
-// serverWords is what an error says to an operator: the server's words if it
-// was the server.
-func serverWords(err error) string {
-	if e, ok := tgerr.As(err); ok {
-		return "the server said " + e.Error()
-	}
-	return err.Error()
-}
-
-// round brings a time to the resolution of records.
-func round(t time.Time) time.Time { return t.Round(time.Microsecond) }

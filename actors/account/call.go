@@ -2,12 +2,13 @@ package account
 
 import (
 	"errors"
-	"fmt"
 	"sync/atomic"
-	"time"
 
-	"github.com/mtfleet/mtfleet/mtproto"
+	"github.com/mtfleet/mtfleet/actors/binding"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/mtproto/login"
+	"github.com/mtfleet/mtfleet/mtproto/standing"
+	"github.com/mtfleet/mtfleet/mtproto/updates"
 )
 
 // Call is one API query on its way through an account. It ends exactly once:
@@ -19,21 +20,29 @@ type Call struct {
 	// Body is the boxed query without wrappers. Nobody changes it after Send.
 	Body []byte
 	// Policy says whether the query may run twice.
-	Policy mtproto.Policy
+	Policy Policy
 	// DC is where the query must run; zero is the home DC.
 	DC dc.ID
 	// Done is called once, with how the call ended, from within an actor: it
 	// must not wait. The account's own queries have none.
 	Done func(body []byte, err error)
 
-	id    mtproto.QueryID
 	ended atomic.Bool
 
 	// The fields below belong to the account's actor.
-	then      func(body []byte, err error) // set for a query of the account's own
-	anonymous bool                         // may run before the account is signed in
-	retries   int                          // repeats after 5xx
-	hops      int                          // DCs changed by 303
+	query standing.Call // what standing knows of it; its ID is the call's
+	own   *ownCall      // nil for a caller's
+	at    *peer         // where it was sent last
+}
+
+// ownCall says which of the account's engines asked a query, and as what.
+type ownCall struct {
+	login   *signIn
+	updates *updates.Machine
+	peer    *peer // that asked for an errand
+	step    login.CallID
+	place   updates.CallID
+	errand  binding.ErrandID
 }
 
 // lastQuery numbers calls; an id is unique within the process, so that it can
@@ -41,12 +50,17 @@ type Call struct {
 var lastQuery atomic.Uint64
 
 // NewCall prepares a call; set its Done and send it with a Ref.
-func NewCall(method string, body []byte, policy mtproto.Policy, at dc.ID) *Call {
+func NewCall(method string, body []byte, policy Policy, at dc.ID) *Call {
 	return &Call{
 		Method: method, Body: body, Policy: policy, DC: at,
-		id: mtproto.QueryID(lastQuery.Add(1)),
+		query: standing.Call{
+			ID: standing.CallID(lastQuery.Add(1)), Method: method, DC: at, Repeatable: policy == Repeatable,
+		},
 	}
 }
+
+// id names the call to bindings and connections.
+func (c *Call) id() binding.QueryID { return binding.QueryID(c.query.ID) }
 
 // Abandon ends a call whose account is gone and did not end it.
 func (c *Call) Abandon(err error) { c.finish(nil, err) }
@@ -62,68 +76,37 @@ func (c *Call) finish(body []byte, err error) {
 	}
 }
 
-// end ends a call from within the account's actor, its own ones too.
-func (c *Call) end(body []byte, err error) {
-	if c.then != nil {
-		c.then(body, err)
-		return
-	}
-	c.finish(body, err)
-}
-
-// StateError ends a call or a wish that an account in this state cannot take. Nothing
-// was sent.
-type StateError struct {
-	State State
-	Why   string
-}
-
-func (e *StateError) Error() string {
-	if e.Why == "" {
-		return fmt.Sprintf("account: is %s: nothing was sent", e.State)
-	}
-	return fmt.Sprintf("account: is %s (%s): nothing was sent", e.State, e.Why)
-}
-
-// WaitError ends a call that the server ordered to wait. Nothing more is sent
-// for this method before Until, also after a restart.
-type WaitError struct {
-	Method string
-	Until  time.Time
-	Err    error // the server's error, nil when the wait was remembered
-}
-
-func (e *WaitError) Error() string {
-	return fmt.Sprintf("account: the server asked to wait with %s until %s", e.Method, e.Until.UTC().Format(time.RFC3339))
-}
-
-// Unwrap returns the server's own error.
-func (e *WaitError) Unwrap() error { return e.Err }
-
-// BusyError ends a call that found Limit calls held for a DC that is not ready.
-type BusyError struct{ Limit int }
-
-func (e *BusyError) Error() string {
-	return fmt.Sprintf("account: %d calls already wait for this DC: the call was not sent", e.Limit)
-}
-
-// ErrStopped ends calls of an account that was stopped before it sent them.
-var ErrStopped = errors.New("account: stopped: the call was not sent")
-
-// Policy says what may happen to a query when it is not known whether the
-// server executed it; see mtproto.Policy.
-type Policy = mtproto.Policy
+type (
+	// StateError ends a call or a wish that an account in this state cannot
+	// take. Nothing was sent.
+	StateError = standing.StateError
+	// WaitError ends a call that the server ordered to wait. Nothing more is
+	// sent for this method before Until, also after a restart.
+	WaitError = standing.WaitError
+	// BusyError ends a call that found too many held for a DC that is not ready.
+	BusyError = binding.BusyError
+	// Policy says what may happen to a query when it is not known whether the
+	// server executed it; see mtproto.Policy.
+	Policy = binding.Policy
+)
 
 // The policies of a call.
 const (
-	Once       = mtproto.Once
-	Repeatable = mtproto.Repeatable
+	Once       = binding.Once
+	Repeatable = binding.Repeatable
 )
 
-// What every local error of a call says of the server.
 var (
-	// ErrNotSent: the server did not execute the call.
-	ErrNotSent = mtproto.ErrNotSent
-	// ErrMayHaveRun: the server may have executed the call.
-	ErrMayHaveRun = mtproto.ErrMayHaveRun
+	// ErrNotSent and ErrMayHaveRun: what every local error of a call says of the
+	// server.
+	ErrNotSent    = binding.ErrNotSent
+	ErrMayHaveRun = binding.ErrMayHaveRun
+
+	// ErrStopped ends calls and wishes of an account that was stopped before it
+	// did anything for them.
+	ErrStopped error = &binding.QueryError{Reason: errors.New("the account was stopped"), Fate: ErrNotSent}
+	// ErrSignedIn refuses to remove an account whose keys are still logged in.
+	ErrSignedIn = standing.ErrSignedIn
+	// errLeft ends a call whose caller did not wait for it.
+	errLeft error = &binding.QueryError{Reason: errors.New("the caller did not wait"), Fate: ErrMayHaveRun}
 )

@@ -1,14 +1,12 @@
 package account
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"sync"
 	"time"
 
-	"github.com/mtfleet/mtfleet/actors/dcconn"
+	"github.com/mtfleet/mtfleet/actors/binding"
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
@@ -32,7 +30,7 @@ type App struct {
 }
 
 // Network makes the sockets of an account's connections.
-type Network = dcconn.Network
+type Network = binding.Network
 
 // EnvConfig is what an Env is made of.
 type EnvConfig struct {
@@ -58,6 +56,12 @@ type EnvConfig struct {
 	// account has it. ReleasePhone gives it back.
 	ClaimPhone   func(phone string, id persistence.AccountID) (holder persistence.AccountID, ok bool)
 	ReleasePhone func(phone string, id persistence.AccountID)
+	// SubjectSalt goes into the names under which waits about a phone number or
+	// a token are kept, which are not sealed.
+	SubjectSalt []byte
+	// Removed tells that an account's records are gone and its actor ends,
+	// before whoever removed it is answered.
+	Removed func(id persistence.AccountID)
 	// StoreFailed tells that a commit was refused. The account keeps running.
 	StoreFailed func(id persistence.AccountID, err error)
 	// Observe is told what happens, for metrics.
@@ -68,37 +72,45 @@ type EnvConfig struct {
 // accounts run; what it points to is safe for concurrent use.
 type Env struct {
 	EnvConfig
-	conn   *dcconn.Env
-	keys   []*crypt.PublicKey
-	dcs    *DCs
-	primes *Primes
-	header []byte // invokeWithLayer and initConnection, for every session
+	binding *binding.Env
+	keys    []*crypt.PublicKey
+	dcs     *DCs
 }
 
 // NewEnv prepares what accounts share: it parses the table's RSA keys and
 // makes the tables of the well-known Diffie-Hellman group (milliseconds).
 func NewEnv(cfg EnvConfig) (*Env, error) {
-	e := &Env{EnvConfig: cfg, dcs: NewDCs(cfg.DCs), primes: NewPrimes()}
+	e := &Env{EnvConfig: cfg, dcs: NewDCs(cfg.DCs)}
 	for _, text := range cfg.DCs.Keys {
 		keys, err := crypt.ParsePublicKeys([]byte(text))
 		if err != nil {
-			return nil, fmt.Errorf("account: an RSA key of the DC table: %w", err)
+			return nil, fmt.Errorf("an RSA key of the DC table: %w", err)
 		}
 		e.keys = append(e.keys, keys...)
-	}
-	if len(e.keys) == 0 {
-		return nil, errors.New("account: the DC table has no RSA public key: without one no DC can prove what it is")
 	}
 	header, err := header(cfg.App)
 	if err != nil {
 		return nil, err
 	}
-	e.header = header
-	e.conn = &dcconn.Env{
-		Network: cfg.Network, Governor: cfg.Governor, Table: e.dcs.Table,
-		RSAKeys: e.keys, Group: e.primes.Known(), Proven: e.primes.Proven,
+	e.binding, err = binding.NewEnv(binding.EnvConfig{
+		Network: cfg.Network, Governor: cfg.Governor, Table: e.dcs.Table, RSAKeys: e.keys, Header: header,
+		TempLife: cfg.TempKeyLife, TempInMemory: cfg.TempInMemory, Logger: cfg.Logger,
+		Observe: binding.Observer{
+			KeyMade: cfg.Observe.KeyMade, Bound: cfg.Observe.Bound, ConnectionLost: cfg.Observe.ConnectionLost,
+		},
+	})
+	return e, err
+}
+
+// production reports whether a perm key may be made under one of Telegram's
+// own production RSA keys.
+func (e *Env) production() bool {
+	for _, key := range e.keys {
+		if dc.IsProductionFingerprint(key.Fingerprint()) {
+			return true
+		}
 	}
-	return e, nil
+	return false
 }
 
 // header is what goes before the first query under each key:
@@ -134,92 +146,4 @@ type Observer struct {
 	SignedIn func(method string)
 	// ConnectionLost: an established connection ended.
 	ConnectionLost func(at dc.ID)
-}
-
-// DCs is the table of DC addresses all accounts use. It begins with the
-// configured table and grows by help.getConfig.
-type DCs struct {
-	mu    sync.RWMutex // guards the following fields
-	table dc.Table
-	asked time.Time // when help.getConfig was last asked for
-}
-
-// NewDCs makes a table.
-func NewDCs(t dc.Table) *DCs { return &DCs{table: t} }
-
-// Table returns the present table, a value.
-func (d *DCs) Table() dc.Table {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	return d.table
-}
-
-// Update replaces the options of the DCs named in options.
-func (d *DCs) Update(options []dc.Option) []error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	t, errs := d.table.Update(options)
-	d.table = t
-	return errs
-}
-
-// claim reports whether the caller is the one to ask for the table now.
-func (d *DCs) claim(now time.Time) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if !d.asked.IsZero() && now.Sub(d.asked) < configLife {
-		return false
-	}
-	d.asked = now
-	return true
-}
-
-// expire makes the next claim succeed.
-func (d *DCs) expire() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.asked = time.Time{}
-}
-
-// Primes remembers which Diffie-Hellman groups were proved good, so that the
-// proof (seconds of primality tests) is paid once a process.
-type Primes struct {
-	known *crypt.Group
-
-	mu     sync.Mutex // guards proven
-	proven []*crypt.Group
-}
-
-// maxProvenGroups bounds what is remembered: a server that changes its prime
-// more often is proved again each time. 16 tables of about 0.5 MB.
-const maxProvenGroups = 16
-
-// NewPrimes begins with the well-known group.
-func NewPrimes() *Primes { return &Primes{known: crypt.WellKnownGroup()} }
-
-// Known is the group of the well-known prime.
-func (p *Primes) Known() *crypt.Group { return p.known }
-
-// Proven returns the group with prime and generator if it was proved before.
-func (p *Primes) Proven(prime []byte, g int) *crypt.Group {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, group := range p.proven {
-		if group.G() == g && string(group.Prime()) == string(prime) {
-			return group
-		}
-	}
-	return nil
-}
-
-// Remember adds a group that a handshake proved.
-func (p *Primes) Remember(g *crypt.Group) {
-	if g == nil {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.proven) < maxProvenGroups {
-		p.proven = append(p.proven, g)
-	}
 }

@@ -1,204 +1,123 @@
 package account
 
 import (
-	"slices"
-	"time"
-
-	"github.com/mtfleet/mtfleet/mtproto"
-	"github.com/mtfleet/mtfleet/mtproto/crypt"
+	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/mtproto/updates"
 	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/tl"
 )
 
 // This file copies what engines know into records and back; nothing else in
 // this package knows both forms. The keys' records belong to actors/binding.
 
-// decodeKeys decodes what a binding needs of an account: keys and time offset
-// of one DC. A corrupt perm key is an error, anything else is left out.
-func decodeKeys(records []persistence.Record, dc int) (persistence.State, error) {
-	state, err := persistence.DecodeState(records)
-	for _, key := range persistence.BadKeys(err) {
-		if key == persistence.PermKeyKey(key.Account, dc) {
-			return persistence.State{}, err
-		}
+// snapshotOf is what standing begins with.
+func snapshotOf(rec persistence.Account, waits []persistence.Wait) standing.Snapshot {
+	s := standing.Snapshot{
+		State: stateOf(rec.State, rec.SignedIn), Back: stateOf(rec.StateBack, rec.SignedIn), Since: rec.StateSince, Why: rec.StateWhy,
+		UserID: rec.UserID, Bot: rec.Bot, HomeDC: dc.ID(rec.HomeDC), Waits: waitsOf(waits),
 	}
-	return persistence.State{PermKeys: state.PermKeys, TempKeys: state.TempKeys, Sessions: state.Sessions}, nil
+	if rec.Paused {
+		s.State = standing.Paused
+	}
+	return s
 }
 
-// sessionRecord keeps what the next session under the same key begins with.
-func sessionRecord(dc int, key crypt.KeyID, s mtproto.Snapshot) persistence.Session {
-	rec := persistence.Session{DC: dc, KeyID: int64(key), TimeOffset: s.TimeOffset}
-	for _, salt := range s.Salts {
-		rec.Salts = append(rec.Salts, persistence.Salt{
-			Value: salt.Value, Since: unixTime(salt.Since), Until: unixTime(salt.Until),
-		})
+// stateOf reads a state's name. Records of earlier versions have none where it
+// follows from whether the account is signed in, and call SigningOut otherwise.
+func stateOf(name string, signedIn bool) standing.State {
+	var s standing.State
+	switch {
+	case name == "logging-out":
+		return standing.SigningOut
+	case name != "" && s.UnmarshalText([]byte(name)) == nil:
+		return s
+	case signedIn:
+		return standing.Connecting
 	}
+	return standing.New
+}
+
+// recordOf is the reverse of snapshotOf: the waits have records of their own.
+func recordOf(rec persistence.Account, s standing.Snapshot, signedIn bool) persistence.Account {
+	rec.State, rec.StateBack, rec.StateSince, rec.StateWhy = s.State.String(), s.Back.String(), round(s.Since), s.Why
+	rec.UserID, rec.Bot, rec.HomeDC = s.UserID, s.Bot, int(s.HomeDC)
+	rec.SignedIn, rec.Paused = signedIn, s.State == standing.Paused
 	return rec
 }
 
-// sessionConfig is the reverse of sessionRecord. The salts of another key are
-// of no use under this one.
-func sessionConfig(cfg *mtproto.Config, rec *persistence.Session, key crypt.KeyID) {
-	if rec == nil {
-		return
-	}
-	cfg.TimeOffset, cfg.OffsetKnown = rec.TimeOffset, true
-	if rec.KeyID != int64(key) {
-		return
-	}
-	for _, salt := range rec.Salts {
-		cfg.Salts = append(cfg.Salts, mtproto.Salt{
-			Value: salt.Value, Since: unixSeconds(salt.Since), Until: unixSeconds(salt.Until),
+func waitsOf(list []persistence.Wait) []standing.Wait {
+	var out []standing.Wait
+	for _, w := range list {
+		scope := standing.ScopeMethod
+		switch {
+		case w.Subject != "":
+			scope = standing.ScopeSubject
+		case w.Method == "":
+			scope = standing.ScopeAccount
+		}
+		out = append(out, standing.Wait{
+			Scope: scope, Method: w.Method, Subject: w.Subject, Start: w.Start, Server: w.Server, Length: w.Length, Why: w.Why,
 		})
 	}
+	return out
 }
 
-func unixTime(s uint32) time.Time {
-	if s == 0 {
-		return time.Time{}
+// waitRecord is where a wait is kept: with the account, or for the whole store
+// when it is about a phone number or a token.
+func waitRecord(id persistence.AccountID, w standing.Wait) persistence.Record {
+	if w.Scope == standing.ScopeSubject {
+		id = persistence.FleetID
 	}
-	return time.Unix(int64(s), 0).UTC()
+	return persistence.Wait{
+		Method: w.Method, Subject: w.Subject, Start: w.Start, Server: w.Server, Length: w.Length, Why: w.Why,
+	}.Record(id)
 }
 
-func unixSeconds(t time.Time) uint32 {
-	if t.IsZero() {
-		return 0
-	}
-	return uint32(t.Unix())
-}
-
-func updatesRecord(s updates.State) persistence.Updates {
+func placeRecord(s updates.State) persistence.Updates {
 	return persistence.Updates{Pts: s.Pts, Qts: s.Qts, Date: s.Date, Seq: s.Seq}
 }
 
-func updatesState(rec persistence.Updates) updates.State {
-	return updates.State{Pts: rec.Pts, Qts: rec.Qts, Date: rec.Date, Seq: rec.Seq}
+func placeOf(rec *persistence.Updates) *updates.State {
+	if rec == nil {
+		return nil
+	}
+	return &updates.State{Pts: rec.Pts, Qts: rec.Qts, Date: rec.Date, Seq: rec.Seq}
 }
 
 func place(s updates.State) Place { return Place{Pts: s.Pts, Qts: s.Qts, Seq: s.Seq, Date: s.Date} }
 
-// dirty is what is worth writing but not worth a commit of its own: it is
-// gathered and written every few seconds.
-type dirty struct {
-	updates  *persistence.Updates
-	sessions []persistence.Session // one per DC
-	armed    bool
-}
+const (
+	// tokensKey is where an account's future auth tokens are: each can stand for
+	// a code at the next sign-in.
+	tokensKey = "future-auth-token"
+	// tokensMost is how many the server looks at.
+	tokensMost = 20
+)
 
-// flushAfter is how long changes are gathered. After a kill so much of salts
-// and update state is missing: a round trip, and updates that come again.
-const flushAfter = 2 * time.Second
-
-func (a *account) saveSession(c *ctx, rec persistence.Session) {
-	i := slices.IndexFunc(a.dirty.sessions, func(s persistence.Session) bool { return s.DC == rec.DC })
-	if i < 0 {
-		a.dirty.sessions = append(a.dirty.sessions, rec)
-	} else {
-		a.dirty.sessions[i] = rec
+// tokensRecord keeps tokens, the newest first. Version 1 held one, as it is.
+func tokensRecord(id persistence.AccountID, tokens [][]byte) persistence.Record {
+	var data []byte
+	for _, token := range tokens {
+		data = tl.AppendBytes(data, token)
 	}
-	a.armFlush(c)
+	return persistence.Record{Key: persistence.Key{Account: id, Kind: persistence.KindMeta, Sub: tokensKey}, Version: 2, Data: data}
 }
 
-func (a *account) saveUpdates(c *ctx, rec persistence.Updates) {
-	a.dirty.updates = &rec
-	a.armFlush(c)
-}
-
-func (a *account) armFlush(c *ctx) {
-	if !a.dirty.armed {
-		a.dirty.armed = true
-		c.After(timerFlush, flushAfter, flushDue{})
-	}
-}
-
-// takeDirty returns what is to be written, nil when there is nothing.
-func (a *account) takeDirty() []persistence.Record {
-	var put []persistence.Record
-	if a.dirty.updates != nil {
-		put = append(put, a.dirty.updates.Record(a.id))
-	}
-	for _, s := range a.dirty.sessions {
-		put = append(put, s.Record(a.id))
-	}
-	a.dirty = dirty{}
-	return put
-}
-
-func (a *account) flush(c *ctx) {
-	if put := a.takeDirty(); put != nil {
-		a.commit(c, persistence.Commit{Put: put}, nil)
-	}
-}
-
-// commit writes records; then is called in the actor when they are on disk or
-// refused. A nil then only reports a refusal. Commits of an account happen in
-// the order they were asked for.
-func (a *account) commit(c *ctx, commit persistence.Commit, then func(c *ctx, err error)) {
-	if then == nil {
-		then = func(_ *ctx, err error) {
-			if err != nil {
-				a.storeFailed(err)
+func tokensOf(meta []persistence.Record) (tokens [][]byte) {
+	for _, rec := range meta {
+		switch {
+		case rec.Sub != tokensKey:
+		case rec.Version == 1:
+			tokens = append(tokens, rec.Data)
+		case rec.Version == 2:
+			r := tl.NewReader(rec.Data)
+			for r.Remaining() > 0 && r.Err() == nil && len(tokens) < tokensMost {
+				if token := r.Bytes(); r.Err() == nil {
+					tokens = append(tokens, token)
+				}
 			}
 		}
 	}
-	commit.Owner = a.env.Owner
-	a.storeJob(c, func(store persistence.Store) error { return store.Commit(commit) }, then)
+	return tokens
 }
-
-// storeJob is something done with the store, in its turn.
-type storeJob struct {
-	do   func(persistence.Store) error
-	then func(c *ctx, err error)
-}
-
-// storeJob queues a job; then is called in the actor when it is done. One runs
-// at a time. The queue is bounded by who asks: an engine waits for its commit.
-func (a *account) storeJob(c *ctx, do func(persistence.Store) error, then func(c *ctx, err error)) {
-	a.jobs = append(a.jobs, storeJob{do, then})
-	if len(a.jobs) == 1 {
-		a.nextJob(c)
-	}
-}
-
-func (a *account) nextJob(c *ctx) {
-	job, store := a.jobs[0], a.store
-	c.GoIO(func() Message { return committed{store.do(job.do)} })
-}
-
-// onCommitted ends the job under way and begins the next.
-func (a *account) onCommitted(c *ctx, err error) {
-	job := a.jobs[0]
-	a.jobs = a.jobs[1:]
-	if len(a.jobs) > 0 {
-		a.nextJob(c)
-	} else {
-		a.jobs = nil
-	}
-	job.then(c, err)
-}
-
-// flushOnStop writes what is left, after the jobs that still wait. The store
-// outlives the actor; nobody waits for the result, and what is lost by it costs
-// a round trip.
-func (a *account) flushOnStop(c *ctx) {
-	jobs, store := a.jobs, a.store
-	if len(jobs) > 0 {
-		jobs = jobs[1:] // the first is under way
-	}
-	put := a.takeDirty()
-	if len(jobs) == 0 && put == nil {
-		return
-	}
-	commit := persistence.Commit{Owner: a.env.Owner, Put: put}
-	c.GoIO(func() Message {
-		for _, job := range jobs {
-			_ = store.do(job.do)
-		}
-		if put != nil {
-			_ = store.do(func(s persistence.Store) error { return s.Commit(commit) })
-		}
-		return committed{}
-	})
-}
-
-func (a *account) storeFailed(err error) { a.env.StoreFailed(a.id, err) }

@@ -7,81 +7,118 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/mtfleet/mtfleet/mtproto"
-	"github.com/mtfleet/mtfleet/mtproto/crypt"
+	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/mtproto/updates"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
-// TestASessionBeginsWithWhatTheLastOneLearnt takes a snapshot through its record.
-func TestASessionBeginsWithWhatTheLastOneLearnt(t *testing.T) {
+var times = rapid.Custom(func(t *rapid.T) time.Time {
+	return time.UnixMicro(rapid.Int64Range(1, 1<<50).Draw(t, "us")).UTC()
+})
+
+// TestStandingComesBackAsItWas: what standing knows goes to records and back.
+func TestStandingComesBackAsItWas(t *testing.T) {
+	state := rapid.SampledFrom([]standing.State{New, SigningIn, Connecting, Online, Waiting, Frozen, Quarantined, Duplicated, Revoked, SigningOut, SignedOut, Paused})
 	rapid.Check(t, func(t *rapid.T) {
-		seconds := rapid.Uint32()
-		in := mtproto.Snapshot{OffsetKnown: true, TimeOffset: time.Duration(rapid.Int64Range(-1e15, 1e15).Draw(t, "offset"))}
-		for range rapid.IntRange(0, 10).Draw(t, "salts") {
-			in.Salts = append(in.Salts, mtproto.Salt{
-				Value: rapid.Int64().Draw(t, "salt"), Since: seconds.Draw(t, "since"), Until: seconds.Draw(t, "until"),
-			})
+		want := standing.Snapshot{
+			State: state.Draw(t, "state"), Back: state.Draw(t, "back"), Since: times.Draw(t, "since"), Why: rapid.String().Draw(t, "why"),
+			UserID: rapid.Int64().Draw(t, "user"), Bot: rapid.Bool().Draw(t, "bot"), HomeDC: dc.ID(rapid.IntRange(-10005, 10005).Draw(t, "dc")),
 		}
-		key := crypt.KeyID(rapid.Int64().Draw(t, "key"))
-		rec, err := persistence.DecodeSession(sessionRecord(2, key, in).Record("alice"))
+		for i := range rapid.IntRange(0, 4).Draw(t, "waits") {
+			w := standing.Wait{
+				Scope:  rapid.SampledFrom([]standing.Scope{standing.ScopeMethod, standing.ScopeSubject, standing.ScopeAccount}).Draw(t, "scope"),
+				Method: rapid.StringMatching(`[a-z]{1,8}\.[a-zA-Z]{1,12}`).Draw(t, "method") + string(rune('a'+i)),
+				Start:  times.Draw(t, "start"), Server: rapid.Bool().Draw(t, "server"),
+				Length: time.Duration(rapid.Int64Range(0, 1<<60).Draw(t, "length")), Why: rapid.String().Draw(t, "words"),
+			}
+			switch w.Scope {
+			case standing.ScopeAccount:
+				w.Method = ""
+			case standing.ScopeSubject:
+				w.Subject = standing.SubjectID([]byte("salt"), w.Method)
+			}
+			want.Waits = append(want.Waits, w)
+		}
+		base := persistence.Account{ID: "a", Created: epoch, PFS: true}
+		var records []persistence.Record
+		for _, w := range want.Waits {
+			rec := waitRecord("a", w)
+			if fleet := rec.Account == persistence.FleetID; fleet != (w.Scope == standing.ScopeSubject) {
+				t.Fatalf("a wait of scope %d is kept with %q", w.Scope, rec.Account)
+			}
+			records = append(records, rec)
+		}
+		account := recordOf(base, want, rapid.Bool().Draw(t, "signed in"))
+		if account.ID != "a" || account.Created != epoch || !account.PFS {
+			t.Fatalf("what standing does not know was lost: %+v", account)
+		}
+		read, err := persistence.DecodeState(append(records, account.Record()))
 		if err != nil {
 			t.Fatal(err)
 		}
-		var same, other mtproto.Config
-		sessionConfig(&same, &rec, key)
-		sessionConfig(&other, &rec, key+1)
-		want := mtproto.Config{TimeOffset: in.TimeOffset, OffsetKnown: true, Salts: in.Salts}
-		if diff := cmp.Diff(want, same); diff != "" {
-			t.Errorf("a session changed on its way (-saved +read):\n%s", diff)
-		}
-		want.Salts = nil // of no use under another key
-		if diff := cmp.Diff(want, other); diff != "" {
-			t.Errorf("what another key's session begins with (-want +got):\n%s", diff)
+		if diff := cmp.Diff(want, snapshotOf(*read.Account, read.Waits)); diff != "" {
+			t.Fatalf("-want +got:\n%s", diff)
 		}
 	})
 }
 
-func TestThePlaceInTheUpdatesIsKept(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		n := rapid.Int32Range(0, 1<<31-1)
-		in := updates.State{Pts: n.Draw(t, "pts"), Qts: n.Draw(t, "qts"), Date: n.Draw(t, "date"), Seq: n.Draw(t, "seq")}
-		rec, err := persistence.DecodeUpdates(updatesRecord(in).Record("alice"))
-		if err != nil {
-			t.Fatal(err)
+func TestRecordsOfEarlierVersions(t *testing.T) {
+	for name, c := range map[string]struct {
+		rec  persistence.Account
+		want standing.State
+	}{
+		"signed in":              {persistence.Account{SignedIn: true}, Connecting},
+		"never signed in":        {persistence.Account{}, New},
+		"paused":                 {persistence.Account{SignedIn: true, Paused: true, State: "paused"}, Paused},
+		"paused, by the flag":    {persistence.Account{SignedIn: true, Paused: true}, Paused},
+		"a logout under way":     {persistence.Account{SignedIn: true, State: "logging-out"}, SigningOut},
+		"revoked":                {persistence.Account{State: "revoked"}, Revoked},
+		"in quarantine":          {persistence.Account{SignedIn: true, State: "quarantined"}, Quarantined},
+		"a word nobody knows":    {persistence.Account{SignedIn: true, State: "dreaming"}, Connecting},
+		"a sign-in that failed":  {persistence.Account{State: "new"}, New},
+		"a logout that came off": {persistence.Account{State: "signed-out"}, SignedOut},
+	} {
+		got := snapshotOf(c.rec, nil)
+		if got.State != c.want {
+			t.Errorf("%s: %v, want %v", name, got.State, c.want)
 		}
-		if got := updatesState(rec); got != in {
-			t.Errorf("saved %+v, read %+v", in, got)
+		if back := got.Back == Connecting; got.State == Quarantined && back != c.rec.SignedIn {
+			t.Errorf("%s: leads back to %v", name, got.Back)
 		}
-	})
+	}
 }
 
-// TestRevokedKeysAreKeptForAWhile: retireKeys moves the home key aside and
-// leaves the others'.
-func TestRevokedKeysAreKeptForAWhile(t *testing.T) {
-	now := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
-	perm := func(dc int, revoked time.Time) persistence.PermKey {
-		return persistence.PermKey{DC: dc, KeyID: int64(dc), Created: now.Add(-time.Hour), Origin: persistence.OriginHandshake, Revoked: revoked}
+func TestTokensComeBackAsTheyWere(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := rapid.SliceOfN(rapid.SliceOfN(rapid.Byte(), 1, 300), 0, tokensMost).Draw(t, "tokens")
+		got := tokensOf([]persistence.Record{note("other", "x"), tokensRecord("a", want)})
+		if len(want)+len(got) > 0 {
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Fatalf("-want +got:\n%s", diff)
+			}
+		}
+	})
+	old := persistence.Record{Key: tokensRecord("a", nil).Key, Version: 1, Data: []byte("token")}
+	if got := tokensOf([]persistence.Record{old}); len(got) != 1 || string(got[0]) != "token" {
+		t.Errorf("of the first version: %q", got)
 	}
-	home, guest, old := perm(2, time.Time{}), perm(4, time.Time{}), perm(1, now.Add(-8*24*time.Hour))
-	temp := persistence.TempKey{DC: 2, KeyID: 7, PermKeyID: 2, Created: now, ExpiresAt: now.Add(time.Hour)}
-	var records []persistence.Record
-	for _, p := range []persistence.PermKey{home, guest, old} {
-		records = append(records, p.Record("alice"))
+	old.Version, old.Data = 2, []byte{200, 1}
+	if got := tokensOf([]persistence.Record{old}); len(got) != 0 {
+		t.Errorf("of a damaged record: %q", got)
 	}
-	records = append(records, temp.Record("alice"))
-	got := retireKeys("alice", 2, now, records)
-	gone := map[persistence.Key]bool{}
-	for _, key := range got.Delete {
-		gone[key] = true
-	}
-	want := map[persistence.Key]bool{
-		persistence.PermKeyKey("alice", 2): true, persistence.TempKeyKey("alice", 2, 7): true, persistence.RevokedKeyKey("alice", 1): true,
-	}
-	if diff := cmp.Diff(want, gone); diff != "" {
-		t.Errorf("deleted (-want +got):\n%s", diff)
-	}
-	if len(got.Put) != 1 || got.Put[0].Key != persistence.RevokedKeyKey("alice", 2) {
-		t.Errorf("put %+v, want the revoked key of DC 2", got.Put)
+}
+
+func TestPlacesComeBackAsTheyWere(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.Int32()
+		want := updates.State{Pts: n.Draw(t, "pts"), Qts: n.Draw(t, "qts"), Date: n.Draw(t, "date"), Seq: n.Draw(t, "seq")}
+		rec := placeRecord(want)
+		if got := placeOf(&rec); *got != want {
+			t.Fatalf("%v, want %v", got, want)
+		}
+	})
+	if placeOf(nil) != nil {
+		t.Error("a place out of nothing")
 	}
 }

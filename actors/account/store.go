@@ -1,72 +1,56 @@
 package account
 
-import (
-	"errors"
-	"sync"
-	"sync/atomic"
+// This file does what the journal has to do.
 
-	"github.com/mtfleet/mtfleet/persistence"
-)
-
-// accountStore is the store as one account's actors use it. Its lock is held
-// while something is written or read on the pool for waiting, never in an
-// actor: what is read next sees what was written before.
-type accountStore struct {
-	mu    sync.Mutex
-	store persistence.Store
+// store queues a job of the journal; it reports whether its fence let it pass.
+func (a *account) store(c *ctx, q job) bool {
+	passed := a.journal.add(q)
+	a.runJournal(c)
+	return passed
 }
 
-// fencedStore is what one binding writes through. Once its link is closed it
-// writes nothing more: a commit that was still on its way must not bring back
-// keys that were deleted.
-type fencedStore struct {
-	*accountStore
-	closed atomic.Bool
-}
-
-var errLinkClosed = errors.New("account: the link is closed")
-
-func (s *accountStore) fence() *fencedStore { return &fencedStore{accountStore: s} }
-
-// Commit writes, unless the link is closed. It blocks.
-func (s *fencedStore) Commit(c persistence.Commit) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed.Load() {
-		return errLinkClosed
+// runJournal begins what the journal has to do now.
+func (a *account) runJournal(c *ctx) {
+	if q, ok := a.journal.next(c.Now()); ok {
+		disk := a.disk
+		c.GoIO(func() Message {
+			records, err := disk.do(q)
+			return stored{records, err}
+		})
 	}
-	return s.store.Commit(c)
+	a.arm(c, timerJournal, a.journal.deadline(), journalDue{})
 }
 
-// do runs a job that reads or writes the store. It blocks.
-func (s *accountStore) do(job func(persistence.Store) error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return job(s.store)
-}
-
-// loadKeys reads what a binding begins with. It blocks.
-func (s *accountStore) loadKeys(id persistence.AccountID, dc int) (state persistence.State, err error) {
-	err = s.do(func(store persistence.Store) error {
-		records, err := store.Load(id)
-		if len(persistence.BadKeys(err)) == 0 && err != nil {
-			return err // not about a record: the store itself
+// onStored goes on with whoever waited for the job under way.
+func (a *account) onStored(c *ctx, m stored) {
+	q, over := a.journal.ended(c.Now(), m.err)
+	if m.err != nil && q.kind != jobLoad && q.reply == nil {
+		a.env.StoreFailed(a.id, m.err)
+	}
+	a.runJournal(c)
+	if !over {
+		return
+	}
+	switch q.waits {
+	case startWaits:
+		a.onLoaded(c, m.records, m.err)
+	case bindingWaits:
+		a.onKeys(c, q, m.records, m.err)
+	case standingWaits:
+		a.saving, a.refusal = false, m.err
+	case eraseWaits:
+		a.saving = false
+		if q.all {
+			a.env.Removed(a.id)
 		}
-		if bad := permKeyError(err, persistence.PermKeyKey(id, dc)); bad != nil {
-			return bad
-		}
-		state, err = decodeKeys(records, dc)
-		return err
-	})
-	return state, err
-}
-
-// permKeyError picks the error of a perm key's record out of those of a load.
-func permKeyError(err error, key persistence.Key) error {
-	for _, bad := range persistence.BadKeys(err) {
-		if bad == key {
-			return err
+		a.stand.Erased(c.Now())
+	case loginWaits:
+		a.onLoginStored(c)
+	case subjectWaits:
+		a.onSubjectRead(c, m.records)
+	case nobodyWaits:
+		if q.reply != nil {
+			q.reply(m.err)
 		}
 	}
-	return nil
 }

@@ -1,140 +1,99 @@
 package account
 
 import (
-	"github.com/mtfleet/mtfleet/mtproto/tgerr"
+	"time"
+
+	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/mtproto/updates"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/tl"
+	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
-// This file drives the engine of updates, and with it the difference between
-// connecting and online: an account is online when the server has answered
-// where its updates stand on the present connection. That answer is also what
-// makes the server push updates to the session.
+// This file drives the engine of updates.
 
-// restoreUpdates makes the engine, at the place the store knows, or at none. The
-// place reaches the store within a moment of signing in: an account that was
-// signed in before, and has none, has missed something.
-func (a *account) restoreUpdates(rec *persistence.Updates, signedInNow bool) {
-	snap := updates.Snapshot{Missed: !signedInNow}
-	if rec != nil {
-		snap = updates.Snapshot{State: updatesState(*rec), Known: true}
-	}
-	a.updates = updates.New(snap)
-}
-
-// sync asks the server where the updates stand: at the start, and whenever the
-// connection was away.
+// sync asks the server where the updates stand, unless that is under way.
 func (a *account) sync(c *ctx) {
-	if a.updates == nil || a.home == nil || !a.home.ready || a.leaving != nil || a.status.State == Waiting {
-		return
+	if a.updates == nil {
+		// A place is on disk with the authorization: who has none has missed
+		// something, which is told.
+		snap := updates.Snapshot{Missed: true}
+		if a.place != nil {
+			snap = updates.Snapshot{State: *a.place, Known: true}
+		}
+		a.updates = updates.New(snap)
 	}
-	now := c.Now()
-	if w, waits := a.waiting(now, wholeAccount); waits { // since before a restart
-		a.waitAll(c, w.Until, w.Why)
-		return
-	}
-	if a.updates.Phase() == updates.PhaseNew {
-		a.updates.Start(now)
-	} else {
-		a.updates.Gap(now)
-	}
-	a.pumpUpdates(c)
-}
-
-// onLinkReady goes on when a link can carry calls.
-func (a *account) onLinkReady(c *ctx, l *link) {
-	a.publish(c)
-	switch {
-	case !l.home:
-		a.guestReady(c, l)
-	case a.rec.SignedIn && a.login == nil:
-		a.sync(c) // before the held calls: what was missed comes first
-	}
-	a.flushHeld(l)
-}
-
-// onLinkBack goes on when a link's connection has come back, under the same
-// session.
-func (a *account) onLinkBack(c *ctx, l *link) {
-	if l.home && a.rec.SignedIn && a.login == nil {
-		a.sync(c)
-	}
-}
-
-// onLinkLost tells that a link cannot carry calls for now. A guest's trouble is
-// nobody's but its callers'.
-func (a *account) onLinkLost(c *ctx, l *link, why string) {
-	if !l.home {
-		return
-	}
-	a.synced = false
-	switch a.status.State {
-	case Online, Connecting:
-		a.become(c, Connecting, why, "")
+	switch a.updates.Phase() {
+	case updates.PhaseNew:
+		a.updates.Start(c.Now())
+	case updates.PhaseLoading, updates.PhaseFetching:
 	default:
-		a.publish(c)
+		a.updates.Gap(c.Now())
 	}
 }
 
-// onUpdates takes what the server pushed on the home connection.
-func (a *account) onUpdates(c *ctx, cn *conn, raw tl.Raw) {
-	if a.updates == nil || !cn.link.home || cn.role != roleMain {
+// askAhead asks where the updates stand while calls are held: the question is
+// sent before them, so that what was missed comes first.
+func (a *account) askAhead(c *ctx, p *peer) {
+	if !p.home {
 		return
 	}
-	a.updates.Push(c.Now(), raw)
-	a.pumpUpdates(c)
-}
-
-// onGap hears that the session was begun anew.
-func (a *account) onGap(c *ctx, cn *conn) {
-	l := cn.link
-	if l.home && cn == l.conn && l.ready {
+	switch a.stand.State() {
+	case Connecting, Online, Frozen:
 		a.sync(c)
 	}
 }
 
-// pumpUpdates does what the engine asks for.
-func (a *account) pumpUpdates(c *ctx) {
+// flushUpdates notes how far the updates were delivered. It goes to disk with
+// the account's next commit.
+func (a *account) flushUpdates(c *ctx) {
+	if a.updates != nil {
+		a.updates.Flush(c.Now())
+		a.pumpUpdates(c)
+	}
+}
+
+// pumpUpdates does what the engine asks for; it reports whether there was
+// anything.
+func (a *account) pumpUpdates(c *ctx) (did bool) {
 	for a.updates != nil {
 		out, ok := a.updates.Next()
 		if !ok {
 			break
 		}
+		did = true
 		switch out.Kind {
 		case updates.OutDeliver:
 			a.deliver(c, out)
 		case updates.OutGetState, updates.OutGetDifference:
-			a.askUpdates(c, out)
+			a.ask(c, standing.ForUpdates, out.Query, Repeatable, 0, "", ownCall{updates: a.updates, place: out.Call})
 		case updates.OutSave:
-			a.saveUpdates(c, updatesRecord(out.State))
+			place := out.State
+			a.place = &place
+			a.journal.soon(c.Now(), placeRecord(place).Record(a.id))
 			if out.Now {
-				a.flush(c)
+				a.journal.hurry(c.Now())
 			}
+			a.runJournal(c)
 		case updates.OutHole:
 			a.env.Logger.Warn("some updates cannot be had", "account", a.id, "after", out.From, "to", out.To)
 			a.env.Publish(Event{Account: string(a.id), At: c.Now(), Kind: EventHole, From: place(out.From), To: place(out.To)})
 		case updates.OutConfig:
-			a.onConfigChanged(c)
+			a.env.dcs.expire(time.Time{})
+			a.fetchConfig(c)
 		}
 	}
-	a.armUpdates(c)
+	return did
 }
 
-func (a *account) armUpdates(c *ctx) {
-	if a.updates == nil {
-		c.Cancel(timerUpdates)
-		return
-	}
-	if d := a.updates.Deadline(); !d.IsZero() {
-		c.After(timerUpdates, d.Sub(c.Now()), updatesDue{})
-	}
-}
-
-func (a *account) advanceUpdates(c *ctx) {
-	if a.updates != nil {
-		a.updates.Advance(c.Now())
-		a.pumpUpdates(c)
+// onUpdatesAnswered gives the engine its answer.
+func (a *account) onUpdatesAnswered(c *ctx, own *ownCall, body []byte, err error) {
+	switch {
+	case a.updates != own.updates:
+	case err == nil:
+		a.updates.Result(c.Now(), own.place, body)
+	default:
+		a.updates.Failed(c.Now(), own.place, err)
 	}
 }
 
@@ -150,46 +109,32 @@ func (a *account) deliver(c *ctx, out updates.Output) {
 	}
 }
 
-// askUpdates runs the engine's query. Its answer decides whether the account
-// is online.
-func (a *account) askUpdates(c *ctx, out updates.Output) {
-	engine, id := a.updates, out.Call
-	a.own(out.Query, Repeatable, func(body []byte, err error) {
-		if a.updates != engine {
-			return
-		}
-		if err == nil {
-			engine.Result(c.Now(), id, body)
-			a.onSynced(c)
-		} else {
-			engine.Failed(c.Now(), id, err)
-			a.onSyncFailed(c, err)
-		}
-		a.pumpUpdates(c)
-	})
+// askPlace asks where the updates stand before a sign-in counts: the answer
+// goes to disk with the authorization, so that whatever is pushed from then on
+// comes after a place that is known, also to a process that is killed at once.
+func (a *account) askPlace(c *ctx, s *signIn) {
+	s.call = a.ask(c, standing.ForSignIn, &tg.UpdatesGetStateRequest{}, Repeatable, 0, "", ownCall{login: s})
 }
 
-// onSynced: the server answered an authorized query.
-func (a *account) onSynced(c *ctx) {
-	a.synced = true
-	if a.status.State == Connecting && a.home != nil && a.home.ready {
-		a.become(c, Online, "", "")
-		a.fetchConfig(c)
+// placeIn reads the answer of askPlace; nil for an answer of no use.
+func placeIn(body []byte) *updates.State {
+	var s tg.UpdatesState
+	if err := tl.Unmarshal(body, &s); err != nil {
+		return nil
 	}
+	return &updates.State{Pts: s.Pts, Qts: s.Qts, Date: s.Date, Seq: s.Seq}
 }
 
-// onSyncFailed sorts the refusals that concern the account.
-func (a *account) onSyncFailed(c *ctx, err error) {
-	e, ok := tgerr.As(err)
-	if !ok {
-		return // the engine asks again
+// freshLogin adds to the commit of a new login what an earlier one left: where
+// its updates stood, and which other DCs it was carried to.
+func (a *account) freshLogin(put []persistence.Record, gone []persistence.Key) ([]persistence.Record, []persistence.Key) {
+	if a.place != nil {
+		put = append(put, placeRecord(*a.place).Record(a.id))
+	} else {
+		gone = append(gone, persistence.UpdatesKey(a.id))
 	}
-	switch e.Class() {
-	case tgerr.ClassRevoked:
-		a.doubtHome(c, err)
-	case tgerr.ClassWait:
-		a.waitAll(c, a.imposed(c, wholeAccount, e), serverWords(err))
-	case tgerr.ClassFrozen:
-		a.become(c, Frozen, serverWords(err), "the account can only read: appeal in an official app")
+	for _, id := range a.env.dcs.Table().DCs() {
+		gone = append(gone, persistence.GuestKey(a.id, int(id)))
 	}
+	return put, gone
 }

@@ -1,0 +1,143 @@
+package account
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+
+	"github.com/mtfleet/mtfleet/actors/governor"
+	"github.com/mtfleet/mtfleet/mtproto/standing"
+	"github.com/mtfleet/mtfleet/persistence"
+)
+
+// This file is the beginning of an account's actor and its end.
+
+// onLoaded converges on what the store says.
+func (a *account) onLoaded(c *ctx, records []persistence.Record, err error) {
+	state, decodeErr := persistence.DecodeState(records)
+	err = persistence.JoinRecords(err, decodeErr)
+	a.loaded, a.left = true, &state
+	cfg := standing.Config{HasDC: a.hasDC, DefaultDC: a.env.DefaultDC, Rand: func() float64 { return uniform(c.Rand()) }}
+	if state.Account == nil {
+		if err == nil {
+			err = errors.New("its record is not in the store")
+		}
+		a.rec, a.stand = persistence.Account{ID: a.id}, standing.Restore(cfg, standing.Snapshot{})
+		a.stand.Unreadable(c.Now(), err)
+	} else {
+		a.rec, a.stand = *state.Account, standing.Restore(cfg, snapshotOf(*state.Account, state.Waits))
+		a.place, a.tokens = placeOf(state.Updates), tokensOf(state.Meta)
+		a.purgeRevoked(c, state.PermKeys)
+		switch {
+		case fatal(err):
+			a.stand.Unreadable(c.Now(), err)
+		case state.Login != nil:
+			a.resumeLogin(c, *state.Login)
+		default:
+			a.stand.Start(c.Now())
+		}
+	}
+	a.pump(c)
+	for _, call := range a.takeKept() { // of before they were read again
+		a.onCall(c, call)
+	}
+	early := a.early
+	a.early = nil
+	for i, m := range early {
+		if !a.loaded { // they are read again
+			a.early = append(a.early, early[i:]...)
+			return
+		}
+		a.handle(c, m)
+		a.pump(c)
+	}
+}
+
+// fatal reports whether records are bad that an account cannot live without: its
+// own and its perm keys. A lost temp key, salt or place costs a round trip.
+func fatal(err error) bool {
+	bad := persistence.BadKeys(err)
+	for _, key := range bad {
+		switch key.Kind {
+		case persistence.KindAccount, persistence.KindPermKey, persistence.KindLogin:
+			return true
+		}
+	}
+	return err != nil && len(bad) == 0
+}
+
+// purgeRevoked deletes the keys of revoked logins that were kept long enough.
+func (a *account) purgeRevoked(c *ctx, keys []persistence.PermKey) {
+	if gone := outlived(a.id, keys, c.Now()); gone != nil {
+		a.store(c, job{commit: persistence.Commit{Delete: gone}, urgency: should})
+	}
+}
+
+// Stopping answers everything owed: what waits here was not sent, calls under
+// way come back from their connections and end in Undelivered.
+func (a *account) Stopping(c *ctx) {
+	for _, m := range a.early {
+		a.Undelivered(m)
+	}
+	for _, call := range append(a.takeKept(), a.homeless...) {
+		call.finish(nil, ErrStopped)
+	}
+	for _, p := range a.peers {
+		p.release()
+	}
+	a.flushUpdates(c)
+	if rest := a.journal.rest(); len(rest) > 0 {
+		disk := a.disk
+		c.GoIO(func() Message {
+			for _, q := range rest {
+				_, err := disk.do(q)
+				if q.reply != nil {
+					q.reply(err)
+				}
+			}
+			return stored{}
+		})
+	}
+	if a.login != nil {
+		a.endLogin(c, ErrStopped)
+	}
+	for _, r := range a.requests {
+		r.Send(struct{}{}, ErrStopped)
+	}
+	a.requests, a.numbers = nil, nil
+}
+
+// Undelivered ends what reached a stopped account.
+func (a *account) Undelivered(m Message) {
+	switch m := m.(type) {
+	case *Call:
+		m.finish(nil, ErrStopped)
+	case callReturned:
+		m.call.finish(m.body, m.err)
+	case bindingWrite:
+		m.done(ErrStopped)
+	case signInGranted:
+		a.env.Governor.Send(governor.Done{Ticket: m.ticket})
+	case SignIn:
+		m.Reply.Send(nil, ErrStopped)
+	case Answer:
+		m.Reply.Send(nil, ErrStopped)
+	case LogOut:
+		m.Reply.Send(struct{}{}, ErrStopped)
+	case Pause:
+		m.Reply.Send(struct{}{}, ErrStopped)
+	case Resume:
+		m.Reply.Send(struct{}{}, ErrStopped)
+	case Remove:
+		m.Reply.Send(struct{}{}, ErrStopped)
+	case ClearWaits:
+		m.Reply.Send(struct{}{}, ErrStopped)
+	}
+}
+
+// uniform draws from [0, 1).
+func uniform(r io.Reader) float64 {
+	var b [8]byte
+	_, _ = io.ReadFull(r, b[:])
+	return float64(binary.LittleEndian.Uint64(b[:])>>11) / (1 << 53)
+}

@@ -1,0 +1,73 @@
+package account
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// TestNothingHereDecidesByAnError: what an answer of the server means is said by
+// standing, login, guest and updates, in functions a table can test. The account
+// hands errors on.
+func TestNothingHereDecidesByAnError(t *testing.T) {
+	for file, f := range sources(t) {
+		for _, imp := range f.Imports {
+			if path, _ := strconv.Unquote(imp.Path.Value); strings.HasSuffix(path, "mtproto/tgerr") {
+				t.Errorf("%s imports tgerr: ask standing.NeedsPolicy, or give the error to an engine", file)
+			}
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.SelectorExpr:
+				pkg, _ := n.X.(*ast.Ident)
+				if pkg != nil && pkg.Name == "errors" && slices.Contains([]string{"Is", "As", "AsType"}, n.Sel.Name) || n.Sel.Name == "Class" {
+					t.Errorf("%s: %s looks into an error: that is an engine's business", file, n.Sel.Name)
+				}
+			case *ast.TypeAssertExpr:
+				if id, ok := n.X.(*ast.Ident); ok && strings.HasSuffix(strings.ToLower(id.Name), "err") {
+					t.Errorf("%s: the type of %s is looked at: that is an engine's business", file, id.Name)
+				}
+			}
+			return true
+		})
+	}
+}
+
+// TestFilesAreShort: a file is one concern.
+func TestFilesAreShort(t *testing.T) {
+	const most = 250
+	for file := range sources(t) {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(b), "\n"); n > most {
+			t.Errorf("%s has %d lines, at most %d: it is more than one concern", file, n, most)
+		}
+	}
+}
+
+// sources parses the package's files, without its tests.
+func sources(t *testing.T) map[string]*ast.File {
+	t.Helper()
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]*ast.File{}
+	for _, e := range entries {
+		if name := e.Name(); strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") {
+			f, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files[name] = f
+		}
+	}
+	return files
+}

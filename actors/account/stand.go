@@ -1,0 +1,209 @@
+package account
+
+import (
+	"time"
+
+	"github.com/mtfleet/mtfleet/actors/binding"
+	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/mtproto/standing"
+	"github.com/mtfleet/mtfleet/persistence"
+)
+
+// This file carries out what standing decides.
+
+// wish gives an owner's wish a number; standing answers it by that.
+func (a *account) wish(reply runtime.Reply[struct{}]) standing.Request {
+	a.lastWish++
+	a.requests = append(a.requests, reply)
+	a.numbers = append(a.numbers, a.lastWish)
+	return a.lastWish
+}
+
+// grant answers a wish.
+func (a *account) grant(r standing.Request, err error) {
+	for i, n := range a.numbers {
+		if n == r {
+			reply := a.requests[i]
+			a.numbers = append(a.numbers[:i], a.numbers[i+1:]...)
+			a.requests = append(a.requests[:i], a.requests[i+1:]...)
+			reply.Send(struct{}{}, err)
+			return
+		}
+	}
+}
+
+// pumpStanding does what standing asks for, up to the next commit. It reports
+// whether there was anything.
+func (a *account) pumpStanding(c *ctx) (did bool) {
+	for !a.saving {
+		out, ok := a.stand.Next()
+		if !ok {
+			break
+		}
+		did = true
+		a.carryOut(c, out)
+	}
+	if a.reloading && !a.saving {
+		a.load(c)
+	}
+	return did
+}
+
+// carryOut does one thing. The cases stand in the order of the outputs.
+func (a *account) carryOut(c *ctx, out standing.Output) {
+	switch out.Kind {
+	case standing.OutSave:
+		a.save(c, out)
+	case standing.OutStatus:
+		a.onStatus(c)
+	case standing.OutOpen:
+		a.openHome(c, out.DC)
+	case standing.OutClose:
+		a.closeAll(c)
+	case standing.OutSync:
+		a.sync(c)
+	case standing.OutSend:
+		if call := a.take(out.Call); call != nil {
+			a.onCall(c, call)
+		}
+	case standing.OutEnd:
+		if call := a.take(out.Call); call != nil {
+			a.end(c, call, nil, out.Err)
+		}
+	case standing.OutRecall:
+		for _, p := range a.peers {
+			p.tell(binding.Recall{Method: out.Method})
+		}
+	case standing.OutCall:
+		a.askFor(c, out)
+	case standing.OutUnbound:
+		a.unbound(out.Where)
+	case standing.OutUnauthorized:
+		a.unauthorized(out.DC, out.Err)
+	case standing.OutHomeAlive:
+		a.env.Logger.Warn("a 401 was not confirmed; the login is alive", "account", a.id)
+		for _, p := range a.peers {
+			if !p.home {
+				p.tell(binding.HomeAlive{})
+			}
+		}
+	case standing.OutForget:
+		if a.home != nil {
+			a.home.tell(binding.Forget{})
+		}
+	case standing.OutMove:
+		a.move(c, out.DC)
+	case standing.OutMoved:
+		a.moveHome(c, out.DC)
+	case standing.OutCancelSignIn:
+		a.cancelSignIn(c)
+	case standing.OutErase:
+		a.erase(c, out)
+	case standing.OutRetire:
+		a.saving = true
+		a.store(c, job{kind: jobRetire, account: a.id, dc: int(out.DC), at: round(c.Now()), urgency: must, waits: standingWaits})
+	case standing.OutReload:
+		a.reloading = true // when standing has said all
+	case standing.OutGone:
+		c.Stop()
+	case standing.OutReply:
+		if out.Saved && a.refusal != nil {
+			out.Err = a.refusal
+		}
+		a.grant(out.Request, out.Err)
+	}
+}
+
+// save writes what standing wants on disk.
+func (a *account) save(c *ctx, out standing.Output) {
+	var commit persistence.Commit
+	ch := out.Changes
+	if ch.Account {
+		a.rec = recordOf(a.rec, a.stand.Snapshot(), a.stand.SignedIn())
+		commit.Put = append(commit.Put, a.rec.Record())
+	}
+	for _, w := range ch.Put {
+		commit.Put = append(commit.Put, waitRecord(a.id, w))
+	}
+	for _, w := range ch.Delete {
+		commit.Delete = append(commit.Delete, waitRecord(a.id, w).Key)
+	}
+	if ch.LoginOver {
+		commit.Delete = append(commit.Delete, persistence.LoginKey(a.id))
+	}
+	if ch.Fresh {
+		commit.Put, commit.Delete = a.freshLogin(commit.Put, commit.Delete)
+	}
+	q := job{commit: commit, urgency: should, waits: standingWaits}
+	if out.Must {
+		q.urgency = must
+	}
+	a.saving = true
+	a.store(c, q)
+}
+
+// erase deletes the account's records, or those of its login.
+func (a *account) erase(c *ctx, out standing.Output) {
+	q := job{kind: jobErase, account: a.id, all: out.All, urgency: must, waits: eraseWaits}
+	a.place = nil
+	if !out.All {
+		a.rec = recordOf(a.rec, out.Snapshot, false)
+		q.commit.Put = []persistence.Record{a.rec.Record()}
+	}
+	a.saving = true
+	a.store(c, q)
+}
+
+// openHome opens the home DC unless it is.
+func (a *account) openHome(c *ctx, at dc.ID) {
+	if a.home == nil {
+		a.open(c, at, true)
+	}
+	a.askAhead(c, a.home)
+	homeless := a.homeless
+	a.homeless = nil
+	for _, call := range homeless {
+		if !call.ended.Load() {
+			a.send(c, call)
+		}
+	}
+}
+
+// moveHome makes another DC the home: what runs there or at the old one begins
+// anew. Keys stay where they are.
+func (a *account) moveHome(c *ctx, to dc.ID) {
+	if p := a.peerOf(to); p != nil {
+		a.close(p)
+	}
+	if a.home != nil {
+		a.close(a.home)
+	}
+	a.openHome(c, to)
+}
+
+// closeAll closes every binding and drops the engines. What the updates engine
+// knows is on its way to the disk before anything else of the account is.
+func (a *account) closeAll(c *ctx) {
+	a.flushUpdates(c)
+	a.journal.hurry(c.Now())
+	a.runJournal(c)
+	a.updates, a.config, a.left = nil, time.Time{}, nil
+	if a.login != nil {
+		a.login.phase = signInOver
+	}
+	for len(a.peers) > 0 {
+		a.close(a.peers[0])
+	}
+	homeless := a.homeless
+	a.homeless = nil
+	for _, call := range homeless {
+		a.onCall(c, call)
+	}
+}
+
+// hasDC reports whether the DC table has a DC.
+func (a *account) hasDC(id dc.ID) bool { return a.env.dcs.Table().Has(id) }
+
+// round brings a time to the resolution of records.
+func round(t time.Time) time.Time { return t.Round(time.Microsecond) }

@@ -1,0 +1,86 @@
+package account
+
+import (
+	"time"
+
+	"github.com/mtfleet/mtfleet/mtproto/login"
+	"github.com/mtfleet/mtfleet/mtproto/standing"
+)
+
+// State is where an account stands; the values are documented in standing.
+type State = standing.State
+
+// The states of an account.
+const (
+	New         = standing.New
+	SigningIn   = standing.SigningIn
+	Connecting  = standing.Connecting
+	Online      = standing.Online
+	Waiting     = standing.Waiting
+	Frozen      = standing.Frozen
+	Quarantined = standing.Quarantined
+	Duplicated  = standing.Duplicated
+	Revoked     = standing.Revoked
+	SigningOut  = standing.SigningOut
+	SignedOut   = standing.SignedOut
+	Paused      = standing.Paused
+)
+
+// Status is what is known of an account at one moment. It is a value: nobody
+// changes it after it was published.
+type Status struct {
+	State State     `json:"state"`
+	Since time.Time `json:"since"`
+	// Why the account is in this state: the server's words and ours.
+	Why string `json:"why,omitempty"`
+	// Advice is what the operator can do about it; empty when nothing is asked.
+	Advice string `json:"advice,omitempty"`
+	// Until is the end of an ordered wait (Waiting, or SigningIn held by a flood wait).
+	Until time.Time `json:"until,omitzero"`
+	// Step is what a sign-in waits for (SigningIn only).
+	Step *login.Step `json:"step,omitempty"`
+
+	UserID int64 `json:"user_id,omitempty"`
+	Bot    bool  `json:"bot,omitempty"`
+	HomeDC int   `json:"home_dc,omitempty"`
+	// PFS tells whether temp keys are wanted; Bound whether the connection to
+	// the home DC runs under a bound temp key.
+	PFS   bool `json:"pfs"`
+	Bound bool `json:"bound"`
+	// SignedIn tells whether an authorization is in the store.
+	SignedIn bool `json:"signed_in"`
+}
+
+// onStatus takes over what standing says of the account now, and tells it.
+func (a *account) onStatus(c *ctx) {
+	s, snap := a.stand.Status(), a.stand.Snapshot()
+	online := s.State == Online && a.status.State != Online
+	a.status = Status{
+		State: s.State, Since: s.Since, Why: s.Why, Advice: s.Advice, Until: s.Until,
+		UserID: snap.UserID, Bot: snap.Bot, HomeDC: int(snap.HomeDC), PFS: a.rec.PFS, SignedIn: a.stand.SignedIn(),
+	}
+	if a.login != nil && s.State == SigningIn {
+		a.status.Step = a.login.step
+	}
+	a.publish(c)
+	if a.login != nil && s.State != SigningIn {
+		a.endLogin(c, a.login.failed)
+	}
+	if online {
+		a.fetchConfig(c)
+	}
+}
+
+// publish tells the present status, if anything changed that anybody could see.
+func (a *account) publish(c *ctx) {
+	a.status.Bound = a.rec.PFS && a.home != nil && a.home.temp
+	if a.status.HomeDC == 0 && a.home != nil {
+		a.status.HomeDC = int(a.home.id.DC) // a sign-in is under way there
+	}
+	if a.status == a.told {
+		return
+	}
+	a.told = a.status
+	status := a.status
+	a.env.Publish(Event{Account: string(a.id), At: c.Now(), Kind: EventState, Status: &status})
+}
