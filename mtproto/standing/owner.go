@@ -254,7 +254,7 @@ func (m *Machine) Remove(now time.Time, r Request, force bool) {
 		m.removal.asked = append(m.removal.asked, r)
 	case force:
 		m.removal.asked = append(m.removal.asked, r)
-		m.erase()
+		m.erase(now)
 	case m.state == SigningIn:
 		if m.removal.asked == nil {
 			m.emit(Output{Kind: OutCancelSignIn})
@@ -270,18 +270,21 @@ func (m *Machine) Remove(now time.Time, r Request, force bool) {
 		m.reply(r, &StateError{State: m.state, Why: "it may be half signed in: resume it so that the sign-in can be cancelled, or force it"})
 	default:
 		m.removal.asked = append(m.removal.asked, r)
-		m.erase()
+		m.erase(now)
 	}
 }
 
 // erase deletes everything.
-func (m *Machine) erase() {
+func (m *Machine) erase(now time.Time) {
 	gone := &StateError{State: m.state, Why: "the account was removed"}
 	m.removal.erasing = true
 	if !m.logOut.erasing { // it is done otherwise
 		m.endLogOut(gone)
 	}
 	m.close(gone)
+	if liveStates.has(m.state) {
+		m.become(now, Connecting, "it is being removed", "", time.Time{})
+	}
 	m.emit(Output{Kind: OutErase, All: true, Must: true})
 }
 
@@ -302,7 +305,7 @@ func (m *Machine) Erased(now time.Time) {
 		m.become(now, SignedOut, byOwner, adviceOf[SignedOut], time.Time{})
 		m.endLogOut(nil)
 		if m.removal.asked != nil && !m.removal.erasing {
-			m.erase()
+			m.erase(now)
 		}
 	case m.removal.erasing:
 		m.refuseRemoval(nil)
