@@ -25,8 +25,8 @@ var reach = [states][]string{
 	Paused:      {"stored online", "start", "pause 1"},
 }
 
-// inputs are all a machine can be told. Calls 1 and 2 are a caller's and one of
-// the updates.
+// inputs are all a machine can be told. Call 1 is a caller's, the others are those
+// that cell makes.
 var inputs = []string{
 	"start", "start-login", "crash", "advance 2m", "clock 24h",
 	"admit 11 caller messages.sendMessage", "admit 11 caller messages.sendMessage dc=4", "admit 12 sign-in auth.sendCode", "admit 13 updates updates.getState",
@@ -36,7 +36,8 @@ var inputs = []string{
 	"ended 1 401 AUTH_KEY_PERM_EMPTY", "ended 1 401 AUTH_KEY_UNREGISTERED", "ended 1 401 AUTH_KEY_UNREGISTERED dc=4",
 	"ended 1 401 USER_DEACTIVATED", "ended 1 406 AUTH_KEY_DUPLICATED", "ended 1 420 FROZEN_METHOD_INVALID", "ended 1 400 PEER_FLOOD",
 	"ended 1 lost", "ended 1 given-back", "ended 2 420 FLOOD_WAIT_120", "ended 2 401 AUTH_KEY_UNREGISTERED",
-	"ended 3 result", "ended 3 401 AUTH_KEY_UNREGISTERED", "ended 4 result",
+	"ended 5 420 FLOOD_WAIT_30", "ended 5 406 AUTH_KEY_DUPLICATED", "ended 5 406 AUTH_KEY_DUPLICATED dc=4", "ended 6 401 USER_DEACTIVATED dc=4",
+	"ended 7 401 AUTH_KEY_UNREGISTERED dc=4", "ended 3 result", "ended 3 401 AUTH_KEY_UNREGISTERED", "ended 4 result",
 	"routed", "route-lost no more", "unreachable nobody answers", "key-gone", "key-gone dc=4", "foreign", "moved dc=4", "move-failed",
 	"begin-sign-in", "granted", "step Type the code.", "sign-in-home dc=4", "signed-in", "sign-in-failed it was cancelled",
 	"subject-wait auth.sendCode abc -10s 1m",
@@ -50,6 +51,9 @@ func cell(t *testing.T, s State, input string) string {
 	p.calls[2] = &Call{ID: 2, Purpose: ForUpdates, Method: "updates.getDifference", Repeatable: true}
 	p.calls[3] = &Call{ID: 3, Purpose: ForConfirm, Method: "users.getUsers", Repeatable: true}
 	p.calls[4] = &Call{ID: 4, Purpose: ForLogOut, Method: "auth.logOut"}
+	p.calls[5] = &Call{ID: 5, Purpose: ForBind, Method: "auth.bindTempAuthKey"}
+	p.calls[6] = &Call{ID: 6, Purpose: ForImport, Method: "auth.importAuthorization", DC: 4}
+	p.calls[7] = &Call{ID: 7, Purpose: ForMove, Method: "users.getUsers", DC: 4, Repeatable: true}
 	for _, line := range reach[s] {
 		if err := p.run(line); err != nil {
 			t.Fatal(err)
