@@ -44,8 +44,9 @@ type disk struct{ Snapshot }
 // commit does to the disk what an output asks for.
 func (d *disk) commit(m *Machine, out Output) {
 	switch {
-	case out.Kind == OutErase && out.All:
-		d.Snapshot = Snapshot{}
+	case out.Kind == OutErase && out.All: // waits about a subject are the store's
+		waits := slices.DeleteFunc(d.Waits, func(w Wait) bool { return w.Scope != ScopeSubject })
+		d.Snapshot = Snapshot{Waits: waits}
 		return
 	case out.Kind == OutErase:
 		waits := d.Waits

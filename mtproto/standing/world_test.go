@@ -130,7 +130,11 @@ func waitKey(scope Scope, method string) string { return fmt.Sprint(scope, metho
 
 // held reports whether the server's order forbids a call now.
 func (w *world) held(c *Call) bool {
-	end := w.twin.waits[waitKey(ScopeMethod, c.Method)]
+	scope := ScopeMethod
+	if c.Subject != "" {
+		scope = ScopeSubject
+	}
+	end := w.twin.waits[waitKey(scope, c.Method)]
 	if account := w.twin.waits[waitKey(ScopeAccount, "")]; c.Purpose.asAccount() && account.After(end) {
 		end = account
 	}
@@ -197,6 +201,12 @@ func (w *world) drain() {
 			w.disk.commit(w.m, out)
 			w.login = false
 			w.erase++
+			if out.All {
+				delete(w.twin.waits, waitKey(ScopeAccount, ""))
+				for _, method := range append(worldMethods, "users.getUsers", "auth.logOut") {
+					delete(w.twin.waits, waitKey(ScopeMethod, method))
+				}
+			}
 		case OutOpen:
 			if w.open != 0 && w.open != out.DC {
 				w.failf("%v is opened as home beside %v", out.DC, w.open)
@@ -230,7 +240,6 @@ func (w *world) drain() {
 		case OutReload:
 			w.reload = true
 		case OutGone:
-			w.disk = disk{}
 			w.reload = true
 		}
 	}
@@ -300,7 +309,7 @@ func (w *world) step(op, arg int) {
 			c.call = Call{ID: w.next, Purpose: ForUpdates, Method: "updates.getDifference", Repeatable: true}
 		}
 		if m.State() == SigningIn {
-			c.call = Call{ID: w.next, Purpose: ForSignIn, Method: "auth.sendCode"}
+			c.call = Call{ID: w.next, Purpose: ForSignIn, Method: "auth.sendCode", Subject: "somebody"}
 		}
 		w.calls = append(w.calls, c)
 		w.admit(c)
@@ -402,8 +411,11 @@ func (w *world) refuse(n int) {
 	c.sent, c.ended = false, c.query
 	if d, ok := e.Wait(); ok && !ofTarget(e) {
 		key := waitKey(ScopeMethod, c.call.Method)
-		if c.call.Purpose == ForUpdates {
+		switch c.call.Purpose {
+		case ForUpdates:
 			key = waitKey(ScopeAccount, "")
+		case ForSignIn:
+			key = waitKey(ScopeSubject, c.call.Method)
 		}
 		if end := w.time.Add(d); end.After(w.twin.waits[key]) {
 			w.twin.waits[key] = end
