@@ -40,6 +40,7 @@ var allowedImports = map[string][]string{
 	"mtproto/guest":     {"tl", "tl/tg", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr"},
 	"mtproto/standing":  {"tl", "tl/tg", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr"},
 	"mtproto/updates":   {"tl", "tl/tg", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr"},
+	"mtproto/standing":  {"tl", "tl/tg", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr"},
 
 	"mtproto/dctest":              {"tl/*", "mtproto/dctest/*", "mtproto/transport", "mtproto/crypt", "mtproto/handshake", "mtproto/dc", "mtproto/tgerr"},
 	"mtproto/dctest/api":          {"tl/*", "mtproto/dctest/echo", "mtproto/transport", "mtproto/crypt", "mtproto/handshake", "mtproto/dc", "mtproto/tgerr"},

@@ -251,7 +251,15 @@ func (m *Machine) notSent(now time.Time) {
 
 // onRefused sorts the refusals that any of the sign-in calls may get, in the
 // order of how much they end; what is left belongs to the call.
+//
+// With a negative code (-503 Timeout) the server does not know itself what
+// became of the query. One that signs in is looked up, also when it was cancelled:
+// nobody else would end what it left.
 func (m *Machine) onRefused(now time.Time, e *tgerr.Error) {
+	if c := call(m.s.Pending); e.Code < 0 && e.IsRetry() && (c == callSignIn || c == callSignUp || c == callImportBot) {
+		m.lost(now)
+		return
+	}
 	if m.s.Canceled {
 		m.endCanceled(e)
 		return

@@ -36,6 +36,9 @@ const (
 	ForBind
 	// ForDrop: auth.dropTempAuthKeys.
 	ForDrop
+	// ForMove: the query by which the driver finds out that the authorization
+	// is at the DC of OutMove. Its end is Moved or MoveFailed.
+	ForMove
 
 	purposes // how many there are
 )
@@ -43,6 +46,7 @@ const (
 var purposeNames = [...]string{
 	ForCaller: "caller", ForSignIn: "sign-in", ForUpdates: "updates", ForExport: "export", ForImport: "import",
 	ForGuestLogOut: "guest-log-out", ForConfirm: "confirm", ForLogOut: "log-out", ForConfig: "config", ForBind: "bind", ForDrop: "drop",
+	ForMove: "move",
 }
 
 // String is the purpose in a word.
@@ -67,6 +71,7 @@ var admitted = [purposes]stateSet{
 	ForConfig:      liveStates | setOf(SigningIn, SigningOut),
 	ForBind:        liveStates | setOf(SigningIn, SigningOut),
 	ForDrop:        liveStates | setOf(SigningIn, SigningOut),
+	ForMove:        liveStates,
 }
 
 // asAccount says which queries a wait of the whole account holds: those that

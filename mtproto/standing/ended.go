@@ -40,7 +40,7 @@ func (m *Machine) Ended(now time.Time, c *Call, at Where, err error) {
 		m.onLoggedOut(now, c, at, err)
 	case c.Purpose == ForBind:
 		if refused {
-			m.onBindRefused(now, c, e)
+			m.onBindRefused(now, c, at, e)
 		}
 	case err == nil:
 		m.Answered(now, c, at)
@@ -67,9 +67,10 @@ func (m *Machine) onRefused(now time.Time, c *Call, at Where, e *tgerr.Error, er
 		m.onRevoked(now, c, at, err)
 	case tgerr.ClassDeactivated, tgerr.ClassDuplicated:
 		m.end(c, err)
-		// A sign-in judges for itself. A guest's key that is being authorized or
-		// thrown away says nothing of the account.
-		if c.Purpose != ForSignIn && c.Purpose != ForImport && c.Purpose != ForGuestLogOut {
+		switch c.Purpose {
+		case ForSignIn: // judges for itself
+		case ForImport, ForGuestLogOut: // the key of a guest that is not authorized yet, or no more
+		default:
 			m.terminal(now, e)
 		}
 	case tgerr.ClassFrozen:
@@ -161,7 +162,7 @@ func (m *Machine) onRevoked(now time.Time, c *Call, at Where, err error) {
 		}
 		return
 	}
-	if c.Purpose != ForCaller || at.Home { // where home was before it moved
+	if c.Purpose != ForCaller && c.Purpose != ForMove || at.Home { // where home was before it moved
 		m.end(c, err)
 		return
 	}
@@ -235,12 +236,14 @@ func (m *Machine) repeatDue(now time.Time) {
 
 // onBindRefused draws what the refusal of a binding means for more than the
 // binding.
-func (m *Machine) onBindRefused(now time.Time, c *Call, e *tgerr.Error) {
+func (m *Machine) onBindRefused(now time.Time, c *Call, at Where, e *tgerr.Error) {
 	if length, ok := e.Wait(); ok {
 		m.waitFor(now, c, e, length)
 		return
 	}
-	m.terminal(now, e)
+	if m.atHome(at) {
+		m.terminal(now, e)
+	}
 }
 
 // atHome reports whether an answer came from what is the home DC now.

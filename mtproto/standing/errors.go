@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/mtfleet/mtfleet/mtproto/dc"
@@ -106,10 +107,15 @@ func serverWords(err error) string {
 	if err == nil {
 		return ""
 	}
-	if e, ok := tgerr.As(err); ok {
-		return "the server said " + e.Error()
+	e, ok := tgerr.As(err)
+	if !ok {
+		return err.Error()
 	}
-	return err.Error()
+	_, words, ok := strings.Cut(e.Error(), "server answered ") // 420 FLOOD_WAIT (30)
+	if !ok {
+		words = e.Error()
+	}
+	return "the server said " + words
 }
 
 // SubjectID names a phone number or a bot token where a wait about it is

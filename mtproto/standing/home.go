@@ -11,19 +11,21 @@ import (
 // takes over: updates may have been missed then too, but the account stays what
 // it is.
 func (m *Machine) Routed(now time.Time) {
-	if m.removal.erasing {
-		return
+	if m.removal.erasing || !admitted[ForBind].has(m.state) {
+		return // of a binding that is being closed
 	}
 	m.routed = true
-	switch m.state {
-	case Connecting:
-		if m.doubt.err == nil {
-			m.become(now, Connecting, "connected, and nothing was answered yet", "", time.Time{})
-		}
-	case Frozen:
+	switch {
+	case m.doubt.err != nil:
+		m.showDoubt(now, "it is not known yet whether that is so")
+	case m.state == Connecting:
+		m.become(now, Connecting, "connected, and nothing was answered yet", "", time.Time{})
+	case m.state == Frozen:
 		m.become(now, Frozen, m.frozen.why, adviceOf[Frozen], time.Time{})
-	case SigningIn, SigningOut:
+	case m.state == SigningIn:
 		m.note(now, "", "")
+	case m.state == SigningOut:
+		m.note(now, byOwner, "")
 	}
 	m.sync()
 	m.confirm(now)

@@ -106,7 +106,9 @@ func (m *Machine) start(now time.Time, login bool) {
 	default:
 		m.become(now, s, m.why, adviceOf[s], time.Time{})
 	}
-	m.tell() // also what is as it was
+	if !slices.ContainsFunc(m.out, func(o Output) bool { return o.Kind == OutStatus }) {
+		m.tell() // also what is as it was
+	}
 }
 
 // Snapshot returns what Restore needs to go on from here.

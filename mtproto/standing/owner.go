@@ -65,14 +65,7 @@ func (m *Machine) Quarantine(now time.Time, why, advice string) {
 	if m.removal.erasing || m.logOut.erasing {
 		return
 	}
-	back := m.back
-	switch m.state {
-	case Quarantined:
-	case Connecting, Online, Waiting, Frozen:
-		back = Connecting
-	default:
-		back = m.state
-	}
+	back := m.backFromQuarantine()
 	err := &StateError{State: Quarantined, Why: why}
 	m.refuseRemoval(err)
 	m.endLogOut(err)
@@ -82,13 +75,28 @@ func (m *Machine) Quarantine(now time.Time, why, advice string) {
 	m.save(now, Changes{Account: true}, false)
 }
 
-// Unreadable says that a record of the account cannot be read, or is of a
-// newer version, so that nothing is known for certain. Nothing is written over
-// it, and a Remove must be forced. It takes the place of Start.
+// backFromQuarantine is where a quarantine that begins now leads back to.
+func (m *Machine) backFromQuarantine() State {
+	switch s := m.state; {
+	case s == Quarantined:
+		return m.back
+	case liveStates.has(s):
+		return Connecting
+	default:
+		return s
+	}
+}
+
+// Unreadable says that a record the account cannot live without (its own, a
+// perm key, its login) cannot be read, or is of a newer version, so that nothing
+// is known for certain. Nothing is written over it, and a Remove must be
+// forced. It takes the place of Start.
 func (m *Machine) Unreadable(now time.Time, err error) {
+	back := m.backFromQuarantine()
 	m.started, m.unreadable = true, true
 	m.become(now, Quarantined, err.Error(),
 		"start the program that wrote it or bring back a copy of the data directory, then resume it", time.Time{})
+	m.back = back
 }
 
 // logOut is a logout under way. Its steps follow the order that loses nothing:
@@ -254,7 +262,7 @@ func (m *Machine) Remove(now time.Time, r Request, force bool) {
 		m.removal.asked = append(m.removal.asked, r)
 	case force:
 		m.removal.asked = append(m.removal.asked, r)
-		m.erase()
+		m.erase(now)
 	case m.state == SigningIn:
 		if m.removal.asked == nil {
 			m.emit(Output{Kind: OutCancelSignIn})
@@ -262,26 +270,29 @@ func (m *Machine) Remove(now time.Time, r Request, force bool) {
 		m.removal.asked = append(m.removal.asked, r)
 	case m.logOut.erasing:
 		m.removal.asked = append(m.removal.asked, r)
+	case m.unreadable:
+		m.reply(r, &StateError{State: m.state, Why: "its records cannot be read, so it may be signed in: resume it when they can, or force it"})
 	case m.SignedIn():
 		m.reply(r, ErrSignedIn)
-	case m.state == Quarantined && m.unreadable:
-		m.reply(r, &StateError{State: m.state, Why: "its records cannot be read, so it may be signed in: resume it when they can, or force it"})
 	case m.state == Quarantined && m.back == SigningIn:
 		m.reply(r, &StateError{State: m.state, Why: "it may be half signed in: resume it so that the sign-in can be cancelled, or force it"})
 	default:
 		m.removal.asked = append(m.removal.asked, r)
-		m.erase()
+		m.erase(now)
 	}
 }
 
 // erase deletes everything.
-func (m *Machine) erase() {
+func (m *Machine) erase(now time.Time) {
 	gone := &StateError{State: m.state, Why: "the account was removed"}
 	m.removal.erasing = true
 	if !m.logOut.erasing { // it is done otherwise
 		m.endLogOut(gone)
 	}
 	m.close(gone)
+	if liveStates.has(m.state) {
+		m.become(now, Connecting, "it is being removed", "", time.Time{})
+	}
 	m.emit(Output{Kind: OutErase, All: true, Must: true})
 }
 
@@ -302,7 +313,7 @@ func (m *Machine) Erased(now time.Time) {
 		m.become(now, SignedOut, byOwner, adviceOf[SignedOut], time.Time{})
 		m.endLogOut(nil)
 		if m.removal.asked != nil && !m.removal.erasing {
-			m.erase()
+			m.erase(now)
 		}
 	case m.removal.erasing:
 		m.refuseRemoval(nil)

@@ -77,6 +77,6 @@ func (m *Machine) SignInFailed(now time.Time, err error) {
 	m.close(&StateError{State: New, Why: why})
 	m.become(now, New, why, adviceOf[New], time.Time{})
 	if m.removal.asked != nil {
-		m.erase()
+		m.erase(now)
 	}
 }

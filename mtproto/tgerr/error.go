@@ -95,7 +95,8 @@ func (e *Error) Wait() (time.Duration, bool) {
 			return 0, false
 		}
 	}
-	return time.Duration(max(e.Argument, 1)) * unit, true
+	n := time.Duration(max(e.Argument, 1))
+	return min(n, math.MaxInt64/unit) * unit, true // minutes may not fit
 }
 
 // Migrate returns the DC that a *_MIGRATE_X error points to, and whether the

@@ -147,6 +147,7 @@ func TestWait(t *testing.T) {
 		{"SLOWMODE_WAIT_7", 7 * time.Second},
 		{"PREVIOUS_CHAT_IMPORT_ACTIVE_WAIT_5MIN", 5 * time.Minute},
 		{"FLOOD_WAIT_99999999999", math.MaxInt32 * time.Second},
+		{"PREVIOUS_CHAT_IMPORT_ACTIVE_WAIT_99999999999MIN", math.MaxInt64 / time.Minute * time.Minute},
 	} {
 		if got, ok := New(420, tt.message).Wait(); !ok || got != tt.want {
 			t.Errorf("%s: wait %v, %v; want %v", tt.message, got, ok, tt.want)
