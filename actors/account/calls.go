@@ -50,7 +50,10 @@ func (a *account) onCall(c *ctx, call *Call) {
 		return
 	}
 	if l.guest != nil {
-		l.guest.usedAt = c.Now()
+		if err := a.wantGuest(c, l); err != nil {
+			call.finish(nil, errors.Join(err, ErrNotSent))
+			return
+		}
 	}
 	a.submit(l, call)
 }

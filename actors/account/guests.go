@@ -56,6 +56,19 @@ func (e *NoDCError) Error() string {
 	return fmt.Sprintf("account: the DC table does not have %v", e.DC)
 }
 
+// wantGuest tells the engine that a call wants its DC, and returns the error
+// with which the call ends instead when the DC cannot be used for now.
+func (a *account) wantGuest(c *ctx, l *link) error {
+	g := l.guest
+	if err := g.machine.Refusal(c.Now()); err != nil {
+		return err
+	}
+	g.usedAt = c.Now()
+	g.machine.Wanted(c.Now())
+	a.pumpGuest(c, l)
+	return nil
+}
+
 // guestReady goes on when a guest's keys are there.
 func (a *account) guestReady(c *ctx, l *link) {
 	if l.guest.ending != nil {
@@ -89,6 +102,8 @@ func (a *account) pumpGuest(c *ctx, l *link) {
 			a.dropGuestKey(l)
 		case guest.OutHomeLost:
 			a.doubtHome(c, out.Err)
+		case guest.OutRefused, guest.OutWaiting:
+			a.endHeld(l, out.Err)
 		case guest.OutFailed:
 			a.closeGuest(l, out.Err)
 		}
@@ -174,6 +189,15 @@ func (a *account) guestKeyGone(c *ctx, l *link) {
 // closeGuest gives a guest DC up; calls for it end with why.
 func (a *account) closeGuest(l *link, why error) {
 	for _, call := range a.closeLink(l) {
+		call.end(nil, errors.Join(why, ErrNotSent))
+	}
+}
+
+// endHeld ends the calls that wait for a guest DC with why.
+func (a *account) endHeld(l *link, why error) {
+	held := l.held
+	l.held = nil
+	for _, call := range held {
 		call.end(nil, errors.Join(why, ErrNotSent))
 	}
 }

@@ -189,8 +189,12 @@ func (a *account) onBinding(c *ctx, l *link, ev binding.Event) {
 		a.onBind(c, l, out)
 	case pfs.OutUse:
 		a.onUse(c, l, out)
+	case pfs.OutEnd:
+		if l.old != nil && l.old.key == out.ID {
+			a.stopConn(l.old)
+		}
 	case pfs.OutStop:
-		a.onStopKey(c, l, out.ID)
+		a.onStopKey(c, l, out)
 	case pfs.OutDrop:
 		a.dropTempKeys(c, l, out.Except)
 	case pfs.OutProve:
@@ -279,12 +283,20 @@ func (a *account) promote(_ *ctx, l *link) {
 	}
 }
 
-// onStopKey ends the use of a key that nothing has replaced yet.
-func (a *account) onStopKey(c *ctx, l *link, id crypt.KeyID) {
-	if l.conn == nil || l.conn.key != id {
+// onStopKey ends the use of a key that nothing has replaced yet. Where the
+// server refused the key alone, its connection listens for the answers to the
+// calls under way.
+func (a *account) onStopKey(c *ctx, l *link, out pfs.Output) {
+	if l.conn == nil || l.conn.key != out.ID {
 		return
 	}
-	a.stopConn(l.conn)
+	if out.Drain {
+		a.stopConn(l.old)
+		l.old = l.conn
+		l.old.ref.Send(dcconn.Drain{Limit: out.Listen})
+	} else {
+		a.stopConn(l.conn)
+	}
 	l.conn, l.using, l.ready = nil, nil, false
 	a.onLinkLost(c, l, "the temp key was lost; a new one is being made")
 }

@@ -14,4 +14,11 @@
 // A -429 does the same more slowly, after 3 s and doubling to 60 s. The first
 // connection that works brings the DC up, and who waits is released at the
 // budget's rate, active accounts first.
+//
+// # Doubt
+//
+// A DC that answers -404 under a perm key may have forgotten one key, or it may
+// not be the DC it is taken for: addresses were mixed up, or it has lost its
+// memory. One account cannot tell. So it says [KeyUnknown] and asks [Doubt]
+// before it believes that its own key is gone.
 package governor

@@ -228,7 +228,7 @@ func TestFloodSlowsTheDC(t *testing.T) {
 		// A -429 on a connection of old holds everybody up, a connection of old that works does not end that.
 		early := w.want("early", Connect, 2, false, nil)
 		w.grants("early")
-		w.g.Send(Report{2, Flooded})
+		w.g.Send(Report{DC: 2, Outcome: Flooded})
 		w.done(early, Worked)
 		w.want("held", Connect, 2, false, nil)
 		w.want("other DC", Connect, 4, false, nil)

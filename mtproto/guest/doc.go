@@ -10,6 +10,12 @@
 // said here concerns it: the home DC refusing the export as unauthorized
 // (OutHomeLost), which the account checks before it believes it.
 //
+// Where the server says no, callers are told, in seconds and with its own
+// words, and it is asked again only for somebody who wants the DC then. The
+// driver asks [Machine.Refusal] for each call: it ends with that error at once,
+// or it is held and [Machine.Wanted] says so. The server's own trouble and lost
+// answers are not a no: calls wait until it is over.
+//
 // It is driven like the other engines:
 //
 //	m := guest.New(cfg, snapshot)

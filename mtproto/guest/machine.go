@@ -48,6 +48,7 @@ type Machine struct {
 
 	wanted   bool       // somebody waits for the DC, or may
 	wait     *WaitError // imposed by the server, perhaps over by now
+	least    time.Time  // end of a short wait, which callers are not told of
 	failed   error      // of StateFailed
 	until    time.Time  // end of StatePausing
 	readyAt  time.Time
@@ -122,13 +123,13 @@ func (m *Machine) Wanted(now time.Time) {
 	}
 	m.wanted = true
 	if m.state == StateRefused || m.state == StateWaiting {
-		m.export()
+		m.export(now)
 	}
 }
 
 // WaitCleared says that the account's owner has cleared the wait that was
 // imposed.
-func (m *Machine) WaitCleared(now time.Time) { m.wait = nil }
+func (m *Machine) WaitCleared(now time.Time) { m.wait, m.least = nil, time.Time{} }
 
 // KeyReady says that calls can be sent under the guest DC's key: it is bound,
 // where temp keys are used.
@@ -143,7 +144,7 @@ func (m *Machine) KeyReady(now time.Time) {
 	case !m.wanted:
 		m.become(StateWaiting)
 	default:
-		m.export()
+		m.export(now)
 	}
 }
 
@@ -170,7 +171,7 @@ func (m *Machine) Exported(now time.Time, id CallID, body []byte) {
 	}
 	var v tg.AuthExportedAuthorization
 	if err := tl.Unmarshal(body, &v); err != nil {
-		m.again(now, time.Time{})
+		m.again(now)
 		return
 	}
 	m.become(StateImporting)
@@ -190,7 +191,7 @@ func (m *Machine) ExportFailed(now time.Time, id CallID, err error) {
 	case wait:
 		m.imposed(now, until, err)
 	case !refused:
-		m.again(now, time.Time{})
+		m.again(now)
 	case e.IsUnauthorized():
 		m.become(StateHomeLost)
 		m.emit(Output{Kind: OutHomeLost, Err: err})
@@ -220,13 +221,13 @@ func (m *Machine) trouble(now time.Time, err error) {
 		m.refuse(now, err)
 		return
 	}
-	m.again(now, time.Time{})
+	m.again(now)
 }
 
 // HomeAlive takes OutHomeLost back: the account found home authorized.
 func (m *Machine) HomeAlive(now time.Time) {
 	if m.state == StateHomeLost {
-		m.again(now, time.Time{})
+		m.again(now)
 	}
 }
 
@@ -259,7 +260,7 @@ func (m *Machine) ImportFailed(now time.Time, id CallID, err error) {
 	case wait:
 		m.imposed(now, until, err)
 	case !refused:
-		m.again(now, time.Time{})
+		m.again(now)
 	case ownTrouble(e):
 		m.trouble(now, err)
 	case e.IsUnauthorized():
@@ -278,18 +279,19 @@ func (m *Machine) Unauthorized(now time.Time, err error) {
 	}
 	m.emit(Output{Kind: OutStop})
 	m.settle(now)
-	m.setAuthorized(false)
+	m.snap.Authorized = false
 	if m.revoked++; m.revoked > 1 {
 		m.giveUpKey(now, err)
 		return
 	}
-	m.export()
+	m.save()
+	m.export(now)
 }
 
 // Advance does what the passing of time demands.
 func (m *Machine) Advance(now time.Time) {
 	if m.state == StatePausing && !now.Before(m.until) {
-		m.export()
+		m.export(now)
 	}
 }
 
@@ -301,18 +303,23 @@ func (m *Machine) become(s State) {
 	}
 }
 
-func (m *Machine) export() {
+// export asks home, or pauses where a short wait is not over yet.
+func (m *Machine) export(now time.Time) {
+	if now.Before(m.least) {
+		m.pause(m.least)
+		return
+	}
 	m.become(StateExporting)
 	m.id++
 	m.emit(Output{Kind: OutExport, Call: m.id, Query: &tg.AuthExportAuthorizationRequest{DCID: int32(m.cfg.DC)}})
 }
 
-// again exports once more after a backoff, and not before least.
-func (m *Machine) again(now, least time.Time) {
+// again exports once more after a backoff.
+func (m *Machine) again(now time.Time) {
 	at := now.Add(min(time.Second<<min(m.failures, 6), pauseMost))
 	m.failures++
-	if at.Before(least) {
-		at = least
+	if at.Before(m.least) {
+		at = m.least
 	}
 	m.pause(at)
 }

@@ -24,7 +24,8 @@ const (
 // other.
 func (m *Machine) imposed(now, until time.Time, err error) {
 	if until.Sub(now) <= shortWait && m.failures < shortTries {
-		m.again(now, until)
+		m.least = until
+		m.again(now)
 		return
 	}
 	m.wait = &WaitError{DC: m.cfg.DC, Until: until, Err: err}
@@ -54,8 +55,8 @@ func (m *Machine) giveUpKey(now time.Time, err error) {
 		return
 	}
 	m.imports, m.revoked = 0, 0
-	m.snap.KeyDropped = now
-	m.setAuthorized(false)
+	m.snap.KeyDropped, m.snap.Authorized = now, false
+	m.save()
 	m.become(StateKeying)
 	m.emit(Output{Kind: OutDropKey})
 }

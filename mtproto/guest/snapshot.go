@@ -39,6 +39,9 @@ func (s Snapshot) String() string {
 	if s.Refusals > 0 {
 		text += fmt.Sprintf(", refusals: %d", s.Refusals)
 	}
+	if !s.KeyDropped.IsZero() {
+		text += ", a key was dropped"
+	}
 	return text
 }
 

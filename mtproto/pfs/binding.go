@@ -64,7 +64,8 @@ func (m *Machine) Bound(now time.Time, id crypt.KeyID) {
 		c.DeleteTemps = append(c.DeleteTemps, forgotten.ID())
 	}
 	m.retired, m.serving, m.successor = m.serving, m.successor, nil
-	m.rebinds, m.unknowns = 0, 0
+	m.rebinds = 0
+	m.trust()
 	m.save(c)
 	m.switchOver(now)
 	if forgotten != nil {
@@ -134,7 +135,7 @@ func (m *Machine) BindFailed(now time.Time, id crypt.KeyID, err error) {
 		m.replace(now, m.tempPace.after(now, false))
 	default:
 		m.discard(now)
-		m.unknowns = 0
+		m.trust()
 		m.prove()
 	}
 }
@@ -162,6 +163,16 @@ func (m *Machine) bindLater(now time.Time, until time.Time) {
 	}
 	m.resume(now)
 	m.wantAt(now, taskBind, at)
+}
+
+// WaitCleared says that the account's owner has cleared the waits that the
+// server imposed. What waited for the end of one goes on.
+func (m *Machine) WaitCleared(now time.Time) {
+	waited := m.stage == StagePausing && m.until.Equal(m.bindAfter)
+	m.bindAfter = time.Time{}
+	if waited {
+		m.perform(now)
+	}
 }
 
 // excused reports whether a refused bind says nothing about the perm key.

@@ -259,7 +259,8 @@ func (m *Machine) Forget(now time.Time) {
 		}
 	}
 	c.DeletePerm = m.perm != nil
-	m.perm, m.probing, m.unknowns, m.rebinds = nil, false, 0, 0
+	m.perm, m.probing, m.rebinds = nil, false, 0
+	m.trust()
 	m.save(c)
 	m.wantAt(now, taskPerm, m.permPace.after(now, true))
 }

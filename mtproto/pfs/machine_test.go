@@ -26,9 +26,18 @@ var sameKeys = cmp.Comparer(func(a, b *crypt.AuthKey) bool {
 // auditor watches what a machine asks for and holds the promises against it.
 type auditor struct {
 	*play
-	t        *rapid.T
-	unknowns int // -404 under the perm key since it last answered
-	now      time.Time
+	t          *rapid.T
+	proofs     []time.Time // -404 that count, since the perm key last answered
+	bindAfter  time.Time   // end of the waits on binds
+	reading    Reading     // as last said
+	keep       bool        // the last OutHold keeps what is pending
+	diskBefore Snapshot    // as it was before the last input
+}
+
+// proved reports whether two -404 that count lie minutes apart.
+func (a *auditor) proved() bool {
+	n := len(a.proofs)
+	return n >= 2 && a.proofs[n-1].Sub(a.proofs[0]) >= proofPause
 }
 
 func (a *auditor) onDisk(id crypt.KeyID) *TempKey {
@@ -41,29 +50,47 @@ func (a *auditor) onDisk(id crypt.KeyID) *TempKey {
 }
 
 func (a *auditor) drain() {
+	var saved, used, ended bool
 	for out, ok := a.m.Next(); ok; out, ok = a.m.Next() {
+		a.checkKeys(out)
 		switch out.Kind {
 		case OutSave:
+			saved = true
 			a.commit(out.Changes)
-		case OutBind, OutProve, OutUse:
-			if out.Perm != nil && (a.disk.Perm == nil || a.disk.Perm.ID() != out.Perm.ID()) {
-				a.t.Fatalf("%v before its perm key is on disk", out)
+		case OutHold:
+			if out.Wait != (a.m.reading != ReadingBoth) || out.Keep != (a.m.reading != ReadingCut) {
+				a.t.Fatalf("%v while the reading is %v", out, a.m.reading)
 			}
-			if out.Temp != nil && !a.cfg.TempInMemory {
-				saved := a.onDisk(out.Temp.ID())
-				if saved == nil {
-					a.t.Fatalf("%v before its temp key is on disk", out)
-				}
-				if out.Kind == OutUse && !saved.Bound {
-					a.t.Fatalf("%v before the disk says it is bound", out)
-				}
+			a.keep = out.Keep
+		case OutBind:
+			if a.now.Before(a.bindAfter) {
+				a.t.Fatalf("%v %v before the server's wait is over", out, a.bindAfter.Sub(a.now))
 			}
-			if out.Kind == OutUse && out.Temp != nil && !a.m.server(a.now).Before(out.Temp.ExpiresAt) {
-				a.t.Fatalf("%v after its end", out)
+		case OutProbe:
+			if a.m.reading != ReadingUnknown || !saved || used {
+				a.t.Fatalf("%v is out of place", out)
+			}
+		case OutUse:
+			used = used || out.Listen > 0
+			if out.Listen > min(time.Minute, a.m.cfg.TempLife/10) {
+				a.t.Fatalf("%v: for too long", out)
+			}
+		case OutReading:
+			if out.Reading == ReadingUnknown || a.reading == ReadingBoth {
+				a.t.Fatalf("%v after %v", out, a.reading)
+			}
+		case OutEnd:
+			ended = true
+			if id, ok := a.m.Serving(); ok && id == out.ID {
+				a.t.Fatalf("%v ends the key that serves", out)
 			}
 		case OutGone:
-			if a.unknowns < 2 {
-				a.t.Fatalf("the perm key was given up after %d proofs", a.unknowns)
+			if !a.proved() {
+				a.t.Fatalf("the perm key was given up after -404 at %v", a.proofs)
+			}
+		case OutForeign:
+			if diff := cmp.Diff(a.diskBefore, a.disk, sameKeys); diff != "" {
+				a.t.Fatalf("a foreign key cost something (-before +after):\n%s", diff)
 			}
 		case OutDrop:
 			id, _ := a.m.Serving()
@@ -71,6 +98,40 @@ func (a *auditor) drain() {
 				a.t.Fatalf("%v would drop the key that serves", out)
 			}
 		}
+	}
+	if used && a.keep && a.m.reading == ReadingCut && !ended {
+		a.t.Fatal("calls were kept over a bind that cut them off, and nobody ends them")
+	}
+	if a.reading == ReadingBoth && a.m.reading != ReadingBoth {
+		a.t.Fatalf("a proof was taken back for %v", a.m.reading)
+	}
+	a.reading = a.m.reading
+	a.diskBefore = a.disk
+}
+
+// checkKeys holds the keys of an output against the disk and the clock.
+func (a *auditor) checkKeys(out Output) {
+	if out.Kind != OutBind && out.Kind != OutProve && out.Kind != OutUse {
+		return
+	}
+	if out.Perm != nil && (a.disk.Perm == nil || a.disk.Perm.ID() != out.Perm.ID()) {
+		a.t.Fatalf("%v before its perm key is on disk", out)
+	}
+	if out.Temp == nil {
+		return
+	}
+	if out.Kind == OutUse && !a.m.server(a.now).Before(out.Temp.ExpiresAt) {
+		a.t.Fatalf("%v after its end", out)
+	}
+	if a.cfg.TempInMemory {
+		return
+	}
+	saved := a.onDisk(out.Temp.ID())
+	if saved == nil {
+		a.t.Fatalf("%v before its temp key is on disk", out)
+	}
+	if out.Kind == OutUse && !saved.Bound {
+		a.t.Fatalf("%v before the disk says it is bound", out)
 	}
 }
 
@@ -96,8 +157,13 @@ func TestAnyInputInAnyState(t *testing.T) {
 			PFS:          rapid.IntRange(0, 9).Draw(t, "pfs") > 0,
 			TempInMemory: rapid.IntRange(0, 9).Draw(t, "in memory") == 0,
 			TempLife:     rapid.SampledFrom([]time.Duration{0, time.Minute, time.Hour}).Draw(t, "life"),
+			Reading:      Reading(rapid.IntRange(0, 2).Draw(t, "reading")),
+			Known:        func(fingerprint int64) bool { return fingerprint != 2 },
 		}
-		a := &auditor{play: p, t: t}
+		if wait := rapid.IntRange(-300, 100).Draw(t, "wait on binds"); wait > 0 {
+			p.cfg.BindAfter = epoch.Add(time.Duration(wait) * time.Minute)
+		}
+		a := &auditor{play: p, t: t, bindAfter: p.cfg.BindAfter, reading: p.cfg.Reading}
 		p.m = New(p.cfg, p.disk)
 		made := 0
 		id := func() crypt.KeyID {
@@ -118,6 +184,9 @@ func TestAnyInputInAnyState(t *testing.T) {
 			"made": func() {
 				made++
 				k := NewKey{Key: p.key(fmt.Sprint("k", made)), TimeOffset: time.Duration(rapid.IntRange(-3, 3).Draw(t, "offset")) * time.Second}
+				if rapid.IntRange(0, 9).Draw(t, "elsewhere") == 0 {
+					k.Fingerprint = 2
+				}
 				k.ExpiresAt = p.now.Add(time.Duration(rapid.IntRange(-1, 1500).Draw(t, "life")) * time.Minute)
 				p.m.Made(p.now, kind(), k)
 			},
@@ -125,30 +194,40 @@ func TestAnyInputInAnyState(t *testing.T) {
 			"make failed":  func() { p.m.MakeFailed(p.now, kind(), nil) },
 			"held":         func() { p.m.Held(p.now) },
 			"bound":        func() { p.m.Bound(p.now, id()) },
-			"bind failed":  func() { p.m.BindFailed(p.now, id(), anyError(t)) },
-			"unknown": func() {
-				which := id()
-				if s, ok := p.m.Serving(); ok && p.m.permServes && s == which {
-					a.unknowns++
+			"bind failed": func() {
+				err, which := anyError(t), id()
+				if until, ok := tgerr.Until(err, p.now); ok && p.m.Stage() == StageBinding && p.m.successor.ID() == which {
+					a.bindAfter = until
 				}
-				p.m.Unknown(p.now, which)
+				p.m.BindFailed(p.now, which, err)
 			},
-			"unbound":        func() { p.m.Unbound(p.now, id()) },
-			"retired":        func() { p.m.Retired(p.now, id()) },
-			"proof answered": func() { a.unknowns = 0; p.m.ProofAnswered(p.now) },
+			"unknown": func() { p.m.Unknown(p.now, id()) },
+			"unbound": func() { p.m.Unbound(p.now, id()) },
+			"retired": func() { p.m.Retired(p.now, id()) },
+			"learned": func() { p.m.Learned(p.now, Reading(rapid.IntRange(0, 2).Draw(t, "reading"))) },
+			"probed":  func() { p.m.Probed(p.now, id(), rapid.Bool().Draw(t, "answered")) },
+			"probed, the right key": func() {
+				if p.m.retired != nil {
+					p.m.Probed(p.now, p.m.retired.ID(), rapid.Bool().Draw(t, "answered"))
+				}
+			},
+			"proof answered": func() { a.proofs = nil; p.m.ProofAnswered(p.now) },
 			"proof unknown": func() {
-				if p.m.Stage() == StageProving {
-					a.unknowns++
+				others := rapid.IntRange(0, 3).Draw(t, "others") == 0
+				if p.m.Stage() == StageProving && !others {
+					a.proofs = append(a.proofs, p.now)
 				}
-				p.m.ProofUnknown(p.now)
+				p.m.ProofUnknown(p.now, others)
 			},
+			"wait cleared": func() { a.bindAfter = time.Time{}; p.m.WaitCleared(p.now) },
 			"proof failed": func() { p.m.ProofFailed(p.now, nil) },
 			"clock": func() {
 				p.m.Clock(p.now, time.Duration(rapid.IntRange(-5, 5).Draw(t, "offset"))*time.Second, rapid.Bool().Draw(t, "synced"))
 			},
-			"forget": func() { a.unknowns = 0; p.m.Forget(p.now) },
+			"forget": func() { a.proofs = nil; p.m.Forget(p.now) },
 			"crash": func() {
-				p.m, a.unknowns = New(p.cfg, p.disk), 0
+				p.cfg.BindAfter = a.bindAfter // kept with the account's waits
+				p.m, a.proofs, a.reading = New(p.cfg, p.disk), nil, p.cfg.Reading
 				p.m.Start(p.now)
 			},
 			"advance": func() {
@@ -170,7 +249,7 @@ func TestAnyInputInAnyState(t *testing.T) {
 			name := map[Stage]string{
 				StageNew: "start", StageResting: "advance to the deadline", StagePausing: "advance to the deadline",
 				StageAsking: "permitted", StageMaking: "made", StageHolding: "held", StageBinding: "bound",
-				StageProving: "proof unknown", StageGone: "forget",
+				StageProving: "proof unknown", StageGone: "forget", StageForeign: "forget",
 			}[p.m.Stage()]
 			inputs[name]()
 		}
@@ -183,7 +262,6 @@ func TestAnyInputInAnyState(t *testing.T) {
 		for range rapid.IntRange(1, 60).Draw(t, "length") {
 			name := rapid.SampledFrom(names).Draw(t, "input")
 			inputs[name]()
-			a.now = p.now
 			a.drain()
 			if p.cfg.TempInMemory {
 				continue
@@ -290,10 +368,82 @@ func TestErrGoneIsRecognisable(t *testing.T) {
 	p.m = New(p.cfg, Snapshot{Perm: &PermKey{Key: p.key("p")}})
 	p.m.Start(epoch)
 	p.m.Unknown(epoch, p.key("p").ID())
-	p.m.ProofUnknown(epoch)
+	p.m.ProofUnknown(epoch, false)
+	p.m.Advance(epoch.Add(proofPause))
+	p.m.ProofUnknown(epoch.Add(proofPause), false)
+	gone := false
 	for out, ok := p.m.Next(); ok; out, ok = p.m.Next() {
-		if out.Kind == OutGone && !errors.Is(out.Err, ErrGone) {
-			t.Errorf("%v is no ErrGone", out.Err)
+		if out.Kind == OutGone {
+			gone = true
+			if !errors.Is(out.Err, ErrGone) {
+				t.Errorf("%v is no ErrGone", out.Err)
+			}
+		}
+	}
+	if !gone {
+		t.Error("the perm key is not given up")
+	}
+}
+
+func TestAForeignKeyIsNamed(t *testing.T) {
+	p := newPlay(t)
+	p.cfg.Known = func(int64) bool { return false }
+	p.m = New(p.cfg, Snapshot{Perm: &PermKey{Key: p.key("p"), Fingerprint: -2}})
+	p.m.Start(epoch)
+	out, _ := p.m.Next()
+	var foreign *ForeignKeyError
+	if !errors.As(out.Err, &foreign) || foreign.Fingerprint != -2 {
+		t.Errorf("%v does not name the RSA key", out)
+	}
+	p.m = New(p.cfg, Snapshot{Perm: &PermKey{Key: p.key("p")}})
+	p.m.Start(epoch)
+	if out, _ := p.m.Next(); out.Kind == OutForeign {
+		t.Error("an imported key, of which nobody knows where it was made, is refused")
+	}
+}
+
+// TestCallsOutliveKeysThatAreRefused: the DC refuses 25 keys in a row as
+// unbound, some calls at a time. Every refusal is told, one key is made for all
+// refusals of the one before it, and no call waits for ten minutes.
+func TestCallsOutliveKeysThatAreRefused(t *testing.T) {
+	for _, calls := range []int{1, 20} {
+		p := newPlay(t)
+		p.m = New(p.cfg, Snapshot{Perm: &PermKey{Key: p.key("perm")}})
+		p.m.Start(epoch)
+		made, refusals, pending := 0, 25, calls
+		for pending > 0 && made < 100 {
+			out, ok := p.m.Next()
+			if !ok {
+				p.now = p.m.Deadline()
+				p.m.Advance(p.now)
+				continue
+			}
+			switch out.Kind {
+			case OutPermit:
+				p.m.Permitted(p.now, out.Key)
+			case OutMake:
+				made++
+				p.m.Made(p.now, Temp, NewKey{Key: p.key(fmt.Sprint("t", made)), ExpiresAt: p.now.Add(24 * time.Hour)})
+			case OutBind:
+				p.m.Bound(p.now, out.Temp.ID())
+			case OutStop:
+				if !out.Drain || out.Listen != time.Minute {
+					t.Errorf("%v: the calls under the key are still answered", out)
+				}
+			case OutUse:
+				refused := min(pending, refusals)
+				refusals -= refused
+				pending = refused
+				for range refused {
+					p.m.Unbound(p.now, out.Temp.ID())
+				}
+			}
+		}
+		if want := (25+calls-1)/calls + 1; made != want {
+			t.Errorf("%d calls: %d keys were made, want %d", calls, made, want)
+		}
+		if d := p.now.Sub(epoch); d > 6*time.Minute {
+			t.Errorf("%d calls: they waited for %v", calls, d)
 		}
 	}
 }

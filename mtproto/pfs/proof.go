@@ -31,9 +31,12 @@ func (p *doubtPace) after(now time.Time) time.Time {
 // answer came on a connection with a past and counts for nothing itself.
 func (m *Machine) permDoubted(now time.Time) {
 	m.stopServing(false)
-	m.unknowns, m.doubtPace = 0, doubtPace{}
+	m.trust()
 	m.wantAt(now, taskProve, m.proofPace.after(now, true))
 }
+
+// trust forgets what spoke against the perm key.
+func (m *Machine) trust() { m.unknowns, m.doubtPace = 0, doubtPace{} }
 
 // prove asks under the perm key itself.
 func (m *Machine) prove() {
@@ -47,7 +50,7 @@ func (m *Machine) ProofAnswered(now time.Time) {
 	if m.stage != StageProving && m.task != taskProve {
 		return
 	}
-	m.unknowns, m.doubtPace = 0, doubtPace{}
+	m.trust()
 	if m.cfg.PFS {
 		m.wantAt(now, taskTemp, m.tempPace.after(now, false))
 	} else {

@@ -6,16 +6,19 @@ import "strconv"
 // separate matter, see [Machine.Serving].
 //
 //	New ─ Start ─► Resting ◄──────────────── Bound ───────────────┐
-//	                  │ rotation due, key lost                    │
-//	                  ▼                                           │
-//	   ┌──────────► Asking ─ permit ─► Making ─ made ─► Holding ─► Binding
-//	   │              ▲                   │ failed        (rotation)  │ refused
-//	   │            Pausing ◄─────────────┴────────────◄──────────────┤
-//	   │                                                              ▼
-//	   └──────────────────────────── answered ──────────────────── Proving
-//	                                                                  │ two -404
-//	                                                                  ▼
-//	                                                                Gone
+//	 │                │ rotation due, key lost                    │
+//	 │                ▼                                           │
+//	 │ ┌──────────► Asking ─ permit ─► Making ─ made ─► Holding ─► Binding
+//	 │ │              ▲                   │ failed        (rotation)  │ refused
+//	 │ │            Pausing ◄─────────────┴────────────◄──────────────┤
+//	 │ │                                                              ▼
+//	 │ └──────────────────────────── answered ──────────────────── Proving
+//	 │ a key of another environment                                   │ two -404,
+//	 ▼                                                                ▼ minutes apart
+//	Foreign                                                         Gone
+//
+// The probe that follows Bound is no stage: the new key serves meanwhile, and
+// all that hangs on the answer is what is pending under the retired one.
 type Stage uint8
 
 const (
@@ -26,8 +29,8 @@ const (
 	// rotation is due, the key expires, or the server has lost it.
 	StageResting
 
-	// StagePausing waits out a backoff before the next attempt. Left by
-	// Advance at the deadline.
+	// StagePausing waits out a backoff before the next attempt, or a wait that
+	// the server imposed on binds. Left by Advance at the deadline.
 	StagePausing
 
 	// StageAsking waits for the governor's permit to make a key. There is no
@@ -38,8 +41,9 @@ const (
 	StageMaking
 
 	// StageHolding belongs to a rotation. The successor is saved, unbound; the
-	// account holds new calls and lets those under the old key finish. Left by
-	// Held, or by the loss of either key.
+	// account holds new calls, and lets those under the serving key finish
+	// unless they can be answered after the bind too. Left by Held, or by the
+	// loss of either key.
 	StageHolding
 
 	// StageBinding: auth.bindTempAuthKey was asked for. Left by Bound or
@@ -48,8 +52,8 @@ const (
 
 	// StageProving: a bind was refused and nothing excuses it, or a serving
 	// perm key got -404. help.getNearestDc is asked under the perm key itself.
-	// Any answer keeps the key; a second -404 on another TCP connection ends
-	// it.
+	// Any answer keeps the key; a second -404, on another TCP connection and
+	// minutes after the first, ends it, unless the DC answers so to others too.
 	StageProving
 
 	// StageGone: the server has forgotten the perm key. The records stay for

@@ -74,7 +74,6 @@ func (p *play) commit(c Changes) {
 		p.disk.Temps = append(p.disk.Temps, t)
 	}
 	sort.Slice(p.disk.Temps, func(i, j int) bool { return p.disk.Temps[i].ID() < p.disk.Temps[j].ID() })
-	p.disk.TimeOffset = c.TimeOffset
 }
 
 // drain performs the outputs: prints them and keeps the disk.
@@ -142,12 +141,18 @@ func (p *play) run(line string) error {
 		p.m.Unbound(p.now, p.key(arg(1)).ID())
 	case "retired":
 		p.m.Retired(p.now, p.key(arg(1)).ID())
+	case "wait-cleared":
+		p.m.WaitCleared(p.now)
+	case "learned":
+		p.m.Learned(p.now, reading(arg(1)))
+	case "probed":
+		p.m.Probed(p.now, p.key(arg(1)).ID(), arg(2) == "answered")
 	case "proof":
 		switch arg(1) {
 		case "answered":
 			p.m.ProofAnswered(p.now)
 		case "unknown":
-			p.m.ProofUnknown(p.now)
+			p.m.ProofUnknown(p.now, arg(2) == "others-too")
 		case "failed":
 			p.m.ProofFailed(p.now, errors.New("no connection"))
 		default:
@@ -188,6 +193,13 @@ func (p *play) setUp(word []string, arg func(int) string) error {
 		p.cfg.TempInMemory = true
 	case "life":
 		p.cfg.TempLife = duration(arg(1))
+	case "reading":
+		p.cfg.Reading = reading(arg(1))
+	case "bind-after":
+		p.cfg.BindAfter = p.now.Add(duration(arg(1)))
+	case "made-elsewhere":
+		p.disk.Perm.Fingerprint = 0x5eed
+		p.cfg.Known = func(fingerprint int64) bool { return fingerprint != 0x5eed }
 	case "have-perm": // name, age, age of the last bind
 		perm := &PermKey{Key: p.key(arg(1)), Created: p.now.Add(-duration(arg(2)))}
 		if arg(3) != "" {
@@ -220,6 +232,10 @@ func (p *play) kind(s string) KeyKind {
 		return Perm
 	}
 	return Temp
+}
+
+func reading(s string) Reading {
+	return map[string]Reading{"both": ReadingBoth, "cut": ReadingCut}[s]
 }
 
 func bindError(s string) error {
