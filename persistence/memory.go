@@ -57,6 +57,7 @@ func (m *Memory) use(f func(*image) error) error {
 func (m *Memory) Accounts() (ids []AccountID, err error) {
 	err = m.use(func(i *image) error {
 		ids = slices.Sorted(maps.Keys(i.accounts))
+		ids = slices.DeleteFunc(ids, func(id AccountID) bool { return id == FleetID })
 		return nil
 	})
 	return ids, err
@@ -64,7 +65,7 @@ func (m *Memory) Accounts() (ids []AccountID, err error) {
 
 // Load implements Store.
 func (m *Memory) Load(id AccountID) (records []Record, err error) {
-	if err := CheckAccountID(id); err != nil {
+	if err := CheckOwnerID(id); err != nil {
 		return nil, err
 	}
 	err = m.use(func(i *image) error {

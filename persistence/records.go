@@ -10,14 +10,14 @@ import (
 // The newest version of each record's format that this program knows, and the
 // one it writes.
 const (
-	accountVersion = 1
+	accountVersion = 2
 	loginVersion   = 1
 	permKeyVersion = 1
 	tempKeyVersion = 1
 	sessionVersion = 1
 	updatesVersion = 1
 	guestVersion   = 1
-	waitVersion    = 1
+	waitVersion    = 2
 )
 
 // Times are kept to the microsecond and come back in UTC.
@@ -38,6 +38,9 @@ type Account struct {
 	State      string
 	StateSince time.Time
 	StateWhy   string
+	// StateBack is the state that a passing one leads back to; empty for none,
+	// and in records of version 1.
+	StateBack string
 }
 
 // AccountKey is where an account's record is.
@@ -56,6 +59,7 @@ func (a Account) Record() Record {
 	w.string(a.State)
 	w.time(a.StateSince)
 	w.string(a.StateWhy)
+	w.string(a.StateBack)
 	return Record{AccountKey(a.ID), accountVersion, Secret(w)}
 }
 
@@ -70,6 +74,9 @@ func DecodeAccount(rec Record) (Account, error) {
 	a := Account{
 		ID: rec.Account, Bot: r.bool(), Created: r.time(), PFS: r.bool(), Paused: r.bool(), SignedIn: r.bool(),
 		UserID: r.int(), HomeDC: int(r.int32()), State: r.string(), StateSince: r.time(), StateWhy: r.string(),
+	}
+	if rec.Version > 1 {
+		a.StateBack = r.string()
 	}
 	return a, r.close(rec)
 }
@@ -337,24 +344,43 @@ func DecodeGuest(rec Record) (Guest, error) {
 	return g, r.close(rec)
 }
 
-// Wait is a wait the server imposed; it outlives restarts.
+// Wait is a wait the server imposed; it outlives restarts. Start and Length are
+// kept, not the end, so that a wrong clock can neither stretch nor shorten it.
 type Wait struct {
-	Method string    // empty for the whole account
-	Until  time.Time // local time
-	Why    string    // the server's words
+	Method string // empty for the whole account
+	// Subject is a hash of the phone number or the token that the wait is about,
+	// whoever asks. Such waits are kept under FleetID.
+	Subject string
+	Start   time.Time // server time if Server is set, otherwise local time
+	Server  bool
+	Length  time.Duration
+	Why     string // the server's words
 }
 
-// WaitKey is where the wait for a method is.
-func WaitKey(id AccountID, method string) Key { return Key{id, KindWait, method} }
+// Key is where the wait is.
+func (w Wait) Key(id AccountID) Key {
+	sub := w.Method
+	if w.Subject != "" {
+		sub = w.Subject + "." + w.Method
+		sub = sub[:min(len(sub), maxName)]
+	}
+	return Key{id, KindWait, sub}
+}
 
 // Record encodes the wait.
 func (w Wait) Record(id AccountID) Record {
 	var b writer
 	b.string(w.Method)
-	b.time(w.Until)
+	b.string(w.Subject)
+	b.time(w.Start)
+	b.bool(w.Server)
+	b.int(int64(w.Length))
 	b.string(w.Why)
-	return Record{WaitKey(id, w.Method), waitVersion, Secret(b)}
+	return Record{w.Key(id), waitVersion, Secret(b)}
 }
+
+// longAgo is when a wait of version 1 began, of which only the end is known.
+var longAgo = time.Unix(1, 0).UTC()
 
 // DecodeWait is the reverse of Record.
 func DecodeWait(rec Record) (Wait, error) {
@@ -362,6 +388,14 @@ func DecodeWait(rec Record) (Wait, error) {
 	if err != nil {
 		return Wait{}, err
 	}
-	w := Wait{Method: r.string(), Until: r.time(), Why: r.string()}
+	if rec.Version == 1 {
+		w := Wait{Method: r.string(), Start: longAgo}
+		w.Length, w.Why = r.time().Sub(longAgo), r.string()
+		return w, r.close(rec)
+	}
+	w := Wait{
+		Method: r.string(), Subject: r.string(), Start: r.time(), Server: r.bool(),
+		Length: time.Duration(r.int()), Why: r.string(),
+	}
 	return w, r.close(rec)
 }

@@ -1,6 +1,7 @@
 package persistence
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -85,6 +86,7 @@ func TestRecordsComeBackAsTheyWere(t *testing.T) {
 				ID: "alice", Bot: rapid.Bool().Draw(t, ""), Created: times.Draw(t, ""), PFS: rapid.Bool().Draw(t, ""),
 				Paused: rapid.Bool().Draw(t, ""), SignedIn: rapid.Bool().Draw(t, ""), UserID: i64.Draw(t, ""), HomeDC: dc.Draw(t, ""),
 				State: str.Draw(t, ""), StateSince: times.Draw(t, ""), StateWhy: str.Draw(t, ""),
+				StateBack: str.Draw(t, ""),
 			}
 			roundTrip(t, v, v.Record(), DecodeAccount)
 		},
@@ -125,7 +127,11 @@ func TestRecordsComeBackAsTheyWere(t *testing.T) {
 			roundTrip(t, v, v.Record("alice"), DecodeGuest)
 		},
 		"wait": func(t *rapid.T) {
-			v := Wait{rapid.StringMatching(`[a-z]{0,10}(\.[a-zA-Z]{1,10})?`).Draw(t, ""), times.Draw(t, ""), str.Draw(t, "")}
+			v := Wait{
+				Method:  rapid.StringMatching(`[a-z]{0,10}(\.[a-zA-Z]{1,10})?`).Draw(t, ""),
+				Subject: rapid.StringMatching(`([0-9a-f]{32})?`).Draw(t, ""),
+				Start:   times.Draw(t, ""), Server: rapid.Bool().Draw(t, ""), Length: time.Duration(i64.Draw(t, "")), Why: str.Draw(t, ""),
+			}
 			roundTrip(t, v, v.Record("alice"), DecodeWait)
 		},
 	} {
@@ -145,8 +151,8 @@ func TestFormatsOnDiskDoNotChange(t *testing.T) {
 		key  string
 		want string
 	}{
-		{Account{ID: "a", Bot: true, Created: at, PFS: true, SignedIn: true, UserID: 5, HomeDC: 2, State: "online", StateSince: at, StateWhy: "x"}.Record(),
-			`account "a", account`, "01" + at8 + "0100010a04" + "066f6e6c696e65" + at8 + "0178"},
+		{Account{ID: "a", Bot: true, Created: at, PFS: true, SignedIn: true, UserID: 5, HomeDC: 2, State: "online", StateSince: at, StateWhy: "x", StateBack: "y"}.Record(),
+			`account "a", account`, "01" + at8 + "0100010a04" + "066f6e6c696e65" + at8 + "0178" + "0179"},
 		{PermKey{DC: 2, Key: key, KeyID: -2, Created: at, Origin: OriginHandshake, Fingerprint: 3, LastGoodBind: at}.Record("a"),
 			`account "a", perm key "2"`, "04" + hexKey + "feffffffffffffff" + at8 + "01" + "0300000000000000" + at8 + "00"},
 		{PermKey{DC: 2, Revoked: at}.Record("a"), `account "a", perm key "2.revoked"`, ""},
@@ -156,10 +162,13 @@ func TestFormatsOnDiskDoNotChange(t *testing.T) {
 			`account "a", session "2"`, "04" + "0100000000000000" + "01" + "01" + "0900000000000000" + "0000"},
 		{Updates{1, -1, 300, 0}.Record("a"), `account "a", updates`, "0201d80400"},
 		{Guest{DC: 4, Authorized: true}.Record("a"), `account "a", guest "4"`, "080100"},
-		{Wait{Method: "auth.sendCode", Why: "w"}.Record("a"), `account "a", wait "auth.sendCode"`, "0d617574682e73656e64436f6465000177"},
+		{Wait{Method: "auth.sendCode", Start: at, Server: true, Length: 1, Why: "w"}.Record("a"),
+			`account "a", wait "auth.sendCode"`, "0d617574682e73656e64436f646500" + at8 + "01020177"},
+		{Wait{Method: "m", Subject: "s"}.Record(FleetID), `account "_fleet", wait "s.m"`, "016d01730000" + "0000"},
 		{Login{Flow: "bot", State: Secret("s")}.Record("a"), `account "a", login`, "03626f74017300"},
 	} {
-		if v.rec.Version != 1 {
+		newest := map[Kind]uint16{KindAccount: 2, KindWait: 2}[v.rec.Kind]
+		if v.rec.Version != max(newest, 1) {
 			t.Fatalf("%v has version %d: pin that version's bytes too", v.rec.Key, v.rec.Version)
 		}
 		if got := v.rec.Key.String(); got != v.key {
@@ -168,6 +177,27 @@ func TestFormatsOnDiskDoNotChange(t *testing.T) {
 		if got := fmt.Sprintf("%x", []byte(v.rec.Data)); v.want != "" && got != v.want {
 			t.Errorf("%v is %s, want %s", v.rec.Key, got, v.want)
 		}
+	}
+}
+
+func TestRecordsOfTheFirstVersionAreRead(t *testing.T) {
+	at := time.UnixMicro(1700000000000000).UTC()
+	const at8 = "8080f28183898506"
+	old := func(key Key, hexData string) Record {
+		data, err := hex.DecodeString(hexData)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return Record{key, 1, Secret(data)}
+	}
+	a, err := DecodeAccount(old(AccountKey("a"), "01"+at8+"0100010a04"+"066f6e6c696e65"+at8+"0178"))
+	want := Account{ID: "a", Bot: true, Created: at, PFS: true, SignedIn: true, UserID: 5, HomeDC: 2, State: "online", StateSince: at, StateWhy: "x"}
+	if err != nil || a != want {
+		t.Errorf("an account is read as %+v, %v", a, err)
+	}
+	w, err := DecodeWait(old(Key{"a", KindWait, "auth.sendCode"}, "0d617574682e73656e64436f6465"+at8+"0177"))
+	if err != nil || w.Method != "auth.sendCode" || w.Why != "w" || !w.Start.Add(w.Length).Equal(at) {
+		t.Errorf("a wait is read as %+v, %v: it is to end at %v", w, err, at)
 	}
 }
 

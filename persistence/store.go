@@ -9,9 +9,10 @@ import (
 // Store keeps records. Its methods may be called from any goroutine.
 type Store interface {
 	// Accounts returns the ids of all accounts that have a record, sorted.
+	// FleetID is none of them.
 	Accounts() ([]AccountID, error)
 
-	// Load returns all records of an account, sorted by key; none is not an
+	// Load returns all records of an account, or of FleetID, sorted by key; none is not an
 	// error. A record that cannot be read does not hide the others: they come
 	// back together with an error that joins one *CorruptError or
 	// *VersionError for each bad record (see BadKeys).
@@ -35,6 +36,11 @@ type Store interface {
 
 // AccountID names an account. See CheckAccountID.
 type AccountID string
+
+// FleetID is where the records are that belong to the store as a whole and to no
+// account: waits about a phone number, which outlive the account that asked. No
+// account can have this name.
+const FleetID AccountID = "_fleet"
 
 // Owner is who may write: the node that claimed the store, and the number of its
 // claim. The zero Owner may not.
@@ -157,6 +163,9 @@ func CheckAccountID(id AccountID) error {
 	if len(id) == 0 || len(id) > maxName {
 		return bad("an account id has 1 to 64 characters")
 	}
+	if id == FleetID {
+		return bad("this name is taken: choose another")
+	}
 	digits, letters := 0, 0
 	for i := range len(id) {
 		switch c := id[i]; {
@@ -176,9 +185,18 @@ func CheckAccountID(id AccountID) error {
 	return nil
 }
 
+// CheckOwnerID tells whether records can belong to the id: that of an account,
+// or FleetID. The error is an *InvalidError.
+func CheckOwnerID(id AccountID) error {
+	if id == FleetID {
+		return nil
+	}
+	return CheckAccountID(id)
+}
+
 // Check tells whether the key can be stored. The error is an *InvalidError.
 func (k Key) Check() error {
-	if err := CheckAccountID(k.Account); err != nil {
+	if err := CheckOwnerID(k.Account); err != nil {
 		return err
 	}
 	if !k.Kind.known() {

@@ -210,7 +210,9 @@ func (s *Store) Accounts() (ids []persistence.AccountID, err error) {
 				it.Next()
 				continue
 			}
-			ids = append(ids, k.Account)
+			if k.Account != persistence.FleetID {
+				ids = append(ids, k.Account)
+			}
 			// Behind everything that begins with "r/<account>/".
 			next := accountPrefix(k.Account)
 			next[len(next)-1]++
@@ -224,7 +226,7 @@ func (s *Store) Accounts() (ids []persistence.AccountID, err error) {
 
 // Load implements persistence.Store.
 func (s *Store) Load(id persistence.AccountID) (records []persistence.Record, err error) {
-	if err := persistence.CheckAccountID(id); err != nil {
+	if err := persistence.CheckOwnerID(id); err != nil {
 		return nil, err
 	}
 	var bad []error

@@ -27,6 +27,7 @@ func Run(t *testing.T, place func(t *testing.T) Open) {
 		{"an empty store has nothing", testEmpty},
 		{"what is committed is loaded", testCommitted},
 		{"accounts do not see each other's records", testSeparate},
+		{"what belongs to no account is kept, and is no account", testFleet},
 		{"later commits replace and delete", testReplace},
 		{"a commit is all or nothing", testAllOrNothing},
 		{"everything is still there after reopening", testReopen},
@@ -147,6 +148,15 @@ func testSeparate(t *testing.T, e *env) {
 		e.want(id, meta(id, "x", string(id)), meta(id, "y", "2"))
 	}
 	e.want("a1")
+}
+
+func testFleet(t *testing.T, e *env) {
+	all, one := meta(persistence.FleetID, "a", "1"), meta("alice", "a", "2")
+	e.put(all, one)
+	e.reopen()
+	e.want(persistence.FleetID, all)
+	e.want("alice", one)
+	e.wantAccounts("alice")
 }
 
 func testReplace(t *testing.T, e *env) {
