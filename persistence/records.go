@@ -353,8 +353,10 @@ type Wait struct {
 	Subject string
 	Start   time.Time // server time if Server is set, otherwise local time
 	Server  bool
-	Length  time.Duration
-	Why     string // the server's words
+	// Length is zero where only the end is known, of records of version 1: Start
+	// is the end then.
+	Length time.Duration
+	Why    string // the server's words
 }
 
 // Key is where the wait is.
@@ -379,9 +381,6 @@ func (w Wait) Record(id AccountID) Record {
 	return Record{w.Key(id), waitVersion, Secret(b)}
 }
 
-// longAgo is when a wait of version 1 began, of which only the end is known.
-var longAgo = time.Unix(1, 0).UTC()
-
 // DecodeWait is the reverse of Record.
 func DecodeWait(rec Record) (Wait, error) {
 	r, err := open(rec, KindWait, waitVersion)
@@ -389,8 +388,7 @@ func DecodeWait(rec Record) (Wait, error) {
 		return Wait{}, err
 	}
 	if rec.Version == 1 {
-		w := Wait{Method: r.string(), Start: longAgo}
-		w.Length, w.Why = r.time().Sub(longAgo), r.string()
+		w := Wait{Method: r.string(), Start: r.time(), Why: r.string()}
 		return w, r.close(rec)
 	}
 	w := Wait{

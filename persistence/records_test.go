@@ -196,7 +196,7 @@ func TestRecordsOfTheFirstVersionAreRead(t *testing.T) {
 		t.Errorf("an account is read as %+v, %v", a, err)
 	}
 	w, err := DecodeWait(old(Key{"a", KindWait, "auth.sendCode"}, "0d617574682e73656e64436f6465"+at8+"0177"))
-	if err != nil || w.Method != "auth.sendCode" || w.Why != "w" || !w.Start.Add(w.Length).Equal(at) {
+	if err != nil || w.Method != "auth.sendCode" || w.Why != "w" || !w.Start.Equal(at) || w.Length != 0 {
 		t.Errorf("a wait is read as %+v, %v: it is to end at %v", w, err, at)
 	}
 }
