@@ -39,6 +39,8 @@ type Config struct {
 	// Notify receives the events, one at a time, from within the actor: it must
 	// not wait. Send yourself a message.
 	Notify func(Event)
+	// Who names the account for the governor; see governor.Ticket. Zero: nobody.
+	Who uint64
 }
 
 // Message is what a DC connection receives.
@@ -68,6 +70,7 @@ type (
 	// call back. Reply must not wait.
 	Call struct {
 		ID     mtproto.QueryID
+		Method string // of Recall; may be empty
 		Body   []byte
 		Policy mtproto.Policy
 		Reply  func(body []byte, err error)
@@ -75,6 +78,16 @@ type (
 
 	// Cancel ends a call whose caller has left; its Reply is called.
 	Cancel struct{ ID mtproto.QueryID }
+
+	// Recall gives back the calls of a method that were not sent.
+	Recall struct{ Method string }
+
+	// Hurry says that somebody waits for the connection: the next dial goes
+	// before those of connections nobody waits for.
+	Hurry struct{}
+
+	// Poll asks for EventPolled: how busy the connection is.
+	Poll struct{}
 
 	// Drain lets calls under way finish, for Limit at most, and gives back every
 	// new call. Once nothing is pending, or the limit is over, it falls silent
@@ -145,6 +158,9 @@ func (MakeKey) dcconnMessage()   {}
 func (Run) dcconnMessage()       {}
 func (Call) dcconnMessage()      {}
 func (Cancel) dcconnMessage()    {}
+func (Recall) dcconnMessage()    {}
+func (Hurry) dcconnMessage()     {}
+func (Poll) dcconnMessage()      {}
 func (Drain) dcconnMessage()     {}
 func (Resume) dcconnMessage()    {}
 func (Listen) dcconnMessage()    {}
@@ -200,13 +216,16 @@ const (
 	EventClock
 	// EventProbed: Answered says how a Probe ended.
 	EventProbed
+	// EventPolled: Pending calls have not ended; when there are none, Quiet is
+	// for how long that has been so.
+	EventPolled
 )
 
 var eventNames = [...]string{
 	EventUp: "up", EventDown: "down", EventKeyMade: "key made", EventKeyFailed: "key failed", EventBound: "bound",
 	EventBindFailed: "bind failed", EventKeyUnknown: "key unknown", EventUpdates: "updates", EventGap: "gap",
 	EventSave: "save", EventDrained: "drained",
-	EventClock: "clock", EventProbed: "probed",
+	EventClock: "clock", EventProbed: "probed", EventPolled: "polled",
 }
 
 // String names the kind.
@@ -225,7 +244,8 @@ type Event struct {
 	Made     *handshake.Result // EventKeyMade
 	Updates  []byte            // EventUpdates
 	Snapshot mtproto.Snapshot  // EventSave
-	Pending  int               // EventDrained: calls that have not ended
+	Pending  int               // EventDrained, EventPolled: calls that have not ended
+	Quiet    time.Duration     // EventPolled
 	Offset   time.Duration     // EventClock
 	Answered bool              // EventProbed
 }

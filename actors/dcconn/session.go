@@ -35,27 +35,6 @@ func (n *conn) onRun(c *ctx, m Run) {
 	n.pump(c)
 }
 
-func (n *conn) onCall(c *ctx, m Call) {
-	if n.session == nil || n.drain != drainNone || n.replies[m.ID] != nil {
-		giveBack(m)
-		return
-	}
-	if n.replies == nil {
-		n.replies = make(map[mtproto.QueryID]func([]byte, error))
-		n.hurry()
-	}
-	n.replies[m.ID] = m.Reply
-	n.session.Send(c.Now(), m.ID, m.Body, m.Policy)
-	n.pump(c)
-}
-
-func (n *conn) onCancel(c *ctx, m Cancel) {
-	if n.session != nil {
-		n.session.Cancel(c.Now(), m.ID)
-		n.pump(c)
-	}
-}
-
 // onDue is a deadline of the session or the handshake.
 func (n *conn) onDue(c *ctx) {
 	n.alarm = time.Time{}
@@ -107,9 +86,9 @@ func (n *conn) pull(c *ctx) (broken error) {
 		case mtproto.OutPacket:
 			_ = n.socket.Send(out.Packet) // if it fails, the socket is closing and says so
 		case mtproto.OutResult:
-			n.reply(out.Query, out.Body, nil)
+			n.reply(c, out.Query, out.Body, nil)
 		case mtproto.OutFailed:
-			n.reply(out.Query, nil, n.fate(out.Err))
+			n.reply(c, out.Query, nil, n.fate(out.Err))
 		case mtproto.OutUpdates:
 			n.notify(Event{Kind: EventUpdates, Updates: slices.Clone(out.Body)})
 		case mtproto.OutGap:
@@ -134,7 +113,7 @@ func (n *conn) pull(c *ctx) (broken error) {
 
 // onAnswered is told of the first valid packet of a session on each socket (and
 // of some later ones): the DC answers under a key of ours.
-func (n *conn) onAnswered() { n.tell(governor.Worked) }
+func (n *conn) onAnswered() { n.tell(governor.Answered) }
 
 // fate turns "canceled" into "given back" for calls that Drain has ended.
 func (n *conn) fate(err error) error {
