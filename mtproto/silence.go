@@ -24,6 +24,12 @@ func (s *Session) CancelQueued(now time.Time) {
 	}
 }
 
+// Unsent reports whether a query is pending and the server has certainly not got it: Cancel would end it with ErrNotSent.
+func (s *Session) Unsent(id QueryID) bool {
+	q := s.queries.byID[id]
+	return q != nil && q.phase == queryQueued && !q.doubtful
+}
+
 // Ping sends a ping at once, or once there is a connection; a silent Session sends it alone. Its answer is an OutPong:
 // the DC knows the auth key. There is no other output; the owner decides how long to wait.
 func (s *Session) Ping(now time.Time) {

@@ -16,7 +16,7 @@ const (
 	tempKeyVersion = 1
 	sessionVersion = 1
 	updatesVersion = 1
-	guestVersion   = 1
+	guestVersion   = 2
 	waitVersion    = 2
 )
 
@@ -320,6 +320,17 @@ type Guest struct {
 	DC         int
 	Authorized bool
 	Since      time.Time
+
+	// How the DC or home refused to carry the authorization over: how often,
+	// until when it is not tried again, and the server's words (with code 0 they
+	// are ours). Zero in records of version 1.
+	Refusals     int
+	RefusedUntil time.Time
+	RefusedCode  int
+	RefusedText  string
+	// KeyDropped is when a perm key was given up for being refused, zero for
+	// never.
+	KeyDropped time.Time
 }
 
 // GuestKey is where the standing on a DC is.
@@ -331,6 +342,11 @@ func (g Guest) Record(id AccountID) Record {
 	w.int(int64(g.DC))
 	w.bool(g.Authorized)
 	w.time(g.Since)
+	w.int(int64(g.Refusals))
+	w.time(g.RefusedUntil)
+	w.int(int64(g.RefusedCode))
+	w.string(g.RefusedText)
+	w.time(g.KeyDropped)
 	return Record{GuestKey(id, g.DC), guestVersion, Secret(w)}
 }
 
@@ -341,6 +357,10 @@ func DecodeGuest(rec Record) (Guest, error) {
 		return Guest{}, err
 	}
 	g := Guest{DC: int(r.int32()), Authorized: r.bool(), Since: r.time()}
+	if rec.Version > 1 {
+		g.Refusals, g.RefusedUntil = int(r.int32()), r.time()
+		g.RefusedCode, g.RefusedText, g.KeyDropped = int(r.int32()), r.string(), r.time()
+	}
 	return g, r.close(rec)
 }
 

@@ -123,7 +123,10 @@ func TestRecordsComeBackAsTheyWere(t *testing.T) {
 			roundTrip(t, v, v.Record("alice"), DecodeUpdates)
 		},
 		"guest": func(t *rapid.T) {
-			v := Guest{dc.Draw(t, ""), rapid.Bool().Draw(t, ""), times.Draw(t, "")}
+			v := Guest{
+				DC: dc.Draw(t, ""), Authorized: rapid.Bool().Draw(t, ""), Since: times.Draw(t, ""), Refusals: int(i32.Draw(t, "")),
+				RefusedUntil: times.Draw(t, ""), RefusedCode: int(i32.Draw(t, "")), RefusedText: str.Draw(t, ""), KeyDropped: times.Draw(t, ""),
+			}
 			roundTrip(t, v, v.Record("alice"), DecodeGuest)
 		},
 		"wait": func(t *rapid.T) {
@@ -161,13 +164,14 @@ func TestFormatsOnDiskDoNotChange(t *testing.T) {
 		{Session{DC: 2, KeyID: 1, TimeOffset: -1, Salts: []Salt{{Value: 9}}}.Record("a"),
 			`account "a", session "2"`, "04" + "0100000000000000" + "01" + "01" + "0900000000000000" + "0000"},
 		{Updates{1, -1, 300, 0}.Record("a"), `account "a", updates`, "0201d80400"},
-		{Guest{DC: 4, Authorized: true}.Record("a"), `account "a", guest "4"`, "080100"},
+		{Guest{DC: 4, Authorized: true, Refusals: 1, RefusedUntil: at, RefusedCode: 400, RefusedText: "x", KeyDropped: at}.Record("a"),
+			`account "a", guest "4"`, "080100" + "02" + at8 + "a006" + "0178" + at8},
 		{Wait{Method: "auth.sendCode", Start: at, Server: true, Length: 1, Why: "w"}.Record("a"),
 			`account "a", wait "auth.sendCode"`, "0d617574682e73656e64436f646500" + at8 + "01020177"},
 		{Wait{Method: "m", Subject: "s"}.Record(FleetID), `account "_fleet", wait "s.m"`, "016d01730000" + "0000"},
 		{Login{Flow: "bot", State: Secret("s")}.Record("a"), `account "a", login`, "03626f74017300"},
 	} {
-		newest := map[Kind]uint16{KindAccount: 2, KindWait: 2}[v.rec.Kind]
+		newest := map[Kind]uint16{KindAccount: 2, KindGuest: 2, KindWait: 2}[v.rec.Kind]
 		if v.rec.Version != max(newest, 1) {
 			t.Fatalf("%v has version %d: pin that version's bytes too", v.rec.Key, v.rec.Version)
 		}
@@ -194,6 +198,10 @@ func TestRecordsOfTheFirstVersionAreRead(t *testing.T) {
 	want := Account{ID: "a", Bot: true, Created: at, PFS: true, SignedIn: true, UserID: 5, HomeDC: 2, State: "online", StateSince: at, StateWhy: "x"}
 	if err != nil || a != want {
 		t.Errorf("an account is read as %+v, %v", a, err)
+	}
+	g, err := DecodeGuest(old(GuestKey("a", 4), "0801"+at8))
+	if err != nil || g != (Guest{DC: 4, Authorized: true, Since: at}) {
+		t.Errorf("a guest is read as %+v, %v", g, err)
 	}
 	w, err := DecodeWait(old(Key{"a", KindWait, "auth.sendCode"}, "0d617574682e73656e64436f6465"+at8+"0177"))
 	if err != nil || w.Method != "auth.sendCode" || w.Why != "w" || !w.Start.Equal(at) || w.Length != 0 {

@@ -1,15 +1,200 @@
 package binding
 
-import "github.com/mtfleet/mtfleet/actors/runtime"
+import (
+	"hash/fnv"
+	"io"
+	"time"
+
+	"github.com/mtfleet/mtfleet/actors/governor"
+	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/mtproto/guest"
+	"github.com/mtfleet/mtfleet/mtproto/pfs"
+	"github.com/mtfleet/mtfleet/persistence"
+)
+
+// ctx is a binding's view of itself as an actor.
+type ctx = runtime.Context[Message]
+
+// binding is the actor.
+type binding struct {
+	env *Env
+	cfg Config
+	who uint64 // the account, for the governor
+
+	// The keys; see keys.go, save.go and permit.go.
+	keys    *pfs.Machine
+	saving  *persistence.Commit // of the keys, under way or refused; outputs wait for it
+	making  making
+	wants   pfs.KeyKind      // the key of making
+	ticket  *governor.Ticket // wanted or held
+	using   *inUse           // the key calls travel under, nil while there is none
+	bind    *pfs.Output      // the bind the machine waits for
+	armed   time.Time        // for which the machine's timer is set
+	session *persistence.Session
+
+	// The connections; see conns.go.
+	children  []*child // in the order they were made
+	flow      flow
+	told      flow // what the account knows
+	health    health
+	keeper    runtime.Keeper
+	saidLast  string    // of why the account gets nowhere
+	dropAfter time.Time // end of a wait on auth.dropTempAuthKeys
+	queries   uint64    // of its own, counted
+
+	// The calls; see calls.go and ask.go.
+	own, held []Call
+	asks      []*question
+	proof     *child // the prover, while the machine waits for what it finds
+
+	guest *guestState // nil at home; see guest.go
+}
+
+// Kinds of timers.
+const (
+	timerKeys = iota
+	timerSave
+	timerRespawn
+	timerProof
+	timerAsk
+	timerGuest
+	timerGuestSave
+	timerIdle
+)
+
+// What the actor and its parts say to it.
+type (
+	keysDue    struct{}
+	saveAgain  struct{}
+	respawnDue struct{}
+	saved      struct{ err error }
+)
+
+func (keysDue) bindingMessage()    {}
+func (saveAgain) bindingMessage()  {}
+func (respawnDue) bindingMessage() {}
+func (saved) bindingMessage()      {}
 
 // Spawn starts a binding below parent. The error is a
 // *persistence.CorruptError when the perm key's record cannot be used.
 func Spawn[P any](parent *runtime.Context[P], env *Env, cfg Config) (Handle, error) {
-	b, err := newBinding(env, cfg)
+	b, err := newBinding(env, cfg, parent.Rand())
 	if err != nil {
 		return Handle{}, err
 	}
 	return Handle{runtime.Spawn[Message](parent, b)}, nil
 }
 
-func newBinding(env *Env, cfg Config) (runtime.Actor[Message], error) { panic("not yet") }
+func newBinding(env *Env, cfg Config, rand io.Reader) (*binding, error) {
+	snap, err := snapshot(cfg.Keys)
+	if err != nil {
+		return nil, err
+	}
+	hash := fnv.New64a()
+	_, _ = hash.Write([]byte(cfg.Account))
+	b := &binding{env: env, cfg: cfg, who: hash.Sum64(), session: cfg.Keys.Session, dropAfter: cfg.DropAfter}
+	b.keys = pfs.New(pfs.Config{
+		PFS: cfg.PFS, TempInMemory: env.TempInMemory, TempLife: env.TempLife, Rand: rand,
+		Known: env.known, Reading: env.readings.of(cfg.ID.DC), BindAfter: cfg.BindAfter,
+	}, snap)
+	if !cfg.Home {
+		b.guest = &guestState{machine: guest.New(guest.Config{DC: cfg.ID.DC}, guestSnapshot(cfg.Keys.Guest))}
+	}
+	b.cfg.Keys = Records{} // they are the machines' now
+	return b, nil
+}
+
+// Started implements [runtime.Actor].
+func (b *binding) Started(c *ctx) {
+	b.keeper.Started(c.Now())
+	b.keys.Start(c.Now())
+	if b.guest != nil {
+		b.startGuest(c)
+	}
+	b.pump(c)
+}
+
+// Receive implements [runtime.Actor].
+func (b *binding) Receive(c *ctx, m Message) {
+	now := c.Now()
+	b.keys.Learned(now, b.env.readings.of(b.cfg.ID.DC))
+	switch m := m.(type) {
+	case Call:
+		b.onCall(c, m)
+	case Cancel:
+		b.onCancel(m.ID)
+	case Recall:
+		b.onRecall(m.Method)
+	case Unbound:
+		b.onUnbound(c, m)
+	case Confirm:
+		b.onConfirm(m.Call)
+	case Forget:
+		b.forget(now)
+	case Unauthorized, HomeAlive, Answered, guestDue, guestSaved, guestSaveAgain, idleDue:
+		b.onGuest(c, m)
+
+	case connEvent:
+		b.onConn(c, m.child, m.ev)
+	case permitted:
+		b.onPermitted(now, m)
+	case dropRefused:
+		b.onDropRefused(now, m)
+	case saved:
+		b.onSaved(c, m.err)
+	case saveAgain:
+		b.save(c)
+	case keysDue:
+		b.armed = time.Time{}
+		b.keys.Advance(now)
+	case respawnDue:
+		b.onRespawn(c)
+
+	case proofEnded:
+		b.onProofEnded(c, m)
+	case doubted:
+		b.onDoubted(now, m)
+	case askEnded:
+		b.onAskEnded(c, m)
+	}
+	b.pump(c)
+}
+
+// pump takes what the engines decided, up to a commit of theirs, and sees to
+// the connections that this takes.
+func (b *binding) pump(c *ctx) {
+	for b.pumpKeys(c) || b.pumpGuest(c) {
+	}
+	b.staff(c)
+	b.arm(c)
+}
+
+// notify tells the account.
+func (b *binding) notify(ev Event) { b.cfg.Notify(ev) }
+
+// Stopping implements [runtime.Actor]: it answers what is owed. What it knows
+// of keys is on disk.
+func (b *binding) Stopping(*ctx) {
+	b.endPermit()
+	for _, list := range [][]Call{b.own, b.held} {
+		for i := range list {
+			list[i].giveBack()
+		}
+	}
+	for _, q := range b.asks {
+		q.call.giveBack()
+	}
+	b.own, b.held, b.asks = nil, nil, nil
+}
+
+// Undelivered implements [runtime.Collector].
+func (b *binding) Undelivered(m Message) {
+	switch m := m.(type) {
+	case Call:
+		m.giveBack()
+	case Confirm:
+		m.Call.giveBack()
+	case permitted:
+		b.env.Governor.Send(governor.Done{Ticket: m.ticket})
+	}
+}

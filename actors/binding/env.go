@@ -3,6 +3,7 @@ package binding
 import (
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/mtproto/pfs"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -55,6 +57,10 @@ type Env struct {
 	conn     *dcconn.Env
 	primes   *primes
 	readings *readings
+
+	// trace is told what bindings and connections say to each other; for
+	// transcripts, nil in a program.
+	trace func(ch *child, what any)
 }
 
 // NewEnv prepares what bindings share; it makes the tables of the well-known
@@ -100,8 +106,9 @@ type Config struct {
 	// binding sees to it that nothing of it is written afterwards: a commit
 	// still on its way must not bring back keys that were deleted.
 	Commit func(c persistence.Commit, done func(error))
-	// BindAfter is the end of a wait on auth.bindTempAuthKey; zero: none.
-	BindAfter time.Time
+	// BindAfter and DropAfter are the ends of waits on auth.bindTempAuthKey and
+	// auth.dropTempAuthKeys; zero: none.
+	BindAfter, DropAfter time.Time
 	// Active says that somebody waits: it dials before those nobody waits for.
 	Active bool
 	// Notify receives the events, in order, from within the actor. It must not
@@ -183,5 +190,33 @@ func (p *primes) remember(g *crypt.Group) {
 	}
 }
 
-// readings is what was learnt of each DC.
-type readings struct{}
+// readings is what was learnt of each DC: what it makes of a temp key whose
+// successor was bound.
+type readings struct {
+	mu    sync.Mutex // guards known
+	known map[dc.ID]pfs.Reading
+}
+
+func (r *readings) of(at dc.ID) pfs.Reading {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.known[at]
+}
+
+// learn notes what an account found. An answer under a replaced key is a proof,
+// its absence is not: that both keys live is never taken back.
+func (r *readings) learn(at dc.ID, reading pfs.Reading) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.known == nil {
+		r.known = map[dc.ID]pfs.Reading{}
+	}
+	if r.known[at] != pfs.ReadingBoth {
+		r.known[at] = reading
+	}
+}
+
+// known reports whether a DC may hold the RSA key of a fingerprint.
+func (e *Env) known(fingerprint int64) bool {
+	return slices.ContainsFunc(e.RSAKeys, func(k *crypt.PublicKey) bool { return k.Fingerprint() == fingerprint })
+}

@@ -13,16 +13,20 @@ type Event interface{ bindingEvent() }
 type (
 	// EventRoute: calls may go there from now on. It replaces the last one, and
 	// what was held is on its way there. Updates may have been missed since the
-	// route before it.
-	EventRoute struct{ Route Route }
+	// route before it, unless it is Again the one that the account gave up, for
+	// a word that was about another key.
+	EventRoute struct {
+		Route Route
+		Again bool
+	}
 	// EventHeld: a rotation begins. There is no route for the moment and calls
 	// are held; nothing is wrong. It is said before the connection of the last
 	// route is told, which gives back what reaches it later.
 	EventHeld struct{}
 	// EventLost: there is no route; calls are held until there is.
 	EventLost struct{ Why string }
-	// EventUnreachable: the DC cannot be reached. The same words are told once:
-	// a DC may be down for hours.
+	// EventUnreachable: the DC cannot be reached, or not be used for now. The same
+	// words are told once: a DC may be down for hours.
 	EventUnreachable struct{ Why string }
 
 	// EventUpdates: Raw is one boxed value the server sent unasked, on the home
@@ -43,8 +47,10 @@ type (
 		For   Errand
 		Query tl.Object
 	}
-	// EventRefused: the server refused a query that the session sends by itself,
-	// auth.bindTempAuthKey, with Err, its *tgerr.Error. A wait may be in it.
+	// EventRefused: the server refused a query that the binding sends by itself
+	// with Err, its *tgerr.Error: auth.bindTempAuthKey in any way, or
+	// auth.dropTempAuthKeys with a wait. The binding obeys a wait for as long as
+	// it lives, and after that by Config.BindAfter and DropAfter.
 	EventRefused struct {
 		Method string
 		Err    error

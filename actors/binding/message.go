@@ -2,7 +2,6 @@ package binding
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/mtfleet/mtfleet/actors/dcconn"
 	"github.com/mtfleet/mtfleet/actors/runtime"
@@ -57,8 +56,10 @@ type (
 		Own bool
 		// Reply is called exactly once, from an actor, and must not wait: with
 		// the boxed result; with the server's *tgerr.Error; with a [*QueryError]
-		// that says what the server may have done, or with a [*BusyError]. on is
-		// what the call was answered on; its key is zero when nothing was sent.
+		// that says what the server may have done; with a [*BusyError] or a
+		// [*GuestError]. on is what the call was answered on; its key is zero when
+		// nothing was sent, and what the server said then, it said of something
+		// else.
 		Reply func(body []byte, err error, on Where)
 	}
 
@@ -66,7 +67,8 @@ type (
 	// called.
 	Cancel struct{ ID QueryID }
 
-	// Recall gives back the calls of a method that are held here: not sent.
+	// Recall gives back the calls of a method that were not sent, here and on
+	// the connection of the route.
 	Recall struct{ Method string }
 
 	// Unbound says that a call under the key was answered AUTH_KEY_PERM_EMPTY.
@@ -88,9 +90,8 @@ type (
 		Err  error
 	}
 
-	// Confirm asks Call on a connection of its own, under the key in use; while
-	// there is none it waits. It ends after 30 s at the latest, reconnects
-	// included.
+	// Confirm asks Call on a connection of its own, under the key in use. It
+	// waits for one; from then on it ends within 30 s, reconnects included.
 	Confirm struct{ Call Call }
 
 	// Forget throws every key away and begins anew: nobody is authorized under
@@ -108,42 +109,6 @@ func (Answered) bindingMessage()     {}
 func (Confirm) bindingMessage()      {}
 func (Forget) bindingMessage()       {}
 
-// Where is what a call was answered on. The zero Key says that nothing was
-// sent.
-type Where struct {
-	DC   dc.ID
-	Home bool
-	Key  crypt.KeyID
-	Temp bool // Key is a temp key
-}
-
-// Route is where calls may go at the moment: one connection under one key. It
-// is small and comparable; the zero Route is none, and gives back what is sent
-// there.
-type Route struct {
-	conn runtime.Ref[dcconn.Message]
-	on   Where
-}
-
-// IsZero reports whether r leads nowhere.
-func (r Route) IsZero() bool { return r.conn.IsZero() }
-
-// Where returns what calls are answered on there.
-func (r Route) Where() Where { return r.on }
-
-// Send sends a call. A connection that takes no more calls gives it back.
-func (r Route) Send(c Call) {
-	if r.conn.IsZero() {
-		c.giveBack()
-		return
-	}
-	on := r.on
-	r.conn.Send(dcconn.Call{ID: c.ID, Body: c.Body, Policy: c.Policy, Reply: func(body []byte, err error) { c.Reply(body, err, on) }})
-}
-
-// Cancel ends a call that was sent there.
-func (r Route) Cancel(id QueryID) { r.conn.Send(dcconn.Cancel{ID: id}) }
-
 // giveBack ends a call that was not sent: whoever has it sends it again.
 func (c *Call) giveBack() { c.end(&QueryError{Reason: dcconn.ErrClosed, Fate: ErrNotSent}) }
 
@@ -160,6 +125,22 @@ func (e *BusyError) Error() string {
 // NotSent says that the server did not execute the call.
 func (*BusyError) NotSent() bool { return true }
 
+// GuestError ends a call for a guest DC to which the authorization cannot be
+// carried for now. Err says why: the server's words or a wait are in its tree,
+// but they are about the carrying, and not about this call.
+type GuestError struct {
+	DC  dc.ID
+	Err error
+}
+
+func (e *GuestError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the reason.
+func (e *GuestError) Unwrap() error { return e.Err }
+
+// NotSent says that the server did not execute the call.
+func (*GuestError) NotSent() bool { return true }
+
 // An ErrandID tells the answers of a binding's queries apart.
 type ErrandID uint32
 
@@ -175,7 +156,3 @@ const (
 	// whatever the answer. It may be repeated.
 	GuestLogOut
 )
-
-// askLimit bounds how long a question on a connection of its own waits for its
-// answer, reconnects included.
-const askLimit = 30 * time.Second

@@ -3,36 +3,30 @@ package binding
 import (
 	"time"
 
+	"github.com/mtfleet/mtfleet/actors/dcconn"
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
+	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/mtproto/guest"
 	"github.com/mtfleet/mtfleet/mtproto/pfs"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
-// snapshot copies the records of one DC into what the machine begins with.
-// Records whose key cannot be used are returned as errors and left out.
-func snapshot(s persistence.State, dc int) (pfs.Snapshot, error) {
+// snapshot copies the records of a DC into what the machine of its keys begins
+// with. A perm key that cannot be used is an error, a temp key is left out.
+func snapshot(r Records) (pfs.Snapshot, error) {
 	var out pfs.Snapshot
-	for i := range s.Sessions {
-		if s.Sessions[i].DC == dc {
-			out.TimeOffset = s.Sessions[i].TimeOffset
-		}
+	if r.Session != nil {
+		out.TimeOffset = r.Session.TimeOffset
 	}
-	for i := range s.PermKeys {
-		p := &s.PermKeys[i]
-		if p.DC != dc || !p.Revoked.IsZero() {
-			continue
-		}
+	if p := r.Perm; p != nil {
 		key, err := authKey(p.Key, p.KeyID, persistence.Key{Kind: persistence.KindPermKey})
 		if err != nil {
 			return pfs.Snapshot{}, err
 		}
 		out.Perm = &pfs.PermKey{Key: key, Created: p.Created, Fingerprint: p.Fingerprint, LastBound: p.LastGoodBind}
 	}
-	for i := range s.TempKeys {
-		t := &s.TempKeys[i]
-		if t.DC != dc {
-			continue
-		}
+	for i := range r.Temps {
+		t := &r.Temps[i]
 		key, err := authKey(t.Key, t.KeyID, persistence.Key{Kind: persistence.KindTempKey})
 		if err != nil {
 			continue // a temp key is made anew; it is not worth an account
@@ -56,19 +50,19 @@ func authKey(value persistence.AuthKey, id int64, at persistence.Key) (*crypt.Au
 	return key, nil
 }
 
-// commit copies what the machine wants on disk into one commit.
-func commit(owner persistence.Owner, id persistence.AccountID, dc int, now time.Time, c pfs.Changes) persistence.Commit {
-	out := persistence.Commit{Owner: owner}
+// commit copies what the machine of the keys wants on disk into one commit.
+func commit(id persistence.AccountID, at dc.ID, now time.Time, c pfs.Changes) *persistence.Commit {
+	out, number := &persistence.Commit{}, int(at)
 	if c.PutPerm != nil {
-		out.Put = append(out.Put, permRecord(dc, *c.PutPerm).Record(id))
+		out.Put = append(out.Put, permRecord(number, *c.PutPerm).Record(id))
 	} else if c.DeletePerm {
-		out.Delete = append(out.Delete, persistence.PermKeyKey(id, dc))
+		out.Delete = append(out.Delete, persistence.PermKeyKey(id, number))
 	}
 	for i := range c.PutTemps {
-		out.Put = append(out.Put, tempRecord(dc, now, c.PutTemps[i]).Record(id))
+		out.Put = append(out.Put, tempRecord(number, now, c.PutTemps[i]).Record(id))
 	}
 	for _, key := range c.DeleteTemps {
-		out.Delete = append(out.Delete, persistence.TempKeyKey(id, dc, int64(key)))
+		out.Delete = append(out.Delete, persistence.TempKeyKey(id, number, int64(key)))
 	}
 	return out
 }
@@ -85,4 +79,68 @@ func tempRecord(dc int, now time.Time, t pfs.TempKey) persistence.TempKey {
 		DC: dc, Key: persistence.AuthKey(t.Key.Bytes()), KeyID: int64(t.ID()), PermKeyID: int64(t.PermID),
 		Created: now, ExpiresAt: t.ExpiresAt, Bound: t.Bound,
 	}
+}
+
+// guestSnapshot is what the machine of a guest begins with.
+func guestSnapshot(g *persistence.Guest) guest.Snapshot {
+	if g == nil {
+		return guest.Snapshot{}
+	}
+	return guest.Snapshot{
+		Authorized: g.Authorized, Refusals: g.Refusals, KeyDropped: g.KeyDropped,
+		Refused: guest.Refusal{Until: g.RefusedUntil, Code: g.RefusedCode, Text: g.RefusedText},
+	}
+}
+
+// guestRecord is the reverse of guestSnapshot. Times are brought to the
+// resolution of records.
+func guestRecord(at dc.ID, now time.Time, s guest.Snapshot) persistence.Guest {
+	return persistence.Guest{
+		DC: int(at), Authorized: s.Authorized, Since: round(now), Refusals: s.Refusals, KeyDropped: round(s.KeyDropped),
+		RefusedUntil: round(s.Refused.Until), RefusedCode: s.Refused.Code, RefusedText: s.Refused.Text,
+	}
+}
+
+func round(t time.Time) time.Time { return t.Round(time.Microsecond) }
+
+// sessionRecord keeps what the next session under the same key begins with.
+func sessionRecord(at dc.ID, key crypt.KeyID, s dcconn.Snapshot) *persistence.Session {
+	rec := &persistence.Session{DC: int(at), KeyID: int64(key), TimeOffset: s.TimeOffset}
+	for _, salt := range s.Salts {
+		rec.Salts = append(rec.Salts, persistence.Salt{
+			Value: salt.Value, Since: unixTime(salt.Since), Until: unixTime(salt.Until),
+		})
+	}
+	return rec
+}
+
+// sessionConfig is the reverse of sessionRecord. The salts of another key are
+// of no use under this one.
+func sessionConfig(cfg *dcconn.SessionConfig, rec *persistence.Session, key crypt.KeyID) {
+	if rec == nil {
+		return
+	}
+	cfg.TimeOffset, cfg.OffsetKnown = rec.TimeOffset, true
+	if rec.KeyID != int64(key) {
+		return
+	}
+	for _, salt := range rec.Salts {
+		cfg.Salts = append(cfg.Salts, dcconn.Salt{
+			Value: salt.Value, Since: unixSeconds(salt.Since), Until: unixSeconds(salt.Until),
+		})
+	}
+}
+
+func unixTime(s uint32) time.Time {
+	if s == 0 {
+		return time.Time{}
+	}
+	return time.Unix(int64(s), 0).UTC()
+}
+
+func unixSeconds(t time.Time) uint32 {
+	if t.IsZero() {
+		return 0
+	}
+	return uint32(t.Unix())
 }

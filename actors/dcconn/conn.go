@@ -1,8 +1,6 @@
 package dcconn
 
 import (
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/governor"
@@ -21,8 +19,7 @@ type conn struct {
 
 	// The socket; see socket.go.
 	state   socketState
-	silent  bool // sends nothing, see Drain
-	proved  bool // the governor knows that this socket works
+	told    governor.Outcome // what the governor knows of this socket
 	epoch   uint32
 	tries   uint32 // counts failures, to begin at another address next time
 	socket  Socket
@@ -37,9 +34,13 @@ type conn struct {
 
 	// The session; see session.go.
 	session *mtproto.Session
-	replies map[mtproto.QueryID]func([]byte, error)
-	alarm   time.Time // for which the session's timer is set; zero: it is not
-	drain   drainState
+	calls   map[mtproto.QueryID]call
+	quiet   time.Time  // since when there are none
+	hurried bool       // somebody waits for the socket
+	alarm   time.Time  // for which the session's timer is set; zero: it is not
+	drain   drainState // see drain.go
+	keep    bool       // at the limit of drain calls stay pending
+	probing bool       // see probe.go
 }
 
 // Kinds of timers.
@@ -48,6 +49,7 @@ const (
 	timerSettle
 	timerSession // the session's or the handshake's deadline
 	timerDrain
+	timerProbe
 )
 
 // Spawn starts a connection as a child of the actor whose context is parent.
@@ -61,7 +63,10 @@ func newConn(env *Env, cfg Config) *conn {
 }
 
 // Started implements [runtime.Actor].
-func (n *conn) Started(c *ctx) { n.want(c) }
+func (n *conn) Started(c *ctx) {
+	n.quiet = c.Now()
+	n.want(c)
+}
 
 // Receive implements [runtime.Actor].
 func (n *conn) Receive(c *ctx, m Message) {
@@ -79,7 +84,7 @@ func (n *conn) Receive(c *ctx, m Message) {
 	case redial:
 		n.want(c)
 	case settled:
-		n.tell(governor.Worked)
+		n.onSettled()
 
 	case MakeKey:
 		n.onMakeKey(c, m)
@@ -92,12 +97,24 @@ func (n *conn) Receive(c *ctx, m Message) {
 		n.onCall(c, m)
 	case Cancel:
 		n.onCancel(c, m)
+	case Recall:
+		n.onRecall(c, m)
+	case Hurry:
+		n.onHurry()
+	case Poll:
+		n.onPoll(c)
 	case due:
 		n.onDue(c)
 	case Drain:
 		n.onDrain(c, m)
+	case Listen:
+		n.onListen(c, m)
 	case drained:
 		n.onDrainLimit(c)
+	case Probe:
+		n.onProbe(c, m)
+	case probed:
+		n.endProbe(c, false)
 	case Resume:
 		n.onResume(c)
 	}
@@ -110,12 +127,12 @@ func (n *conn) Stopping(c *ctx) {
 		n.session.Close(c.Now())
 		for out, ok := n.session.Next(); ok; out, ok = n.session.Next() {
 			if out.Kind == mtproto.OutFailed {
-				n.reply(out.Query, nil, out.Err)
+				n.reply(c, out.Query, nil, out.Err)
 			}
 		}
 	}
 	for _, id := range n.pending() { // a session answers all; this is for one that panicked
-		n.reply(id, nil, &mtproto.QueryError{Reason: mtproto.ErrClosed, Fate: mtproto.ErrMayHaveRun})
+		n.reply(c, id, nil, &mtproto.QueryError{Reason: mtproto.ErrClosed, Fate: mtproto.ErrMayHaveRun})
 	}
 	n.release(governor.Unknown)
 }
@@ -132,25 +149,4 @@ func (n *conn) Undelivered(m Message) {
 	}
 }
 
-// giveBack ends a call that was not taken.
-func giveBack(m Call) {
-	m.Reply(nil, &mtproto.QueryError{Reason: mtproto.ErrClosed, Fate: mtproto.ErrNotSent})
-}
-
 func (n *conn) notify(e Event) { n.cfg.Notify(e) }
-
-// pending returns the calls under way in the order of their ids: that of a map
-// would not replay.
-func (n *conn) pending() []mtproto.QueryID { return slices.Sorted(maps.Keys(n.replies)) }
-
-// reply answers a call, once.
-func (n *conn) reply(id mtproto.QueryID, body []byte, err error) {
-	f := n.replies[id]
-	if f == nil {
-		return
-	}
-	if delete(n.replies, id); len(n.replies) == 0 {
-		n.replies = nil
-	}
-	f(slices.Clone(body), err)
-}

@@ -39,6 +39,8 @@ type Config struct {
 	// Notify receives the events, one at a time, from within the actor: it must
 	// not wait. Send yourself a message.
 	Notify func(Event)
+	// Who names the account for the governor; see governor.Ticket. Zero: nobody.
+	Who uint64
 }
 
 // Message is what a DC connection receives.
@@ -68,6 +70,7 @@ type (
 	// call back. Reply must not wait.
 	Call struct {
 		ID     mtproto.QueryID
+		Method string // of Recall; may be empty
 		Body   []byte
 		Policy mtproto.Policy
 		Reply  func(body []byte, err error)
@@ -76,15 +79,45 @@ type (
 	// Cancel ends a call whose caller has left; its Reply is called.
 	Cancel struct{ ID mtproto.QueryID }
 
-	// Drain lets calls under way finish, for Limit at most, and gives back what
-	// has not ended then and every new call. Once nothing is pending it says
-	// EventDrained and falls silent: it listens and sends nothing at all, no
-	// ack and no ping, so that the server sees a successor's session as the
-	// newer one. A silent connection that is lost is not replaced.
-	Drain struct{ Limit time.Duration }
+	// Recall gives back the calls of a method that were not sent.
+	Recall struct{ Method string }
 
-	// Resume ends Drain and silence.
+	// Hurry says that somebody waits for the connection: the next dial goes
+	// before those of connections nobody waits for.
+	Hurry struct{}
+
+	// Poll asks for EventPolled: how busy the connection is.
+	Poll struct{}
+
+	// Drain lets calls under way finish, for Limit at most, and gives back every
+	// new call. Once nothing is pending, or the limit is over, it falls silent
+	// and says EventDrained. What has not ended at the limit is given back, or
+	// with Keep stays pending: it may still be answered while the connection is
+	// silent. What was not sent by then is given back in either case.
+	//
+	// A silent connection listens and sends nothing at all, no ack and no ping,
+	// so that the server sees a successor's session as the newer one. It is not
+	// replaced when it is lost. A Drain for it changes Limit and Keep for the
+	// calls still pending, and EventDrained is said again; at once if there are
+	// none, or if its socket is lost.
+	Drain struct {
+		Limit time.Duration
+		Keep  bool
+	}
+
+	// Listen is for a connection that was replaced: it falls silent at once, and
+	// says EventDrained when nothing is pending any more, or the limit is over
+	// or its socket lost; what has not ended then is given back.
+	Listen struct{ Limit time.Duration }
+
+	// Resume ends Drain, Listen and silence.
 	Resume struct{}
+
+	// Probe sends one ping at once, also on a silent connection, and says in
+	// EventProbed whether the DC answered it: whether it still knows the
+	// session's key. It has not answered when the limit is over, the socket is
+	// lost first (by -404, say), or there is none and none on its way.
+	Probe struct{ Limit time.Duration }
 )
 
 // Bind says to what and until when the session's temp key is to be bound.
@@ -118,14 +151,20 @@ type (
 	settled struct{}
 	due     struct{}
 	drained struct{}
+	probed  struct{}
 )
 
 func (MakeKey) dcconnMessage()   {}
 func (Run) dcconnMessage()       {}
 func (Call) dcconnMessage()      {}
 func (Cancel) dcconnMessage()    {}
+func (Recall) dcconnMessage()    {}
+func (Hurry) dcconnMessage()     {}
+func (Poll) dcconnMessage()      {}
 func (Drain) dcconnMessage()     {}
 func (Resume) dcconnMessage()    {}
+func (Listen) dcconnMessage()    {}
+func (Probe) dcconnMessage()     {}
 func (permitted) dcconnMessage() {}
 func (dialed) dcconnMessage()    {}
 func (received) dcconnMessage()  {}
@@ -136,6 +175,7 @@ func (redial) dcconnMessage()    {}
 func (settled) dcconnMessage()   {}
 func (due) dcconnMessage()       {}
 func (drained) dcconnMessage()   {}
+func (probed) dcconnMessage()    {}
 
 // EventKind says what an Event tells.
 type EventKind uint8
@@ -167,14 +207,25 @@ const (
 	EventGap
 	// EventSave: Snapshot is worth keeping.
 	EventSave
-	// EventDrained: nothing is pending and nothing will be sent; see Drain.
+	// EventDrained: nothing will be sent; Pending calls may still be answered.
+	// See Drain and Listen.
 	EventDrained
+	// EventClock: Offset is server time minus local time, as now known. It comes
+	// after the first valid packet on each socket, and when the offset has moved
+	// by what is worth saving; before the replies and updates of that packet.
+	EventClock
+	// EventProbed: Answered says how a Probe ended.
+	EventProbed
+	// EventPolled: Pending calls have not ended; when there are none, Quiet is
+	// for how long that has been so.
+	EventPolled
 )
 
 var eventNames = [...]string{
 	EventUp: "up", EventDown: "down", EventKeyMade: "key made", EventKeyFailed: "key failed", EventBound: "bound",
 	EventBindFailed: "bind failed", EventKeyUnknown: "key unknown", EventUpdates: "updates", EventGap: "gap",
 	EventSave: "save", EventDrained: "drained",
+	EventClock: "clock", EventProbed: "probed", EventPolled: "polled",
 }
 
 // String names the kind.
@@ -193,6 +244,10 @@ type Event struct {
 	Made     *handshake.Result // EventKeyMade
 	Updates  []byte            // EventUpdates
 	Snapshot mtproto.Snapshot  // EventSave
+	Pending  int               // EventDrained, EventPolled: calls that have not ended
+	Quiet    time.Duration     // EventPolled
+	Offset   time.Duration     // EventClock
+	Answered bool              // EventProbed
 }
 
 // String names the event and its error, and nothing of its contents.

@@ -48,20 +48,10 @@ const (
 func (n *conn) want(c *ctx) {
 	n.state = socketWaiting
 	self := c.Self()
-	t := &governor.Ticket{Kind: governor.Connect, DC: int(n.cfg.DC), Active: n.cfg.Active || n.busy()}
+	t := &governor.Ticket{Kind: governor.Connect, DC: int(n.cfg.DC), Active: n.cfg.Active || n.busy(), Who: n.cfg.Who}
 	t.Granted = func() { self.Send(permitted{t}) }
 	n.ticket = t
 	n.env.Governor.Send(governor.Want{Ticket: t})
-}
-
-// busy reports whether somebody waits for this connection.
-func (n *conn) busy() bool { return len(n.replies) > 0 || n.wish != nil }
-
-// hurry tells the governor that somebody has begun to wait.
-func (n *conn) hurry() {
-	if n.state == socketWaiting && !n.cfg.Active {
-		n.env.Governor.Send(governor.Hurry{Ticket: n.ticket})
-	}
 }
 
 func (n *conn) onPermitted(c *ctx, m permitted) {
@@ -105,7 +95,8 @@ func (n *conn) onDialed(c *ctx, m dialed) {
 		n.lost(c, m.err)
 		return
 	}
-	n.state, n.socket, n.upSince, n.proved = socketUp, m.socket, c.Now(), false
+	n.state, n.socket, n.upSince, n.hurried = socketUp, m.socket, c.Now(), false
+	n.told = governor.Unknown
 	n.socket.Start(&listener{c.Self(), n.epoch})
 	c.After(timerSettle, settle, settled{})
 	n.notify(Event{Kind: EventUp})
@@ -123,9 +114,8 @@ func (n *conn) onReceived(c *ctx, m received) {
 		return // its socket is closed; nobody waits for the credit
 	}
 	n.socket.Release(len(m.packet))
-	if !n.proved {
-		n.tell(governor.Worked)
-		c.Cancel(timerSettle)
+	if n.session == nil { // a session says more of it, see onAnswered
+		n.onSettled()
 	}
 	switch {
 	case n.session != nil:
@@ -149,16 +139,24 @@ func (n *conn) onClosed(c *ctx, m closed) {
 	}
 }
 
+// onSettled counts a socket as working.
+func (n *conn) onSettled() {
+	if n.told == governor.Unknown {
+		n.tell(governor.Worked)
+	}
+}
+
 // tell reports to the governor, once for each socket, how it went. A -429 is
-// news at any time.
+// news at any time, and the first answer under a key after all else.
 func (n *conn) tell(o governor.Outcome) {
-	n.proved = true
+	news := o == governor.Flooded || o == governor.Answered && n.told != o
+	n.told = o
 	switch {
 	case n.ticket != nil:
 		n.env.Governor.Send(governor.Done{Ticket: n.ticket, Outcome: o})
 		n.ticket = nil
-	case o == governor.Flooded:
-		n.env.Governor.Send(governor.Report{DC: int(n.cfg.DC), Outcome: o})
+	case news:
+		n.env.Governor.Send(governor.Report{DC: int(n.cfg.DC), Outcome: o, Who: n.cfg.Who, Made: n.upSince})
 	}
 }
 
@@ -202,7 +200,7 @@ func (n *conn) lost(c *ctx, err error) {
 	switch {
 	case unknown:
 		n.state = socketEnded
-	case n.silent:
+	case n.silent():
 		n.state = socketParked
 	default:
 		n.state = socketPaused
@@ -212,8 +210,12 @@ func (n *conn) lost(c *ctx, err error) {
 	if unknown {
 		n.notify(Event{Kind: EventKeyUnknown, Err: err})
 	}
+	n.endProbe(c, false)
 	if n.session != nil {
 		n.pump(c)
+	}
+	if n.drain == listening {
+		n.onDrainLimit(c) // nothing can be answered any more
 	}
 }
 

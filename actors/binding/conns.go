@@ -1,0 +1,329 @@
+package binding
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/mtfleet/mtfleet/actors/dcconn"
+	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/mtproto/crypt"
+	"github.com/mtfleet/mtfleet/mtproto/tgerr"
+	"github.com/mtfleet/mtfleet/tl"
+	"github.com/mtfleet/mtfleet/tl/tg"
+)
+
+// place is what a connection is to its binding.
+type place uint8
+
+const (
+	// placeSuccessor: it makes keys, then binds the last of them. There is at
+	// most one. Left for placeServing when its key is bound, for placeGone when
+	// that came to nothing.
+	placeSuccessor place = iota
+	// placeServing: it runs under the key in use and carries the calls. There is
+	// at most one. Left for placeRetired or placeGone.
+	placeServing
+	// placeProbed: its key was replaced, and it asks whether the key still lives;
+	// it listens whatever is pending. Left for placeRetired with the answer.
+	placeProbed
+	// placeRetired: its key was replaced, or refused as unbound; it sends nothing
+	// and listens until its calls are answered. Left for placeEnding.
+	placeRetired
+	// placeProver: it asks one question under the perm key itself. Left for
+	// placeGone.
+	placeProver
+	// placeConfirmer: it asks one question of the account, beside the serving
+	// connection. Left for placeGone.
+	placeConfirmer
+	// placeEnding: a retired connection that was told to stop. Its end is told
+	// to the machine of the keys.
+	placeEnding
+	// placeGone: told to stop. Nobody waits for its end.
+	placeGone
+)
+
+// child is one connection.
+type child struct {
+	ref   runtime.Ref[dcconn.Message]
+	place place
+	key   crypt.KeyID // 0 until it runs under one
+	temp  bool        // key is a temp key
+	up    bool        // its socket stands
+
+	listen time.Duration // how long it may listen once it is retired
+}
+
+// connEvent is what a connection says.
+type connEvent struct {
+	child *child
+	ev    dcconn.Event
+}
+
+func (connEvent) bindingMessage() {}
+
+var (
+	errNoConnection = errors.New("the connection is gone")
+	errKeyUnknown   = errors.New("the server does not know the key")
+)
+
+// withoutUpdates goes before every query of a connection that must not get
+// updates.
+var withoutUpdates = tl.AppendUint32(nil, tg.InvokeWithoutUpdatesRequestID)
+
+// at returns the connection in a place, nil when there is none.
+func (b *binding) at(p place) *child {
+	for _, ch := range b.children {
+		if ch.place == p {
+			return ch
+		}
+	}
+	return nil
+}
+
+// under returns the connection in a place that runs under a key.
+func (b *binding) under(p place, key crypt.KeyID) *child {
+	for _, ch := range b.children {
+		if ch.place == p && ch.key == key {
+			return ch
+		}
+	}
+	return nil
+}
+
+// say sends a connection a message.
+func (b *binding) say(ch *child, m dcconn.Message) {
+	b.trace(ch, m)
+	ch.ref.Send(m)
+}
+
+// trace tells a transcript what is said to or by a connection.
+func (b *binding) trace(ch *child, what any) {
+	if b.env.trace != nil {
+		b.env.trace(ch, what)
+	}
+}
+
+// move brings a connection to another place; it is the only one to do so.
+func (b *binding) move(ch *child, to place) {
+	if ch.place >= placeEnding {
+		return
+	}
+	ch.place = to
+	if to >= placeEnding {
+		b.trace(ch, to)
+		ch.ref.Stop()
+	}
+}
+
+// open makes a connection that has no key yet.
+func (b *binding) open(c *ctx, p place) *child {
+	ch := &child{place: p}
+	self := c.Self()
+	ch.ref = dcconn.Spawn(c, b.env.conn, dcconn.Config{
+		DC: b.cfg.ID.DC, Active: b.cfg.Active || b.awaited(), Who: b.who,
+		Notify: func(ev dcconn.Event) { self.Send(connEvent{ch, ev}) },
+	})
+	b.children = append(b.children, ch)
+	return ch
+}
+
+// run puts a connection under a key, for the rest of its life.
+func (b *binding) run(c *ctx, ch *child, key *inUse, bind *dcconn.Bind) {
+	ch.key, ch.temp = key.key.ID(), key.temp
+	cfg := dcconn.SessionConfig{Rand: c.Rand(), Header: b.env.Header, Perm: !key.temp}
+	if b.guest != nil || ch.place == placeProver || ch.place == placeConfirmer {
+		cfg.Prefix = withoutUpdates
+	}
+	sessionConfig(&cfg, b.session, ch.key)
+	if len(cfg.Salts) == 0 && key.salt != 0 {
+		cfg.Salts = []dcconn.Salt{{Value: key.salt}}
+	}
+	b.say(ch, dcconn.Run{Key: key.key, Session: cfg, Bind: bind})
+}
+
+// staff makes the connections that are needed and not there.
+func (b *binding) staff(c *ctx) {
+	if b.health != healthy {
+		return
+	}
+	if b.using != nil && b.at(placeServing) == nil {
+		b.run(c, b.open(c, placeServing), b.using, nil)
+	}
+	switch {
+	case b.bind != nil:
+		temp, perm := b.bind.Temp, b.bind.Perm
+		if b.under(placeSuccessor, temp.ID()) == nil {
+			b.run(c, b.keyless(c), &inUse{temp.Key, temp.Salt, true}, &dcconn.Bind{Perm: perm.Key, ExpiresAt: temp.ExpiresAt})
+		}
+	case b.making == makeWaiting:
+		if b.keyless(c).up {
+			b.askPermit(c)
+		}
+	}
+	b.nextAsk(c)
+}
+
+// keyless returns the successor, a new one if there is none without a key.
+func (b *binding) keyless(c *ctx) *child {
+	ch := b.at(placeSuccessor)
+	if ch != nil && ch.key != 0 {
+		b.move(ch, placeGone)
+		ch = nil
+	}
+	if ch == nil {
+		ch = b.open(c, placeSuccessor)
+	}
+	return ch
+}
+
+// onConn hears of a connection.
+func (b *binding) onConn(c *ctx, ch *child, ev dcconn.Event) {
+	if ch.place >= placeEnding {
+		return
+	}
+	b.trace(ch, ev)
+	now := c.Now()
+	switch ev.Kind {
+	case dcconn.EventUp:
+		b.onUp(c, ch)
+	case dcconn.EventDown:
+		b.onDown(c, ch, ev.Err)
+	case dcconn.EventKeyMade:
+		b.onKeyMade(now, ev)
+	case dcconn.EventKeyFailed:
+		b.keyFailed(now, kindOf(ev.Temp), ev.Err)
+	case dcconn.EventBound:
+		b.bind = nil
+		b.env.Observe.Bound(b.cfg.ID.DC)
+		b.keys.Bound(now, ch.key)
+	case dcconn.EventBindFailed:
+		b.onBindFailed(now, ch, ev.Err)
+	case dcconn.EventKeyUnknown:
+		b.onKeyUnknown(c, ch)
+	case dcconn.EventDrained:
+		b.onDrained(c, ch)
+	case dcconn.EventProbed:
+		b.onProbed(now, ch, ev.Answered)
+	case dcconn.EventClock:
+		b.keys.Clock(now, ev.Offset, true)
+		b.notify(EventClock{ev.Offset})
+	case dcconn.EventUpdates:
+		if b.guest == nil && ch.place <= placeRetired {
+			b.notify(EventUpdates{ev.Updates})
+		}
+	case dcconn.EventGap:
+		if b.guest == nil && ch.place == placeServing && b.told == flowOpen {
+			b.notify(EventGap{})
+		}
+	case dcconn.EventSave:
+		b.onSnapshot(ch, ev.Snapshot)
+	case dcconn.EventPolled:
+		b.onPolled(c, ch, ev)
+	}
+}
+
+func (b *binding) onUp(c *ctx, ch *child) {
+	ch.up = true
+	b.saidLast = ""
+	if ch.place == placeServing && b.flow == flowLost {
+		b.flowOfServing(c, "")
+	}
+}
+
+func (b *binding) onDown(c *ctx, ch *child, err error) {
+	wasUp := ch.up
+	ch.up = false
+	if wasUp {
+		b.env.Observe.ConnectionLost(b.cfg.ID.DC)
+	}
+	switch ch.place {
+	case placeSuccessor:
+		b.waitAgain()
+		if !wasUp && b.at(placeServing) == nil {
+			b.unreachable(because(fmt.Sprintf("%v cannot be reached", b.cfg.ID.DC), err))
+		}
+	case placeServing:
+		if wasUp && b.flow == flowOpen {
+			b.setFlow(c, flowLost, because("the connection was lost", err))
+		} else if !wasUp {
+			b.unreachable(because(fmt.Sprintf("%v cannot be reached", b.cfg.ID.DC), err))
+		}
+	}
+}
+
+// unreachable tells why the account gets nowhere, once for the same words.
+func (b *binding) unreachable(why string) {
+	if why != b.saidLast {
+		b.saidLast = why
+		b.notify(EventUnreachable{why})
+	}
+}
+
+func because(what string, err error) string {
+	if err == nil {
+		return what
+	}
+	return what + ": " + err.Error()
+}
+
+// onBindFailed ends a bind. Another try has a connection of its own.
+func (b *binding) onBindFailed(now time.Time, ch *child, err error) {
+	if ch.place != placeSuccessor {
+		return
+	}
+	b.move(ch, placeGone)
+	b.bind = nil
+	if _, refused := tgerr.As(err); refused {
+		b.notify(EventRefused{"auth.bindTempAuthKey", err})
+	}
+	b.keys.BindFailed(now, ch.key, err)
+}
+
+// onKeyUnknown hears of a -404 under a key. The connection does nothing more.
+func (b *binding) onKeyUnknown(c *ctx, ch *child) {
+	switch ch.place {
+	case placeProver:
+		b.onProofUnknown(c, ch)
+	case placeConfirmer:
+		b.endAsk(c, ch, nil, &QueryError{Reason: errKeyUnknown, Fate: ErrMayHaveRun})
+	case placeSuccessor:
+		b.move(ch, placeGone)
+		b.bind = nil
+		b.keys.Unknown(c.Now(), ch.key)
+	case placeServing, placeProbed:
+		b.keys.Unknown(c.Now(), ch.key)
+	case placeRetired:
+		b.keys.Unknown(c.Now(), ch.key)
+		b.move(ch, placeEnding)
+	}
+}
+
+// onDrained hears that a connection has fallen silent: nothing is pending, or
+// what is pending is kept or has ended.
+func (b *binding) onDrained(c *ctx, ch *child) {
+	switch {
+	case ch.place == placeServing && b.flow == flowHeld:
+		b.keys.Held(c.Now())
+	case ch.place == placeRetired:
+		b.move(ch, placeEnding)
+	}
+}
+
+// onProbed hears whether a replaced key lives. From here on its connection
+// listens for as long as it is worth.
+func (b *binding) onProbed(now time.Time, ch *child, answered bool) {
+	if ch.place == placeProbed {
+		b.retire(ch, ch.listen)
+		b.keys.Probed(now, ch.key, answered)
+	}
+}
+
+// onSnapshot hears what a session has learnt.
+func (b *binding) onSnapshot(ch *child, s dcconn.Snapshot) {
+	if ch.place != placeServing {
+		return
+	}
+	b.session = sessionRecord(b.cfg.ID.DC, ch.key, s)
+	b.notify(EventSession{*b.session})
+}

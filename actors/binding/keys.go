@@ -1,0 +1,242 @@
+package binding
+
+import (
+	"time"
+
+	"github.com/mtfleet/mtfleet/actors/dcconn"
+	"github.com/mtfleet/mtfleet/mtproto/crypt"
+	"github.com/mtfleet/mtfleet/mtproto/pfs"
+	"github.com/mtfleet/mtfleet/mtproto/tgerr"
+	"github.com/mtfleet/mtfleet/tl/tg"
+)
+
+// drainLimit is how long calls under a key may finish before its successor is
+// bound, where the bind may cut them off.
+const drainLimit = 10 * time.Second
+
+// inUse is the key that calls travel under.
+type inUse struct {
+	key  *crypt.AuthKey
+	salt int64
+	temp bool
+}
+
+func keyOf(out pfs.Output) *inUse {
+	if out.Temp != nil {
+		return &inUse{out.Temp.Key, out.Temp.Salt, true}
+	}
+	return &inUse{out.Perm.Key, out.Perm.Salt, false}
+}
+
+// pumpKeys does what the machine of the keys decided, up to the next commit,
+// and reports whether there was anything.
+func (b *binding) pumpKeys(c *ctx) (any bool) {
+	for b.saving == nil {
+		out, ok := b.keys.Next()
+		if !ok {
+			return any
+		}
+		any = true
+		b.perform(c, out)
+	}
+	return any
+}
+
+// perform does one thing that the machine asks for. The cases stand in the
+// order of a key's life.
+func (b *binding) perform(c *ctx, out pfs.Output) {
+	switch out.Kind {
+	case pfs.OutPermit:
+		b.wantKey(out.Key)
+	case pfs.OutMake:
+		b.makeKey(c, out)
+	case pfs.OutSave:
+		b.saving = commit(b.cfg.Account, b.cfg.ID.DC, c.Now(), out.Changes)
+		b.save(c)
+	case pfs.OutHold:
+		b.hold(c, out)
+	case pfs.OutBind:
+		b.bind = &out // see staff
+	case pfs.OutProbe:
+		if ch := b.under(placeServing, out.ID); ch != nil {
+			b.move(ch, placeProbed)
+			b.say(ch, dcconn.Probe{Limit: pfs.ProbeLimit})
+		}
+	case pfs.OutUse:
+		b.use(c, out)
+	case pfs.OutReading:
+		b.env.readings.learn(b.cfg.ID.DC, out.Reading)
+	case pfs.OutEnd:
+		b.endKey(c, out.ID)
+	case pfs.OutStop:
+		b.stopKey(c, out)
+	case pfs.OutDrop:
+		b.drop(c, out.Except)
+	case pfs.OutProve:
+		b.prove(c, out.Perm)
+	case pfs.OutGone:
+		b.onGone(c, out.Err)
+	case pfs.OutForeign:
+		b.notify(EventForeign{out.Err})
+	}
+}
+
+// hold stops new calls for a bind, and lets those under way finish as far as
+// the machine says. The account hears of it before the connection does: what
+// crosses that is given back unsent.
+func (b *binding) hold(c *ctx, out pfs.Output) {
+	b.setFlow(c, flowHeld, "")
+	b.closeAsk(c)
+	ch := b.at(placeServing)
+	if ch == nil {
+		b.keys.Held(c.Now())
+		return
+	}
+	d := dcconn.Drain{Keep: out.Keep}
+	if out.Wait {
+		d.Limit = drainLimit
+	}
+	b.say(ch, d)
+}
+
+// use routes calls under a key: on the connection that bound it, on the one
+// that served before, or on a new one after a restart.
+func (b *binding) use(c *ctx, out pfs.Output) {
+	before := b.using
+	b.using, b.bind = keyOf(out), nil
+	id := b.using.key.ID()
+	old, probed := b.at(placeServing), b.at(placeProbed)
+	switch {
+	case old != nil && old.key == id:
+		b.say(old, dcconn.Resume{}) // a rotation was given up
+	case old != nil:
+		b.retire(old, out.Listen)
+	case probed != nil && before != nil && probed.key == before.key.ID():
+		probed.listen = out.Listen
+	case before != nil && out.Listen > 0:
+		// Its connection failed, and has stopped already.
+		b.keys.Retired(c.Now(), before.key.ID())
+	}
+	if ch := b.under(placeSuccessor, id); ch != nil {
+		b.move(ch, placeServing)
+	}
+	b.staff(c)
+	b.flowOfServing(c, "connecting")
+}
+
+// stopKey ends the use of a key that nothing has replaced yet.
+func (b *binding) stopKey(c *ctx, out pfs.Output) {
+	why := "the server has forgotten the temp key: a new one is being made"
+	switch {
+	case out.Drain:
+		why = "the server has lost the binding of the temp key: a new one is being made"
+	case b.using != nil && !b.using.temp:
+		why = "the server does not know the key"
+	}
+	b.using = nil
+	b.closeAsk(c)
+	b.setFlow(c, flowLost, why)
+	switch ch := b.under(placeServing, out.ID); {
+	case ch == nil:
+	case out.Drain:
+		b.retire(ch, out.Listen)
+	default:
+		b.move(ch, placeGone)
+	}
+}
+
+// endKey stops the connection under a replaced key that is dead.
+func (b *binding) endKey(c *ctx, id crypt.KeyID) {
+	for _, p := range []place{placeRetired, placeProbed} {
+		if ch := b.under(p, id); ch != nil {
+			b.move(ch, placeEnding)
+		}
+	}
+	if b.under(placeEnding, id) == nil {
+		b.keys.Retired(c.Now(), id)
+	}
+}
+
+// retire lets a connection listen for the answers it still waits for.
+func (b *binding) retire(ch *child, listen time.Duration) {
+	b.move(ch, placeRetired)
+	ch.listen = listen
+	b.say(ch, dcconn.Listen{Limit: listen})
+}
+
+// onUnbound hears that the server refused a call because its key is not bound.
+// The account has given its route up; it gets it back if the key was another.
+func (b *binding) onUnbound(c *ctx, m Unbound) {
+	b.keys.Unbound(c.Now(), m.Key)
+	b.pumpKeys(c)
+	b.tellAgain()
+}
+
+// drop has the server forget the temp keys that were replaced.
+func (b *binding) drop(c *ctx, except []crypt.KeyID) {
+	ch := b.at(placeServing)
+	if ch == nil || c.Now().Before(b.dropAfter) {
+		return // they expire by themselves
+	}
+	query := &tg.AuthDropTempAuthKeysRequest{}
+	for _, id := range except {
+		query.ExceptAuthKeys = append(query.ExceptAuthKeys, int64(id))
+	}
+	self := c.Self()
+	b.say(ch, dcconn.Call{
+		ID: b.query(), Body: query.Append(nil), Policy: Repeatable,
+		Reply: func(_ []byte, err error) {
+			if err != nil {
+				self.Send(dropRefused{query.TypeName(), err})
+			}
+		},
+	})
+}
+
+// dropRefused: old temp keys were not dropped. Only a wait matters: they expire
+// by themselves.
+type dropRefused struct {
+	method string
+	err    error
+}
+
+func (dropRefused) bindingMessage() {}
+
+func (b *binding) onDropRefused(now time.Time, m dropRefused) {
+	if until, ok := tgerr.Until(m.err, now); ok {
+		b.dropAfter = until
+		b.notify(EventRefused{m.method, m.err})
+	}
+}
+
+// query numbers a query of the binding's own. The numbers are in the upper
+// half, which no account uses.
+func (b *binding) query() QueryID {
+	b.queries++
+	return QueryID(1<<63 | b.queries)
+}
+
+// onGone hears that the server has forgotten the perm key, which is proved. At
+// home the account decides what that means.
+func (b *binding) onGone(c *ctx, err error) {
+	if b.guest == nil {
+		b.notify(EventKeyGone{err})
+		return
+	}
+	b.guest.errands = nil // a logout under a key that is gone
+	b.guest.machine.KeyLost(c.Now())
+	b.forget(c.Now())
+}
+
+// forget begins anew with the keys.
+func (b *binding) forget(now time.Time) {
+	b.bind = nil
+	b.unwantKey()
+	for _, ch := range b.children {
+		if ch.place == placeSuccessor || ch.place == placeProver {
+			b.move(ch, placeGone)
+		}
+	}
+	b.proof = nil
+	b.keys.Forget(now)
+}

@@ -1,0 +1,136 @@
+package binding
+
+import (
+	"github.com/mtfleet/mtfleet/actors/dcconn"
+	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/mtproto/crypt"
+	"github.com/mtfleet/mtfleet/mtproto/dc"
+)
+
+// Where is what a call was answered on. The zero Key says that nothing was
+// sent.
+type Where struct {
+	DC   dc.ID
+	Home bool
+	Key  crypt.KeyID
+	Temp bool // Key is a temp key
+}
+
+// Route is where calls may go at the moment: one connection under one key. It
+// is small and comparable; the zero Route is none, and gives back what is sent
+// there.
+type Route struct {
+	conn runtime.Ref[dcconn.Message]
+	on   Where
+}
+
+// IsZero reports whether r leads nowhere.
+func (r Route) IsZero() bool { return r.conn.IsZero() }
+
+// Where returns what calls are answered on there.
+func (r Route) Where() Where { return r.on }
+
+// Send sends a call. A connection that takes no more calls gives it back.
+func (r Route) Send(c Call) {
+	if r.conn.IsZero() {
+		c.giveBack()
+		return
+	}
+	on := r.on
+	r.conn.Send(dcconn.Call{ID: c.ID, Method: c.Method, Body: c.Body, Policy: c.Policy, Reply: func(body []byte, err error) { c.Reply(body, err, on) }})
+}
+
+// flow is whether calls go.
+type flow uint8
+
+const (
+	// flowLost: no connection stands under a key in use; calls are held. Left
+	// when the serving connection's socket stands.
+	flowLost flow = iota
+	// flowHeld: a successor is being bound, and calls are held for it. Left by
+	// the machine of the keys, with the one key or the other.
+	flowHeld
+	// flowOpen: the serving connection carries calls. Left with its socket or
+	// its key, or when a successor is to be bound.
+	flowOpen
+)
+
+// setFlow is the only way to another flow.
+func (b *binding) setFlow(c *ctx, f flow, why string) {
+	b.flow = f
+	if f == flowOpen {
+		for _, call := range take(&b.own) {
+			b.route().Send(call)
+		}
+		b.keyReady(c)
+	}
+	b.tell(why)
+}
+
+// flowOfServing goes on when the key in use or its socket is another.
+func (b *binding) flowOfServing(c *ctx, why string) {
+	if ch := b.at(placeServing); ch != nil && ch.up {
+		b.setFlow(c, flowOpen, "")
+	} else {
+		b.setFlow(c, flowLost, why)
+	}
+}
+
+// tell tells the account what has changed for its calls: on a guest DC they go
+// when the authorization is there too.
+func (b *binding) tell(why string) {
+	to := b.flow
+	if to != flowLost && b.guest != nil && !b.guest.ready() {
+		to = flowLost
+	}
+	if to == b.told && to != flowOpen {
+		return
+	}
+	b.told = to
+	switch to {
+	case flowLost:
+		b.notify(EventLost{why})
+	case flowHeld:
+		b.notify(EventHeld{})
+	case flowOpen:
+		b.notify(EventRoute{Route: b.route()})
+		for _, call := range take(&b.held) {
+			b.route().Send(call)
+		}
+	}
+}
+
+// tellAgain gives the account the route back that it gave up for a word about
+// another key.
+func (b *binding) tellAgain() {
+	if b.carries() {
+		b.notify(EventRoute{Route: b.route(), Again: true})
+	}
+}
+
+// carries reports whether a caller's call can go now. A key that was refused
+// stays in use for as long as a commit takes.
+func (b *binding) carries() bool { return b.told == flowOpen && b.serves() }
+
+// serves reports whether the machine still wants calls to go under the key in
+// use.
+func (b *binding) serves() bool {
+	id, ok := b.keys.Serving()
+	return ok && b.using != nil && id == b.using.key.ID()
+}
+
+// route is the way over the serving connection.
+func (b *binding) route() Route {
+	ch := b.at(placeServing)
+	if ch == nil {
+		return Route{}
+	}
+	return Route{ch.ref, Where{DC: b.cfg.ID.DC, Home: b.guest == nil, Key: ch.key, Temp: ch.temp}}
+}
+
+// take empties a list and returns what it held.
+func take[T any](list *[]T) []T {
+	all := *list
+	*list = nil
+	return all
+}

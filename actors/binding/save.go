@@ -1,0 +1,42 @@
+package binding
+
+import "time"
+
+// saveRetry is how long a refused commit waits for its next try: a full or
+// failing disk is not helped by hurry, and keys wait meanwhile.
+const saveRetry = 5 * time.Second
+
+// save writes what the machine of the keys wants on disk. Nothing it decided
+// after that leaves this actor before it is there.
+func (b *binding) save(c *ctx) {
+	if b.saving == nil {
+		return
+	}
+	self := c.Self()
+	b.cfg.Commit(*b.saving, func(err error) { self.Send(saved{err}) })
+}
+
+// onSaved goes on after a commit. A refused one is repeated for as long as it
+// takes: going on without it could lose a login.
+func (b *binding) onSaved(c *ctx, err error) {
+	if err == nil {
+		b.saving = nil
+		return
+	}
+	b.notify(EventStoreFailed{err})
+	c.After(timerSave, saveRetry, saveAgain{})
+}
+
+// arm sets the timer to the deadline of the keys' machine.
+func (b *binding) arm(c *ctx) {
+	at := b.keys.Deadline()
+	if at.Equal(b.armed) {
+		return
+	}
+	b.armed = at
+	if at.IsZero() {
+		c.Cancel(timerKeys)
+		return
+	}
+	c.After(timerKeys, at.Sub(c.Now()), keysDue{})
+}
