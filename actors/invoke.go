@@ -121,6 +121,12 @@ func (a *Account) await(ctx context.Context, call *account.Call) (tl.Raw, error)
 	if ref.IsZero() || a.lost.Err() != nil {
 		return nil, notSent(a.stateError())
 	}
+	select {
+	case <-ref.Done():
+		// Gone, and its successor is not there yet.
+		return nil, notSent(ErrStopped)
+	default:
+	}
 	ref.Send(call)
 	select {
 	case got := <-call.Answer():
