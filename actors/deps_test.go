@@ -40,7 +40,6 @@ var allowedImports = map[string][]string{
 	"mtproto/guest":     {"tl", "tl/tg", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr"},
 	"mtproto/standing":  {"tl", "tl/tg", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr"},
 	"mtproto/updates":   {"tl", "tl/tg", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr"},
-	"mtproto/standing":  {"tl", "tl/tg", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr"},
 
 	"mtproto/dctest":              {"tl/*", "mtproto/dctest/*", "mtproto/transport", "mtproto/crypt", "mtproto/handshake", "mtproto/dc", "mtproto/tgerr"},
 	"mtproto/dctest/api":          {"tl/*", "mtproto/dctest/echo", "mtproto/transport", "mtproto/crypt", "mtproto/handshake", "mtproto/dc", "mtproto/tgerr"},
@@ -58,6 +57,9 @@ var allowedImports = map[string][]string{
 	"actors/binding":  {"actors/runtime", "actors/governor", "actors/dcconn", "mtproto/pfs", "mtproto/guest", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr", "tl", "tl/tg", "persistence"},
 	"actors/account":  {"actors/runtime", "actors/governor", "actors/binding", "tl", "tl/tg", "mtproto/standing", "mtproto/login", "mtproto/updates", "mtproto/crypt", "mtproto/dc", "persistence"},
 	"actors":          {"actors/runtime", "actors/governor", "actors/account", "actors/wire", "tl", "tl/tg", "persistence", "mtproto/dc", "mtproto/tgerr", "mtproto/login"}, // tl/tg for its table of what may be repeated
+
+	// Helpers of tests: nothing but tests and benchmarks imports them.
+	"actors/actorstest": {"actors", "actors/governor", "persistence", "mtproto/crypt", "mtproto/dctest", "mtproto/dctest/*", "mtproto/tgerr", "mtproto/login"},
 }
 
 // onlyImporter names third-party packages that one room alone may know.
@@ -79,6 +81,9 @@ func importProblem(pkg, path string) string {
 	rel, ours := strings.CutPrefix(path, module)
 	if !ours {
 		return ""
+	}
+	if rel == "actors/actorstest" && !strings.HasPrefix(pkg+"/", "benchmarks/") {
+		return "actors/actorstest is for tests and benchmarks: no program leans on a test helper"
 	}
 	for _, top := range mayImportEverything {
 		if strings.HasPrefix(pkg+"/", top) {
@@ -173,6 +178,7 @@ func TestLatticeRefusesWrongArrows(t *testing.T) {
 		{"the actor library spreads", "actors/account", "github.com/asynkron/protoactor-go/actor"},
 		{"the store's library spreads", "actors", "github.com/dgraph-io/badger/v4"},
 		{"a library imports the binary", "actors", module + "cmd/manager"},
+		{"a program leans on a test helper", "cmd/manager", module + "actors/actorstest"},
 		{"a package nobody placed", "actors/newroom", module + "tl"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -225,6 +225,8 @@ func (a *Account) send(query tl.Object, body []byte, o callOptions, done func([]
 		err = ErrClosed
 	case to.IsZero() || a.lost.Err() != nil:
 		err = a.stateError()
+	case isDone(to.Done()): // gone, and its successor is not there yet
+		err = ErrStopped
 	default:
 		to.Send(call)
 		return call, to, nil
@@ -234,6 +236,15 @@ func (a *Account) send(query tl.Object, body []byte, o callOptions, done func([]
 	}
 	<-a.admission
 	return nil, to, err
+}
+
+func isDone(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+		return false
+	}
 }
 
 // underWay are the calls of one account that have not ended. Its actor ends
