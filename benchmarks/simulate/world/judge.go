@@ -3,6 +3,7 @@ package world
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
@@ -21,6 +22,8 @@ type judge struct {
 	calls      []*call // by echo id - 1
 	delivered  map[string]map[int32]bool
 	thisLife   map[string]map[int32]bool // by account; an update comes once in a process
+	paused     map[string]bool           // by account: paused in this life
+	harsh      bool
 	life       int
 	updates    int // heard
 }
@@ -40,8 +43,11 @@ type call struct {
 	err  error
 }
 
-func newJudge(rec *recorder) *judge {
-	return &judge{rec: rec, delivered: map[string]map[int32]bool{}, thisLife: map[string]map[int32]bool{}}
+func newJudge(rec *recorder, harsh bool) *judge {
+	return &judge{
+		rec: rec, harsh: harsh, paused: map[string]bool{},
+		delivered: map[string]map[int32]bool{}, thisLife: map[string]map[int32]bool{},
+	}
 }
 
 func (j *judge) complain(format string, args ...any) {
@@ -57,6 +63,7 @@ func (j *judge) begin(user string, once bool, size, life int) *call {
 	c := &call{id: int64(len(j.calls) + 1), user: user, once: once, size: size, life: life}
 	j.calls = append(j.calls, c)
 	j.rec.count.Calls++
+	j.rec.line("%s calls %d (once %v)", user, c.id, once)
 	return c
 }
 
@@ -68,7 +75,7 @@ func (j *judge) ended(c *call, body tl.Raw, err error) {
 	if err != nil {
 		text = err.Error()
 	}
-	j.rec.note(noteCallEnd, uint64(c.id), []byte(text))
+	j.rec.line("call %d of %s ends: %s", c.id, c.user, strings.ReplaceAll(text, "\n", "; "))
 	if err != nil {
 		return
 	}
@@ -102,11 +109,14 @@ func (j *judge) hear(life int, ev actors.Event) {
 	if life != j.life {
 		j.life = life
 		clear(j.thisLife)
+		clear(j.paused)
 	}
 	switch ev.Kind {
 	case actors.EventState:
 		j.rec.line("%s is %v: %s", ev.Account, ev.Status.State, ev.Status.Why)
 		switch ev.Status.State {
+		case actors.Paused:
+			j.paused[ev.Account] = true
 		case actors.Revoked, actors.Duplicated, actors.Quarantined, actors.SignedOut:
 			j.complain("%s became %v: %s", ev.Account, ev.Status.State, ev.Status.Why)
 		}
@@ -116,7 +126,7 @@ func (j *judge) hear(life int, ev actors.Event) {
 		if ev.Pts == 0 {
 			return
 		}
-		if mark(j.thisLife, ev) {
+		if mark(j.thisLife, ev) && (j.harsh || !j.paused[ev.Account]) {
 			j.complain("%s: the update with pts %d came twice in one process", ev.Account, ev.Pts)
 		}
 		mark(j.delivered, ev)

@@ -177,10 +177,14 @@ func (l *link) Release(int) {
 	}
 }
 
-// Close ends the connection from the manager's side; what was sent arrives.
+// Close ends the connection from the manager's side. Whether what was sent
+// arrives is up to the weather.
 func (l *link) Close() {
 	if l.reason != nil {
 		return
+	}
+	if !l.net.late {
+		l.up.list, l.queued, l.paused = nil, 0, false
 	}
 	l.put(&l.up, parcel{end: errClosed})
 	l.close(errClosed)

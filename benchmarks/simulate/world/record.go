@@ -31,20 +31,31 @@ type Counts struct {
 	Restarts                      int
 }
 
+// Add adds the counts of another run.
+func (n *Counts) Add(o Counts) {
+	n.Packets += o.Packets
+	n.Commits += o.Commits
+	n.Events += o.Events
+	n.Calls += o.Calls
+	n.Faults += o.Faults
+	n.Crashes += o.Crashes
+	n.Dials += o.Dials
+	n.Restarts += o.Restarts
+}
+
 func newRecorder(now func() time.Time) *recorder {
 	return &recorder{now: now, begun: now(), hash: sha256.New()}
 }
 
 // kinds of what goes into the hash.
 const (
-	noteUp      = 'u' // a packet from a client
-	noteDown    = 'd' // a packet to a client
-	noteCode    = 'c' // a transport error
-	notePut     = 'p' // a record written
-	noteDelete  = 'x' // a record deleted
-	noteEvent   = 'e'
-	noteCallEnd = 'k'
-	noteLine    = 'l'
+	noteUp     = 'u' // a packet from a client
+	noteDown   = 'd' // a packet to a client
+	noteCode   = 'c' // a transport error
+	notePut    = 'p' // a record written
+	noteDelete = 'x' // a record deleted
+	noteEvent  = 'e'
+	noteLine   = 'l'
 )
 
 // note adds one thing to the hash.

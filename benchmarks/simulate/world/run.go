@@ -19,7 +19,13 @@ type Options struct {
 	DCs      int           // zero: 3
 	Duration time.Duration // of the storm, in virtual time; zero: 5 min
 	Calm     bool          // nothing goes wrong, and nobody crashes
-	Plant    Plant         // a fault to be found
+	// Harsh adds what the manager is known not to survive yet:
+	//   - packets of a connection that the manager has given up still reach the
+	//     DC, after it has said on the next one that it does not have them;
+	//   - DCs that answer -404 to everybody for a while;
+	//   - an update that comes again after a pause is a complaint.
+	Harsh bool
+	Plant Plant // a fault to be found
 }
 
 // Plant is a fault of the world's own making.
@@ -110,10 +116,10 @@ func newWorld(seed uint64, o Options) (*world, error) {
 	}
 	w := &world{
 		opts: o, seed: seed, sim: sim, rec: rec, dcs: dcs,
-		sky:   newWeather(sim, rec, dcs, seed),
+		sky:   newWeather(sim, rec, dcs, seed, o.Harsh),
 		disk:  &disk{rec: rec, image: persistence.NewMemory(), plant: o.Plant},
 		sys:   runtime.NewSystem(runtime.Options{Sim: sim}),
-		judge: newJudge(rec),
+		judge: newJudge(rec, o.Harsh),
 	}
 	w.disk.crash = func() { w.crash("at a commit") }
 	for i, u := range dcs.api.Users() {

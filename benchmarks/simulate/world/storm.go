@@ -140,6 +140,9 @@ func (s *storm) harm() {
 			w.dcs.clearFaults(s.unknown)
 		}
 	}
+	if w.opts.Harsh && f.Code == -404 { // to everybody, for a while
+		f.Count, f.For = 0, dctest.Duration(time.Duration(1+r.IntN(60_000))*time.Millisecond)
+	}
 	w.rec.line("fault: %+v", f)
 	made := w.dcs.fault(f)
 	if f.Code == -404 {

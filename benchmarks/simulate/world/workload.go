@@ -11,6 +11,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
+	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/tl"
 )
 
@@ -219,7 +220,11 @@ func (w *world) signIn(u *user) error {
 		}
 	}
 	for step != nil {
-		if step, err = a.Answer(ctx, actors.Answer{Kind: actors.AnswerCode, Code: w.dcs.api.Code(u.Phone)}); err != nil {
+		answer := actors.Answer{Kind: actors.AnswerCode, Code: w.dcs.api.Code(u.Phone)}
+		if step.Kind == login.StepNewCode {
+			answer = actors.Answer{Kind: actors.AnswerResend}
+		}
+		if step, err = a.Answer(ctx, answer); err != nil {
 			return err
 		}
 	}
