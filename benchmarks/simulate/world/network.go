@@ -41,7 +41,7 @@ type weather struct {
 	rand  *rand.Rand
 	dcs   *cluster
 	links []*link // open ones, in the order they were made
-	late  bool    // what was sent arrives though its connection was closed since
+	late  bool    // packets to a DC arrive though their connection was closed, and may be overtaken
 
 	// By DC - 1.
 	slow    []time.Duration // added to each packet's way

@@ -20,8 +20,9 @@ type Options struct {
 	Duration time.Duration // of the storm, in virtual time; zero: 5 min
 	Calm     bool          // nothing goes wrong, and nobody crashes
 	// Harsh adds what the manager is known not to survive yet:
-	//   - packets of a connection that the manager has given up still reach the
-	//     DC, after it has said on the next one that it does not have them;
+	//   - a packet reaches the DC after the DC has said that it does not have it:
+	//     late, from a connection that the manager has given up, or overtaken on
+	//     its own. The call was sent again under another msg_id, and runs twice;
 	//   - DCs that answer -404 to everybody for a while;
 	//   - an update that comes again after a pause is a complaint.
 	Harsh bool

@@ -143,6 +143,9 @@ func (s *storm) harm() {
 	if w.opts.Harsh && f.Code == -404 { // to everybody, for a while
 		f.Count, f.For = 0, dctest.Duration(time.Duration(1+r.IntN(60_000))*time.Millisecond)
 	}
+	if f.Kind == dctest.FaultReorder && !w.opts.Harsh {
+		f.Direction = dctest.Out
+	}
 	w.rec.line("fault: %+v", f)
 	made := w.dcs.fault(f)
 	if f.Code == -404 {
