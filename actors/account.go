@@ -3,7 +3,6 @@ package actors
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"sync"
 	"sync/atomic"
@@ -198,7 +197,7 @@ func ask[R any](ctx context.Context, a *Account, msg func(runtime.Reply[R]) acco
 	}
 	ref := a.current()
 	if ref.IsZero() || a.lost.Err() != nil {
-		return none, fmt.Errorf("account %s: %w", a.id, a.stateError())
+		return none, a.failed(a.stateError())
 	}
 	got, err := runtime.AskUntil(ctx, ref, a.lost.Done(), msg)
 	switch {
@@ -209,5 +208,5 @@ func ask[R any](ctx context.Context, a *Account, msg func(runtime.Reply[R]) acco
 	case ctx.Err() == nil && a.lost.Err() != nil:
 		err = errors.Join(ErrStopped, a.stateError())
 	}
-	return none, fmt.Errorf("account %s: %w", a.id, err)
+	return none, a.failed(err)
 }

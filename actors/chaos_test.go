@@ -2,9 +2,9 @@ package actors_test
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -13,10 +13,10 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/actors/actorstest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
-	"github.com/mtfleet/mtfleet/mtproto/tgerr"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -58,7 +58,7 @@ type chaos struct {
 	seed  uint64
 	s     *serve.Cluster
 	store *persistence.Memory
-	users map[string]int64 // account -> user id
+	audit *actorstest.Auditor
 
 	unknown struct { // the last -404
 		id uint64
@@ -71,32 +71,17 @@ type chaos struct {
 	echoes  atomic.Int64
 	pending sync.WaitGroup // callers
 	done    chan struct{}  // closed when callers should end
-
-	got sync.Mutex // guards the following fields
-	// ends of calls by echo id, and what the stream brought by account.
-	ends      map[int64]end
-	delivered map[string]map[int32]bool
-	// pts seen by the present process; an update comes once in it.
-	thisLife map[string]map[int32]bool
-}
-
-// end is how one call ended.
-type end struct {
-	once bool
-	err  error
-	n    int
 }
 
 const chaosDCs = 3
 
 func newChaos(t *testing.T, seed uint64) *chaos {
 	return &chaos{
-		t: t, seed: seed, rand: rand.New(rand.NewPCG(seed, 0)), users: map[string]int64{}, done: make(chan struct{}),
+		t: t, seed: seed, rand: rand.New(rand.NewPCG(seed, 0)), audit: actorstest.NewAuditor(), done: make(chan struct{}),
 		s: cluster(t, serve.Config{
 			Core: dctest.Config{DCs: chaosDCs, BindStrict: seed/2%2 == 0}, Persons: 5, Bots: 5,
 		}),
 		store: persistence.NewMemory(),
-		ends:  map[int64]end{}, delivered: map[string]map[int32]bool{}, thisLife: map[string]map[int32]bool{},
 	}
 }
 
@@ -109,20 +94,22 @@ func (x *chaos) options() actors.Options {
 }
 
 func (x *chaos) run() {
+	x.audit.Skewed = x.skewed()
 	x.latency()
 	x.openManager()
 	x.signIn()
+	users := x.audit.Users()
 	for _, a := range x.m.Accounts() {
 		wait(x.t, a, actors.Online)
 		x.pending.Add(1)
-		go x.caller(a.ID(), rand.New(rand.NewPCG(x.seed, uint64(x.users[a.ID()]))))
+		go x.caller(a.ID(), rand.New(rand.NewPCG(x.seed, uint64(users[a.ID()]))))
 	}
 	x.storm(25*time.Minute + time.Duration(x.rand.IntN(20))*time.Minute)
 	close(x.done)
 	x.settle()
 	x.closeManager()
 	x.pending.Wait()
-	x.audit()
+	x.judge()
 }
 
 // latency lets packets travel for a while: without it a whole rotation
@@ -139,12 +126,12 @@ func (x *chaos) signIn() {
 	for i, p := range d.Phones {
 		id := fmt.Sprintf("person-%d", i)
 		signInPhone(x.t, x.m, id, p, actors.AccountOptions{NoPFS: i%3 == 2})
-		x.users[id] = p.UserID
+		x.audit.SignedIn(id, p.UserID)
 	}
 	for i, b := range d.Bots {
 		id := fmt.Sprintf("robot-%d", i)
 		signInBot(x.t, x.m, id, b, actors.AccountOptions{NoPFS: i%3 == 2})
-		x.users[id] = b.UserID
+		x.audit.SignedIn(id, b.UserID)
 	}
 }
 
@@ -154,14 +141,12 @@ func (x *chaos) openManager() {
 		x.t.Fatal(err)
 	}
 	events := m.Events(context.Background(), actors.Replay)
-	x.got.Lock()
-	x.thisLife = map[string]map[int32]bool{}
-	x.got.Unlock()
+	x.audit.Opened()
 	x.pending.Add(1)
 	go func() {
 		defer x.pending.Done()
 		for ev := range events {
-			x.hear(ev)
+			x.audit.Hear(ev)
 		}
 	}()
 	x.mu.Lock()
@@ -174,36 +159,6 @@ func (x *chaos) closeManager() {
 	m := x.m
 	x.mu.RUnlock()
 	closeManager(x.t, m)
-}
-
-func (x *chaos) hear(ev actors.Event) {
-	x.got.Lock()
-	defer x.got.Unlock()
-	switch ev.Kind {
-	case actors.EventMissed:
-		x.t.Errorf("%s: %d events were missed", ev.Account, ev.Missed)
-	case actors.EventState:
-		switch ev.Status.State {
-		case actors.Revoked, actors.Duplicated, actors.Quarantined, actors.SignedOut:
-			x.t.Errorf("%s became %+v", ev.Account, *ev.Status)
-		}
-	case actors.EventUpdate:
-		if ev.Pts == 0 {
-			return
-		}
-		mark := func(all map[string]map[int32]bool) (again bool) {
-			if all[ev.Account] == nil {
-				all[ev.Account] = map[int32]bool{}
-			}
-			again = all[ev.Account][ev.Pts]
-			all[ev.Account][ev.Pts] = true
-			return again
-		}
-		if mark(x.thisLife) {
-			x.t.Errorf("%s: the update with pts %d came twice in one process", ev.Account, ev.Pts)
-		}
-		mark(x.delivered)
-	}
 }
 
 // caller calls all the time, once and repeatable, at home and elsewhere.
@@ -245,20 +200,12 @@ func (x *chaos) call(a *actors.Account, r *rand.Rand) {
 		defer cancel()
 		ctx = limited
 	}
-	x.begun(n, once)
+	x.audit.Begun(n, once)
 	got, err := actors.Invoke(ctx, a, q, opts...)
 	if err == nil && (got.ID != n || len(got.Payload) != len(q.Payload)) {
-		x.t.Errorf("call %d was answered with %d and %d bytes", n, got.ID, len(got.Payload))
+		x.audit.Complain("call %d was answered with %d and %d bytes", n, got.ID, len(got.Payload))
 	}
-	x.got.Lock()
-	defer x.got.Unlock()
-	x.ends[n] = end{once: once, err: err, n: x.ends[n].n + 1}
-}
-
-func (x *chaos) begun(n int64, once bool) {
-	x.got.Lock()
-	defer x.got.Unlock()
-	x.ends[n] = end{once: once}
+	x.audit.Ended(n, err)
 }
 
 // storm makes things go wrong for so long.
@@ -286,7 +233,9 @@ func (x *chaos) restartManager() {
 }
 
 func (x *chaos) push(n int) {
-	for _, user := range x.users {
+	users := x.audit.Users()
+	for _, account := range slices.Sorted(maps.Keys(users)) { // the seed decides who gets one
+		user := users[account]
 		if x.rand.IntN(3) > 0 {
 			continue
 		}
@@ -302,7 +251,10 @@ func (x *chaos) push(n int) {
 // them: nothing here may cost a login.
 func (x *chaos) fault() {
 	r := x.rand
-	ms := func(most int) dctest.Duration { return dctest.Duration(time.Duration(r.IntN(most)) * time.Millisecond) }
+	// At least one millisecond: a delay of none is no fault, and is refused.
+	ms := func(most int) dctest.Duration {
+		return dctest.Duration(time.Duration(1+r.IntN(most)) * time.Millisecond)
+	}
 	dir := []dctest.Direction{dctest.In, dctest.Out, ""}[r.IntN(3)]
 	id := r.IntN(chaosDCs + 1) // 0: all
 	codes := []struct {
@@ -401,104 +353,25 @@ func (x *chaos) settle() {
 			x.t.Errorf("%s is online with pfs %v and bound %v", a.ID(), st.PFS, st.Bound)
 		}
 		n := x.echoes.Add(1)
-		x.begun(n, false)
+		x.audit.Begun(n, false)
 		_, err := actors.Invoke(soon(x.t), a, &echo.EchoRequest{ID: n})
 		if err != nil {
 			x.t.Errorf("%s is online and a call ended with %v", a.ID(), err)
 		}
-		x.got.Lock()
-		x.ends[n] = end{err: err, n: 1}
-		x.got.Unlock()
+		x.audit.Ended(n, err)
 	}
 	x.push(1)
 	time.Sleep(12 * time.Minute) // and the longest calls, and 10 s for the updates
-	x.got.Lock()
-	defer x.got.Unlock()
-	for n, e := range x.ends {
-		if e.n == 0 {
-			x.t.Errorf("call %d (once %v) has not ended; it ran %d times", n, e.once, x.s.EchoCount(n))
-		}
-	}
+	x.audit.Unended(x.s.EchoCount)
 }
 
-func (x *chaos) audit() {
-	delivered := x.auditUpdates()
-	x.auditCalls()
-	l := x.s.Ledger()
-	v := l.Verdict(storeKeys(x.t, x.store), delivered, time.Now().Add(-10*time.Second))
-	for _, o := range v.Overlaps {
-		if !x.skewed() { // a clock set back makes later msg_ids smaller
-			x.t.Errorf("overlap of %.6f s: %+v", float64(o.OlderMax-o.NewerMin)/(1<<32), o)
-		}
+// judge holds the run that is over against the promises.
+func (x *chaos) judge() {
+	tally := x.audit.Audit(actorstest.Evidence{
+		Ledger: x.s.Ledger(), Store: storeKeys(x.t, x.store), Ran: x.s.EchoCount, Before: time.Now().Add(-10 * time.Second),
+	})
+	x.t.Logf("calls: %+v; %+v", tally, x.s.Counts())
+	for _, complaint := range x.audit.Complaints() {
+		x.t.Error(complaint)
 	}
-	if len(v.Orphans) > 0 || len(v.LostUpdates) > 0 {
-		x.t.Errorf("orphans %+v\nlost updates %+v", v.Orphans, v.LostUpdates)
-	}
-	if c := x.s.Counts(); c.Logins-x.imports(l) != len(x.users) {
-		x.t.Errorf("%d logins and %d imports for %d accounts", c.Logins, x.imports(l), len(x.users))
-	}
-}
-
-func (x *chaos) imports(l dctest.Ledger) (n int) {
-	for _, login := range l.Logins {
-		if login.Method == "auth.importAuthorization" {
-			n++
-		}
-	}
-	return n
-}
-
-func (x *chaos) auditUpdates() (out []dctest.Delivered) {
-	x.got.Lock()
-	defer x.got.Unlock()
-	for id, user := range x.users {
-		d := dctest.Delivered{UserID: user}
-		for pts := range x.delivered[id] {
-			d.Pts = append(d.Pts, pts)
-		}
-		out = append(out, d)
-	}
-	return out
-}
-
-// auditCalls holds the end of every call against what the server did.
-func (x *chaos) auditCalls() {
-	x.got.Lock()
-	defer x.got.Unlock()
-	sorts := map[string]int{}
-	for n, e := range x.ends {
-		sorts[x.sort(e)]++
-		ran := x.s.EchoCount(n)
-		_, refused := tgerr.As(e.err)
-		notSent, mayHaveRun := errors.Is(e.err, actors.ErrNotSent), errors.Is(e.err, actors.ErrMayHaveRun)
-		switch {
-		case e.n != 1:
-			x.t.Errorf("call %d ended %d times", n, e.n)
-		case e.once && ran > 1:
-			x.t.Errorf("call %d must not run twice and ran %d times: %v", n, ran, e.err)
-		case e.err == nil && ran == 0:
-			x.t.Errorf("call %d has a result and never ran", n)
-		case e.err != nil && !refused && notSent == mayHaveRun:
-			x.t.Errorf("call %d ended with %q: not sent %v, may have run %v", n, e.err, notSent, mayHaveRun)
-		case e.once && notSent && ran > 0:
-			x.t.Errorf("call %d was not sent, it says, and ran %d times: %v", n, ran, e.err)
-		}
-	}
-	x.t.Logf("calls: %v; %+v", sorts, x.s.Counts())
-	if sorts["ok"] < len(x.ends)/2 {
-		x.t.Errorf("of %d calls only %d have a result", len(x.ends), sorts["ok"])
-	}
-}
-
-// sort names the end of a call for the log.
-func (x *chaos) sort(e end) string {
-	switch {
-	case e.err == nil:
-		return "ok"
-	case errors.Is(e.err, actors.ErrNotSent):
-		return "not sent"
-	case errors.Is(e.err, actors.ErrMayHaveRun):
-		return "may have run"
-	}
-	return "refused"
 }

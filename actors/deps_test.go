@@ -55,7 +55,10 @@ var allowedImports = map[string][]string{
 	"actors/dcconn":   {"actors/runtime", "actors/governor", "mtproto", "mtproto/handshake", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr", "tl"},
 	"actors/binding":  {"actors/runtime", "actors/governor", "mtproto/pfs", "mtproto/crypt", "mtproto/tgerr", "persistence"},
 	"actors/account":  {"actors/runtime", "actors/governor", "actors/binding", "actors/dcconn", "tl", "tl/tg", "mtproto/*", "persistence"},
-	"actors":          {"actors/runtime", "actors/governor", "actors/account", "actors/wire", "tl", "persistence", "mtproto/dc", "mtproto/tgerr", "mtproto/login"},
+	"actors":          {"actors/runtime", "actors/governor", "actors/account", "actors/wire", "tl", "tl/tg", "persistence", "mtproto/dc", "mtproto/tgerr", "mtproto/login"}, // tl/tg for its table of what may be repeated
+
+	// Helpers of tests: nothing but tests and benchmarks imports them.
+	"actors/actorstest": {"actors", "actors/governor", "persistence", "mtproto/crypt", "mtproto/dctest", "mtproto/dctest/*", "mtproto/tgerr", "mtproto/login"},
 }
 
 // onlyImporter names third-party packages that one room alone may know.
@@ -77,6 +80,9 @@ func importProblem(pkg, path string) string {
 	rel, ours := strings.CutPrefix(path, module)
 	if !ours {
 		return ""
+	}
+	if rel == "actors/actorstest" && !strings.HasPrefix(pkg+"/", "benchmarks/") {
+		return "actors/actorstest is for tests and benchmarks: no program leans on a test helper"
 	}
 	for _, top := range mayImportEverything {
 		if strings.HasPrefix(pkg+"/", top) {
@@ -169,6 +175,7 @@ func TestLatticeRefusesWrongArrows(t *testing.T) {
 		{"the actor library spreads", "actors/account", "github.com/asynkron/protoactor-go/actor"},
 		{"the store's library spreads", "actors", "github.com/dgraph-io/badger/v4"},
 		{"a library imports the binary", "actors", module + "cmd/manager"},
+		{"a program leans on a test helper", "cmd/manager", module + "actors/actorstest"},
 		{"a package nobody placed", "actors/newroom", module + "tl"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

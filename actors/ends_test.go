@@ -19,16 +19,6 @@ import (
 	"github.com/mtfleet/mtfleet/persistence/storetest"
 )
 
-// inject lets something go wrong.
-func inject(t *testing.T, s interface {
-	Fault(dctest.Fault) (uint64, error)
-}, f dctest.Fault) {
-	t.Helper()
-	if _, err := s.Fault(f); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // later runs f and delivers what it returned.
 func later(f func() error) <-chan error {
 	done := make(chan error, 1)

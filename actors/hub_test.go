@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/account"
+	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
+	"github.com/mtfleet/mtfleet/tl"
 )
 
 // say publishes n events of an account, numbered on.
@@ -118,17 +120,48 @@ func closed() chan struct{} {
 	return c
 }
 
-func TestThePolicyOfAMethodFollowsItsName(t *testing.T) {
-	for method, want := range map[string]account.Policy{
-		"help.getConfig": account.Repeatable, "help.acceptTermsOfService": account.Repeatable,
-		"users.getUsers": account.Repeatable, "testdc.echo": account.Repeatable, "getSomething": account.Repeatable,
-		"messages.sendMessage": account.Once, "auth.logOut": account.Once, "account.resetPassword": account.Once,
+// named is a query of which only the name is known.
+type named struct{ name string }
+
+func (named) TypeID() uint32         { return 0 }
+func (n named) TypeName() string     { return n.name }
+func (named) Append(b []byte) []byte { return b }
+func (named) Parse(*tl.Reader)       {}
+
+// telling is a query that judges itself.
+type telling struct {
+	named
+	repeatable bool
+}
+
+func (q telling) Repeatable() bool { return q.repeatable }
+
+func TestThePolicyOfAQuery(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		query tl.Object
+		want  account.Policy
+	}{
+		{"a method that only reads", named{"help.getConfig"}, account.Repeatable},
+		{"another that only reads", named{"users.getUsers"}, account.Repeatable},
+		{"a setting, though it is of help", named{"help.acceptTermsOfService"}, account.Once},
+		{"a message", named{"messages.sendMessage"}, account.Once},
+		{"the end of a login", named{"auth.logOut"}, account.Once},
+		{"a button that is pressed, though the name says get", named{"messages.getBotCallbackAnswer"}, account.Once},
+		{"a method nobody knows, though the name says get", named{"getSomething"}, account.Once},
+		{"the test DC's call says that it may be repeated", &echo.EchoRequest{}, account.Repeatable},
+		{"a query that says it may not", telling{named{"users.getUsers"}, false}, account.Once},
 	} {
-		if got := policyFor(method, ByMethod); got != want {
-			t.Errorf("%s: %v, want %v", method, got, want)
-		}
-		if got := policyFor(method, Once); got != account.Once {
-			t.Errorf("%s: %v though asked for once", method, got)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			if got := policyFor(c.query, ByMethod); got != c.want {
+				t.Errorf("%v, want %v", got, c.want)
+			}
+			if got := policyFor(c.query, Once); got != account.Once {
+				t.Errorf("%v though asked for once", got)
+			}
+			if got := policyFor(c.query, Repeatable); got != account.Repeatable {
+				t.Errorf("%v though asked to repeat", got)
+			}
+		})
 	}
 }

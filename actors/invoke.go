@@ -6,7 +6,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -16,6 +15,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/tl"
+	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
 // Policy says what may happen to a call when it is not known whether the
@@ -23,8 +23,9 @@ import (
 type Policy uint8
 
 const (
-	// ByMethod is the default: Repeatable for help.* and for methods whose
-	// name begins with "get" or is testdc.echo, Once for all others.
+	// ByMethod is the default: Repeatable for the methods that only read
+	// (tg.Repeatable) and for a query that says so of itself by a method
+	// Repeatable() bool, Once for all others.
 	ByMethod Policy = iota
 	// Once: the call is sent again only when the server says that it did not
 	// process it. Otherwise it ends with ErrMayHaveRun.
@@ -70,7 +71,7 @@ func Invoke[R any](ctx context.Context, a *Account, query tl.Query[R], opts ...C
 	result := query.ParseResult(r)
 	if err := r.End(); err != nil {
 		// The server did execute it; what it answered cannot be read.
-		return none, &ResultError{Method: query.TypeName(), Err: errors.Join(err, ErrMayHaveRun)}
+		return none, &ResultError{Method: query.TypeName(), Err: err}
 	}
 	return result, nil
 }
@@ -78,9 +79,9 @@ func Invoke[R any](ctx context.Context, a *Account, query tl.Query[R], opts ...C
 // InvokeRaw is Invoke without the type: the result is one boxed value.
 func (a *Account) InvokeRaw(ctx context.Context, query tl.Object, opts ...CallOption) (tl.Raw, error) {
 	o, method := optionsOf(opts), query.TypeName()
-	ctx, ended := a.observe(ctx, method, o)
+	ctx, observed := a.observe(ctx, method, o)
 	body, err := a.invoke(ctx, method, query, o)
-	ended(err)
+	observed(err)
 	return body, err
 }
 
@@ -92,9 +93,9 @@ func (a *Account) InvokeRaw(ctx context.Context, query tl.Object, opts ...CallOp
 // and the server is told to drop the answer.
 func (a *Account) Start(query tl.Object, done func(tl.Raw, error), opts ...CallOption) (cancel func()) {
 	o, method := optionsOf(opts), query.TypeName()
-	_, ended := a.observe(context.Background(), method, o)
+	_, observed := a.observe(context.Background(), method, o)
 	finish := func(body []byte, err error) {
-		ended(err)
+		observed(err)
 		done(body, err)
 	}
 	body, err := tl.Marshal(nil, query)
@@ -102,13 +103,13 @@ func (a *Account) Start(query tl.Object, done func(tl.Raw, error), opts ...CallO
 		err = a.admitNow()
 	}
 	if err == nil {
-		call, to, refused := a.send(method, body, o, finish)
+		call, to, refused := a.send(method, query, body, o, finish)
 		if refused == nil {
 			return func() { to.Send(account.CancelCall{Call: call}) }
 		}
 		err = refused
 	}
-	a.m.fleet.Send(endCall{func() { finish(nil, errors.Join(err, ErrNotSent)) }})
+	a.m.fleet.Send(endCall{func() { finish(nil, notSent(err)) }})
 	return func() {}
 }
 
@@ -119,8 +120,8 @@ func optionsOf(opts []CallOption) (o callOptions) {
 	return o
 }
 
-// observe begins the span of a call; ended ends it and counts the call.
-func (a *Account) observe(ctx context.Context, method string, o callOptions) (_ context.Context, ended func(error)) {
+// observe begins the span of a call; observed ends it and counts the call.
+func (a *Account) observe(ctx context.Context, method string, o callOptions) (_ context.Context, observed func(error)) {
 	begun := a.m.sys.Clock().Now()
 	ctx, span := a.m.tracer.Start(ctx, "mtfleet.invoke")
 	span.SetAttributes(attribute.String("rpc.method", method))
@@ -142,28 +143,28 @@ func (a *Account) observe(ctx context.Context, method string, o callOptions) (_ 
 func (a *Account) invoke(ctx context.Context, method string, query tl.Object, o callOptions) (tl.Raw, error) {
 	body, err := tl.Marshal(nil, query)
 	if err != nil {
-		return nil, errors.Join(err, ErrNotSent)
+		return nil, notSent(err)
 	}
 	if err := a.admit(ctx); err != nil {
-		return nil, errors.Join(err, ErrNotSent)
+		return nil, notSent(err)
 	}
-	type ended struct {
+	type end struct {
 		body []byte
 		err  error
 	}
-	answer := make(chan ended, 1)
-	call, to, err := a.send(method, body, o, func(body []byte, err error) { answer <- ended{body, err} })
+	answer := make(chan end, 1)
+	call, to, err := a.send(method, query, body, o, func(body []byte, err error) { answer <- end{body, err} })
 	if err != nil {
-		return nil, errors.Join(err, ErrNotSent)
+		return nil, notSent(err)
 	}
 	if sim := a.m.opts.Sim; sim != nil {
 		ok := sim.Wait(func() bool { return len(answer) > 0 || ctx.Err() != nil || a.m.sys.Crashed() })
 		switch {
 		case len(answer) > 0:
 		case a.m.sys.Crashed():
-			return nil, errors.Join(runtime.ErrCrashed, ErrMayHaveRun)
+			return nil, mayHaveRun(runtime.ErrCrashed)
 		case !ok:
-			return nil, errors.Join(runtime.ErrStuck, ErrMayHaveRun)
+			return nil, mayHaveRun(runtime.ErrStuck)
 		}
 	}
 	select {
@@ -171,7 +172,7 @@ func (a *Account) invoke(ctx context.Context, method string, query tl.Object, o 
 		return got.body, got.err
 	case <-ctx.Done():
 		to.Send(account.CancelCall{Call: call})
-		return nil, errors.Join(ctx.Err(), ErrMayHaveRun)
+		return nil, mayHaveRun(ctx.Err())
 	}
 }
 
@@ -210,12 +211,12 @@ func (a *Account) admitNow() error {
 
 // send hands an admitted call to the account's actor. done is called once,
 // unless send refuses: then nothing was sent.
-func (a *Account) send(method string, body []byte, o callOptions, done func([]byte, error)) (*account.Call, runtime.Ref[account.Message], error) {
-	call := account.NewCall(method, body, policyFor(method, o.policy), o.at)
+func (a *Account) send(method string, query tl.Object, body []byte, o callOptions, done func([]byte, error)) (*account.Call, runtime.Ref[account.Message], error) {
+	call := account.NewCall(method, body, policyFor(query, o.policy), o.at)
 	call.Done = func(body []byte, err error) {
 		a.underWay.remove(call)
 		<-a.admission
-		done(body, err)
+		done(body, ended(err))
 	}
 	a.underWay.add(call) // before it is asked whether the actor is lost: see abandon
 	to := a.current()
@@ -275,22 +276,19 @@ func (u *underWay) abandon() {
 	}
 }
 
-// repeatableMethods are repeatable though their names do not say so.
-var repeatableMethods = map[string]bool{"testdc.echo": true}
-
-// policyFor picks the policy of a method.
-func policyFor(method string, p Policy) account.Policy {
+// policyFor picks the policy of a query.
+func policyFor(query tl.Object, p Policy) account.Policy {
 	switch p {
 	case Once:
 		return account.Once
 	case Repeatable:
 		return account.Repeatable
 	}
-	namespace, name, found := strings.Cut(method, ".")
-	if !found {
-		namespace, name = "", method
+	repeatable := tg.Repeatable(query.TypeName())
+	if own, ok := query.(interface{ Repeatable() bool }); ok {
+		repeatable = own.Repeatable() // of a schema that is not the API's
 	}
-	if namespace == "help" || strings.HasPrefix(name, "get") || repeatableMethods[method] {
+	if repeatable {
 		return account.Repeatable
 	}
 	return account.Once

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
@@ -13,40 +12,6 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
 	"github.com/mtfleet/mtfleet/persistence"
 )
-
-// bubble runs a test with virtual time.
-func bubble(t *testing.T, f func(t *testing.T)) {
-	t.Helper()
-	rsaKey() // made outside: it costs real arithmetic, not time
-	synctest.Test(t, f)
-}
-
-// small is a cluster of two DCs with one person and one bot.
-var small = serve.Config{Core: dctest.Config{DCs: 2}, Persons: 1, Bots: 1}
-
-// storeKeys lists the perm keys in a store, as the ledger compares them.
-func storeKeys(t *testing.T, store persistence.Store) []dctest.StoreKey {
-	t.Helper()
-	ids, err := store.Accounts()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []dctest.StoreKey
-	for _, id := range ids {
-		records, err := store.Load(id)
-		if err != nil {
-			t.Fatal(err)
-		}
-		state, err := persistence.DecodeState(records)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, p := range state.PermKeys {
-			out = append(out, dctest.StoreKey{DC: p.DC, ID: p.KeyID})
-		}
-	}
-	return out
-}
 
 // verdict has the ledger judge the run and fails the test for what it finds. A
 // packet under a key that a fault made the server forget is no violation.
@@ -62,22 +27,6 @@ func verdict(t *testing.T, s *serve.Cluster, store persistence.Store) {
 			t.Errorf("the test DC saw a violation: %+v", v)
 		}
 	}
-}
-
-var lastEcho int64
-
-// call makes one echo call and fails the test if it fails.
-func call(t *testing.T, a *actors.Account, opts ...actors.CallOption) *echo.Echoed {
-	t.Helper()
-	lastEcho++
-	got, err := actors.Invoke(soon(t), a, &echo.EchoRequest{ID: lastEcho, Payload: []byte("payload")}, opts...)
-	if err != nil {
-		t.Fatalf("echo as %s: %v", a.ID(), err)
-	}
-	if string(got.Payload) != "payload" || got.ID != lastEcho {
-		t.Fatalf("echo as %s answered %+v", a.ID(), got)
-	}
-	return got
 }
 
 func TestARestartCostsNoLoginAndNoKey(t *testing.T) {
@@ -322,35 +271,4 @@ func TestACallOnAnotherDCCarriesTheAuthorizationThereOnce(t *testing.T) {
 		}
 		verdict(t, s, store)
 	})
-}
-
-// collector gathers the updates of an account.
-type collector struct{ pts chan int32 }
-
-func collect(t *testing.T, a *actors.Account, opts ...actors.StreamOption) *collector {
-	c := &collector{pts: make(chan int32, 1000)}
-	events := a.Events(t.Context(), opts...)
-	go func() {
-		for ev := range events {
-			if ev.Kind == actors.EventUpdate {
-				c.pts <- ev.Pts
-			}
-		}
-	}()
-	return c
-}
-
-// want checks that exactly these updates arrive, in order.
-func (c *collector) want(t *testing.T, pts []int32) {
-	t.Helper()
-	for i, want := range pts {
-		select {
-		case got := <-c.pts:
-			if got != want {
-				t.Fatalf("update %d has pts %d, want %d", i, got, want)
-			}
-		case <-time.After(10 * time.Second):
-			t.Fatalf("update %d (pts %d) did not arrive in ten seconds", i, want)
-		}
-	}
 }

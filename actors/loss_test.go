@@ -15,18 +15,6 @@ import (
 	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
-// homePerm is the perm key of a user's home authorization.
-func homePerm(t *testing.T, rows []api.Authorization, user int64) (dc int, perm int64) {
-	t.Helper()
-	for _, row := range rows {
-		if row.UserID == user && row.Home && row.Ended.IsZero() {
-			return row.DC, row.Perm
-		}
-	}
-	t.Fatalf("user %d has no authorization", user)
-	return 0, 0
-}
-
 func TestAForgottenPermKeyIsReportedOnceAfterTwoProofs(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s, store := cluster(t, small), persistence.NewMemory()

@@ -3,7 +3,6 @@ package actors
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -63,7 +62,7 @@ func (f *fleet) Receive(c *runtime.Context[fleetMsg], m fleetMsg) {
 	switch m := m.(type) {
 	case startAccount:
 		if m.a.lost.Err() != nil {
-			m.reply.Send(struct{}{}, fmt.Errorf("account %s: %w", m.a.id, m.a.stateError()))
+			m.reply.Send(struct{}{}, m.a.failed(m.a.stateError()))
 			return
 		}
 		delete(f.due, m.a)

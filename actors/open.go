@@ -48,10 +48,10 @@ type Manager struct {
 // Errors of the front door.
 var (
 	// ErrClosed is returned after Close began.
-	ErrClosed = errors.New("actors: the manager is closed")
+	ErrClosed = errors.New("the manager is closed")
 	// ErrStopped ends a call whose account stopped while it was under way; it
 	// always comes with ErrMayHaveRun.
-	ErrStopped = errors.New("actors: the account stopped")
+	ErrStopped = errors.New("the account stopped")
 	// ErrNotSent and ErrMayHaveRun: what every local error of a call says of
 	// the server, see Invoke.
 	ErrNotSent    = account.ErrNotSent
@@ -62,21 +62,21 @@ var (
 type NoAccountError struct{ ID string }
 
 func (e *NoAccountError) Error() string {
-	return fmt.Sprintf("actors: there is no account %q: add it first", e.ID)
+	return fmt.Sprintf("there is no account %q: add it first", e.ID)
 }
 
 // ExistsError says that the store has such an account already.
 type ExistsError struct{ ID string }
 
 func (e *ExistsError) Error() string {
-	return fmt.Sprintf("actors: there is an account %q already: choose another name, or remove it first", e.ID)
+	return fmt.Sprintf("there is an account %q already: choose another name, or remove it first", e.ID)
 }
 
 // StoreError refuses new sign-ins while the store refuses commits.
 type StoreError struct{ Err error }
 
 func (e *StoreError) Error() string {
-	return "actors: the store refuses commits, so nothing new is begun; connections are kept: " + e.Err.Error()
+	return "the store refuses commits, so nothing new is begun; connections are kept: " + Words(e.Err)
 }
 
 // Unwrap returns the store's error.
@@ -91,11 +91,11 @@ func Open(o Options) (*Manager, error) {
 	o.fill()
 	owner, err := o.Store.Claim(o.Node)
 	if err != nil {
-		return nil, fmt.Errorf("actors: claiming the store: %w", err)
+		return nil, fmt.Errorf("claiming the store: %w", err)
 	}
 	ids, err := o.Store.Accounts()
 	if err != nil {
-		return nil, fmt.Errorf("actors: reading the store: %w", err)
+		return nil, fmt.Errorf("reading the store: %w", err)
 	}
 	m := &Manager{
 		opts: o, log: o.Logger, hub: newHub(o.OnEvent), done: make(chan struct{}),
@@ -265,7 +265,7 @@ func (m *Manager) Add(ctx context.Context, id string, o AccountOptions) (*Accoun
 	err := m.opts.Store.Commit(persistence.Commit{Owner: m.env.Owner, Put: []persistence.Record{rec.Record()}})
 	if err != nil {
 		m.forget(a)
-		return nil, fmt.Errorf("actors: adding account %q: %w", id, err)
+		return nil, fmt.Errorf("adding account %q: %w", id, err)
 	}
 	_, err = runtime.Ask(ctx, m.fleet, func(r runtime.Reply[struct{}]) fleetMsg { return startAccount{a: a, reply: r} })
 	return a, err

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"strings"
 	"time"
 
@@ -85,34 +84,24 @@ type Options struct {
 
 const defaultMaxCalls = 1024
 
-// officialAppIDs are application ids published with official apps or samples.
-// Using one would be passing off. Package config has the same list, with names,
-// for whoever writes a file; it may import nothing, and this is for who embeds.
-var officialAppIDs = []int{
-	4, 5, 6, 8, 9, 10, 16, 17, 2040, 2496, 2834, 10840, 16623, 17349, 21724, 94575, 611335, 1025907,
-}
-
-// officialAppNames may not appear in what an account says about itself.
-var officialAppNames = []string{"telegram", "tdesktop", "webogram", "tdlib"}
-
 // AppError refuses what an application says about itself.
 type AppError struct {
 	Field string // the field of App, as the configuration names it
 	Why   string
 }
 
-func (e *AppError) Error() string { return "actors: " + e.Field + ": " + e.Why }
+func (e *AppError) Error() string { return e.Field + " " + e.Why }
 
-// CheckApp tells whether accounts may present themselves so. The error joins
-// one *AppError for each field that is wrong.
+// CheckApp tells whether accounts may present themselves so. The error has
+// one *AppError in its tree for each field that is wrong.
 func CheckApp(app App) error {
 	var errs []error
 	bad := func(field, why string) { errs = append(errs, &AppError{field, why}) }
-	switch {
+	switch owner := OfficialID(app.APIID); {
 	case app.APIID <= 0:
 		bad("api_id", "is missing: get your own at https://my.telegram.org; there is no default")
-	case slices.Contains(officialAppIDs, app.APIID):
-		bad("api_id", fmt.Sprintf("%d belongs to an official app: get your own at https://my.telegram.org", app.APIID))
+	case owner != "":
+		bad("api_id", fmt.Sprintf("is %d, which belongs to %s: get your own at https://my.telegram.org", app.APIID, owner))
 	}
 	if app.APIHash == "" {
 		bad("api_hash", "is missing: it comes with your api_id")
@@ -123,28 +112,26 @@ func CheckApp(app App) error {
 		if strings.TrimSpace(f.value) == "" {
 			bad(f.name, "is empty: say honestly what this program runs on")
 		}
-		for _, name := range officialAppNames {
-			if strings.Contains(strings.ToLower(f.value), name) {
-				bad(f.name, "names an official app: say honestly what this program is")
-			}
+		if OfficialWord(f.value) != "" {
+			bad(f.name, "names an official app: say honestly what this program is")
 		}
 	}
-	return errors.Join(errs...)
+	return oneLine(errs)
 }
 
 // check tells whether a Manager can be made of the options.
 func (o *Options) check() error {
 	if o.Store == nil {
-		return errors.New("actors: Options.Store is nil")
+		return errors.New("Options.Store is nil")
 	}
 	if err := CheckApp(o.App); err != nil {
 		return err
 	}
 	if err := o.DCs.Check(); err != nil {
-		return fmt.Errorf("actors: the DC table: %w", err)
+		return fmt.Errorf("the DC table: %w", err)
 	}
 	if o.DefaultDC != 0 && !o.DCs.Has(o.DefaultDC) {
-		return fmt.Errorf("actors: the DC table does not have %v, where sign-ins are to begin", o.DefaultDC)
+		return fmt.Errorf("the DC table does not have %v, where sign-ins are to begin", o.DefaultDC)
 	}
 	return nil
 }

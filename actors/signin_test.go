@@ -17,16 +17,6 @@ import (
 	"github.com/mtfleet/mtfleet/persistence/storetest"
 )
 
-// add adds an account without signing it in.
-func add(t *testing.T, m *actors.Manager, id string) *actors.Account {
-	t.Helper()
-	a, err := m.Add(soon(t), id, actors.AccountOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
-}
-
 // asked begins a sign-in and returns the step it stops at.
 func asked(t *testing.T, a *actors.Account, phone string, kind login.StepKind) *actors.Step {
 	t.Helper()
@@ -40,16 +30,6 @@ func asked(t *testing.T, a *actors.Account, phone string, kind login.StepKind) *
 func answerCode(t *testing.T, a *actors.Account, code string) (*actors.Step, error) {
 	t.Helper()
 	return a.Answer(soon(t), actors.Answer{Kind: actors.AnswerCode, Code: code})
-}
-
-// reason checks that err is the end of a sign-in, or a refused answer, for a reason.
-func reason(t *testing.T, err error, want login.Reason) *login.Error {
-	t.Helper()
-	var e *login.Error
-	if !errors.As(err, &e) || e.Reason != want {
-		t.Fatalf("got the error %v, want the reason %q", err, want)
-	}
-	return e
 }
 
 func wrongCode(p serve.Phone) string {

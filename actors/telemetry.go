@@ -55,14 +55,14 @@ func (m *Manager) openTelemetry(o Options) error {
 	accounts, err := meter.Int64ObservableGauge("mtfleet.accounts", metric.WithDescription("accounts by state"))
 	errs[7] = err
 	if err := errors.Join(errs[:]...); err != nil {
-		return fmt.Errorf("actors: making metrics: %w", err)
+		return fmt.Errorf("making metrics: %w", err)
 	}
 	reg, err := meter.RegisterCallback(func(_ context.Context, obs metric.Observer) error {
 		m.observeAccounts(obs, accounts)
 		return nil
 	}, accounts)
 	if err != nil {
-		return fmt.Errorf("actors: making metrics: %w", err)
+		return fmt.Errorf("making metrics: %w", err)
 	}
 	x.stop = func() { _ = reg.Unregister() }
 	m.meters = x
@@ -131,8 +131,8 @@ type ResultError struct {
 }
 
 func (e *ResultError) Error() string {
-	return fmt.Sprintf("actors: the result of %s cannot be read: %v", e.Method, e.Err)
+	return fmt.Sprintf("the call ran, and the result of %s cannot be read: %s", e.Method, Words(e.Err))
 }
 
-// Unwrap returns the cause.
-func (e *ResultError) Unwrap() error { return e.Err }
+// Unwrap returns the cause, and ErrMayHaveRun: the server did execute the call.
+func (e *ResultError) Unwrap() []error { return []error{e.Err, ErrMayHaveRun} }

@@ -18,12 +18,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/mtfleet/mtfleet/actors"
 )
 
 const goodHash = "0123456789abcdef0123456789abcdef"
 
 // minimal is a valid file, to which tests add lines.
 const minimal = "api_id: 1234567\napi_hash: \"" + goodHash + "\"\n"
+
+// official are the lists that the command hands over.
+var official = Official{ID: actors.OfficialID, Word: actors.OfficialWord}
 
 var testEnv = []string{"HOME=/home/op", "PATH=/bin"}
 
@@ -48,7 +53,7 @@ var publicPEM = sync.OnceValue(func() string {
 // load loads a file with the text and returns its path too.
 func load(t *testing.T, text string, o Options) (*Config, string, error) {
 	t.Helper()
-	o.File = write(t, "mtfleet.yaml", text)
+	o.File, o.Official = write(t, "mtfleet.yaml", text), official
 	if o.Env == nil {
 		o.Env = testEnv
 	}
@@ -75,8 +80,8 @@ func TestMinimalFileGetsTheDefaults(t *testing.T) {
 	if diff := cmp.Diff(want, cfg, cmpopts.IgnoreUnexported(Config{})); diff != "" {
 		t.Error(diff)
 	}
-	if len(cfg.Validate()) != 0 {
-		t.Error(cfg.Validate())
+	if problems := cfg.Validate(official); len(problems) != 0 {
+		t.Error(problems)
 	}
 }
 
@@ -172,7 +177,7 @@ func TestTheFileIsFound(t *testing.T) {
 		t.Errorf("the file of MTFLEET_CONFIG: %+v, %v", cfg, err)
 	}
 	_, err := Load(Options{Env: env, File: "/no/such/file.yaml"})
-	if want := "config: cannot read the file: no such file or directory (/no/such/file.yaml)"; err == nil || err.Error() != want {
+	if want := "the configuration is wrong: cannot read the file: no such file or directory (/no/such/file.yaml)"; err == nil || err.Error() != want {
 		t.Errorf("a file that is not there: %v", err)
 	}
 }

@@ -29,6 +29,30 @@ type Options struct {
 	// Offline is for commands that talk to no DC: api_id and api_hash may be
 	// missing.
 	Offline bool
+	// Official tells what belongs to an official app and is refused; with the
+	// zero value nothing is refused here, but whoever opens the accounts does.
+	Official Official
+}
+
+// Official tells what belongs to an official app. The lists are package
+// actors'; this package imports nothing and is handed them.
+type Official struct {
+	ID   func(id int) string      // the app that an api_id was published with, or ""
+	Word func(text string) string // the word by which such an app calls itself, or ""
+}
+
+func (o Official) id(id int) string {
+	if o.ID == nil {
+		return ""
+	}
+	return o.ID(id)
+}
+
+func (o Official) word(text string) string {
+	if o.Word == nil {
+		return ""
+	}
+	return o.Word(text)
 }
 
 // env looks a variable up; the last one of a name counts.
@@ -68,7 +92,7 @@ func Check(o Options) (*Config, []Problem) {
 	if bad[""] { // without its file, everything would be missing
 		return l.cfg, l.problems
 	}
-	for _, p := range l.cfg.validate(o.Offline) {
+	for _, p := range l.cfg.validate(o.Official, o.Offline) {
 		if !bad[root(p.Path)] {
 			p.Source = l.sourceOf(p.Path)
 			l.problems = append(l.problems, p)

@@ -51,17 +51,14 @@ func (p Problem) String() string {
 // Error is every problem found in a configuration. It contains no secrets.
 type Error struct{ Problems []Problem }
 
-// Error lists the problems, one on each line.
+// Error lists the problems on one line; who shows them to a person may give
+// each a line of its own.
 func (e *Error) Error() string {
-	if len(e.Problems) == 1 {
-		return "config: " + e.Problems[0].String()
+	texts := make([]string, len(e.Problems))
+	for i, p := range e.Problems {
+		texts[i] = p.String()
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "config: %d problems", len(e.Problems))
-	for _, p := range e.Problems {
-		b.WriteString("\n  " + p.String())
-	}
-	return b.String()
+	return "the configuration is wrong: " + strings.Join(texts, "; ")
 }
 
 // unknown is the message for a name that is no setting.

@@ -154,7 +154,7 @@ func TestRefusals(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			o := Options{File: file, Env: testEnv, Flags: v.flags}
+			o := Options{File: file, Env: testEnv, Flags: v.flags, Official: official}
 			if v.env != "" {
 				o.Env = append([]string{v.env}, testEnv...)
 			}
@@ -195,7 +195,7 @@ func TestOfficialIDsAreRefused(t *testing.T) {
 		cfg := Default()
 		cfg.APIID, cfg.APIHash, cfg.Store = id, goodHash, Store{"/d", "/k", true}
 		cfg.FirstDC = 2
-		problems := cfg.Validate()
+		problems := cfg.Validate(official)
 		if len(problems) != 1 || problems[0].Path != "api_id" {
 			t.Errorf("%d: %v", id, problems)
 		}
@@ -204,9 +204,8 @@ func TestOfficialIDsAreRefused(t *testing.T) {
 
 func TestWithoutAHomeTheStoreMustBeSet(t *testing.T) {
 	_, _, err := load(t, minimal, Options{Env: []string{}})
-	want := `config: 2 problems
-  store.dir: this is not set, and there is no home directory to put it in
-  store.key_file: this is not set, and there is no home directory to put it in`
+	want := "the configuration is wrong: store.dir: this is not set, and there is no home directory to put it in; " +
+		"store.key_file: this is not set, and there is no home directory to put it in"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
@@ -251,7 +250,7 @@ func FuzzCheck(f *testing.F) {
 			t.Skip(err)
 		}
 		cfg, problems := Check(Options{File: file, Env: append(testEnv, "MTFLEET_STORE_DIR=/d")})
-		if cfg == nil || len(cfg.Explain()) == 0 || len(problems) == 0 && len(cfg.Validate()) != 0 {
+		if cfg == nil || len(cfg.Explain()) == 0 || len(problems) == 0 && len(cfg.Validate(official)) != 0 {
 			t.Fatal("an accepted configuration is not valid")
 		}
 	})

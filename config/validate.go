@@ -25,10 +25,10 @@ const (
 
 // Validate returns everything that is wrong with the configuration, in the order
 // of the settings. Load does it too.
-func (c *Config) Validate() []Problem { return c.validate(false) }
+func (c *Config) Validate(official Official) []Problem { return c.validate(official, false) }
 
-func (c *Config) validate(offline bool) []Problem {
-	v := &validator{c: c}
+func (c *Config) validate(official Official, offline bool) []Problem {
+	v := &validator{c: c, official: official}
 	v.api(offline)
 	v.device()
 	v.store()
@@ -41,6 +41,7 @@ func (c *Config) validate(offline bool) []Problem {
 
 type validator struct {
 	c        *Config
+	official Official
 	problems []Problem
 }
 
@@ -50,13 +51,12 @@ func (v *validator) fail(path, format string, args ...any) {
 
 func (v *validator) api(offline bool) {
 	id, hash := v.c.APIID, v.c.APIHash
-	app, official := officialIDs[id]
-	switch {
+	switch app := v.official.id(id); {
 	case id == 0 && !offline:
 		v.fail("api_id", "this is not set: get your own at %s", apiPage)
 	case id < 0 || id > 1<<31-1:
 		v.fail("api_id", "%d is not an api_id: get your own at %s", id, apiPage)
-	case official:
+	case app != "":
 		v.fail("api_id", "%d belongs to %s: get your own at %s", id, app, apiPage)
 	}
 	_, err := hex.DecodeString(string(hash))
@@ -79,7 +79,7 @@ func (v *validator) device() {
 		case len(f.value) > 64:
 			v.fail(f.path, "this must not be longer than 64 bytes")
 		default:
-			if name := officialName(f.value); name != "" {
+			if name := v.official.word(f.value); name != "" {
 				v.fail(f.path, "%q names an official app (%q): say what this program really is", f.value, name)
 			}
 		}

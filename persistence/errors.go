@@ -3,6 +3,8 @@ package persistence
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 )
 
 // ErrClosed is returned by every method of a store after Close.
@@ -115,6 +117,34 @@ type MasterKeyError struct {
 // Error names the source, the reason and what to do.
 func (e *MasterKeyError) Error() string {
 	return fmt.Sprintf("persistence: master key from %s: %s", e.Source, e.Reason)
+}
+
+// RecordsError is everything that is wrong with several records of an account.
+type RecordsError struct{ Errs []error }
+
+// Error names each record, on one line.
+func (e *RecordsError) Error() string {
+	texts := make([]string, len(e.Errs))
+	for i, err := range e.Errs {
+		texts[i] = strings.TrimPrefix(err.Error(), "persistence: ")
+	}
+	return fmt.Sprintf("persistence: %d records: %s", len(texts), strings.Join(texts, "; "))
+}
+
+// Unwrap returns what is wrong with each.
+func (e *RecordsError) Unwrap() []error { return e.Errs }
+
+// JoinRecords makes one error of those of several records: nil when there are
+// none, the error itself when there is one.
+func JoinRecords(errs ...error) error {
+	errs = slices.DeleteFunc(slices.Clone(errs), func(err error) bool { return err == nil })
+	switch len(errs) {
+	case 0:
+		return nil
+	case 1:
+		return errs[0]
+	}
+	return &RecordsError{errs}
 }
 
 // BadKeys returns the keys of the records that an error of Load, or of Decode,

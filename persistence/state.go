@@ -1,7 +1,5 @@
 package persistence
 
-import "errors"
-
 // State is everything the store has of one account, decoded.
 type State struct {
 	Account  *Account // nil when there is no such record
@@ -16,8 +14,8 @@ type State struct {
 }
 
 // DecodeState decodes the records of one account, as Load returned them. Records
-// that cannot be decoded are left out, and the error joins one *CorruptError or
-// *VersionError for each of them.
+// that cannot be decoded are left out, and the error has one *CorruptError or
+// *VersionError in its tree for each of them.
 func DecodeState(records []Record) (State, error) {
 	var s State
 	var errs []error
@@ -26,7 +24,7 @@ func DecodeState(records []Record) (State, error) {
 			errs = append(errs, err)
 		}
 	}
-	return s, errors.Join(errs...)
+	return s, JoinRecords(errs...)
 }
 
 func (s *State) add(rec Record) error {

@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
-	"github.com/mtfleet/mtfleet/actors/governor"
+	"github.com/mtfleet/mtfleet/actors/actorstest"
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
@@ -136,27 +136,9 @@ func newWorld(b *testing.B, store persistence.Store) *world {
 	if err != nil {
 		b.Fatal(err)
 	}
-	fast := governor.Rate{PerSecond: 1e6, Burst: 1e6}
-	o := actors.Options{
-		Store: store, DCs: table,
-		App: actors.App{APIID: d.Apps[0].ID, APIHash: d.Apps[0].Hash, DeviceModel: "mtfleet benchmark", SystemVersion: "Go", AppVersion: "0"},
-		Limits: governor.Limits{
-			ConnectsPerDC: fast, Connects: fast, KeysPerDC: fast, Keys: fast, SignInsPerDC: fast, SignIns: fast,
-		},
-	}
+	o := actorstest.OptionsFor(d, store)
 	o.Wire.RequireLoopback = true
-	m, err := actors.Open(o)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		ctx, cancel := actors.CloseGrace()
-		defer cancel()
-		if err := m.Close(ctx); err != nil {
-			b.Error(err)
-		}
-	})
-	return &world{bots: d.Bots, key: keys[0], manager: m}
+	return &world{bots: d.Bots, key: keys[0], manager: actorstest.Open(b, o)}
 }
 
 // signIn signs n new accounts in, up to width at once, and returns when all of

@@ -13,6 +13,7 @@ import (
 	"github.com/gotd/td/telegram/dcs"
 	"github.com/gotd/td/tg"
 
+	"github.com/mtfleet/mtfleet/actors/actorstest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
 )
@@ -173,7 +174,7 @@ func signInPerson(ctx context.Context, client *telegram.Client, p person) error 
 }
 
 func TestGotdSpeaksAServedLayer(t *testing.T) {
-	s := startCluster(t, serve.Config{})
+	s := actorstest.Start(t, serve.Config{})
 	d := read(t, s)
 	for _, layer := range d.Layers {
 		if layer == tg.Layer {
@@ -188,7 +189,7 @@ func TestGotdBotSignsIn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ctx := within(t, limit)
-			s := startCluster(t, serve.Config{Bots: 1})
+			s := actorstest.Start(t, serve.Config{Bots: 1})
 			d := read(t, s)
 			b := d.Bots[0]
 			c := newGotd(t, d, b.DC, nil).pfs(pfs, 0).wantUpdates()
@@ -227,7 +228,7 @@ func TestGotdPersonSignsInAcrossDCs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ctx := within(t, limit)
-			s := startCluster(t, serve.Config{Persons: 3})
+			s := actorstest.Start(t, serve.Config{Persons: 3})
 			d := read(t, s)
 			first := d.DCs[0].ID
 			p := d.personAwayFrom(t, first)
@@ -259,7 +260,7 @@ func TestGotdPersonSignsInAcrossDCs(t *testing.T) {
 func TestGotdCarriesAnAuthorization(t *testing.T) {
 	t.Parallel()
 	ctx := within(t, limit)
-	s := startCluster(t, serve.Config{Persons: 1})
+	s := actorstest.Start(t, serve.Config{Persons: 1})
 	d := read(t, s)
 	p := d.Phones[0]
 	guest := d.otherDC(t, p.DC)

@@ -7,6 +7,7 @@ import (
 	gotd "github.com/gotd/td/tg"
 
 	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/actors/actorstest"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/tl"
@@ -26,36 +27,7 @@ func (f *foreign) open(t *testing.T, store persistence.Store) *actors.Manager {
 	}
 	o.Wire.RequireLoopback = true
 	o.Logger = testLog()
-	m, err := actors.Open(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { closeManager(t, m) })
-	return m
-}
-
-func closeManager(t *testing.T, m *actors.Manager) {
-	t.Helper()
-	ctx, cancel := actors.CloseGrace()
-	defer cancel()
-	if err := m.Close(ctx); err != nil {
-		t.Errorf("closing the manager: %v", err)
-	}
-}
-
-// awaitOnline waits until the account is online.
-func awaitOnline(ctx context.Context, t *testing.T, a *actors.Account) {
-	t.Helper()
-	events := a.Events(ctx)
-	if a.Status().State == actors.Online {
-		return
-	}
-	for ev := range events {
-		if ev.Kind == actors.EventState && ev.Status.State == actors.Online {
-			return
-		}
-	}
-	t.Fatalf("the account is not online: %+v", a.Status())
+	return actorstest.Open(t, o)
 }
 
 // callForeign calls the methods that gotd's server has.
@@ -96,7 +68,7 @@ func TestManagerAgainstGotd(t *testing.T) {
 	if step, err := a.SignIn(ctx, actors.BotToken("4242:token")); err != nil || step != nil {
 		t.Fatalf("sign-in: step %+v, error %v", step, err)
 	}
-	awaitOnline(ctx, t, a)
+	actorstest.Await(ctx, t, a, actors.Online)
 	if st := a.Status(); st.UserID != foreignUser.ID || !st.Bot || st.HomeDC != foreignDC || st.Bound {
 		t.Errorf("after the sign-in: %+v", st)
 	}
@@ -105,14 +77,14 @@ func TestManagerAgainstGotd(t *testing.T) {
 
 	f.server.ForceDisconnect(f.session(t))
 	callForeign(ctx, t, a)
-	closeManager(t, m)
+	actorstest.Close(t, m)
 
 	logins := f.seen(gotd.AuthImportBotAuthorizationRequestTypeID)
 	m = f.open(t, store)
 	if a, err = m.Account("bot"); err != nil {
 		t.Fatal(err)
 	}
-	awaitOnline(ctx, t, a)
+	actorstest.Await(ctx, t, a, actors.Online)
 	callForeign(ctx, t, a)
 	if n := f.seen(gotd.AuthImportBotAuthorizationRequestTypeID); n != logins {
 		t.Errorf("%d sign-ins more after the store was opened again", n-logins)

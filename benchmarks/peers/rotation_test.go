@@ -8,6 +8,7 @@ import (
 
 	"github.com/gotd/td/telegram"
 
+	"github.com/mtfleet/mtfleet/actors/actorstest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
 )
@@ -18,7 +19,7 @@ func TestGotdRotatesItsTempKey(t *testing.T) {
 	t.Parallel()
 	const life = 60
 	ctx := within(t, limit)
-	s := startCluster(t, serve.Config{Bots: 1})
+	s := actorstest.Start(t, serve.Config{Bots: 1})
 	d := read(t, s)
 	b := d.Bots[0]
 	c := newGotd(t, d, b.DC, nil).pfs(true, life).wantUpdates()

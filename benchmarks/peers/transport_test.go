@@ -9,6 +9,7 @@ import (
 	"github.com/gotd/td/telegram/dcs"
 	"github.com/gotd/td/transport"
 
+	"github.com/mtfleet/mtfleet/actors/actorstest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
 )
@@ -32,7 +33,7 @@ func (shortPadding) Read(b []byte) (int, error) {
 // TestGotdTransports goes through a handshake and a few calls in every framing. Obfuscated2 has none for full.
 func TestGotdTransports(t *testing.T) {
 	t.Parallel()
-	s := startCluster(t, serve.Config{Core: dctest.Config{Rand: shortPadding{}}})
+	s := actorstest.Start(t, serve.Config{Core: dctest.Config{Rand: shortPadding{}}})
 	d := read(t, s)
 	kinds := []struct {
 		name       string
@@ -74,7 +75,7 @@ func TestGotdTransports(t *testing.T) {
 // TestGotdOnATestEnvironment: DC ids on the wire are 10000 higher, in the handshake and in the obfuscated header.
 func TestGotdOnATestEnvironment(t *testing.T) {
 	t.Parallel()
-	s := startCluster(t, serve.Config{Core: dctest.Config{Test: true}})
+	s := actorstest.Start(t, serve.Config{Core: dctest.Config{Test: true}})
 	d := read(t, s)
 	dc := d.DCs[1].ID
 	c := newGotd(t, d, dc, dcs.Plain(dcs.PlainOptions{Obfuscated: true})).pfs(true, 0)

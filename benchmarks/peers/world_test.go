@@ -2,15 +2,12 @@ package peers
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"log/slog"
 	"os"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
 )
@@ -18,31 +15,6 @@ import (
 // limit bounds everything but the rotation. gotd proves the DH prime in every handshake, about a second of CPU, so that
 // a busy machine needs tens of seconds for the tests that run side by side.
 const limit = 2 * time.Minute
-
-// rsaKey is made once; every cluster of a test run may have the same.
-var rsaKey = sync.OnceValues(func() ([]byte, error) {
-	key, err := crypt.GeneratePrivateKey(rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	return key.PEM(), nil
-})
-
-// startCluster starts a test cluster on loopback TCP that is closed with the test.
-func startCluster(tb testing.TB, cfg serve.Config) *serve.Cluster {
-	tb.Helper()
-	key, err := rsaKey()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	cfg.RSAKey = key
-	s, err := serve.Start(cfg)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { _ = s.Close() })
-	return s
-}
 
 // descriptor is the testdc descriptor as a foreign program reads it: by the names in the JSON, with types of its own.
 // The gotd side of this package knows nothing else about a cluster.

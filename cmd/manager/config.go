@@ -34,8 +34,11 @@ func (a *app) load(offline bool) (*config.Config, error) {
 	return config.Load(o)
 }
 
+// official hands the configuration the lists of what is refused.
+var official = config.Official{ID: actors.OfficialID, Word: actors.OfficialWord}
+
 func (a *app) configOptions(offline bool) (config.Options, error) {
-	o := config.Options{File: a.configFile, Env: a.env, Version: version(), Offline: offline, Flags: map[string]string{}}
+	o := config.Options{File: a.configFile, Env: a.env, Version: version(), Offline: offline, Official: official, Flags: map[string]string{}}
 	for _, s := range a.settings {
 		name, value, ok := strings.Cut(s, "=")
 		if !ok {

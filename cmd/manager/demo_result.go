@@ -92,7 +92,7 @@ func (r *demoResult) ok() bool {
 func (d *demo) storedKeys() ([]dctest.StoreKey, error) {
 	quiet := *d.app
 	quiet.err = io.Discard
-	cfg, err := config.Load(config.Options{File: filepath.Join(d.dir, "manager.yaml"), Version: version()})
+	cfg, err := config.Load(config.Options{File: filepath.Join(d.dir, "manager.yaml"), Version: version(), Official: official})
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,9 @@ func (m *Machine) call(c call) {
 		m.fail(signUpRefused(nil))
 		return
 	}
+	if c == callSendCode {
+		m.s.Offered = m.cfg.settings().LogoutTokens.Set
+	}
 	if string(c) != m.s.Pending {
 		m.s.Pending, m.s.Retries, m.s.Troubles = string(c), 0, 0
 	}
@@ -38,7 +41,7 @@ func (m *Machine) call(c call) {
 func (m *Machine) query(c call) tl.Object {
 	switch c {
 	case callSendCode:
-		return &tg.AuthSendCodeRequest{PhoneNumber: m.s.Phone, APIID: m.cfg.APIID, APIHash: m.cfg.APIHash, Settings: m.cfg.Settings}
+		return &tg.AuthSendCodeRequest{PhoneNumber: m.s.Phone, APIID: m.cfg.APIID, APIHash: m.cfg.APIHash, Settings: m.cfg.settings()}
 	case callResendCode:
 		return &tg.AuthResendCodeRequest{PhoneNumber: m.s.Phone, PhoneCodeHash: m.s.Hash}
 	case callCancelCode:
@@ -58,6 +61,27 @@ func (m *Machine) query(c call) tl.Object {
 		return &tg.AuthLogOutRequest{}
 	}
 	return nil
+}
+
+// settings are those of auth.sendCode, with the tokens that may stand for a code.
+func (cfg Config) settings() tg.CodeSettings {
+	s := cfg.Settings
+	if tokens := cfg.FutureTokens; len(tokens) > 0 {
+		s.LogoutTokens = tl.Some(tokens[:min(len(tokens), tokensMost)])
+	}
+	return s
+}
+
+// maySignIn reports whether the call under way may have signed in although its
+// answer is not known.
+func (m *Machine) maySignIn() bool {
+	switch call(m.s.Pending) {
+	case callSignIn, callSignUp, callImportBot:
+		return true
+	case callSendCode:
+		return m.s.Offered
+	}
+	return false
 }
 
 // underWay reports whether an answer belongs to the call under way.
@@ -101,10 +125,10 @@ func (m *Machine) Result(now time.Time, id CallID, body []byte) {
 // success, so the server is asked; when that answer cannot be read either,
 // there is nothing more to try.
 func (m *Machine) unreadable(now time.Time) {
-	switch call(m.s.Pending) {
-	case callSignIn, callSignUp, callImportBot:
+	switch {
+	case m.maySignIn():
 		m.call(callProbe)
-	case callProbe:
+	case call(m.s.Pending) == callProbe:
 		m.undo() // somebody is signed in
 	default:
 		m.fail(&Error{Reason: ReasonServer, Retry: true, Message: "the server's answer could not be read; try again, or with a newer version"})
@@ -120,6 +144,10 @@ func (m *Machine) Lost(now time.Time, id CallID) {
 }
 
 func (m *Machine) lost(now time.Time) {
+	if m.maySignIn() {
+		m.call(callProbe)
+		return
+	}
 	switch call(m.s.Pending) {
 	case callSendCode:
 		// A code may be on its way, but its handle is lost. Sending another by
@@ -139,8 +167,6 @@ func (m *Machine) lost(now time.Time) {
 		}
 		m.s.LastError = "ANSWER_LOST"
 		m.wait(StateWaitCode)
-	case callSignIn, callSignUp, callImportBot:
-		m.call(callProbe)
 	case callProbe:
 		m.again(now)
 	case callCancelCode:

@@ -25,8 +25,9 @@
 // A sign-in is durable. The snapshot is on disk before the query it describes
 // is sent, so a process that dies between any two steps goes on where it was:
 // [Restore], Start. A query whose answer was lost is not blindly repeated. A
-// sign-in is looked up with users.getUsers; a code is sent again only when
-// the human asks for it.
+// sign-in is looked up with users.getUsers, and so is auth.sendCode when future
+// auth tokens went with it, for one of them may have signed in; a code is sent
+// again only when the human asks for it.
 //
 // See https://core.telegram.org/api/auth.
 package login

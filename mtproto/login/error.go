@@ -2,6 +2,7 @@ package login
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -54,13 +55,14 @@ type Error struct {
 	Err error
 }
 
+// Error is one line for people, without the name of this package.
 func (e *Error) Error() string {
-	s := "login: " + e.Message
+	s := e.Message
 	if !e.Until.IsZero() {
 		s += fmt.Sprintf(" (not before %s)", e.Until.UTC().Format(time.RFC3339))
 	}
 	if e.Err != nil {
-		s += ": " + e.Err.Error()
+		s += ": " + strings.TrimPrefix(e.Err.Error(), "tgerr: ")
 	}
 	return s
 }

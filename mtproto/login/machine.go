@@ -14,9 +14,16 @@ type Config struct {
 	// APIID and APIHash are the operator's own; there is no default.
 	APIID   int32
 	APIHash string
-	// Settings go with auth.sendCode. LogoutTokens among them must belong to
-	// this account's owner.
+	// Settings go with auth.sendCode; see FutureTokens for the logout tokens
+	// among them.
 	Settings tg.CodeSettings
+	// FutureTokens are the future auth tokens of this account's owner, newest
+	// first: Authorization.FutureAuthToken and auth.loggedOut's. One of them
+	// that the server knows makes a code unnecessary. The first 20 are sent,
+	// none for a bot. Never those of somebody else: a server learns from them
+	// who shares a machine.
+	// https://core.telegram.org/api/auth#future-auth-tokens
+	FutureTokens [][]byte
 	// AllowSignUp permits auth.signUp. It must be false when the perm key was
 	// made under one of Telegram's own RSA keys.
 	AllowSignUp bool
@@ -33,6 +40,8 @@ const (
 	retriesMost  = 5
 	// repeatsMost bounds the imports of a bot whose answers are lost.
 	repeatsMost = 5
+	// tokensMost is how many future auth tokens the server looks at.
+	tokensMost = 20
 	// patience is the longest imposed wait after which a query that concerns a
 	// code is repeated by itself. A code lives about as long.
 	patience = 5 * time.Minute

@@ -88,6 +88,9 @@ func TestAnyInputInAnyState(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		cfg := testConfig()
 		cfg.AllowSignUp = rapid.Bool().Draw(t, "sign up")
+		if rapid.Bool().Draw(t, "tokens") {
+			cfg.FutureTokens = [][]byte{[]byte("token")}
+		}
 		m, err := NewPhone(cfg, "491701234567")
 		if rapid.Bool().Draw(t, "bot") {
 			m, err = NewBot(cfg, "123456:secret")
@@ -171,7 +174,7 @@ func TestSnapshotRoundTrip(t *testing.T) {
 		State: StateWaiting, Phone: "1", Token: "t", Hash: "h", Code: "c", FirstName: "f", LastName: "l", Terms: "x", MinAge: 18,
 		Sent:    SentCode{How: HowSMS, Length: 5, Pattern: "p", URL: "u", Next: HowCall, SentAt: epoch, ResendAt: epoch},
 		Pending: "signIn", Until: epoch, Imposed: true, Target: 4, Hops: 1, Retries: 2, Troubles: 3, Repeats: 4, Tries: 5,
-		LastError: "E", Canceled: true, Undo: true, NextPhone: "2",
+		LastError: "E", Canceled: true, Undo: true, NextPhone: "2", Offered: true,
 	}
 	v := reflect.ValueOf(full)
 	for i := range v.NumField() {

@@ -37,6 +37,7 @@ type Snapshot struct {
 	Imposed bool      `json:"imposed,omitzero"` // the wait is the server's
 	Target  dc.ID     `json:"target,omitempty"` // of StateMigrating
 
+	Offered   bool   `json:"offered,omitempty"`    // future auth tokens went with the last auth.sendCode
 	Hops      int    `json:"hops,omitempty"`       // migrations so far
 	Retries   int    `json:"retries,omitempty"`    // repeats of the pending query
 	Troubles  int    `json:"troubles,omitempty"`   // those after the server's own errors
@@ -67,7 +68,7 @@ func (s Snapshot) String() string { return s.State.String() }
 func (s Snapshot) GoString() string { return s.String() }
 
 // ErrVersion says that a stored sign-in was written by a later version.
-var ErrVersion = errors.New("login: the stored sign-in is of an unknown version")
+var ErrVersion = errors.New("the stored sign-in is of an unknown version")
 
 type storedSnapshot struct {
 	Version int `json:"v"`
@@ -78,7 +79,7 @@ type storedSnapshot struct {
 func (s Snapshot) Encode() ([]byte, error) {
 	b, err := json.Marshal(storedSnapshot{snapshotVersion, s})
 	if err != nil {
-		return nil, fmt.Errorf("login: encoding a sign-in: %w", err)
+		return nil, fmt.Errorf("encoding a sign-in: %w", err)
 	}
 	return b, nil
 }
@@ -90,7 +91,7 @@ func DecodeSnapshot(b []byte) (Snapshot, error) {
 		Version int `json:"v"`
 	}
 	if err := json.Unmarshal(b, &head); err != nil {
-		return Snapshot{}, errors.New("login: the stored sign-in is not readable")
+		return Snapshot{}, errors.New("the stored sign-in is not readable")
 	}
 	if head.Version != snapshotVersion {
 		return Snapshot{}, fmt.Errorf("%w: %d", ErrVersion, head.Version)
@@ -100,7 +101,7 @@ func DecodeSnapshot(b []byte) (Snapshot, error) {
 	d.DisallowUnknownFields()
 	if err := d.Decode(&stored); err != nil {
 		// The decoder's own words may quote a secret.
-		return Snapshot{}, errors.New("login: the stored sign-in has fields or values of an unknown kind")
+		return Snapshot{}, errors.New("the stored sign-in has fields or values of an unknown kind")
 	}
 	return stored.Snapshot, nil
 }

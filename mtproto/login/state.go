@@ -132,7 +132,7 @@ func (s *State) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("login: unknown state %q", text)
+	return fmt.Errorf("unknown state %q", text)
 }
 
 // A call is one of the queries the machine makes. The names are stored.

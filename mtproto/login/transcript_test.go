@@ -58,7 +58,11 @@ func (p *play) describe(out Output) string {
 	case OutCall:
 		switch q := out.Query.(type) {
 		case *tg.AuthSendCodeRequest:
-			return fmt.Sprintf("%v %s", out, q.PhoneNumber)
+			line := fmt.Sprintf("%v %s", out, q.PhoneNumber)
+			if tokens, ok := q.Settings.LogoutTokens.Get(); ok {
+				line += fmt.Sprintf(" tokens=%q", tokens)
+			}
+			return line
 		case *tg.AuthSignInRequest:
 			return fmt.Sprintf("%v %s %s %q", out, q.PhoneNumber, q.PhoneCodeHash, q.PhoneCode.Value)
 		case *tg.AuthResendCodeRequest:
@@ -165,6 +169,11 @@ func (p *play) run(line string) error {
 	rest := strings.TrimSpace(strings.TrimPrefix(line, word[0]))
 	var err error
 	switch word[0] {
+	case "tokens":
+		for _, token := range word[1:] {
+			p.cfg.FutureTokens = append(p.cfg.FutureTokens, []byte(token))
+		}
+		return nil
 	case "sign-up-allowed":
 		p.cfg.AllowSignUp = true
 		return nil

@@ -257,7 +257,7 @@ func (s *Store) Load(id persistence.AccountID) (records []persistence.Record, er
 	if err != nil {
 		return nil, err
 	}
-	return records, errors.Join(bad...)
+	return records, persistence.JoinRecords(bad...)
 }
 
 // Commit implements persistence.Store. Sealing happens on the caller's

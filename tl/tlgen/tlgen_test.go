@@ -139,6 +139,8 @@ same#6 = Same;
 matrix#7 rows:Vector<Vector<int>> = Matrix;
 ---functions---
 get#10 id:int = Item;
+a.getItem#11 = Item;
+a.getter#12 = Item;
 `)},
 		"double.tl": &fstest.MapFile{Data: []byte("a#1 = A;\nb#1 = B;\n")},
 		"flags.tl":  &fstest.MapFile{Data: []byte("a#1 f1:# f2:# f3:# f4:# f5:# = A;\n")},
@@ -164,6 +166,11 @@ get#10 id:int = Item;
 		"package x\nschema flags.tl\nroot A\ntable flags.tl":                            "more than 4 words of flags",
 		head + "root get\ntable s.tl":                                                   "bare type %Item has no encoding",
 		head + "root get\ntable none.tl item":                                           "none.tl",
+		head + "root get\nreads get\nonce a.getItems":                                   "a.getItems is judged and not a function",
+		head + "root get\nreads get\nonce item":                                         "item is judged and not a function",
+		head + "root get\nreads get\nonce a.getter":                                     "once a.getter: no word says otherwise",
+		head + "root get\nreads get\nrepeat a.getItem":                                  "repeat a.getItem: the word get says so already",
+		head + "root get\nreads get search":                                             "reads search: no function begins so",
 		head + "root get\nlayers none.tl":                                               "none.tl",
 		head + "root get\nlayers s.tl":                                                  "belongs to no layer",
 		"package x\nschema double2.tl\nroot A\ntable double2.tl\nlayers layers.tl":      "none is not in the schema",
@@ -180,5 +187,32 @@ get#10 id:int = Item;
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", config, err, want)
 		}
+	}
+}
+
+func TestRepeatableFollowsTheReview(t *testing.T) {
+	files := fstest.MapFS{"s.tl": &fstest.MapFile{Data: []byte(`
+item#1 = Item;
+---functions---
+get#10 = Item;
+a.getItem#11 = Item;
+a.getter#12 = Item;
+b.getPaid#13 = Item;
+b.load#14 = Item;
+c.send#15 = Item;
+`)}}
+	out, err := generateFrom("package x\nschema s.tl\nroot get\nreads get # words\nonce b.getPaid\nrepeat b.load\n", fs.FS(files))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `// repeatable names the functions that only read, 3 of 6, sorted: 18 bytes of names and 48 of headers.
+var repeatable = [...]string{
+	"a.getItem",
+	"b.load",
+	"get",
+}
+`
+	if got := string(out["gen_repeatable.go"]); !strings.HasSuffix(got, want) {
+		t.Errorf("got\n%s\nwant at its end\n%s", got, want)
 	}
 }

@@ -103,7 +103,7 @@ func (d *Direct) read(id persistence.AccountID) Account {
 	a := Account{ID: string(id)}
 	s := &a.Status
 	if rec := state.Account; rec != nil {
-		s.Since, s.Why = rec.StateSince, trimPackages(rec.StateWhy)
+		s.Since, s.Why = rec.StateSince, actors.Plain(rec.StateWhy)
 		if s.Since.IsZero() {
 			s.Since = rec.Created
 		}
@@ -113,7 +113,7 @@ func (d *Direct) read(id persistence.AccountID) Account {
 			a.State = rec.State // something between two states: logging out
 		}
 	}
-	err = errors.Join(err, decodeErr)
+	err = persistence.JoinRecords(err, decodeErr)
 	switch {
 	case state.Account == nil, err != nil:
 		s.State, s.Why = actors.Quarantined, "its record is not in the store"

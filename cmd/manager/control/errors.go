@@ -113,30 +113,15 @@ func plain(err error) string {
 	if errors.As(err, &l) {
 		s := l.Message
 		if server, ok := tgerr.As(l.Err); ok {
-			s += " (the server said " + server.Type + ")"
+			said := server.Type
+			if !strings.Contains(server.Error(), said) { // which prints no text that is not a name
+				said = "what is no error name"
+			}
+			s += " (the server said " + said + ")"
 		}
 		return s
 	}
-	var parts []string
-	for _, line := range strings.Split(err.Error(), "\n") {
-		parts = append(parts, trimPackages(line))
-	}
-	return strings.Join(parts, "; ")
-}
-
-var packages = []string{"actors: ", "account: ", "login: ", "persistence: ", "mtproto: ", "tgerr: ", "wire: ", "runtime: "}
-
-func trimPackages(s string) string {
-	for again := true; again; {
-		again = false
-		for _, p := range packages {
-			for strings.HasPrefix(s, p) {
-				s, again = s[len(p):], true
-			}
-			s = strings.ReplaceAll(s, ": "+p, ": ")
-		}
-	}
-	return s
+	return actors.Words(err)
 }
 
 func classify(err error) (Kind, time.Time) {

@@ -104,7 +104,7 @@ func (l *Local) fail(ctx context.Context, a *actors.Account, err error) error {
 
 func show(a *actors.Account) Account {
 	s := a.Status()
-	s.Why = trimPackages(s.Why)
+	s.Why = actors.Plain(s.Why)
 	return Account{ID: a.ID(), State: s.State.String(), Status: s}
 }
 
@@ -184,7 +184,7 @@ func (l *Local) Step(ctx context.Context, r AccountRequest) (Progress, error) {
 	case s.Step != nil, s.SignedIn:
 		return Progress{Step: s.Step, Account: show(a)}, nil
 	case s.State == actors.New && s.Why != "":
-		return Progress{}, &Error{Kind: KindRefused, Message: trimPackages(s.Why)}
+		return Progress{}, &Error{Kind: KindRefused, Message: actors.Plain(s.Why)}
 	}
 	return Progress{}, &Error{Kind: KindState, Message: fmt.Sprintf("account %s: no sign-in is under way: begin one", r.ID)}
 }

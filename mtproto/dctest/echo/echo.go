@@ -92,6 +92,9 @@ func (q *EchoRequest) Parse(r *tl.Reader) {
 	q.Payload = r.Bytes()
 }
 
+// Repeatable says that a client may send an echo again when its answer is lost: it changes nothing but the ledger.
+func (*EchoRequest) Repeatable() bool { return true }
+
 // ParseResult implements tl.Query.
 func (*EchoRequest) ParseResult(r *tl.Reader) *Echoed {
 	e := new(Echoed)

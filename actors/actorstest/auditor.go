@@ -1,0 +1,264 @@
+package actorstest
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/mtproto/dctest"
+	"github.com/mtfleet/mtfleet/mtproto/tgerr"
+)
+
+// Auditor holds a run of one or more managers, one after the other on the same
+// store, against the promises. It is told what callers did and what the event
+// stream brought, and judges it by the ledger of the test DCs, never by a
+// manager's word:
+//
+//	every call ends once, a call that must not run twice never does, and a local
+//	end says truly whether it was sent
+//	every update the server logged came, and once in one process
+//	no account loses its login
+//	no authorized key is neither in the store nor logged out, and none is used
+//	by two sessions at once
+//
+// Complaints are sentences. They come in the order of events and then sorted, so
+// that the same run complains in the same words. It is safe for concurrent use.
+type Auditor struct {
+	// Skewed is set when the clocks of the DCs are set back in the run: later
+	// msg_ids are smaller then, and an overlap proves nothing.
+	Skewed bool
+
+	mu         sync.Mutex // guards the following fields
+	users      map[string]int64
+	calls      map[int64]callEnd
+	delivered  map[string]map[int32]bool // by account: pts seen in the run
+	thisLife   map[string]map[int32]bool // and in the present process
+	complaints []string
+	more       int // complaints beyond maxComplaints
+}
+
+// callEnd is how one call ended.
+type callEnd struct {
+	once bool
+	err  error
+	n    int
+}
+
+// maxComplaints bounds what is kept of a run that is wrong throughout: about
+// 100 bytes each.
+const maxComplaints = 1000
+
+// NewAuditor begins an audit.
+func NewAuditor() *Auditor {
+	return &Auditor{
+		users: map[string]int64{}, calls: map[int64]callEnd{},
+		delivered: map[string]map[int32]bool{}, thisLife: map[string]map[int32]bool{},
+	}
+}
+
+func (x *Auditor) complain(format string, args ...any) {
+	if len(x.complaints) >= maxComplaints {
+		x.more++
+		return
+	}
+	x.complaints = append(x.complaints, fmt.Sprintf(format, args...))
+}
+
+// Complain adds what somebody else found wrong.
+func (x *Auditor) Complain(format string, args ...any) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.complain(format, args...)
+}
+
+// Complaints returns what was found wrong so far.
+func (x *Auditor) Complaints() []string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	out := slices.Clone(x.complaints)
+	if x.more > 0 {
+		out = append(out, fmt.Sprintf("and %d complaints more", x.more))
+	}
+	return out
+}
+
+// SignedIn tells which user an account is signed in as.
+func (x *Auditor) SignedIn(account string, user int64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.users[account] = user
+}
+
+// Users returns the users signed in, by account.
+func (x *Auditor) Users() map[string]int64 {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return maps.Clone(x.users)
+}
+
+// Opened tells that a manager was opened: an update comes once in its life.
+func (x *Auditor) Opened() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.thisLife = map[string]map[int32]bool{}
+}
+
+// Hear takes an event of the present manager's stream.
+func (x *Auditor) Hear(ev actors.Event) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	switch ev.Kind {
+	case actors.EventMissed:
+		x.complain("%s: %d events were missed", ev.Account, ev.Missed)
+	case actors.EventState:
+		switch ev.Status.State {
+		case actors.Revoked, actors.Duplicated, actors.Quarantined, actors.SignedOut:
+			x.complain("%s became %+v", ev.Account, *ev.Status)
+		}
+	case actors.EventUpdate:
+		if ev.Pts == 0 {
+			return
+		}
+		if mark(x.thisLife, ev.Account, ev.Pts) {
+			x.complain("%s: the update with pts %d came twice in one process", ev.Account, ev.Pts)
+		}
+		mark(x.delivered, ev.Account, ev.Pts)
+	}
+}
+
+// mark notes a pts and reports whether it was there.
+func mark(all map[string]map[int32]bool, account string, pts int32) (again bool) {
+	if all[account] == nil {
+		all[account] = map[int32]bool{}
+	}
+	again = all[account][pts]
+	all[account][pts] = true
+	return again
+}
+
+// Begun tells that a call with this echo id, never used before, is made; once
+// says that it must not run twice.
+func (x *Auditor) Begun(id int64, once bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if _, known := x.calls[id]; known {
+		x.complain("call %d was made twice: the audit needs an id for each", id)
+	}
+	x.calls[id] = callEnd{once: once}
+}
+
+// Ended tells how a call ended.
+func (x *Auditor) Ended(id int64, err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	c := x.calls[id]
+	c.err, c.n = err, c.n+1
+	x.calls[id] = c
+}
+
+// Unended complains about each call that has not ended by now; ran tells how
+// often the server executed an echo id.
+func (x *Auditor) Unended(ran func(id int64) int) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(x.calls)) {
+		if c := x.calls[id]; c.n == 0 {
+			x.complain("call %d (once %v) has not ended; it ran %d times", id, c.once, ran(id))
+		}
+	}
+}
+
+// Evidence is what the calls and the stream are held against.
+type Evidence struct {
+	Ledger dctest.Ledger
+	Store  []dctest.StoreKey  // what the store holds in the end; see StoreKeys
+	Ran    func(id int64) int // how often the server executed an echo id
+	Before time.Time          // updates logged later are not judged
+}
+
+// Tally counts how calls ended.
+type Tally struct{ OK, NotSent, MayHaveRun, Refused int }
+
+// Audit judges a run that is over: the manager is closed, every caller gone. It
+// adds to the complaints.
+func (x *Auditor) Audit(e Evidence) Tally {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	tally := x.auditCalls(e.Ran)
+	v := e.Ledger.Verdict(e.Store, x.stream(), e.Before)
+	for _, o := range v.Overlaps {
+		if !x.Skewed {
+			x.complain("overlap of %.6f s: %+v", float64(o.OlderMax-o.NewerMin)/(1<<32), o)
+		}
+	}
+	for _, o := range v.Orphans {
+		x.complain("orphan: %+v", o)
+	}
+	for _, u := range v.LostUpdates {
+		x.complain("lost update: %+v", u)
+	}
+	imports := 0
+	for _, l := range e.Ledger.Logins {
+		if l.Method == "auth.importAuthorization" {
+			imports++
+		}
+	}
+	if logins := e.Ledger.Counts.Logins; logins-imports != len(x.users) {
+		x.complain("%d logins and %d imports for %d accounts", logins, imports, len(x.users))
+	}
+	return tally
+}
+
+// stream is what the events brought, in the order of the accounts.
+func (x *Auditor) stream() (out []dctest.Delivered) {
+	for _, account := range slices.Sorted(maps.Keys(x.users)) {
+		out = append(out, dctest.Delivered{UserID: x.users[account], Pts: slices.Sorted(maps.Keys(x.delivered[account]))})
+	}
+	return out
+}
+
+// auditCalls holds the end of every call against what the server did.
+func (x *Auditor) auditCalls(executed func(int64) int) (t Tally) {
+	for _, id := range slices.Sorted(maps.Keys(x.calls)) {
+		c := x.calls[id]
+		if c.n > 0 {
+			t.add(c.err)
+		}
+		ran := executed(id)
+		_, refused := tgerr.As(c.err)
+		notSent, mayHaveRun := errors.Is(c.err, actors.ErrNotSent), errors.Is(c.err, actors.ErrMayHaveRun)
+		switch {
+		case c.n != 1:
+			x.complain("call %d ended %d times", id, c.n)
+		case c.once && ran > 1:
+			x.complain("call %d must not run twice and ran %d times: %v", id, ran, c.err)
+		case c.err == nil && ran == 0:
+			x.complain("call %d has a result and never ran", id)
+		case c.err != nil && !refused && notSent == mayHaveRun:
+			x.complain("call %d ended with %q: not sent %v, may have run %v", id, c.err, notSent, mayHaveRun)
+		case c.once && notSent && ran > 0:
+			x.complain("call %d was not sent, it says, and ran %d times: %v", id, ran, c.err)
+		}
+	}
+	if t.OK < len(x.calls)/2 {
+		x.complain("of %d calls only %d have a result", len(x.calls), t.OK)
+	}
+	return t
+}
+
+func (t *Tally) add(err error) {
+	switch {
+	case err == nil:
+		t.OK++
+	case errors.Is(err, actors.ErrNotSent):
+		t.NotSent++
+	case errors.Is(err, actors.ErrMayHaveRun):
+		t.MayHaveRun++
+	default:
+		t.Refused++
+	}
+}

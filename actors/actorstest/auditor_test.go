@@ -1,0 +1,163 @@
+package actorstest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/mtproto/dctest"
+	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
+	"github.com/mtfleet/mtfleet/mtproto/tgerr"
+)
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// run is one made-up run: what callers and the stream told, and the evidence.
+type run struct {
+	audit *Auditor
+	ran   map[int64]int
+	e     Evidence
+}
+
+// newRun is a run of one account, key 7 on DC 2, in which nothing went wrong:
+// call 1 was answered and the update with pts 1 came.
+func newRun() *run {
+	r := &run{audit: NewAuditor(), ran: map[int64]int{1: 1}}
+	r.e = Evidence{
+		Store: []dctest.StoreKey{{DC: 2, ID: 7}}, Before: noon.Add(time.Hour),
+		Ran: func(id int64) int { return r.ran[id] },
+		Ledger: dctest.Ledger{
+			Counts:         dctest.Counts{Logins: 1},
+			Logins:         []api.Login{{Method: "auth.signIn"}},
+			Authorizations: []api.Authorization{{DC: 2, Perm: 7, UserID: 42, Home: true, Created: noon}},
+			Updates:        []api.UpdateRecord{{UserID: 42, Pts: 1, At: noon.Add(time.Minute)}},
+		},
+	}
+	r.audit.SignedIn("alice", 42)
+	r.audit.Opened()
+	r.audit.Begun(1, true)
+	r.audit.Ended(1, nil)
+	r.update(1)
+	return r
+}
+
+func (r *run) update(pts int32) {
+	r.audit.Hear(actors.Event{Kind: actors.EventUpdate, Account: "alice", Pts: pts})
+}
+
+func (r *run) call(id int64, once bool, ran int, err error) {
+	r.audit.Begun(id, once)
+	r.audit.Ended(id, err)
+	r.ran[id] = ran
+}
+
+func TestTheAuditorFindsWhatIsPlanted(t *testing.T) {
+	notSent, mayHaveRun := fmt.Errorf("x: %w", actors.ErrNotSent), fmt.Errorf("x: %w", actors.ErrMayHaveRun)
+	for _, c := range []struct {
+		name  string
+		plant func(r *run)
+		want  string // "": nothing is wrong
+	}{
+		{"nothing", func(*run) {}, ""},
+		{"a call that the server refused", func(r *run) { r.call(2, true, 1, tgerr.New(400, "X")) }, ""},
+		{"a lost answer to a call that ran once", func(r *run) { r.call(2, true, 1, mayHaveRun) }, ""},
+		{"a lost answer to a call that did not run", func(r *run) { r.call(2, true, 0, mayHaveRun) }, ""},
+		{"a repeatable call that ran thrice", func(r *run) { r.call(2, false, 3, nil) }, ""},
+		{"a call that is still under way", func(r *run) { r.audit.Begun(2, true); r.audit.Unended(r.e.Ran) }, "call 2 (once true) has not ended; it ran 0 times"},
+		{"a call that never ended", func(r *run) { r.audit.Begun(2, true) }, "call 2 ended 0 times"},
+		{"a call that ended twice", func(r *run) { r.audit.Ended(1, nil) }, "call 1 ended 2 times"},
+		{"an id used for two calls", func(r *run) { r.audit.Begun(1, true); r.audit.Ended(1, nil) }, "call 1 was made twice"},
+		{"a call that must not run twice and did", func(r *run) { r.call(2, true, 2, nil) }, "call 2 must not run twice and ran 2 times"},
+		{"a result from nowhere", func(r *run) { r.call(2, false, 0, nil) }, "call 2 has a result and never ran"},
+		{"a call that was not sent and ran", func(r *run) { r.call(2, true, 1, notSent) }, "call 2 was not sent, it says, and ran 1 times"},
+		{"a local end that does not say what became of it", func(r *run) { r.call(2, true, 0, errors.New("x")) }, "not sent false, may have run false"},
+		{"a local end that says both", func(r *run) { r.call(2, true, 0, errors.Join(notSent, mayHaveRun)) }, "not sent true, may have run true"},
+		{"hardly any result", func(r *run) {
+			for id := int64(2); id < 9; id++ {
+				r.call(id, true, 0, notSent)
+			}
+		}, "of 8 calls only 1 have a result"},
+
+		{"an update twice in one process", func(r *run) { r.update(1) }, "alice: the update with pts 1 came twice in one process"},
+		{"an update twice in two processes", func(r *run) { r.audit.Opened(); r.update(1) }, ""},
+		{"an update without a place", func(r *run) { r.update(0); r.update(0) }, ""},
+		{"an update that never came", func(r *run) {
+			r.e.Ledger.Updates = append(r.e.Ledger.Updates, api.UpdateRecord{UserID: 42, Pts: 2, At: noon.Add(2 * time.Minute)})
+		}, "lost update: "},
+		{"an update logged at the very end", func(r *run) {
+			r.e.Ledger.Updates = append(r.e.Ledger.Updates, api.UpdateRecord{UserID: 42, Pts: 2, At: noon.Add(2 * time.Hour)})
+		}, ""},
+		{"events that nobody read in time", func(r *run) {
+			r.audit.Hear(actors.Event{Kind: actors.EventMissed, Account: "alice", Missed: 3})
+		}, "alice: 3 events were missed"},
+		{"a login lost", func(r *run) {
+			r.audit.Hear(actors.Event{Kind: actors.EventState, Account: "alice", Status: &actors.Status{State: actors.Revoked}})
+		}, "alice became "},
+		{"an account that connects", func(r *run) {
+			r.audit.Hear(actors.Event{Kind: actors.EventState, Account: "alice", Status: &actors.Status{State: actors.Connecting}})
+		}, ""},
+
+		{"a key that the store does not hold", func(r *run) { r.e.Store = nil }, "orphan: "},
+		{"a login too many", func(r *run) { r.e.Ledger.Counts.Logins++ }, "2 logins and 0 imports for 1 accounts"},
+		{"a login carried to another DC", func(r *run) {
+			r.e.Ledger.Counts.Logins++
+			r.e.Ledger.Logins = append(r.e.Ledger.Logins, api.Login{Method: "auth.importAuthorization"})
+		}, ""},
+		{"one key used by two sessions at once", func(r *run) { r.e.Ledger.Sessions = overlapping() }, "overlap of "},
+		{"the same with clocks set back", func(r *run) { r.audit.Skewed, r.e.Ledger.Sessions = true, overlapping() }, ""},
+		{"what somebody else found", func(r *run) { r.audit.Complain("%s is odd", "it") }, "it is odd"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRun()
+			c.plant(r)
+			r.audit.Audit(r.e)
+			got := r.audit.Complaints()
+			if c.want == "" && len(got) > 0 || c.want != "" && !slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, c.want) }) {
+				t.Errorf("complaints %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// overlapping are two main sessions of key 7, the older one still sending after
+// the newer one began.
+func overlapping() []dctest.SessionRecord {
+	return []dctest.SessionRecord{
+		{At: noon, DC: 2, Key: 7, Perm: 7, ID: 1, FirstMain: 1 << 32, Last: 9 << 32},
+		{At: noon.Add(time.Second), DC: 2, Key: 7, Perm: 7, ID: 2, FirstMain: 5 << 32, Last: 6 << 32},
+	}
+}
+
+func TestTheAuditorSaysTheSameOfTheSameRun(t *testing.T) {
+	var first []string
+	for i := range 5 {
+		r := newRun()
+		for id := int64(2); id < 50; id++ {
+			r.audit.Begun(id, true)
+		}
+		r.audit.Unended(r.e.Ran)
+		tally := r.audit.Audit(r.e)
+		if got := r.audit.Complaints(); i == 0 {
+			first = got
+		} else if !slices.Equal(got, first) {
+			t.Fatalf("the complaints of run %d are others", i)
+		}
+		if tally != (Tally{OK: 1}) {
+			t.Errorf("%+v: a call that has not ended is counted", tally)
+		}
+	}
+}
+
+func TestComplaintsAreBounded(t *testing.T) {
+	x := NewAuditor()
+	for range maxComplaints + 5 {
+		x.Complain("again")
+	}
+	if got := x.Complaints(); len(got) != maxComplaints+1 || got[maxComplaints] != "and 5 complaints more" {
+		t.Errorf("%d complaints, the last %q", len(got), got[len(got)-1])
+	}
+}
