@@ -97,7 +97,7 @@ func Run(seed uint64, o Options) (Result, error) {
 	}
 	w.play()
 	return Result{
-		Seed: seed, Hash: w.rec.sum(), Complaints: w.judge.complaints, Timeline: w.rec.timeline(),
+		Seed: seed, Hash: w.rec.sum(), Complaints: w.judge.Complaints(), Timeline: w.rec.timeline(),
 		Counts: w.rec.count, Virtual: w.sim.Now().Sub(w.rec.begun),
 	}, nil
 }
@@ -120,7 +120,7 @@ func newWorld(seed uint64, o Options) (*world, error) {
 		sky:   newWeather(sim, rec, dcs, seed, o.Harsh),
 		disk:  &disk{rec: rec, image: persistence.NewMemory(), plant: o.Plant},
 		sys:   runtime.NewSystem(runtime.Options{Sim: sim}),
-		judge: newJudge(rec, o.Harsh),
+		judge: newJudge(rec, seed%2 == 1, o.Harsh),
 	}
 	w.disk.crash = func() { w.crash("at a commit") }
 	for i, u := range dcs.api.Users() {
@@ -134,12 +134,13 @@ func newWorld(seed uint64, o Options) (*world, error) {
 }
 
 // skewed tells whether the DCs' clocks are wrong in this run.
-func (w *world) skewed() bool { return w.seed%2 == 1 }
+func (w *world) skewed() bool { return w.judge.Skewed }
 
 // open starts a manager.
 func (w *world) open() {
 	w.life++
 	w.store, w.net = w.disk.open(), &network{weather: w.sky}
+	w.judge.opened()
 	store, net, life := w.store, w.net, w.life
 	app := w.dcs.api.Apps()[0]
 	o := actors.Options{
@@ -156,7 +157,7 @@ func (w *world) open() {
 	}
 	m, err := actors.Open(o)
 	if err != nil {
-		w.judge.complain("the manager does not open: %v", err)
+		w.judge.Complain("the manager does not open: %v", err)
 		return
 	}
 	w.m = m
@@ -175,7 +176,7 @@ func (w *world) crash(when string) {
 	w.m.Crash()
 	w.m = nil
 	w.disk.crashed()
-	w.judge.died(w.life)
+	w.judge.Died()
 	w.sim.AfterFunc(time.Second+w.sky.latency(1)*100, w.open)
 }
 
@@ -194,10 +195,10 @@ func (w *world) restart() {
 		return // it crashed meanwhile
 	}
 	if err != nil {
-		w.judge.complain("the manager does not close: %v", err)
+		w.judge.Complain("the manager does not close: %v", err)
 	}
 	w.net.kill()
-	w.judge.closed(w.life)
+	w.judge.Unended(w.dcs.core.Echo)
 	w.m = nil
 	w.sim.AfterFunc(time.Second, w.open)
 }
@@ -248,14 +249,14 @@ func (w *world) clear() {
 // close ends the last manager.
 func (w *world) close() {
 	if w.m == nil {
-		w.judge.complain("there is no manager at the end")
+		w.judge.Complain("there is no manager at the end")
 		return
 	}
 	ctx, cancel := w.within(time.Minute)
 	defer cancel()
 	if err := w.m.Close(ctx); err != nil {
-		w.judge.complain("the manager does not close at the end: %v", err)
+		w.judge.Complain("the manager does not close at the end: %v", err)
 	}
 	w.net.kill()
-	w.judge.closed(w.life)
+	w.judge.Unended(w.dcs.core.Echo)
 }

@@ -206,8 +206,8 @@ func TestTheDriverMayWait(t *testing.T) {
 		t.Error(err)
 	}
 	w.close()
-	if len(w.judge.complaints) > 0 {
-		t.Error(w.judge.complaints)
+	if c := w.judge.Complaints(); len(c) > 0 {
+		t.Error(c)
 	}
 }
 
