@@ -31,10 +31,13 @@ type Auditor struct {
 	// Skewed is set when the clocks of the DCs are set back in the run: later
 	// msg_ids are smaller then, and an overlap proves nothing.
 	Skewed bool
-	// Crashed is set when a manager was killed in the run: one that dies between
-	// the server's answer to a sign-in and the commit signs in again under the
-	// same key, so that there may be more logins than accounts.
-	Crashed bool
+	// Relogins is set when there may be more logins than accounts: a manager was
+	// killed, perhaps between the server's answer to a sign-in and the commit, and
+	// signs in again under the same key; or a DC forgot a key.
+	Relogins bool
+	// Rough is set when so much goes wrong that most calls may end without a
+	// result.
+	Rough bool
 	// OnComplaint, if set, is told of each complaint at once.
 	OnComplaint func(string)
 
@@ -175,7 +178,7 @@ func (x *Auditor) Ended(id int64, err error) {
 func (x *Auditor) Died() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.Crashed = true
+	x.Relogins = true
 	for id, c := range x.calls { // each on its own: the order shows nowhere
 		if c.n == 0 {
 			c.dead = true
@@ -231,7 +234,7 @@ func (x *Auditor) Audit(e Evidence) Tally {
 			imports++
 		}
 	}
-	if logins := e.Ledger.Counts.Logins; logins-imports < len(x.users) || logins-imports > len(x.users) && !x.Crashed {
+	if logins := e.Ledger.Counts.Logins; logins-imports < len(x.users) || logins-imports > len(x.users) && !x.Relogins {
 		x.complain("%d logins and %d imports for %d accounts", logins, imports, len(x.users))
 	}
 	return tally
@@ -273,7 +276,7 @@ func (x *Auditor) auditCalls(executed func(int64) int) (t Tally) {
 			x.complain("call %d was not sent, it says, and ran %d times: %v", id, ran, c.err)
 		}
 	}
-	if t.OK < (len(x.calls)-dead)/2 {
+	if t.OK < (len(x.calls)-dead)/2 && !x.Rough {
 		x.complain("of %d calls only %d have a result", len(x.calls), t.OK)
 	}
 	return t

@@ -21,6 +21,8 @@ type judge struct {
 	paused  map[string]bool
 	heard   map[update]bool
 	updates int // heard in the run
+
+	doomed map[string]bool // accounts whose home key was forgotten: they may be revoked
 }
 
 type update struct {
@@ -29,10 +31,16 @@ type update struct {
 }
 
 func newJudge(rec *recorder, skewed, harsh bool) *judge {
-	j := &judge{Auditor: actorstest.NewAuditor(), rec: rec, harsh: harsh, paused: map[string]bool{}, heard: map[update]bool{}}
-	j.Skewed = skewed
+	j := &judge{Auditor: actorstest.NewAuditor(), rec: rec, harsh: harsh, paused: map[string]bool{}, heard: map[update]bool{}, doomed: map[string]bool{}}
+	j.Skewed, j.Rough = skewed, true
 	j.OnComplaint = func(text string) { rec.line("COMPLAINT: %s", text) }
 	return j
+}
+
+// forgotten tells that an account's home DC forgot its key.
+func (j *judge) forgotten(account string) {
+	j.doomed[account] = true
+	j.Relogins = true
 }
 
 // opened begins another life of the manager.
@@ -74,6 +82,9 @@ func (j *judge) hear(ev actors.Event) {
 	switch ev.Kind {
 	case actors.EventState:
 		j.rec.line("%s is %v: %s", ev.Account, ev.Status.State, ev.Status.Why)
+		if ev.Status.State == actors.Revoked && j.doomed[ev.Account] {
+			return
+		}
 		j.paused[ev.Account] = j.paused[ev.Account] || ev.Status.State == actors.Paused
 	case actors.EventUpdate:
 		u := update{ev.Account, ev.Pts}

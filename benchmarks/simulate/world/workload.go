@@ -31,6 +31,7 @@ type (
 		u   *user
 		err error
 	}
+	revoked  struct{ u *user }
 	callDue  struct{ u *user }
 	pauseDue struct{}
 	paused   struct {
@@ -50,6 +51,7 @@ type (
 
 func (signInDue) message() {}
 func (signedIn) message()  {}
+func (revoked) message()   {}
 func (callDue) message()   {}
 func (pauseDue) message()  {}
 func (paused) message()    {}
@@ -100,7 +102,13 @@ func (k *workload) Receive(c *workCtx, m message) {
 		m.u.in = true
 		k.w.judge.SignedIn(m.u.name, m.u.ID)
 		c.After(timerCall(m.u), k.upTo(8*time.Second), callDue{m.u})
+	case revoked:
+		m.u.in = false
+		c.After(timerSign(m.u), time.Second+k.upTo(10*time.Second), signInDue{m.u})
 	case callDue:
+		if !m.u.in {
+			return // signing in again comes back here
+		}
 		if !k.resting {
 			k.call(m.u)
 			c.After(timerCall(m.u), k.upTo(8*time.Second), callDue{m.u})
@@ -270,6 +278,13 @@ func (w *world) hear(life int, ev actors.Event) {
 		}
 	}
 	w.judge.hear(ev)
+	if ev.Kind == actors.EventState && ev.Status.State == actors.Revoked {
+		for _, u := range w.users {
+			if u.name == ev.Account && u.in {
+				w.work.Send(revoked{u})
+			}
+		}
+	}
 }
 
 // roll asks after everybody when the weather has been good for long.
