@@ -1,6 +1,8 @@
 package account
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/binding"
@@ -142,8 +144,8 @@ func (a *account) linkOf(id dc.ID) *link {
 // caller of closeLink, who decides their fate; calls under way come back by
 // themselves.
 func (a *account) closeLink(l *link) []*Call {
-	for _, cn := range a.conns {
-		if cn.link == l {
+	for _, id := range slices.Sorted(maps.Keys(a.conns)) { // the order of a map would not replay
+		if cn := a.conns[id]; cn.link == l {
 			a.stopConn(cn)
 		}
 	}

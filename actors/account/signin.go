@@ -2,6 +2,7 @@ package account
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -401,7 +402,7 @@ func (a *account) onSignedIn(c *ctx, auth *login.Authorization) {
 	// What an earlier login left is another's: where its updates stood, and
 	// which other DCs it was carried to.
 	gone := []persistence.Key{persistence.LoginKey(a.id), persistence.UpdatesKey(a.id)}
-	for id := range a.guests {
+	for _, id := range slices.Sorted(maps.Keys(a.guests)) { // the order of a map would not replay
 		gone = append(gone, persistence.GuestKey(a.id, int(id)))
 	}
 	clear(a.guests)

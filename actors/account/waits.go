@@ -34,7 +34,7 @@ func (a *account) remember(w persistence.Wait) (forgotten string, full bool) {
 		full = true
 		var first time.Time
 		for method, other := range a.waits {
-			if first.IsZero() || other.Until.Before(first) {
+			if first.IsZero() || other.Until.Before(first) || other.Until.Equal(first) && method < forgotten {
 				first, forgotten = other.Until, method
 			}
 		}

@@ -38,9 +38,9 @@ func main() {
 
 // config is what the flags say.
 type config struct {
-	seeds    int
-	seed     uint64
-	alone    bool // seed was named: it is played alone unless seeds was too
+	seeds int
+	seed  uint64
+
 	days     float64
 	timeline bool
 	workers  int

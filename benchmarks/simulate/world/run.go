@@ -27,6 +27,10 @@ type Options struct {
 	//   - an update that comes again after a pause is a complaint.
 	Harsh bool
 	Plant Plant // a fault to be found
+
+	// Trace, if set, is told of everything that goes into the hash: two runs
+	// that should be one part at the first note that differs.
+	Trace func(Note)
 }
 
 // Plant is a fault of the world's own making.
@@ -111,6 +115,7 @@ func def[T int | time.Duration](v *T, to T) {
 func newWorld(seed uint64, o Options) (*world, error) {
 	sim := runtime.NewSim(seed)
 	rec := newRecorder(sim.Now)
+	rec.trace = o.Trace
 	dcs, err := newCluster(sim, rec, seed, o)
 	if err != nil {
 		return nil, err

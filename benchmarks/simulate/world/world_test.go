@@ -65,25 +65,29 @@ func TestOneSeedTwice(t *testing.T) {
 	var mu sync.Mutex
 	distinct := map[string]bool{}
 	each(*first, 6, func(seed uint64) {
-		a, errA := Run(seed, small)
-		b, errB := Run(seed, small)
+		var notes [2][]string
+		var runs [2]Result
+		for i := range runs {
+			o := small
+			o.Trace = func(n Note) { notes[i] = append(notes[i], n.String()) }
+			var err error
+			if runs[i], err = Run(seed, o); err != nil {
+				t.Error(err)
+			}
+		}
 		mu.Lock()
 		defer mu.Unlock()
-		if errA != nil || errB != nil {
-			t.Error(errA, errB)
+		distinct[runs[0].Hash] = true
+		if runs[0].Hash == runs[1].Hash {
 			return
 		}
-		distinct[a.Hash] = true
-		if a.Hash == b.Hash {
-			return
-		}
-		t.Errorf("seed %d gave two runs: %+v and %+v", seed, a.Counts, b.Counts)
-		for i := range min(len(a.Timeline), len(b.Timeline)) {
-			if a.Timeline[i] != b.Timeline[i] {
-				t.Errorf("they part at line %d:\n%s\n%s", i, a.Timeline[i], b.Timeline[i])
+		for i := range min(len(notes[0]), len(notes[1])) {
+			if notes[0][i] != notes[1][i] {
+				t.Errorf("seed %d gave two runs, which part at note %d:\n%s\n%s\n%s", seed, i, strings.Join(notes[0][max(0, i-5):i], "\n"), notes[0][i], notes[1][i])
 				return
 			}
 		}
+		t.Errorf("seed %d gave two runs: %+v and %+v", seed, runs[0].Counts, runs[1].Counts)
 	})
 	if len(distinct) != 6 {
 		t.Errorf("6 seeds gave %d runs", len(distinct))
