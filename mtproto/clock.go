@@ -22,6 +22,7 @@ type clockState struct {
 	base   time.Time     // the local time of the first input
 	offset time.Duration // server minus local
 	saved  time.Duration // the offset last announced by OutSave
+	told   time.Duration // the offset last announced by OutClock
 	known  bool
 }
 
@@ -77,9 +78,15 @@ func (c *clockState) inTime(now time.Time, id msgID) bool {
 
 // moved reports, once, that the offset is worth saving. skew is how far the owner's clock has been set back meanwhile.
 func (c *clockState) moved(skew time.Duration) bool {
-	if d := c.offset + skew - c.saved; -worthSaving < d && d < worthSaving {
+	if !worth(c.offset + skew - c.saved) {
 		return false
 	}
 	c.saved = c.offset + skew
 	return true
 }
+
+// untold reports whether the offset differs much from what OutClock last said.
+func (c *clockState) untold(skew time.Duration) bool { return worth(c.offset + skew - c.told) }
+
+// worth reports whether the offset has moved enough to be worth saving.
+func worth(d time.Duration) bool { return d <= -worthSaving || worthSaving <= d }

@@ -111,7 +111,25 @@ func (s *Session) seal(p *packet) []byte {
 
 // nextPacket makes the next packet there is a reason to send, nil if there is none.
 func (s *Session) nextPacket() []byte {
-	if s.link != linkUp || s.bind.phase == bindSent {
+	var packet []byte
+	switch {
+	case s.link != linkUp:
+		return nil
+	case s.silent:
+		packet = s.askedPacket()
+	default:
+		packet = s.spokenPacket()
+	}
+	s.flow.hand(len(packet))
+	if s.ping.waiting && s.ping.mark == 0 {
+		s.ping.mark = s.flow.handed
+	}
+	return packet
+}
+
+// spokenPacket is nextPacket on a connection that is up and not silent.
+func (s *Session) spokenPacket() []byte {
+	if s.bind.phase == bindSent {
 		return nil
 	}
 	if s.now.Before(s.holdUntil) {
@@ -143,11 +161,19 @@ func (s *Session) salted() bool { return len(s.salts.salts) > 0 }
 
 // hasReason reports whether something must be sent now, and does not merely wait for a packet to travel with.
 func (s *Session) hasReason() bool {
-	return s.acks.due(s.now) || s.ping.due(s.now) || reached(s.now, s.states.at) || s.chores.pending() || s.sendable() > 0
+	return s.acks.due(s.now) || s.ping.due(s.now) || reached(s.now, s.states.at) || s.chores.pending(s.flow.open()) || s.sendable() > 0
 }
 
 // sendable is how many queries may be sent now.
 func (s *Session) sendable() int {
+	if !s.flow.open() {
+		return 0
+	}
+	return s.queued()
+}
+
+// queued is how many queries wait for nothing but room.
+func (s *Session) queued() int {
 	if s.bind.phase != bindNone {
 		return 0
 	}
@@ -178,7 +204,7 @@ func (s *Session) appendService(p *packet) {
 			p.close()
 		}
 	}
-	if s.chores.pending() {
+	if s.chores.pending(s.flow.open()) {
 		s.appendChores(p)
 	}
 }
@@ -229,7 +255,7 @@ func (s *Session) appendChores(p *packet) {
 	copies := c.copies
 	c.reset()
 	for i, id := range copies {
-		if p.full() {
+		if p.full() || !s.flow.open() { // they are as large as queries
 			c.copies = copies[i:]
 			return
 		}

@@ -29,6 +29,7 @@
 //		case timerFired:
 //			s.Advance(now)
 //		}
+//		s.SetRoom(now, bytes) // what the connection takes now, if it knows: see SetRoom
 //		for out, ok := s.Next(); ok; out, ok = s.Next() {
 //			switch out.Kind {
 //			case mtproto.OutPacket: // frame it and write it
@@ -37,6 +38,8 @@
 //			case mtproto.OutGap: // updates may have been missed: updates.getDifference
 //			case mtproto.OutSave: // store s.Snapshot() some time soon
 //			case mtproto.OutBound, mtproto.OutBindFailed: // the temp key works, or does not
+//			case mtproto.OutClock: // out.Offset is the server's time; the DC answers under this key
+//			case mtproto.OutPong: // the answer to s.Ping
 //			case mtproto.OutReconnect: // close TCP, tell Disconnected, dial again; the session stays
 //			}
 //		}
@@ -45,6 +48,8 @@
 //
 // Packets are made in Next and not earlier, so that several queries sent before the outputs are pulled share one
 // container. The bytes of an output are valid until the next input.
+//
+// A Session that another is to replace falls silent (SetSilent): it goes on listening and sends nothing.
 //
 // # What happens to a query
 //

@@ -32,7 +32,7 @@ func FuzzDecrypted(f *testing.F) {
 		p := fuzzPeer(t)
 		p.s.clock.known = !unknownClock
 		p.s.begin(p.now)
-		p.s.room = maxUnpacked
+		p.s.budget = maxUnpacked
 		ended := map[QueryID]int{}
 		for _, part := range [][]byte{body, body} {
 			if err := p.s.onMessage(incoming{id: msgID(id), seqNo: seqNo, body: part}, false); err != nil {

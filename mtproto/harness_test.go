@@ -85,6 +85,7 @@ type peer struct {
 	ends     map[QueryID][]error // nil for a result
 	reconn   bool                // OutReconnect came
 	audit    audit
+	clocks   []time.Duration // of OutClock
 	out      []string
 }
 
@@ -147,6 +148,8 @@ func (p *peer) drain() {
 		case OutReconnect, OutBindFailed:
 			p.out = append(p.out, o.Kind.String()+": "+o.Err.Error())
 			p.reconn = p.reconn || o.Kind == OutReconnect
+		case OutClock: // no line: every connection begins with one
+			p.clocks = append(p.clocks, o.Offset)
 		default:
 			p.out = append(p.out, o.Kind.String())
 		}

@@ -243,6 +243,9 @@ func TestLargeResults(t *testing.T) {
 		p.connect()
 		p.command("send q1")
 		p.s.Receive(p.now, p.seal(p.message(p.result(int64(p.byName["c2"]), wrap(big)), idReply, true), p.s.sessionID))
+		if o, _ := p.s.Next(); o.Kind != OutClock {
+			t.Errorf("%s: got %v first", name, o.Kind)
+		}
 		if o, _ := p.s.Next(); o.Kind != OutResult || !bytes.Equal(o.Body, big) {
 			t.Errorf("%s: got %v %v", name, o.Kind, o.Err)
 		}

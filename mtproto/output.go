@@ -40,11 +40,20 @@ const (
 	// queries stay. Err says why: *TimeoutError, *PacketError or *ResetLimitError (the last deserves full backoff). After
 	// it the Session ignores packets and sends nothing until Disconnected and Connected.
 	OutReconnect
+
+	// OutClock: the first valid packet of this connection has come, so that the DC is known to answer under the auth key,
+	// or the server's time has moved enough to be worth saving. Offset is server time minus the owner's. It comes before
+	// whatever else the packet brought.
+	OutClock
+
+	// OutPong: the ping that Ping asked for is answered.
+	OutPong
 )
 
 var outputNames = [...]string{
 	OutPacket: "packet", OutResult: "result", OutFailed: "failed", OutUpdates: "updates", OutGap: "gap", OutSave: "save",
 	OutBound: "bound", OutBindFailed: "bind failed", OutReconnect: "reconnect",
+	OutClock: "clock", OutPong: "pong",
 }
 
 // String names the kind.
@@ -59,10 +68,11 @@ func (k OutputKind) String() string {
 // Body may alias the packet last given to Receive.
 type Output struct {
 	Kind   OutputKind
-	Packet []byte  // OutPacket
-	Query  QueryID // OutResult, OutFailed
-	Body   []byte  // OutResult, OutUpdates
-	Err    error   // OutFailed, OutBindFailed, OutReconnect
+	Packet []byte        // OutPacket
+	Query  QueryID       // OutResult, OutFailed
+	Body   []byte        // OutResult, OutUpdates
+	Err    error         // OutFailed, OutBindFailed, OutReconnect
+	Offset time.Duration // OutClock
 }
 
 // Snapshot is what is worth keeping of a Session: for the next Session under the same key, in this process or another.

@@ -19,10 +19,13 @@ const (
 
 // pingState keeps a connection alive and notices when it is dead. It is idle while there is no connection.
 type pingState struct {
-	nonce    int64 // the last ping_id; they only need to differ
-	waiting  bool  // a ping is unanswered
-	urgent   bool  // ping at the next opportunity
-	msgID    msgID // of the unanswered ping
+	nonce    int64     // the last ping_id; they only need to differ
+	waiting  bool      // a ping is unanswered
+	urgent   bool      // ping at the next opportunity
+	asked    bool      // the owner waits for a pong, see Ping
+	mark     int64     // how many bytes of this connection are handed out once the unanswered ping is
+	movedAt  time.Time // when the queue in which the last ping waited last moved
+	msgID    msgID     // of the unanswered ping
 	sentAt   time.Time
 	heardAt  time.Time // when anything valid was received, or the connection came up
 	activeAt time.Time // when the first query of those pending was sent, zero if none is pending
@@ -35,7 +38,7 @@ type pingState struct {
 // its salt and whether it knows the session.
 func (s *pingState) connected(now time.Time, active bool) {
 	s.waiting, s.urgent = false, true
-	s.sentAt, s.heardAt, s.activeAt = now, now, time.Time{}
+	s.sentAt, s.heardAt, s.activeAt, s.movedAt = now, now, time.Time{}, time.Time{}
 	if active {
 		s.activeAt = now
 	}
@@ -80,7 +83,7 @@ func (s *pingState) due(now time.Time) bool {
 // sent notes a ping and returns its ping_id and the delay after which the server may close the connection.
 func (s *pingState) sent(now time.Time, id msgID, random uint64) (nonce int64, delay int32) {
 	s.nonce++
-	s.waiting, s.urgent, s.msgID, s.sentAt = true, false, id, now
+	s.waiting, s.urgent, s.msgID, s.sentAt, s.mark = true, false, id, now, 0
 	interval := s.interval
 	if interval <= 0 {
 		interval = defaultPingInterval
@@ -95,7 +98,7 @@ func (s *pingState) pong(now time.Time, nonce int64) bool {
 		return false
 	}
 	s.waiting = false
-	sample := max(0, now.Sub(s.sentAt))
+	sample := max(0, now.Sub(latest(s.sentAt, s.movedAt)))
 	if s.rtt == 0 {
 		s.rtt = sample
 	}
@@ -106,14 +109,15 @@ func (s *pingState) pong(now time.Time, nonce int64) bool {
 // again forgets the unanswered ping and sends another: the message that carried it was rejected.
 func (s *pingState) again() { s.waiting, s.urgent = false, true }
 
-// limits returns until when a pong and until when any packet must have come; zero for never.
+// limits returns until when a pong and until when any packet must have come; zero for never. As long as the ping has not
+// left, and the queue moves, neither is late.
 func (s *pingState) limits() (pong, read time.Time) {
 	if !s.activeAt.IsZero() {
 		interval := s.activeInterval()
 		if s.waiting {
-			pong = latest(s.sentAt, s.activeAt).Add(max(minActivePongLimit, interval*5/2))
+			pong = latest(s.sentAt, s.movedAt, s.activeAt).Add(max(minActivePongLimit, interval*5/2))
 		}
-		return pong, latest(s.heardAt, s.activeAt).Add(interval * 7 / 2)
+		return pong, latest(s.heardAt, s.movedAt, s.activeAt).Add(interval * 7 / 2)
 	}
 	if s.interval <= 0 {
 		return time.Time{}, time.Time{}
@@ -121,18 +125,18 @@ func (s *pingState) limits() (pong, read time.Time) {
 	// With a longer interval than usual, silence lasts longer.
 	slack := max(0, s.interval-defaultPingInterval)
 	if s.waiting {
-		pong = s.sentAt.Add(idlePongTimeout + slack)
+		pong = latest(s.sentAt, s.movedAt).Add(idlePongTimeout + slack)
 	}
-	return pong, s.heardAt.Add(idleReadTimeout + slack)
+	return pong, latest(s.heardAt, s.movedAt).Add(idleReadTimeout + slack)
 }
 
 // expired returns what the connection failed to deliver, nil if it is alive.
 func (s *pingState) expired(now time.Time) error {
 	switch pong, read := s.limits(); {
 	case reached(now, pong):
-		return &TimeoutError{What: "pong", After: now.Sub(s.sentAt)}
+		return &TimeoutError{What: "pong", After: now.Sub(latest(s.sentAt, s.movedAt))}
 	case reached(now, read):
-		return &TimeoutError{What: "packet", After: now.Sub(s.heardAt)}
+		return &TimeoutError{What: "packet", After: now.Sub(latest(s.heardAt, s.movedAt))}
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ var rewrite = flag.Bool("rewrite", false, "rewrite the expectations of transcrip
 //	receive pong c1
 //
 // Commands of the owner: connect, disconnect, advance DURATION, send NAME [repeatable] [size N], cancel NAME, close, bind,
-// deadline, snapshot, pending. Commands of the server: receive MESSAGE [; MESSAGE]..., again NAME, stale MESSAGE (for a
+// deadline, snapshot, pending, room BYTES, silent, speak, ping, cancelqueued, clocks (what OutClock has said). Commands of the server: receive MESSAGE [; MESSAGE]..., again NAME, stale MESSAGE (for a
 // session that is gone), skew DURATION (the server's clock against the client's). Messages are described at message.
 // The first line may be "config WORD..." with words header, prefix, nosalts, noclock, perm, known, nogzip, inflight=N, queue=N,
 // offset=DURATION. Lines that begin with # are remarks.
@@ -121,6 +121,29 @@ func (p *peer) command(line string) {
 	case "cancel":
 		p.s.Cancel(p.now, p.query(rest))
 		p.drain()
+	case "cancelqueued":
+		p.s.CancelQueued(p.now)
+		p.drain()
+	case "silent", "speak":
+		p.s.SetSilent(p.now, verb == "silent")
+		p.drain()
+	case "ping":
+		p.s.Ping(p.now)
+		p.drain()
+	case "room":
+		n, _ := strconv.Atoi(rest)
+		if !p.s.SetRoom(p.now, n) {
+			p.out = append(p.out, "no news")
+		}
+		p.drain()
+		if p.s.WantsRoom() {
+			p.out = append(p.out, "wants room")
+		}
+	case "clocks":
+		for _, d := range p.clocks {
+			p.out = append(p.out, "offset "+d.Round(time.Second).String())
+		}
+		p.clocks = nil
 	case "close":
 		p.s.Close(p.now)
 		p.drain()

@@ -205,7 +205,7 @@ func (s *Session) dispatch(m incoming) {
 // onGzip unpacks a whole message. Containers and service messages must not be packed; service messages are understood
 // anyway, a container is not.
 func (s *Session) onGzip(m incoming) {
-	body, err := unpack(m.body, &s.room)
+	body, err := unpack(m.body, &s.budget)
 	if err != nil || len(body) < 4 || peekID(body) == idMsgContainer {
 		// It cannot have been an answer: those are packed inside rpc_result. So it was an update.
 		s.push(Output{Kind: OutGap})
@@ -256,7 +256,7 @@ func (s *Session) onResult(m incoming, r *tl.Reader) {
 	default:
 		return
 	}
-	result, err := unpack(r.Rest(), &s.room)
+	result, err := unpack(r.Rest(), &s.budget)
 	if err == nil && len(result) < 4 {
 		err = tl.ErrShort
 	}
@@ -345,7 +345,10 @@ func (s *Session) onPong(m incoming, r *tl.Reader) {
 		s.processed(m.id, request)
 		s.records.settle(request)
 	}
-	s.ping.pong(s.now, nonce)
+	if s.ping.pong(s.now, nonce) && s.ping.asked {
+		s.ping.asked = false
+		s.push(Output{Kind: OutPong})
+	}
 }
 
 // onFutureSalts takes the salts asked for.

@@ -51,6 +51,10 @@ type Session struct {
 	now  time.Time     // of the current input; never goes back
 	skew time.Duration // what is added to the owner's times to keep now from going back
 	link linkPhase
+	// silent: nothing is sent and nothing times out, see SetSilent.
+	silent bool
+	// heard: a valid packet has come on this connection.
+	heard bool
 
 	clock   clockState
 	ids     idState
@@ -59,6 +63,7 @@ type Session struct {
 	acks    ackState
 	inbox   inboxState
 	ping    pingState
+	flow    flowState
 	bind    bindState
 	queries queryState
 	records recordState
@@ -77,11 +82,11 @@ type Session struct {
 
 	busyAt time.Time // when a query was last pending
 
-	outs  []Output
-	next  int    // of outs
-	plain []byte // the packet being written
-	wire  []byte // packets handed out since the last input
-	room  int    // how much gzip_packed of this packet may still unpack to
+	outs   []Output
+	next   int    // of outs
+	plain  []byte // the packet being written
+	wire   []byte // packets handed out since the last input
+	budget int    // how much gzip_packed of this packet may still unpack to
 }
 
 // NewSession makes a session with a fresh random id under key. Nothing happens before the first input. It fails when cfg
@@ -190,6 +195,7 @@ func (s *Session) Connected(now time.Time) {
 		s.disconnect()
 	}
 	s.link = linkUp
+	s.heard, s.flow = false, flowState{}
 	s.ping.connected(s.now, s.waiting())
 	if s.queries.inFlight > 0 {
 		s.states.at = s.now
@@ -223,7 +229,7 @@ func (s *Session) disconnect() {
 // Advance says that time has passed; call it at Deadline.
 func (s *Session) Advance(now time.Time) {
 	s.begin(now)
-	if s.link != linkUp {
+	if s.link != linkUp || s.silent {
 		return
 	}
 	if s.bind.phase == bindSent {
@@ -271,7 +277,7 @@ func (s *Session) Next() (out Output, ok bool) {
 // Deadline is when Advance should be called if nothing else happens before; zero for never. It is meaningful when Next has
 // no output left.
 func (s *Session) Deadline() time.Time {
-	if s.link != linkUp {
+	if s.link != linkUp || s.silent {
 		return time.Time{}
 	}
 	var at time.Time
@@ -293,18 +299,22 @@ func (s *Session) Deadline() time.Time {
 
 // Snapshot returns what is worth keeping.
 func (s *Session) Snapshot() Snapshot {
-	offset := s.clock.offset
-	if !s.now.IsZero() {
-		wall := s.now.Add(-s.skew).UnixNano()
-		offset = time.Duration(s.clock.server(s.now) - wall)
-	}
 	return Snapshot{
 		SessionID:       s.sessionID,
 		Salts:           slices.Clone(s.salts.salts),
-		TimeOffset:      offset,
+		TimeOffset:      s.offset(),
 		OffsetKnown:     s.clock.known,
 		HeaderConfirmed: s.headerKnown && len(s.cfg.Header) > 0,
 	}
+}
+
+// offset is server time minus the owner's.
+func (s *Session) offset() time.Duration {
+	if s.now.IsZero() {
+		return s.clock.offset
+	}
+	wall := s.now.Add(-s.skew).UnixNano()
+	return time.Duration(s.clock.server(s.now) - wall)
 }
 
 // Pending is how many queries have not ended.
@@ -333,12 +343,25 @@ func (s *Session) Receive(now time.Time, packet []byte) {
 	m, ok, err := s.open(packet)
 	if err == nil && ok {
 		s.ping.heardAt = s.now
-		s.room = maxUnpacked
+		s.budget = maxUnpacked
+		first := len(s.outs)
 		err = s.onMessage(m, false)
+		s.tellClock(first)
 	}
 	if err != nil {
 		s.breakLink(err)
 	}
+}
+
+// tellClock says in an output, the first one of this packet, that the connection has delivered or that the server's time
+// has moved: whoever acts on the rest knows the time then.
+func (s *Session) tellClock(first int) {
+	if moved := s.clock.untold(s.skew); s.heard && !moved {
+		return
+	}
+	s.heard = true
+	s.clock.told = s.clock.offset + s.skew
+	s.outs = slices.Insert(s.outs, first, Output{Kind: OutClock, Offset: s.offset()})
 }
 
 // open decrypts a packet and makes checks 1 to 5 of a received message. ok is false for a packet of another session,

@@ -94,8 +94,10 @@ func (s *choreState) answer(id msgID)   { s.answers = appendChore(s.answers, id)
 func (s *choreState) copy(id msgID)     { s.copies = appendChore(s.copies, id) }
 func (s *choreState) reply(i stateInfo) { s.infos = append(s.infos[:min(len(s.infos), maxInfos-1)], i) }
 func (s *choreState) reset()            { *s = choreState{} }
-func (s *choreState) pending() bool {
-	return len(s.drops)+len(s.wants)+len(s.answers)+len(s.copies)+len(s.infos) > 0 || s.destroy != 0
+
+// pending reports whether something is owed that may be sent now: copies of queries only while there is room.
+func (s *choreState) pending(room bool) bool {
+	return len(s.drops)+len(s.wants)+len(s.answers)+len(s.infos) > 0 || s.destroy != 0 || room && len(s.copies) > 0
 }
 
 func appendChore(list []msgID, id msgID) []msgID {

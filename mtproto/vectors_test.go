@@ -65,7 +65,7 @@ func TestRealServerPacket(t *testing.T) {
 	for o, ok := s.Next(); ok; o, ok = s.Next() {
 		kinds = append(kinds, o.Kind.String())
 	}
-	if got := strings.Join(kinds, " "); got != "gap packet save" {
+	if got := strings.Join(kinds, " "); got != "clock gap packet save" {
 		t.Errorf("outputs %s", got)
 	}
 }

@@ -21,7 +21,6 @@ type conn struct {
 
 	// The socket; see socket.go.
 	state   socketState
-	silent  bool // sends nothing, see Drain
 	proved  bool // the governor knows that this socket works
 	epoch   uint32
 	tries   uint32 // counts failures, to begin at another address next time
@@ -38,8 +37,10 @@ type conn struct {
 	// The session; see session.go.
 	session *mtproto.Session
 	replies map[mtproto.QueryID]func([]byte, error)
-	alarm   time.Time // for which the session's timer is set; zero: it is not
-	drain   drainState
+	alarm   time.Time  // for which the session's timer is set; zero: it is not
+	drain   drainState // see drain.go
+	keep    bool       // at the limit of drain calls stay pending
+	probing bool       // see probe.go
 }
 
 // Kinds of timers.
@@ -48,6 +49,7 @@ const (
 	timerSettle
 	timerSession // the session's or the handshake's deadline
 	timerDrain
+	timerProbe
 )
 
 // Spawn starts a connection as a child of the actor whose context is parent.
@@ -96,8 +98,14 @@ func (n *conn) Receive(c *ctx, m Message) {
 		n.onDue(c)
 	case Drain:
 		n.onDrain(c, m)
+	case Listen:
+		n.onListen(c, m)
 	case drained:
 		n.onDrainLimit(c)
+	case Probe:
+		n.onProbe(c, m)
+	case probed:
+		n.endProbe(c, false)
 	case Resume:
 		n.onResume(c)
 	}

@@ -76,15 +76,35 @@ type (
 	// Cancel ends a call whose caller has left; its Reply is called.
 	Cancel struct{ ID mtproto.QueryID }
 
-	// Drain lets calls under way finish, for Limit at most, and gives back what
-	// has not ended then and every new call. Once nothing is pending it says
-	// EventDrained and falls silent: it listens and sends nothing at all, no
-	// ack and no ping, so that the server sees a successor's session as the
-	// newer one. A silent connection that is lost is not replaced.
-	Drain struct{ Limit time.Duration }
+	// Drain lets calls under way finish, for Limit at most, and gives back every
+	// new call. Once nothing is pending, or the limit is over, it falls silent
+	// and says EventDrained. What has not ended at the limit is given back, or
+	// with Keep stays pending: it may still be answered while the connection is
+	// silent. What was not sent by then is given back in either case.
+	//
+	// A silent connection listens and sends nothing at all, no ack and no ping,
+	// so that the server sees a successor's session as the newer one. It is not
+	// replaced when it is lost. A Drain for it changes Limit and Keep for the
+	// calls still pending, and EventDrained is said again; at once if there are
+	// none, or if its socket is lost.
+	Drain struct {
+		Limit time.Duration
+		Keep  bool
+	}
 
-	// Resume ends Drain and silence.
+	// Listen is for a connection that was replaced: it falls silent at once, and
+	// says EventDrained when nothing is pending any more, or the limit is over
+	// or its socket lost; what has not ended then is given back.
+	Listen struct{ Limit time.Duration }
+
+	// Resume ends Drain, Listen and silence.
 	Resume struct{}
+
+	// Probe sends one ping at once, also on a silent connection, and says in
+	// EventProbed whether the DC answered it: whether it still knows the
+	// session's key. It has not answered when the limit is over, the socket is
+	// lost first (by -404, say), or there is none and none on its way.
+	Probe struct{ Limit time.Duration }
 )
 
 // Bind says to what and until when the session's temp key is to be bound.
@@ -118,6 +138,7 @@ type (
 	settled struct{}
 	due     struct{}
 	drained struct{}
+	probed  struct{}
 )
 
 func (MakeKey) dcconnMessage()   {}
@@ -126,6 +147,8 @@ func (Call) dcconnMessage()      {}
 func (Cancel) dcconnMessage()    {}
 func (Drain) dcconnMessage()     {}
 func (Resume) dcconnMessage()    {}
+func (Listen) dcconnMessage()    {}
+func (Probe) dcconnMessage()     {}
 func (permitted) dcconnMessage() {}
 func (dialed) dcconnMessage()    {}
 func (received) dcconnMessage()  {}
@@ -136,6 +159,7 @@ func (redial) dcconnMessage()    {}
 func (settled) dcconnMessage()   {}
 func (due) dcconnMessage()       {}
 func (drained) dcconnMessage()   {}
+func (probed) dcconnMessage()    {}
 
 // EventKind says what an Event tells.
 type EventKind uint8
@@ -167,14 +191,22 @@ const (
 	EventGap
 	// EventSave: Snapshot is worth keeping.
 	EventSave
-	// EventDrained: nothing is pending and nothing will be sent; see Drain.
+	// EventDrained: nothing will be sent; Pending calls may still be answered.
+	// See Drain and Listen.
 	EventDrained
+	// EventClock: Offset is server time minus local time, as now known. It comes
+	// after the first valid packet on each socket, and when the offset has moved
+	// by what is worth saving; before the replies and updates of that packet.
+	EventClock
+	// EventProbed: Answered says how a Probe ended.
+	EventProbed
 )
 
 var eventNames = [...]string{
 	EventUp: "up", EventDown: "down", EventKeyMade: "key made", EventKeyFailed: "key failed", EventBound: "bound",
 	EventBindFailed: "bind failed", EventKeyUnknown: "key unknown", EventUpdates: "updates", EventGap: "gap",
 	EventSave: "save", EventDrained: "drained",
+	EventClock: "clock", EventProbed: "probed",
 }
 
 // String names the kind.
@@ -193,6 +225,9 @@ type Event struct {
 	Made     *handshake.Result // EventKeyMade
 	Updates  []byte            // EventUpdates
 	Snapshot mtproto.Snapshot  // EventSave
+	Pending  int               // EventDrained: calls that have not ended
+	Offset   time.Duration     // EventClock
+	Answered bool              // EventProbed
 }
 
 // String names the event and its error, and nothing of its contents.

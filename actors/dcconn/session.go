@@ -9,19 +9,6 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto"
 )
 
-// drainState is how far Drain has come.
-type drainState uint8
-
-const (
-	// drainNone: calls are taken. Drain leaves it.
-	drainNone drainState = iota
-	// draining: no new calls; those under way may finish. The last one, or the
-	// limit, leads to drainedDone.
-	draining
-	// drainedDone: nothing is pending and nothing is sent. Resume leaves it.
-	drainedDone
-)
-
 func (n *conn) onRun(c *ctx, m Run) {
 	if n.session != nil {
 		return
@@ -38,6 +25,7 @@ func (n *conn) onRun(c *ctx, m Run) {
 		return
 	}
 	n.session = s
+	s.SetSilent(c.Now(), n.silent())
 	if m.Bind != nil {
 		s.Bind(c.Now(), m.Bind.Perm, m.Bind.ExpiresAt)
 	}
@@ -87,13 +75,37 @@ func (n *conn) onDue(c *ctx) {
 // pump does what the session asks for, then sets the timer.
 func (n *conn) pump(c *ctx) {
 	s := n.session
-	var broken error
+	if n.silent() { // what waits to be sent has nothing to wait for
+		s.CancelQueued(c.Now())
+	}
+	for more := true; more; more = n.moreRoom(c) {
+		if broken := n.pull(c); broken != nil && n.state == socketUp {
+			n.lost(c, broken) // which comes back here
+			return
+		}
+	}
+	n.checkDrained(c)
+	n.arm(c)
+}
+
+// moreRoom tells the session how the socket's queue stands. It is asked again
+// after every pull: that the socket is seen without room is what makes it tell
+// when there is more.
+func (n *conn) moreRoom(c *ctx) bool {
+	return n.state == socketUp && n.session.WantsRoom() && n.session.SetRoom(c.Now(), n.socket.Room())
+}
+
+// pull handles the outputs of the session, of which there may be none. The
+// error means that the socket is of no use any more.
+func (n *conn) pull(c *ctx) (broken error) {
+	s := n.session
+	if n.state == socketUp {
+		s.SetRoom(c.Now(), n.socket.Room())
+	}
 	for out, ok := s.Next(); ok; out, ok = s.Next() {
 		switch out.Kind {
 		case mtproto.OutPacket:
-			if n.state == socketUp && !n.silent {
-				_ = n.socket.Send(out.Packet) // if it fails, the socket is closing and says so
-			}
+			_ = n.socket.Send(out.Packet) // if it fails, the socket is closing and says so
 		case mtproto.OutResult:
 			n.reply(out.Query, out.Body, nil)
 		case mtproto.OutFailed:
@@ -110,15 +122,19 @@ func (n *conn) pump(c *ctx) {
 			n.notify(Event{Kind: EventBindFailed, Err: out.Err})
 		case mtproto.OutReconnect:
 			broken = out.Err
+		case mtproto.OutClock:
+			n.onAnswered()
+			n.notify(Event{Kind: EventClock, Offset: out.Offset})
+		case mtproto.OutPong:
+			n.endProbe(c, true)
 		}
 	}
-	if broken != nil && n.state == socketUp {
-		n.lost(c, broken) // which comes back here
-		return
-	}
-	n.checkDrained(c)
-	n.arm(c)
+	return broken
 }
+
+// onAnswered is told of the first valid packet of a session on each socket (and
+// of some later ones): the DC answers under a key of ours.
+func (n *conn) onAnswered() { n.tell(governor.Worked) }
 
 // fate turns "canceled" into "given back" for calls that Drain has ended.
 func (n *conn) fate(err error) error {
@@ -133,57 +149,9 @@ func (n *conn) fate(err error) error {
 // moving it for each packet would cost more than waking once too often.
 func (n *conn) arm(c *ctx) {
 	at := n.session.Deadline()
-	if n.silent || at.IsZero() || !n.alarm.IsZero() && !n.alarm.After(at) {
+	if at.IsZero() || !n.alarm.IsZero() && !n.alarm.After(at) {
 		return
 	}
 	n.alarm = at
 	c.After(timerSession, at.Sub(c.Now()), due{})
-}
-
-func (n *conn) onDrain(c *ctx, m Drain) {
-	if n.drain == drainedDone {
-		n.notify(Event{Kind: EventDrained})
-		return
-	}
-	n.drain = draining
-	c.After(timerDrain, m.Limit, drained{})
-	n.checkDrained(c)
-}
-
-// checkDrained falls silent when the last call has ended.
-func (n *conn) checkDrained(c *ctx) {
-	if n.drain != draining || n.session != nil && n.session.Pending() > 0 {
-		return
-	}
-	c.Cancel(timerDrain)
-	c.Cancel(timerSession)
-	n.drain, n.silent, n.alarm = drainedDone, true, time.Time{}
-	if n.state < socketUp { // a new socket would be of no use: the server learns of it by what we send
-		n.release(governor.Unknown)
-		c.Cancel(timerRedial)
-		n.state = socketParked
-	}
-	n.notify(Event{Kind: EventDrained})
-}
-
-// onDrainLimit gives back the calls that have not ended in time.
-func (n *conn) onDrainLimit(c *ctx) {
-	if n.drain != draining || n.session == nil {
-		return
-	}
-	for _, id := range n.pending() {
-		n.session.Cancel(c.Now(), id)
-	}
-	n.pump(c)
-}
-
-func (n *conn) onResume(c *ctx) {
-	n.drain, n.silent = drainNone, false
-	c.Cancel(timerDrain)
-	if n.state == socketParked {
-		n.want(c)
-	}
-	if n.session != nil {
-		n.pump(c)
-	}
 }

@@ -202,7 +202,7 @@ func (n *conn) lost(c *ctx, err error) {
 	switch {
 	case unknown:
 		n.state = socketEnded
-	case n.silent:
+	case n.silent():
 		n.state = socketParked
 	default:
 		n.state = socketPaused
@@ -212,8 +212,12 @@ func (n *conn) lost(c *ctx, err error) {
 	if unknown {
 		n.notify(Event{Kind: EventKeyUnknown, Err: err})
 	}
+	n.endProbe(c, false)
 	if n.session != nil {
 		n.pump(c)
+	}
+	if n.drain == listening {
+		n.onDrainLimit(c) // nothing can be answered any more
 	}
 }
 

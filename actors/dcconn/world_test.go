@@ -190,9 +190,13 @@ type answer struct {
 
 // call sends testdc.echo.
 func (p *peer) call(id int64, delay time.Duration, policy mtproto.Policy) chan answer {
+	return p.callWith(id, delay, policy, []byte("payload"))
+}
+
+func (p *peer) callWith(id int64, delay time.Duration, policy mtproto.Policy, payload []byte) chan answer {
 	p.last++
 	ch := make(chan answer, 2) // a second answer would be a fault of ours
-	q := echo.EchoRequest{ID: id, DelayMs: int32(delay / time.Millisecond), Payload: []byte("payload")}
+	q := echo.EchoRequest{ID: id, DelayMs: int32(delay / time.Millisecond), Payload: payload}
 	p.Send(Call{ID: p.last, Body: q.Append(nil), Policy: policy, Reply: func(b []byte, err error) {
 		ch <- answer{b, err, time.Since(p.w.start)}
 	}})
@@ -241,6 +245,7 @@ type countingDialer struct {
 	mu      sync.Mutex
 	dials   []time.Duration
 	written int
+	rate    int // bytes a second that a socket takes; 0: no limit
 }
 
 func (d *countingDialer) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -270,6 +275,10 @@ type countingConn struct {
 func (c *countingConn) Write(b []byte) (int, error) {
 	c.d.mu.Lock()
 	c.d.written += len(b)
+	rate := c.d.rate
 	c.d.mu.Unlock()
+	if rate > 0 {
+		time.Sleep(time.Duration(len(b)) * time.Second / time.Duration(rate))
+	}
 	return c.Conn.Write(b)
 }

@@ -1,0 +1,43 @@
+package mtproto
+
+import "time"
+
+// SetSilent makes the Session fall silent or speak again. A silent one listens and sends nothing, no ack and no ping but
+// one that Ping asks for, and nothing times out: the server then sees another session of the same account as the newer one.
+// It stays so over connections. What it owes is sent when it speaks again, after a ping, as on a new connection.
+func (s *Session) SetSilent(now time.Time, silent bool) {
+	s.begin(now)
+	if s.silent && !silent && s.link == linkUp {
+		s.ping.connected(s.now, s.waiting())
+		if s.queries.inFlight > 0 {
+			s.states.at = s.now
+		}
+	}
+	s.silent = silent
+}
+
+// CancelQueued is Cancel for every query that waits to be sent: those the server has certainly not got, or may get twice.
+func (s *Session) CancelQueued(now time.Time) {
+	s.begin(now)
+	for len(s.queries.queue) > 0 {
+		s.fail(s.queries.queue[0], ErrCanceled)
+	}
+}
+
+// Ping sends a ping at once, or once there is a connection; a silent Session sends it alone. Its answer is an OutPong:
+// the DC knows the auth key. There is no other output; the owner decides how long to wait.
+func (s *Session) Ping(now time.Time) {
+	s.begin(now)
+	s.ping.again()
+	s.ping.asked = true
+}
+
+// askedPacket makes the one packet of a silent Session, nil when there is none to send.
+func (s *Session) askedPacket() []byte {
+	if !s.ping.asked || s.ping.waiting || s.now.Before(s.holdUntil) {
+		return nil
+	}
+	p := s.startPacket()
+	s.appendPing(&p)
+	return s.seal(&p)
+}
