@@ -63,6 +63,12 @@ func TestTheAuditorFindsWhatIsPlanted(t *testing.T) {
 		want  string // "": nothing is wrong
 	}{
 		{"nothing", func(*run) {}, ""},
+		{"a call whose process was killed", func(r *run) { r.audit.Begun(2, true); r.audit.Died(); r.audit.Unended(r.e.Ran) }, ""},
+		{"a call that ran twice before its process was killed", func(r *run) {
+			r.audit.Begun(2, true)
+			r.ran[2] = 2
+			r.audit.Died()
+		}, "call 2 must not run twice and ran 2 times"},
 		{"a call that the server refused", func(r *run) { r.call(2, true, 1, tgerr.New(400, "X")) }, ""},
 		{"a lost answer to a call that ran once", func(r *run) { r.call(2, true, 1, mayHaveRun) }, ""},
 		{"a lost answer to a call that did not run", func(r *run) { r.call(2, true, 0, mayHaveRun) }, ""},
@@ -103,6 +109,7 @@ func TestTheAuditorFindsWhatIsPlanted(t *testing.T) {
 
 		{"a key that the store does not hold", func(r *run) { r.e.Store = nil }, "orphan: "},
 		{"a login too many", func(r *run) { r.e.Ledger.Counts.Logins++ }, "2 logins and 0 imports for 1 accounts"},
+		{"a login again after a process was killed", func(r *run) { r.audit.Died(); r.e.Ledger.Counts.Logins++ }, ""},
 		{"a login carried to another DC", func(r *run) {
 			r.e.Ledger.Counts.Logins++
 			r.e.Ledger.Logins = append(r.e.Ledger.Logins, api.Login{Method: "auth.importAuthorization"})

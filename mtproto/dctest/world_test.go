@@ -3,8 +3,9 @@ package dctest_test
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/binary"
 	"errors"
-	"math/big"
+	"io"
 	"slices"
 	"sync"
 	"testing"
@@ -110,6 +111,8 @@ type world struct {
 	now   time.Time
 	next  dctest.ConnID
 	conns map[dctest.ConnID]*wire
+	rand  io.Reader           // the clients'
+	heard func(dctest.Output) // if set, is told of every output
 }
 
 // wire is what arrived on one connection.
@@ -124,7 +127,7 @@ type wire struct {
 
 func newWorld(t testing.TB, change func(*dctest.Config)) *world {
 	t.Helper()
-	w := &world{t: t, half: &half{}, now: time.Unix(1_800_000_000, 0), conns: map[dctest.ConnID]*wire{}}
+	w := &world{t: t, half: &half{}, now: time.Unix(1_800_000_000, 0), conns: map[dctest.ConnID]*wire{}, rand: rand.Reader}
 	cfg := dctest.Config{Rand: rand.Reader, API: w.half, Keys: []*crypt.PrivateKey{rsaKey()}, Group: group()}
 	if change != nil {
 		change(&cfg)
@@ -139,6 +142,9 @@ func newWorld(t testing.TB, change func(*dctest.Config)) *world {
 // settle takes all outputs; work runs at once.
 func (w *world) settle() {
 	for o, ok := w.c.Next(); ok; o, ok = w.c.Next() {
+		if w.heard != nil {
+			w.heard(o)
+		}
 		if o.Kind == dctest.OutWork {
 			w.c.Done(w.now, o.Work.Do())
 			continue
@@ -247,7 +253,7 @@ func (p *peer) makeKey(temp bool, life time.Duration) *handshake.Result {
 
 func (p *peer) tryKey(temp bool, life time.Duration) (*handshake.Result, error) {
 	return raw.Handshake(p.w.now, handshake.ClientConfig{
-		Rand: rand.Reader, Keys: []*crypt.PublicKey{rsaKey().Public()}, Group: group(),
+		Rand: p.w.rand, Keys: []*crypt.PublicKey{rsaKey().Public()}, Group: group(),
 		DC: p.dc, Temp: temp, ExpiresIn: life,
 	}, p.plain)
 }
@@ -271,7 +277,7 @@ func (p *peer) plain(packet []byte) ([]byte, error) {
 func (w *world) withPerm(dc int) *peer {
 	p := w.connect(dc)
 	r := p.makeKey(false, 0)
-	p.Client, p.perm = raw.New(r, rand.Reader, random64()), r.Key
+	p.Client, p.perm = raw.New(r, w.rand, randomFrom(w.rand)), r.Key
 	return p
 }
 
@@ -287,7 +293,7 @@ func (w *world) withTemp(dc int) *peer {
 func (p *peer) rotate(life time.Duration) {
 	p.w.t.Helper()
 	r := p.makeKey(true, life)
-	p.Client = raw.New(r, rand.Reader, random64())
+	p.Client = raw.New(r, p.w.rand, randomFrom(p.w.rand))
 	if got := p.bindNow(r.ExpiresAt); got != "true" {
 		p.w.t.Fatalf("bind: %s", got)
 	}
@@ -302,17 +308,19 @@ func (p *peer) bindNow(expires time.Time) string {
 
 func (p *peer) bindMessage(expires time.Time) raw.Message {
 	id := p.NextID(p.w.now)
-	body := p.Bind(p.perm, id, random64(), expires).Append(nil)
+	body := p.Bind(p.perm, id, randomFrom(p.w.rand), expires).Append(nil)
 	p.Content++
 	return raw.Message{ID: id, SeqNo: p.Content*2 - 1, Body: body}
 }
 
-func random64() int64 {
-	n, err := rand.Int(rand.Reader, big.NewInt(1<<62))
-	if err != nil {
+func random64() int64 { return randomFrom(rand.Reader) }
+
+func randomFrom(source io.Reader) int64 {
+	var b [8]byte
+	if _, err := io.ReadFull(source, b[:]); err != nil {
 		panic(err)
 	}
-	return n.Int64() + 1
+	return int64(binary.LittleEndian.Uint64(b[:])>>2) + 1
 }
 
 // send sends one message and collects what comes back.

@@ -1,206 +1,109 @@
 package world
 
 import (
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
-	"github.com/mtfleet/mtfleet/mtproto/dctest"
+	"github.com/mtfleet/mtfleet/actors/actorstest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
-	"github.com/mtfleet/mtfleet/mtproto/tgerr"
-	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/tl"
 )
 
-// judge collects what callers and listeners saw, and holds it against the
-// ledger at the end.
+// judge is the auditor of the run, and the timeline of what it is told.
 type judge struct {
-	rec        *recorder
-	complaints []string
-	calls      []*call // by echo id - 1
-	delivered  map[string]map[int32]bool
-	thisLife   map[string]map[int32]bool // by account; an update comes once in a process
-	life       int
-	updates    int // heard
+	*actorstest.Auditor
+	rec   *recorder
+	harsh bool
+	calls int64 // begun; their echo ids are 1, 2, 3 …
+
+	// What an account that was paused heard in this life of the manager; see
+	// Options.Harsh.
+	paused  map[string]bool
+	heard   map[update]bool
+	updates int // heard in the run
+
+	doomed map[string]bool // accounts whose home key was forgotten: they may be revoked
 }
 
-// maxComplaints bounds what is kept: the first says what is wrong.
-const maxComplaints = 100
-
-// call is one call and how it ended.
-type call struct {
-	id   int64
-	user string
-	once bool
-	size int
-	life int
-	ends int
-	dead bool // its process crashed: nobody is told
-	err  error
+type update struct {
+	account string
+	pts     int32
 }
 
-func newJudge(rec *recorder) *judge {
-	return &judge{rec: rec, delivered: map[string]map[int32]bool{}, thisLife: map[string]map[int32]bool{}}
+func newJudge(rec *recorder, skewed, harsh bool) *judge {
+	j := &judge{Auditor: actorstest.NewAuditor(), rec: rec, harsh: harsh, paused: map[string]bool{}, heard: map[update]bool{}, doomed: map[string]bool{}}
+	j.Skewed, j.Rough = skewed, true
+	j.OnComplaint = func(text string) { rec.line("COMPLAINT: %s", text) }
+	return j
 }
 
-func (j *judge) complain(format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
-	j.rec.line("COMPLAINT: %s", text)
-	if len(j.complaints) < maxComplaints {
-		j.complaints = append(j.complaints, text)
-	}
+// forgotten tells that an account's home DC forgot its key.
+func (j *judge) forgotten(account string) {
+	j.doomed[account] = true
+	j.Relogins = true
 }
 
-// begin notes a call.
-func (j *judge) begin(user string, once bool, size, life int) *call {
-	c := &call{id: int64(len(j.calls) + 1), user: user, once: once, size: size, life: life}
-	j.calls = append(j.calls, c)
+// opened begins another life of the manager.
+func (j *judge) opened() {
+	j.Opened()
+	clear(j.paused)
+	clear(j.heard)
+}
+
+// begin notes a call and returns its id.
+func (j *judge) begin(user string, once bool) int64 {
+	j.calls++
 	j.rec.count.Calls++
-	return c
+	j.rec.line("%s calls %d (once %v)", user, j.calls, once)
+	j.Begun(j.calls, once)
+	return j.calls
 }
 
 // ended notes the end of a call.
-func (j *judge) ended(c *call, body tl.Raw, err error) {
-	c.ends++
-	c.err = err
+func (j *judge) ended(user string, q *echo.EchoRequest, body tl.Raw, err error) {
 	text := "ok"
 	if err != nil {
-		text = err.Error()
+		text = actors.Words(err)
 	}
-	j.rec.note(noteCallEnd, uint64(c.id), []byte(text))
+	j.rec.line("call %d of %s ends: %s", q.ID, user, text)
+	j.Ended(q.ID, err)
 	if err != nil {
 		return
 	}
 	r := tl.NewReader(body)
-	got := (&echo.EchoRequest{}).ParseResult(r)
-	if err := r.End(); err != nil || got.ID != c.id || len(got.Payload) != c.size {
-		j.complain("call %d was answered with %v, %v", c.id, got, err)
+	got := q.ParseResult(r)
+	if err := r.End(); err != nil || got.ID != q.ID || len(got.Payload) != len(q.Payload) {
+		j.Complain("call %d was answered with %d and %d bytes, %v", q.ID, got.ID, len(got.Payload), err)
 	}
 }
 
-// died ends the calls of a process that crashed.
-func (j *judge) died(life int) {
-	for _, c := range j.calls {
-		if c.life == life && c.ends == 0 {
-			c.dead = true
-		}
-	}
-}
-
-// closed holds a manager that closed to its calls.
-func (j *judge) closed(life int) {
-	for _, c := range j.calls {
-		if c.life == life && c.ends == 0 {
-			j.complain("call %d of %s was not ended by the closing manager", c.id, c.user)
-		}
-	}
-}
-
-// hear takes one event of a life of the manager.
-func (j *judge) hear(life int, ev actors.Event) {
-	if life != j.life {
-		j.life = life
-		clear(j.thisLife)
-	}
+// hear takes one event.
+func (j *judge) hear(ev actors.Event) {
 	switch ev.Kind {
 	case actors.EventState:
 		j.rec.line("%s is %v: %s", ev.Account, ev.Status.State, ev.Status.Why)
-		switch ev.Status.State {
-		case actors.Revoked, actors.Duplicated, actors.Quarantined, actors.SignedOut:
-			j.complain("%s became %v: %s", ev.Account, ev.Status.State, ev.Status.Why)
-		}
-	case actors.EventMissed:
-		j.complain("%s: %d events were missed", ev.Account, ev.Missed)
-	case actors.EventUpdate:
-		if ev.Pts == 0 {
+		if ev.Status.State == actors.Revoked && j.doomed[ev.Account] {
 			return
 		}
-		if mark(j.thisLife, ev) {
-			j.complain("%s: the update with pts %d came twice in one process", ev.Account, ev.Pts)
+		j.paused[ev.Account] = j.paused[ev.Account] || ev.Status.State == actors.Paused
+	case actors.EventUpdate:
+		u := update{ev.Account, ev.Pts}
+		if j.heard[u] && j.paused[ev.Account] && !j.harsh {
+			return
 		}
-		mark(j.delivered, ev)
+		j.heard[u] = true
 	}
+	j.Hear(ev)
 }
 
-func mark(all map[string]map[int32]bool, ev actors.Event) (again bool) {
-	if all[ev.Account] == nil {
-		all[ev.Account] = map[int32]bool{}
-	}
-	again = all[ev.Account][ev.Pts]
-	all[ev.Account][ev.Pts] = true
-	return again
-}
-
-// auditCalls holds the end of every call against what the server did.
-func (j *judge) auditCalls(ran func(id int64) int) {
-	good := 0
-	for _, c := range j.calls {
-		n := ran(c.id)
-		_, refused := tgerr.As(c.err)
-		notSent, mayHaveRun := errors.Is(c.err, actors.ErrNotSent), errors.Is(c.err, actors.ErrMayHaveRun)
-		if c.err == nil || c.dead {
-			good++
-		}
-		switch {
-		case c.once && n > 1:
-			j.complain("call %d of %s must not run twice and ran %d times: %v", c.id, c.user, n, c.err)
-		case c.dead && c.ends == 0:
-		case c.ends != 1:
-			j.complain("call %d of %s ended %d times", c.id, c.user, c.ends)
-		case c.err == nil && n == 0:
-			j.complain("call %d of %s has a result and never ran", c.id, c.user)
-		case c.err != nil && !refused && notSent == mayHaveRun:
-			j.complain("call %d of %s ended with %q: not sent %v, may have run %v", c.id, c.user, c.err, notSent, mayHaveRun)
-		case c.once && notSent && n > 0:
-			j.complain("call %d of %s was not sent, it says, and ran %d times: %v", c.id, c.user, n, c.err)
-		}
-	}
-	j.rec.line("%d of %d calls have a result or died with their process", good, len(j.calls))
-}
-
-// auditLedger holds keys, sessions and updates against the ledger.
-func (j *judge) auditLedger(l dctest.Ledger, keys []dctest.StoreKey, users []*user, skewed bool, now time.Time) {
-	var delivered []dctest.Delivered
-	for _, u := range users {
-		d := dctest.Delivered{UserID: u.ID}
-		for pts := range j.delivered[u.name] { // looked up by who judges, in any order
-			d.Pts = append(d.Pts, pts)
-		}
-		delivered = append(delivered, d)
-	}
-	v := l.Verdict(keys, delivered, now.Add(-10*time.Second))
-	for _, o := range v.Overlaps {
-		if !skewed { // a clock set back makes later msg_ids smaller
-			j.complain("two main sessions at once for %.6f s: %+v", float64(o.OlderMax-o.NewerMin)/(1<<32), o)
-		}
-	}
-	for _, o := range v.Orphans {
-		j.complain("orphan: an authorized key that the store does not have: %+v", o)
-	}
-	for _, u := range v.LostUpdates {
-		j.complain("lost update: user %d, pts %d, pushed at %v", u.UserID, u.Pts, u.At)
-	}
-}
-
-// keysOf lists the perm keys of a store.
-func keysOf(s persistence.Store) (keys []dctest.StoreKey, err error) {
-	ids, err := s.Accounts()
+// audit holds it all against the ledger.
+func (w *world) audit() {
+	keys, err := actorstest.StoreKeys(w.disk.open())
 	if err != nil {
-		return nil, err
+		w.judge.Complain("the store cannot be read at the end: %v", err)
 	}
-	for _, id := range ids {
-		records, err := s.Load(id)
-		if err != nil {
-			return nil, err
-		}
-		state, err := persistence.DecodeState(records)
-		if err != nil {
-			return nil, err
-		}
-		for _, p := range state.PermKeys {
-			keys = append(keys, dctest.StoreKey{DC: p.DC, ID: p.KeyID})
-		}
-	}
-	return keys, nil
+	tally := w.judge.Audit(actorstest.Evidence{
+		Ledger: w.dcs.core.Ledger(), Store: keys, Ran: w.dcs.core.Echo, Before: w.sim.Now().Add(-10 * time.Second),
+	})
+	w.rec.line("%d calls: %+v", w.judge.calls, tally)
 }

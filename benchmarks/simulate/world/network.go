@@ -41,6 +41,7 @@ type weather struct {
 	rand  *rand.Rand
 	dcs   *cluster
 	links []*link // open ones, in the order they were made
+	late  bool    // packets to a DC arrive though their connection was closed, and may be overtaken
 
 	// By DC - 1.
 	slow    []time.Duration // added to each packet's way
@@ -51,10 +52,10 @@ type weather struct {
 	duplicate, reorder int // packets of both directions that it still happens to
 }
 
-func newWeather(sim *runtime.Sim, rec *recorder, dcs *cluster, seed uint64) *weather {
+func newWeather(sim *runtime.Sim, rec *recorder, dcs *cluster, seed uint64, late bool) *weather {
 	n := len(dcs.down)
 	return &weather{
-		sim: sim, rec: rec, rand: stream(seed, "network"), dcs: dcs,
+		sim: sim, rec: rec, rand: stream(seed, "network"), late: late, dcs: dcs,
 		slow: make([]time.Duration, n), stalled: make([]time.Time, n),
 		refused: make([]time.Time, n), silent: make([]time.Time, n),
 	}
@@ -136,8 +137,7 @@ func (n *network) Dial(targets []dc.Target, _ int, done func(socket, error)) (ca
 	return cancel
 }
 
-// kill is what the network does when the manager's process ends: what it sent
-// arrives, what comes for it does not.
+// kill is what the network does when the manager's process ends.
 func (n *network) kill() {
 	n.dead = true
 	for _, l := range slices.Clone(n.links) {

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -22,6 +23,20 @@ type recorder struct {
 	lines []string
 	first int // where the ring begins once it is full
 	count Counts
+	trace func(Note) // nil: nobody
+}
+
+// Note is one thing in a run's hash: a packet, a record, an event, a line.
+type Note struct {
+	Kind byte
+	At   time.Duration // since the beginning
+	ID   uint64        // of the connection, the commit, the life
+	Data []byte
+}
+
+// String shows a note without its data, which may be long and hold keys.
+func (n Note) String() string {
+	return fmt.Sprintf("%c %v %d: %d bytes, %x", n.Kind, n.At, n.ID, len(n.Data), sha256.Sum256(n.Data))
 }
 
 // Counts is how much happened in a run.
@@ -31,20 +46,31 @@ type Counts struct {
 	Restarts                      int
 }
 
+// Add adds the counts of another run.
+func (n *Counts) Add(o Counts) {
+	n.Packets += o.Packets
+	n.Commits += o.Commits
+	n.Events += o.Events
+	n.Calls += o.Calls
+	n.Faults += o.Faults
+	n.Crashes += o.Crashes
+	n.Dials += o.Dials
+	n.Restarts += o.Restarts
+}
+
 func newRecorder(now func() time.Time) *recorder {
 	return &recorder{now: now, begun: now(), hash: sha256.New()}
 }
 
 // kinds of what goes into the hash.
 const (
-	noteUp      = 'u' // a packet from a client
-	noteDown    = 'd' // a packet to a client
-	noteCode    = 'c' // a transport error
-	notePut     = 'p' // a record written
-	noteDelete  = 'x' // a record deleted
-	noteEvent   = 'e'
-	noteCallEnd = 'k'
-	noteLine    = 'l'
+	noteUp     = 'u' // a packet from a client
+	noteDown   = 'd' // a packet to a client
+	noteCode   = 'c' // a transport error
+	notePut    = 'p' // a record written
+	noteDelete = 'x' // a record deleted
+	noteEvent  = 'e'
+	noteLine   = 'l'
 )
 
 // note adds one thing to the hash.
@@ -61,6 +87,9 @@ func (r *recorder) note(kind byte, id uint64, data ...[]byte) {
 	r.hash.Write(head[:])
 	for _, d := range data {
 		r.hash.Write(d)
+	}
+	if r.trace != nil {
+		r.trace(Note{kind, r.now().Sub(r.begun), id, bytes.Join(data, nil)})
 	}
 }
 

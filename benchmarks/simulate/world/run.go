@@ -19,7 +19,18 @@ type Options struct {
 	DCs      int           // zero: 3
 	Duration time.Duration // of the storm, in virtual time; zero: 5 min
 	Calm     bool          // nothing goes wrong, and nobody crashes
-	Plant    Plant         // a fault to be found
+	// Harsh adds what the manager is known not to survive yet:
+	//   - a packet reaches the DC after the DC has said that it does not have it:
+	//     late, from a connection that the manager has given up, or overtaken on
+	//     its own. The call was sent again under another msg_id, and runs twice;
+	//   - DCs that answer -404 to everybody for a while;
+	//   - an update that comes again after a pause is a complaint.
+	Harsh bool
+	Plant Plant // a fault to be found
+
+	// Trace, if set, is told of everything that goes into the hash: two runs
+	// that should be one part at the first note that differs.
+	Trace func(Note)
 }
 
 // Plant is a fault of the world's own making.
@@ -90,7 +101,7 @@ func Run(seed uint64, o Options) (Result, error) {
 	}
 	w.play()
 	return Result{
-		Seed: seed, Hash: w.rec.sum(), Complaints: w.judge.complaints, Timeline: w.rec.timeline(),
+		Seed: seed, Hash: w.rec.sum(), Complaints: w.judge.Complaints(), Timeline: w.rec.timeline(),
 		Counts: w.rec.count, Virtual: w.sim.Now().Sub(w.rec.begun),
 	}, nil
 }
@@ -104,16 +115,17 @@ func def[T int | time.Duration](v *T, to T) {
 func newWorld(seed uint64, o Options) (*world, error) {
 	sim := runtime.NewSim(seed)
 	rec := newRecorder(sim.Now)
+	rec.trace = o.Trace
 	dcs, err := newCluster(sim, rec, seed, o)
 	if err != nil {
 		return nil, err
 	}
 	w := &world{
 		opts: o, seed: seed, sim: sim, rec: rec, dcs: dcs,
-		sky:   newWeather(sim, rec, dcs, seed),
+		sky:   newWeather(sim, rec, dcs, seed, o.Harsh),
 		disk:  &disk{rec: rec, image: persistence.NewMemory(), plant: o.Plant},
 		sys:   runtime.NewSystem(runtime.Options{Sim: sim}),
-		judge: newJudge(rec),
+		judge: newJudge(rec, seed%2 == 1, o.Harsh),
 	}
 	w.disk.crash = func() { w.crash("at a commit") }
 	for i, u := range dcs.api.Users() {
@@ -127,12 +139,13 @@ func newWorld(seed uint64, o Options) (*world, error) {
 }
 
 // skewed tells whether the DCs' clocks are wrong in this run.
-func (w *world) skewed() bool { return w.seed%2 == 1 }
+func (w *world) skewed() bool { return w.judge.Skewed }
 
 // open starts a manager.
 func (w *world) open() {
 	w.life++
 	w.store, w.net = w.disk.open(), &network{weather: w.sky}
+	w.judge.opened()
 	store, net, life := w.store, w.net, w.life
 	app := w.dcs.api.Apps()[0]
 	o := actors.Options{
@@ -149,7 +162,7 @@ func (w *world) open() {
 	}
 	m, err := actors.Open(o)
 	if err != nil {
-		w.judge.complain("the manager does not open: %v", err)
+		w.judge.Complain("the manager does not open: %v", err)
 		return
 	}
 	w.m = m
@@ -168,7 +181,7 @@ func (w *world) crash(when string) {
 	w.m.Crash()
 	w.m = nil
 	w.disk.crashed()
-	w.judge.died(w.life)
+	w.judge.Died()
 	w.sim.AfterFunc(time.Second+w.sky.latency(1)*100, w.open)
 }
 
@@ -187,10 +200,10 @@ func (w *world) restart() {
 		return // it crashed meanwhile
 	}
 	if err != nil {
-		w.judge.complain("the manager does not close: %v", err)
+		w.judge.Complain("the manager does not close: %v", err)
 	}
 	w.net.kill()
-	w.judge.closed(w.life)
+	w.judge.Unended(w.dcs.core.Echo)
 	w.m = nil
 	w.sim.AfterFunc(time.Second, w.open)
 }
@@ -241,14 +254,14 @@ func (w *world) clear() {
 // close ends the last manager.
 func (w *world) close() {
 	if w.m == nil {
-		w.judge.complain("there is no manager at the end")
+		w.judge.Complain("there is no manager at the end")
 		return
 	}
 	ctx, cancel := w.within(time.Minute)
 	defer cancel()
 	if err := w.m.Close(ctx); err != nil {
-		w.judge.complain("the manager does not close at the end: %v", err)
+		w.judge.Complain("the manager does not close at the end: %v", err)
 	}
 	w.net.kill()
-	w.judge.closed(w.life)
+	w.judge.Unended(w.dcs.core.Echo)
 }

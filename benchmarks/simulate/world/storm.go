@@ -1,11 +1,14 @@
 package world
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
+	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 )
 
 // storm is the actor that makes things go wrong.
@@ -52,6 +55,8 @@ func (s *storm) Receive(c *stormCtx, m gust) {
 		s.w.crash("out of the blue")
 	case n < 8:
 		s.w.disk.fuse, s.w.disk.before = 1+s.rand.IntN(8), s.rand.IntN(2) == 0
+	case n < 10:
+		s.forget()
 	case n < 35:
 		s.push()
 	case n < 60:
@@ -72,6 +77,28 @@ func (s *storm) push() {
 			s.w.dcs.push(u.ID)
 		}
 	}
+}
+
+// forget lets a DC forget one perm key. A guest's comes back by itself; with
+// the key of its home an account loses its login, and signs in again.
+func (s *storm) forget() {
+	rows := s.w.dcs.api.Authorizations()
+	rows = slices.DeleteFunc(rows, func(a api.Authorization) bool { return !a.Ended.IsZero() })
+	if len(rows) == 0 {
+		return
+	}
+	row := rows[s.rand.IntN(len(rows))]
+	if row.Home {
+		i := slices.IndexFunc(s.w.users, func(u *user) bool { return u.ID == row.UserID })
+		u := s.w.users[i]
+		if !u.in || u.busy {
+			return
+		}
+		s.w.judge.forgotten(u.name)
+	}
+	s.w.rec.count.Faults++
+	s.w.rec.line("fault: DC %d forgets the perm key of user %d (home %v)", row.DC, row.UserID, row.Home)
+	s.w.dcs.fault(dctest.Fault{Kind: dctest.FaultForgetPerm, DC: row.DC, Perm: row.Perm})
 }
 
 // blow does something to the network.
@@ -140,6 +167,12 @@ func (s *storm) harm() {
 			w.dcs.clearFaults(s.unknown)
 		}
 	}
+	if w.opts.Harsh && f.Code == -404 { // to everybody, for a while
+		f.Count, f.For = 0, dctest.Duration(time.Duration(1+r.IntN(60_000))*time.Millisecond)
+	}
+	if f.Kind == dctest.FaultReorder && !w.opts.Harsh {
+		f.Direction = dctest.Out
+	}
 	w.rec.line("fault: %+v", f)
 	made := w.dcs.fault(f)
 	if f.Code == -404 {
@@ -147,8 +180,9 @@ func (s *storm) harm() {
 	}
 }
 
-// floodable are methods of the manager's own that a DC may hold.
+// floodable are methods that the manager uses; "" is whatever comes next.
 var floodable = []string{
+	"", "",
 	"testdc.echo", "updates.getState", "updates.getDifference", "auth.exportAuthorization", "auth.importAuthorization",
 	"help.getConfig", "auth.bindTempAuthKey", "auth.sendCode", "auth.signIn", "auth.importBotAuthorization",
 }
@@ -162,7 +196,8 @@ func (s *storm) faults() []dctest.Fault {
 	codes := []struct {
 		code int
 		text string
-	}{{500, "RPC_CALL_FAIL"}, {-503, "Timeout"}, {400, "PEER_ID_INVALID"}, {401, "SESSION_REVOKED"}, {401, "AUTH_KEY_PERM_EMPTY"}}
+	}{{500, "RPC_CALL_FAIL"}, {-503, "Timeout"}, {400, "PEER_ID_INVALID"}, {401, "SESSION_REVOKED"}, {401, "AUTH_KEY_PERM_EMPTY"},
+		{303, fmt.Sprintf("FILE_MIGRATE_%d", 1+r.IntN(s.w.opts.DCs))}}
 	rpc := codes[r.IntN(len(codes))]
 	return []dctest.Fault{
 		{Kind: dctest.FaultDrop, Direction: dir, Count: 1 + r.IntN(8), Every: 1 + r.IntN(3)},
@@ -176,6 +211,7 @@ func (s *storm) faults() []dctest.Fault {
 		{Kind: dctest.FaultCloseConns},
 		{Kind: dctest.FaultRefuse, For: ms(60_000)},
 		{Kind: dctest.FaultTransport, Code: -429, Count: 1 + r.IntN(3)},
+		{Kind: dctest.FaultTransportConn, Code: -429, For: ms(60_000), Count: 1000},
 		{Kind: dctest.FaultTransport, Code: -404, Count: 1},
 		{Kind: dctest.FaultForgetTemp},
 		{Kind: dctest.FaultForgetSessions},

@@ -11,6 +11,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
+	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/tl"
 )
 
@@ -30,6 +31,7 @@ type (
 		u   *user
 		err error
 	}
+	revoked  struct{ u *user }
 	callDue  struct{ u *user }
 	pauseDue struct{}
 	paused   struct {
@@ -49,6 +51,7 @@ type (
 
 func (signInDue) message() {}
 func (signedIn) message()  {}
+func (revoked) message()   {}
 func (callDue) message()   {}
 func (pauseDue) message()  {}
 func (paused) message()    {}
@@ -97,8 +100,15 @@ func (k *workload) Receive(c *workCtx, m message) {
 			return
 		}
 		m.u.in = true
+		k.w.judge.SignedIn(m.u.name, m.u.ID)
 		c.After(timerCall(m.u), k.upTo(8*time.Second), callDue{m.u})
+	case revoked:
+		m.u.in = false
+		c.After(timerSign(m.u), time.Second+k.upTo(10*time.Second), signInDue{m.u})
 	case callDue:
+		if !m.u.in {
+			return // signing in again comes back here
+		}
 		if !k.resting {
 			k.call(m.u)
 			c.After(timerCall(m.u), k.upTo(8*time.Second), callDue{m.u})
@@ -148,7 +158,7 @@ func (k *workload) call(u *user) {
 	}
 	a, err := w.m.Account(u.name)
 	if err != nil {
-		w.judge.complain("an account that was signed in is gone: %v", err)
+		w.judge.Complain("an account that was signed in is gone: %v", err)
 		return
 	}
 	opts := []actors.CallOption{actors.WithPolicy(actors.Repeatable)}
@@ -163,14 +173,13 @@ func (k *workload) call(u *user) {
 	if r.IntN(4) == 0 {
 		q.DelayMs = int32(r.IntN(15_000))
 	}
-	x := w.judge.begin(u.name, once, len(q.Payload), w.life)
-	q.ID = x.id
+	q.ID = w.judge.begin(u.name, once)
 	cancel := a.Start(q, func(body tl.Raw, err error) {
 		if once && errors.Is(err, actors.ErrMayHaveRun) && w.opts.Plant == PlantRepeatOnce {
-			w.rec.line("plant: call %d is sent again", x.id)
+			w.rec.line("plant: call %d is sent again", q.ID)
 			a.Start(q, func(tl.Raw, error) {}, opts...)
 		}
-		w.judge.ended(x, body, err)
+		w.judge.ended(u.name, q, body, err)
 	}, opts...)
 	if r.IntN(4) > 0 {
 		life := w.life
@@ -219,7 +228,11 @@ func (w *world) signIn(u *user) error {
 		}
 	}
 	for step != nil {
-		if step, err = a.Answer(ctx, actors.Answer{Kind: actors.AnswerCode, Code: w.dcs.api.Code(u.Phone)}); err != nil {
+		answer := actors.Answer{Kind: actors.AnswerCode, Code: w.dcs.api.Code(u.Phone)}
+		if step.Kind == login.StepNewCode {
+			answer = actors.Answer{Kind: actors.AnswerResend}
+		}
+		if step, err = a.Answer(ctx, answer); err != nil {
 			return err
 		}
 	}
@@ -264,7 +277,14 @@ func (w *world) hear(life int, ev actors.Event) {
 			return
 		}
 	}
-	w.judge.hear(life, ev)
+	w.judge.hear(ev)
+	if ev.Kind == actors.EventState && ev.Status.State == actors.Revoked {
+		for _, u := range w.users {
+			if u.name == ev.Account && u.in {
+				w.work.Send(revoked{u})
+			}
+		}
+	}
 }
 
 // roll asks after everybody when the weather has been good for long.
@@ -272,34 +292,24 @@ func (w *world) roll() {
 	for _, u := range w.users {
 		a, err := w.account(u)
 		if err != nil {
-			w.judge.complain("%s: %v", u.name, err)
+			w.judge.Complain("%s: %v", u.name, err)
 			continue
 		}
 		st := a.Status()
 		if st.State != actors.Online {
-			w.judge.complain("%s is not online: %v since %v: %s", u.name, st.State, st.Since.Sub(w.rec.begun), st.Why)
+			w.judge.Complain("%s is not online: %v since %v: %s", u.name, st.State, st.Since.Sub(w.rec.begun), st.Why)
 			continue
 		}
 		if st.Bound != st.PFS {
-			w.judge.complain("%s is online with pfs %v and bound %v", u.name, st.PFS, st.Bound)
+			w.judge.Complain("%s is online with pfs %v and bound %v", u.name, st.PFS, st.Bound)
 		}
-		x := w.judge.begin(u.name, false, 0, w.life)
-		a.Start(&echo.EchoRequest{ID: x.id}, func(body tl.Raw, err error) {
-			w.judge.ended(x, body, err)
+		q := &echo.EchoRequest{ID: w.judge.begin(u.name, false)}
+		a.Start(q, func(body tl.Raw, err error) {
+			w.judge.ended(u.name, q, body, err)
 			if err != nil {
-				w.judge.complain("%s is online and a call ended with %v", u.name, err)
+				w.judge.Complain("%s is online and a call ended with %v", u.name, err)
 			}
 		})
 		w.dcs.push(u.ID)
 	}
-}
-
-// audit judges the run.
-func (w *world) audit() {
-	w.judge.auditCalls(w.dcs.core.Echo)
-	keys, err := keysOf(w.disk.open())
-	if err != nil {
-		w.judge.complain("the store cannot be read at the end: %v", err)
-	}
-	w.judge.auditLedger(w.dcs.core.Ledger(), keys, w.users, w.skewed(), w.sim.Now())
 }

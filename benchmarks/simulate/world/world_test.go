@@ -1,15 +1,28 @@
 package world
 
 import (
+	"context"
+	"errors"
 	"flag"
+	"fmt"
+	goruntime "runtime"
+	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
 )
 
 var (
-	seeds = flag.Int("world.seeds", 4, "how many seeds of TestShortSeeds to run")
+	seeds = flag.Int("world.seeds", 100, "how many seeds of TestShortSeeds to play; 20 with -short")
 	first = flag.Uint64("world.seed", 1, "the first of them")
 )
+
+// small is a run that costs a third of a second.
+var small = Options{Accounts: 3}
 
 func run(t *testing.T, seed uint64, o Options) Result {
 	t.Helper()
@@ -20,29 +33,209 @@ func run(t *testing.T, seed uint64, o Options) Result {
 	return r
 }
 
+// fail tells of a bad run, and what led to it.
+func fail(t *testing.T, r Result) {
+	t.Helper()
+	t.Errorf("seed %d: %s", r.Seed, strings.Join(r.Complaints, "\n"))
+	t.Logf("play it again with -run ShortSeeds -world.seeds=1 -world.seed=%d, or with go run ./benchmarks/simulate --seed %d --accounts 3; the end of it:\n%s",
+		r.Seed, r.Seed, strings.Join(r.Timeline[max(0, len(r.Timeline)-200):], "\n"))
+}
+
+// each plays seeds on all cores.
+func each(from uint64, n int, play func(seed uint64)) {
+	next := make(chan uint64)
+	var workers sync.WaitGroup
+	for range goruntime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for seed := range next {
+				play(seed)
+			}
+		})
+	}
+	for i := range n {
+		next <- from + uint64(i)
+	}
+	close(next)
+	workers.Wait()
+}
+
+// The same seed gives the same run: the same packets, records, events and ends
+// of calls at the same times, whatever else runs beside it.
 func TestOneSeedTwice(t *testing.T) {
-	a, b := run(t, *first, Options{}), run(t, *first, Options{})
-	if a.Hash != b.Hash {
-		t.Errorf("the same seed gave two runs: %+v and %+v", a.Counts, b.Counts)
-		for i := range a.Timeline {
-			if a.Timeline[i] != b.Timeline[i] {
-				t.Fatalf("they part at line %d:\n%s\n%s", i, a.Timeline[i], b.Timeline[i])
+	var mu sync.Mutex
+	distinct := map[string]bool{}
+	each(*first, 6, func(seed uint64) {
+		var notes [2][]string
+		var runs [2]Result
+		for i := range runs {
+			o := small
+			o.Trace = func(n Note) { notes[i] = append(notes[i], n.String()) }
+			var err error
+			if runs[i], err = Run(seed, o); err != nil {
+				t.Error(err)
 			}
 		}
+		mu.Lock()
+		defer mu.Unlock()
+		distinct[runs[0].Hash] = true
+		if runs[0].Hash == runs[1].Hash {
+			return
+		}
+		for i := range min(len(notes[0]), len(notes[1])) {
+			if notes[0][i] != notes[1][i] {
+				t.Errorf("seed %d gave two runs, which part at note %d:\n%s\n%s\n%s", seed, i, strings.Join(notes[0][max(0, i-5):i], "\n"), notes[0][i], notes[1][i])
+				return
+			}
+		}
+		t.Errorf("seed %d gave two runs: %+v and %+v", seed, runs[0].Counts, runs[1].Counts)
+	})
+	if len(distinct) != 6 {
+		t.Errorf("6 seeds gave %d runs", len(distinct))
 	}
-	for _, l := range a.Timeline {
-		t.Log(l)
-	}
-	t.Log(a.Counts, a.Virtual)
 }
 
 func TestShortSeeds(t *testing.T) {
-	for i := range *seeds {
-		begun := time.Now()
-		r := run(t, *first+uint64(i), Options{})
-		t.Logf("seed %d: %+v %v, %d complaints %v", r.Seed, r.Counts, r.Virtual, len(r.Complaints), time.Since(begun))
-		for _, c := range r.Complaints {
-			t.Log("   ", c)
+	n := *seeds
+	if testing.Short() {
+		n = min(n, 20)
+	}
+	var mu sync.Mutex
+	var sum Counts
+	each(*first, n, func(seed uint64) {
+		r, err := Run(seed, small)
+		mu.Lock()
+		defer mu.Unlock()
+		sum.Add(r.Counts)
+		if err != nil || len(r.Complaints) > 0 {
+			t.Log(err)
+			fail(t, r)
 		}
+	})
+	t.Logf("%d seeds: %+v", n, sum)
+	if n >= 20 && (sum.Crashes == 0 || sum.Restarts == 0 || sum.Faults == 0) {
+		t.Error("hardly anything went wrong")
+	}
+}
+
+// Without faults everything works: what the storm breaks is not the world's.
+func TestNothingGoesWrongInCalmWeather(t *testing.T) {
+	r := run(t, 1, Options{Calm: true})
+	if len(r.Complaints) > 0 {
+		fail(t, r)
+	}
+	for _, l := range r.Timeline {
+		if strings.Contains(l, " ends: ") && !strings.HasSuffix(l, " ends: ok") && !strings.Contains(l, "cancel") {
+			t.Error(l)
+		}
+	}
+}
+
+// A fault that is planted in the world is found by the judge, by its name, and
+// the same seeds without it are clean.
+func TestPlantsAreFound(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		plant Plant
+		wants string
+	}{
+		{"a call that must not run twice is sent twice", PlantRepeatOnce, "must not run twice and ran 2 times"},
+		{"the disk forgets a perm key at a crash", PlantForgetRecord, "orphan"},
+		{"an update is swallowed", PlantSwallowUpdate, "lost update"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for seed := uint64(1); seed <= 30; seed++ {
+				r := run(t, seed, Options{Accounts: 3, Plant: c.plant})
+				if len(r.Complaints) == 0 {
+					continue
+				}
+				found := strings.Join(r.Complaints, "\n")
+				t.Logf("seed %d: %s", seed, found)
+				if !strings.Contains(found, c.wants) {
+					t.Errorf("it is not called %q", c.wants)
+				}
+				if !strings.Contains(strings.Join(r.Timeline, "\n"), "plant: ") {
+					t.Error("the timeline does not show it")
+				}
+				if again := run(t, seed, Options{Accounts: 3, Plant: c.plant}); again.Hash != r.Hash {
+					t.Error("it does not replay")
+				}
+				if clean := run(t, seed, small); len(clean.Complaints) > 0 {
+					fail(t, clean)
+				}
+				return
+			}
+			t.Error("not found in 30 seeds")
+		})
+	}
+}
+
+// What blocks in production waits in virtual time for who drives the
+// simulation.
+func TestTheDriverMayWait(t *testing.T) {
+	w, err := newWorld(1, Options{Accounts: 1, DCs: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.open()
+	if err := w.signIn(w.users[0]); err != nil {
+		t.Fatal(err)
+	}
+	a, err := w.m.Account(w.users[0].name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.sim.RunFor(time.Second)
+	invoke := func(d time.Duration) error {
+		ctx, cancel := w.within(10 * time.Second)
+		defer cancel()
+		_, err := actors.Invoke(ctx, a, &echo.EchoRequest{ID: 1, DelayMs: int32(d / time.Millisecond)})
+		return err
+	}
+	begun := w.sim.Now()
+	if err := invoke(3 * time.Second); err != nil || w.sim.Now().Sub(begun) < 3*time.Second {
+		t.Errorf("a call of 3 s: %v after %v", err, w.sim.Now().Sub(begun))
+	}
+	if err := invoke(time.Minute); !errors.Is(err, context.Canceled) || !errors.Is(err, actors.ErrMayHaveRun) {
+		t.Errorf("a call of a minute, given up after 10 s: %v", err)
+	}
+	w.sim.AfterFunc(time.Second, func() { w.crash("on purpose") })
+	if err := invoke(5 * time.Second); !errors.Is(err, runtime.ErrCrashed) {
+		t.Errorf("a call of a manager that crashed: %v", err)
+	}
+	w.sim.RunFor(time.Minute)
+	if a, err = w.m.Account(w.users[0].name); err != nil || a.Status().State != actors.Online {
+		t.Errorf("after the crash the account is %+v, %v", a.Status(), err)
+	}
+	if err := invoke(0); err != nil {
+		t.Error(err)
+	}
+	w.close()
+	if c := w.judge.Complaints(); len(c) > 0 {
+		t.Error(c)
+	}
+}
+
+// A crash comes at the boundary of a commit: before it or after it.
+func TestACommitIsThereOrNot(t *testing.T) {
+	for _, before := range []bool{true, false} {
+		t.Run(fmt.Sprintf("before=%v", before), func(t *testing.T) {
+			w, err := newWorld(1, Options{Accounts: 1, DCs: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.open()
+			w.disk.fuse, w.disk.before = 1, before
+			if err := w.signIn(w.users[0]); !errors.Is(err, runtime.ErrCrashed) && err == nil {
+				t.Errorf("adding an account that crashes: %v", err)
+			}
+			if w.m != nil {
+				t.Fatal("it did not crash")
+			}
+			w.sim.RunFor(time.Minute)
+			if n := len(w.m.Accounts()); n == 1 == before {
+				t.Errorf("%d accounts after the crash", n)
+			}
+			w.close()
+		})
 	}
 }

@@ -1,0 +1,172 @@
+// Command simulate plays a fleet and everything around it from seeds: sign-ins,
+// calls, updates, and what can go wrong with networks, DCs, disks and the
+// process itself, in virtual time. One seed is one run, the same each time, to
+// the last byte.
+//
+//	go run ./benchmarks/simulate --seeds 1000 --days 0.01
+//	go run ./benchmarks/simulate --seed 42 --days 7
+//
+// It prints each seed in which a promise was broken, with what led to it, and
+// how to run it again. The exit status is 1 if there was one.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	goruntime "runtime"
+	"sync"
+	"time"
+
+	"github.com/mtfleet/mtfleet/benchmarks/simulate/world"
+)
+
+func main() {
+	ok, err := simulate(os.Args[1:], os.Stdout)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		os.Exit(2)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "simulate:", err)
+		os.Exit(2)
+	case !ok:
+		os.Exit(1)
+	}
+}
+
+// config is what the flags say.
+type config struct {
+	seeds int
+	seed  uint64
+
+	days     float64
+	timeline bool
+	workers  int
+	lines    int
+	opts     world.Options
+}
+
+func parse(args []string) (config, error) {
+	c := config{}
+	f := flag.NewFlagSet("simulate", flag.ContinueOnError)
+	f.IntVar(&c.seeds, "seeds", 100, "how many seeds to play")
+	f.Uint64Var(&c.seed, "seed", 1, "the first of them; alone unless --seeds is given")
+	f.Float64Var(&c.days, "days", 0, "how long each storm lasts, in virtual days; 0 is five minutes")
+	f.IntVar(&c.opts.Accounts, "accounts", 0, "how many accounts; 0 is 5")
+	f.IntVar(&c.opts.DCs, "dcs", 0, "how many DCs; 0 is 3")
+	f.BoolVar(&c.opts.Calm, "calm", false, "let nothing go wrong")
+	f.BoolVar(&c.opts.Harsh, "harsh", false, "add what the manager is known not to survive yet")
+	f.IntVar(&c.workers, "workers", goruntime.GOMAXPROCS(0), "how many seeds are played at once")
+	f.BoolVar(&c.timeline, "timeline", false, "print what happened in good runs too")
+	f.IntVar(&c.lines, "lines", 200, "how many lines of a timeline are printed, the last ones")
+	if err := f.Parse(args); err != nil {
+		return c, err
+	}
+	given := map[string]bool{}
+	f.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	if given["seed"] && !given["seeds"] {
+		c.seeds = 1
+	}
+	if f.NArg() > 0 {
+		return c, fmt.Errorf("unexpected argument %q", f.Arg(0))
+	}
+	if c.seeds < 1 || c.workers < 1 || c.days < 0 || c.opts.Accounts < 0 || c.opts.DCs < 0 || c.opts.DCs > 9 {
+		return c, errors.New("--seeds and --workers are at least 1, --days and --accounts not negative, --dcs 1 to 9")
+	}
+	c.opts.Duration = time.Duration(c.days * 24 * float64(time.Hour))
+	return c, nil
+}
+
+// simulate plays what the arguments ask for; it reports whether all was well.
+func simulate(args []string, out io.Writer) (ok bool, err error) {
+	c, err := parse(args)
+	if err != nil {
+		return false, err
+	}
+	begun := time.Now()
+	sum := summary{out: out, config: c}
+	next := make(chan uint64)
+	var workers sync.WaitGroup
+	for range c.workers {
+		workers.Go(func() {
+			for seed := range next {
+				r, err := world.Run(seed, c.opts)
+				sum.add(r, err)
+			}
+		})
+	}
+	for i := range c.seeds {
+		next <- c.seed + uint64(i)
+	}
+	close(next)
+	workers.Wait()
+	return sum.end(time.Since(begun))
+}
+
+// summary collects what runs came to.
+type summary struct {
+	out    io.Writer
+	config config
+
+	mu      sync.Mutex // guards the following fields, and out
+	played  int
+	bad     int
+	virtual time.Duration
+	counts  world.Counts
+	err     error
+	last    time.Time // of the progress line
+}
+
+func (s *summary) add(r world.Result, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		s.err = errors.Join(s.err, fmt.Errorf("seed %d: %w", r.Seed, err))
+		return
+	}
+	s.played++
+	s.virtual += r.Virtual
+	s.counts.Add(r.Counts)
+	if len(r.Complaints) > 0 {
+		s.bad++
+		s.show(r)
+	} else if s.config.timeline {
+		s.lines(r)
+	}
+	if s.config.seeds == 1 {
+		fmt.Fprintf(s.out, "seed %d: %s\n", r.Seed, r.Hash)
+	}
+	if now := time.Now(); now.Sub(s.last) > 10*time.Second {
+		s.last = now
+		fmt.Fprintf(s.out, "%d of %d seeds played, %d bad\n", s.played, s.config.seeds, s.bad)
+	}
+}
+
+// show prints a bad run and how to see it again.
+func (s *summary) show(r world.Result) {
+	s.lines(r)
+	fmt.Fprintf(s.out, "seed %d broke promises:\n", r.Seed)
+	for _, c := range r.Complaints {
+		fmt.Fprintf(s.out, "  %s\n", c)
+	}
+	c := s.config
+	fmt.Fprintf(s.out, "again: go run ./benchmarks/simulate --seed %d --days %v --accounts %d --dcs %d --calm=%v --harsh=%v --lines 4000\n",
+		r.Seed, c.days, c.opts.Accounts, c.opts.DCs, c.opts.Calm, c.opts.Harsh)
+}
+
+func (s *summary) lines(r world.Result) {
+	list := r.Timeline[max(len(r.Timeline)-s.config.lines, 0):]
+	fmt.Fprintf(s.out, "seed %d, the last %d lines:\n", r.Seed, len(list))
+	for _, l := range list {
+		fmt.Fprintln(s.out, l)
+	}
+}
+
+func (s *summary) end(took time.Duration) (ok bool, err error) {
+	n := s.counts
+	fmt.Fprintf(s.out, "%d seeds, %d bad; %.1f virtual days in %v: %d calls, %d packets, %d commits, %d events, %d faults, %d crashes, %d restarts\n",
+		s.played, s.bad, s.virtual.Hours()/24, took.Round(time.Millisecond), n.Calls, n.Packets, n.Commits, n.Events, n.Faults, n.Crashes, n.Restarts)
+	return s.bad == 0, s.err
+}
