@@ -25,8 +25,8 @@ func (a *account) pumpLogin(c *ctx) (did bool) {
 		case login.OutCall:
 			a.loginCall(c, s, out)
 		case login.OutMigrate:
+			s.phase = signInMoves
 			a.stand.SignInHome(c.Now(), out.DC)
-			s.machine.Migrated(c.Now()) // its next call waits for the keys there
 		case login.OutAsk:
 			step := out.Step
 			s.step = &step

@@ -24,6 +24,9 @@ const (
 	// signInLooks: the store is read for waits about the phone number or the
 	// token, before the first query about it. Left for signInRuns.
 	signInLooks
+	// signInMoves: it goes on at another DC, whose binding is being opened. Left
+	// for signInRuns.
+	signInMoves
 	// signInPlaces: the server has signed us in and is asked where the updates
 	// stand. Left for signInOver by any answer.
 	signInPlaces

@@ -180,6 +180,10 @@ func (a *account) moveHome(c *ctx, to dc.ID) {
 		a.close(a.home)
 	}
 	a.openHome(c, to)
+	if s := a.login; s != nil && s.phase == signInMoves {
+		s.phase = signInRuns
+		s.machine.Migrated(c.Now()) // its next call waits for the keys there
+	}
 }
 
 // closeAll closes every binding and drops the engines. What the updates engine
