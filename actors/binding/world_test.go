@@ -379,10 +379,11 @@ func (p *play) begin() *role {
 }
 
 // call asks testdc.echo, which takes so long, and does with its end what an
-// account does.
-func (p *play) call(r *role, name string, takes time.Duration) {
-	q := echo.EchoRequest{ID: int64(len(name)), DelayMs: int32(takes / time.Millisecond), Payload: []byte("payload")}
+// account does. It returns the id under which the DC counts how often it ran.
+func (p *play) call(r *role, name string, takes time.Duration) int64 {
+	q := echo.EchoRequest{ID: int64(p.calls) + 1, DelayMs: int32(takes / time.Millisecond), Payload: []byte("payload")}
 	p.query(r, name, q.TypeName(), q.Append(nil))
+	return q.ID
 }
 
 func (p *play) query(r *role, name, method string, body []byte) {
