@@ -131,7 +131,7 @@ func (b *binding) Receive(c *ctx, m Message) {
 		b.onConfirm(m.Call)
 	case Forget:
 		b.forget(now)
-	case Unauthorized, HomeAlive, Answered, guestDue, guestSaved, guestSaveAgain, idleDue:
+	case Unauthorized, WaitCleared, HomeAlive, Answered, guestDue, guestSaved, guestSaveAgain, idleDue:
 		b.onGuest(c, m)
 
 	case connEvent:

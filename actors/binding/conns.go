@@ -2,13 +2,11 @@ package binding
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/dcconn"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
-	"github.com/mtfleet/mtfleet/mtproto/tgerr"
 	"github.com/mtfleet/mtfleet/tl"
 	"github.com/mtfleet/mtfleet/tl/tg"
 )
@@ -142,12 +140,13 @@ func (b *binding) run(c *ctx, ch *child, key *inUse, bind *dcconn.Bind) {
 	b.say(ch, dcconn.Run{Key: key.key, Session: cfg, Bind: bind})
 }
 
-// staff makes the connections that are needed and not there.
+// staff makes the connections that are needed and not there. While a successor
+// is being bound nothing more is sent under the key it replaces.
 func (b *binding) staff(c *ctx) {
 	if b.health != healthy {
 		return
 	}
-	if b.using != nil && b.at(placeServing) == nil {
+	if b.using != nil && b.flow != flowHeld && b.at(placeServing) == nil {
 		b.run(c, b.open(c, placeServing), b.using, nil)
 	}
 	switch {
@@ -175,155 +174,4 @@ func (b *binding) keyless(c *ctx) *child {
 		ch = b.open(c, placeSuccessor)
 	}
 	return ch
-}
-
-// onConn hears of a connection.
-func (b *binding) onConn(c *ctx, ch *child, ev dcconn.Event) {
-	if ch.place >= placeEnding {
-		return
-	}
-	b.trace(ch, ev)
-	now := c.Now()
-	switch ev.Kind {
-	case dcconn.EventUp:
-		b.onUp(c, ch)
-	case dcconn.EventDown:
-		b.onDown(c, ch, ev.Err)
-	case dcconn.EventKeyMade:
-		b.onKeyMade(now, ev)
-	case dcconn.EventKeyFailed:
-		b.keyFailed(now, kindOf(ev.Temp), ev.Err)
-	case dcconn.EventBound:
-		b.bind = nil
-		b.env.Observe.Bound(b.cfg.ID.DC)
-		b.keys.Bound(now, ch.key)
-	case dcconn.EventBindFailed:
-		b.onBindFailed(now, ch, ev.Err)
-	case dcconn.EventKeyUnknown:
-		b.onKeyUnknown(c, ch)
-	case dcconn.EventDrained:
-		b.onDrained(c, ch)
-	case dcconn.EventProbed:
-		b.onProbed(now, ch, ev.Answered)
-	case dcconn.EventClock:
-		b.keys.Clock(now, ev.Offset, true)
-		b.notify(EventClock{ev.Offset})
-	case dcconn.EventUpdates:
-		if b.guest == nil && ch.place <= placeRetired {
-			b.notify(EventUpdates{ev.Updates})
-		}
-	case dcconn.EventGap:
-		if b.guest == nil && ch.place == placeServing && b.told == flowOpen {
-			b.notify(EventGap{})
-		}
-	case dcconn.EventSave:
-		b.onSnapshot(ch, ev.Snapshot)
-	case dcconn.EventPolled:
-		b.onPolled(c, ch, ev)
-	}
-}
-
-func (b *binding) onUp(c *ctx, ch *child) {
-	ch.up = true
-	b.saidLast = ""
-	if ch.place == placeServing && b.flow == flowLost {
-		b.flowOfServing(c, "")
-	}
-}
-
-func (b *binding) onDown(c *ctx, ch *child, err error) {
-	wasUp := ch.up
-	ch.up = false
-	if wasUp {
-		b.env.Observe.ConnectionLost(b.cfg.ID.DC)
-	}
-	switch ch.place {
-	case placeSuccessor:
-		b.waitAgain()
-		if !wasUp && b.at(placeServing) == nil {
-			b.unreachable(because(fmt.Sprintf("%v cannot be reached", b.cfg.ID.DC), err))
-		}
-	case placeServing:
-		if wasUp && b.flow == flowOpen {
-			b.setFlow(c, flowLost, because("the connection was lost", err))
-		} else if !wasUp {
-			b.unreachable(because(fmt.Sprintf("%v cannot be reached", b.cfg.ID.DC), err))
-		}
-	}
-}
-
-// unreachable tells why the account gets nowhere, once for the same words.
-func (b *binding) unreachable(why string) {
-	if why != b.saidLast {
-		b.saidLast = why
-		b.notify(EventUnreachable{why})
-	}
-}
-
-func because(what string, err error) string {
-	if err == nil {
-		return what
-	}
-	return what + ": " + err.Error()
-}
-
-// onBindFailed ends a bind. Another try has a connection of its own.
-func (b *binding) onBindFailed(now time.Time, ch *child, err error) {
-	if ch.place != placeSuccessor {
-		return
-	}
-	b.move(ch, placeGone)
-	b.bind = nil
-	if _, refused := tgerr.As(err); refused {
-		b.notify(EventRefused{"auth.bindTempAuthKey", err})
-	}
-	b.keys.BindFailed(now, ch.key, err)
-}
-
-// onKeyUnknown hears of a -404 under a key. The connection does nothing more.
-func (b *binding) onKeyUnknown(c *ctx, ch *child) {
-	switch ch.place {
-	case placeProver:
-		b.onProofUnknown(c, ch)
-	case placeConfirmer:
-		b.endAsk(c, ch, nil, &QueryError{Reason: errKeyUnknown, Fate: ErrMayHaveRun})
-	case placeSuccessor:
-		b.move(ch, placeGone)
-		b.bind = nil
-		b.keys.Unknown(c.Now(), ch.key)
-	case placeServing, placeProbed:
-		b.keys.Unknown(c.Now(), ch.key)
-	case placeRetired:
-		b.keys.Unknown(c.Now(), ch.key)
-		b.move(ch, placeEnding)
-	}
-}
-
-// onDrained hears that a connection has fallen silent: nothing is pending, or
-// what is pending is kept or has ended.
-func (b *binding) onDrained(c *ctx, ch *child) {
-	switch {
-	case ch.place == placeServing && b.flow == flowHeld:
-		b.keys.Held(c.Now())
-	case ch.place == placeRetired:
-		b.move(ch, placeEnding)
-	}
-}
-
-// onProbed hears whether a replaced key lives. From here on its connection
-// listens for as long as it is worth.
-func (b *binding) onProbed(now time.Time, ch *child, answered bool) {
-	if ch.place == placeProbed {
-		b.retire(ch, ch.listen)
-		b.keys.Probed(now, ch.key, answered)
-	}
-}
-
-// onSnapshot hears what a session has learnt.
-func (b *binding) onSnapshot(ch *child, s dcconn.Snapshot) {
-	if ch.place != placeServing {
-		return
-	}
-	b.session = sessionRecord(b.cfg.ID.DC, ch.key, s)
-	b.notify(EventSession{*b.session})
 }

@@ -59,8 +59,8 @@ type (
 	// EventKeyGone: the server does not know the home's perm key any more, which
 	// is proved. Forget begins anew.
 	EventKeyGone struct{ Err error }
-	// EventForeign: no RSA key of the table made the perm key: it is of another
-	// environment. Nothing was sent under it, and no connection is made.
+	// EventForeign: no RSA key of the table made the home's perm key: it is of
+	// another environment. Nothing was sent under it, and no connection is made.
 	EventForeign struct{ Err error }
 	// EventHomeLost: home refused the export to this guest DC with Err, a 401.
 	// The account finds out; HomeAlive if it was not so.

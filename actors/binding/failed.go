@@ -1,7 +1,7 @@
 package binding
 
 import (
-	"errors"
+	"fmt"
 
 	"github.com/mtfleet/mtfleet/actors/runtime"
 )
@@ -31,7 +31,7 @@ func (b *binding) ChildStopped(c *ctx, id runtime.ActorID, reason error) {
 		}
 		b.children = append(b.children[:i:i], b.children[i+1:]...)
 		if reason != nil || ch.place < placeEnding {
-			b.onFailed(c, ch, errors.Join(errNoConnection, reason))
+			b.onFailed(c, ch, failure(reason))
 		}
 		if ch.place == placeEnding || ch.place == placeRetired || ch.place == placeProbed {
 			b.keys.Retired(c.Now(), ch.key)
@@ -39,6 +39,14 @@ func (b *binding) ChildStopped(c *ctx, id runtime.ActorID, reason error) {
 		break
 	}
 	b.pump(c)
+}
+
+// failure is the error of what a connection owed when it failed.
+func failure(reason error) error {
+	if reason == nil {
+		return errNoConnection
+	}
+	return fmt.Errorf("%w: %w", errNoConnection, reason)
 }
 
 // onFailed answers what a connection owed.

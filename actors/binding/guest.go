@@ -80,6 +80,8 @@ func (b *binding) onGuest(c *ctx, m Message) {
 		machine.Unauthorized(now, m.Err)
 		b.pumpGuest(c)
 		b.tellAgain()
+	case WaitCleared:
+		machine.WaitCleared(now)
 	case HomeAlive:
 		machine.HomeAlive(now)
 	case Answered:

@@ -64,6 +64,10 @@ func TestAWaitOfTheImportReachesWhoWaits(t *testing.T) {
 			t.Errorf("a call ended with %v", err)
 		}
 	}
+	p.act(func(*runtime.Context[stageMessage]) { g.handle.Send(WaitCleared{}) })
+	p.call(g, "after its owner has cleared the wait", 0)
+	p.run(10 * time.Second)
+	p.want(g, "after its owner has cleared the wait answered")
 }
 
 // TestAGuestKeyIsLoggedOutBeforeItIsThrownAway: two 401 in a row on a ready

@@ -77,7 +77,7 @@ func (b *binding) perform(c *ctx, out pfs.Output) {
 	case pfs.OutGone:
 		b.onGone(c, out.Err)
 	case pfs.OutForeign:
-		b.notify(EventForeign{out.Err})
+		b.onForeign(out.Err)
 	}
 }
 
@@ -120,13 +120,12 @@ func (b *binding) use(c *ctx, out pfs.Output) {
 	if ch := b.under(placeSuccessor, id); ch != nil {
 		b.move(ch, placeServing)
 	}
-	b.staff(c)
-	b.flowOfServing(c, "connecting")
+	b.flowOfServing(c, "the connection is being made")
 }
 
 // stopKey ends the use of a key that nothing has replaced yet.
 func (b *binding) stopKey(c *ctx, out pfs.Output) {
-	why := "the server has forgotten the temp key: a new one is being made"
+	why := "the temp key is gone: a new one is being made"
 	switch {
 	case out.Drain:
 		why = "the server has lost the binding of the temp key: a new one is being made"
@@ -226,6 +225,17 @@ func (b *binding) onGone(c *ctx, err error) {
 	b.guest.errands = nil // a logout under a key that is gone
 	b.guest.machine.KeyLost(c.Now())
 	b.forget(c.Now())
+}
+
+// onForeign hears that the perm key is of another environment. A guest DC is
+// given up by itself.
+func (b *binding) onForeign(err error) {
+	if b.guest == nil {
+		b.notify(EventForeign{err})
+		return
+	}
+	b.endHeld(err)
+	b.notify(EventFailed{err})
 }
 
 // forget begins anew with the keys.

@@ -80,6 +80,10 @@ type (
 	// Unbound, the route is forgotten and EventRoute follows.
 	Unauthorized struct{ Err error }
 
+	// WaitCleared says that the account's owner has cleared a wait on the export
+	// or the import.
+	WaitCleared struct{}
+
 	// HomeAlive takes EventHomeLost back: home was found authorized after all.
 	HomeAlive struct{}
 
@@ -104,6 +108,7 @@ func (Cancel) bindingMessage()       {}
 func (Recall) bindingMessage()       {}
 func (Unbound) bindingMessage()      {}
 func (Unauthorized) bindingMessage() {}
+func (WaitCleared) bindingMessage()  {}
 func (HomeAlive) bindingMessage()    {}
 func (Answered) bindingMessage()     {}
 func (Confirm) bindingMessage()      {}

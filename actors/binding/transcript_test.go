@@ -49,6 +49,21 @@ func TestTranscriptRotation(t *testing.T) {
 	t.Run("the bind cuts", func(t *testing.T) { rotation(t, true, true).end("rotation_cut") })
 }
 
+func TestTranscriptRotationGivenUp(t *testing.T) {
+	p := newPlay(t, setting{})
+	p.allowed[dctest.RuleBind] = true
+	home := p.begin()
+	p.quiet = true
+	p.run(home.actor.keys.Deadline().Sub(p.sim.Now()) - 100*time.Millisecond)
+	p.quiet = false
+	p.note("The bind of the successor will be refused.")
+	p.fault(dctest.Fault{Kind: dctest.FaultBindInvalid, Count: 1})
+	p.run(350 * time.Millisecond)
+	p.call(home, "1", 0)
+	p.run(2 * time.Minute)
+	p.end("rotation_given_up")
+}
+
 func TestTranscriptTempKeyForgotten(t *testing.T) {
 	p := newPlay(t, setting{})
 	p.allowed[dctest.RuleKey] = true

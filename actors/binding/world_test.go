@@ -177,7 +177,7 @@ func newPlay(t *testing.T, s setting) *play {
 	known := rsaKey().Public()
 	p.env, err = NewEnv(EnvConfig{
 		Network: p.net, Governor: p.gov, Table: func() dc.Table { return table }, RSAKeys: []*crypt.PublicKey{known},
-		Header: p.header(), TempLife: s.tempLife,
+		Header: header(backend.Apps()[0].ID), TempLife: s.tempLife,
 		Observe: Observer{KeyMade: func(dc.ID, bool) {}, Bound: func(dc.ID) {}, ConnectionLost: func(dc.ID) {}},
 		Logger:  p.sys.Logger(),
 	})
@@ -202,19 +202,15 @@ func (p *play) close() {
 	}
 }
 
-func (p *play) header() []byte {
+// header is what goes before the first query under each key.
+func header(apiID int) []byte {
 	query := make(tl.Raw, 4) // cut off again
-	app := p.api.Apps()
-	id := int32(1)
-	if len(app) > 0 {
-		id = int32(app[0].ID)
-	}
 	init := tg.InitConnectionRequest{
-		APIID: id, DeviceModel: "test", SystemVersion: "1", AppVersion: "1", SystemLangCode: "en", LangCode: "en", Query: query,
+		APIID: int32(apiID), DeviceModel: "test", SystemVersion: "1", AppVersion: "1", SystemLangCode: "en", LangCode: "en", Query: query,
 	}
 	layer := tg.InvokeWithLayerRequest{Layer: tg.Layer, Query: init.Append(nil)}
-	header := layer.Append(nil)
-	return header[:len(header)-len(query)]
+	all := layer.Append(nil)
+	return all[:len(all)-len(query)]
 }
 
 // act runs f as the account.
@@ -379,10 +375,11 @@ func (p *play) begin() *role {
 }
 
 // call asks testdc.echo, which takes so long, and does with its end what an
-// account does.
-func (p *play) call(r *role, name string, takes time.Duration) {
-	q := echo.EchoRequest{ID: int64(len(name)), DelayMs: int32(takes / time.Millisecond), Payload: []byte("payload")}
+// account does. It returns the id under which the DC counts how often it ran.
+func (p *play) call(r *role, name string, takes time.Duration) int64 {
+	q := echo.EchoRequest{ID: int64(p.calls) + 1, DelayMs: int32(takes / time.Millisecond), Payload: []byte("payload")}
 	p.query(r, name, q.TypeName(), q.Append(nil))
+	return q.ID
 }
 
 func (p *play) query(r *role, name, method string, body []byte) {
