@@ -3,6 +3,7 @@ package account
 import (
 	"time"
 
+	"github.com/mtfleet/mtfleet/actors/binding"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/mtproto/updates"
@@ -103,8 +104,6 @@ func (a *account) handle(c *ctx, m Message) {
 		a.onBindingWrite(c, m)
 	case respawnDue:
 		a.onRespawnDue(c, m.peer)
-	case moved:
-		a.onMoved(c, m)
 	case SignIn:
 		a.onSignIn(c, m)
 	case Answer:
@@ -123,6 +122,11 @@ func (a *account) handle(c *ctx, m Message) {
 		a.stand.Remove(c.Now(), a.wish(m.Reply), m.Force)
 	case ClearWaits:
 		a.stand.ClearWaits(c.Now(), a.wish(m.Reply), m.Method)
+		for _, p := range a.peers {
+			if !p.home {
+				p.tell(binding.WaitCleared{})
+			}
+		}
 	case standingDue:
 		a.armed[timerStanding] = time.Time{}
 		a.stand.Advance(c.Now())

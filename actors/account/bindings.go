@@ -1,6 +1,8 @@
 package account
 
 import (
+	"time"
+
 	"github.com/mtfleet/mtfleet/actors/binding"
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
@@ -25,7 +27,7 @@ func (a *account) onBinding(c *ctx, m bindingEvent) {
 	}
 	switch ev := m.event.(type) {
 	case binding.EventRoute:
-		a.onRoute(c, p, ev.Route)
+		a.onRoute(c, p, ev)
 	case binding.EventHeld:
 		p.route = binding.Route{}
 		a.askAhead(c, p)
@@ -56,7 +58,7 @@ func (a *account) onBinding(c *ctx, m bindingEvent) {
 		a.onErrand(c, p, ev)
 	case binding.EventRefused:
 		a.stand.Ended(now, &standing.Call{
-			ID: standing.CallID(lastQuery.Add(1)), Purpose: standing.ForBind, Method: ev.Method, DC: p.id.DC,
+			ID: standing.CallID(lastQuery.Add(1)), Purpose: purposeOf(ev.Method), Method: ev.Method, DC: p.id.DC,
 		}, standing.Where{DC: p.id.DC, Home: p.home}, ev.Err)
 	case binding.EventKeyGone:
 		a.stand.KeyGone(now, p.id.DC, p.home, ev.Err)
@@ -75,13 +77,31 @@ func (a *account) onBinding(c *ctx, m bindingEvent) {
 	}
 }
 
-func (a *account) onRoute(c *ctx, p *peer, r binding.Route) {
-	p.route, p.temp = r, r.Where().Temp
-	if p.home {
+func (a *account) onRoute(c *ctx, p *peer, ev binding.EventRoute) {
+	p.route, p.temp = ev.Route, ev.Route.Where().Temp
+	if p.home && !ev.Again {
 		a.stand.Routed(c.Now())
 		a.askAhead(c, p) // unless it was asked when the last route was lost
 		a.publish(c)
 	}
+}
+
+// What a binding asks by itself about its keys.
+const (
+	bindMethod = "auth.bindTempAuthKey"
+	dropMethod = "auth.dropTempAuthKeys"
+)
+
+func purposeOf(method string) standing.Purpose {
+	if method == dropMethod {
+		return standing.ForDrop
+	}
+	return standing.ForBind
+}
+
+// held is the end of a wait that holds such a query, zero for none.
+func (a *account) held(c *ctx, at dc.ID, method string) time.Time {
+	return a.stand.Until(c.Now(), &standing.Call{Purpose: purposeOf(method), Method: method, DC: at})
 }
 
 // onErrand runs a query for a binding.
@@ -113,30 +133,16 @@ func (a *account) unauthorized(at dc.ID, err error) {
 	}
 }
 
-// moved says whether the authorization is at the DC it was to be carried to.
-type moved struct {
-	to  dc.ID
-	err error
-}
-
-func (moved) accountMessage() {}
-
 // move carries the authorization to another DC, as to a guest: a call that
 // needs it shows when it is there, or why it cannot be.
 func (a *account) move(c *ctx, to dc.ID) {
-	p, self := a.peerAt(c, to), a.self
-	query := &tg.UsersGetUsersRequest{ID: []tg.AnyInputUser{&tg.InputUserSelf{}}}
-	call := NewCall(query.TypeName(), query.Append(nil), Repeatable, to)
-	p.tell(binding.Call{
-		ID: call.id(), Method: call.Method, Body: call.Body, Policy: Repeatable,
-		Reply: func(_ []byte, err error, _ binding.Where) { self.Send(moved{to, err}) },
-	})
+	a.ask(c, standing.ForMove, &tg.UsersGetUsersRequest{ID: []tg.AnyInputUser{&tg.InputUserSelf{}}}, Repeatable, to, "", ownCall{})
 }
 
-func (a *account) onMoved(c *ctx, m moved) {
-	if m.err != nil {
-		a.stand.MoveFailed(c.Now(), m.err)
+func (a *account) onMoved(c *ctx, to dc.ID, err error) {
+	if err != nil {
+		a.stand.MoveFailed(c.Now(), err)
 		return
 	}
-	a.stand.Moved(c.Now(), m.to)
+	a.stand.Moved(c.Now(), to)
 }

@@ -40,7 +40,7 @@ func (a *account) send(c *ctx, call *Call) {
 	}
 	call.at = p
 	b := binding.Call{
-		ID: call.id(), Method: call.Method, Body: call.Body, Policy: call.Policy, Own: call.own != nil,
+		ID: call.id(), Method: call.Method, Body: call.Body, Policy: call.Policy, Own: call.own != nil && call.query.Purpose != standing.ForMove,
 		Reply: a.reply(p, call),
 	}
 	if p.route.IsZero() {
@@ -101,6 +101,8 @@ func (a *account) end(c *ctx, call *Call, body []byte, err error) {
 		a.onUpdatesAnswered(c, own, body, err)
 	case standing.ForConfig:
 		a.onConfig(c, body, err)
+	case standing.ForMove:
+		a.onMoved(c, call.query.DC, err)
 	case standing.ForExport, standing.ForImport, standing.ForGuestLogOut:
 		own.peer.tell(binding.Answered{ID: own.errand, Body: body, Err: err})
 	}

@@ -6,7 +6,6 @@ import (
 	"github.com/mtfleet/mtfleet/actors/binding"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
-	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -115,9 +114,9 @@ func (a *account) spawn(c *ctx, p *peer, state *persistence.State) {
 		Commit: func(commit persistence.Commit, done func(error)) {
 			self.Send(bindingWrite{fence: fence, commit: commit, done: done})
 		},
-		BindAfter: a.stand.Until(c.Now(), &standing.Call{Purpose: standing.ForBind, Method: "auth.bindTempAuthKey", DC: p.id.DC}),
-		Active:    len(p.early) > 0 || a.login != nil,
-		Notify:    func(ev binding.Event) { self.Send(bindingEvent{peer: p, fence: fence, event: ev}) },
+		BindAfter: a.held(c, p.id.DC, bindMethod), DropAfter: a.held(c, p.id.DC, dropMethod),
+		Active: len(p.early) > 0 || a.login != nil,
+		Notify: func(ev binding.Event) { self.Send(bindingEvent{peer: p, fence: fence, event: ev}) },
 	})
 	if err != nil {
 		a.unusable(c, p, err)

@@ -145,11 +145,11 @@ func (a *account) save(c *ctx, out standing.Output) {
 
 // erase deletes the account's records, or those of its login.
 func (a *account) erase(c *ctx, out standing.Output) {
-	q := job{kind: jobErase, account: a.id, all: out.All, urgency: must, waits: eraseWaits}
-	a.place = nil
+	q := job{kind: jobErase, account: a.id, all: out.All, urgency: once, waits: eraseWaits}
 	if !out.All {
-		a.rec = recordOf(a.rec, out.Snapshot, false)
-		q.commit.Put = []persistence.Record{a.rec.Record()}
+		// The server has ended the authorization: nothing is left to go back to.
+		a.place, a.rec = nil, recordOf(a.rec, out.Snapshot, false)
+		q.urgency, q.commit.Put = must, []persistence.Record{a.rec.Record()}
 	}
 	a.saving = true
 	a.store(c, q)

@@ -39,11 +39,7 @@ func (a *account) onStored(c *ctx, m stored) {
 	case standingWaits:
 		a.saving, a.refusal = false, m.err
 	case eraseWaits:
-		a.saving = false
-		if q.all {
-			a.env.Removed(a.id)
-		}
-		a.stand.Erased(c.Now())
+		a.onErased(c, q, m.err)
 	case loginWaits:
 		a.onLoginStored(c)
 	case subjectWaits:
@@ -53,4 +49,22 @@ func (a *account) onStored(c *ctx, m stored) {
 			q.reply(m.err)
 		}
 	}
+}
+
+// onErased goes on when records were deleted. An account whose removal the
+// store refuses is what it was: it begins again with what is there.
+func (a *account) onErased(c *ctx, q job, err error) {
+	a.saving = false
+	switch {
+	case err != nil:
+		for _, r := range a.requests {
+			r.Send(struct{}{}, err)
+		}
+		a.requests, a.numbers = nil, nil
+		a.load(c)
+		return
+	case q.all:
+		a.env.Removed(a.id)
+	}
+	a.stand.Erased(c.Now())
 }

@@ -32,7 +32,7 @@ type retry struct {
 // nil for a result, and nothing follows for the call. Nor does it for ForBind,
 // which the session repeats by itself.
 func (m *Machine) Ended(now time.Time, c *Call, at Where, err error) {
-	e, refused := tgerr.As(err)
+	e, refused := answered(err)
 	switch {
 	case c.Purpose == ForConfirm:
 		m.onConfirmed(now, c, at, err)

@@ -76,7 +76,7 @@ func NeedsPolicy(err error) bool {
 	if err == nil {
 		return false
 	}
-	e, ok := tgerr.As(err)
+	e, ok := answered(err)
 	if !ok {
 		return givenBack(err)
 	}
@@ -86,6 +86,16 @@ func NeedsPolicy(err error) bool {
 		return true
 	}
 	return false
+}
+
+// answered returns the server's answer to a query. An error of our own that says
+// by NotSent that the query was not sent has none, also when it has the server's
+// words about something else in its tree: why a guest DC cannot be used.
+func answered(err error) (*tgerr.Error, bool) {
+	if notSent(err) {
+		return nil, false
+	}
+	return tgerr.As(err)
 }
 
 // givenBack reports whether a query came back from a connection that was

@@ -166,6 +166,7 @@ func TestNeedsPolicy(t *testing.T) {
 		{"a lost connection is the caller's", &localError{}, false},
 		{"what was given back may go again", &localError{givenBack: true}, true},
 		{"what was refused here is the caller's", &StateError{State: Paused}, false},
+		{"a wait of another query, for which this one was not sent", &WaitError{Method: "auth.exportAuthorization", Err: tgerr.New(420, "FLOOD_WAIT_60")}, false},
 	} {
 		if got := NeedsPolicy(tt.err); got != tt.want {
 			t.Errorf("%s: %v", tt.name, got)
