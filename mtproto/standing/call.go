@@ -40,13 +40,18 @@ const (
 	// is at the DC of OutMove. Its end is Moved or MoveFailed.
 	ForMove
 
+	// ForProof: users.getUsers(self) at home, to find out that the account is
+	// online when the question about its updates fails by the server's own
+	// trouble. The machine asks it with OutCall.
+	ForProof
+
 	purposes // how many there are
 )
 
 var purposeNames = [...]string{
 	ForCaller: "caller", ForSignIn: "sign-in", ForUpdates: "updates", ForExport: "export", ForImport: "import",
 	ForGuestLogOut: "guest-log-out", ForConfirm: "confirm", ForLogOut: "log-out", ForConfig: "config", ForBind: "bind", ForDrop: "drop",
-	ForMove: "move",
+	ForMove: "move", ForProof: "proof",
 }
 
 // String is the purpose in a word.
@@ -72,6 +77,7 @@ var admitted = [purposes]stateSet{
 	ForBind:        liveStates | setOf(SigningIn, SigningOut),
 	ForDrop:        liveStates | setOf(SigningIn, SigningOut),
 	ForMove:        liveStates,
+	ForProof:       liveStates,
 }
 
 // asAccount says which queries a wait of the whole account holds: those that
@@ -123,7 +129,7 @@ type Where struct {
 // authorization is alive: queries that an anonymous key may ask do not.
 func (c *Call) proves() bool {
 	switch c.Purpose {
-	case ForCaller, ForUpdates, ForConfirm:
+	case ForCaller, ForUpdates, ForConfirm, ForProof:
 	default:
 		return false
 	}

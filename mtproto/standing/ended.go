@@ -5,6 +5,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
+	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
 const (
@@ -210,6 +211,9 @@ func (m *Machine) freeze(now time.Time, c *Call, err error) {
 // onTrouble repeats a caller's call after the server's own trouble, after a
 // pause that doubles. The account's engines pace theirs by themselves.
 func (m *Machine) onTrouble(now time.Time, c *Call, err error) {
+	if c.Purpose == ForUpdates {
+		m.prove(now)
+	}
 	if c.Purpose != ForCaller || !c.Repeatable || c.Tries >= maxRetries || !liveStates.has(m.state) {
 		m.end(c, err)
 		return
@@ -217,6 +221,22 @@ func (m *Machine) onTrouble(now time.Time, c *Call, err error) {
 	pause := time.Second << c.Tries
 	c.Tries++
 	m.retries = append(m.retries, retry{call: *c, at: now.Add(pause), err: err})
+}
+
+// prove asks something that any authorized key may ask. The question about
+// updates may fail for hours by the server's trouble with the account's place,
+// and nobody else may ask anything: the account is not to look for so long as if
+// it could not connect. It comes with the engine's own pace, a minute at last.
+func (m *Machine) prove(now time.Time) {
+	if m.state != Connecting || !m.routed || m.doubt.err != nil {
+		return
+	}
+	query := &tg.UsersGetUsersRequest{ID: []tg.AnyInputUser{&tg.InputUserSelf{}}}
+	c := Call{Purpose: ForProof, Method: query.TypeName(), Repeatable: true}
+	if until, parked := m.waits.holds(now, &c); parked || !until.IsZero() {
+		return
+	}
+	m.emit(Output{Kind: OutCall, Call: c, Query: query})
 }
 
 // repeatDue sends the calls whose pause is over.
