@@ -72,7 +72,11 @@ func (a *account) onReturned(c *ctx, m callReturned) {
 	if call.at != nil && on.DC == 0 {
 		on.DC, on.Home = call.at.id.DC, call.at.home
 	}
-	judged := call.query.Purpose == standing.ForConfirm || call.query.Purpose == standing.ForLogOut
+	judged := false
+	switch call.query.Purpose {
+	case standing.ForConfirm, standing.ForLogOut, standing.ForProof: // standing asked
+		judged = true
+	}
 	switch {
 	case judged:
 		a.keepToken(c, call, m.body, m.err)

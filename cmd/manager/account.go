@@ -35,7 +35,7 @@ func (a *app) accountCommand() *cobra.Command {
 of it. These commands reach the manager that runs, or open the store themselves
 when none does.`,
 		a.addCommand(), a.loginCommand(), a.listCommand(), a.showCommand(),
-		a.logoutCommand(), a.removeCommand(), a.pauseCommand(), a.resumeCommand())
+		a.logoutCommand(), a.removeCommand(), a.pauseCommand(), a.resumeCommand(), a.clearWaitCommand())
 }
 
 // withService runs f with the accounts of the store, for as long as it needs.
@@ -276,6 +276,36 @@ func (a *app) pauseCommand() *cobra.Command {
 
 func (a *app) resumeCommand() *cobra.Command {
 	return a.operation("resume", "End a pause, or give a quarantined account another try", "", "is resumed", func(s control.Service) method { return s.Resume })
+}
+
+func (a *app) clearWaitCommand() *cobra.Command {
+	var f accountFlags
+	c := &cobra.Command{
+		Use: "clear-wait NAME [METHOD]", Short: "Forget the waits that the server ordered", Args: cobra.RangeArgs(1, 2),
+		Long: `clear-wait forgets the waits that the server ordered for a method, as auth.sendCode, or
+all of the account's. Waits are obeyed to their end, also after a restart; this is for
+one that makes no sense, of many years say. Whoever asks too early waits longer.`,
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
+				ctx, cancel := context.WithTimeout(ctx, f.timeout)
+				defer cancel()
+				request := control.ClearWaitRequest{ID: args[0]}
+				if len(args) > 1 {
+					request.Method = args[1]
+				}
+				acc, err := s.ClearWait(ctx, request)
+				if err != nil {
+					return err
+				}
+				if f.json {
+					return a.printJSON(acc)
+				}
+				return a.sayf("Account %s has no such wait any more.", acc.ID)
+			})
+		},
+	}
+	f.register(c)
+	return c
 }
 
 func (a *app) removeCommand() *cobra.Command {

@@ -39,6 +39,8 @@ func (m *Machine) Ended(now time.Time, c *Call, at Where, err error) {
 		m.onConfirmed(now, c, at, err)
 	case c.Purpose == ForLogOut:
 		m.onLoggedOut(now, c, at, err)
+	case c.Purpose == ForProof:
+		m.onProved(now, c, at, e, err)
 	case c.Purpose == ForBind:
 		if refused {
 			m.onBindRefused(now, c, at, e)
@@ -237,6 +239,32 @@ func (m *Machine) prove(now time.Time) {
 		return
 	}
 	m.emit(Output{Kind: OutCall, Call: c, Query: query})
+}
+
+// onProved takes what became of the proof: a refusal says of the account what
+// any other says. Nobody waits for its end.
+func (m *Machine) onProved(now time.Time, c *Call, at Where, e *tgerr.Error, err error) {
+	switch {
+	case err == nil:
+		m.Answered(now, c, at)
+		return
+	case e == nil || !m.atHome(at):
+		return
+	}
+	switch length, _ := e.Wait(); e.Class() {
+	case tgerr.ClassWait:
+		m.waitFor(now, c, e, length)
+	case tgerr.ClassUnbound:
+		if at.Temp {
+			m.emit(Output{Kind: OutUnbound, Where: at})
+		}
+	case tgerr.ClassRevoked:
+		m.doubtHome(now, err)
+	case tgerr.ClassDeactivated, tgerr.ClassDuplicated:
+		m.terminal(now, e)
+	case tgerr.ClassFrozen:
+		m.freeze(now, c, err)
+	}
 }
 
 // repeatDue sends the calls whose pause is over.

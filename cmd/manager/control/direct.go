@@ -110,7 +110,7 @@ func (d *Direct) read(id persistence.AccountID) Account {
 		s.UserID, s.Bot, s.HomeDC, s.PFS, s.SignedIn = rec.UserID, rec.Bot, rec.HomeDC, rec.PFS, rec.SignedIn
 		if s.State.UnmarshalText([]byte(rec.State)) != nil {
 			s.State = actors.New
-			a.State = rec.State // something between two states: logging out
+			a.State = rec.State // of an earlier version, between two states: logging out
 		}
 	}
 	err = persistence.JoinRecords(err, decodeErr)
@@ -126,7 +126,7 @@ func (d *Direct) read(id persistence.AccountID) Account {
 	case state.Login != nil:
 		s.State, s.Since = actors.SigningIn, state.Login.Updated
 		s.Advice = "go on with `manager account login " + string(id) + "`"
-	case a.State != "":
+	case a.State != "", s.State == actors.SigningOut:
 		s.State, s.Why, s.Advice = actors.Connecting, "it was under way when the manager stopped", "it goes on when a manager runs: start one with `manager run`"
 	case s.SignedIn:
 		a.State, s.State = StateOffline, actors.Connecting
@@ -251,6 +251,18 @@ func (d *Direct) Resume(ctx context.Context, r AccountRequest) (Account, error) 
 		return Account{}, err
 	}
 	if _, err := l.Resume(ctx, r); err != nil {
+		return Account{}, err
+	}
+	return d.read(persistence.AccountID(r.ID)), nil
+}
+
+// ClearWait implements Service.
+func (d *Direct) ClearWait(ctx context.Context, r ClearWaitRequest) (Account, error) {
+	l, err := d.open(ctx, r.ID, false)
+	if err != nil {
+		return Account{}, err
+	}
+	if _, err := l.ClearWait(ctx, r); err != nil {
 		return Account{}, err
 	}
 	return d.read(persistence.AccountID(r.ID)), nil

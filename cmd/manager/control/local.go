@@ -227,6 +227,11 @@ func (l *Local) Resume(ctx context.Context, r AccountRequest) (Account, error) {
 	return l.change(ctx, r.ID, func(a *actors.Account) error { return a.Resume(ctx) })
 }
 
+// ClearWait implements Service.
+func (l *Local) ClearWait(ctx context.Context, r ClearWaitRequest) (Account, error) {
+	return l.change(ctx, r.ID, func(a *actors.Account) error { return a.ClearWaits(ctx, r.Method) })
+}
+
 // Echo implements Service.
 func (l *Local) Echo(ctx context.Context, r EchoRequest) (EchoResult, error) {
 	a, err := l.account(ctx, r.ID)

@@ -34,6 +34,9 @@ type Service interface {
 	Pause(context.Context, AccountRequest) (Account, error)
 	// Resume ends a pause or a quarantine.
 	Resume(context.Context, AccountRequest) (Account, error)
+	// ClearWait forgets the waits that the server ordered for a method, or all of
+	// the account's.
+	ClearWait(context.Context, ClearWaitRequest) (Account, error)
 	// Echo calls testdc.echo, which only a test DC has.
 	Echo(context.Context, EchoRequest) (EchoResult, error)
 	// Events returns the events after a cursor as they come, until ctx ends or
@@ -87,6 +90,12 @@ type List struct {
 // AccountRequest names an account.
 type AccountRequest struct {
 	ID string `json:"id"`
+}
+
+// ClearWaitRequest names an account and a method; an empty method is all of them.
+type ClearWaitRequest struct {
+	ID     string `json:"id"`
+	Method string `json:"method,omitempty"`
 }
 
 // AddRequest names a new account and says how it is kept.
