@@ -27,7 +27,9 @@ type storm struct {
 // gust is its timer.
 type gust struct{ restarted bool }
 
-func newStorm(w *world) *storm { return &storm{w: w, rand: stream(w.seed, "storm"), copies: w.seed/4%2 == 0} }
+func newStorm(w *world) *storm {
+	return &storm{w: w, rand: stream(w.seed, "storm"), copies: w.seed/4%2 == 0}
+}
 
 type stormCtx = runtime.Context[gust]
 
