@@ -227,8 +227,13 @@ func (a *Account) send(method string, query tl.Object, body []byte, o callOption
 	case to.IsZero() || a.lost.Err() != nil:
 		err = a.stateError()
 	default:
-		to.Send(call)
-		return call, to, nil
+		select {
+		case <-to.Done(): // gone, and its successor is not there yet
+			err = ErrStopped
+		default:
+			to.Send(call)
+			return call, to, nil
+		}
 	}
 	if !a.underWay.remove(call) { // abandoned meanwhile: done was called
 		return call, to, nil

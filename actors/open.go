@@ -49,8 +49,8 @@ type Manager struct {
 var (
 	// ErrClosed is returned after Close began.
 	ErrClosed = errors.New("the manager is closed")
-	// ErrStopped ends a call whose account stopped while it was under way; it
-	// always comes with ErrMayHaveRun.
+	// ErrStopped ends a call whose account stopped: with ErrMayHaveRun while
+	// it was under way, with ErrNotSent before.
 	ErrStopped = errors.New("the account stopped")
 	// ErrNotSent and ErrMayHaveRun: what every local error of a call says of
 	// the server, see Invoke.

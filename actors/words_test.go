@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
@@ -106,6 +107,7 @@ func TestErrorsReadAsOneLine(t *testing.T) {
 		if err := a.Remove(soon(t), true); err != nil {
 			t.Fatal(err)
 		}
+		synctest.Wait() // its actor is gone
 		local("a call of a removed account", call(soon(t)), actors.ErrNotSent)
 		reads(t, "pausing a removed account", a.Pause(soon(t)))
 		closeManager(t, m)
