@@ -35,6 +35,7 @@ func (b *binding) onConn(c *ctx, ch *child, ev dcconn.Event) {
 	case dcconn.EventKeyUnknown:
 		b.onKeyUnknown(c, ch)
 	case dcconn.EventDrained:
+		b.lastID = max(b.lastID, ev.LastID)
 		b.onDrained(c, ch)
 	case dcconn.EventProbing:
 		c.After(timerProbing, probeLead, probingDue{ch})

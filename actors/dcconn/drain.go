@@ -90,7 +90,11 @@ func (n *conn) endDrain(c *ctx) {
 	c.Cancel(timerDrain)
 	n.fallSilent(c)
 	n.drain = drainedDone
-	n.notify(Event{Kind: EventDrained, Pending: n.pendingCalls()})
+	ev := Event{Kind: EventDrained, Pending: n.pendingCalls()}
+	if n.session != nil {
+		ev.LastID = n.session.LastID()
+	}
+	n.notify(ev)
 }
 
 // fallSilent makes the connection silent, if it is not, and gives back the
