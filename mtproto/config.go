@@ -65,9 +65,6 @@ type Config struct {
 	// Salts are the salts known for this key, in any order; expired ones are ignored. None: the first packet is a lone
 	// ping, whose rejection tells the salt.
 	Salts []Salt
-	// After is the last msg_id of the session that this one takes over from (Session.LastID), if they have one perm key:
-	// this one's rise above it. Zero means none.
-	After uint64
 	// Perm says that the key is a perm key, under which Bind is refused.
 	Perm bool
 

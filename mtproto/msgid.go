@@ -31,27 +31,18 @@ func idAt(nanos int64) msgID {
 // idState makes the msg_ids of one session. They rise strictly, are divisible by four, and their low bits vary even when
 // the clock is coarse: "the low 32 bits must not be empty or constant".
 type idState struct {
-	last  msgID
-	floor msgID  // Config.After
-	rand  uint64 // jitter; no secret depends on it
+	last msgID
+	rand uint64 // jitter; no secret depends on it
 }
-
-// floorLead is how far ahead of the server's time a floor may be and still count: more than two sessions of one key can
-// differ in what they take that time for, and less than what the server refuses as coming from the future.
-const floorLead = 1 << 32 // a second
 
 // next returns a msg_id for server time nanos. When the clock stands still or has gone back it is the last one and a
 // little more.
 func (s *idState) next(nanos int64) msgID {
 	s.rand = s.rand*6364136223846793005 + 1442695040888963407
 	jitter := msgID(s.rand >> 44) // 20 bits: a quarter of a millisecond
-	at := idAt(nanos)
-	id, last := at^jitter&^3, s.last
-	if s.floor < at+floorLead {
-		last = max(last, s.floor)
-	}
-	if id <= last {
-		id = last&^3 + 4 + 4*(jitter&7)
+	id := idAt(nanos) ^ jitter&^3
+	if id <= s.last {
+		id = s.last + 4 + 4*(jitter&7)
 	}
 	s.last = id
 	return id

@@ -52,29 +52,3 @@ func TestMsgIDsAfter2038AreUnsigned(t *testing.T) {
 		t.Errorf("%x then %x", before, after)
 	}
 }
-
-// TestIDsRiseAboveThoseOfTheSessionBefore: two sessions of one perm key take the
-// server's time from different round trips.
-func TestIDsRiseAboveThoseOfTheSessionBefore(t *testing.T) {
-	const now = int64(1_700_000_000) * 1e9
-	rapid.Check(t, func(t *rapid.T) {
-		before := idState{rand: rapid.Uint64().Draw(t, "seed")}
-		for range rapid.IntRange(1, 50).Draw(t, "messages") {
-			before.next(now + rapid.Int64Range(-1e8, 1e8).Draw(t, "its time"))
-		}
-		after := idState{rand: rapid.Uint64().Draw(t, "other seed"), floor: before.last}
-		last := before.last
-		for range 10 {
-			id := after.next(now + rapid.Int64Range(-1e8, 1e8).Draw(t, "time"))
-			if id <= last || id%4 != 0 {
-				t.Fatalf("%x after %x", id, last)
-			}
-			last = id
-		}
-	})
-	// A clock that was a day ahead does not lead its successor astray.
-	wrong := idState{floor: idAt(now + int64(24*time.Hour))}
-	if id := wrong.next(now); id >= idAt(now+int64(time.Second)) {
-		t.Errorf("%x follows a clock that was wrong", id)
-	}
-}

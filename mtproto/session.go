@@ -109,7 +109,6 @@ func NewSession(cfg Config, key *crypt.AuthKey) (*Session, error) {
 		return nil, err
 	}
 	s.ids.rand = binary.LittleEndian.Uint64(seed[:])
-	s.ids.floor = msgID(cfg.After)
 	s.ping.nonce = int64(binary.LittleEndian.Uint64(seed[8:]))
 	if err := s.newSessionID(); err != nil {
 		return nil, err

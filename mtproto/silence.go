@@ -47,6 +47,3 @@ func (s *Session) askedPacket() []byte {
 	s.appendPing(&p)
 	return s.seal(&p)
 }
-
-// LastID is the highest msg_id that was made so far; see Config.After.
-func (s *Session) LastID() uint64 { return uint64(s.ids.last) }

@@ -32,7 +32,6 @@ type binding struct {
 	probing *child           // whose ping is not on its way yet; outputs wait for it
 	armed   time.Time        // for which the machine's timer is set
 	session *persistence.Session
-	lastID  uint64 // the highest msg_id of sessions that have fallen silent
 
 	// The connections; see conns.go.
 	children  []*child // in the order they were made

@@ -130,7 +130,7 @@ func (b *binding) open(c *ctx, p place) *child {
 // run puts a connection under a key, for the rest of its life.
 func (b *binding) run(c *ctx, ch *child, key *inUse, bind *dcconn.Bind) {
 	ch.key, ch.temp = key.key.ID(), key.temp
-	cfg := dcconn.SessionConfig{Rand: c.Rand(), Header: b.env.Header, After: b.lastID, Perm: !key.temp}
+	cfg := dcconn.SessionConfig{Rand: c.Rand(), Header: b.env.Header, Perm: !key.temp}
 	if b.guest != nil || ch.place == placeProver || ch.place == placeConfirmer {
 		cfg.Prefix = withoutUpdates
 	}

@@ -35,7 +35,6 @@ func (b *binding) onConn(c *ctx, ch *child, ev dcconn.Event) {
 	case dcconn.EventKeyUnknown:
 		b.onKeyUnknown(c, ch)
 	case dcconn.EventDrained:
-		b.lastID = max(b.lastID, ev.LastID)
 		b.onDrained(c, ch)
 	case dcconn.EventProbing:
 		c.After(timerProbing, probeLead, probingDue{ch})

@@ -90,11 +90,7 @@ func (n *conn) endDrain(c *ctx) {
 	c.Cancel(timerDrain)
 	n.fallSilent(c)
 	n.drain = drainedDone
-	ev := Event{Kind: EventDrained, Pending: n.pendingCalls()}
-	if n.session != nil {
-		ev.LastID = n.session.LastID()
-	}
-	n.notify(ev)
+	n.notify(Event{Kind: EventDrained, Pending: n.pendingCalls()})
 }
 
 // fallSilent makes the connection silent, if it is not, and gives back the

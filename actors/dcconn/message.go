@@ -248,7 +248,6 @@ type Event struct {
 	Updates  []byte            // EventUpdates
 	Snapshot mtproto.Snapshot  // EventSave
 	Pending  int               // EventDrained, EventPolled: calls that have not ended
-	LastID   uint64            // EventDrained: the last msg_id of the session
 	Quiet    time.Duration     // EventPolled
 	Offset   time.Duration     // EventClock
 	Answered bool              // EventProbed
