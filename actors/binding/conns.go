@@ -109,7 +109,6 @@ func (b *binding) move(ch *child, to place) {
 	}
 	ch.place = to
 	if to >= placeEnding {
-		b.asked(ch)
 		b.trace(ch, to)
 		ch.ref.Stop()
 	}
