@@ -149,9 +149,14 @@ func (b *binding) onDrained(c *ctx, ch *child, last uint64) {
 }
 
 // onProbed hears whether a replaced key lives. From here on its connection
-// listens for as long as it is worth.
+// listens for as long as it is worth. A lost socket says nothing about the key,
+// which goes with its connection; a -404 is told before, as EventKeyUnknown.
 func (b *binding) onProbed(c *ctx, ch *child, answered bool) {
-	if ch.place == placeProbed {
+	switch {
+	case ch.place != placeProbed:
+	case !answered && !ch.up:
+		b.move(ch, placeEnding)
+	default:
 		b.retire(ch, ch.listen)
 		b.keys.Probed(c.Now(), ch.key, answered)
 	}

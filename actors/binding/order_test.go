@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
+	"github.com/mtfleet/mtfleet/mtproto/pfs"
 )
 
 // TestOneSessionSpeaksAfterTheOther rotates under each of what a DC makes of a
@@ -98,5 +99,28 @@ func TestABindingHasOneConnectionWhenAllIsDone(t *testing.T) {
 				t.Errorf("%d connections, %d sockets, a route %v\n%s", n, len(p.net.socks), !r.route.IsZero(), p.text.String())
 			}
 		})
+	}
+}
+
+// TestALostSocketSaysNothingOfAReplacedKey loses it when the connection is
+// silent and not asked yet. What the DC makes of such keys is learnt at the next
+// rotation.
+func TestALostSocketSaysNothingOfAReplacedKey(t *testing.T) {
+	p := newPlay(t, setting{})
+	home := p.begin()
+	next := func() { p.run(home.actor.keys.Deadline().Sub(p.sim.Now())) }
+	next()
+	for home.actor.keys.Stage() != pfs.StageBinding {
+		p.run(time.Millisecond)
+	}
+	p.fault(dctest.Fault{Kind: dctest.FaultCloseConns})
+	p.run(time.Minute)
+	if got, n := p.env.readings.of(2), p.net.core.Counts().TempKeys; got != pfs.ReadingUnknown || len(home.actor.children) != 1 {
+		t.Errorf("%v was learnt; %d temp keys, %d connections\n%s", got, n, len(home.actor.children), p.text.String())
+	}
+	next()
+	p.run(time.Minute)
+	if got := p.env.readings.of(2); got != pfs.ReadingBoth {
+		t.Errorf("%v was learnt\n%s", got, p.text.String())
 	}
 }
