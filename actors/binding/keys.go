@@ -209,6 +209,8 @@ func (b *binding) onDropRefused(now time.Time, m dropRefused) {
 	if until, ok := tgerr.Until(m.err, now); ok {
 		b.dropAfter = until
 		b.notify(EventRefused{m.method, m.err})
+	} else if _, refused := tgerr.As(m.err); refused {
+		b.env.Logger.Warn("old temp keys were not dropped", "account", b.cfg.Account, "dc", int(b.cfg.ID.DC), "err", m.err)
 	}
 }
 

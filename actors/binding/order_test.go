@@ -1,6 +1,8 @@
 package binding
 
 import (
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -122,5 +124,17 @@ func TestALostSocketSaysNothingOfAReplacedKey(t *testing.T) {
 	p.run(time.Minute)
 	if got := p.env.readings.of(2); got != pfs.ReadingBoth {
 		t.Errorf("%v was learnt\n%s", got, p.text.String())
+	}
+}
+
+func TestADropThatIsRefusedIsLogged(t *testing.T) {
+	p := newPlay(t, setting{})
+	home := p.begin()
+	var log strings.Builder
+	p.env.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	p.fault(dctest.Fault{Kind: dctest.FaultRPC, Method: "auth.dropTempAuthKeys", Code: 400, Text: "API_ID_INVALID"})
+	p.run(home.actor.keys.Deadline().Sub(p.sim.Now()) + time.Minute)
+	if n := count[EventRefused](home); n != 0 || !strings.Contains(log.String(), "not dropped") || !strings.Contains(log.String(), "API_ID_INVALID") {
+		t.Errorf("%d refusals are told to the account, and logged is %q", n, log.String())
 	}
 }
