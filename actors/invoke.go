@@ -228,8 +228,13 @@ func (a *Account) send(query tl.Object, body []byte, o callOptions, done func([]
 	case isDone(to.Done()): // gone, and its successor is not there yet
 		err = ErrStopped
 	default:
-		to.Send(call)
-		return call, to, nil
+		select {
+		case <-to.Done(): // gone, and its successor is not there yet
+			err = ErrStopped
+		default:
+			to.Send(call)
+			return call, to, nil
+		}
 	}
 	if !a.underWay.remove(call) { // abandoned meanwhile: done was called
 		return call, to, nil

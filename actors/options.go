@@ -68,7 +68,8 @@ type Options struct {
 	// Sim, if set, is the seeded scheduler of a simulation: the manager runs on
 	// the goroutine that drives it, in virtual time, and the same seed gives the
 	// same run. It is the Clock, and the Rand when that is nil. What waits, Add,
-	// SignIn, Invoke and Close, waits as runtime.Sim says.
+	// SignIn, Invoke and Close, waits as runtime.Sim says; a range over Events
+	// does not, so take OnEvent.
 	Sim *runtime.Sim
 	// OnEvent, if set, is called with every event of every account, one at a
 	// time and in order. It must not block, nor call the Manager. Events serves

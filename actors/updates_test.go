@@ -132,3 +132,91 @@ func TestAChangedTableOfDCsIsAskedFor(t *testing.T) {
 		}
 	})
 }
+
+// TestNothingPushedRightAfterASignInIsLost: where the updates stand is on disk
+// with the authorization.
+func TestNothingPushedRightAfterASignInIsLost(t *testing.T) {
+	for _, how := range []string{"killed", "paused"} {
+		for _, after := range []time.Duration{0, 100 * time.Millisecond, time.Second} {
+			t.Run(how+" after "+after.String(), func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
+					s, store := cluster(t, small), persistence.NewMemory()
+					m, err := actors.Open(options(s, store))
+					if err != nil {
+						t.Fatal(err)
+					}
+					b := s.Descriptor().Bots[0]
+					a := signInBot(t, m, "robot", b, actors.AccountOptions{})
+					time.Sleep(after)
+					var pushed []int32
+					push := func() {
+						t.Helper()
+						pts, err := s.PushUpdate(b.UserID)
+						if err != nil {
+							t.Fatal(err)
+						}
+						pushed = append(pushed, pts)
+					}
+					if how == "paused" {
+						seen := collect(t, a)
+						if err := a.Pause(soon(t)); err != nil {
+							t.Fatal(err)
+						}
+						push()
+						push()
+						if err := a.Resume(soon(t)); err != nil {
+							t.Fatal(err)
+						}
+						wait(t, a, actors.Online)
+						seen.want(t, pushed)
+						closeManager(t, m)
+						return
+					}
+					store = store.Reopen() // nothing more of this process reaches the disk
+					push()
+					push()
+					closeManager(t, m)
+					time.Sleep(time.Second)
+					push()
+					m = open(t, options(s, store))
+					a, _ = m.Account("robot")
+					seen := collect(t, a, actors.Replay)
+					wait(t, a, actors.Online)
+					seen.want(t, pushed)
+				})
+			})
+		}
+	}
+}
+
+func TestAPauseRightAfterAnUpdateDeliversItOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, store := cluster(t, small), persistence.NewMemory()
+		m := open(t, options(s, store))
+		b := s.Descriptor().Bots[0]
+		a := signInBot(t, m, "robot", b, actors.AccountOptions{})
+		wait(t, a, actors.Online)
+		time.Sleep(time.Minute)
+		seen := collect(t, a)
+		var pushed []int32
+		for range 5 {
+			pts, err := s.PushUpdate(b.UserID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pushed = append(pushed, pts)
+			time.Sleep(100 * time.Millisecond)
+			if err := a.Pause(soon(t)); err != nil {
+				t.Fatal(err)
+			}
+			if got := stored(t, store, "robot").Updates; got == nil || got.Pts != pts {
+				t.Errorf("the store stands at %+v, want pts %d", got, pts)
+			}
+			if err := a.Resume(soon(t)); err != nil {
+				t.Fatal(err)
+			}
+			wait(t, a, actors.Online)
+		}
+		seen.want(t, pushed)
+	})
+}

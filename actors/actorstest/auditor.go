@@ -35,6 +35,9 @@ type Auditor struct {
 	// killed, perhaps between the server's answer to a sign-in and the commit, and
 	// signs in again under the same key; or a DC forgot a key.
 	Relogins bool
+	// Slack is how long two sessions may overlap without a complaint; zero: not
+	// at all.
+	Slack time.Duration
 	// Rough is set when so much goes wrong that most calls may end without a
 	// result.
 	Rough bool
@@ -218,7 +221,7 @@ func (x *Auditor) Audit(e Evidence) Tally {
 	tally := x.auditCalls(e.Ran)
 	v := e.Ledger.Verdict(e.Store, x.stream(), e.Before)
 	for _, o := range v.Overlaps {
-		if !x.Skewed {
+		if !x.Skewed && float64(o.OlderMax-o.NewerMin)/(1<<32) > x.Slack.Seconds() {
 			x.complain("overlap of %.6f s: %+v", float64(o.OlderMax-o.NewerMin)/(1<<32), o)
 		}
 	}

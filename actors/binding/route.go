@@ -36,8 +36,11 @@ func (r Route) Send(c Call) {
 		c.giveBack()
 		return
 	}
-	on := r.on
-	r.conn.Send(dcconn.Call{ID: c.ID, Method: c.Method, Body: c.Body, Policy: c.Policy, Reply: func(body []byte, err error) { c.Reply(body, err, on) }})
+	reply, on := c.Reply, r.on // what the closure keeps
+	r.conn.Send(dcconn.Call{
+		ID: c.ID, Method: c.Method, Body: c.Body, Policy: c.Policy,
+		Reply: func(body []byte, err error) { reply(body, err, on) },
+	})
 }
 
 // flow is whether calls go.

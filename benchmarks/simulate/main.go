@@ -5,6 +5,7 @@
 //
 //	go run ./benchmarks/simulate --seeds 1000 --days 0.01
 //	go run ./benchmarks/simulate --seed 42 --days 7
+//	go run ./benchmarks/simulate --seeds 20 --twice
 //
 // It prints each seed in which a promise was broken, with what led to it, and
 // how to run it again. The exit status is 1 if there was one.
@@ -43,6 +44,7 @@ type config struct {
 
 	days     float64
 	timeline bool
+	twice    bool
 	workers  int
 	lines    int
 	opts     world.Options
@@ -59,6 +61,7 @@ func parse(args []string) (config, error) {
 	f.BoolVar(&c.opts.Calm, "calm", false, "let nothing go wrong")
 	f.BoolVar(&c.opts.Harsh, "harsh", false, "add what the manager is known not to survive yet")
 	f.IntVar(&c.workers, "workers", goruntime.GOMAXPROCS(0), "how many seeds are played at once")
+	f.BoolVar(&c.twice, "twice", false, "play each seed twice and compare: two runs of one seed are the same to the last byte")
 	f.BoolVar(&c.timeline, "timeline", false, "print what happened in good runs too")
 	f.IntVar(&c.lines, "lines", 200, "how many lines of a timeline are printed, the last ones")
 	if err := f.Parse(args); err != nil {
@@ -93,6 +96,12 @@ func simulate(args []string, out io.Writer) (ok bool, err error) {
 		workers.Go(func() {
 			for seed := range next {
 				r, err := world.Run(seed, c.opts)
+				if c.twice && err == nil {
+					again, _ := world.Run(seed, c.opts)
+					if again.Hash != r.Hash {
+						r.Complaints = append(r.Complaints, "a second run of the seed was another: "+r.Hash+" and "+again.Hash)
+					}
+				}
 				sum.add(r, err)
 			}
 		})

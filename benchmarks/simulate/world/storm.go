@@ -16,6 +16,10 @@ type storm struct {
 	w    *world
 	rand *rand.Rand
 
+	// Packets come twice, or DCs say falsely that they could not take one. A DC
+	// that refuses a packet and then takes its copy is none.
+	copies bool
+
 	unknown   uint64    // the fault of the last -404
 	unknownAt time.Time // when it was made
 }
@@ -23,7 +27,9 @@ type storm struct {
 // gust is its timer.
 type gust struct{ restarted bool }
 
-func newStorm(w *world) *storm { return &storm{w: w, rand: stream(w.seed, "storm")} }
+func newStorm(w *world) *storm {
+	return &storm{w: w, rand: stream(w.seed, "storm"), copies: w.seed/4%2 == 0}
+}
 
 type stormCtx = runtime.Context[gust]
 
@@ -70,7 +76,7 @@ func (s *storm) Receive(c *stormCtx, m gust) {
 func (s *storm) push() {
 	n := 1 + s.rand.IntN(4)
 	for _, u := range s.w.users {
-		if !u.in || s.rand.IntN(3) > 0 {
+		if s.rand.IntN(3) > 0 || !s.w.listens(u) {
 			continue
 		}
 		for range n {
@@ -89,12 +95,16 @@ func (s *storm) forget() {
 	}
 	row := rows[s.rand.IntN(len(rows))]
 	if row.Home {
+		if s.w.skewed() {
+			return // the ledger dates logins by the DC's clock: it could not tell what came before which
+		}
 		i := slices.IndexFunc(s.w.users, func(u *user) bool { return u.ID == row.UserID })
 		u := s.w.users[i]
 		if !u.in || u.busy {
 			return
 		}
 		s.w.judge.forgotten(u.name)
+		u.placed = false
 	}
 	s.w.rec.count.Faults++
 	s.w.rec.line("fault: DC %d forgets the perm key of user %d (home %v)", row.DC, row.UserID, row.Home)
@@ -130,6 +140,9 @@ func (s *storm) blow() {
 		sky.slow[id-1] = slow
 		w.sim.AfterFunc(d, func() { sky.slow[id-1] = 0 })
 	case 6:
+		if !s.copies {
+			return
+		}
 		sky.duplicate = 1 + r.IntN(10)
 		w.rec.line("network: %d packets come twice", sky.duplicate)
 	case 7:
@@ -169,6 +182,9 @@ func (s *storm) harm() {
 	}
 	if w.opts.Harsh && f.Code == -404 { // to everybody, for a while
 		f.Count, f.For = 0, dctest.Duration(time.Duration(1+r.IntN(60_000))*time.Millisecond)
+	}
+	if f.Kind == dctest.FaultBadMsg && s.copies || f.Kind == dctest.FaultDuplicate && !s.copies {
+		return
 	}
 	if f.Kind == dctest.FaultReorder && !w.opts.Harsh {
 		f.Direction = dctest.Out

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
@@ -104,7 +105,7 @@ func (k *workload) Receive(c *workCtx, m message) {
 		c.After(timerCall(m.u), k.upTo(8*time.Second), callDue{m.u})
 	case revoked:
 		m.u.in = false
-		c.After(timerSign(m.u), time.Second+k.upTo(10*time.Second), signInDue{m.u})
+		c.After(timerSign(m.u), time.Second+k.upTo(10*time.Second), signInDue(m))
 	case callDue:
 		if !m.u.in {
 			return // signing in again comes back here
@@ -257,10 +258,13 @@ func (w *world) resume(u *user) error {
 	if err != nil {
 		return err
 	}
-	if a.Status().State != actors.Paused {
-		return nil
+	switch st := a.Status(); {
+	case st.State == actors.Paused:
+		return a.Resume(ctx)
+	case st.State == actors.New && u.in:
+		return errors.New("the account is not read from the store yet")
 	}
-	return a.Resume(ctx)
+	return nil
 }
 
 // hear records an event and lets the judge hear it.
@@ -278,13 +282,28 @@ func (w *world) hear(life int, ev actors.Event) {
 		}
 	}
 	w.judge.hear(ev)
-	if ev.Kind == actors.EventState && ev.Status.State == actors.Revoked {
-		for _, u := range w.users {
-			if u.name == ev.Account && u.in {
-				w.work.Send(revoked{u})
-			}
+	if ev.Kind == actors.EventState {
+		w.follow(ev)
+	}
+}
+
+// follow notes what an account's state means for its user.
+func (w *world) follow(ev actors.Event) {
+	i := slices.IndexFunc(w.users, func(u *user) bool { return u.name == ev.Account })
+	u := w.users[i]
+	switch ev.Status.State {
+	case actors.Online:
+		if u.online.IsZero() {
+			u.online = w.sim.Now()
+		}
+		return
+	case actors.Revoked:
+		u.placed = false
+		if u.in {
+			w.work.Send(revoked{u})
 		}
 	}
+	u.online = time.Time{}
 }
 
 // roll asks after everybody when the weather has been good for long.
