@@ -39,6 +39,7 @@ type binding struct {
 	health    health
 	keeper    runtime.Keeper
 	saidLast  string    // of why the account gets nowhere
+	lastID    uint64    // the last msg_id of connections that fell silent
 	dropAfter time.Time // end of a wait on auth.dropTempAuthKeys
 	queries   uint64    // of its own, counted
 

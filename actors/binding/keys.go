@@ -60,6 +60,7 @@ func (b *binding) perform(c *ctx, out pfs.Output) {
 	case pfs.OutProbe:
 		if ch := b.under(placeServing, out.ID); ch != nil {
 			b.move(ch, placeProbed)
+			ch.speaks = true // once more
 			b.say(ch, dcconn.Probe{Limit: pfs.ProbeLimit})
 		}
 	case pfs.OutUse:
@@ -109,6 +110,7 @@ func (b *binding) use(c *ctx, out pfs.Output) {
 	switch {
 	case old != nil && old.key == id:
 		b.say(old, dcconn.Resume{}) // a rotation was given up
+		old.speaks, b.lastID = true, 0
 	case old != nil:
 		b.retire(old, out.Listen)
 	case probed != nil && before != nil && probed.key == before.key.ID():
@@ -118,7 +120,9 @@ func (b *binding) use(c *ctx, out pfs.Output) {
 		b.keys.Retired(c.Now(), before.key.ID())
 	}
 	if ch := b.under(placeSuccessor, id); ch != nil {
-		b.move(ch, placeServing)
+		b.promote(ch)
+	} else if ch := b.under(placeSuccessor, 0); ch != nil && b.at(placeServing) == nil {
+		b.serve(c, ch) // it made the perm key, and calls go under that
 	}
 	b.flowOfServing(c, "the connection is being made")
 }
@@ -174,7 +178,7 @@ func (b *binding) onUnbound(c *ctx, m Unbound) {
 // drop has the server forget the temp keys that were replaced.
 func (b *binding) drop(c *ctx, except []crypt.KeyID) {
 	ch := b.at(placeServing)
-	if ch == nil || c.Now().Before(b.dropAfter) {
+	if ch == nil || b.flow == flowTurning || c.Now().Before(b.dropAfter) {
 		return // they expire by themselves
 	}
 	query := &tg.AuthDropTempAuthKeysRequest{}
@@ -205,6 +209,8 @@ func (b *binding) onDropRefused(now time.Time, m dropRefused) {
 	if until, ok := tgerr.Until(m.err, now); ok {
 		b.dropAfter = until
 		b.notify(EventRefused{m.method, m.err})
+	} else if _, refused := tgerr.As(m.err); refused {
+		b.env.Logger.Warn("old temp keys were not dropped", "account", b.cfg.Account, "dc", int(b.cfg.ID.DC), "err", m.err)
 	}
 }
 
