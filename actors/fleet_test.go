@@ -1,6 +1,7 @@
 package actors_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -157,10 +158,12 @@ func TestAPanicInAnAccountIsItsOwn(t *testing.T) {
 }
 
 // trap makes a connection's actor panic when it has a new socket and wants
-// randomness for its first packet. It is an Options.Rand.
+// randomness for its first packet, or another actor when it wants some in a frame.
+// It is an Options.Rand.
 type trap struct {
 	io.Reader
-	left atomic.Int32
+	frame string
+	left  atomic.Int32
 }
 
 func (d *trap) Read(b []byte) (int, error) {
@@ -168,7 +171,7 @@ func (d *trap) Read(b []byte) (int, error) {
 	frames := goruntime.CallersFrames(pcs[:goruntime.Callers(1, pcs)])
 	for {
 		f, more := frames.Next()
-		if strings.HasSuffix(f.Function, "dcconn.(*conn).onDialed") && d.left.Load() > 0 {
+		if strings.HasSuffix(f.Function, cmp.Or(d.frame, "dcconn.(*conn).onDialed")) && d.left.Load() > 0 {
 			d.left.Add(-1)
 			panic("the randomness is broken")
 		}

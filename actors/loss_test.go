@@ -76,6 +76,10 @@ func TestARevokedAuthorizationIsConfirmedThenReported(t *testing.T) {
 		p := s.Descriptor().Phones[0]
 		a := signInPhone(t, m, "alice", p, actors.AccountOptions{})
 		wait(t, a, actors.Online)
+		// The account is told to look for itself, and may not be the first to hear
+		// it: a way that takes time keeps the order.
+		inject(t, s, dctest.Fault{Kind: dctest.FaultDelay, Delay: dctest.Duration(far)})
+		time.Sleep(time.Second)
 		if err := s.API(func(b *api.Backend, now time.Time) { _ = b.Revoke(now, p.UserID) }); err != nil {
 			t.Fatal(err)
 		}

@@ -56,6 +56,8 @@ var (
 	// the server, see Invoke.
 	ErrNotSent    = account.ErrNotSent
 	ErrMayHaveRun = account.ErrMayHaveRun
+	// ErrSignedIn refuses to remove an account that is signed in: see Remove.
+	ErrSignedIn = account.ErrSignedIn
 )
 
 // NoAccountError says that the store has no such account.

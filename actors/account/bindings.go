@@ -133,10 +133,10 @@ func (a *account) unauthorized(at dc.ID, err error) {
 	}
 }
 
-// move carries the authorization to another DC, as to a guest: a call that
-// needs it shows when it is there, or why it cannot be.
+// move carries the authorization to another DC, as to a guest, and asks there
+// what only a user's home answers: it may have been a mistake that sent us.
 func (a *account) move(c *ctx, to dc.ID) {
-	a.ask(c, standing.ForMove, &tg.UsersGetUsersRequest{ID: []tg.AnyInputUser{&tg.InputUserSelf{}}}, Repeatable, to, "", ownCall{})
+	a.ask(c, standing.ForMove, &tg.UpdatesGetStateRequest{}, Repeatable, to, "", ownCall{})
 }
 
 func (a *account) onMoved(c *ctx, to dc.ID, err error) {

@@ -53,8 +53,8 @@ func (q *job) covers(key persistence.Key) bool {
 	case jobCommit:
 		return slices.ContainsFunc(q.commit.Put, func(r persistence.Record) bool { return r.Key == key }) ||
 			slices.Contains(q.commit.Delete, key)
-	case jobErase:
-		return q.all || !outlivesLogin(key) || key.Kind == persistence.KindAccount
+	case jobErase: // a wait that is kept for all accounts is not the account's
+		return key.Account == q.account && (q.all || !outlivesLogin(key) || key.Kind == persistence.KindAccount)
 	}
 	return false
 }

@@ -34,16 +34,25 @@ func (m *Machine) Routed(now time.Time) {
 // RouteLost says that calls cannot go home for now.
 func (m *Machine) RouteLost(now time.Time, why string) {
 	m.routed = false
-	if m.state == Online {
+	switch {
+	case m.doubt.err != nil:
+		m.showDoubt(now, why)
+	case m.state == Online:
 		m.become(now, Connecting, why, "", time.Time{})
-		return
+	default:
+		m.note(now, why, "")
 	}
-	m.note(now, why, "")
 }
 
 // Unreachable says that the home DC cannot be dialled. The same words again
 // change nothing.
-func (m *Machine) Unreachable(now time.Time, why string) { m.note(now, why, "") }
+func (m *Machine) Unreachable(now time.Time, why string) {
+	if m.doubt.err != nil {
+		m.showDoubt(now, why)
+		return
+	}
+	m.note(now, why, "")
+}
 
 // Foreign says that the keys are of another environment than the DC table:
 // that proves nothing about the login.

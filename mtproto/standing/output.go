@@ -54,9 +54,9 @@ const (
 	// OutForget tells the home binding to begin anew with its keys: nobody is
 	// authorized under them.
 	OutForget
-	// OutMove asks to carry the authorization to DC, as to a guest, which any
-	// query ForMove there makes the binding do. Answer: Moved when it is there,
-	// or MoveFailed.
+	// OutMove asks to carry the authorization to DC, as to a guest, and to ask
+	// there ForMove what only a user's home answers. Answer: Moved when that was
+	// answered, or MoveFailed.
 	OutMove
 	// OutMoved says that DC is the home now (it is saved): close the bindings of
 	// the old home and of DC, and open DC as home.
