@@ -9,6 +9,8 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/mtproto/updates"
+	"github.com/mtfleet/mtfleet/tl"
+	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
 // Call is one API query on its way through an account. It ends exactly once:
@@ -95,6 +97,20 @@ const (
 	Once       = binding.Once
 	Repeatable = binding.Repeatable
 )
+
+// PolicyOf is the policy of a query for which none was chosen: Repeatable for
+// the API's methods that only read, and for a query of another schema that says
+// so by a method Repeatable() bool.
+func PolicyOf(query tl.Object) Policy {
+	repeatable := tg.Repeatable(query.TypeName())
+	if own, ok := query.(interface{ Repeatable() bool }); ok {
+		repeatable = own.Repeatable()
+	}
+	if repeatable {
+		return Repeatable
+	}
+	return Once
+}
 
 var (
 	// ErrNotSent and ErrMayHaveRun: what every local error of a call says of the
