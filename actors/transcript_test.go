@@ -2,6 +2,10 @@ package actors
 
 import (
 	"context"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -186,3 +190,33 @@ func (p *play) push(user int64) {
 	}
 	p.net.drain()
 }
+
+// TestArchitectureQuotesTranscripts: what ARCHITECTURE.md shows of a walk is in
+// its transcript.
+func TestArchitectureQuotesTranscripts(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("testdata", "*.txt"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("transcripts %v, error %v", files, err)
+	}
+	said := map[string]bool{}
+	for _, file := range append(files, filepath.Join("..", "ARCHITECTURE.md")) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, quoted := strings.HasSuffix(file, ".md"), false
+		for line := range strings.Lines(string(text)) {
+			switch {
+			case !page:
+				said[line] = true
+			case strings.HasPrefix(line, "```"):
+				quoted = !quoted
+			case quoted && stamped.MatchString(line) && !said[line]:
+				t.Errorf("no transcript says: %s", line)
+			}
+		}
+	}
+}
+
+// stamped matches a line of a transcript.
+var stamped = regexp.MustCompile(`^ *\d+\.\d{3}  `)
