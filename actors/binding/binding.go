@@ -29,6 +29,7 @@ type binding struct {
 	ticket  *governor.Ticket // wanted or held
 	using   *inUse           // the key calls travel under, nil while there is none
 	bind    *pfs.Output      // the bind the machine waits for
+	probing *child           // whose ping is not on its way yet; outputs wait for it
 	armed   time.Time        // for which the machine's timer is set
 	session *persistence.Session
 
@@ -60,6 +61,7 @@ const (
 	timerGuest
 	timerGuestSave
 	timerIdle
+	timerProbing
 )
 
 // What the actor and its parts say to it.
@@ -68,12 +70,14 @@ type (
 	saveAgain  struct{}
 	respawnDue struct{}
 	saved      struct{ err error }
+	probingDue struct{ child *child }
 )
 
 func (keysDue) bindingMessage()    {}
 func (saveAgain) bindingMessage()  {}
 func (respawnDue) bindingMessage() {}
 func (saved) bindingMessage()      {}
+func (probingDue) bindingMessage() {}
 
 // Spawn starts a binding below parent. The error is a
 // *persistence.CorruptError when the perm key's record cannot be used.
@@ -149,6 +153,8 @@ func (b *binding) Receive(c *ctx, m Message) {
 		b.keys.Advance(now)
 	case respawnDue:
 		b.onRespawn(c)
+	case probingDue:
+		b.asked(m.child)
 
 	case proofEnded:
 		b.onProofEnded(c, m)

@@ -104,6 +104,7 @@ func (b *binding) move(ch *child, to place) {
 	}
 	ch.place = to
 	if to >= placeEnding {
+		b.asked(ch)
 		if b.env.Trace != nil {
 			b.env.Trace(ch, Stop{})
 		}

@@ -38,7 +38,10 @@ func (b *binding) onConn(c *ctx, ch *child, ev dcconn.Event) {
 		b.onKeyUnknown(c, ch)
 	case dcconn.EventDrained:
 		b.onDrained(c, ch)
+	case dcconn.EventProbing:
+		c.After(timerProbing, probeLead, probingDue{ch})
 	case dcconn.EventProbed:
+		b.asked(ch)
 		b.onProbed(now, ch, ev.Answered)
 	case dcconn.EventClock:
 		b.keys.Clock(now, ev.Offset, true)
@@ -142,6 +145,20 @@ func (b *binding) onDrained(c *ctx, ch *child) {
 		b.keys.Held(c.Now())
 	case ch.place == placeRetired:
 		b.move(ch, placeEnding)
+	}
+}
+
+// probeLead is how long the ping of a replaced connection goes ahead of what is
+// sent under the new key. Two sessions know the server's time to within the round
+// trips they measured it by, and the msg_ids of one perm key must not overlap.
+// It is paid where a DC's reading is not known yet: once per DC.
+const probeLead = 100 * time.Millisecond
+
+// asked lets the machine's outputs go on: a replaced connection has asked what it
+// was to ask, or never will.
+func (b *binding) asked(ch *child) {
+	if b.probing == ch {
+		b.probing = nil
 	}
 }
 

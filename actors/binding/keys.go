@@ -31,7 +31,7 @@ func keyOf(out pfs.Output) *inUse {
 // pumpKeys does what the machine of the keys decided, up to the next commit,
 // and reports whether there was anything.
 func (b *binding) pumpKeys(c *ctx) (any bool) {
-	for b.saving == nil {
+	for b.saving == nil && b.probing == nil {
 		out, ok := b.keys.Next()
 		if !ok {
 			return any
@@ -59,7 +59,10 @@ func (b *binding) perform(c *ctx, out pfs.Output) {
 		b.bind = &out // see staff
 	case pfs.OutProbe:
 		if ch := b.under(placeServing, out.ID); ch != nil {
+			// Its ping is asked for before anything is sent under the new key: two
+			// sessions of one perm key may not overlap.
 			b.move(ch, placeProbed)
+			b.probing = ch
 			b.say(ch, dcconn.Probe{Limit: pfs.ProbeLimit})
 		}
 	case pfs.OutUse:
@@ -117,8 +120,14 @@ func (b *binding) use(c *ctx, out pfs.Output) {
 		// Its connection failed, and has stopped already.
 		b.keys.Retired(c.Now(), before.key.ID())
 	}
-	if ch := b.under(placeSuccessor, id); ch != nil {
+	switch ch := b.at(placeSuccessor); {
+	case ch == nil:
+	case ch.key == id:
 		b.move(ch, placeServing)
+	case ch.key == 0 && b.at(placeServing) == nil && b.making == makeNone:
+		// It made the perm key, which serves itself.
+		b.move(ch, placeServing)
+		b.run(c, ch, b.using, nil)
 	}
 	b.flowOfServing(c, "the connection is being made")
 }

@@ -214,6 +214,9 @@ const (
 	// after the first valid packet on each socket, and when the offset has moved
 	// by what is worth saving; before the replies and updates of that packet.
 	EventClock
+	// EventProbing: the ping of a Probe is on its way, or will be with the next
+	// socket. What is sent elsewhere from now on is sent after it.
+	EventProbing
 	// EventProbed: Answered says how a Probe ended.
 	EventProbed
 	// EventPolled: Pending calls have not ended; when there are none, Quiet is
@@ -225,7 +228,7 @@ var eventNames = [...]string{
 	EventUp: "up", EventDown: "down", EventKeyMade: "key made", EventKeyFailed: "key failed", EventBound: "bound",
 	EventBindFailed: "bind failed", EventKeyUnknown: "key unknown", EventUpdates: "updates", EventGap: "gap",
 	EventSave: "save", EventDrained: "drained",
-	EventClock: "clock", EventProbed: "probed", EventPolled: "polled",
+	EventClock: "clock", EventProbing: "probing", EventProbed: "probed", EventPolled: "polled",
 }
 
 // String names the kind.

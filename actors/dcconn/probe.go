@@ -11,6 +11,9 @@ func (n *conn) onProbe(c *ctx, m Probe) {
 	c.After(timerProbe, m.Limit, probed{})
 	n.session.Ping(c.Now())
 	n.pump(c)
+	if n.probing {
+		n.notify(Event{Kind: EventProbing})
+	}
 }
 
 // endProbe tells the answer to the probe under way, if there is one.
