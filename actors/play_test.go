@@ -62,6 +62,7 @@ type play struct {
 	pen
 	allowed map[dctest.Rule]bool // what the test DC will rightly note
 	echoes  int64
+	ends    map[string]error // of calls, by their names
 }
 
 func newPlay(t *testing.T) *play {
@@ -69,7 +70,7 @@ func newPlay(t *testing.T) *play {
 	sim := runtime.NewSim(1)
 	p := &play{
 		t: t, sim: sim, start: sim.Now(), disk: persistence.NewMemory(),
-		pen: newPen(sim), allowed: map[dctest.Rule]bool{},
+		pen: newPen(sim), allowed: map[dctest.Rule]bool{}, ends: map[string]error{},
 	}
 	bytes := rand.NewChaCha8([32]byte{2})
 	var err error
@@ -204,7 +205,10 @@ func (p *play) wish(what string, f func(ctx context.Context) error) error {
 // call is somebody's call; how it ends is written down when it does.
 func (p *play) call(name string, query tl.Object, opts ...CallOption) {
 	p.write("caller", fmt.Sprintf("%s: %s", name, query.TypeName()))
-	p.a.Start(query, func(_ tl.Raw, err error) { p.write("caller", name+" is "+p.how(err)) }, opts...)
+	p.a.Start(query, func(_ tl.Raw, err error) {
+		p.ends[name] = err
+		p.write("caller", name+" is "+p.how(err))
+	}, opts...)
 	p.run(0)
 }
 

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -170,7 +171,7 @@ func TestTranscriptLogOut(t *testing.T) {
 	p.about(
 		"The owner logs out with a call under way. What the owner wants is on disk first, so that a restart goes on with it;",
 		"auth.logOut ends the authorization; then the keys are deleted, and the owner is told. Nothing is left but the",
-		"account's own record.")
+		"account's own record. The call, which might have gone again, may have run.")
 	p.begin()
 	p.echo("of 3 s", 3*time.Second)
 	p.run(100 * time.Millisecond)
@@ -179,6 +180,12 @@ func TestTranscriptLogOut(t *testing.T) {
 	}
 	p.echo("after", 0)
 	p.run(10 * time.Second)
+	if err := p.ends["of 3 s"]; !errors.Is(err, ErrMayHaveRun) || errors.Is(err, ErrNotSent) {
+		t.Errorf("the call under way ended with %v", err)
+	}
+	if err := p.ends["after"]; !errors.Is(err, ErrNotSent) || errors.Is(err, ErrMayHaveRun) {
+		t.Errorf("the call after ended with %v", err)
+	}
 	p.end(t, "log_out")
 }
 

@@ -74,7 +74,7 @@ func (c *Call) finish(body []byte, err error) {
 		return
 	}
 	if c.Done != nil {
-		c.Done(body, err)
+		c.Done(body, c.query.AfterTries(err))
 	}
 }
 
@@ -85,6 +85,9 @@ type (
 	// WaitError ends a call that the server ordered to wait. Nothing more is
 	// sent for this method before Until, also after a restart.
 	WaitError = standing.WaitError
+	// RanError ends a call that was sent before, when nothing was sent of its
+	// last try.
+	RanError = standing.RanError
 	// BusyError ends a call that found too many held for a DC that is not ready.
 	BusyError = binding.BusyError
 	// Policy says what may happen to a query when it is not known whether the
