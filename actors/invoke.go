@@ -14,7 +14,6 @@ import (
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/tl"
-	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
 // Policy says what may happen to a call when it is not known whether the
@@ -299,12 +298,5 @@ func policyFor(query tl.Object, p Policy) account.Policy {
 	case Repeatable:
 		return account.Repeatable
 	}
-	repeatable := tg.Repeatable(query.TypeName())
-	if own, ok := query.(interface{ Repeatable() bool }); ok {
-		repeatable = own.Repeatable() // of a schema that is not the API's
-	}
-	if repeatable {
-		return account.Repeatable
-	}
-	return account.Once
+	return account.PolicyOf(query)
 }

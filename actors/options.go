@@ -81,6 +81,8 @@ type Options struct {
 	// MeterProvider and TracerProvider; nil means none.
 	MeterProvider  metric.MeterProvider
 	TracerProvider trace.TracerProvider
+
+	script *account.Trace // what transcripts are written from; nil in a program
 }
 
 const defaultMaxCalls = 1024

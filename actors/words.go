@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/mtfleet/mtfleet/actors/account"
 )
 
 // rooms are the names by which packages sign their errors. They tell a
@@ -73,9 +75,12 @@ func mayHaveRun(cause error) error {
 // server's own error stays as it is.
 func ended(err error) error {
 	var fate interface{ NotSent() bool }
+	var ran *account.RanError
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &ran):
+		return &localError{with(ran.Err, "it may have run"), []error{ran, ErrMayHaveRun}}
 	case !errors.Is(err, ErrNotSent) && errors.As(err, &fate) && fate.NotSent():
 		return notSent(err) // by its nature: an account that waits, or is paused
 	case errors.Is(err, ErrNotSent):

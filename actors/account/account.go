@@ -124,7 +124,7 @@ func (a *account) handle(c *ctx, m Message) {
 		a.stand.ClearWaits(c.Now(), a.wish(m.Reply), m.Method)
 		for _, p := range a.peers {
 			if !p.home {
-				p.tell(binding.WaitCleared{})
+				a.tell(p, binding.WaitCleared{})
 			}
 		}
 	case standingDue:

@@ -25,6 +25,9 @@ func (a *account) onBinding(c *ctx, m bindingEvent) {
 	if p.fence != m.fence || p.fence.closed {
 		return
 	}
+	if t := a.env.Trace; t != nil {
+		t.Heard(a.id, p.id.DC, m.event)
+	}
 	switch ev := m.event.(type) {
 	case binding.EventRoute:
 		a.onRoute(c, p, ev)
@@ -121,7 +124,7 @@ func (a *account) onErrand(c *ctx, p *peer, ev binding.EventCall) {
 func (a *account) unbound(on standing.Where) {
 	if p := a.peerOf(on.DC); p != nil {
 		p.route = binding.Route{}
-		p.tell(binding.Unbound{Key: crypt.KeyID(on.Key)})
+		a.tell(p, binding.Unbound{Key: crypt.KeyID(on.Key)})
 	}
 }
 
@@ -129,7 +132,7 @@ func (a *account) unbound(on standing.Where) {
 func (a *account) unauthorized(at dc.ID, err error) {
 	if p := a.peerOf(at); p != nil && !p.home {
 		p.route = binding.Route{}
-		p.tell(binding.Unauthorized{Err: err})
+		a.tell(p, binding.Unauthorized{Err: err})
 	}
 }
 

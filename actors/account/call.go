@@ -9,6 +9,8 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/mtproto/updates"
+	"github.com/mtfleet/mtfleet/tl"
+	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
 // Call is one API query on its way through an account. It ends exactly once:
@@ -72,7 +74,7 @@ func (c *Call) finish(body []byte, err error) {
 		return
 	}
 	if c.Done != nil {
-		c.Done(body, err)
+		c.Done(body, c.query.AfterTries(err))
 	}
 }
 
@@ -83,6 +85,9 @@ type (
 	// WaitError ends a call that the server ordered to wait. Nothing more is
 	// sent for this method before Until, also after a restart.
 	WaitError = standing.WaitError
+	// RanError ends a call that was sent before, when nothing was sent of its
+	// last try.
+	RanError = standing.RanError
 	// BusyError ends a call that found too many held for a DC that is not ready.
 	BusyError = binding.BusyError
 	// Policy says what may happen to a query when it is not known whether the
@@ -95,6 +100,20 @@ const (
 	Once       = binding.Once
 	Repeatable = binding.Repeatable
 )
+
+// PolicyOf is the policy of a query for which none was chosen: Repeatable for
+// the API's methods that only read, and for a query of another schema that says
+// so by a method Repeatable() bool.
+func PolicyOf(query tl.Object) Policy {
+	repeatable := tg.Repeatable(query.TypeName())
+	if own, ok := query.(interface{ Repeatable() bool }); ok {
+		repeatable = own.Repeatable()
+	}
+	if repeatable {
+		return Repeatable
+	}
+	return Once
+}
 
 var (
 	// ErrNotSent and ErrMayHaveRun: what every local error of a call says of the

@@ -44,10 +44,13 @@ func (a *account) send(c *ctx, call *Call) {
 		Reply: a.reply(p, call),
 	}
 	if p.route.IsZero() {
-		p.tell(b)
-	} else {
-		p.route.Send(b)
+		a.tell(p, b)
+		return
 	}
+	if t := a.env.Trace; t != nil {
+		t.Told(a.id, p.id.DC, b, p.route.Where().Key)
+	}
+	p.route.Send(b)
 }
 
 // reply is how a call comes back: what is its caller's business alone goes to
@@ -108,7 +111,7 @@ func (a *account) end(c *ctx, call *Call, body []byte, err error) {
 	case standing.ForMove:
 		a.onMoved(c, call.query.DC, err)
 	case standing.ForExport, standing.ForImport, standing.ForGuestLogOut:
-		own.peer.tell(binding.Answered{ID: own.errand, Body: body, Err: err})
+		a.tell(own.peer, binding.Answered{ID: own.errand, Body: body, Err: err})
 	}
 }
 
@@ -128,7 +131,7 @@ func (a *account) withdraw(c *ctx, call *Call) {
 		return
 	}
 	if call.at != nil {
-		call.at.tell(binding.Cancel{ID: call.id()})
+		a.tell(call.at, binding.Cancel{ID: call.id()})
 	}
 }
 
@@ -155,7 +158,7 @@ func (a *account) askFor(c *ctx, out standing.Output) {
 		a.stand.Ended(c.Now(), &call.query, standing.Where{}, ErrStopped)
 	case out.Call.Purpose == standing.ForConfirm:
 		call.at = a.home
-		a.home.tell(binding.Confirm{Call: binding.Call{
+		a.tell(a.home, binding.Confirm{Call: binding.Call{
 			ID: call.id(), Method: call.Method, Body: call.Body, Policy: policy, Own: true, Reply: a.reply(a.home, call),
 		}})
 	default:

@@ -66,6 +66,9 @@ type EnvConfig struct {
 	StoreFailed func(id persistence.AccountID, err error)
 	// Observe is told what happens, for metrics.
 	Observe Observer
+	// Trace, if set, is told what is decided and said; for transcripts, nil in
+	// a program.
+	Trace *Trace
 }
 
 // Env is what all accounts of one process share. It does not change while
@@ -92,13 +95,17 @@ func NewEnv(cfg EnvConfig) (*Env, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.binding, err = binding.NewEnv(binding.EnvConfig{
+	bindings := binding.EnvConfig{
 		Network: cfg.Network, Governor: cfg.Governor, Table: e.dcs.Table, RSAKeys: e.keys, Header: header,
 		TempLife: cfg.TempKeyLife, TempInMemory: cfg.TempInMemory, Logger: cfg.Logger,
 		Observe: binding.Observer{
 			KeyMade: cfg.Observe.KeyMade, Bound: cfg.Observe.Bound, ConnectionLost: cfg.Observe.ConnectionLost,
 		},
-	})
+	}
+	if cfg.Trace != nil {
+		bindings.Trace = cfg.Trace.Connection
+	}
+	e.binding, err = binding.NewEnv(bindings)
 	return e, err
 }
 

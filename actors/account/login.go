@@ -20,6 +20,9 @@ func (a *account) pumpLogin(c *ctx) (did bool) {
 			break
 		}
 		did = true
+		if t := a.env.Trace; t != nil {
+			t.Decided(a.id, out)
+		}
 		s := a.login
 		switch out.Kind {
 		case login.OutCall:

@@ -28,8 +28,11 @@ const (
 	adviceFault   = "this is a fault of the program; report it with the log, then resume the account"
 )
 
-// tell sends the binding a message, as soon as there is one.
-func (p *peer) tell(m binding.Message) {
+// tell sends a binding a message, as soon as there is one.
+func (a *account) tell(p *peer, m binding.Message) {
+	if t := a.env.Trace; t != nil {
+		t.Told(a.id, p.id.DC, m, 0)
+	}
 	if p.handle.IsZero() {
 		p.early = append(p.early, m)
 		return
@@ -77,6 +80,9 @@ func (a *account) open(c *ctx, at dc.ID, home bool) *peer {
 	a.peers = append(a.peers, p)
 	if home {
 		a.home = p
+	}
+	if t := a.env.Trace; t != nil {
+		t.Opened(a.id, at, home)
 	}
 	a.start(c, p)
 	return p
@@ -151,6 +157,9 @@ func (a *account) close(p *peer) {
 	}
 	if a.home == p {
 		a.home = nil
+	}
+	if t := a.env.Trace; t != nil {
+		t.Closed(a.id, p.id.DC)
 	}
 	p.fence.closed = true
 	p.route = binding.Route{}

@@ -42,6 +42,9 @@ func (a *account) pumpStanding(c *ctx) (did bool) {
 			break
 		}
 		did = true
+		if t := a.env.Trace; t != nil {
+			t.Decided(a.id, out)
+		}
 		a.carryOut(c, out)
 	}
 	if a.reloading && !a.saving {
@@ -73,7 +76,7 @@ func (a *account) carryOut(c *ctx, out standing.Output) {
 		}
 	case standing.OutRecall:
 		for _, p := range a.peers {
-			p.tell(binding.Recall{Method: out.Method})
+			a.tell(p, binding.Recall{Method: out.Method})
 		}
 	case standing.OutCall:
 		a.askFor(c, out)
@@ -85,12 +88,12 @@ func (a *account) carryOut(c *ctx, out standing.Output) {
 		a.env.Logger.Warn("a 401 was not confirmed; the login is alive", "account", a.id)
 		for _, p := range a.peers {
 			if !p.home {
-				p.tell(binding.HomeAlive{})
+				a.tell(p, binding.HomeAlive{})
 			}
 		}
 	case standing.OutForget:
 		if a.home != nil {
-			a.home.tell(binding.Forget{})
+			a.tell(a.home, binding.Forget{})
 		}
 	case standing.OutMove:
 		a.move(c, out.DC)

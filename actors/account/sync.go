@@ -62,6 +62,9 @@ func (a *account) pumpUpdates(c *ctx) (did bool) {
 			break
 		}
 		did = true
+		if t := a.env.Trace; t != nil {
+			t.Decided(a.id, out)
+		}
 		switch out.Kind {
 		case updates.OutDeliver:
 			a.deliver(c, out)

@@ -157,7 +157,9 @@ func (b *binding) onDoubted(now time.Time, m doubted) {
 	if m.child != b.proof {
 		return
 	}
-	b.trace(m.child, m)
+	if b.env.Trace != nil {
+		b.env.Trace(m.child, Others{m.others})
+	}
 	b.proof = nil
 	b.keys.ProofUnknown(now, m.others)
 	if b.keys.Stage() != pfs.StageGone {

@@ -94,15 +94,10 @@ func (b *binding) under(p place, key crypt.KeyID) *child {
 
 // say sends a connection a message.
 func (b *binding) say(ch *child, m dcconn.Message) {
-	b.trace(ch, m)
-	ch.ref.Send(m)
-}
-
-// trace tells a transcript what is said to or by a connection.
-func (b *binding) trace(ch *child, what any) {
-	if b.env.trace != nil {
-		b.env.trace(ch, what)
+	if b.env.Trace != nil {
+		b.env.Trace(ch, m)
 	}
+	ch.ref.Send(m)
 }
 
 // move brings a connection to another place; it is the only one to do so.
@@ -112,7 +107,9 @@ func (b *binding) move(ch *child, to place) {
 	}
 	ch.place = to
 	if to >= placeEnding {
-		b.trace(ch, to)
+		if b.env.Trace != nil {
+			b.env.Trace(ch, Stop{})
+		}
 		ch.ref.Stop()
 	}
 }

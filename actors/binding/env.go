@@ -37,7 +37,22 @@ type EnvConfig struct {
 	TempInMemory bool
 	Observe      Observer
 	Logger       *slog.Logger // nil: nothing is logged
+
+	// Trace, if set, is told what bindings and their connections say to each
+	// other; for transcripts, nil in a program. conn tells connections apart by
+	// being equal for the same one. what is a dcconn.Message that it was sent, a
+	// dcconn.Event of it, a [Stop] or an [Others].
+	Trace func(conn, what any)
 }
+
+// What a trace tells besides messages and events of dcconn.
+type (
+	// Stop is the end of a connection, by its binding.
+	Stop struct{}
+	// Others says whether accounts other than that of a prover get -404 under
+	// their perm keys too.
+	Others struct{ Too bool }
+)
 
 // Observer is told what happens, for metrics. Each function is set; none may
 // block. No account is named: metrics have none.
@@ -57,10 +72,6 @@ type Env struct {
 	conn     *dcconn.Env
 	primes   *primes
 	readings *readings
-
-	// trace is told what bindings and connections say to each other; for
-	// transcripts, nil in a program.
-	trace func(ch *child, what any)
 }
 
 // NewEnv prepares what bindings share; it makes the tables of the well-known

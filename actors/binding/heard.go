@@ -15,7 +15,9 @@ func (b *binding) onConn(c *ctx, ch *child, ev dcconn.Event) {
 	if ch.place >= placeEnding {
 		return
 	}
-	b.trace(ch, ev)
+	if b.env.Trace != nil {
+		b.env.Trace(ch, ev)
+	}
 	now := c.Now()
 	switch ev.Kind {
 	case dcconn.EventUp:

@@ -180,11 +180,11 @@ func newPlay(t *testing.T, s setting) *play {
 		Header: header(backend.Apps()[0].ID), TempLife: s.tempLife,
 		Observe: Observer{KeyMade: func(dc.ID, bool) {}, Bound: func(dc.ID) {}, ConnectionLost: func(dc.ID) {}},
 		Logger:  p.sys.Logger(),
+		Trace:   func(conn, what any) { p.overhear(conn.(*child), what) },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.env.trace = p.overhear
 	p.acct = runtime.SpawnRoot[stageMessage](p.sys, stage{})
 	t.Cleanup(p.close)
 	return p
@@ -490,9 +490,9 @@ func (p *play) overhear(ch *child, what any) {
 		if text := p.connEvent(m); text != "" {
 			p.write(name, text)
 		}
-	case doubted:
-		p.write("governor", fmt.Sprintf("others get -404 under their perm keys too: %v", m.others))
-	case place:
+	case Others:
+		p.write("governor", fmt.Sprintf("others get -404 under their perm keys too: %v", m.Too))
+	case Stop:
 		p.write("binding", "to "+name+": stop")
 	case dcconn.Message:
 		p.write("binding", "to "+name+": "+p.connMessage(m))

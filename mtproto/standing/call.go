@@ -95,7 +95,7 @@ func (p Purpose) asAccount() bool {
 type CallID uint64
 
 // A Call is one query as the machine sees it: who asked and what for. Tries,
-// Hops and Round are the machine's: the driver hands them back as they were in
+// Hops, Again, Ran and Round are the machine's: the driver hands them back as they were in
 // the last OutSend or OutCall.
 type Call struct {
 	ID      CallID
@@ -114,6 +114,7 @@ type Call struct {
 	Tries uint8  // repeats after the server's own trouble
 	Hops  uint8  // DCs changed by 303
 	Again bool   // went again after a guest's 401
+	Ran   bool   // an earlier try may have run, see AfterTries
 	Round uint32 // of a query of the machine's own: tells it from an earlier one
 }
 

@@ -51,6 +51,7 @@ func (m *Machine) Ended(now time.Time, c *Call, at Where, err error) {
 	case refused:
 		m.onRefused(now, c, at, e, err)
 	case givenBack(err) && (notSent(err) || c.Repeatable):
+		c.Ran = c.Ran || !notSent(err)
 		m.again(c)
 	default:
 		m.end(c, err)
@@ -222,6 +223,7 @@ func (m *Machine) onTrouble(now time.Time, c *Call, err error) {
 	}
 	pause := time.Second << c.Tries
 	c.Tries++
+	c.Ran = true // the trouble may have come after the work
 	m.retries = append(m.retries, retry{call: *c, at: now.Add(pause), err: err})
 }
 

@@ -61,6 +61,34 @@ func (e *NoDCError) Error() string {
 // NotSent reports that the server did not execute the call.
 func (e *NoDCError) NotSent() bool { return true }
 
+// RanError ends a call that may run twice and was sent before: an earlier try
+// may have run, and Err says why nothing was sent of the last one.
+type RanError struct{ Err error }
+
+func (e *RanError) Error() string { return e.Err.Error() + "; an earlier try may have run" }
+
+// Unwrap returns what this package says; what others say may have in its tree
+// that the server did not execute the call.
+func (e *RanError) Unwrap() error {
+	switch e.Err.(type) {
+	case *StateError, *WaitError, *NoDCError:
+		return e.Err
+	}
+	return nil
+}
+
+// NotSent reports that it is not certain.
+func (e *RanError) NotSent() bool { return false }
+
+// AfterTries is what to tell who asked: err, but never that the server did not
+// execute a call of which an earlier try may have run.
+func (c *Call) AfterTries(err error) error {
+	if c.Ran && notSent(err) {
+		return &RanError{err}
+	}
+	return err
+}
+
 var (
 	// ErrParked is what Admit says of a call that the machine keeps until it
 	// knows the time. OutSend or OutEnd follows, unless Canceled comes first.

@@ -77,6 +77,7 @@ type world struct {
 	users []*user
 	judge *judge
 	work  runtime.Ref[message]
+	boot  runtime.Ref[boot]
 
 	life  int // counts managers
 	m     *actors.Manager
@@ -135,6 +136,7 @@ func newWorld(seed uint64, o Options) (*world, error) {
 		judge: newJudge(rec, seed%2 == 1, o.Harsh),
 	}
 	w.disk.crash = func() { w.crash("at a commit") }
+	w.boot = runtime.SpawnRoot[boot](w.sys, starter{w})
 	for i, u := range dcs.api.Users() {
 		name := fmt.Sprintf("person-%d", i)
 		if u.BotToken != "" {
@@ -191,6 +193,33 @@ func (w *world) open() {
 	w.rec.line("manager %d is up", life)
 }
 
+// openIn has a manager start some time later.
+func (w *world) openIn(d time.Duration) { w.sim.AfterFunc(d, func() { w.boot.Send(bootDue) }) }
+
+// starter is the actor that starts managers: to open one is to wait for it.
+type starter struct{ w *world }
+
+// boot is what it handles.
+type boot uint8
+
+const (
+	bootDue boot = iota
+	bootDone
+)
+
+// Started implements [runtime.Actor].
+func (starter) Started(*runtime.Context[boot]) {}
+
+// Receive implements [runtime.Actor].
+func (s starter) Receive(c *runtime.Context[boot], b boot) {
+	if b == bootDue {
+		c.GoIO(func() boot { s.w.open(); return bootDone })
+	}
+}
+
+// Stopping implements [runtime.Actor].
+func (starter) Stopping(*runtime.Context[boot]) {}
+
 // crash ends the manager's process, and starts another some time later.
 func (w *world) crash(when string) {
 	if w.m == nil {
@@ -204,7 +233,7 @@ func (w *world) crash(when string) {
 	w.m = nil
 	w.disk.crashed()
 	w.judge.Died()
-	w.sim.AfterFunc(time.Second+w.sky.latency(1)*100, w.open)
+	w.openIn(time.Second + w.sky.latency(1)*100)
 }
 
 // restart ends the manager in order and starts another. It waits.
@@ -227,7 +256,7 @@ func (w *world) restart() {
 	w.net.kill()
 	w.judge.Unended(w.dcs.core.Echo)
 	w.m = nil
-	w.sim.AfterFunc(time.Second, w.open)
+	w.openIn(time.Second)
 }
 
 // within is a context that ends in virtual time.
