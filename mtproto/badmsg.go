@@ -36,11 +36,20 @@ func (s *Session) onBadMsg(m incoming, r *tl.Reader) {
 	}
 	switch code {
 	case badIDTooLow:
-		// The clock was behind, or the message waited too long.
+		// The clock was behind, or the message waited too long. It will not become younger: every packet with this id is
+		// refused from now on.
 		s.clock.observe(s.now, m.id)
+		if rec.q != nil && rec.q.bare() && rec.q.carrier == 0 {
+			rec.q.copied = false
+		}
 		s.sendAgain(rec, code)
 
 	case badIDTooHigh:
+		// msg_ids go on rising over the new session, unless they are proved too high for that: by more than a word takes to
+		// come here.
+		if s.ids.last.nanos()-m.id.nanos() > int64(provenLate) {
+			s.ids.reset()
+		}
 		s.clock.set(s.now, m.id)
 		s.rescueFuture(m.id)
 		s.startAgain(rec, code)
@@ -61,7 +70,7 @@ func (s *Session) onBadMsg(m incoming, r *tl.Reader) {
 		// We broke a rule; sending it again would break it again.
 		s.eachRejected(rec, func(q *query) {
 			s.finish(q, Output{Kind: OutFailed, Query: q.id, Err: &QueryError{
-				Reason: &BadMsgError{Code: code}, Fate: ErrNotSent}})
+				Reason: &BadMsgError{Code: code}, Fate: q.fate()}})
 		})
 
 	case badSalt:
@@ -80,7 +89,7 @@ func (s *Session) onBadMsg(m incoming, r *tl.Reader) {
 	}
 }
 
-// sendAgain sends what was rejected under new msg_ids. When that has happened too often a new session is the cure.
+// sendAgain sends what was rejected again. When that has happened too often a new session is the cure.
 func (s *Session) sendAgain(rec *sentRecord, code int) {
 	tooOften := false
 	s.eachRejected(rec, func(q *query) {
@@ -92,7 +101,8 @@ func (s *Session) sendAgain(rec *sentRecord, code int) {
 	}
 }
 
-// startAgain begins a new session; what was rejected has not been executed and goes first.
+// startAgain begins a new session; what was rejected has not been executed and goes first, unless another packet with it is
+// on its way: the old session may take that one.
 func (s *Session) startAgain(rec *sentRecord, code int) {
 	s.eachRejected(rec, s.rejected)
 	s.reset(code)
@@ -101,14 +111,16 @@ func (s *Session) startAgain(rec *sentRecord, code int) {
 // rescueFuture puts back the queries that the server must have rejected as well, or will: their msg_ids lie so far ahead of
 // its time, told by id, that it cannot accept them, even if the notification took a while to arrive. Without it they would
 // end as lost with the session. It holds only as long as the server has accepted nothing in this session, which is the case
-// of a client that starts with a wrong clock; later it may be the server's clock that moved, after it had accepted them.
+// of a client that starts with a wrong clock; later it may be the server's clock that moved, after it had accepted them. And
+// only for packets on this connection, which are not much older than the notification: what an earlier one still holds may
+// come when it is not too high any more.
 func (s *Session) rescueFuture(id msgID) {
 	if s.accepted {
 		return
 	}
 	limit := idAt(id.nanos() + int64(maxAhead+max(rescueSlack, 2*s.ping.rtt)))
 	for _, q := range s.pending() {
-		if q.phase != queryQueued && q.msgID > limit {
+		if q.phase == querySent && q.msgID > limit {
 			s.rejected(q)
 		}
 	}

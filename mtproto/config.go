@@ -10,9 +10,9 @@ import (
 type Policy uint8
 
 const (
-	// Once queries are sent again only when the server said that it did not process them: their state is "not received",
-	// or the message that carried them was rejected as a whole. When that cannot be known any more they end with
-	// ErrMayHaveRun.
+	// Once queries are sent again only when the server said that it did not process them: under the same msg_id, of which it
+	// processes one copy, when their state is "not received"; under a new one when the only packet that carried them was
+	// rejected. When that cannot be known any more they end with ErrMayHaveRun.
 	Once Policy = iota
 	// Repeatable queries are sent again whenever their answer cannot come any more.
 	Repeatable

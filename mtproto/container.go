@@ -25,10 +25,11 @@ const (
 type packet struct {
 	s      *Session
 	buf    []byte
-	start  int   // of the message being written
-	count  int   // messages
-	first  msgID // of the first new message
-	forced bool  // a container although it has one member: an old msg_id must not stand alone
+	start  int      // of the message being written
+	count  int      // messages
+	first  msgID    // of the first new message
+	lone   bool     // it has a bare copy, to which nothing may be added
+	copies []*query // whose old msg_ids travel in it: a container, although it may have one member
 }
 
 // roomInFront is for salt, session_id, and msg_id, seqno, length, constructor and count of a container.
@@ -68,7 +69,9 @@ func (p *packet) close() {
 }
 
 // full reports whether nothing more should be added.
-func (p *packet) full() bool { return p.count >= maxMembers || len(p.buf)-roomInFront >= softContainer }
+func (p *packet) full() bool {
+	return p.lone || p.count >= maxMembers || len(p.buf)-roomInFront >= softContainer
+}
 
 // seal makes one packet of what was written: the message itself if there is one, a container otherwise. nil: nothing was
 // written, or randomness failed.
@@ -78,7 +81,7 @@ func (s *Session) seal(p *packet) []byte {
 		return nil
 	}
 	plaintext := p.buf[memberHeaderSize+containerHeaderSize:]
-	if p.count > 1 || p.forced {
+	if p.count > 1 || len(p.copies) > 0 {
 		plaintext = p.buf
 		id := s.ids.next(s.clock.server(s.now))
 		seqNo := s.seqs.next(false)
@@ -86,7 +89,10 @@ func (s *Session) seal(p *packet) []byte {
 		if first == 0 {
 			first = id // nothing but copies: their records are elsewhere
 		}
-		s.records.add(sentRecord{id: id, first: first, seqNo: seqNo, kind: sentContainer})
+		s.records.add(sentRecord{id: id, first: first, seqNo: seqNo, kind: sentContainer, copies: len(p.copies) > 0})
+		for _, q := range p.copies {
+			q.carrier = id
+		}
 		h := p.buf[8+8 : roomInFront]
 		binary.LittleEndian.PutUint64(h, uint64(id))
 		binary.LittleEndian.PutUint32(h[8:], seqNo)
@@ -152,7 +158,9 @@ func (s *Session) spokenPacket() []byte {
 	}
 	p := s.startPacket()
 	s.appendService(&p)
-	s.appendQueries(&p)
+	if len(s.chores.copies) == 0 { // what was sent before goes before
+		s.appendQueries(&p)
+	}
 	return s.seal(&p)
 }
 
@@ -161,8 +169,11 @@ func (s *Session) salted() bool { return len(s.salts.salts) > 0 }
 
 // hasReason reports whether something must be sent now, and does not merely wait for a packet to travel with.
 func (s *Session) hasReason() bool {
-	return s.acks.due(s.now) || s.ping.due(s.now) || reached(s.now, s.states.at) || s.chores.pending(s.flow.open()) || s.sendable() > 0
+	return s.acks.due(s.now) || s.ping.due(s.now) || reached(s.now, s.states.at) || s.chores.pending(s.repeatable()) || s.sendable() > 0
 }
+
+// repeatable reports whether copies of queries may be sent now: they are as large as queries.
+func (s *Session) repeatable() bool { return s.flow.open() && s.bind.phase == bindNone }
 
 // sendable is how many queries may be sent now.
 func (s *Session) sendable() int {
@@ -204,7 +215,7 @@ func (s *Session) appendService(p *packet) {
 			p.close()
 		}
 	}
-	if s.chores.pending(s.flow.open()) {
+	if s.chores.pending(s.repeatable()) {
 		s.appendChores(p)
 	}
 }
@@ -254,25 +265,37 @@ func (s *Session) appendChores(p *packet) {
 	}
 	copies := c.copies
 	c.reset()
+	slices.Sort(copies)
 	for i, id := range copies {
-		if p.full() || !s.flow.open() { // they are as large as queries
+		if p.full() || !s.repeatable() || !s.appendCopy(p, id) {
 			c.copies = copies[i:]
 			return
 		}
-		s.appendCopy(p, id)
 	}
 }
 
-// appendCopy writes a message of ours again, under its old msg_id and seqno, inside a container whose id is new.
-func (s *Session) appendCopy(p *packet, id msgID) {
+// appendCopy writes a query again under its old msg_id and seqno, inside a container whose id is new; a bare one as it was.
+// It reports false when that must wait for the next packet.
+func (s *Session) appendCopy(p *packet, id msgID) bool {
 	r := s.records.find(id)
 	if r == nil || r.q == nil || r.q.msgID != id || r.q.phase == queryQueued {
-		return
+		return true
 	}
-	p.forced = true
+	q := r.q
+	if p.count > 0 && (q.bare() || len(q.body)+len(p.buf) > softContainer) {
+		return false
+	}
 	p.header(id, r.seqNo)
-	s.appendBody(p, r.q, r.q.withHeader)
+	s.appendBody(p, q, q.withHeader)
 	p.close()
+	q.repeated(s.now)
+	s.states.at = earliest(s.states.at, q.askAt)
+	if q.bare() {
+		p.lone = true
+	} else {
+		p.copies = append(p.copies, q)
+	}
+	return true
 }
 
 // appendQueries writes queries from the front of the queue, as many as fit.

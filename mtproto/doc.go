@@ -58,12 +58,13 @@
 // server's answer), or it says what the server may have done: errors.Is(err, ErrNotSent) means that the query was
 // certainly not executed, errors.Is(err, ErrMayHaveRun) that it may have been. Between Send and its end a query moves:
 //
-//	queued ──packet──> sent ──TCP lost──> unknown ──state: received──> sent
+//	queued ──packet──> sent ──TCP lost──> unknown ──state: received, or not received and copied──> sent
 //	  ^                 │                   │
-//	  └──── rejected by the server, or state: not received ────┘
+//	  └──── rejected by the server ─────────┘
 //
-// A Once query takes the way back only when the server said that it did not process it. A Repeatable query takes it also
-// when the server forgot the session.
+// A Once query takes the way back only when the server refused the only packet that carried it. A Repeatable query takes it
+// also when the server forgot it, or the session. A query that was not received yet may still be, in a packet that is late:
+// it goes again under its old msg_id, which the server processes once.
 //
 // # Memory
 //

@@ -28,8 +28,9 @@ func idAt(nanos int64) msgID {
 	return msgID(seconds<<32|fraction<<32/1e9) &^ 3
 }
 
-// idState makes the msg_ids of one session. They rise strictly, are divisible by four, and their low bits vary even when
-// the clock is coarse: "the low 32 bits must not be empty or constant".
+// idState makes the msg_ids of one session after another. They rise strictly, over all of them, so that a session never seems
+// to be older than the one it took the place of. They are divisible by four, and their low bits vary even when the clock is
+// coarse: "the low 32 bits must not be empty or constant".
 type idState struct {
 	last msgID
 	rand uint64 // jitter; no secret depends on it
@@ -48,5 +49,6 @@ func (s *idState) next(nanos int64) msgID {
 	return id
 }
 
-// reset forgets the last id. Only a new session may do that.
+// reset forgets the last id. Only a new session may do that, and only when the server has proved that the last one was too
+// high.
 func (s *idState) reset() { s.last = 0 }

@@ -390,9 +390,9 @@ connect
   packet c6:4 [c4:4 ping 75s, c5:4 state_req c2 c3]
 receive state_info c5 3 3
   failed q1: mtproto: the server forgot the query; the server may have executed the query
-  packet c7:5 query q2
+  packet c7:4 [copy of c3:3 query q2]
 `},
-		{"a query of which the server knows nothing after more than five minutes may have been forgotten", `
+		{"a query of which the server knows nothing may have been forgotten; one not received goes again at any age", `
 connect
   packet c1:0 ping 75s
 receive pong c1
@@ -406,28 +406,28 @@ connect
   packet c6:4 [c4:4 ping 75s, c5:4 state_req c2 c3]
 receive state_info c5 1 3
   failed q1: mtproto: the server forgot the query; the server may have executed the query
-  packet c7:5 query q2
+  packet c7:4 [copy of c3:3 query q2]
 `},
-		{"a query sent three times is answered by its first transmission, or by its last, but ends once", `
+		{"a query sent under three msg_ids is answered by its first transmission, or by its last, but ends once", `
 connect
   packet c1:0 ping 75s
 receive pong c1
-send q1
+send q1 repeatable
   packet c2:1 query q1
 disconnect
 connect
   packet c5:2 [c3:2 ping 75s, c4:2 state_req c2]
-receive pong c3 ; state_info c4 2
+receive pong c3 ; state_info c4 1
   packet c6:3 query q1
 disconnect
 connect
   packet c9:4 [c7:4 ping 75s, c8:4 state_req c6]
-receive pong c7 ; state_info c8 2
+receive pong c7 ; state_info c8 1
   packet c10:5 query q1
 disconnect
 connect
   packet c13:6 [c11:6 ping 75s, c12:6 state_req c10]
-receive pong c11 ; state_info c12 2
+receive pong c11 ; state_info c12 1
   packet c14:7 query q1
 receive answer c10 a3
   result q1 answer a3
@@ -450,7 +450,7 @@ receive bad_salt c5 9
   packet (salt 9) c8:2 [c6:2 ping 75s, c7:2 state_req c2]
   save
 receive pong c6 ; state_info c7 2
-  packet c9:3 query q1
+  packet c9:2 [copy of c2:1 query q1]
 `},
 		{"a repeatable query that waits to go again may have run already", `
 connect

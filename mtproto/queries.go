@@ -20,14 +20,15 @@ const (
 type queryPhase uint8
 
 const (
-	// queryQueued: it waits to be sent, for the first time or again. The server has certainly not processed it, or may do
-	// so twice (Repeatable). It leaves for querySent when a packet takes it.
+	// queryQueued: it waits to be sent under a new msg_id. The server has certainly not processed it and will not, or may
+	// do so twice (Repeatable). It leaves for querySent when a packet takes it.
 	queryQueued queryPhase = iota
 	// querySent: a packet with it was handed out on the connection that is up. It leaves with its answer, for queryQueued
-	// when rejected, for queryUnknown when the connection is lost.
+	// when rejected, for queryUnknown when the connection is lost. It stays when the server says that it was not received:
+	// then it goes again under the same msg_id.
 	querySent
 	// queryUnknown: the connection on which it was sent is gone. It leaves with its answer, for querySent when the server
-	// says that it was received, for queryQueued when it says that it was not.
+	// says that it was received, and when it was not and has been sent again.
 	queryUnknown
 )
 
@@ -37,8 +38,9 @@ type query struct {
 	order uint64 // rises with each Send; the queue is sorted by it
 	body  []byte // as given to Send, or packed
 
-	msgID msgID // of the latest transmission, 0 if there was none
-	prev  msgID // of the one before it: its answer may still come
+	msgID   msgID // its latest one, 0 if it was never sent
+	prev    msgID // the one before it: its answer may still come
+	carrier msgID // of the container that carried its latest copy, 0 if none did
 
 	askAt        time.Time // when its state is asked for
 	resentSince  time.Time // start of the minute in which resends are counted
@@ -46,9 +48,10 @@ type query struct {
 	asks         uint8 // how often its state was asked for since it was sent
 	policy       Policy
 	phase        queryPhase
-	withHeader   bool // the latest transmission carried the header
+	withHeader   bool // under msgID it carries the header
 	alone        bool // the server called a container with it invalid
-	acknowledged bool // the server said that it received the latest transmission
+	copied       bool // more than one packet has carried msgID
+	acknowledged bool // the server said that it received msgID
 	doubtful     bool // an earlier transmission may have been executed
 }
 
@@ -81,9 +84,20 @@ func (s *queryState) add(q *query) {
 func (s *queryState) sent(q *query, now time.Time, id msgID, withHeader bool) {
 	q.prev, q.msgID = q.msgID, id
 	q.phase, q.withHeader, q.acknowledged = querySent, withHeader, false
+	q.copied, q.carrier = false, 0
 	q.asks, q.askAt = 0, now.Add(askAfter)
 	s.inFlight++
 }
+
+// repeated notes that a copy of q, which is in flight, went out under its msg_id.
+func (q *query) repeated(now time.Time) {
+	q.phase, q.copied = querySent, true
+	q.asks, q.askAt = 0, now.Add(askAfter)
+}
+
+// bare reports whether q always travels as the only message of its packet, outside of any container: it is too large for
+// one, or one with it was called invalid.
+func (q *query) bare() bool { return q.alone || roomInFront+len(q.body) > softContainer }
 
 // taken removes the first n queries from the queue.
 func (s *queryState) taken(n int) { s.queue = slices.Delete(s.queue, 0, n) }
@@ -230,8 +244,34 @@ func (s *Session) finish(q *query, out Output) {
 	s.push(out)
 }
 
-// rejected puts back a query of which the server said that it did not process it.
-func (s *Session) rejected(q *query) { s.queries.requeue(q) }
+// rejected is told that the server refused a packet that carried q, and with it everything inside. A connection delivers a
+// packet once, and what was refused is not registered, so if it was the only packet with this msg_id nothing is left of it:
+// q gets a new one ("must be re-sent with a different identifier"). Otherwise another packet may be on its way still and
+// be taken: q goes again under the msg_id by which the server can tell.
+func (s *Session) rejected(q *query) {
+	if q.copied {
+		s.repeat(q)
+		return
+	}
+	s.queries.requeue(q)
+}
+
+// repeat sends q again under its old msg_id and seqno, of which the server says that it has not received it. It may yet: a
+// packet can be late on a connection that was given up, or be overtaken by the question. The server processes a msg_id
+// once, whichever packet brings it first
+// (https://core.telegram.org/mtproto/service_messages_about_messages#notifications-about-repeated-messages), and a msg_id
+// of any age may travel in a container whose own is new
+// (https://core.telegram.org/mtproto/description#message-identifier-msg-id). Copies that find no place among maxChores are
+// made when the state has been asked for again.
+func (s *Session) repeat(q *query) { s.chores.copy(q.msgID) }
+
+// fate says what the server may have done with a query whose latest packet it refused.
+func (q *query) fate() error {
+	if q.copied {
+		return ErrMayHaveRun
+	}
+	return ErrNotSent
+}
 
 // lost decides about a query whose answer cannot come any more and of which nobody knows whether it was executed.
 func (s *Session) lost(q *query, reason error) {

@@ -48,6 +48,8 @@ type sentRecord struct {
 	q     *query // sentQuery
 	seqNo uint32
 	kind  sentKind
+	// copies: a container that also carried copies of older messages. They are the queries whose carrier it is.
+	copies bool
 }
 
 // recordState answers the question "what was this msg_id?". Records are in the order of their ids because ids rise.

@@ -30,8 +30,14 @@ var rewrite = flag.Bool("rewrite", false, "rewrite the expectations of transcrip
 // runScript runs a script and returns it with what really happened.
 func runScript(t *testing.T, script string) string {
 	t.Helper()
+	_, out := playScript(t, script)
+	return out
+}
+
+// playScript is runScript for tests that go on with the peer.
+func playScript(t *testing.T, script string) (p *peer, result string) {
+	t.Helper()
 	var out strings.Builder
-	var p *peer
 	for _, line := range strings.Split(strings.TrimSpace(script), "\n") {
 		command := strings.TrimRight(line, " ")
 		switch {
@@ -58,7 +64,7 @@ func runScript(t *testing.T, script string) string {
 			out.WriteString("  " + l + "\n")
 		}
 	}
-	return out.String()
+	return p, out.String()
 }
 
 func configure(t *testing.T, c *Config, words []string) {

@@ -307,7 +307,7 @@ func (s *Session) onAnswer(q *query, result []byte, failure *tgerr.Error, err er
 			s.headerKnown = false
 			if !q.withHeader {
 				s.records.settle(q.msgID)
-				s.rejected(q)
+				s.queries.requeue(q) // answered: the server knows this msg_id
 				return
 			}
 		}
@@ -412,16 +412,21 @@ func (s *Session) onNewSession(r *tl.Reader) {
 	// first may be the id of a container or of one of its members: all of that packet belongs to the new session.
 	first = s.records.packetStart(s.packetOf(first))
 	for _, q := range s.pending() {
-		if q.phase != queryQueued && q.msgID < first {
+		if q.phase != queryQueued && max(q.msgID, q.carrier) < first {
 			s.lost(q, ErrSessionLost)
 		}
 	}
 	s.push(Output{Kind: OutGap})
 }
 
-// packetOf maps the id of a container to its first member, and leaves other ids alone.
+// packetOf maps the id of a container to its first new member, that of a copied query to the container of its latest copy,
+// and leaves other ids alone.
 func (s *Session) packetOf(id msgID) msgID {
-	if r := s.records.find(id); r != nil && r.kind == sentContainer {
+	r := s.records.find(id)
+	if r != nil && r.q != nil && r.q.msgID == id && r.q.carrier != 0 {
+		r = s.records.find(r.q.carrier)
+	}
+	if r != nil && r.kind == sentContainer {
 		return r.first
 	}
 	return id
@@ -456,12 +461,18 @@ func (s *Session) eachRejected(rec *sentRecord, f func(*query)) {
 	if rec.kind == sentContainer {
 		list = slices.Clone(s.records.members(rec))
 		rec.kind = sentDone
+		if rec.copies {
+			s.eachCarried(rec.id, f)
+		}
 	}
 	for _, r := range list {
-		s.records.settle(r.id)
+		ours := r.kind == sentQuery && r.q.msgID == r.id && r.q.phase != queryQueued
+		if !ours || !r.q.copied { // a copied one is not done with
+			s.records.settle(r.id)
+		}
 		switch r.kind {
 		case sentQuery:
-			if r.q.msgID == r.id && r.q.phase != queryQueued {
+			if ours {
 				f(r.q)
 			}
 		case sentNotice:
@@ -481,6 +492,15 @@ func (s *Session) eachRejected(rec *sentRecord, f func(*query)) {
 			s.states.at = s.now
 		case sentBind:
 			s.bindRejected()
+		}
+	}
+}
+
+// eachCarried goes through the queries whose latest copies travelled in a container, in the order of Send.
+func (s *Session) eachCarried(container msgID, f func(*query)) {
+	for _, q := range s.pending() {
+		if q.carrier == container && q.phase != queryQueued {
+			f(q)
 		}
 	}
 }

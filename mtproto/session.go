@@ -425,9 +425,8 @@ func (s *Session) reset(code int) {
 	}
 	for _, q := range s.pending() {
 		s.lost(q, ErrSessionLost)
-		q.msgID, q.prev = 0, 0
+		q.msgID, q.prev, q.carrier, q.copied = 0, 0, 0, false
 	}
-	s.ids.reset()
 	s.seqs = seqState{}
 	s.acks = ackState{}
 	s.inbox = inboxState{}

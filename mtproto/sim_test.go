@@ -26,6 +26,7 @@ var (
 type simFaults struct {
 	cut, salt, forget, skew, reject, cancel float64
 	repeat                                  float64 // per packet of the server
+	late                                    float64 // per packet on its way to the server when the connection is lost, or another could overtake it
 }
 
 // simServer is the model. It is strict: what it does not understand fails the test.
@@ -35,7 +36,15 @@ type simServer struct {
 	salt     int64
 	sessions map[int64]*simSession
 	executed map[string]int
+	ranAs    map[simMessage]bool
+	again    map[string]int // runs of a msg_id that had run before the server forgot its session: no client can help that
 	unique   int64
+}
+
+// simMessage names a message for ever.
+type simMessage struct {
+	session int64
+	id      msgID
 }
 
 // simSession is what the server knows of one session.
@@ -54,19 +63,22 @@ type simSession struct {
 
 // sim is one run.
 type sim struct {
-	p       *peer
-	server  *simServer
-	rand    *rand.Rand
-	faults  simFaults
-	doubts  bool // the faults may leave a query in doubt
-	up      bool
-	upAt    time.Time
-	toCli   []simPacket
-	toSrv   []simRequest
-	policy  map[string]Policy
-	cancels map[string]bool
-	quiet   bool // no more updates
-	cuts    int
+	p         *peer
+	server    *simServer
+	rand      *rand.Rand
+	faults    simFaults
+	doubts    bool // the faults may leave a query in doubt
+	up        bool
+	upAt      time.Time
+	toCli     []simPacket
+	toSrv     []simRequest
+	late      []simRequest
+	overtaken bool
+	mute      bool // what the server says goes to a connection that is gone
+	policy    map[string]Policy
+	cancels   map[string]bool
+	quiet     bool // no more updates
+	cuts      int
 }
 
 type simPacket struct {
@@ -81,7 +93,7 @@ type simRequest struct {
 
 func TestSimulation(t *testing.T) {
 	calm := simFaults{}
-	bad := simFaults{cut: 0.1, salt: 0.2, forget: 0.05, skew: 0.02, reject: 0.05, cancel: 0.1, repeat: 0.1}
+	bad := simFaults{cut: 0.1, salt: 0.2, forget: 0.05, skew: 0.02, reject: 0.05, cancel: 0.1, repeat: 0.1, late: 0.3}
 	for seed := range uint64(*simRuns) {
 		seed++
 		if *simSeed != 0 && seed != *simSeed {
@@ -92,9 +104,11 @@ func TestSimulation(t *testing.T) {
 		case 0:
 			faults = calm
 		case 1:
-			faults = simFaults{cut: 0.3, repeat: 0.3}
+			faults = simFaults{cut: 0.3, repeat: 0.3, late: 0.5}
 		case 2:
 			faults = simFaults{forget: 0.2, cut: 0.1}
+		case 3:
+			faults = simFaults{cut: 0.3, salt: 0.3, cancel: 0.1, late: 0.5}
 		}
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			s := newSim(t, seed, faults)
@@ -119,7 +133,7 @@ func newSim(t *testing.T, seed uint64, faults simFaults) *sim {
 	})
 	return &sim{
 		p: p, rand: rnd, faults: faults, doubts: faults.forget+faults.reject+faults.skew > 0, policy: map[string]Policy{}, cancels: map[string]bool{},
-		server: &simServer{t: t, rand: rnd, salt: 1, sessions: map[int64]*simSession{}, executed: map[string]int{}},
+		server: &simServer{t: t, rand: rnd, salt: 1, sessions: map[int64]*simSession{}, executed: map[string]int{}, ranAs: map[simMessage]bool{}, again: map[string]int{}},
 	}
 }
 
@@ -177,7 +191,15 @@ func (s *sim) send() {
 }
 
 func (s *sim) cut() {
-	s.up, s.toCli, s.toSrv = false, nil, nil
+	s.up, s.toCli = false, nil
+	sent := s.toSrv
+	s.toSrv = nil
+	for _, x := range sent {
+		// What the connection still held is lost, or arrives when nobody waits for it any more.
+		if s.faults.late > 0 && s.rand.Float64() < s.faults.late {
+			s.late = append(s.late, simRequest{s.p.now.Add(time.Duration(s.rand.IntN(6000)) * time.Millisecond), x.r})
+		}
+	}
 	s.cuts++
 	s.upAt = s.p.now.Add(time.Duration(s.rand.IntN(3000)) * time.Millisecond)
 	s.p.disconnect()
@@ -195,10 +217,15 @@ func (s *sim) tick() {
 		p.connect()
 	}
 	for len(s.toSrv) > 0 && !s.toSrv[0].at.After(p.now) {
+		if len(s.toSrv) > 1 && s.faults.late > 0 && s.rand.Float64() < s.faults.late/10 { // overtaken
+			s.toSrv[0].r, s.toSrv[1].r = s.toSrv[1].r, s.toSrv[0].r
+			s.overtaken = true
+		}
 		r := s.toSrv[0].r
 		s.toSrv = s.toSrv[1:]
 		s.receive(r)
 	}
+	s.receiveLate()
 	s.finishQueries()
 	for s.up && len(s.toCli) > 0 && !s.toCli[0].at.After(p.now) {
 		data := s.toCli[0].data
@@ -224,6 +251,25 @@ func (s *sim) tick() {
 	}
 }
 
+// receiveLate gives the server what arrives from connections that have been given up. Its answers are lost with them, and
+// said again on the next connection.
+func (s *sim) receiveLate() {
+	for i := 0; i < len(s.late); {
+		if s.late[i].at.After(s.p.now) {
+			i++
+			continue
+		}
+		r := s.late[i].r
+		s.late = slices.Delete(s.late, i, i+1)
+		s.mute = true
+		s.receive(r)
+		s.mute = false
+		if x := s.server.sessions[r.session]; x != nil {
+			x.resume = true
+		}
+	}
+}
+
 // collect puts the Session's packets on the wire.
 func (s *sim) collect() {
 	for r := s.p.takeRequest(); r != nil; r = s.p.takeRequest() {
@@ -244,7 +290,7 @@ func (s *sim) delayed(n int, at func(int) time.Time) time.Time {
 
 // reply puts messages of the server on the wire, sometimes twice.
 func (s *sim) reply(session int64, messages ...incoming) {
-	if !s.up || len(messages) == 0 {
+	if !s.up || s.mute || len(messages) == 0 {
 		return
 	}
 	m := messages[0]
@@ -295,8 +341,8 @@ func (s *sim) receive(r *request) {
 		}
 		v.sessions[r.session] = x
 		v.unique++
-		// A client cannot tell a server that never saw its first packets from one that forgot them.
-		s.doubts = s.doubts || s.cuts > 0
+		// A client cannot tell a server that has not seen its first packets from one that forgot them.
+		s.doubts = s.doubts || s.cuts > 0 || s.overtaken
 		first := r.members[s.rand.IntN(len(r.members))].id // of any member, or of the container
 		if s.rand.IntN(2) == 0 {
 			first = r.outer
@@ -367,6 +413,11 @@ func (s *sim) process(x *simSession, m incoming) *incoming {
 	case idTestQuery:
 		x.names[m.id] = r.String()
 		s.server.executed[x.names[m.id]]++
+		if as := (simMessage{x.id, m.id}); s.server.ranAs[as] {
+			s.server.again[x.names[m.id]]++
+		} else {
+			s.server.ranAs[as] = true
+		}
 		x.running[m.id] = s.p.now.Add(time.Duration(s.rand.IntN(400)) * time.Millisecond)
 		if s.rand.IntN(50) == 0 {
 			x.running[m.id] = s.p.now.Add(time.Duration(s.rand.IntN(20)) * time.Second)
@@ -435,7 +486,7 @@ func (s *sim) audit() {
 		}
 		err := ends[0]
 		switch {
-		case policy == Once && runs > 1:
+		case policy == Once && runs-s.server.again[name] > 1:
 			t.Errorf("%s must run once and ran %d times", name, runs)
 		case err == nil && runs == 0:
 			t.Errorf("%s has a result and never ran", name)

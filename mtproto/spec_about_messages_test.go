@@ -208,16 +208,40 @@ disconnect
 connect
   packet c7:4 [c5:4 ping 75s, c6:4 state_req c2 c3]
 `},
-		{"states 1, 2 and 3: not received, sent again whatever the policy", `
+		{"state 1: nothing is known, perhaps it was forgotten: the policy decides", `
 connect
   packet c1:0 ping 75s
-send q1 q2 q3
-  packet c5:6 [c2:1 query q1, c3:3 query q2, c4:5 query q3]
+send q1
+  packet c2:1 query q1
+send q2 repeatable
+  packet c3:3 query q2
 disconnect
 connect
-  packet c8:6 [c6:6 ping 75s, c7:6 state_req c2 c3 c4]
-receive state_info c7 1 2 3
-  packet c12:12 [c9:7 query q1, c10:9 query q2, c11:11 query q3]
+  packet c6:4 [c4:4 ping 75s, c5:4 state_req c2 c3]
+receive state_info c5 1 1
+  failed q1: mtproto: the server forgot the query; the server may have executed the query
+  packet c7:5 query q2
+`},
+		{"states 2 and 3: not received, sent again under the same msg_id whatever the policy, before what was not sent yet", `
+config inflight=3
+connect
+  packet c1:0 ping 75s
+send q1
+  packet c2:1 query q1
+send q2 repeatable
+  packet c3:3 query q2
+send q3
+  packet c4:5 query q3
+disconnect
+send q4
+connect
+  packet c7:6 [c5:6 ping 75s, c6:6 state_req c2 c3 c4]
+receive state_info c6 4 3 2
+  packet c8:6 [copy of c3:3 query q2, copy of c4:5 query q3]
+receive answer c2 a1 ; answer c3 a2
+  result q1 answer a1
+  result q2 answer a2
+  packet c11:8 [c9:6 ack s2 s3, c10:7 query q4]
 `},
 		{"state 4: received, the answer will come", `
 connect

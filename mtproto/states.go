@@ -30,8 +30,6 @@ const (
 	maxChores = 1024
 	// maxInfos bounds the answers owed to the server's own state requests.
 	maxInfos = 16
-	// rememberedFor is how long a server surely knows a msg_id it received: as long as it would accept it.
-	rememberedFor = maxAge
 )
 
 // stateState asks what became of queries: at once after a reconnect, ten seconds after sending otherwise.
@@ -77,7 +75,7 @@ type choreState struct {
 	drops   []msgID     // queries whose answers the server may drop
 	wants   []msgID     // messages of the server we have not got: msg_resend_req
 	answers []msgID     // queries of ours whose answers we have not got: msg_resend_ans_req
-	copies  []msgID     // messages of ours the server wants again
+	copies  []msgID     // queries to be sent again under their old msg_ids
 	infos   []stateInfo // answers to the server's msgs_state_req
 	destroy int64       // the session to destroy, 0 for none
 }
@@ -163,15 +161,17 @@ func (s *Session) onState(q *query, state byte) {
 		return
 	}
 	switch state & stateMask {
-	case stateNothing, stateMissing, stateTooHigh:
-		// The server still knows every message it received within the last five minutes: it did not receive this one.
-		// An older one it may have forgotten, and one that it acknowledged it surely has.
-		old := s.clock.server(s.now)-q.msgID.nanos() > int64(rememberedFor)
-		if q.acknowledged || old && state&stateMask == stateNothing {
+	case stateNothing:
+		// "Nothing is known about the message (msg_id too low, the other party may have forgotten it)".
+		s.lost(q, ErrForgotten)
+	case stateMissing, stateTooHigh:
+		// "The other party has certainly not received a message like that", "has not received that message yet". One that it
+		// acknowledged it has forgotten.
+		if q.acknowledged {
 			s.lost(q, ErrForgotten)
 			return
 		}
-		s.rejected(q)
+		s.repeat(q)
 	case stateReceived:
 		q.phase, q.acknowledged = querySent, true
 		if state&(stateAnswered|stateKnownRecv) != 0 {

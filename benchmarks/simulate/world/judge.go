@@ -33,9 +33,6 @@ type update struct {
 func newJudge(rec *recorder, skewed, harsh bool) *judge {
 	j := &judge{Auditor: actorstest.NewAuditor(), rec: rec, harsh: harsh, paused: map[string]bool{}, heard: map[update]bool{}, doomed: map[string]bool{}}
 	j.Skewed, j.Rough = skewed, true
-	if !harsh {
-		j.Slack = time.Second
-	}
 	j.OnComplaint = func(text string) { rec.line("COMPLAINT: %s", text) }
 	return j
 }

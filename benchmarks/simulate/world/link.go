@@ -60,7 +60,7 @@ type parcel struct {
 func (l *link) put(p *pipe, x parcel) {
 	w := l.net.weather
 	x.at = w.sim.Now().Add(w.latency(l.dc))
-	overtakes := x.end == nil && w.reorder > 0 && (w.late || p == &l.dn) && len(p.list) > 0 && p.list[len(p.list)-1].end == nil
+	overtakes := x.end == nil && w.reorder > 0 && len(p.list) > 0 && p.list[len(p.list)-1].end == nil
 	if x.at.Before(p.last) {
 		x.at = p.last
 	}
@@ -177,14 +177,11 @@ func (l *link) Release(int) {
 	}
 }
 
-// Close ends the connection from the manager's side. Whether what was sent
-// arrives is up to the weather.
+// Close ends the connection from the manager's side. What was sent arrives,
+// however late.
 func (l *link) Close() {
 	if l.reason != nil {
 		return
-	}
-	if !l.net.late {
-		l.up.list, l.queued, l.paused = nil, 0, false
 	}
 	l.put(&l.up, parcel{end: errClosed})
 	l.close(errClosed)

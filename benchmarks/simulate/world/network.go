@@ -41,7 +41,6 @@ type weather struct {
 	rand  *rand.Rand
 	dcs   *cluster
 	links []*link // open ones, in the order they were made
-	late  bool    // packets to a DC arrive though their connection was closed, and may be overtaken
 
 	// By DC - 1.
 	slow    []time.Duration // added to each packet's way
@@ -52,10 +51,10 @@ type weather struct {
 	duplicate, reorder int // packets of both directions that it still happens to
 }
 
-func newWeather(sim *runtime.Sim, rec *recorder, dcs *cluster, seed uint64, late bool) *weather {
+func newWeather(sim *runtime.Sim, rec *recorder, dcs *cluster, seed uint64) *weather {
 	n := len(dcs.down)
 	return &weather{
-		sim: sim, rec: rec, rand: stream(seed, "network"), late: late, dcs: dcs,
+		sim: sim, rec: rec, rand: stream(seed, "network"), dcs: dcs,
 		slow: make([]time.Duration, n), stalled: make([]time.Time, n),
 		refused: make([]time.Time, n), silent: make([]time.Time, n),
 	}
@@ -153,6 +152,17 @@ func (w *weather) cut(dc int) {
 	for _, l := range slices.Clone(w.links) {
 		if dc == 0 || l.dc == dc {
 			l.snap(errCut)
+		}
+	}
+}
+
+// unread loses what a DC (0: all) has not read of connections that the manager
+// has given up.
+func (w *weather) unread(dc int) {
+	for _, l := range w.links {
+		if l.reason != nil && (dc == 0 || l.dc == dc) {
+			l.up.list = slices.DeleteFunc(l.up.list, func(x parcel) bool { return x.end == nil })
+			l.queued, l.paused = 0, false
 		}
 	}
 }

@@ -20,16 +20,14 @@ type Options struct {
 	Duration time.Duration // of the storm, in virtual time; zero: 5 min
 	Calm     bool          // nothing goes wrong, and nobody crashes
 	// Harsh adds what the manager is known not to survive yet:
-	//   - a packet reaches the DC after the DC has said that it does not have it:
-	//     late, from a connection that the manager has given up, or overtaken on
-	//     its own. The call was sent again under another msg_id, and runs twice;
+	//   - a DC that forgets its sessions reads afterwards what it got before: a
+	//     packet from a connection that the manager has given up, with a call
+	//     whose copy has run. It knows the msg_id no more, and the call runs
+	//     twice; no client can help that;
 	//   - DCs that answer -404 to everybody for a while;
 	//   - updates right after a sign-in, before their place is on disk: they are
 	//     lost if the account is paused or the process killed in these seconds;
-	//   - an update that comes again after a pause is a complaint;
-	//   - so are two sessions at once for less than a second: a session that is
-	//     begun anew on one connection may begin with lower msg_ids than the last
-	//     one ended with, when the clock was set right in between.
+	//   - an update that comes again after a pause is a complaint.
 	Harsh bool
 	Plant Plant // a fault to be found
 
@@ -130,7 +128,7 @@ func newWorld(seed uint64, o Options) (*world, error) {
 	}
 	w := &world{
 		opts: o, seed: seed, sim: sim, rec: rec, dcs: dcs,
-		sky:   newWeather(sim, rec, dcs, seed, o.Harsh),
+		sky:   newWeather(sim, rec, dcs, seed),
 		disk:  &disk{rec: rec, image: persistence.NewMemory(), plant: o.Plant},
 		sys:   runtime.NewSystem(runtime.Options{Sim: sim}),
 		judge: newJudge(rec, seed%2 == 1, o.Harsh),
@@ -299,7 +297,15 @@ func (w *world) clear() {
 	// An answer that the server has lost for good never comes, and it says so
 	// only when the session is begun anew.
 	w.dcs.fault(dctest.Fault{Kind: dctest.FaultSkew})
-	w.dcs.fault(dctest.Fault{Kind: dctest.FaultForgetSessions})
+	w.forgetSessions(dctest.Fault{Kind: dctest.FaultForgetSessions})
+}
+
+// forgetSessions makes a fault that makes DCs forget sessions.
+func (w *world) forgetSessions(f dctest.Fault) {
+	if !w.opts.Harsh {
+		w.sky.unread(f.DC)
+	}
+	w.dcs.fault(f)
 }
 
 // close ends the last manager.

@@ -186,10 +186,11 @@ func (s *storm) harm() {
 	if f.Kind == dctest.FaultBadMsg && s.copies || f.Kind == dctest.FaultDuplicate && !s.copies {
 		return
 	}
-	if f.Kind == dctest.FaultReorder && !w.opts.Harsh {
-		f.Direction = dctest.Out
-	}
 	w.rec.line("fault: %+v", f)
+	if f.Kind == dctest.FaultForgetSessions {
+		w.forgetSessions(f)
+		return
+	}
 	made := w.dcs.fault(f)
 	if f.Code == -404 {
 		s.unknown, s.unknownAt = made, w.sim.Now()
