@@ -50,6 +50,7 @@
 // container. The bytes of an output are valid until the next input.
 //
 // A Session that another is to replace falls silent (SetSilent): it goes on listening and sends nothing.
+// The other then speaks later, by its msg_ids too (Follow).
 //
 // # What happens to a query
 //

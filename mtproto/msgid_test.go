@@ -1,6 +1,7 @@
 package mtproto
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -51,4 +52,38 @@ func TestMsgIDsAfter2038AreUnsigned(t *testing.T) {
 	if after <= before || after.nanos() < before.nanos() {
 		t.Errorf("%x then %x", before, after)
 	}
+}
+
+// Two sessions one after the other, whose clocks are apart a little: every id of the second is higher.
+func TestASessionThatFollowsAnotherSpeaksLater(t *testing.T) {
+	key := testKey(t, 1)
+	rapid.Check(t, func(t *rapid.T) {
+		id := func(s *Session, now time.Time) msgID {
+			p := s.startPacket()
+			s.appendPing(&p)
+			return msgID(s.LastID())
+		}
+		seed := rapid.Uint64().Draw(t, "seed")
+		begin := func(n byte, offset time.Duration) *Session {
+			s, err := NewSession(Config{Rand: rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), n}), TimeOffset: offset, OffsetKnown: true}, key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.begin(testEpoch)
+			return s
+		}
+		apart := time.Duration(rapid.Int64Range(-int64(time.Hour), int64(999*time.Millisecond)).Draw(t, "how far the first is ahead"))
+		first, second := begin(1, apart), begin(2, 0)
+		for range rapid.IntRange(1, 50).Draw(t, "n") {
+			id(first, testEpoch)
+		}
+		second.Follow(testEpoch, first.LastID())
+		if got := id(second, testEpoch); got <= msgID(first.LastID()) {
+			t.Fatalf("%x after %x", got, first.LastID())
+		}
+		second.Follow(testEpoch, uint64(idAt(testEpoch.Add(2*time.Second).UnixNano())))
+		if got := id(second, testEpoch.Add(time.Millisecond)); got.nanos() > testEpoch.Add(1100*time.Millisecond).UnixNano() {
+			t.Fatalf("%x follows a clock that is wrong", got)
+		}
+	})
 }

@@ -46,7 +46,7 @@ const (
 	// whatever else the packet brought.
 	OutClock
 
-	// OutPong: the ping that Ping asked for is answered.
+	// OutPong: the ping that Ping asked for is answered, if only by a rejection.
 	OutPong
 )
 

@@ -130,6 +130,10 @@ func (p *peer) command(line string) {
 	case "ping":
 		p.s.Ping(p.now)
 		p.drain()
+	case "cancelping":
+		p.out = append(p.out, fmt.Sprintf("queued %v", p.s.PingQueued()))
+		p.s.CancelPing(p.now)
+		p.drain()
 	case "room":
 		n, _ := strconv.Atoi(rest)
 		if !p.s.SetRoom(p.now, n) {

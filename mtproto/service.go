@@ -468,7 +468,7 @@ func (s *Session) eachRejected(rec *sentRecord, f func(*query)) {
 			s.acks.rejected(s.now, r.id)
 		case sentPing:
 			if r.id == s.ping.msgID {
-				s.ping.again()
+				s.pingRejected()
 			}
 		case sentSalts:
 			s.salts.asked = time.Time{}

@@ -31,11 +31,46 @@ func (s *Session) Unsent(id QueryID) bool {
 }
 
 // Ping sends a ping at once, or once there is a connection; a silent Session sends it alone. Its answer is an OutPong:
-// the DC knows the auth key. There is no other output; the owner decides how long to wait.
+// the DC knows the auth key. A rejection says so too, and is not followed by another ping. There is no other output; the
+// owner decides how long to wait.
 func (s *Session) Ping(now time.Time) {
 	s.begin(now)
 	s.ping.again()
 	s.ping.asked = true
+}
+
+// CancelPing takes a ping back that Ping asked for: what has not left will not, and no OutPong comes any more.
+func (s *Session) CancelPing(now time.Time) {
+	s.begin(now)
+	s.ping.asked = false
+}
+
+// PingQueued reports whether a ping that Ping asked for has not left yet.
+func (s *Session) PingQueued() bool { return s.ping.asked && !s.ping.waiting }
+
+// pingRejected hears that the server did not process the ping that waits.
+func (s *Session) pingRejected() {
+	s.ping.again()
+	if s.ping.asked {
+		s.ping.asked = false
+		s.push(Output{Kind: OutPong})
+	}
+}
+
+// LastID is the msg_id of the last message this Session made, 0 if there was none.
+func (s *Session) LastID() uint64 { return uint64(s.ids.last) }
+
+// followAtMost is how far ahead of our time Follow goes: further, the clocks of the two Sessions disagree, and msg_ids
+// from the future would only be rejected.
+const followAtMost = time.Second
+
+// Follow makes every msg_id from now on greater than last, the LastID of a silent Session that this one replaces. Servers
+// and their clocks aside, who spoke later is then plain from the msg_ids alone, which carry jitter and a clock per session.
+func (s *Session) Follow(now time.Time, last uint64) {
+	s.begin(now)
+	if id := msgID(last); id.nanos() <= s.clock.server(s.now)+int64(followAtMost) {
+		s.ids.last = max(s.ids.last, id)
+	}
 }
 
 // askedPacket makes the one packet of a silent Session, nil when there is none to send.

@@ -29,7 +29,6 @@ type binding struct {
 	ticket  *governor.Ticket // wanted or held
 	using   *inUse           // the key calls travel under, nil while there is none
 	bind    *pfs.Output      // the bind the machine waits for
-	probing *child           // whose ping is not on its way yet; outputs wait for it
 	armed   time.Time        // for which the machine's timer is set
 	session *persistence.Session
 
@@ -40,6 +39,7 @@ type binding struct {
 	health    health
 	keeper    runtime.Keeper
 	saidLast  string    // of why the account gets nowhere
+	lastID    uint64    // the last msg_id of connections that fell silent
 	dropAfter time.Time // end of a wait on auth.dropTempAuthKeys
 	queries   uint64    // of its own, counted
 
@@ -61,7 +61,6 @@ const (
 	timerGuest
 	timerGuestSave
 	timerIdle
-	timerProbing
 )
 
 // What the actor and its parts say to it.
@@ -70,14 +69,12 @@ type (
 	saveAgain  struct{}
 	respawnDue struct{}
 	saved      struct{ err error }
-	probingDue struct{ child *child }
 )
 
 func (keysDue) bindingMessage()    {}
 func (saveAgain) bindingMessage()  {}
 func (respawnDue) bindingMessage() {}
 func (saved) bindingMessage()      {}
-func (probingDue) bindingMessage() {}
 
 // Spawn starts a binding below parent. The error is a
 // *persistence.CorruptError when the perm key's record cannot be used.
@@ -153,8 +150,6 @@ func (b *binding) Receive(c *ctx, m Message) {
 		b.keys.Advance(now)
 	case respawnDue:
 		b.onRespawn(c)
-	case probingDue:
-		b.asked(m.child)
 
 	case proofEnded:
 		b.onProofEnded(c, m)

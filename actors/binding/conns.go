@@ -7,6 +7,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/dcconn"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
+	"github.com/mtfleet/mtfleet/mtproto/pfs"
 	"github.com/mtfleet/mtfleet/tl"
 	"github.com/mtfleet/mtfleet/tl/tg"
 )
@@ -48,6 +49,8 @@ type child struct {
 	key   crypt.KeyID // 0 until it runs under one
 	temp  bool        // key is a temp key
 	up    bool        // its socket stands
+
+	speaks bool // calls went by it, and it has not said that it sends nothing more
 
 	listen time.Duration // how long it may listen once it is retired
 }
@@ -104,7 +107,6 @@ func (b *binding) move(ch *child, to place) {
 	}
 	ch.place = to
 	if to >= placeEnding {
-		b.asked(ch)
 		if b.env.Trace != nil {
 			b.env.Trace(ch, Stop{})
 		}
@@ -145,7 +147,7 @@ func (b *binding) staff(c *ctx) {
 		return
 	}
 	if b.using != nil && b.flow != flowHeld && b.at(placeServing) == nil {
-		b.run(c, b.open(c, placeServing), b.using, nil)
+		b.serve(c, b.open(c, placeSuccessor))
 	}
 	switch {
 	case b.bind != nil:
@@ -157,8 +159,24 @@ func (b *binding) staff(c *ctx) {
 		if b.keyless(c).up {
 			b.askPermit(c)
 		}
+	case b.saving == nil && b.keys.Stage() == pfs.StageResting:
+		if ch := b.at(placeSuccessor); ch != nil {
+			b.move(ch, placeGone) // nothing is left to do for it
+		}
 	}
 	b.nextAsk(c)
+}
+
+// serve puts a connection that has no key yet under the one in use, for calls.
+func (b *binding) serve(c *ctx, ch *child) {
+	b.promote(ch)
+	b.run(c, ch, b.using, nil)
+}
+
+// promote makes the successor the serving connection.
+func (b *binding) promote(ch *child) {
+	b.move(ch, placeServing)
+	ch.speaks = true
 }
 
 // keyless returns the successor, a new one if there is none without a key.

@@ -36,7 +36,7 @@ type EnvConfig struct {
 	// TempInMemory keeps temp keys out of the store.
 	TempInMemory bool
 	Observe      Observer
-	Logger       *slog.Logger
+	Logger       *slog.Logger // nil: nothing is logged
 
 	// Trace, if set, is told what bindings and their connections say to each
 	// other; for transcripts, nil in a program. conn tells connections apart by
@@ -79,6 +79,9 @@ type Env struct {
 func NewEnv(cfg EnvConfig) (*Env, error) {
 	if len(cfg.RSAKeys) == 0 {
 		return nil, errors.New("the DC table has no RSA public key: without one no DC can prove what it is")
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	e := &Env{EnvConfig: cfg, primes: newPrimes(), readings: &readings{}}
 	e.conn = &dcconn.Env{

@@ -30,7 +30,7 @@ func (b *binding) ChildStopped(c *ctx, id runtime.ActorID, reason error) {
 			continue
 		}
 		b.children = append(b.children[:i:i], b.children[i+1:]...)
-		b.asked(ch)
+		b.hushed(c, ch, 0)
 		if reason != nil || ch.place < placeEnding {
 			b.onFailed(c, ch, failure(reason))
 		}

@@ -37,12 +37,11 @@ func (b *binding) onConn(c *ctx, ch *child, ev dcconn.Event) {
 	case dcconn.EventKeyUnknown:
 		b.onKeyUnknown(c, ch)
 	case dcconn.EventDrained:
-		b.onDrained(c, ch)
-	case dcconn.EventProbing:
-		c.After(timerProbing, probeLead, probingDue{ch})
+		b.onDrained(c, ch, ev.Last)
+	case dcconn.EventSilent:
+		b.hushed(c, ch, ev.Last)
 	case dcconn.EventProbed:
-		b.asked(ch)
-		b.onProbed(now, ch, ev.Answered)
+		b.onProbed(c, ch, ev.Answered)
 	case dcconn.EventClock:
 		b.keys.Clock(now, ev.Offset, true)
 		b.notify(EventClock{ev.Offset})
@@ -82,7 +81,7 @@ func (b *binding) onDown(c *ctx, ch *child, err error) {
 			b.unreachable(because(fmt.Sprintf("%v cannot be reached", b.cfg.ID.DC), err))
 		}
 	case placeServing:
-		if wasUp && b.flow == flowOpen {
+		if wasUp && (b.flow == flowOpen || b.flow == flowTurning) {
 			b.setFlow(c, flowLost, because("the connection was lost", err))
 		} else if !wasUp {
 			b.unreachable(because(fmt.Sprintf("%v cannot be reached", b.cfg.ID.DC), err))
@@ -120,6 +119,7 @@ func (b *binding) onBindFailed(now time.Time, ch *child, err error) {
 
 // onKeyUnknown hears of a -404 under a key. The connection does nothing more.
 func (b *binding) onKeyUnknown(c *ctx, ch *child) {
+	b.hushed(c, ch, 0)
 	switch ch.place {
 	case placeProver:
 		b.onProofUnknown(c, ch)
@@ -139,35 +139,28 @@ func (b *binding) onKeyUnknown(c *ctx, ch *child) {
 
 // onDrained hears that a connection has fallen silent: nothing is pending, or
 // what is pending is kept or has ended.
-func (b *binding) onDrained(c *ctx, ch *child) {
+func (b *binding) onDrained(c *ctx, ch *child, last uint64) {
 	switch {
 	case ch.place == placeServing && b.flow == flowHeld:
+		b.hushed(c, ch, last)
 		b.keys.Held(c.Now())
 	case ch.place == placeRetired:
+		b.hushed(c, ch, last)
 		b.move(ch, placeEnding)
 	}
 }
 
-// probeLead is how long the ping of a replaced connection goes ahead of what is
-// sent under the new key. Two sessions know the server's time to within the round
-// trips they measured it by, and the msg_ids of one perm key must not overlap.
-// It is paid where a DC's reading is not known yet: once per DC.
-const probeLead = 100 * time.Millisecond
-
-// asked lets the machine's outputs go on: a replaced connection has asked what it
-// was to ask, or never will.
-func (b *binding) asked(ch *child) {
-	if b.probing == ch {
-		b.probing = nil
-	}
-}
-
 // onProbed hears whether a replaced key lives. From here on its connection
-// listens for as long as it is worth.
-func (b *binding) onProbed(now time.Time, ch *child, answered bool) {
-	if ch.place == placeProbed {
+// listens for as long as it is worth. A lost socket says nothing about the key,
+// which goes with its connection; a -404 is told before, as EventKeyUnknown.
+func (b *binding) onProbed(c *ctx, ch *child, answered bool) {
+	switch {
+	case ch.place != placeProbed:
+	case !answered && !ch.up:
+		b.move(ch, placeEnding)
+	default:
 		b.retire(ch, ch.listen)
-		b.keys.Probed(now, ch.key, answered)
+		b.keys.Probed(c.Now(), ch.key, answered)
 	}
 }
 

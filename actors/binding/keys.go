@@ -31,7 +31,7 @@ func keyOf(out pfs.Output) *inUse {
 // pumpKeys does what the machine of the keys decided, up to the next commit,
 // and reports whether there was anything.
 func (b *binding) pumpKeys(c *ctx) (any bool) {
-	for b.saving == nil && b.probing == nil {
+	for b.saving == nil {
 		out, ok := b.keys.Next()
 		if !ok {
 			return any
@@ -59,10 +59,8 @@ func (b *binding) perform(c *ctx, out pfs.Output) {
 		b.bind = &out // see staff
 	case pfs.OutProbe:
 		if ch := b.under(placeServing, out.ID); ch != nil {
-			// Its ping is asked for before anything is sent under the new key: two
-			// sessions of one perm key may not overlap.
 			b.move(ch, placeProbed)
-			b.probing = ch
+			ch.speaks = true // once more
 			b.say(ch, dcconn.Probe{Limit: pfs.ProbeLimit})
 		}
 	case pfs.OutUse:
@@ -112,6 +110,7 @@ func (b *binding) use(c *ctx, out pfs.Output) {
 	switch {
 	case old != nil && old.key == id:
 		b.say(old, dcconn.Resume{}) // a rotation was given up
+		old.speaks, b.lastID = true, 0
 	case old != nil:
 		b.retire(old, out.Listen)
 	case probed != nil && before != nil && probed.key == before.key.ID():
@@ -120,14 +119,10 @@ func (b *binding) use(c *ctx, out pfs.Output) {
 		// Its connection failed, and has stopped already.
 		b.keys.Retired(c.Now(), before.key.ID())
 	}
-	switch ch := b.at(placeSuccessor); {
-	case ch == nil:
-	case ch.key == id:
-		b.move(ch, placeServing)
-	case ch.key == 0 && b.at(placeServing) == nil && b.making == makeNone:
-		// It made the perm key, which serves itself.
-		b.move(ch, placeServing)
-		b.run(c, ch, b.using, nil)
+	if ch := b.under(placeSuccessor, id); ch != nil {
+		b.promote(ch)
+	} else if ch := b.under(placeSuccessor, 0); ch != nil && b.at(placeServing) == nil {
+		b.serve(c, ch) // it made the perm key, and calls go under that
 	}
 	b.flowOfServing(c, "the connection is being made")
 }
@@ -183,7 +178,7 @@ func (b *binding) onUnbound(c *ctx, m Unbound) {
 // drop has the server forget the temp keys that were replaced.
 func (b *binding) drop(c *ctx, except []crypt.KeyID) {
 	ch := b.at(placeServing)
-	if ch == nil || c.Now().Before(b.dropAfter) {
+	if ch == nil || b.flow == flowTurning || c.Now().Before(b.dropAfter) {
 		return // they expire by themselves
 	}
 	query := &tg.AuthDropTempAuthKeysRequest{}
@@ -214,6 +209,8 @@ func (b *binding) onDropRefused(now time.Time, m dropRefused) {
 	if until, ok := tgerr.Until(m.err, now); ok {
 		b.dropAfter = until
 		b.notify(EventRefused{m.method, m.err})
+	} else if _, refused := tgerr.As(m.err); refused {
+		b.env.Logger.Warn("old temp keys were not dropped", "account", b.cfg.Account, "dc", int(b.cfg.ID.DC), "err", m.err)
 	}
 }
 

@@ -53,6 +53,11 @@ const (
 	// flowHeld: a successor is being bound, and calls are held for it. Left by
 	// the machine of the keys, with the one key or the other.
 	flowHeld
+	// flowTurning: the serving connection stands, but one that served before it
+	// has not said yet that it sends nothing more; calls are held until then, so
+	// that the server sees one session after the other. Left when it has, or
+	// with the socket.
+	flowTurning
 	// flowOpen: the serving connection carries calls. Left with its socket or
 	// its key, or when a successor is to be bound.
 	flowOpen
@@ -62,6 +67,10 @@ const (
 func (b *binding) setFlow(c *ctx, f flow, why string) {
 	b.flow = f
 	if f == flowOpen {
+		if b.lastID != 0 {
+			b.say(b.at(placeServing), dcconn.Follow{Last: b.lastID})
+			b.lastID = 0
+		}
 		for _, call := range take(&b.own) {
 			b.route().Send(call)
 		}
@@ -72,10 +81,33 @@ func (b *binding) setFlow(c *ctx, f flow, why string) {
 
 // flowOfServing goes on when the key in use or its socket is another.
 func (b *binding) flowOfServing(c *ctx, why string) {
-	if ch := b.at(placeServing); ch != nil && ch.up {
-		b.setFlow(c, flowOpen, "")
-	} else {
+	switch ch := b.at(placeServing); {
+	case ch == nil || !ch.up:
 		b.setFlow(c, flowLost, why)
+	case b.anotherSpeaks():
+		b.setFlow(c, flowTurning, "")
+	default:
+		b.setFlow(c, flowOpen, "")
+	}
+}
+
+// anotherSpeaks reports whether a connection that served before may still send
+// something.
+func (b *binding) anotherSpeaks() bool {
+	for _, ch := range b.children {
+		if ch.speaks && ch.place != placeServing {
+			return true
+		}
+	}
+	return false
+}
+
+// hushed hears that a connection sends nothing more, and what its last msg_id
+// was. Calls may have waited for that.
+func (b *binding) hushed(c *ctx, ch *child, last uint64) {
+	ch.speaks, b.lastID = false, max(b.lastID, last)
+	if b.flow == flowTurning {
+		b.flowOfServing(c, "")
 	}
 }
 
@@ -83,6 +115,9 @@ func (b *binding) flowOfServing(c *ctx, why string) {
 // when the authorization is there too.
 func (b *binding) tell(why string) {
 	to := b.flow
+	if to == flowTurning {
+		return // to the account calls are held, or have no route yet, as before
+	}
 	if to != flowLost && b.guest != nil && !b.guest.ready() {
 		to = flowLost
 	}

@@ -41,6 +41,7 @@ type conn struct {
 	drain   drainState // see drain.go
 	keep    bool       // at the limit of drain calls stay pending
 	probing bool       // see probe.go
+	owes    bool       // EventSilent, once it is true
 }
 
 // Kinds of timers.
@@ -115,6 +116,8 @@ func (n *conn) Receive(c *ctx, m Message) {
 		n.onProbe(c, m)
 	case probed:
 		n.endProbe(c, false)
+	case Follow:
+		n.onFollow(c, m)
 	case Resume:
 		n.onResume(c)
 	}

@@ -14,7 +14,7 @@
 //	Spawn ──> dial ──> Up ──MakeKey──> KeyMade | KeyFailed      any number of times
 //	                    └──Run──> [Bound | BindFailed] calls, Clock, Updates, Gap, Save
 //	                                 ├─Drain──> Drained: silent until Resume or the end
-//	                                 └─Listen─> silent at once, then Drained
+//	                                 └─Listen─> Silent at once, then Drained
 //
 // A lost socket is replaced by itself: at once if it had been healthy for ten
 // seconds, otherwise after a pause drawn from [0, d], d being 100 ms doubling

@@ -41,7 +41,8 @@ func (n *conn) onDrain(c *ctx, m Drain) {
 func (n *conn) onListen(c *ctx, m Listen) {
 	n.keep = false
 	n.fallSilent(c)
-	n.drain = listening
+	n.drain, n.owes = listening, true
+	n.tellSilent()
 	n.awaitCalls(c, m.Limit)
 }
 
@@ -90,7 +91,7 @@ func (n *conn) endDrain(c *ctx) {
 	c.Cancel(timerDrain)
 	n.fallSilent(c)
 	n.drain = drainedDone
-	n.notify(Event{Kind: EventDrained, Pending: n.pendingCalls()})
+	n.notify(Event{Kind: EventDrained, Pending: n.pendingCalls(), Last: n.lastID()})
 }
 
 // fallSilent makes the connection silent, if it is not, and gives back the
@@ -114,8 +115,33 @@ func (n *conn) fallSilent(c *ctx) {
 	}
 }
 
+// tellSilent says that nothing is sent any more, where that is owed and so: the
+// ping of a probe may still wait.
+func (n *conn) tellSilent() {
+	if n.owes && n.silent() && (n.session == nil || !n.session.PingQueued()) {
+		n.owes = false
+		n.notify(Event{Kind: EventSilent, Last: n.lastID()})
+	}
+}
+
+// lastID is the last msg_id that was used.
+func (n *conn) lastID() uint64 {
+	if n.session == nil {
+		return 0
+	}
+	return n.session.LastID()
+}
+
+// onFollow has the session go on behind the one it replaces.
+func (n *conn) onFollow(c *ctx, m Follow) {
+	if n.session != nil {
+		n.session.Follow(c.Now(), m.Last)
+		n.pump(c)
+	}
+}
+
 func (n *conn) onResume(c *ctx) {
-	n.drain = drainNone
+	n.drain, n.owes = drainNone, false
 	c.Cancel(timerDrain)
 	if n.state == socketParked {
 		n.want(c)

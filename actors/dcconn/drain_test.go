@@ -128,6 +128,9 @@ func TestListen(t *testing.T) {
 				_, before := w.dials.counts()
 				begun := time.Now()
 				p.Send(Listen{Limit: c.limit})
+				if e, took := p.timed(EventSilent); e.Last == 0 || took != 0 {
+					t.Errorf("it says after %v that it is silent behind %x", took, e.Last)
+				}
 				w.wantGivenBack(p.call(2, 0, mtproto.Once), "not sent")
 				if c.during != nil {
 					c.during(l)
@@ -223,6 +226,11 @@ func TestProbe(t *testing.T) {
 				}
 				begun := time.Now()
 				p.Send(Probe{Limit: 10 * time.Second})
+				if c.before != nil {
+					if e, took := p.timed(EventSilent); e.Last == 0 || took != 0 {
+						t.Errorf("it says after %v that it is silent behind %x", took, e.Last)
+					}
+				}
 				e := p.wait(EventProbed)
 				if took := time.Since(begun).Round(time.Second); e.Answered != c.answered || took != c.took {
 					t.Errorf("answered %v after %v", e.Answered, took)
@@ -232,8 +240,8 @@ func TestProbe(t *testing.T) {
 				if _, after := w.dials.counts(); after != before && name != "of a connection that speaks" {
 					t.Errorf("%d bytes sent after the probe", after-before)
 				}
-				if kinds := p.seen(); slices.Contains(kinds, EventProbed) {
-					t.Errorf("probed twice: %v", kinds)
+				if kinds := p.seen(); slices.Contains(kinds, EventProbed) || slices.Contains(kinds, EventSilent) {
+					t.Errorf("told twice: %v", kinds)
 				}
 			})
 		})

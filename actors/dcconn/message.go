@@ -105,8 +105,8 @@ type (
 		Keep  bool
 	}
 
-	// Listen is for a connection that was replaced: it falls silent at once, and
-	// says EventDrained when nothing is pending any more, or the limit is over
+	// Listen is for a connection that was replaced: it falls silent at once, says
+	// EventSilent, and says EventDrained when nothing is pending any more, or the limit is over
 	// or its socket lost; what has not ended then is given back.
 	Listen struct{ Limit time.Duration }
 
@@ -116,8 +116,14 @@ type (
 	// Probe sends one ping at once, also on a silent connection, and says in
 	// EventProbed whether the DC answered it: whether it still knows the
 	// session's key. It has not answered when the limit is over, the socket is
-	// lost first (by -404, say), or there is none and none on its way.
+	// lost first (by -404, say), or there is none and none on its way. A silent
+	// connection says EventSilent before, once the ping is out or never will be.
 	Probe struct{ Limit time.Duration }
+
+	// Follow is for the connection that replaces one that said EventDrained or
+	// EventSilent: its msg_ids from now on are greater than Last there. It comes
+	// after Run.
+	Follow struct{ Last uint64 }
 )
 
 // Bind says to what and until when the session's temp key is to be bound.
@@ -165,6 +171,7 @@ func (Drain) dcconnMessage()     {}
 func (Resume) dcconnMessage()    {}
 func (Listen) dcconnMessage()    {}
 func (Probe) dcconnMessage()     {}
+func (Follow) dcconnMessage()    {}
 func (permitted) dcconnMessage() {}
 func (dialed) dcconnMessage()    {}
 func (received) dcconnMessage()  {}
@@ -214,21 +221,21 @@ const (
 	// after the first valid packet on each socket, and when the offset has moved
 	// by what is worth saving; before the replies and updates of that packet.
 	EventClock
-	// EventProbing: the ping of a Probe is on its way, or will be with the next
-	// socket. What is sent elsewhere from now on is sent after it.
-	EventProbing
 	// EventProbed: Answered says how a Probe ended.
 	EventProbed
 	// EventPolled: Pending calls have not ended; when there are none, Quiet is
 	// for how long that has been so.
 	EventPolled
+	// EventSilent: nothing is sent any more, by Listen or after the ping of a
+	// Probe. Last is the last msg_id that was used.
+	EventSilent
 )
 
 var eventNames = [...]string{
 	EventUp: "up", EventDown: "down", EventKeyMade: "key made", EventKeyFailed: "key failed", EventBound: "bound",
 	EventBindFailed: "bind failed", EventKeyUnknown: "key unknown", EventUpdates: "updates", EventGap: "gap",
 	EventSave: "save", EventDrained: "drained",
-	EventClock: "clock", EventProbing: "probing", EventProbed: "probed", EventPolled: "polled",
+	EventClock: "clock", EventProbed: "probed", EventPolled: "polled", EventSilent: "silent",
 }
 
 // String names the kind.
@@ -251,6 +258,7 @@ type Event struct {
 	Quiet    time.Duration     // EventPolled
 	Offset   time.Duration     // EventClock
 	Answered bool              // EventProbed
+	Last     uint64            // EventDrained, EventSilent: the session's last msg_id, 0 if there is none
 }
 
 // String names the event and its error, and nothing of its contents.

@@ -3,7 +3,7 @@ package dcconn
 // onProbe sends a ping whose answer, or the lack of it, is told once. A probe
 // that comes while one is under way begins anew.
 func (n *conn) onProbe(c *ctx, m Probe) {
-	n.probing = true
+	n.probing, n.owes = true, n.silent()
 	if n.session == nil || n.state > socketUp { // there will be no socket to ask on
 		n.endProbe(c, false)
 		return
@@ -11,9 +11,6 @@ func (n *conn) onProbe(c *ctx, m Probe) {
 	c.After(timerProbe, m.Limit, probed{})
 	n.session.Ping(c.Now())
 	n.pump(c)
-	if n.probing {
-		n.notify(Event{Kind: EventProbing})
-	}
 }
 
 // endProbe tells the answer to the probe under way, if there is one.
@@ -23,5 +20,9 @@ func (n *conn) endProbe(c *ctx, answered bool) {
 	}
 	n.probing = false
 	c.Cancel(timerProbe)
+	if n.session != nil {
+		n.session.CancelPing(c.Now())
+	}
+	n.tellSilent()
 	n.notify(Event{Kind: EventProbed, Answered: answered})
 }

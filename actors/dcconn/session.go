@@ -63,6 +63,7 @@ func (n *conn) pump(c *ctx) {
 			return
 		}
 	}
+	n.tellSilent()
 	n.checkDrained(c)
 	n.arm(c)
 }
