@@ -144,9 +144,9 @@ func (a *app) openStore(cfg *config.Config, log *slog.Logger) (persistence.Store
 }
 
 // A store that is in use may be free in a moment: a command that opens it holds
-// it for a few milliseconds.
+// it for a few milliseconds, on a machine that is very busy for a second or two.
 const (
-	lockWait  = time.Second
+	lockWait  = 3 * time.Second
 	lockRetry = 50 * time.Millisecond
 )
 

@@ -44,6 +44,7 @@ func TestScripts(t *testing.T) {
 			"term":       terminate,
 			"demoresult": demoResultCmd,
 			"corrupt":    corrupt,
+			"holdstore":  holdStore,
 			"mode":       mode,
 			"freeport":   freePort,
 			"httpget":    httpGet,
@@ -189,6 +190,16 @@ func corrupt(ts *testscript.TestScript, neg bool, args []string) {
 	if touched == 0 {
 		ts.Fatalf("account %s has no records", args[1])
 	}
+}
+
+// holdstore DIR DURATION keeps a store for a while, as a slow command does.
+func holdStore(ts *testscript.TestScript, neg bool, args []string) {
+	dir, err := os.Open(ts.MkAbs(args[0]))
+	ts.Check(err)
+	held, err := time.ParseDuration(args[1])
+	ts.Check(err)
+	ts.Check(syscall.Flock(int(dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB))
+	time.AfterFunc(held, func() { _ = dir.Close() })
 }
 
 // mode FILE OCTAL wants a file to have a mode.

@@ -59,12 +59,20 @@ func (a *app) run(ctx context.Context, cfg *config.Config, loopback bool) error 
 	if err := alone(ctx, cfg); err != nil {
 		return err
 	}
+	// The socket first: a command that finds it waits for this manager. One that
+	// does not opens the store itself, and a few of those in a row would keep it
+	// from us.
+	socket, err := control.Listen(cfg.Control.Socket)
+	if err != nil {
+		return err
+	}
+	defer socket.Close()
 	store, err := a.openStore(cfg, log)
 	if err != nil {
 		return err
 	}
 	o.Store = store
-	err = a.serve(ctx, cfg, o, log)
+	err = a.serve(ctx, cfg, o, log, socket)
 	return errors.Join(err, store.Close())
 }
 
@@ -93,12 +101,7 @@ func sameDir(a, b string) bool {
 }
 
 // serve runs a manager over an open store with everything around it.
-func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, log *slog.Logger) error {
-	socket, err := control.Listen(cfg.Control.Socket)
-	if err != nil {
-		return err
-	}
-	defer socket.Close()
+func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, log *slog.Logger, socket net.Listener) error {
 	page, err := openMetrics(cfg.Metrics.Listen)
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -172,18 +173,24 @@ func Listen(path string) (net.Listener, error) {
 		_ = l.Close()
 		return nil, fail("cannot be made: " + err.Error())
 	}
-	return &listener{l, path}, nil
+	return &listener{Listener: l, path: path}, nil
 }
 
-// listener removes its file when it is closed.
+// listener removes its file when it is closed; once, for the next manager may
+// have put its own there by then.
 type listener struct {
 	net.Listener
-	path string
+	path  string
+	close sync.Once
 }
 
-func (l *listener) Close() error {
-	_ = os.Remove(l.path)
-	return l.Listener.Close()
+// Close implements net.Listener.
+func (l *listener) Close() (err error) {
+	l.close.Do(func() {
+		_ = os.Remove(l.path)
+		err = l.Listener.Close()
+	})
+	return err
 }
 
 // Server answers on a listener.
