@@ -234,7 +234,7 @@ func TestAnAccountMovesWhereTheServerSaysItLives(t *testing.T) {
 			t.Errorf("the home is DC %d, want %d", got, to)
 		}
 		call(t, a)
-		m, store = restart(t, m, store, o)
+		m, _ = restart(t, m, store, o)
 		a, _ = m.Account("robot")
 		wait(t, a, actors.Online)
 		seen := collect(t, a)

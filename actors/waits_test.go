@@ -155,7 +155,7 @@ func TestAWaitOfASignInIsOfTheNumber(t *testing.T) {
 					}
 					switch how {
 					case "after a restart":
-						m, store = restart(t, m, store, o)
+						m, _ = restart(t, m, store, o)
 						a, _ = m.Account("one")
 					case "another account":
 						if err := a.Remove(soon(t), false); err != nil {
