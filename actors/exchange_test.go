@@ -48,12 +48,11 @@ func TestAConnectionWithACallPendingIsNotIdle(t *testing.T) {
 
 // longCall is one of a row of calls as its caller saw it.
 type longCall struct {
-	id       int64
-	delay    time.Duration
-	began    time.Time
-	took     time.Duration
-	err      error
-	atServer int
+	id    int64
+	delay time.Duration
+	began time.Time
+	took  time.Duration
+	err   error
 }
 
 // TestLongCallsAcrossRotations: calls of up to fifteen seconds are made all the
@@ -93,12 +92,11 @@ func TestLongCallsAcrossRotations(t *testing.T) {
 					time.Sleep(700 * time.Millisecond)
 				}
 				time.Sleep(time.Minute)
-				close(ended)
-				for c := range ended {
-					calls = append(calls, c)
+				if len(ended) != made {
+					t.Fatalf("%d of %d calls came to an end", len(ended), made)
 				}
-				if len(calls) != made {
-					t.Errorf("%d of %d calls came to an end", len(calls), made)
+				for range made {
+					calls = append(calls, <-ended)
 				}
 				rotations := s.Counts().Binds - before.Binds
 				if rotations < 4 {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
+	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/persistence/storetest"
@@ -249,5 +250,26 @@ func TestAWishIsGrantedWhenItIsOnDisk(t *testing.T) {
 		}
 		wait(t, a, actors.Online)
 		call(t, a)
+	})
+}
+
+// TestAStatusShowsTheStepThatWasTold: who was told of a step finds it there, also
+// when nothing but the number of tries is new.
+func TestAStatusShowsTheStepThatWasTold(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, store := cluster(t, small), persistence.NewMemory()
+		m := open(t, options(s, store))
+		p := s.Descriptor().Phones[0]
+		a := add(t, m, "alice")
+		asked(t, a, p.Number, login.StepCode)
+		for tries := 1; tries <= 3; tries++ {
+			step, err := answerCode(t, a, wrongCode(p))
+			if err != nil || step == nil || step.Tries != tries {
+				t.Fatalf("wrong code %d led to %+v, %v", tries, step, err)
+			}
+			if st := a.Status(); st.Step == nil || st.Step.Tries != tries {
+				t.Errorf("after wrong code %d the status has the step %+v", tries, st.Step)
+			}
+		}
 	})
 }

@@ -157,6 +157,7 @@ func (a *account) pump(c *ctx) {
 	if !a.loaded {
 		return // it is read again
 	}
+	a.tellStep(c)
 	a.arm(c, timerStanding, a.stand.Deadline(), standingDue{})
 	var login, updates time.Time
 	if a.login != nil && a.login.phase == signInRuns {

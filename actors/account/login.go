@@ -32,9 +32,8 @@ func (a *account) pumpLogin(c *ctx) (did bool) {
 			a.stand.SignInHome(c.Now(), out.DC)
 		case login.OutAsk:
 			step := out.Step
-			s.step = &step
+			s.step, s.asks = &step, true
 			a.stand.SignInStep(c.Now(), step.LastError, step.Message, step.Until)
-			s.answer(&step, nil)
 		case login.OutSave:
 			a.storeLogin(c, s, out.Snapshot)
 		case login.OutDone:
@@ -45,6 +44,19 @@ func (a *account) pumpLogin(c *ctx) (did bool) {
 		}
 	}
 	return did
+}
+
+// tellStep answers who waits for a step when the account's status shows it.
+func (a *account) tellStep(c *ctx) {
+	s := a.login
+	if s == nil || !s.asks || a.saving {
+		return
+	}
+	if s.asks = false; s.step != nil && a.stand.State() == SigningIn {
+		a.status.Step = s.step // which may be all that is new
+		a.publish(c)
+		s.answer(s.step, nil)
+	}
 }
 
 // loginCall runs one query of the sign-in on the home DC. What the store has of

@@ -48,6 +48,7 @@ type signIn struct {
 	next    login.Output // the call that waits for signInLooks
 	call    *Call        // the last one
 	step    *login.Step  // what it waits for
+	asks    bool         // step is new: nobody was told of it
 	failed  error        // how it ended; nil for well
 	auth    *login.Authorization
 	asked   []runtime.Reply[*login.Step] // who waits for the next step, or the end: a nil step
