@@ -3,6 +3,7 @@ package world
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
@@ -281,12 +282,39 @@ func (w *world) play() {
 	w.clear()
 	w.rec.line("the storm is over")
 	w.sim.RunFor(15 * time.Minute) // the longest pauses are over
+	w.awaitProofs()
 	w.roll()
 	w.sim.RunFor(12 * time.Minute) // and the longest calls, and 10 s for the updates
 	w.work.Send(home{})
 	w.close()
 	w.audit()
 	w.sys.Crash()
+}
+
+// proofsMost is how long the proof that a perm key is gone may take in good
+// weather. While another account got -404 from the DC within 15 min nothing is
+// counted, and an account asks again after 5, 10, 20, 40 and then every 60 min.
+// Accounts whose keys the same DC forgot are each other's witnesses. At the pace
+// of an hour one of them, of up to three, asks with no other's word in the 15 min
+// before, so each hour one answer is counted, and each of the others needs two:
+// 75 min and 2 x 3 rounds of an hour at most.
+const proofsMost = 75*time.Minute + 6*time.Hour
+
+// awaitProofs lets the good weather last until those whose home key was
+// forgotten have found it out and are signed in again.
+func (w *world) awaitProofs() {
+	begun := w.sim.Now()
+	for w.proving() && w.sim.Now().Sub(begun) < proofsMost {
+		w.sim.RunFor(time.Minute)
+	}
+}
+
+// proving tells whether somebody whose home key was forgotten is not online.
+func (w *world) proving() bool {
+	return slices.ContainsFunc(w.users, func(u *user) bool {
+		a, err := w.account(u)
+		return w.judge.doomed[u.name] && err == nil && a.Status().State != actors.Online
+	})
 }
 
 // clear ends everything that goes wrong.
