@@ -27,8 +27,7 @@ type Options struct {
 	//     twice; no client can help that;
 	//   - DCs that answer -404 to everybody for a while;
 	//   - updates right after a sign-in, before their place is on disk: they are
-	//     lost if the account is paused or the process killed in these seconds;
-	//   - an update that comes again after a pause is a complaint.
+	//     lost if the account is paused or the process killed in these seconds.
 	Harsh bool
 	Plant Plant // a fault to be found
 
@@ -132,7 +131,7 @@ func newWorld(seed uint64, o Options) (*world, error) {
 		sky:   newWeather(sim, rec, dcs, seed),
 		disk:  &disk{rec: rec, image: persistence.NewMemory(), plant: o.Plant},
 		sys:   runtime.NewSystem(runtime.Options{Sim: sim}),
-		judge: newJudge(rec, seed%2 == 1, o.Harsh),
+		judge: newJudge(rec, seed%2 == 1),
 	}
 	w.disk.crash = func() { w.crash("at a commit") }
 	w.boot = runtime.SpawnRoot[boot](w.sys, starter{w})
@@ -165,7 +164,7 @@ func (w *world) listens(u *user) bool {
 func (w *world) open() {
 	w.life++
 	w.store, w.net = w.disk.open(), &network{weather: w.sky}
-	w.judge.opened()
+	w.judge.Opened()
 	for _, u := range w.users {
 		u.online = time.Time{}
 	}
