@@ -25,9 +25,7 @@ type Options struct {
 	//     packet from a connection that the manager has given up, with a call
 	//     whose copy has run. It knows the msg_id no more, and the call runs
 	//     twice; no client can help that;
-	//   - DCs that answer -404 to everybody for a while;
-	//   - updates right after a sign-in, before their place is on disk: they are
-	//     lost if the account is paused or the process killed in these seconds.
+	//   - DCs that answer -404 to everybody for a while.
 	Harsh bool
 	Plant Plant // a fault to be found
 
@@ -91,9 +89,6 @@ type user struct {
 	pfs   bool
 	in    bool // signed in
 	busy  bool // somebody pauses, resumes or signs in
-
-	online time.Time // since when; zero while it is not
-	placed bool      // the place of its updates is on disk
 }
 
 // Run plays one run. It is one goroutine's; several runs may go on at once.
@@ -148,26 +143,11 @@ func newWorld(seed uint64, o Options) (*world, error) {
 // skewed tells whether the DCs' clocks are wrong in this run.
 func (w *world) skewed() bool { return w.judge.Skewed }
 
-// settling is how long an account must have been online for the place of its
-// updates to be on disk.
-const settling = 5 * time.Second
-
-// listens tells whether an update of a user is sure to be heard.
-func (w *world) listens(u *user) bool {
-	if u.in && !u.online.IsZero() && w.sim.Now().Sub(u.online) >= settling {
-		u.placed = true
-	}
-	return u.in && (u.placed || w.opts.Harsh)
-}
-
 // open starts a manager.
 func (w *world) open() {
 	w.life++
 	w.store, w.net = w.disk.open(), &network{weather: w.sky}
 	w.judge.Opened()
-	for _, u := range w.users {
-		u.online = time.Time{}
-	}
 	store, net, life := w.store, w.net, w.life
 	app := w.dcs.api.Apps()[0]
 	o := actors.Options{
