@@ -288,7 +288,7 @@ func (s *Session) appendCopy(p *packet, id msgID) bool {
 	p.header(id, r.seqNo)
 	s.appendBody(p, q, q.withHeader)
 	p.close()
-	q.repeated(s.now)
+	s.queries.repeated(q, s.now)
 	s.states.at = earliest(s.states.at, q.askAt)
 	if q.bare() {
 		p.lone = true

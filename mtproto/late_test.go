@@ -155,7 +155,23 @@ receive pong c3 ; state_info c4 2
 		{"with a new session the old one may still take the first packet", copied + `
 receive bad_msg c6 32
   failed q1: mtproto: session lost; the server may have executed the query
-  packet (new session) c9:0 [c7:0 ping 75s, c8:0 destroy_session]
+  packet (new session) c7:0 ping 75s
+`},
+		{"the old session stays when the copied query has ended: without its memory the late packet would run", copied + `
+receive answer c2 a1
+  result q1 answer a1
+receive bad_msg c6 77
+  packet (new session) c7:0 ping 75s
+`},
+		{"until the server would refuse the late packet for its age", copied + `
+receive answer c2 a1
+  result q1 answer a1
+disconnect
+advance 330s
+connect
+  packet c9:2 [c7:2 ack s4, c8:2 ping 75s]
+receive bad_msg c9 77
+  packet (new session) c12:0 [c10:0 ping 75s, c11:0 destroy_session]
 `},
 		{"a mistake of ours in one packet says nothing of the other", copied + `
 receive bad_msg c6 18
@@ -177,7 +193,7 @@ receive bad_msg c8 16
   packet c9:2 [copy of c2:1 query q1]
 receive bad_msg c9 16
   failed q1: mtproto: session lost; the server may have executed the query
-  packet (new session) c12:0 [c10:0 ping 75s, c11:0 destroy_session]
+  packet (new session) c10:0 ping 75s
 `},
 		{"a container that is invalid with it: it goes without one, and when it is too old for that under a new msg_id or not at all", copied + `
 receive bad_msg c6 64

@@ -14,6 +14,9 @@ const (
 	// askAfter is how long a query may be unanswered before its state is asked for; the pause doubles up to askAtMost.
 	askAfter  = 10 * time.Second
 	askAtMost = time.Minute
+	// latestPacket is how long a packet may be on its way and still be taken: the server refuses a msg_id that is 300 s old
+	// (https://core.telegram.org/mtproto/description#message-identifier-msg-id), and the clocks may differ by 30 s.
+	latestPacket = 330 * time.Second
 )
 
 // queryPhase is where a pending query is.
@@ -61,8 +64,9 @@ type queryState struct {
 	byID     map[QueryID]*query
 	queue    []*query // queryQueued, in the order of Send
 	orders   uint64
-	inFlight int // querySent and queryUnknown
-	most     int // queries pending at once since byID was made
+	copiedAt time.Time // when a Once query last went again under its msg_id, in this session
+	inFlight int       // querySent and queryUnknown
+	most     int       // queries pending at once since byID was made
 }
 
 // queryMapKeep is the size up to which an empty map is kept for the next query.
@@ -90,9 +94,18 @@ func (s *queryState) sent(q *query, now time.Time, id msgID, withHeader bool) {
 }
 
 // repeated notes that a copy of q, which is in flight, went out under its msg_id.
-func (q *query) repeated(now time.Time) {
+func (s *queryState) repeated(q *query, now time.Time) {
 	q.phase, q.copied = querySent, true
 	q.asks, q.askAt = 0, now.Add(askAfter)
+	if q.policy == Once {
+		s.copiedAt = now
+	}
+}
+
+// late reports whether a packet with a Once query may be on its way of which the server has had another. Only its memory of
+// the session keeps it from running the query again, until the packet is too old for it.
+func (s *queryState) late(now time.Time) bool {
+	return !s.copiedAt.IsZero() && now.Sub(s.copiedAt) < latestPacket
 }
 
 // bare reports whether q always travels as the only message of its packet, outside of any container: it is too large for

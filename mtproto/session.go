@@ -416,7 +416,8 @@ func (s *Session) breakLink(err error) {
 }
 
 // reset begins a new session: new id, seqno from zero, no memory of messages. Queries are put back or, if they may have
-// been executed and must not be twice, end with ErrMayHaveRun. code is the bad_msg code that asked for it, 0 if none did.
+// been executed and must not be twice, end with ErrMayHaveRun. The old session is destroyed, unless a packet of it may come
+// late that must find the server's memory of the one before. code is the bad_msg code that asked for it, 0 if none did.
 func (s *Session) reset(code int) {
 	old := s.sessionID
 	if err := s.newSessionID(); err != nil {
@@ -433,7 +434,10 @@ func (s *Session) reset(code int) {
 	s.records.reset()
 	s.states = stateState{}
 	s.chores.reset()
-	s.chores.destroy = old
+	if !s.queries.late(s.now) {
+		s.chores.destroy = old
+	}
+	s.queries.copiedAt = time.Time{}
 	s.created = [knownSessions]int64{}
 	s.accepted = false
 	s.ping.again()

@@ -12,26 +12,15 @@ import (
 // judge is the auditor of the run, and the timeline of what it is told.
 type judge struct {
 	*actorstest.Auditor
-	rec   *recorder
-	harsh bool
-	calls int64 // begun; their echo ids are 1, 2, 3 …
-
-	// What an account that was paused heard in this life of the manager; see
-	// Options.Harsh.
-	paused  map[string]bool
-	heard   map[update]bool
-	updates int // heard in the run
+	rec     *recorder
+	calls   int64 // begun; their echo ids are 1, 2, 3 …
+	updates int   // heard in the run
 
 	doomed map[string]bool // accounts whose home key was forgotten: they may be revoked
 }
 
-type update struct {
-	account string
-	pts     int32
-}
-
-func newJudge(rec *recorder, skewed, harsh bool) *judge {
-	j := &judge{Auditor: actorstest.NewAuditor(), rec: rec, harsh: harsh, paused: map[string]bool{}, heard: map[update]bool{}, doomed: map[string]bool{}}
+func newJudge(rec *recorder, skewed bool) *judge {
+	j := &judge{Auditor: actorstest.NewAuditor(), rec: rec, doomed: map[string]bool{}}
 	j.Skewed, j.Rough = skewed, true
 	j.OnComplaint = func(text string) { rec.line("COMPLAINT: %s", text) }
 	return j
@@ -41,13 +30,6 @@ func newJudge(rec *recorder, skewed, harsh bool) *judge {
 func (j *judge) forgotten(account string) {
 	j.doomed[account] = true
 	j.Relogins = true
-}
-
-// opened begins another life of the manager.
-func (j *judge) opened() {
-	j.Opened()
-	clear(j.paused)
-	clear(j.heard)
 }
 
 // begin notes a call and returns its id.
@@ -79,19 +61,11 @@ func (j *judge) ended(user string, q *echo.EchoRequest, body tl.Raw, err error) 
 
 // hear takes one event.
 func (j *judge) hear(ev actors.Event) {
-	switch ev.Kind {
-	case actors.EventState:
+	if ev.Kind == actors.EventState {
 		j.rec.line("%s is %v: %s", ev.Account, ev.Status.State, ev.Status.Why)
 		if ev.Status.State == actors.Revoked && j.doomed[ev.Account] {
 			return
 		}
-		j.paused[ev.Account] = j.paused[ev.Account] || ev.Status.State == actors.Paused
-	case actors.EventUpdate:
-		u := update{ev.Account, ev.Pts}
-		if j.heard[u] && j.paused[ev.Account] && !j.harsh {
-			return
-		}
-		j.heard[u] = true
 	}
 	j.Hear(ev)
 }

@@ -3,6 +3,7 @@ package world
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
@@ -24,10 +25,7 @@ type Options struct {
 	//     packet from a connection that the manager has given up, with a call
 	//     whose copy has run. It knows the msg_id no more, and the call runs
 	//     twice; no client can help that;
-	//   - DCs that answer -404 to everybody for a while;
-	//   - updates right after a sign-in, before their place is on disk: they are
-	//     lost if the account is paused or the process killed in these seconds;
-	//   - an update that comes again after a pause is a complaint.
+	//   - DCs that answer -404 to everybody for a while.
 	Harsh bool
 	Plant Plant // a fault to be found
 
@@ -91,9 +89,6 @@ type user struct {
 	pfs   bool
 	in    bool // signed in
 	busy  bool // somebody pauses, resumes or signs in
-
-	online time.Time // since when; zero while it is not
-	placed bool      // the place of its updates is on disk
 }
 
 // Run plays one run. It is one goroutine's; several runs may go on at once.
@@ -131,7 +126,7 @@ func newWorld(seed uint64, o Options) (*world, error) {
 		sky:   newWeather(sim, rec, dcs, seed),
 		disk:  &disk{rec: rec, image: persistence.NewMemory(), plant: o.Plant},
 		sys:   runtime.NewSystem(runtime.Options{Sim: sim}),
-		judge: newJudge(rec, seed%2 == 1, o.Harsh),
+		judge: newJudge(rec, seed%2 == 1),
 	}
 	w.disk.crash = func() { w.crash("at a commit") }
 	w.boot = runtime.SpawnRoot[boot](w.sys, starter{w})
@@ -148,26 +143,11 @@ func newWorld(seed uint64, o Options) (*world, error) {
 // skewed tells whether the DCs' clocks are wrong in this run.
 func (w *world) skewed() bool { return w.judge.Skewed }
 
-// settling is how long an account must have been online for the place of its
-// updates to be on disk.
-const settling = 5 * time.Second
-
-// listens tells whether an update of a user is sure to be heard.
-func (w *world) listens(u *user) bool {
-	if u.in && !u.online.IsZero() && w.sim.Now().Sub(u.online) >= settling {
-		u.placed = true
-	}
-	return u.in && (u.placed || w.opts.Harsh)
-}
-
 // open starts a manager.
 func (w *world) open() {
 	w.life++
 	w.store, w.net = w.disk.open(), &network{weather: w.sky}
-	w.judge.opened()
-	for _, u := range w.users {
-		u.online = time.Time{}
-	}
+	w.judge.Opened()
 	store, net, life := w.store, w.net, w.life
 	app := w.dcs.api.Apps()[0]
 	o := actors.Options{
@@ -281,12 +261,39 @@ func (w *world) play() {
 	w.clear()
 	w.rec.line("the storm is over")
 	w.sim.RunFor(15 * time.Minute) // the longest pauses are over
+	w.awaitProofs()
 	w.roll()
 	w.sim.RunFor(12 * time.Minute) // and the longest calls, and 10 s for the updates
 	w.work.Send(home{})
 	w.close()
 	w.audit()
 	w.sys.Crash()
+}
+
+// proofsMost is how long the proof that a perm key is gone may take in good
+// weather. While another account got -404 from the DC within 15 min nothing is
+// counted, and an account asks again after 5, 10, 20, 40 and then every 60 min.
+// Accounts whose keys the same DC forgot are each other's witnesses. At the pace
+// of an hour one of them, of up to three, asks with no other's word in the 15 min
+// before, so each hour one answer is counted, and each of the others needs two:
+// 75 min and 2 x 3 rounds of an hour at most.
+const proofsMost = 75*time.Minute + 6*time.Hour
+
+// awaitProofs lets the good weather last until those whose home key was
+// forgotten have found it out and are signed in again.
+func (w *world) awaitProofs() {
+	begun := w.sim.Now()
+	for w.proving() && w.sim.Now().Sub(begun) < proofsMost {
+		w.sim.RunFor(time.Minute)
+	}
+}
+
+// proving tells whether somebody whose home key was forgotten is not online.
+func (w *world) proving() bool {
+	return slices.ContainsFunc(w.users, func(u *user) bool {
+		a, err := w.account(u)
+		return w.judge.doomed[u.name] && err == nil && a.Status().State != actors.Online
+	})
 }
 
 // clear ends everything that goes wrong.

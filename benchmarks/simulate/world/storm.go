@@ -76,7 +76,7 @@ func (s *storm) Receive(c *stormCtx, m gust) {
 func (s *storm) push() {
 	n := 1 + s.rand.IntN(4)
 	for _, u := range s.w.users {
-		if s.rand.IntN(3) > 0 || !s.w.listens(u) {
+		if s.rand.IntN(3) > 0 || !u.in {
 			continue
 		}
 		for range n {
@@ -104,7 +104,6 @@ func (s *storm) forget() {
 			return
 		}
 		s.w.judge.forgotten(u.name)
-		u.placed = false
 	}
 	s.w.rec.count.Faults++
 	s.w.rec.line("fault: DC %d forgets the perm key of user %d (home %v)", row.DC, row.UserID, row.Home)

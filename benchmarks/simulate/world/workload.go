@@ -291,19 +291,9 @@ func (w *world) hear(life int, ev actors.Event) {
 func (w *world) follow(ev actors.Event) {
 	i := slices.IndexFunc(w.users, func(u *user) bool { return u.name == ev.Account })
 	u := w.users[i]
-	switch ev.Status.State {
-	case actors.Online:
-		if u.online.IsZero() {
-			u.online = w.sim.Now()
-		}
-		return
-	case actors.Revoked:
-		u.placed = false
-		if u.in {
-			w.work.Send(revoked{u})
-		}
+	if ev.Status.State == actors.Revoked && u.in {
+		w.work.Send(revoked{u})
 	}
-	u.online = time.Time{}
 }
 
 // roll asks after everybody when the weather has been good for long.
