@@ -18,6 +18,9 @@ type fleet struct {
 	byID map[runtime.ActorID]*Account // running accounts
 	kept map[*Account]*runtime.Keeper // made at an account's first failure
 	due  map[*Account]time.Time       // when a failed account starts again
+
+	unread map[*Account]struct{}   // accounts that Open still waits for
+	opened runtime.Reply[struct{}] // for Open
 }
 
 // fleetMsg is what the fleet actor handles.
@@ -30,11 +33,13 @@ type (
 		reply runtime.Reply[struct{}]
 	}
 	// startAll starts the actors of accounts, before any of them is asked
-	// anything.
+	// anything. It is answered when each was read, or has failed.
 	startAll struct {
 		all   []*Account
 		reply runtime.Reply[struct{}]
 	}
+	// accountRestored says that an account was read from the store.
+	accountRestored struct{ a *Account }
 	// accountWedged says that a method below the actor id has not returned.
 	accountWedged struct{ w runtime.Wedged }
 	// storeLost says that another manager has claimed the store.
@@ -46,12 +51,13 @@ type (
 	endCall struct{ end func() }
 )
 
-func (startAccount) fleetMsg()  {}
-func (startAll) fleetMsg()      {}
-func (accountWedged) fleetMsg() {}
-func (storeLost) fleetMsg()     {}
-func (respawnDue) fleetMsg()    {}
-func (endCall) fleetMsg()       {}
+func (startAccount) fleetMsg()    {}
+func (startAll) fleetMsg()        {}
+func (accountRestored) fleetMsg() {}
+func (accountWedged) fleetMsg()   {}
+func (storeLost) fleetMsg()       {}
+func (respawnDue) fleetMsg()      {}
+func (endCall) fleetMsg()         {}
 
 const timerRespawn = 1
 
@@ -76,10 +82,9 @@ func (f *fleet) Receive(c *runtime.Context[fleetMsg], m fleetMsg) {
 		f.start(c, m.a)
 		m.reply.Send(struct{}{}, nil)
 	case startAll:
-		for _, a := range m.all {
-			f.start(c, a)
-		}
-		m.reply.Send(struct{}{}, nil)
+		f.startAll(c, m)
+	case accountRestored:
+		f.read(m.a)
 	case storeLost:
 		f.onStoreLost(c)
 	case accountWedged:
@@ -97,6 +102,28 @@ func (f *fleet) Stopping(*runtime.Context[fleetMsg]) {}
 func (f *fleet) Undelivered(m fleetMsg) {
 	if m, ok := m.(endCall); ok {
 		m.end()
+	}
+}
+
+func (f *fleet) startAll(c *runtime.Context[fleetMsg], m startAll) {
+	f.unread, f.opened = make(map[*Account]struct{}, len(m.all)), m.reply
+	for _, a := range m.all {
+		f.unread[a] = struct{}{}
+	}
+	for _, a := range m.all {
+		f.start(c, a)
+	}
+	f.read(nil) // for a store without accounts
+}
+
+// read notes that Open need not wait for an account any more.
+func (f *fleet) read(a *Account) {
+	if f.unread == nil {
+		return
+	}
+	if delete(f.unread, a); len(f.unread) == 0 {
+		f.unread = nil
+		f.opened.Send(struct{}{}, nil)
 	}
 }
 
@@ -120,6 +147,7 @@ func (f *fleet) ChildStopped(c *runtime.Context[fleetMsg], child runtime.ActorID
 		return
 	}
 	delete(f.byID, child)
+	defer f.read(a) // when its status says what is wrong
 	a.ref.Store(&runtime.Ref[account.Message]{})
 	a.underWay.abandon()
 	if reason == nil || errors.Is(reason, runtime.ErrClosed) || a.lost.Err() != nil {
@@ -197,6 +225,7 @@ func (f *fleet) giveUp(c *runtime.Context[fleetMsg], a *Account, why, advice str
 	f.quarantine(c, a, why, advice)
 	a.current().Stop()
 	a.underWay.abandon()
+	f.read(a)
 }
 
 // onStoreLost silences every account: somebody else may be using their keys,

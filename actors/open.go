@@ -136,7 +136,7 @@ func Open(o Options) (*Manager, error) {
 	for _, id := range ids { // all before the first starts and publishes
 		m.accounts[id] = m.newAccount(id)
 	}
-	// A call or a wish right after Open finds the actor of its account.
+	// Who calls or looks right after Open finds every account where it stands.
 	_, err = runtime.Ask(context.Background(), m.fleet, func(r runtime.Reply[struct{}]) fleetMsg { return startAll{m.Accounts(), r} })
 	if err != nil {
 		m.meters.stop()
@@ -152,7 +152,7 @@ func (m *Manager) envConfig(owner persistence.Owner, gov runtime.Ref[governor.Me
 		Network: m.network(), DCs: m.opts.DCs, DefaultDC: m.opts.DefaultDC, TempKeyLife: m.opts.TempKeyLife, TempInMemory: m.opts.TempKeysInMemory,
 		Logger: m.log, Rand: m.opts.Rand,
 		Publish: m.publish, ClaimPhone: m.claimPhone, ReleasePhone: m.releasePhone,
-		SubjectSalt: salt, Removed: m.removed, StoreFailed: m.storeFailed, Observe: m.meters.observer(), Trace: m.opts.script,
+		SubjectSalt: salt, Restored: m.restored, Removed: m.removed, StoreFailed: m.storeFailed, Observe: m.meters.observer(), Trace: m.opts.script,
 	}
 }
 
@@ -284,6 +284,12 @@ func (m *Manager) Add(ctx context.Context, id string, o AccountOptions) (*Accoun
 
 // removed forgets an account whose records are gone, whoever still waits for
 // that.
+func (m *Manager) restored(id persistence.AccountID) {
+	if a, err := m.Account(string(id)); err == nil {
+		m.fleet.Send(accountRestored{a})
+	}
+}
+
 func (m *Manager) removed(id persistence.AccountID) {
 	if a, err := m.Account(string(id)); err == nil {
 		m.forget(a)

@@ -24,6 +24,7 @@ type account struct {
 	journal journal
 
 	loaded    bool      // the records were read
+	restored  bool      // and the manager knows
 	early     []Message // what came before that, bounded by the callers' admission
 	reloading bool      // they are to be read again once standing has said all
 
@@ -66,7 +67,7 @@ func (a *account) Started(c *ctx) {
 
 // load has the account's records read. What comes meanwhile waits.
 func (a *account) load(c *ctx) {
-	a.loaded, a.reloading = false, false
+	a.loaded, a.restored, a.reloading = false, false, false
 	a.store(c, job{kind: jobLoad, account: a.id, waits: startWaits})
 }
 
@@ -87,6 +88,10 @@ func (a *account) Receive(c *ctx, m Message) {
 	}
 	if a.loaded {
 		a.pump(c)
+	}
+	if a.loaded && !a.restored {
+		a.restored = true
+		a.env.Restored(a.id)
 	}
 }
 

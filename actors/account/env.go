@@ -59,6 +59,9 @@ type EnvConfig struct {
 	// SubjectSalt goes into the names under which waits about a phone number or
 	// a token are kept, which are not sealed.
 	SubjectSalt []byte
+	// Restored tells that an account was read from the store and that its status
+	// was published: at each start of its actor, and when it is read again.
+	Restored func(id persistence.AccountID)
 	// Removed tells that an account's records are gone and its actor ends,
 	// before whoever removed it is answered.
 	Removed func(id persistence.AccountID)
