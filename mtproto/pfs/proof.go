@@ -13,16 +13,19 @@ const (
 	// proofPause separates the two answers: two in the same minute would meet
 	// the same trouble, a restart or addresses that were mixed up.
 	proofPause = 5 * time.Minute
-	// doubtMost bounds the pause while the DC answers -404 to others too: 5,
-	// 10, 20, 40, 60 minutes.
-	doubtMost = time.Hour
+	// doubtMost bounds the pause while the DC answers -404 to others too. It is
+	// shorter than the quarter of an hour for which such an answer is remembered:
+	// accounts that doubt together stay witnesses of each other for as long as
+	// it lasts. Keys that are really gone at once, with nobody else answered on
+	// that DC, are asked about for ever: that is no proof.
+	doubtMost = 10 * time.Minute
 )
 
 // doubtPace spaces out the questions while -404 proves nothing.
 type doubtPace struct{ times int }
 
 func (p *doubtPace) after(now time.Time) time.Time {
-	pause := min(proofPause<<min(p.times, 4), doubtMost) // 5 min << 4 is past the most
+	pause := min(proofPause<<min(p.times, 1), doubtMost)
 	p.times++
 	return now.Add(pause)
 }
@@ -67,6 +70,7 @@ func (m *Machine) ProofUnknown(now time.Time, others bool) {
 		return
 	}
 	if others {
+		m.unknowns = 0 // what was counted before may have been the same trouble
 		m.wantAt(now, taskProve, m.doubtPace.after(now))
 		return
 	}
