@@ -59,7 +59,7 @@ func parse(args []string) (config, error) {
 	f.IntVar(&c.opts.Accounts, "accounts", 0, "how many accounts; 0 is 5")
 	f.IntVar(&c.opts.DCs, "dcs", 0, "how many DCs; 0 is 3")
 	f.BoolVar(&c.opts.Calm, "calm", false, "let nothing go wrong")
-	f.BoolVar(&c.opts.Harsh, "harsh", false, "add what the manager is known not to survive yet")
+	f.BoolVar(&c.opts.Harsh, "harsh", false, "add what no client can help")
 	f.IntVar(&c.workers, "workers", goruntime.GOMAXPROCS(0), "how many seeds are played at once")
 	f.BoolVar(&c.twice, "twice", false, "play each seed twice and compare: two runs of one seed are the same to the last byte")
 	f.BoolVar(&c.timeline, "timeline", false, "print what happened in good runs too")

@@ -20,12 +20,10 @@ type Options struct {
 	DCs      int           // zero: 3
 	Duration time.Duration // of the storm, in virtual time; zero: 5 min
 	Calm     bool          // nothing goes wrong, and nobody crashes
-	// Harsh adds what the manager is known not to survive yet:
-	//   - a DC that forgets its sessions reads afterwards what it got before: a
-	//     packet from a connection that the manager has given up, with a call
-	//     whose copy has run. It knows the msg_id no more, and the call runs
-	//     twice; no client can help that;
-	//   - DCs that answer -404 to everybody for a while.
+	// Harsh adds what no client can help: a DC that forgets its sessions reads
+	// afterwards what it got before, a packet from a connection that the manager
+	// has given up, with a call whose copy has run. It knows the msg_id no more,
+	// and the call runs twice.
 	Harsh bool
 	Plant Plant // a fault to be found
 

@@ -171,16 +171,16 @@ func (s *storm) harm() {
 		return
 	}
 	if f.Code == -404 {
-		// Two of them within one proof would prove a key gone that is not.
-		if !s.unknownAt.IsZero() && w.sim.Now().Sub(s.unknownAt) < 5*time.Minute {
+		// Two of them within one proof would prove a key gone that is not: an
+		// account may have nobody else at its DC. The second question comes 5 min
+		// after the first -404, which may be a minute late, and is put again each
+		// minute while the DC cannot be reached.
+		if !s.unknownAt.IsZero() && w.sim.Now().Sub(s.unknownAt) < 15*time.Minute {
 			return
 		}
 		if s.unknown != 0 {
 			w.dcs.clearFaults(s.unknown)
 		}
-	}
-	if w.opts.Harsh && f.Code == -404 { // to everybody, for a while
-		f.Count, f.For = 0, dctest.Duration(time.Duration(1+r.IntN(60_000))*time.Millisecond)
 	}
 	if f.Kind == dctest.FaultBadMsg && s.copies || f.Kind == dctest.FaultDuplicate && !s.copies {
 		return
@@ -229,6 +229,7 @@ func (s *storm) faults() []dctest.Fault {
 		{Kind: dctest.FaultTransport, Code: -429, Count: 1 + r.IntN(3)},
 		{Kind: dctest.FaultTransportConn, Code: -429, For: ms(60_000), Count: 1000},
 		{Kind: dctest.FaultTransport, Code: -404, Count: 1},
+		{Kind: dctest.FaultTransport, Code: -404, For: ms(60_000)}, // to everybody
 		{Kind: dctest.FaultForgetTemp},
 		{Kind: dctest.FaultForgetSessions},
 		{Kind: dctest.FaultNewSalts},
