@@ -64,7 +64,7 @@ func (m *Machine) ProofAnswered(now time.Time) {
 // ProofUnknown says that a call under the perm key was answered with -404, on
 // a TCP connection used for nothing else. others says that the DC answers so
 // to other accounts as well: then it proves nothing, is not counted, and is
-// asked again later and later.
+// asked again.
 func (m *Machine) ProofUnknown(now time.Time, others bool) {
 	if m.stage != StageProving {
 		return

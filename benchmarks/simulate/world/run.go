@@ -269,13 +269,10 @@ func (w *world) play() {
 }
 
 // proofsMost is how long the proof that a perm key is gone may take in good
-// weather. While another account got -404 from the DC within 15 min nothing is
-// counted, and an account asks again after 5, 10, 20, 40 and then every 60 min.
-// Accounts whose keys the same DC forgot are each other's witnesses. At the pace
-// of an hour one of them, of up to three, asks with no other's word in the 15 min
-// before, so each hour one answer is counted, and each of the others needs two:
-// 75 min and 2 x 3 rounds of an hour at most.
-const proofsMost = 75*time.Minute + 6*time.Hour
+// weather. While the storm lasted DCs may have answered -404 to others too: they
+// are heard for 15 min after it, the next question comes within 10 min, and two
+// answers 5 min apart are the proof; a sign-in follows. Twice that is plenty.
+const proofsMost = time.Hour
 
 // awaitProofs lets the good weather last until those whose home key was
 // forgotten have found it out and are signed in again.
