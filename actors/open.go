@@ -184,6 +184,9 @@ func (a *Account) publish(ev account.Event) {
 	a.seq++
 	ev.Seq = a.seq
 	if ev.Status != nil {
+		said := *ev.Status
+		said.Why = Plain(said.Why) // it quotes errors of every room below
+		ev.Status = &said
 		a.status.Store(ev.Status)
 	}
 	a.m.hub.publish(ev)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
 	"github.com/mtfleet/mtfleet/mtproto/login"
@@ -157,4 +158,29 @@ func TestWords(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
+}
+
+// TestAStatusNamesNoPackage: why a connection was lost is an error of the rooms
+// below, and a status quotes it.
+func TestAStatusNamesNoPackage(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, store := cluster(t, small), persistence.NewMemory()
+		m := open(t, options(s, store))
+		a := signInBot(t, m, "robot", s.Descriptor().Bots[0], actors.AccountOptions{})
+		wait(t, a, actors.Online)
+		inject(t, s, dctest.Fault{Kind: dctest.FaultDelay, Direction: dctest.Out, Delay: dctest.Duration(time.Hour), For: dctest.Duration(5 * time.Minute)})
+		inject(t, s, dctest.Fault{Kind: dctest.FaultCloseConns})
+		heard := false // that a new connection was given up
+		for range 120 {
+			time.Sleep(time.Second)
+			why := a.Status().Why
+			heard = heard || strings.Contains(why, "no pong")
+			if strings.Contains(why, "mtproto: ") {
+				t.Fatalf("the status says %q", why)
+			}
+		}
+		if !heard {
+			t.Error("no status told of a pong that did not come")
+		}
+	})
 }
