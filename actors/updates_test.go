@@ -220,3 +220,57 @@ func TestAPauseRightAfterAnUpdateDeliversItOnce(t *testing.T) {
 		seen.want(t, pushed)
 	})
 }
+
+// TestPushesOfAnotherLayerDoNoHarm: what a server pushes may be of a schema that
+// is not ours, or garbled. Neither is a reason to hang up or to ask much, and what
+// is ours arrives as before.
+func TestPushesOfAnotherLayerDoNoHarm(t *testing.T) {
+	foreign := tl.AppendInt32(tl.AppendUint32(nil, 0x904dd49d), 7)
+	inShort := (&tg.UpdateShort{Update: foreign, Date: 1}).Append(nil)
+	cut := (&tg.UpdateShort{Update: tl.AppendUint32(nil, tg.UpdateConfigID), Date: 1}).Append(nil)
+	pushes := []struct {
+		name string
+		body []byte
+	}{
+		{"all of it unknown", foreign},
+		{"an unknown constructor and nothing else", foreign[:4]},
+		{"an unknown update in a short push", inShort},
+		{"an unknown update in a long push", (&tg.Updates{Updates: []tl.Raw{foreign}, Date: 1, Seq: 3}).Append(nil)},
+		{"a push that is cut short", cut[:len(cut)-4]},
+		{"nothing but a zero", make([]byte, 4)},
+		{"a vector that ends after its constructor", tl.AppendUint32(nil, tl.VectorID)},
+	}
+	bubble(t, func(t *testing.T) {
+		s, store := cluster(t, small), persistence.NewMemory()
+		m := open(t, options(s, store))
+		b := s.Descriptor().Bots[0]
+		a := signInBot(t, m, "robot", b, actors.AccountOptions{})
+		wait(t, a, actors.Online)
+		time.Sleep(time.Minute)
+		updates, since := collect(t, a), a.Status().Since
+		home, perm := homePerm(t, s.Ledger().Authorizations, b.UserID)
+		for _, x := range pushes {
+			before := s.Counts()
+			if err := s.Push(api.Push{DC: home, Perm: perm, Body: x.body}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(10 * time.Second)
+			after := s.Counts()
+			if n := after.Queries - before.Queries; n > 3 {
+				t.Errorf("%s: %d queries", x.name, n)
+			}
+			if after.Sessions != before.Sessions {
+				t.Errorf("%s: %d new sessions", x.name, after.Sessions-before.Sessions)
+			}
+			call(t, a)
+			known, err := s.PushUpdate(b.UserID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			updates.want(t, []int32{known})
+		}
+		if st := a.Status(); st.State != actors.Online || !st.Since.Equal(since) {
+			t.Errorf("the account is %v since %v, want online since %v", st.State, st.Since, since)
+		}
+	})
+}
