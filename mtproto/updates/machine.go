@@ -1,6 +1,7 @@
 package updates
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -194,7 +195,9 @@ func (m *Machine) Result(now time.Time, id CallID, body []byte) {
 }
 
 // Failed says that a call came to nothing. It is repeated with backoff, and
-// not before a wait imposed by the server is over.
+// not before a wait imposed by the server is over. One that was not sent
+// because such a wait is remembered is repeated when that is over, and each
+// minute, for it may be cleared.
 func (m *Machine) Failed(now time.Time, id CallID, err error) {
 	if id != m.id || m.phase != PhaseLoading && m.phase != PhaseFetching {
 		return
@@ -202,10 +205,14 @@ func (m *Machine) Failed(now time.Time, id CallID, err error) {
 	if tgerr.Is(err, "PERSISTENT_TIMESTAMP_INVALID", "PERSISTENT_TIMESTAMP_EMPTY") {
 		m.reloads = true // the server does not know our place
 	}
-	var wait time.Duration
-	if e, ok := tgerr.As(err); ok {
-		wait, _ = e.Wait()
+	var remembered interface{ WaitUntil() time.Time }
+	if errors.As(err, &remembered) {
+		m.become(PhaseRetrying)
+		m.until = now.Add(min(max(remembered.WaitUntil().Sub(now), time.Second), retryMost))
+		return
 	}
+	e, _ := tgerr.As(err)
+	wait, _ := e.Wait()
 	m.retry(now, wait)
 }
 

@@ -382,6 +382,36 @@ func TestFailuresAreRetriedWithPatience(t *testing.T) {
 	r.wantPhase(PhaseRetrying)
 }
 
+// remembered is how a wait comes back that was imposed earlier.
+type remembered time.Time
+
+func (remembered) Error() string { return "not yet" }
+
+func (w remembered) WaitUntil() time.Time { return time.Time(w) }
+
+func TestARememberedWaitIsWaitedForAndNoLonger(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		wait, want time.Duration
+	}{
+		{"until it is over", 18500 * time.Millisecond, 18500 * time.Millisecond},
+		{"a minute: the owner may clear it", time.Hour, time.Minute},
+		{"a second, when it seems to be over", -time.Hour, time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := at(t, State{Pts: 10})
+			r.m.Gap(r.now)
+			for range 3 { // it is no failure: the pause does not grow
+				r.m.Failed(r.now, r.m.id, fmt.Errorf("held: %w", remembered(r.now.Add(c.wait))))
+				if got := r.m.Deadline().Sub(r.now); got != c.want {
+					t.Errorf("the pause is %v, want %v", got, c.want)
+				}
+				r.advance(c.want)
+			}
+		})
+	}
+}
+
 func TestAGapDuringTheAnswerIsAskedAboutAgain(t *testing.T) {
 	r := at(t, State{Pts: 10})
 	r.m.Gap(r.now)
