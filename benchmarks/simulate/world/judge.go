@@ -61,11 +61,14 @@ func (j *judge) ended(user string, q *echo.EchoRequest, body tl.Raw, err error) 
 
 // hear takes one event.
 func (j *judge) hear(ev actors.Event) {
-	if ev.Kind == actors.EventState {
+	switch ev.Kind {
+	case actors.EventState:
 		j.rec.line("%s is %v: %s", ev.Account, ev.Status.State, ev.Status.Why)
 		if ev.Status.State == actors.Revoked && j.doomed[ev.Account] {
 			return
 		}
+	case actors.EventHole:
+		j.rec.line("%s has a hole from %+v to %+v", ev.Account, ev.From, ev.To)
 	}
 	j.Hear(ev)
 }
