@@ -171,3 +171,37 @@ func TestAQuestionWhoseAnswersAreLostIsNotAskedForEver(t *testing.T) {
 		})
 	}
 }
+
+// TestTwoKeysThatAreReallyGoneAreFoundOut: each is the other's witness that it is
+// the DC that is wrong, until a third account is answered there anew.
+func TestTwoKeysThatAreReallyGoneAreFoundOut(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, store := cluster(t, serve.Config{Core: dctest.Config{DCs: 1}, Bots: 3}), persistence.NewMemory()
+		m := open(t, options(s, store))
+		var all []*actors.Account
+		for i, b := range s.Descriptor().Bots {
+			a := signInBot(t, m, fmt.Sprint("bot-", i), b, actors.AccountOptions{NoPFS: true})
+			wait(t, a, actors.Online)
+			all = append(all, a)
+		}
+		time.Sleep(2 * time.Hour)
+		for _, b := range s.Descriptor().Bots[:2] {
+			dc, perm := homePerm(t, s.Ledger().Authorizations, b.UserID)
+			inject(t, s, dctest.Fault{Kind: dctest.FaultForgetPerm, DC: dc, Perm: perm})
+		}
+		time.Sleep(time.Hour)
+		for _, a := range all[:2] {
+			if st := a.Status(); st.State != actors.Connecting || !strings.Contains(st.Why, "perm key") {
+				t.Errorf("%s has no proof yet and is %+v", a.ID(), st)
+			}
+		}
+		inject(t, s, dctest.Fault{Kind: dctest.FaultCloseConns})
+		time.Sleep(16 * time.Minute) // ten until the next question, five until the one after it
+		for _, a := range all[:2] {
+			if st := a.Status(); st.State != actors.Revoked {
+				t.Errorf("%s is %+v", a.ID(), st)
+			}
+		}
+		wait(t, all[2], actors.Online)
+	})
+}

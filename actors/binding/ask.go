@@ -137,6 +137,7 @@ func (b *binding) onProofEnded(c *ctx, m proofEnded) {
 	b.proof = nil
 	b.move(m.child, placeGone)
 	if _, refused := tgerr.As(m.err); m.err == nil || refused {
+		b.doubted = time.Time{}
 		b.keys.ProofAnswered(c.Now())
 	} else {
 		b.keys.ProofFailed(c.Now(), m.err)
@@ -149,8 +150,11 @@ func (b *binding) onProofUnknown(c *ctx, ch *child) {
 	c.Cancel(timerProof)
 	b.move(ch, placeGone)
 	self, at := c.Self(), int(b.cfg.ID.DC)
+	if b.doubted.IsZero() {
+		b.doubted = c.Now()
+	}
 	b.env.Governor.Send(governor.KeyUnknown{DC: at, Who: b.who})
-	b.env.Governor.Send(governor.Doubt{DC: at, Who: b.who, Since: c.Now(), Reply: func(others bool) { self.Send(doubted{ch, others}) }})
+	b.env.Governor.Send(governor.Doubt{DC: at, Who: b.who, Since: b.doubted, Reply: func(others bool) { self.Send(doubted{ch, others}) }})
 }
 
 func (b *binding) onDoubted(now time.Time, m doubted) {

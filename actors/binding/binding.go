@@ -46,7 +46,9 @@ type binding struct {
 	// The calls; see calls.go and ask.go.
 	own, held []Call
 	asks      []*question
-	proof     *child // the prover, while the machine waits for what it finds
+	proof     *child    // the prover, while the machine waits for what it finds
+	proofs    uint32    // questions asked for it
+	doubted   time.Time // of the first -404 under the perm key, zero while it is trusted
 
 	guest *guestState // nil at home; see guest.go
 }

@@ -117,9 +117,14 @@ func (b *binding) move(ch *child, to place) {
 // open makes a connection that has no key yet.
 func (b *binding) open(c *ctx, p place) *child {
 	ch := &child{place: p}
+	first := uint32(0)
+	if p == placeProver { // one wrong address of several is no proof
+		first = b.proofs
+		b.proofs++
+	}
 	self := c.Self()
 	ch.ref = dcconn.Spawn(c, b.env.conn, dcconn.Config{
-		DC: b.cfg.ID.DC, Active: b.cfg.Active || b.awaited(), Who: b.who,
+		DC: b.cfg.ID.DC, Active: b.cfg.Active || b.awaited(), Who: b.who, Address: first,
 		Notify: func(ev dcconn.Event) { self.Send(connEvent{ch, ev}) },
 	})
 	b.children = append(b.children, ch)

@@ -253,6 +253,6 @@ func (b *binding) forget(now time.Time) {
 			b.move(ch, placeGone)
 		}
 	}
-	b.proof = nil
+	b.proof, b.doubted = nil, time.Time{}
 	b.keys.Forget(now)
 }

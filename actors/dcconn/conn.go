@@ -20,6 +20,7 @@ type conn struct {
 	// The socket; see socket.go.
 	state   socketState
 	told    governor.Outcome // what the governor knows of this socket
+	unbound bool             // the session's key is still to be bound
 	epoch   uint32
 	tries   uint32 // counts failures, to begin at another address next time
 	socket  Socket
@@ -60,7 +61,7 @@ func Spawn[P any](parent *runtime.Context[P], env *Env, cfg Config) runtime.Ref[
 }
 
 func newConn(env *Env, cfg Config) *conn {
-	return &conn{env: env, cfg: cfg, backoff: runtime.Backoff{Initial: redialFirst, Max: redialMax}}
+	return &conn{env: env, cfg: cfg, tries: cfg.Address, backoff: runtime.Backoff{Initial: redialFirst, Max: redialMax}}
 }
 
 // Started implements [runtime.Actor].

@@ -39,6 +39,8 @@ type Config struct {
 	// Notify receives the events, one at a time, from within the actor: it must
 	// not wait. Send yourself a message.
 	Notify func(Event)
+	// Address is which of the DC's addresses is dialled first, counted around.
+	Address uint32
 	// Who names the account for the governor; see governor.Ticket. Zero: nobody.
 	Who uint64
 }

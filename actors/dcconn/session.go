@@ -27,6 +27,7 @@ func (n *conn) onRun(c *ctx, m Run) {
 	n.session = s
 	s.SetSilent(c.Now(), n.silent())
 	if m.Bind != nil {
+		n.unbound = true
 		s.Bind(c.Now(), m.Bind.Perm, m.Bind.ExpiresAt)
 	}
 	if n.state == socketUp {
@@ -97,13 +98,15 @@ func (n *conn) pull(c *ctx) (broken error) {
 		case mtproto.OutSave:
 			n.notify(Event{Kind: EventSave, Snapshot: s.Snapshot()})
 		case mtproto.OutBound:
+			n.unbound = false
+			n.tell(n.answered())
 			n.notify(Event{Kind: EventBound})
 		case mtproto.OutBindFailed:
 			n.notify(Event{Kind: EventBindFailed, Err: out.Err})
 		case mtproto.OutReconnect:
 			broken = out.Err
 		case mtproto.OutClock:
-			n.onAnswered()
+			n.tell(n.answered())
 			n.notify(Event{Kind: EventClock, Offset: out.Offset})
 		case mtproto.OutPong:
 			n.endProbe(c, true)
@@ -112,9 +115,14 @@ func (n *conn) pull(c *ctx) (broken error) {
 	return broken
 }
 
-// onAnswered is told of the first valid packet of a session on each socket (and
-// of some later ones): the DC answers under a key of ours.
-func (n *conn) onAnswered() { n.tell(governor.Answered) }
+// answered is what a valid packet of the session says of the DC. Under a temp key
+// that is not bound yet any DC answers, also one that knows none of our perm keys.
+func (n *conn) answered() governor.Outcome {
+	if n.unbound {
+		return governor.Worked
+	}
+	return governor.Answered
+}
 
 // fate turns "canceled" into "given back" for calls that Drain has ended.
 func (n *conn) fate(err error) error {

@@ -114,7 +114,7 @@ func (n *conn) onReceived(c *ctx, m received) {
 		return // its socket is closed; nobody waits for the credit
 	}
 	n.socket.Release(len(m.packet))
-	if n.session == nil { // a session says more of it, see onAnswered
+	if n.session == nil { // a session says more of it, see answered
 		n.onSettled()
 	}
 	switch {
