@@ -1,12 +1,20 @@
 package actors_test
 
 import (
+	"context"
 	"errors"
+	"net"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/actors/wire"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
@@ -327,4 +335,129 @@ func TestAWaitOfTheAccountHoldsWhatWasNotSent(t *testing.T) {
 		wait(t, a, actors.Online)
 		call(t, a)
 	})
+}
+
+// lateStore is a store that may take long to write a wait down, until the test
+// is over.
+type lateStore struct {
+	persistence.Store
+	late atomic.Int64 // a time.Duration
+	over <-chan struct{}
+}
+
+func (l *lateStore) Commit(c persistence.Commit) error {
+	if slices.ContainsFunc(c.Put, func(r persistence.Record) bool { return r.Key.Kind == persistence.KindWait }) {
+		select {
+		case <-time.After(time.Duration(l.late.Load())):
+		case <-l.over:
+		}
+	}
+	return l.Store.Commit(c)
+}
+
+// cutDialer does not reach one DC for a while: unlike a DC that accepts and hangs
+// up at once, to which what was held is sent all the same.
+type cutDialer struct {
+	wire.Dialer
+	mu   sync.Mutex
+	addr string
+	end  time.Time
+}
+
+func (d *cutDialer) until(s *serve.Cluster, id int, end time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, at := range s.Descriptor().DCs {
+		if at.ID == id {
+			d.addr, d.end = net.JoinHostPort(at.IP, strconv.Itoa(at.Port)), end
+		}
+	}
+}
+
+func (d *cutDialer) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
+	d.mu.Lock()
+	cut := addr == d.addr && time.Now().Before(d.end)
+	d.mu.Unlock()
+	if cut {
+		return nil, syscall.EHOSTUNREACH
+	}
+	return d.Dialer.DialContext(ctx, network, addr)
+}
+
+// TestAWaitReachesWhatIsHeld: calls for a DC that is cut off wait for it. When
+// what they wait for is forbidden meanwhile, they are told at once, and none of
+// them goes when the DC is back.
+func TestAWaitReachesWhatIsHeld(t *testing.T) {
+	const cutOff, ordered, slow = 5 * time.Minute, 30 * time.Minute, 8 * time.Minute
+	for name, x := range map[string]struct {
+		method string // that is refused, at home
+		slow   bool   // the store takes longer than the DC is cut off
+	}{
+		"a wait on their method":                {method: "testdc.echo"},
+		"a wait of the whole account":           {method: "updates.getDifference"},
+		"a wait that takes long to be on disk":  {method: "testdc.echo", slow: true},
+		"one of the account that takes as long": {method: "updates.getDifference", slow: true},
+	} {
+		for policyName, policy := range map[string]actors.Policy{"once": actors.Once, "repeatable": actors.Repeatable} {
+			t.Run(name+"/"+policyName, func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
+					s, store := cluster(t, small), &lateStore{Store: persistence.NewMemory(), over: t.Context().Done()}
+					o := options(s, store)
+					cut := &cutDialer{Dialer: o.Wire.Dialer}
+					o.Wire.Dialer = cut
+					m := open(t, o)
+					b := s.Descriptor().Bots[0]
+					a := signInBot(t, m, "robot", b, actors.AccountOptions{})
+					wait(t, a, actors.Online)
+					guest := b.DC%2 + 1
+					call(t, a, actors.OnDC(dcID(guest)))
+					time.Sleep(time.Minute)
+					cut.until(s, guest, time.Now().Add(cutOff))
+					inject(t, s, dctest.Fault{Kind: dctest.FaultCloseConns, DC: guest})
+					time.Sleep(time.Second)
+
+					const held = 3
+					begun := time.Now()
+					ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+					defer cancel()
+					ended := make(chan error, held)
+					for i := range held {
+						go func() {
+							_, err := actors.Invoke(ctx, a, &echo.EchoRequest{ID: int64(9000 + i)}, actors.OnDC(dcID(guest)), actors.WithPolicy(policy))
+							ended <- err
+						}()
+					}
+					time.Sleep(time.Second)
+					within := time.Minute
+					if x.slow {
+						within += slow
+						store.late.Store(int64(slow))
+					}
+					refuse(t, s, x.method, 420, "FLOOD_WAIT_1800")
+					if x.method == "testdc.echo" {
+						go func() { _, _ = actors.Invoke(ctx, a, &echo.EchoRequest{ID: 8999}) }()
+					} else {
+						inject(t, s, dctest.Fault{Kind: dctest.FaultCloseConns, DC: b.DC})
+					}
+					for i := range held {
+						waits(t, "a held call", <-ended, ordered-time.Since(begun))
+						if n := s.EchoCount(int64(9000 + i)); n != 0 {
+							t.Errorf("a held call ran %d times", n)
+						}
+					}
+					if took := time.Since(begun); took > within {
+						t.Errorf("who had waited was told after %v", took)
+					}
+					store.late.Store(0)
+					time.Sleep(ordered)
+					for i := range held {
+						if n := s.EchoCount(int64(9000 + i)); n != 0 {
+							t.Errorf("a call that was told of a wait ran %d times", n)
+						}
+					}
+					call(t, a, actors.OnDC(dcID(guest)))
+				})
+			})
+		}
+	}
 }

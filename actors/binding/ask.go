@@ -59,17 +59,18 @@ func (b *binding) nextAsk(c *ctx) {
 	q, ch := b.asks[0], b.open(c, placeConfirmer)
 	q.child = ch
 	b.run(c, ch, b.using, nil)
-	b.ask(c, ch, q.call.ID, q.call.Body, q.call.Policy, func(body []byte, err error) Message {
-		return askEnded{ch, body, err}
-	})
+	b.ask(c, ch, q.call, func(body []byte, err error) Message { return askEnded{ch, body, err} })
 	c.After(timerAsk, askLimit, askEnded{ch, nil, noAnswer()})
 }
 
 // ask sends a query on a connection of its own; ended makes the message that
 // brings the answer.
-func (b *binding) ask(c *ctx, ch *child, id QueryID, body []byte, policy Policy, ended func([]byte, error) Message) {
+func (b *binding) ask(c *ctx, ch *child, q Call, ended func([]byte, error) Message) {
 	self := c.Self()
-	b.say(ch, dcconn.Call{ID: id, Body: body, Policy: policy, Reply: func(body []byte, err error) { self.Send(ended(body, err)) }})
+	b.say(ch, dcconn.Call{
+		ID: q.ID, Method: q.Method, Body: q.Body, Policy: q.Policy,
+		Reply: func(body []byte, err error) { self.Send(ended(body, err)) },
+	})
 }
 
 func (b *binding) onAskEnded(c *ctx, m askEnded) { b.endAsk(c, m.child, m.body, m.err) }
@@ -125,7 +126,8 @@ func (b *binding) prove(c *ctx, perm *pfs.PermKey) {
 	b.proof = ch
 	b.run(c, ch, &inUse{perm.Key, perm.Salt, false}, nil)
 	query := &tg.HelpGetNearestDCRequest{}
-	b.ask(c, ch, b.query(), query.Append(nil), Repeatable, func(_ []byte, err error) Message { return proofEnded{ch, err} })
+	q := Call{ID: b.query(), Method: query.TypeName(), Body: query.Append(nil), Policy: Repeatable}
+	b.ask(c, ch, q, func(_ []byte, err error) Message { return proofEnded{ch, err} })
 	c.After(timerProof, askLimit, proofEnded{ch, noAnswer()})
 }
 

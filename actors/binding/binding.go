@@ -127,7 +127,7 @@ func (b *binding) Receive(c *ctx, m Message) {
 	case Cancel:
 		b.onCancel(m.ID)
 	case Recall:
-		b.onRecall(m.Method)
+		b.onRecall(m)
 	case Unbound:
 		b.onUnbound(c, m)
 	case Confirm:

@@ -162,6 +162,35 @@ func TestACallNobodyWaitsForEndsWhereverItIs(t *testing.T) {
 	}
 }
 
+// TestWhatWaitsForAKeyIsRecalled: by its method, or with everything.
+func TestWhatWaitsForAKeyIsRecalled(t *testing.T) {
+	for name, recall := range map[string]Recall{"by its method": {Method: "asked"}, "with everything": {}} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlay(t, setting{desk: true})
+			home := p.open(2, true)
+			var back []string
+			call := func(own bool) Call {
+				return Call{ID: p.id(), Method: "asked", Body: (&tg.HelpGetNearestDCRequest{}).Append(nil), Own: own, Reply: func(_ []byte, err error, on Where) {
+					back = append(back, fmt.Sprint(errors.Is(err, ErrNotSent), " ", on.Key == 0))
+				}}
+			}
+			p.act(func(*runtime.Context[stageMessage]) {
+				home.handle.Send(call(false))
+				home.handle.Send(call(true))
+				home.handle.Send(Confirm{call(true)})
+				home.handle.Send(Recall{Method: "another"})
+			})
+			if len(back) != 0 {
+				t.Fatalf("by another method it recalled %q", back)
+			}
+			p.act(func(*runtime.Context[stageMessage]) { home.handle.Send(recall) })
+			if want := []string{"true true", "true true", "true true"}; !slices.Equal(back, want) {
+				t.Errorf("a call, one of an engine and a question came back so: %q", back)
+			}
+		})
+	}
+}
+
 // TestAFailedConnectionIsMadeAnew: it panics, by a fault of the program; what
 // can be asked meanwhile is asked, and waits.
 func TestAFailedConnectionIsMadeAnew(t *testing.T) {

@@ -74,18 +74,23 @@ func (b *binding) onCancel(id QueryID) {
 	}
 }
 
-// onRecall gives back the calls of a method that were not sent.
-func (b *binding) onRecall(method string) {
+// onRecall gives back the calls of a method, or of all, that were not sent.
+func (b *binding) onRecall(m Recall) {
 	back := func(c Call) bool {
-		if c.Method == method {
-			c.giveBack()
+		if m.Method != "" && m.Method != c.Method {
+			return false
 		}
-		return c.Method == method
+		c.giveBack()
+		return true
 	}
 	b.own = slices.DeleteFunc(b.own, back)
 	b.held = slices.DeleteFunc(b.held, back)
+	b.asks = slices.DeleteFunc(b.asks, func(q *question) bool { return q.child == nil && back(q.call) })
+	if len(b.asks) > 0 && b.asks[0].child != nil {
+		b.say(b.asks[0].child, dcconn.Recall(m))
+	}
 	if ch := b.at(placeServing); ch != nil {
-		b.say(ch, dcconn.Recall{Method: method})
+		b.say(ch, dcconn.Recall(m))
 	}
 }
 

@@ -67,8 +67,8 @@ type (
 	// called.
 	Cancel struct{ ID QueryID }
 
-	// Recall gives back the calls of a method that were not sent, here and on
-	// the connection of the route.
+	// Recall gives back the calls of a method, or of all when it is empty, that
+	// were not sent: here, on the connection of the route, and what Confirm asks.
 	Recall struct{ Method string }
 
 	// Unbound says that a call under the key was answered AUTH_KEY_PERM_EMPTY.

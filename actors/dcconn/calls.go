@@ -35,13 +35,13 @@ func (n *conn) onCancel(c *ctx, m Cancel) {
 	}
 }
 
-// onRecall gives back what of a method waits to be sent.
+// onRecall gives back what of a method, or of all, waits to be sent.
 func (n *conn) onRecall(c *ctx, m Recall) {
 	if n.session == nil {
 		return
 	}
 	for _, id := range n.pending() {
-		if n.calls[id].method == m.Method && n.session.Unsent(id) {
+		if (m.Method == "" || m.Method == n.calls[id].method) && n.session.Unsent(id) {
 			n.reply(c, id, nil, notSent())
 			n.session.Cancel(c.Now(), id)
 		}

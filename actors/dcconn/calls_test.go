@@ -33,7 +33,10 @@ func TestWhatWasNotSentCanBeRecalled(t *testing.T) {
 		if len(waiting) != 0 {
 			t.Error("a call of another method was recalled")
 		}
-		p.Send(Cancel{ID: 101})
+		p.Send(Recall{}) // of every method
+		if err := <-waiting; !errors.Is(err, mtproto.ErrClosed) || !errors.Is(err, mtproto.ErrNotSent) {
+			t.Errorf("what waited was recalled with all else with %v", err)
+		}
 		w.wantEcho(sent, 1) // what was sent is not recalled
 	})
 }

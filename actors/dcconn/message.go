@@ -81,7 +81,8 @@ type (
 	// Cancel ends a call whose caller has left; its Reply is called.
 	Cancel struct{ ID mtproto.QueryID }
 
-	// Recall gives back the calls of a method that were not sent.
+	// Recall gives back the calls of a method, or of all when it is empty, that
+	// were not sent.
 	Recall struct{ Method string }
 
 	// Hurry says that somebody waits for the connection: the next dial goes

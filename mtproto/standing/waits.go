@@ -168,8 +168,9 @@ func (w *waits) sweep(now time.Time) (over []Wait) {
 	return over
 }
 
-// impose writes a wait down and returns its end. It is on disk before anybody
-// is told, and what it holds and was not sent comes back.
+// impose writes a wait down and returns its end. What it holds and was not sent
+// comes back at once, for it must not go while the disk is slow; that it waits is
+// told nobody before it is on disk.
 func (m *Machine) impose(now time.Time, scope Scope, c *Call, length time.Duration, why string) time.Time {
 	w := Wait{Scope: scope, Length: min(max(length, time.Second), lengthMost), Why: why}
 	if scope != ScopeAccount {
@@ -188,10 +189,10 @@ func (m *Machine) impose(now time.Time, scope Scope, c *Call, length time.Durati
 	}
 	w.Start = w.Start.Round(time.Microsecond).UTC() // the resolution of records
 	forgotten := slices.DeleteFunc(m.waits.add(heldWait{Wait: w, until: until}), func(w Wait) bool { return w.Scope == ScopeSubject })
-	m.save(now, Changes{Put: []Wait{w}, Delete: forgotten}, false)
 	if scope != ScopeSubject {
 		m.emit(Output{Kind: OutRecall, Method: w.Method})
 	}
+	m.save(now, Changes{Put: []Wait{w}, Delete: forgotten}, false)
 	if scope == ScopeAccount && liveStates.has(m.state) {
 		m.live(now, "")
 	}
