@@ -66,7 +66,6 @@ type Machine struct {
 	rotateAt time.Time // when serving is due for replacement
 
 	permPace, tempPace, proofPace pace
-	doubtPace                     doubtPace
 	bindAfter                     time.Time // end of a wait on binds
 	rebinds                       int       // failures to bind the successor that say nothing about it
 	unknowns                      int       // -404 under the perm key that count, each on its own TCP connection

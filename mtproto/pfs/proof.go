@@ -9,26 +9,13 @@ import (
 // that a perm key is gone. One may be a server that is just being restarted.
 const proofsNeeded = 2
 
-const (
-	// proofPause separates the two answers: two in the same minute would meet
-	// the same trouble, a restart or addresses that were mixed up.
-	proofPause = 5 * time.Minute
-	// doubtMost bounds the pause while the DC answers -404 to others too. It is
-	// shorter than the quarter of an hour for which such an answer is remembered:
-	// accounts that doubt together stay witnesses of each other for as long as
-	// it lasts. Keys that are really gone at once, with nobody else answered on
-	// that DC, are asked about for ever: that is no proof.
-	doubtMost = 10 * time.Minute
-)
-
-// doubtPace spaces out the questions while -404 proves nothing.
-type doubtPace struct{ times int }
-
-func (p *doubtPace) after(now time.Time) time.Time {
-	pause := min(proofPause<<min(p.times, 1), doubtMost)
-	p.times++
-	return now.Add(pause)
-}
+// proofPause separates two questions: two in the same minute would meet the same
+// trouble, a restart or addresses that were mixed up. It is shorter than the
+// quarter of an hour for which the governor remembers a -404: accounts that doubt
+// together stay witnesses of each other for as long as the DC is wrong. Keys that
+// are really gone at once, with nobody else answered on that DC anew, are asked
+// about for ever: that is no proof.
+const proofPause = 5 * time.Minute
 
 // permDoubted begins a proof after a -404 under a perm key that serves. That
 // answer came on a connection with a past and counts for nothing itself.
@@ -39,7 +26,7 @@ func (m *Machine) permDoubted(now time.Time) {
 }
 
 // trust forgets what spoke against the perm key.
-func (m *Machine) trust() { m.unknowns, m.doubtPace = 0, doubtPace{} }
+func (m *Machine) trust() { m.unknowns = 0 }
 
 // prove asks under the perm key itself.
 func (m *Machine) prove() {
@@ -71,7 +58,7 @@ func (m *Machine) ProofUnknown(now time.Time, others bool) {
 	}
 	if others {
 		m.unknowns = 0 // what was counted before may have been the same trouble
-		m.wantAt(now, taskProve, m.doubtPace.after(now))
+		m.wantAt(now, taskProve, now.Add(proofPause))
 		return
 	}
 	if m.unknowns == 0 || now.Sub(m.unknownAt) >= proofPause {

@@ -270,7 +270,7 @@ func (w *world) play() {
 
 // proofsMost is how long the proof that a perm key is gone may take in good
 // weather. While the storm lasted DCs may have answered -404 to others too: they
-// are heard for 15 min after it, the next question comes within 10 min, and two
+// are heard for 15 min after it, a question comes every 5 min, and two
 // answers 5 min apart are the proof; a sign-in follows. Twice that is plenty.
 const proofsMost = time.Hour
 
