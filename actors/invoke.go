@@ -6,9 +6,11 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/mtfleet/mtfleet/actors/account"
 	"github.com/mtfleet/mtfleet/actors/runtime"
@@ -77,9 +79,9 @@ func Invoke[R any](ctx context.Context, a *Account, query tl.Query[R], opts ...C
 // InvokeRaw is Invoke without the type: the result is one boxed value.
 func (a *Account) InvokeRaw(ctx context.Context, query tl.Object, opts ...CallOption) (tl.Raw, error) {
 	o, method := optionsOf(opts), query.TypeName()
-	ctx, ended := a.observe(ctx, method, o)
-	body, err := a.invoke(ctx, method, query, o)
-	ended(err)
+	ctx, seen := a.observe(ctx, method, o.at)
+	body, err := a.invoke(ctx, query, o)
+	seen.ended(a, err)
 	return body, err
 }
 
@@ -91,23 +93,23 @@ func (a *Account) InvokeRaw(ctx context.Context, query tl.Object, opts ...CallOp
 // and the server is told to drop the answer.
 func (a *Account) Start(query tl.Object, done func(tl.Raw, error), opts ...CallOption) (cancel func()) {
 	o, method := optionsOf(opts), query.TypeName()
-	_, ended := a.observe(context.Background(), method, o)
-	finish := func(body []byte, err error) {
-		ended(err)
-		done(body, err)
+	_, seen := a.observe(context.Background(), method, o.at)
+	finish := func(got answered) {
+		seen.ended(a, got.err)
+		done(got.body, got.err)
 	}
 	body, err := tl.Marshal(nil, query)
 	if err == nil {
 		err = a.admitNow()
 	}
 	if err == nil {
-		call, to, refused := a.send(query, body, o, finish)
+		call, to, refused := a.send(query, body, o, nil, finish)
 		if refused == nil {
 			return func() { to.Send(account.CancelCall{Call: call}) }
 		}
 		err = refused
 	}
-	a.m.fleet.Send(endCall{func() { finish(nil, notSent(err)) }})
+	a.m.fleet.Send(endCall{func() { finish(answered{err: notSent(err)}) }})
 	return func() {}
 }
 
@@ -118,27 +120,43 @@ func optionsOf(opts []CallOption) (o callOptions) {
 	return o
 }
 
-// observe begins the span of a call; ended ends it and counts the call.
-func (a *Account) observe(ctx context.Context, method string, o callOptions) (_ context.Context, ended func(error)) {
+// observed is a call as telemetry sees it.
+type observed struct {
+	begun time.Time
+	span  trace.Span
+	at    dc.ID
+}
+
+// observe begins the span of a call.
+func (a *Account) observe(ctx context.Context, method string, at dc.ID) (context.Context, observed) {
 	begun := a.m.sys.Clock().Now()
 	ctx, span := a.m.tracer.Start(ctx, "mtfleet.invoke")
 	span.SetAttributes(attribute.String("rpc.method", method))
-	return ctx, func(err error) {
-		// The error's family, not its text: a text may name an account.
-		family := errorFamily(err)
-		if err != nil {
-			span.SetStatus(codes.Error, family)
-		}
-		at := o.at
-		if at == 0 {
-			at = dc.ID(a.Status().HomeDC)
-		}
-		a.m.env.Observe.CallEnded(at, family, a.m.sys.Clock().Now().Sub(begun))
-		span.End()
-	}
+	return ctx, observed{begun, span, at}
 }
 
-func (a *Account) invoke(ctx context.Context, method string, query tl.Object, o callOptions) (tl.Raw, error) {
+// ended ends the span of a call and counts the call.
+func (o observed) ended(a *Account, err error) {
+	// The error's family, not its text: a text may name an account.
+	family := errorFamily(err)
+	if err != nil {
+		o.span.SetStatus(codes.Error, family)
+	}
+	at := o.at
+	if at == 0 {
+		at = dc.ID(a.Status().HomeDC)
+	}
+	a.m.env.Observe.CallEnded(at, family, a.m.sys.Clock().Now().Sub(o.begun))
+	o.span.End()
+}
+
+// answered is how a call ended.
+type answered struct {
+	body []byte
+	err  error
+}
+
+func (a *Account) invoke(ctx context.Context, query tl.Object, o callOptions) (tl.Raw, error) {
 	body, err := tl.Marshal(nil, query)
 	if err != nil {
 		return nil, notSent(err)
@@ -146,12 +164,8 @@ func (a *Account) invoke(ctx context.Context, method string, query tl.Object, o 
 	if err := a.admit(ctx); err != nil {
 		return nil, notSent(err)
 	}
-	type answered struct {
-		body []byte
-		err  error
-	}
 	answer := make(chan answered, 1)
-	call, to, err := a.send(query, body, o, func(body []byte, err error) { answer <- answered{body, err} })
+	call, to, err := a.send(query, body, o, answer, nil)
 	if err != nil {
 		return nil, notSent(err)
 	}
@@ -207,14 +221,20 @@ func (a *Account) admitNow() error {
 	}
 }
 
-// send hands an admitted call to the account's actor. done is called once,
-// unless send refuses: then nothing was sent.
-func (a *Account) send(query tl.Object, body []byte, o callOptions, done func([]byte, error)) (*account.Call, runtime.Ref[account.Message], error) {
+// send hands an admitted call to the account's actor. Its end goes to answer,
+// which has room for it, or else to done, once; unless send refuses: then nothing
+// was sent.
+func (a *Account) send(query tl.Object, body []byte, o callOptions, answer chan<- answered, done func(answered)) (
+	*account.Call, runtime.Ref[account.Message], error) {
 	call := account.NewCall(query.TypeName(), body, policyFor(query, o.policy), o.at)
 	call.Done = func(body []byte, err error) {
 		a.underWay.remove(call)
 		<-a.admission
-		done(body, ended(err))
+		if got := (answered{body, ended(err)}); answer != nil {
+			answer <- got
+		} else {
+			done(got)
+		}
 	}
 	a.underWay.add(call) // before it is asked whether the actor is lost: see abandon
 	to := a.current()
@@ -227,13 +247,8 @@ func (a *Account) send(query tl.Object, body []byte, o callOptions, done func([]
 	case isDone(to.Done()): // gone, and its successor is not there yet
 		err = ErrStopped
 	default:
-		select {
-		case <-to.Done(): // gone, and its successor is not there yet
-			err = ErrStopped
-		default:
-			to.Send(call)
-			return call, to, nil
-		}
+		to.Send(call)
+		return call, to, nil
 	}
 	if !a.underWay.remove(call) { // abandoned meanwhile: done was called
 		return call, to, nil
@@ -257,7 +272,11 @@ type underWay struct {
 	mu    sync.Mutex // guards the following fields
 	calls map[*account.Call]uint64
 	last  uint64
+	most  int // under way at once since calls was made
 }
+
+// underWayKeep is the size up to which an empty map is kept for the next call.
+const underWayKeep = 8
 
 func (u *underWay) add(c *account.Call) {
 	u.mu.Lock()
@@ -267,6 +286,7 @@ func (u *underWay) add(c *account.Call) {
 	}
 	u.last++
 	u.calls[c] = u.last
+	u.most = max(u.most, len(u.calls))
 }
 
 // remove reports whether the call was there.
@@ -274,8 +294,8 @@ func (u *underWay) remove(c *account.Call) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	_, there := u.calls[c]
-	if delete(u.calls, c); len(u.calls) == 0 {
-		u.calls = nil
+	if delete(u.calls, c); len(u.calls) == 0 && u.most > underWayKeep {
+		u.calls, u.most = nil, 0
 	}
 	return there
 }

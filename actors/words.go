@@ -74,11 +74,17 @@ func mayHaveRun(cause error) error {
 // ended puts the end of a call, as the account tells it, on one line. The
 // server's own error stays as it is.
 func ended(err error) error {
+	if err == nil {
+		return nil
+	}
+	return endedBy(err)
+}
+
+// endedBy is apart from ended so that a call that is answered allocates nothing.
+func endedBy(err error) error {
 	var fate interface{ NotSent() bool }
 	var ran *account.RanError
 	switch {
-	case err == nil:
-		return nil
 	case errors.As(err, &ran):
 		return &localError{with(ran.Err, "it may have run"), []error{ran, ErrMayHaveRun}}
 	case !errors.Is(err, ErrNotSent) && errors.As(err, &fate) && fate.NotSent():
