@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/mtfleet/mtfleet/actors/binding"
+	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/persistence"
@@ -41,31 +42,46 @@ func (a *account) send(c *ctx, call *Call) {
 	call.at = p
 	b := binding.Call{
 		ID: call.id(), Method: call.Method, Body: call.Body, Policy: call.Policy, Own: call.own != nil && call.query.Purpose != standing.ForMove,
-		Reply: a.reply(p, call),
 	}
 	if p.route.IsZero() {
+		b.Reply = a.reply(p, call)
 		a.tell(p, b)
 		return
 	}
 	if t := a.env.Trace; t != nil {
 		t.Told(a.id, p.id.DC, b, p.route.Where().Key)
 	}
-	p.route.Send(b)
+	r, on := a.replier(p, call), p.route.Where()
+	p.route.SendFor(b, func(body []byte, err error) { r.reply(body, err, on) })
 }
 
 // reply is how a call comes back: what is its caller's business alone goes to
 // the caller directly, everything else to the account.
 func (a *account) reply(p *peer, call *Call) func([]byte, error, binding.Where) {
-	self, proves := a.self, a.stand.Proves(&call.query)
+	r := a.replier(p, call)
+	return func(body []byte, err error, on binding.Where) { r.reply(body, err, on) }
+}
+
+// replier is what the way back of one call needs to know.
+type replier struct {
+	self   runtime.Ref[Message]
+	peer   *peer
+	call   *Call
+	proves bool
+}
+
+func (a *account) replier(p *peer, call *Call) replier {
 	p.pending.Add(1)
-	return func(body []byte, err error, on binding.Where) {
-		p.pending.Add(-1)
-		if call.own == nil && (err != nil || !proves) && !standing.NeedsPolicy(err) {
-			call.finish(body, err)
-			return
-		}
-		self.Send(callReturned{call: call, body: body, err: err, on: on})
+	return replier{a.self, p, call, a.stand.Proves(&call.query)}
+}
+
+func (r replier) reply(body []byte, err error, on binding.Where) {
+	r.peer.pending.Add(-1)
+	if r.call.own == nil && (err != nil || !r.proves) && !standing.NeedsPolicy(err) {
+		r.call.finish(body, err)
+		return
 	}
+	r.self.Send(callReturned{call: r.call, body: body, err: err, on: on})
 }
 
 // onReturned tells standing how a call ended, which may have it sent again.

@@ -37,10 +37,13 @@ func (r Route) Send(c Call) {
 		return
 	}
 	reply, on := c.Reply, r.on // what the closure keeps
-	r.conn.Send(dcconn.Call{
-		ID: c.ID, Method: c.Method, Body: c.Body, Policy: c.Policy,
-		Reply: func(body []byte, err error) { reply(body, err, on) },
-	})
+	r.SendFor(c, func(body []byte, err error) { reply(body, err, on) })
+}
+
+// SendFor is Send for who keeps the route's Where beside the call: reply takes
+// the place of c.Reply. r must lead somewhere.
+func (r Route) SendFor(c Call, reply func(body []byte, err error)) {
+	r.conn.Send(dcconn.Call{ID: c.ID, Method: c.Method, Body: c.Body, Policy: c.Policy, Reply: reply})
 }
 
 // flow is whether calls go.
