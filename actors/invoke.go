@@ -131,7 +131,9 @@ type observed struct {
 func (a *Account) observe(ctx context.Context, method string, at dc.ID) (context.Context, observed) {
 	begun := a.m.sys.Clock().Now()
 	ctx, span := a.m.tracer.Start(ctx, "mtfleet.invoke")
-	span.SetAttributes(attribute.String("rpc.method", method))
+	if span.IsRecording() {
+		span.SetAttributes(attribute.String("rpc.method", method))
+	}
 	return ctx, observed{begun, span, at}
 }
 

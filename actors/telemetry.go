@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -85,11 +86,15 @@ func atDC(id dc.ID) attribute.KeyValue { return attribute.String("dc", strconv.I
 // observer feeds what accounts tell into the metrics.
 func (x *meters) observer() account.Observer {
 	ctx := context.Background()
+	var endings endings
 	return account.Observer{
 		CallEnded: func(at dc.ID, result string, took time.Duration) {
-			set := metric.WithAttributeSet(attribute.NewSet(atDC(at), attribute.String("result", result)))
-			x.calls.Add(ctx, 1, set)
-			x.callSeconds.Record(ctx, took.Seconds(), set)
+			if !x.calls.Enabled(ctx) && !x.callSeconds.Enabled(ctx) {
+				return
+			}
+			e := endings.of(at, result)
+			x.calls.Add(ctx, 1, e.add...)
+			x.callSeconds.Record(ctx, took.Seconds(), e.record...)
 		},
 		KeyMade: func(at dc.ID, temp bool) {
 			kind := "perm"
@@ -102,6 +107,48 @@ func (x *meters) observer() account.Observer {
 		SignedIn:       func(method string) { x.signIns.Add(ctx, 1, metric.WithAttributes(attribute.String("method", method))) },
 		ConnectionLost: func(at dc.ID) { x.connectionsLost.Add(ctx, 1, metric.WithAttributes(atDC(at))) },
 	}
+}
+
+// endings keeps the attributes of how calls end: to make them anew for every
+// call is as dear as to count it.
+type endings struct {
+	mu    sync.RWMutex
+	known map[endingKey]*ending // guarded by mu
+}
+
+type endingKey struct {
+	at     dc.ID
+	result string
+}
+
+type ending struct {
+	add    []metric.AddOption
+	record []metric.RecordOption
+}
+
+// endingsMost is how many are kept: five DCs and some ten results. Who calls
+// DCs that do not exist pays for each call.
+const endingsMost = 256
+
+func (s *endings) of(at dc.ID, result string) *ending {
+	key := endingKey{at, result}
+	s.mu.RLock()
+	e := s.known[key]
+	s.mu.RUnlock()
+	if e != nil {
+		return e
+	}
+	set := metric.WithAttributeSet(attribute.NewSet(atDC(at), attribute.String("result", result)))
+	e = &ending{[]metric.AddOption{set}, []metric.RecordOption{set}}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.known == nil {
+		s.known = map[endingKey]*ending{}
+	}
+	if len(s.known) < endingsMost {
+		s.known[key] = e
+	}
+	return e
 }
 
 // errorFamily sorts the end of a call into few words, fit for a label.

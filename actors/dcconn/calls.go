@@ -1,7 +1,7 @@
 package dcconn
 
 import (
-	"maps"
+	"cmp"
 	"slices"
 
 	"github.com/mtfleet/mtfleet/actors/governor"
@@ -10,20 +10,28 @@ import (
 
 // call is a call under way.
 type call struct {
+	id     mtproto.QueryID
 	method string
 	reply  func([]byte, error)
 }
 
+// find returns where a call is among those under way, which are in the order of
+// their ids, or where it belongs. They are a slice because a connection has few
+// of them, most often one: a map's first group is larger than the whole call.
+func (n *conn) find(id mtproto.QueryID) (at int, there bool) {
+	return slices.BinarySearchFunc(n.calls, id, func(k call, id mtproto.QueryID) int { return cmp.Compare(k.id, id) })
+}
+
 func (n *conn) onCall(c *ctx, m Call) {
-	if _, double := n.calls[m.ID]; double || n.session == nil || n.drain != drainNone {
+	at, double := n.find(m.ID)
+	if double || n.session == nil || n.drain != drainNone {
 		giveBack(m)
 		return
 	}
-	if n.calls == nil {
-		n.calls = make(map[mtproto.QueryID]call)
+	if len(n.calls) == 0 {
 		n.hurry()
 	}
-	n.calls[m.ID] = call{m.Method, m.Reply}
+	n.calls = slices.Insert(n.calls, at, call{m.ID, m.Method, m.Reply})
 	n.session.Send(c.Now(), m.ID, m.Body, m.Policy)
 	n.pump(c)
 }
@@ -40,10 +48,10 @@ func (n *conn) onRecall(c *ctx, m Recall) {
 	if n.session == nil {
 		return
 	}
-	for _, id := range n.pending() {
-		if (m.Method == "" || m.Method == n.calls[id].method) && n.session.Unsent(id) {
-			n.reply(c, id, nil, notSent())
-			n.session.Cancel(c.Now(), id)
+	for _, k := range slices.Clone(n.calls) {
+		if (m.Method == "" || m.Method == k.method) && n.session.Unsent(k.id) {
+			n.reply(c, k.id, nil, notSent())
+			n.session.Cancel(c.Now(), k.id)
 		}
 	}
 	n.pump(c)
@@ -54,18 +62,15 @@ func giveBack(m Call) { m.Reply(nil, notSent()) }
 
 func notSent() error { return &mtproto.QueryError{Reason: mtproto.ErrClosed, Fate: mtproto.ErrNotSent} }
 
-// pending returns the calls under way in the order of their ids: that of a map
-// would not replay.
-func (n *conn) pending() []mtproto.QueryID { return slices.Sorted(maps.Keys(n.calls)) }
-
 // reply answers a call, once.
 func (n *conn) reply(c *ctx, id mtproto.QueryID, body []byte, err error) {
-	f := n.calls[id].reply
-	if f == nil {
+	at, there := n.find(id)
+	if !there {
 		return
 	}
-	if delete(n.calls, id); len(n.calls) == 0 {
-		n.calls, n.quiet = nil, c.Now()
+	f := n.calls[at].reply
+	if n.calls = slices.Delete(n.calls, at, at+1); len(n.calls) == 0 {
+		n.calls, n.quiet = nil, c.Now() // an idle connection keeps no memory for calls
 	}
 	f(slices.Clone(body), err)
 }

@@ -1,6 +1,7 @@
 package dcconn
 
 import (
+	"slices"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/governor"
@@ -35,7 +36,7 @@ type conn struct {
 
 	// The session; see session.go.
 	session *mtproto.Session
-	calls   map[mtproto.QueryID]call
+	calls   []call     // under way, by id; nil while there are none
 	quiet   time.Time  // since when there are none
 	hurried bool       // somebody waits for the socket
 	alarm   time.Time  // for which the session's timer is set; zero: it is not
@@ -135,8 +136,8 @@ func (n *conn) Stopping(c *ctx) {
 			}
 		}
 	}
-	for _, id := range n.pending() { // a session answers all; this is for one that panicked
-		n.reply(c, id, nil, &mtproto.QueryError{Reason: mtproto.ErrClosed, Fate: mtproto.ErrMayHaveRun})
+	for _, k := range slices.Clone(n.calls) { // a session answers all; this is for one that panicked
+		n.reply(c, k.id, nil, &mtproto.QueryError{Reason: mtproto.ErrClosed, Fate: mtproto.ErrMayHaveRun})
 	}
 	n.release(governor.Unknown)
 }

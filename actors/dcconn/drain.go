@@ -80,8 +80,8 @@ func (n *conn) onDrainLimit(c *ctx) {
 		n.endDrain(c)
 		return
 	}
-	for _, id := range n.pending() {
-		n.session.Cancel(c.Now(), id)
+	for _, k := range n.calls {
+		n.session.Cancel(c.Now(), k.id)
 	}
 	n.pump(c) // which ends it
 }
