@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/binding"
+	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/mtproto/updates"
@@ -20,8 +21,8 @@ type account struct {
 	env     *Env
 	id      persistence.AccountID
 	self    runtime.Ref[Message]
-	disk    *disk
-	journal journal
+	disk    *journal.Disk
+	journal journal.Journal[waiter]
 
 	loaded    bool      // the records were read
 	restored  bool      // and the manager knows
@@ -56,7 +57,7 @@ type account struct {
 // store and goes on where it was.
 func Spawn[P any](parent *runtime.Context[P], env *Env, id persistence.AccountID) runtime.Ref[Message] {
 	return runtime.Spawn[Message](parent, &account{
-		env: env, id: id, disk: &disk{store: env.Store, owner: env.Owner},
+		env: env, id: id, disk: env.disks.Of(id),
 	})
 }
 
@@ -68,7 +69,7 @@ func (a *account) Started(c *ctx) {
 // load has the account's records read. What comes meanwhile waits.
 func (a *account) load(c *ctx) {
 	a.loaded, a.restored, a.reloading = false, false, false
-	a.store(c, job{kind: jobLoad, account: a.id, waits: startWaits})
+	a.store(c, journal.Work{Kind: journal.Load, Account: a.id}, startWaits)
 }
 
 // Receive handles one message, then does what the engines decided by it.

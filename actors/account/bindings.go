@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/binding"
+	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
@@ -14,15 +15,17 @@ import (
 
 // onBindingWrite writes what a binding knows, in its turn.
 func (a *account) onBindingWrite(c *ctx, m bindingWrite) {
-	if !a.store(c, job{commit: m.commit, from: m.fence, reply: m.done}) {
+	q := job{Work: journal.Work{Commit: m.commit, Urgency: journal.Once}, From: m.fence, For: waiter{reply: m.done}}
+	if !a.journal.Add(q) {
 		m.done(ErrStopped)
 	}
+	a.runJournal(c)
 }
 
 // onBinding hears of a binding. The cases stand in the order of its events.
 func (a *account) onBinding(c *ctx, m bindingEvent) {
 	p, now := m.peer, c.Now()
-	if p.fence != m.fence || p.fence.closed {
+	if p.fence != m.fence || p.fence.Closed {
 		return
 	}
 	if t := a.env.Trace; t != nil {
@@ -55,7 +58,7 @@ func (a *account) onBinding(c *ctx, m bindingEvent) {
 	case binding.EventClock:
 		a.stand.Clock(now, ev.Offset)
 	case binding.EventSession:
-		a.journal.soon(now, ev.Session.Record(a.id))
+		a.journal.Soon(now, ev.Session.Record(a.id))
 		a.runJournal(c)
 	case binding.EventCall:
 		a.onErrand(c, p, ev)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/mtfleet/mtfleet/actors/binding"
+	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
@@ -234,5 +235,5 @@ func (a *account) keepToken(c *ctx, call *Call, body []byte, err error) {
 func (a *account) addToken(c *ctx, token []byte) {
 	a.tokens = append([][]byte{token}, a.tokens...)
 	a.tokens = a.tokens[:min(len(a.tokens), tokensMost)]
-	a.store(c, job{commit: persistence.Commit{Put: []persistence.Record{tokensRecord(a.id, a.tokens)}}, urgency: should})
+	a.store(c, journal.Work{Commit: persistence.Commit{Put: []persistence.Record{tokensRecord(a.id, a.tokens)}}}, nobodyWaits)
 }

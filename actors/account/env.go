@@ -8,6 +8,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors/binding"
 	"github.com/mtfleet/mtfleet/actors/governor"
+	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
@@ -81,12 +82,13 @@ type Env struct {
 	binding *binding.Env
 	keys    []*crypt.PublicKey
 	dcs     *DCs
+	disks   *journal.Disks
 }
 
 // NewEnv prepares what accounts share: it parses the table's RSA keys and
 // makes the tables of the well-known Diffie-Hellman group (milliseconds).
 func NewEnv(cfg EnvConfig) (*Env, error) {
-	e := &Env{EnvConfig: cfg, dcs: NewDCs(cfg.DCs)}
+	e := &Env{EnvConfig: cfg, dcs: NewDCs(cfg.DCs), disks: journal.NewDisks(cfg.Store, cfg.Owner)}
 	for _, text := range cfg.DCs.Keys {
 		keys, err := crypt.ParsePublicKeys([]byte(text))
 		if err != nil {

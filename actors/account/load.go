@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/mtfleet/mtfleet/actors/governor"
+	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/persistence"
 )
@@ -68,8 +69,8 @@ func fatal(err error) bool {
 
 // purgeRevoked deletes the keys of revoked logins that were kept long enough.
 func (a *account) purgeRevoked(c *ctx, keys []persistence.PermKey) {
-	if gone := outlived(a.id, keys, c.Now()); gone != nil {
-		a.store(c, job{commit: persistence.Commit{Delete: gone}, urgency: should})
+	if gone := journal.Outlived(a.id, keys, c.Now()); gone != nil {
+		a.store(c, journal.Work{Commit: persistence.Commit{Delete: gone}}, nobodyWaits)
 	}
 }
 
@@ -86,18 +87,7 @@ func (a *account) Stopping(c *ctx) {
 		p.release()
 	}
 	a.flushUpdates(c)
-	if rest := a.journal.rest(); len(rest) > 0 {
-		disk := a.disk
-		c.GoIO(func() Message {
-			for _, q := range rest {
-				_, err := disk.do(q)
-				if q.reply != nil {
-					q.reply(err)
-				}
-			}
-			return stored{}
-		})
-	}
+	a.leave(c)
 	if a.login != nil {
 		a.endLogin(c, ErrStopped)
 	}

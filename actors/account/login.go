@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/mtfleet/mtfleet/actors/governor"
+	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/persistence"
@@ -66,7 +67,7 @@ func (a *account) loginCall(c *ctx, s *signIn, out login.Output) {
 	about := snap.Phone + snap.Token // one of them is empty
 	if s.about != about {
 		s.about, s.next, s.phase = about, out, signInLooks
-		a.store(c, job{kind: jobLoad, account: persistence.FleetID, waits: subjectWaits})
+		a.store(c, journal.Work{Kind: journal.Load, Account: persistence.FleetID}, subjectWaits)
 		return
 	}
 	policy := Repeatable
@@ -124,7 +125,7 @@ func (a *account) storeLogin(c *ctx, s *signIn, snap login.Snapshot) {
 	}
 	rec := persistence.Login{Flow: s.method, State: state, Updated: round(c.Now())}
 	s.phase = signInStores
-	a.store(c, job{commit: persistence.Commit{Put: []persistence.Record{rec.Record(a.id)}}, urgency: must, waits: loginWaits})
+	a.store(c, journal.Work{Commit: persistence.Commit{Put: []persistence.Record{rec.Record(a.id)}}, Urgency: journal.Must}, loginWaits)
 }
 
 func (a *account) onLoginStored(*ctx) {

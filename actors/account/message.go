@@ -3,6 +3,7 @@ package account
 import (
 	"github.com/mtfleet/mtfleet/actors/binding"
 	"github.com/mtfleet/mtfleet/actors/governor"
+	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/persistence"
@@ -59,20 +60,17 @@ type (
 	}
 	bindingEvent struct {
 		peer  *peer
-		fence *fence
+		fence *journal.Fence
 		event binding.Event
 	}
 	// bindingWrite is a commit of a binding on its way through the journal.
 	bindingWrite struct {
-		fence  *fence
+		fence  *journal.Fence
 		commit persistence.Commit
 		done   func(error)
 	}
 	// stored is how the journal's job under way went.
-	stored struct {
-		records []persistence.Record
-		err     error
-	}
+	stored        journal.Done
 	signInGranted struct{ ticket *governor.Ticket }
 	respawnDue    struct{ peer *peer }
 	journalDue    struct{}

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/mtfleet/mtfleet/actors/binding"
+	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/persistence"
@@ -17,7 +18,7 @@ type peer struct {
 	handle  binding.Handle // zero until its keys were read, and until it starts again
 	route   binding.Route  // zero while calls go to the binding
 	temp    bool           // the last route was under a bound temp key
-	fence   *fence         // of this start; what an earlier one said is void
+	fence   *journal.Fence // of this start; what an earlier one said is void
 	keeper  runtime.Keeper
 	early   []binding.Message // what is to be told it when it has started
 	pending atomic.Int64      // calls that were sent there and have not ended
@@ -90,19 +91,20 @@ func (a *account) open(c *ctx, at dc.ID, home bool) *peer {
 
 // start begins, or begins anew, with a binding: from what is on disk.
 func (a *account) start(c *ctx, p *peer) {
-	p.fence = &fence{}
+	p.fence = &journal.Fence{}
 	if left := a.left; left != nil && p.home {
 		a.left = nil
 		a.spawn(c, p, left)
 		return
 	}
-	a.store(c, job{kind: jobLoad, account: a.id, waits: bindingWaits, peer: p, from: p.fence})
+	a.journal.Add(job{Work: journal.Work{Kind: journal.Load, Account: a.id}, From: p.fence, For: waiter{waits: bindingWaits, peer: p}})
+	a.runJournal(c)
 }
 
 // onKeys starts the binding whose keys were read.
 func (a *account) onKeys(c *ctx, q job, records []persistence.Record, err error) {
-	p := q.peer
-	if p.fence != q.from || p.fence.closed {
+	p := q.For.peer
+	if p.fence != q.From || p.fence.Closed {
 		return // closed since
 	}
 	state, decodeErr := persistence.DecodeState(records)
@@ -161,7 +163,7 @@ func (a *account) close(p *peer) {
 	if t := a.env.Trace; t != nil {
 		t.Closed(a.id, p.id.DC)
 	}
-	p.fence.closed = true
+	p.fence.Closed = true
 	p.route = binding.Route{}
 	p.handle.Stop()
 	p.release()
@@ -177,7 +179,7 @@ func (a *account) ChildStopped(c *ctx, child runtime.ActorID, reason error) {
 		if p.handle.ID() != child {
 			continue
 		}
-		p.handle, p.route, p.fence = binding.Handle{}, binding.Route{}, &fence{}
+		p.handle, p.route, p.fence = binding.Handle{}, binding.Route{}, &journal.Fence{}
 		delay, tooOften := p.keeper.Failed(c.Now(), c.Rand())
 		if tooOften {
 			a.stand.Quarantine(c.Now(), "a connection failed too often: "+reason.Error(), adviceFault)
@@ -193,7 +195,7 @@ func (a *account) ChildStopped(c *ctx, child runtime.ActorID, reason error) {
 }
 
 func (a *account) onRespawnDue(c *ctx, p *peer) {
-	if !p.fence.closed && p.handle.IsZero() {
+	if !p.fence.Closed && p.handle.IsZero() {
 		a.start(c, p)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/binding"
+	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
@@ -105,7 +106,7 @@ func (a *account) carryOut(c *ctx, out standing.Output) {
 		a.erase(c, out)
 	case standing.OutRetire:
 		a.saving = true
-		a.store(c, job{kind: jobRetire, account: a.id, dc: int(out.DC), at: round(c.Now()), urgency: must, waits: standingWaits})
+		a.store(c, journal.Work{Kind: journal.Retire, Urgency: journal.Must, Account: a.id, DC: int(out.DC), At: round(c.Now())}, standingWaits)
 	case standing.OutReload:
 		a.reloading = true // when standing has said all
 	case standing.OutGone:
@@ -138,24 +139,24 @@ func (a *account) save(c *ctx, out standing.Output) {
 	if ch.Fresh {
 		commit.Put, commit.Delete = a.freshLogin(commit.Put, commit.Delete)
 	}
-	q := job{commit: commit, urgency: should, waits: standingWaits}
+	w := journal.Work{Commit: commit}
 	if out.Must {
-		q.urgency = must
+		w.Urgency = journal.Must
 	}
 	a.saving = true
-	a.store(c, q)
+	a.store(c, w, standingWaits)
 }
 
 // erase deletes the account's records, or those of its login.
 func (a *account) erase(c *ctx, out standing.Output) {
-	q := job{kind: jobErase, account: a.id, all: out.All, urgency: once, waits: eraseWaits}
+	w := journal.Work{Kind: journal.Erase, Urgency: journal.Once, Account: a.id, All: out.All}
 	if !out.All {
 		// The server has ended the authorization: nothing is left to go back to.
 		a.place, a.rec = nil, recordOf(a.rec, out.Snapshot, false)
-		q.urgency, q.commit.Put = must, []persistence.Record{a.rec.Record()}
+		w.Urgency, w.Commit.Put = journal.Must, []persistence.Record{a.rec.Record()}
 	}
 	a.saving = true
-	a.store(c, q)
+	a.store(c, w, eraseWaits)
 }
 
 // openHome opens the home DC unless it is.
@@ -193,7 +194,7 @@ func (a *account) moveHome(c *ctx, to dc.ID) {
 // knows is on its way to the disk before anything else of the account is.
 func (a *account) closeAll(c *ctx) {
 	a.flushUpdates(c)
-	a.journal.hurry(c.Now())
+	a.journal.Hurry(c.Now())
 	a.runJournal(c)
 	a.updates, a.config, a.left = nil, time.Time{}, nil
 	if a.login != nil {

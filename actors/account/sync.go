@@ -73,9 +73,9 @@ func (a *account) pumpUpdates(c *ctx) (did bool) {
 		case updates.OutSave:
 			place := out.State
 			a.place = &place
-			a.journal.soon(c.Now(), placeRecord(place).Record(a.id))
+			a.journal.Soon(c.Now(), placeRecord(place).Record(a.id))
 			if out.Now {
-				a.journal.hurry(c.Now())
+				a.journal.Hurry(c.Now())
 			}
 			a.runJournal(c)
 		case updates.OutHole:
