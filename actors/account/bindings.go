@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/binding"
-	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
@@ -15,7 +14,7 @@ import (
 
 // onBindingWrite writes what a binding knows, in its turn.
 func (a *account) onBindingWrite(c *ctx, m bindingWrite) {
-	q := job{Work: journal.Work{Commit: m.commit, Urgency: journal.Once}, From: m.fence, For: waiter{reply: m.done}}
+	q := job{Work: m.work, From: m.fence, For: waiter{reply: m.done}}
 	if !a.journal.Add(q) {
 		m.done(ErrStopped)
 	}

@@ -6,7 +6,6 @@ import (
 	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/login"
-	"github.com/mtfleet/mtfleet/persistence"
 )
 
 // Message is what an account's actor receives; the types of this package only.
@@ -65,9 +64,9 @@ type (
 	}
 	// bindingWrite is a commit of a binding on its way through the journal.
 	bindingWrite struct {
-		fence  *journal.Fence
-		commit persistence.Commit
-		done   func(error)
+		fence *journal.Fence
+		work  journal.Work
+		done  func(error)
 	}
 	// stored is how the journal's job under way went.
 	stored        journal.Done

@@ -119,8 +119,12 @@ func (a *account) spawn(c *ctx, p *peer, state *persistence.State) {
 	self, fence := c.Self(), p.fence
 	handle, err := binding.Spawn(c, a.env.binding, binding.Config{
 		Account: a.id, ID: p.id, Home: p.home, PFS: a.rec.PFS, Keys: binding.RecordsOf(state, p.id.DC),
-		Commit: func(commit persistence.Commit, done func(error)) {
-			self.Send(bindingWrite{fence: fence, commit: commit, done: done})
+		Commit: func(commit persistence.Commit, owed bool, done func(error)) {
+			w := journal.Work{Commit: commit, Urgency: journal.Once}
+			if owed {
+				w.Urgency = journal.Should
+			}
+			self.Send(bindingWrite{fence: fence, work: w, done: done})
 		},
 		BindAfter: a.held(c, p.id.DC, bindMethod), DropAfter: a.held(c, p.id.DC, dropMethod),
 		Active: len(p.early) > 0 || a.login != nil,

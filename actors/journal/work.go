@@ -31,7 +31,7 @@ const (
 	Must
 	// Once: who asked is told and decides. It is for two kinds of askers: who
 	// repeats it himself and does nothing of what it is about before (a binding
-	// with its keys and its guest), and who is told no and goes back to what was
+	// with its keys), and who is told no and goes back to what was
 	// before (who removes an account). A state is not written by it.
 	Once
 )
