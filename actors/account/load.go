@@ -91,10 +91,7 @@ func (a *account) Stopping(c *ctx) {
 	if a.login != nil {
 		a.endLogin(c, ErrStopped)
 	}
-	for _, r := range a.requests {
-		r.Send(struct{}{}, ErrStopped)
-	}
-	a.requests, a.numbers = nil, nil
+	a.denyAll(ErrStopped)
 }
 
 // Undelivered ends what reached a stopped account.
@@ -112,15 +109,7 @@ func (a *account) Undelivered(m Message) {
 		m.Reply.Send(nil, ErrStopped)
 	case Answer:
 		m.Reply.Send(nil, ErrStopped)
-	case LogOut:
-		m.Reply.Send(struct{}{}, ErrStopped)
-	case Pause:
-		m.Reply.Send(struct{}{}, ErrStopped)
-	case Resume:
-		m.Reply.Send(struct{}{}, ErrStopped)
-	case Remove:
-		m.Reply.Send(struct{}{}, ErrStopped)
-	case ClearWaits:
+	case Wish:
 		m.Reply.Send(struct{}{}, ErrStopped)
 	}
 }

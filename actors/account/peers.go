@@ -41,6 +41,15 @@ func (a *account) tell(p *peer, m binding.Message) {
 	p.handle.Send(m)
 }
 
+// tellGuests tells all but home.
+func (a *account) tellGuests(m binding.Message) {
+	for _, p := range a.peers {
+		if !p.home {
+			a.tell(p, m)
+		}
+	}
+}
+
 // release answers the calls that wait for a binding that will not be.
 func (p *peer) release() {
 	for _, m := range p.early {

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"slices"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/binding"
@@ -13,25 +14,48 @@ import (
 
 // This file carries out what standing decides.
 
-// wish gives an owner's wish a number; standing answers it by that.
-func (a *account) wish(reply runtime.Reply[struct{}]) standing.Request {
+// wish is one of the owner's under way, and what standing calls it.
+type wish struct {
+	number standing.Request
+	reply  runtime.Reply[struct{}]
+}
+
+// onWish tells standing what the owner wants; it is answered by its number.
+func (a *account) onWish(c *ctx, m Wish) {
 	a.lastWish++
-	a.requests = append(a.requests, reply)
-	a.numbers = append(a.numbers, a.lastWish)
-	return a.lastWish
+	a.wishes = append(a.wishes, wish{a.lastWish, m.Reply})
+	switch now, r := c.Now(), a.lastWish; m.Kind {
+	case LogOut:
+		a.flushUpdates(c)
+		a.stand.LogOut(now, r)
+	case Pause:
+		a.flushUpdates(c)
+		a.stand.Pause(now, r)
+	case Resume:
+		a.stand.Resume(now, r)
+	case Remove:
+		a.stand.Remove(now, r, m.Force)
+	case ClearWaits:
+		a.stand.ClearWaits(now, r, m.Method)
+		a.tellGuests(binding.WaitCleared{})
+	}
 }
 
 // grant answers a wish.
-func (a *account) grant(r standing.Request, err error) {
-	for i, n := range a.numbers {
-		if n == r {
-			reply := a.requests[i]
-			a.numbers = append(a.numbers[:i], a.numbers[i+1:]...)
-			a.requests = append(a.requests[:i], a.requests[i+1:]...)
-			reply.Send(struct{}{}, err)
-			return
-		}
+func (a *account) grant(number standing.Request, err error) {
+	if i := slices.IndexFunc(a.wishes, func(w wish) bool { return w.number == number }); i >= 0 {
+		reply := a.wishes[i].reply
+		a.wishes = slices.Delete(a.wishes, i, i+1)
+		reply.Send(struct{}{}, err)
 	}
+}
+
+// denyAll answers all of them.
+func (a *account) denyAll(err error) {
+	for _, w := range a.wishes {
+		w.reply.Send(struct{}{}, err)
+	}
+	a.wishes = nil
 }
 
 // pumpStanding does what standing asks for, up to the next commit. It reports
@@ -87,11 +111,7 @@ func (a *account) carryOut(c *ctx, out standing.Output) {
 		a.unauthorized(out.DC, out.Err)
 	case standing.OutHomeAlive:
 		a.env.Logger.Warn("a 401 was not confirmed; the login is alive", "account", a.id)
-		for _, p := range a.peers {
-			if !p.home {
-				a.tell(p, binding.HomeAlive{})
-			}
-		}
+		a.tellGuests(binding.HomeAlive{})
 	case standing.OutForget:
 		if a.home != nil {
 			a.tell(a.home, binding.Forget{})

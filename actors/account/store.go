@@ -41,7 +41,7 @@ func (a *account) runJournal(c *ctx) {
 		disk := a.disk
 		c.GoIO(func() Message { return stored(disk.Do(q.Work)) })
 	}
-	a.arm(c, timerJournal, a.journal.Deadline(), journalDue{})
+	a.arm(c, timerJournal, a.journal.Deadline())
 }
 
 // onStored goes on with whoever waited for the job under way.
@@ -80,10 +80,7 @@ func (a *account) onErased(c *ctx, all bool, err error) {
 	a.saving = false
 	switch {
 	case err != nil:
-		for _, r := range a.requests {
-			r.Send(struct{}{}, err)
-		}
-		a.requests, a.numbers = nil, nil
+		a.denyAll(err)
 		a.load(c)
 		return
 	case all:
