@@ -126,7 +126,7 @@ func (a *account) onDue(c *ctx, timer int) {
 	case timer == timerStanding:
 		a.stand.Advance(c.Now())
 	case timer == timerLogin && a.login != nil:
-		a.login.machine.Advance(c.Now())
+		a.login.Advance(c.Now())
 	case timer == timerUpdates && a.updates != nil:
 		a.updates.Advance(c.Now())
 	case timer == timerConfig:
@@ -148,8 +148,8 @@ func (a *account) pump(c *ctx) {
 	a.tellStep(c)
 	a.arm(c, timerStanding, a.stand.Deadline())
 	var login, updates time.Time
-	if a.login != nil && a.login.phase == signInRuns {
-		login = a.login.machine.Deadline()
+	if a.login != nil {
+		login = a.login.Deadline()
 	}
 	if a.updates != nil {
 		updates = a.updates.Deadline()

@@ -52,11 +52,11 @@ type EnvConfig struct {
 
 	// Publish hands an event to who listens. It does not block.
 	Publish func(Event)
-	// ClaimPhone reserves a phone number for a sign-in of the account, so that
-	// at most one code per phone is pending; it reports the holder if another
-	// account has it. ReleasePhone gives it back.
-	ClaimPhone   func(phone string, id persistence.AccountID) (holder persistence.AccountID, ok bool)
-	ReleasePhone func(phone string, id persistence.AccountID)
+	// HoldPhone reserves a phone number for a sign-in of the account in place of
+	// the one it had, either of them empty for none, so that at most one code
+	// per phone is pending. It fails, and changes nothing, if another account
+	// has it.
+	HoldPhone func(id persistence.AccountID, had, wants string) error
 	// SubjectSalt goes into the names under which waits about a phone number or
 	// a token are kept, which are not sealed.
 	SubjectSalt []byte

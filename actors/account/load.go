@@ -89,7 +89,7 @@ func (a *account) Stopping(c *ctx) {
 	a.flushUpdates(c)
 	a.leave(c)
 	if a.login != nil {
-		a.endLogin(c, ErrStopped)
+		a.endLogin(ErrStopped)
 	}
 	a.denyAll(ErrStopped)
 }

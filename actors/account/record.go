@@ -6,6 +6,7 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/updates"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/tl"
+	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
 // This file copies what engines know into records and back; nothing else in
@@ -83,6 +84,14 @@ func placeOf(rec *persistence.Updates) *updates.State {
 		return nil
 	}
 	return &updates.State{Pts: rec.Pts, Qts: rec.Qts, Date: rec.Date, Seq: rec.Seq}
+}
+
+// placeIn is what updates.getState said, nil where that was of no use.
+func placeIn(s *tg.UpdatesState) *updates.State {
+	if s == nil {
+		return nil
+	}
+	return &updates.State{Pts: s.Pts, Qts: s.Qts, Date: s.Date, Seq: s.Seq}
 }
 
 func place(s updates.State) Place { return Place{Pts: s.Pts, Qts: s.Qts, Seq: s.Seq, Date: s.Date} }

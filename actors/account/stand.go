@@ -204,9 +204,8 @@ func (a *account) moveHome(c *ctx, to dc.ID) {
 		a.close(a.home)
 	}
 	a.openHome(c, to)
-	if s := a.login; s != nil && s.phase == signInMoves {
-		s.phase = signInRuns
-		s.machine.Migrated(c.Now()) // its next call waits for the keys there
+	if a.login != nil {
+		a.login.Migrated(c.Now()) // its next call waits for the keys there
 	}
 }
 
@@ -218,7 +217,7 @@ func (a *account) closeAll(c *ctx) {
 	a.runJournal(c)
 	a.updates, a.config, a.left = nil, time.Time{}, nil
 	if a.login != nil {
-		a.login.phase = signInOver
+		a.login.Drop()
 	}
 	for len(a.peers) > 0 {
 		a.close(a.peers[0])

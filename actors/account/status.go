@@ -60,11 +60,11 @@ func (a *account) onStatus(c *ctx) {
 		UserID: snap.UserID, Bot: snap.Bot, HomeDC: int(snap.HomeDC), PFS: a.rec.PFS, SignedIn: a.stand.SignedIn(),
 	}
 	if a.login != nil && s.State == SigningIn {
-		a.status.Step = a.login.step
+		a.status.Step = a.login.Step()
 	}
 	a.publish(c)
 	if a.login != nil && s.State != SigningIn {
-		a.endLogin(c, a.login.failed)
+		a.endLogin(nil)
 	}
 	if online {
 		a.fetchConfig(c)

@@ -64,7 +64,9 @@ func (a *account) onStored(c *ctx, m stored) {
 	case eraseWaits:
 		a.onErased(c, q.All, m.Err)
 	case loginWaits:
-		a.onLoginStored(c)
+		if a.login != nil {
+			a.login.Saved()
+		}
 	case subjectWaits:
 		a.onSubjectRead(c, records)
 	case nobodyWaits:

@@ -6,8 +6,6 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/mtproto/updates"
 	"github.com/mtfleet/mtfleet/persistence"
-	"github.com/mtfleet/mtfleet/tl"
-	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
 // This file drives the engine of updates.
@@ -110,22 +108,6 @@ func (a *account) deliver(c *ctx, out updates.Output) {
 			Update: raw, Users: out.Users, Chats: out.Chats, Pts: pts, Qts: qts,
 		})
 	}
-}
-
-// askPlace asks where the updates stand before a sign-in counts: the answer
-// goes to disk with the authorization, so that whatever is pushed from then on
-// comes after a place that is known, also to a process that is killed at once.
-func (a *account) askPlace(c *ctx, s *signIn) {
-	s.call = a.ask(c, standing.ForSignIn, &tg.UpdatesGetStateRequest{}, Repeatable, 0, "", ownCall{login: s})
-}
-
-// placeIn reads the answer of askPlace; nil for an answer of no use.
-func placeIn(body []byte) *updates.State {
-	var s tg.UpdatesState
-	if err := tl.Unmarshal(body, &s); err != nil {
-		return nil
-	}
-	return &updates.State{Pts: s.Pts, Qts: s.Qts, Date: s.Date, Seq: s.Seq}
 }
 
 // freshLogin adds to the commit of a new login what an earlier one left: where
