@@ -48,7 +48,6 @@ type account struct {
 	updates  *updates.Machine           // nil while nothing is asked
 	place    *updates.State             // where the updates stood last, nil for not known
 	config   time.Time                  // when help.getConfig is asked for again
-	configs  int                        // how often it failed in a row
 }
 
 // Spawn starts the account's actor below parent. It restores itself from the

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/binding"
+	"github.com/mtfleet/mtfleet/actors/dcs"
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/actors/runtime"
@@ -81,14 +82,14 @@ type Env struct {
 	EnvConfig
 	binding *binding.Env
 	keys    []*crypt.PublicKey
-	dcs     *DCs
+	dcs     *dcs.DCs
 	disks   *journal.Disks
 }
 
 // NewEnv prepares what accounts share: it parses the table's RSA keys and
 // makes the tables of the well-known Diffie-Hellman group (milliseconds).
 func NewEnv(cfg EnvConfig) (*Env, error) {
-	e := &Env{EnvConfig: cfg, dcs: NewDCs(cfg.DCs), disks: journal.NewDisks(cfg.Store, cfg.Owner)}
+	e := &Env{EnvConfig: cfg, dcs: dcs.New(cfg.DCs), disks: journal.NewDisks(cfg.Store, cfg.Owner)}
 	for _, text := range cfg.DCs.Keys {
 		keys, err := crypt.ParsePublicKeys([]byte(text))
 		if err != nil {

@@ -1,8 +1,6 @@
 package account
 
 import (
-	"time"
-
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/mtproto/updates"
 	"github.com/mtfleet/mtfleet/persistence"
@@ -80,7 +78,7 @@ func (a *account) pumpUpdates(c *ctx) (did bool) {
 			a.env.Logger.Warn("some updates cannot be had", "account", a.id, "after", out.From, "to", out.To)
 			a.env.Publish(Event{Account: string(a.id), At: c.Now(), Kind: EventHole, From: place(out.From), To: place(out.To)})
 		case updates.OutConfig:
-			a.env.dcs.expire(time.Time{})
+			a.env.dcs.Expire()
 			a.fetchConfig(c)
 		}
 	}
