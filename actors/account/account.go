@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/journal"
+	"github.com/mtfleet/mtfleet/actors/peers"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/mtproto/updates"
@@ -41,8 +42,7 @@ type account struct {
 	status   Status                     // as of the last OutStatus
 	told     Status                     // what was published last
 	armed    [timerConfig + 1]time.Time // when each timer is due, zero for not
-	peers    []*peer                    // bindings, in the order they were opened
-	home     *peer                      // one of them, nil while there is none
+	peers    *peers.Peers               // its DCs
 	homeless []*Call                    // admitted calls for home, while there is none
 	login    *signIn                    // nil when none is under way
 	updates  *updates.Machine           // nil while nothing is asked
@@ -60,6 +60,11 @@ func Spawn[P any](parent *runtime.Context[P], env *Env, id persistence.AccountID
 
 func (a *account) Started(c *ctx) {
 	a.self = c.Self()
+	var trace *peers.Trace
+	if t := a.env.Trace; t != nil {
+		trace = &t.Trace
+	}
+	a.peers = peers.New(a.id, host{a, c}, trace)
 	a.load(c)
 }
 
@@ -102,7 +107,7 @@ func (a *account) handle(c *ctx, m Message) {
 	case bindingWrite:
 		a.onBindingWrite(c, m)
 	case respawnDue:
-		a.onRespawnDue(c, m.peer)
+		a.peers.Again(m.peer)
 	case SignIn:
 		a.onSignIn(c, m)
 	case Answer:

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/binding"
-	"github.com/mtfleet/mtfleet/mtproto/crypt"
+	"github.com/mtfleet/mtfleet/actors/peers"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/tl/tg"
@@ -14,7 +14,7 @@ import (
 
 // onBindingWrite writes what a binding knows, in its turn.
 func (a *account) onBindingWrite(c *ctx, m bindingWrite) {
-	q := job{Work: m.work, From: m.fence, For: waiter{reply: m.done}}
+	q := job{Work: m.work, From: m.from, For: waiter{reply: m.done}}
 	if !a.journal.Add(q) {
 		m.done(ErrStopped)
 	}
@@ -24,26 +24,25 @@ func (a *account) onBindingWrite(c *ctx, m bindingWrite) {
 // onBinding hears of a binding. The cases stand in the order of its events.
 func (a *account) onBinding(c *ctx, m bindingEvent) {
 	p, now := m.peer, c.Now()
-	if p.fence != m.fence || p.fence.Closed {
+	if !a.peers.Hear(p, m.from, m.event) {
 		return
-	}
-	if t := a.env.Trace; t != nil {
-		t.Heard(a.id, p.id.DC, m.event)
 	}
 	switch ev := m.event.(type) {
 	case binding.EventRoute:
-		a.onRoute(c, p, ev)
+		if p.IsHome() && !ev.Again {
+			a.stand.Routed(now)
+			a.askAhead(c, p) // unless it was asked when the last route was lost
+			a.publish(c)
+		}
 	case binding.EventHeld:
-		p.route = binding.Route{}
 		a.askAhead(c, p)
 	case binding.EventLost:
-		p.route, p.temp = binding.Route{}, false
-		if p.home {
+		if p.IsHome() {
 			a.stand.RouteLost(now, ev.Why)
 			a.askAhead(c, p)
 		}
 	case binding.EventUnreachable:
-		if p.home {
+		if p.IsHome() {
 			a.stand.Unreachable(now, ev.Why)
 		}
 	case binding.EventUpdates:
@@ -63,31 +62,16 @@ func (a *account) onBinding(c *ctx, m bindingEvent) {
 		a.onErrand(c, p, ev)
 	case binding.EventRefused:
 		a.stand.Ended(now, &standing.Call{
-			ID: standing.CallID(lastQuery.Add(1)), Purpose: purposeOf(ev.Method), Method: ev.Method, DC: p.id.DC,
-		}, standing.Where{DC: p.id.DC, Home: p.home}, ev.Err)
+			ID: standing.CallID(lastQuery.Add(1)), Purpose: purposeOf(ev.Method), Method: ev.Method, DC: p.DC(),
+		}, standing.Where{DC: p.DC(), Home: p.IsHome()}, ev.Err)
 	case binding.EventKeyGone:
-		a.stand.KeyGone(now, p.id.DC, p.home, ev.Err)
+		a.stand.KeyGone(now, p.DC(), p.IsHome(), ev.Err)
 	case binding.EventForeign:
 		a.stand.Foreign(now, ev.Err)
-	case binding.EventIdle:
-		if p.pending.Load() == 0 {
-			a.close(p)
-		}
-	case binding.EventFailed:
-		a.close(p)
 	case binding.EventBroken:
 		a.stand.Quarantine(now, "a connection failed too often: "+ev.Err.Error(), adviceFault)
 	case binding.EventStoreFailed:
 		a.env.StoreFailed(a.id, ev.Err)
-	}
-}
-
-func (a *account) onRoute(c *ctx, p *peer, ev binding.EventRoute) {
-	p.route, p.temp = ev.Route, ev.Route.Where().Temp
-	if p.home && !ev.Again {
-		a.stand.Routed(c.Now())
-		a.askAhead(c, p) // unless it was asked when the last route was lost
-		a.publish(c)
 	}
 }
 
@@ -110,31 +94,15 @@ func (a *account) held(c *ctx, at dc.ID, method string) time.Time {
 }
 
 // onErrand runs a query for a binding.
-func (a *account) onErrand(c *ctx, p *peer, ev binding.EventCall) {
+func (a *account) onErrand(c *ctx, p *peers.Peer, ev binding.EventCall) {
 	own := ownCall{peer: p, errand: ev.ID}
 	switch ev.For {
 	case binding.Export:
 		a.ask(c, standing.ForExport, ev.Query, Repeatable, 0, "", own)
 	case binding.Import: // it uses its bytes up
-		a.ask(c, standing.ForImport, ev.Query, Once, p.id.DC, "", own)
+		a.ask(c, standing.ForImport, ev.Query, Once, p.DC(), "", own)
 	case binding.GuestLogOut:
-		a.ask(c, standing.ForGuestLogOut, ev.Query, Repeatable, p.id.DC, "", own)
-	}
-}
-
-// unbound tells a binding that the server refused the key of a call.
-func (a *account) unbound(on standing.Where) {
-	if p := a.peerOf(on.DC); p != nil {
-		p.route = binding.Route{}
-		a.tell(p, binding.Unbound{Key: crypt.KeyID(on.Key)})
-	}
-}
-
-// unauthorized tells a guest's binding of a 401.
-func (a *account) unauthorized(at dc.ID, err error) {
-	if p := a.peerOf(at); p != nil && !p.home {
-		p.route = binding.Route{}
-		a.tell(p, binding.Unauthorized{Err: err})
+		a.ask(c, standing.ForGuestLogOut, ev.Query, Repeatable, p.DC(), "", own)
 	}
 }
 

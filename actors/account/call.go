@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/mtfleet/mtfleet/actors/binding"
+	"github.com/mtfleet/mtfleet/actors/peers"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
@@ -34,14 +35,14 @@ type Call struct {
 	// The fields below belong to the account's actor.
 	query standing.Call // what standing knows of it; its ID is the call's
 	own   *ownCall      // nil for a caller's
-	at    *peer         // where it was sent last
+	at    *peers.Peer   // where it was sent last
 }
 
 // ownCall says which of the account's engines asked a query, and as what.
 type ownCall struct {
 	login   *signIn
 	updates *updates.Machine
-	peer    *peer // that asked for an errand
+	peer    *peers.Peer // that asked for an errand
 	step    login.CallID
 	place   updates.CallID
 	errand  binding.ErrandID

@@ -6,6 +6,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors/binding"
 	"github.com/mtfleet/mtfleet/actors/journal"
+	"github.com/mtfleet/mtfleet/actors/peers"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
@@ -35,7 +36,7 @@ func (a *account) onCall(c *ctx, call *Call) {
 // send sends an admitted call on the connection of its DC, or to the binding
 // that will have one.
 func (a *account) send(c *ctx, call *Call) {
-	p := a.peerAt(c, call.query.DC)
+	p := a.peers.To(call.query.DC)
 	if p == nil {
 		a.homeless = append(a.homeless, call) // home is about to be opened
 		return
@@ -44,21 +45,19 @@ func (a *account) send(c *ctx, call *Call) {
 	b := binding.Call{
 		ID: call.id(), Method: call.Method, Body: call.Body, Policy: call.Policy, Own: call.own != nil && call.query.Purpose != standing.ForMove,
 	}
-	if p.route.IsZero() {
+	route := a.peers.Route(p, b)
+	if route.IsZero() {
 		b.Reply = a.reply(p, call)
-		a.tell(p, b)
+		a.peers.Tell(p, b)
 		return
 	}
-	if t := a.env.Trace; t != nil {
-		t.Told(a.id, p.id.DC, b, p.route.Where().Key)
-	}
-	r, on := a.replier(p, call), p.route.Where()
-	p.route.SendFor(b, func(body []byte, err error) { r.reply(body, err, on) })
+	r, on := a.replier(p, call), route.Where()
+	route.SendFor(b, func(body []byte, err error) { r.reply(body, err, on) })
 }
 
 // reply is how a call comes back: what is its caller's business alone goes to
 // the caller directly, everything else to the account.
-func (a *account) reply(p *peer, call *Call) func([]byte, error, binding.Where) {
+func (a *account) reply(p *peers.Peer, call *Call) func([]byte, error, binding.Where) {
 	r := a.replier(p, call)
 	return func(body []byte, err error, on binding.Where) { r.reply(body, err, on) }
 }
@@ -66,18 +65,18 @@ func (a *account) reply(p *peer, call *Call) func([]byte, error, binding.Where) 
 // replier is what the way back of one call needs to know.
 type replier struct {
 	self   runtime.Ref[Message]
-	peer   *peer
+	peer   *peers.Peer
 	call   *Call
 	proves bool
 }
 
-func (a *account) replier(p *peer, call *Call) replier {
-	p.pending.Add(1)
+func (a *account) replier(p *peers.Peer, call *Call) replier {
+	p.Sent()
 	return replier{a.self, p, call, a.stand.Proves(&call.query)}
 }
 
 func (r replier) reply(body []byte, err error, on binding.Where) {
-	r.peer.pending.Add(-1)
+	r.peer.Returned()
 	if r.call.own == nil && (err != nil || !r.proves) && !standing.NeedsPolicy(err) {
 		r.call.finish(body, err)
 		return
@@ -90,7 +89,7 @@ func (r replier) reply(body []byte, err error, on binding.Where) {
 func (a *account) onReturned(c *ctx, m callReturned) {
 	call, on := m.call, whereOf(m.on)
 	if call.at != nil && on.DC == 0 {
-		on.DC, on.Home = call.at.id.DC, call.at.home
+		on.DC, on.Home = call.at.DC(), call.at.IsHome()
 	}
 	judged := false
 	switch call.query.Purpose {
@@ -128,7 +127,7 @@ func (a *account) end(c *ctx, call *Call, body []byte, err error) {
 	case standing.ForMove:
 		a.onMoved(c, call.query.DC, err)
 	case standing.ForExport, standing.ForImport, standing.ForGuestLogOut:
-		a.tell(own.peer, binding.Answered{ID: own.errand, Body: body, Err: err})
+		a.peers.Tell(own.peer, binding.Answered{ID: own.errand, Body: body, Err: err})
 	}
 }
 
@@ -148,7 +147,7 @@ func (a *account) withdraw(c *ctx, call *Call) {
 		return
 	}
 	if call.at != nil {
-		a.tell(call.at, binding.Cancel{ID: call.id()})
+		a.peers.Tell(call.at, binding.Cancel{ID: call.id()})
 	}
 }
 
@@ -170,13 +169,13 @@ func (a *account) askFor(c *ctx, out standing.Output) {
 	id := call.query.ID
 	call.query, call.own = out.Call, &ownCall{}
 	call.query.ID = id
-	switch {
-	case a.home == nil:
+	switch home := a.peers.Home(); {
+	case home == nil:
 		a.stand.Ended(c.Now(), &call.query, standing.Where{}, ErrStopped)
 	case out.Call.Purpose == standing.ForConfirm:
-		call.at = a.home
-		a.tell(a.home, binding.Confirm{Call: binding.Call{
-			ID: call.id(), Method: call.Method, Body: call.Body, Policy: policy, Own: true, Reply: a.reply(a.home, call),
+		call.at = home
+		a.peers.Tell(home, binding.Confirm{Call: binding.Call{
+			ID: call.id(), Method: call.Method, Body: call.Body, Policy: policy, Own: true, Reply: a.reply(home, call),
 		}})
 	default:
 		a.send(c, call)

@@ -30,7 +30,7 @@ func (a *account) onLoaded(c *ctx, records []persistence.Record, err error) {
 		a.place, a.tokens = placeOf(state.Updates), tokensOf(state.Meta)
 		a.purgeRevoked(c, state.PermKeys)
 		switch {
-		case fatal(err):
+		case persistence.Vital(err):
 			a.stand.Unreadable(c.Now(), err)
 		case state.Login != nil:
 			a.resumeLogin(c, *state.Login)
@@ -54,19 +54,6 @@ func (a *account) onLoaded(c *ctx, records []persistence.Record, err error) {
 	}
 }
 
-// fatal reports whether records are bad that an account cannot live without: its
-// own and its perm keys. A lost temp key, salt or place costs a round trip.
-func fatal(err error) bool {
-	bad := persistence.BadKeys(err)
-	for _, key := range bad {
-		switch key.Kind {
-		case persistence.KindAccount, persistence.KindPermKey, persistence.KindLogin:
-			return true
-		}
-	}
-	return err != nil && len(bad) == 0
-}
-
 // purgeRevoked deletes the keys of revoked logins that were kept long enough.
 func (a *account) purgeRevoked(c *ctx, keys []persistence.PermKey) {
 	if gone := journal.Outlived(a.id, keys, c.Now()); gone != nil {
@@ -83,9 +70,7 @@ func (a *account) Stopping(c *ctx) {
 	for _, call := range append(a.takeKept(), a.homeless...) {
 		call.finish(nil, ErrStopped)
 	}
-	for _, p := range a.peers {
-		p.release()
-	}
+	a.peers.Release()
 	a.flushUpdates(c)
 	a.leave(c)
 	if a.login != nil {

@@ -4,6 +4,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/binding"
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/journal"
+	"github.com/mtfleet/mtfleet/actors/peers"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/login"
 )
@@ -58,20 +59,20 @@ type (
 		on   binding.Where
 	}
 	bindingEvent struct {
-		peer  *peer
-		fence *journal.Fence
+		peer  *peers.Peer
+		from  *journal.Fence
 		event binding.Event
 	}
 	// bindingWrite is a commit of a binding on its way through the journal.
 	bindingWrite struct {
-		fence *journal.Fence
-		work  journal.Work
-		done  func(error)
+		from *journal.Fence
+		work journal.Work
+		done func(error)
 	}
 	// stored is how the journal's job under way went.
 	stored        journal.Done
 	signInGranted struct{ ticket *governor.Ticket }
-	respawnDue    struct{ peer *peer }
+	respawnDue    struct{ peer *peers.Peer }
 	due           struct{ timer int }
 )
 

@@ -130,7 +130,7 @@ func (a *account) hurryCancel(c *ctx, s *signIn) {
 	switch {
 	case s.Over():
 		a.conclude(c, s)
-	case s.Canceled() && s.call != nil && a.home != nil && a.home.route.IsZero():
+	case s.Canceled() && s.call != nil && a.peers.Home() != nil && a.peers.Home().Lost():
 		a.withdraw(c, s.call)
 	}
 }

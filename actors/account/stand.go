@@ -7,6 +7,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/binding"
 	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/persistence"
@@ -37,7 +38,7 @@ func (a *account) onWish(c *ctx, m Wish) {
 		a.stand.Remove(now, r, m.Force)
 	case ClearWaits:
 		a.stand.ClearWaits(now, r, m.Method)
-		a.tellGuests(binding.WaitCleared{})
+		a.peers.TellGuests(binding.WaitCleared{})
 	}
 }
 
@@ -100,21 +101,23 @@ func (a *account) carryOut(c *ctx, out standing.Output) {
 			a.end(c, call, nil, out.Err)
 		}
 	case standing.OutRecall:
-		for _, p := range a.peers {
-			a.tell(p, binding.Recall{Method: out.Method})
-		}
+		a.peers.TellAll(binding.Recall{Method: out.Method})
 	case standing.OutCall:
 		a.askFor(c, out)
 	case standing.OutUnbound:
-		a.unbound(out.Where)
+		if p := a.peers.At(out.Where.DC); p != nil {
+			a.peers.Tell(p, binding.Unbound{Key: crypt.KeyID(out.Where.Key)})
+		}
 	case standing.OutUnauthorized:
-		a.unauthorized(out.DC, out.Err)
+		if p := a.peers.At(out.DC); p != nil && !p.IsHome() {
+			a.peers.Tell(p, binding.Unauthorized{Err: out.Err})
+		}
 	case standing.OutHomeAlive:
 		a.env.Logger.Warn("a 401 was not confirmed; the login is alive", "account", a.id)
-		a.tellGuests(binding.HomeAlive{})
+		a.peers.TellGuests(binding.HomeAlive{})
 	case standing.OutForget:
-		if a.home != nil {
-			a.tell(a.home, binding.Forget{})
+		if home := a.peers.Home(); home != nil {
+			a.peers.Tell(home, binding.Forget{})
 		}
 	case standing.OutMove:
 		a.move(c, out.DC)
@@ -181,10 +184,10 @@ func (a *account) erase(c *ctx, out standing.Output) {
 
 // openHome opens the home DC unless it is.
 func (a *account) openHome(c *ctx, at dc.ID) {
-	if a.home == nil {
-		a.open(c, at, true)
+	if a.peers.Home() == nil {
+		a.peers.Open(at, true)
 	}
-	a.askAhead(c, a.home)
+	a.askAhead(c, a.peers.Home())
 	homeless := a.homeless
 	a.homeless = nil
 	for _, call := range homeless {
@@ -197,11 +200,11 @@ func (a *account) openHome(c *ctx, at dc.ID) {
 // moveHome makes another DC the home: what runs there or at the old one begins
 // anew. Keys stay where they are.
 func (a *account) moveHome(c *ctx, to dc.ID) {
-	if p := a.peerOf(to); p != nil {
-		a.close(p)
+	if p := a.peers.At(to); p != nil {
+		a.peers.Close(p)
 	}
-	if a.home != nil {
-		a.close(a.home)
+	if home := a.peers.Home(); home != nil {
+		a.peers.Close(home)
 	}
 	a.openHome(c, to)
 	if a.login != nil {
@@ -219,9 +222,7 @@ func (a *account) closeAll(c *ctx) {
 	if a.login != nil {
 		a.login.Drop()
 	}
-	for len(a.peers) > 0 {
-		a.close(a.peers[0])
-	}
+	a.peers.CloseAll()
 	homeless := a.homeless
 	a.homeless = nil
 	for _, call := range homeless {

@@ -2,6 +2,8 @@ package account
 
 import (
 	"github.com/mtfleet/mtfleet/actors/journal"
+	"github.com/mtfleet/mtfleet/actors/peers"
+	"github.com/mtfleet/mtfleet/persistence"
 )
 
 // This file drives the journal.
@@ -12,7 +14,7 @@ type job = journal.Job[waiter]
 // waiter says what goes on when a job is over.
 type waiter struct {
 	waits waits
-	peer  *peer       // of bindingWaits
+	peer  *peers.Peer // of bindingWaits
 	reply func(error) // of a binding
 }
 
@@ -58,7 +60,8 @@ func (a *account) onStored(c *ctx, m stored) {
 	case startWaits:
 		a.onLoaded(c, records, m.Err)
 	case bindingWaits:
-		a.onKeys(c, q, records, m.Err)
+		state, err := persistence.DecodeState(records)
+		a.startPeer(c, q.For.peer, q.From, &state, persistence.JoinRecords(m.Err, err))
 	case standingWaits:
 		a.saving, a.refusal = false, m.Err
 	case eraseWaits:

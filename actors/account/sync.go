@@ -1,6 +1,7 @@
 package account
 
 import (
+	"github.com/mtfleet/mtfleet/actors/peers"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/mtproto/updates"
 	"github.com/mtfleet/mtfleet/persistence"
@@ -30,8 +31,8 @@ func (a *account) sync(c *ctx) {
 
 // askAhead asks where the updates stand while calls are held: the question is
 // sent before them, so that what was missed comes first.
-func (a *account) askAhead(c *ctx, p *peer) {
-	if !p.home {
+func (a *account) askAhead(c *ctx, p *peers.Peer) {
+	if !p.IsHome() {
 		return
 	}
 	switch a.stand.State() {
