@@ -163,6 +163,13 @@ func (a *account) pump(c *ctx) {
 	a.arm(c, timerConfig, a.config)
 }
 
+// decided tells the trace what an engine said.
+func (a *account) decided(output any) {
+	if t := a.env.Trace; t != nil {
+		t.Decided(a.id, output)
+	}
+}
+
 // arm sets a timer, or takes it back when the time is zero.
 func (a *account) arm(c *ctx, timer int, at time.Time) {
 	switch {

@@ -1,8 +1,6 @@
 package account
 
 import (
-	"time"
-
 	"github.com/mtfleet/mtfleet/actors/binding"
 	"github.com/mtfleet/mtfleet/actors/peers"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
@@ -61,9 +59,7 @@ func (a *account) onBinding(c *ctx, m bindingEvent) {
 	case binding.EventCall:
 		a.onErrand(c, p, ev)
 	case binding.EventRefused:
-		a.stand.Ended(now, &standing.Call{
-			ID: standing.CallID(lastQuery.Add(1)), Purpose: purposeOf(ev.Method), Method: ev.Method, DC: p.DC(),
-		}, standing.Where{DC: p.DC(), Home: p.IsHome()}, ev.Err)
+		a.stand.KeyRefused(now, ev.Method, standing.Where{DC: p.DC(), Home: p.IsHome()}, ev.Err)
 	case binding.EventKeyGone:
 		a.stand.KeyGone(now, p.DC(), p.IsHome(), ev.Err)
 	case binding.EventForeign:
@@ -75,41 +71,24 @@ func (a *account) onBinding(c *ctx, m bindingEvent) {
 	}
 }
 
-// What a binding asks by itself about its keys.
-const (
-	bindMethod = "auth.bindTempAuthKey"
-	dropMethod = "auth.dropTempAuthKeys"
-)
-
-func purposeOf(method string) standing.Purpose {
-	if method == dropMethod {
-		return standing.ForDrop
-	}
-	return standing.ForBind
-}
-
-// held is the end of a wait that holds such a query, zero for none.
-func (a *account) held(c *ctx, at dc.ID, method string) time.Time {
-	return a.stand.Until(c.Now(), &standing.Call{Purpose: purposeOf(method), Method: method, DC: at})
-}
-
 // onErrand runs a query for a binding.
 func (a *account) onErrand(c *ctx, p *peers.Peer, ev binding.EventCall) {
-	own := ownCall{peer: p, errand: ev.ID}
+	q := standing.Call{DC: p.DC(), Repeatable: true}
 	switch ev.For {
-	case binding.Export:
-		a.ask(c, standing.ForExport, ev.Query, Repeatable, 0, "", own)
+	case binding.Export: // at home
+		q.Purpose, q.DC = standing.ForExport, 0
 	case binding.Import: // it uses its bytes up
-		a.ask(c, standing.ForImport, ev.Query, Once, p.DC(), "", own)
+		q.Purpose, q.Repeatable = standing.ForImport, false
 	case binding.GuestLogOut:
-		a.ask(c, standing.ForGuestLogOut, ev.Query, Repeatable, p.DC(), "", own)
+		q.Purpose = standing.ForGuestLogOut
 	}
+	a.ask(c, q, ev.Query, ownCall{peer: p, errand: ev.ID})
 }
 
 // move carries the authorization to another DC, as to a guest, and asks there
 // what only a user's home answers: it may have been a mistake that sent us.
 func (a *account) move(c *ctx, to dc.ID) {
-	a.ask(c, standing.ForMove, &tg.UpdatesGetStateRequest{}, Repeatable, to, "", ownCall{})
+	a.ask(c, standing.Call{Purpose: standing.ForMove, DC: to, Repeatable: true}, &tg.UpdatesGetStateRequest{}, ownCall{})
 }
 
 func (a *account) onMoved(c *ctx, to dc.ID, err error) {

@@ -62,6 +62,18 @@ func NewCall(method string, body []byte, policy Policy, at dc.ID) *Call {
 	}
 }
 
+// newOwn is a query of the account's own engines, for what is in q.
+func newOwn(q standing.Call, query tl.Object, own ownCall) *Call {
+	policy := Once
+	if q.Repeatable {
+		policy = Repeatable
+	}
+	call := NewCall(query.TypeName(), query.Append(nil), policy, q.DC)
+	q.ID, q.Method = call.query.ID, call.Method
+	call.query, call.own = q, &own
+	return call
+}
+
 // id names the call to bindings and connections.
 func (c *Call) id() binding.QueryID { return binding.QueryID(c.query.ID) }
 

@@ -8,11 +8,10 @@ import (
 	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/actors/peers"
 	"github.com/mtfleet/mtfleet/actors/runtime"
-	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/tl"
-	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
 // This file takes queries to their DC and back: callers' and those of the
@@ -42,9 +41,7 @@ func (a *account) send(c *ctx, call *Call) {
 		return
 	}
 	call.at = p
-	b := binding.Call{
-		ID: call.id(), Method: call.Method, Body: call.Body, Policy: call.Policy, Own: call.own != nil && call.query.Purpose != standing.ForMove,
-	}
+	b := a.toBinding(call)
 	route := a.peers.Route(p, b)
 	if route.IsZero() {
 		b.Reply = a.reply(p, call)
@@ -53,6 +50,12 @@ func (a *account) send(c *ctx, call *Call) {
 	}
 	r, on := a.replier(p, call), route.Where()
 	route.SendFor(b, func(body []byte, err error) { r.reply(body, err, on) })
+}
+
+// toBinding is a call as bindings know it, but for its reply.
+func (a *account) toBinding(call *Call) binding.Call {
+	own := call.own != nil && call.query.Purpose != standing.ForMove
+	return binding.Call{ID: call.id(), Method: call.Method, Body: call.Body, Policy: call.Policy, Own: own}
 }
 
 // reply is how a call comes back: what is its caller's business alone goes to
@@ -91,23 +94,15 @@ func (a *account) onReturned(c *ctx, m callReturned) {
 	if call.at != nil && on.DC == 0 {
 		on.DC, on.Home = call.at.DC(), call.at.IsHome()
 	}
-	judged := false
-	switch call.query.Purpose {
-	case standing.ForConfirm, standing.ForLogOut, standing.ForProof: // standing asked
-		judged = true
-	}
-	switch {
-	case judged:
-		a.keepToken(c, call, m.body, m.err)
-		a.stand.Ended(c.Now(), &call.query, on, m.err)
-	case m.err == nil:
-		a.stand.Answered(c.Now(), &call.query, on)
-		a.end(c, call, m.body, nil)
-	case call.own != nil, standing.NeedsPolicy(m.err):
+	switch a.stand.Returned(c.Now(), &call.query, on, m.err) {
+	case standing.FateOver:
+		a.end(c, call, m.body, m.err)
+	case standing.FateJudged:
 		a.keep(call)
-		a.stand.Ended(c.Now(), &call.query, on, m.err)
-	default:
-		a.end(c, call, nil, m.err)
+	case standing.FateOwn:
+		if call.query.Purpose == standing.ForLogOut && m.err == nil && !a.rec.Bot {
+			a.addToken(c, login.LogOutToken(m.body))
+		}
 	}
 }
 
@@ -151,32 +146,24 @@ func (a *account) withdraw(c *ctx, call *Call) {
 	}
 }
 
-// ask runs a query of one of the account's own engines.
-func (a *account) ask(c *ctx, purpose standing.Purpose, query tl.Object, p Policy, at dc.ID, subject string, own ownCall) *Call {
-	call := NewCall(query.TypeName(), query.Append(nil), p, at)
-	call.query.Purpose, call.query.Subject, call.own = purpose, subject, &own
+// ask runs a query of one of the account's own engines, for what is in q.
+func (a *account) ask(c *ctx, q standing.Call, query tl.Object, own ownCall) *Call {
+	call := newOwn(q, query, own)
 	a.onCall(c, call)
 	return call
 }
 
 // askFor runs a query of standing's own. It is admitted already.
 func (a *account) askFor(c *ctx, out standing.Output) {
-	policy := Once
-	if out.Call.Repeatable {
-		policy = Repeatable
-	}
-	call := NewCall(out.Query.TypeName(), out.Query.Append(nil), policy, out.Call.DC)
-	id := call.query.ID
-	call.query, call.own = out.Call, &ownCall{}
-	call.query.ID = id
+	call := newOwn(out.Call, out.Query, ownCall{})
 	switch home := a.peers.Home(); {
 	case home == nil:
 		a.stand.Ended(c.Now(), &call.query, standing.Where{}, ErrStopped)
 	case out.Call.Purpose == standing.ForConfirm:
 		call.at = home
-		a.peers.Tell(home, binding.Confirm{Call: binding.Call{
-			ID: call.id(), Method: call.Method, Body: call.Body, Policy: policy, Own: true, Reply: a.reply(home, call),
-		}})
+		b := a.toBinding(call)
+		b.Reply = a.reply(home, call)
+		a.peers.Tell(home, binding.Confirm{Call: b})
 	default:
 		a.send(c, call)
 	}
@@ -217,21 +204,12 @@ func whereOf(on binding.Where) standing.Where {
 	return standing.Where{DC: on.DC, Home: on.Home, Key: uint64(on.Key), Temp: on.Temp}
 }
 
-// keepToken keeps what the answer to auth.logOut may hold: a token that can
-// stand for a code at the next sign-in.
-func (a *account) keepToken(c *ctx, call *Call, body []byte, err error) {
-	if call.query.Purpose != standing.ForLogOut || err != nil {
+// addToken keeps a future auth token, if there is one, before those that are
+// older: it can stand for a code at the next sign-in.
+func (a *account) addToken(c *ctx, token []byte) {
+	if len(token) == 0 {
 		return
 	}
-	r := tl.NewReader(body)
-	out := (*tg.AuthLogOutRequest)(nil).ParseResult(r)
-	if token, ok := out.FutureAuthToken.Get(); r.End() == nil && ok && !a.rec.Bot {
-		a.addToken(c, token)
-	}
-}
-
-// addToken keeps a future auth token before those that are older.
-func (a *account) addToken(c *ctx, token []byte) {
 	a.tokens = append([][]byte{token}, a.tokens...)
 	a.tokens = a.tokens[:min(len(a.tokens), tokensMost)]
 	a.store(c, journal.Work{Commit: persistence.Commit{Put: []persistence.Record{tokensRecord(a.id, a.tokens)}}}, nobodyWaits)

@@ -11,7 +11,7 @@ import (
 func (a *account) fetchConfig(c *ctx) {
 	a.config = time.Time{}
 	if a.env.dcs.Claim(c.Now()) {
-		a.ask(c, standing.ForConfig, &tg.HelpGetConfigRequest{}, Repeatable, 0, "", ownCall{})
+		a.ask(c, standing.Call{Purpose: standing.ForConfig, Repeatable: true}, &tg.HelpGetConfigRequest{}, ownCall{})
 	}
 }
 

@@ -1,12 +1,11 @@
 package account
 
 import (
-	"encoding/binary"
 	"errors"
-	"io"
 
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/journal"
+	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/persistence"
 )
@@ -18,7 +17,7 @@ func (a *account) onLoaded(c *ctx, records []persistence.Record, err error) {
 	state, decodeErr := persistence.DecodeState(records)
 	err = persistence.JoinRecords(err, decodeErr)
 	a.loaded, a.left = true, &state
-	cfg := standing.Config{HasDC: a.hasDC, DefaultDC: a.env.DefaultDC, Rand: func() float64 { return uniform(c.Rand()) }}
+	cfg := standing.Config{HasDC: a.hasDC, DefaultDC: a.env.DefaultDC, Rand: func() float64 { return runtime.Uniform(c.Rand()) }}
 	if state.Account == nil {
 		if err == nil {
 			err = errors.New("its record is not in the store")
@@ -97,11 +96,4 @@ func (a *account) Undelivered(m Message) {
 	case Wish:
 		m.Reply.Send(struct{}{}, ErrStopped)
 	}
-}
-
-// uniform draws from [0, 1).
-func uniform(r io.Reader) float64 {
-	var b [8]byte
-	_, _ = io.ReadFull(r, b[:])
-	return float64(binary.LittleEndian.Uint64(b[:])>>11) / (1 << 53)
 }

@@ -22,9 +22,7 @@ func (a *account) pumpLogin(c *ctx) (did bool) {
 			break
 		}
 		did = true
-		if t := a.env.Trace; t != nil {
-			t.Decided(a.id, out)
-		}
+		a.decided(out)
 		switch out.Kind {
 		case login.OutCall:
 			if s.Looks() {
@@ -43,7 +41,7 @@ func (a *account) pumpLogin(c *ctx) (did bool) {
 			// The place goes to disk with the authorization, so that whatever is
 			// pushed from then on comes after a place that is known, also to a
 			// process that is killed at once.
-			s.call = a.ask(c, standing.ForSignIn, &tg.UpdatesGetStateRequest{}, Repeatable, 0, "", ownCall{login: s})
+			s.call = a.ask(c, standing.Call{Purpose: standing.ForSignIn, Repeatable: true}, &tg.UpdatesGetStateRequest{}, ownCall{login: s})
 		case login.OutFailed:
 			a.conclude(c, s)
 		}
@@ -66,11 +64,8 @@ func (a *account) tellStep(c *ctx) {
 
 // loginCall runs one query of the sign-in on the home DC.
 func (a *account) loginCall(c *ctx, s *signIn, out login.Output) {
-	policy := Repeatable
-	if out.Once {
-		policy = Once
-	}
-	s.call = a.ask(c, standing.ForSignIn, out.Query, policy, 0, a.subject(s), ownCall{login: s, step: out.Call})
+	q := standing.Call{Purpose: standing.ForSignIn, Subject: a.subject(s), Repeatable: !out.Once}
+	s.call = a.ask(c, q, out.Query, ownCall{login: s, step: out.Call})
 	a.hurryCancel(c, s)
 }
 

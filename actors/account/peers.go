@@ -18,10 +18,8 @@ type host struct {
 }
 
 func (h host) Config(at dc.ID) binding.Config {
-	return binding.Config{
-		PFS: h.rec.PFS, Active: h.login != nil,
-		BindAfter: h.held(h.c, at, bindMethod), DropAfter: h.held(h.c, at, dropMethod),
-	}
+	bind, drop := h.stand.KeyWaits(h.c.Now(), at)
+	return binding.Config{PFS: h.rec.PFS, Active: h.login != nil, BindAfter: bind, DropAfter: drop}
 }
 
 func (h host) Spawn(cfg binding.Config) (binding.Handle, error) {

@@ -142,9 +142,8 @@ func (a *account) conclude(c *ctx, s *signIn) {
 		a.stand.SignInFailed(c.Now(), err)
 		return
 	}
-	if a.place = placeIn(place); len(auth.FutureAuthToken) > 0 {
-		a.addToken(c, auth.FutureAuthToken)
-	}
+	a.place = placeIn(place)
+	a.addToken(c, auth.FutureAuthToken)
 	a.stand.SignedInAs(c.Now(), auth.UserID, auth.IsBot, a.stand.Home())
 }
 

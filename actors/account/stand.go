@@ -68,9 +68,7 @@ func (a *account) pumpStanding(c *ctx) (did bool) {
 			break
 		}
 		did = true
-		if t := a.env.Trace; t != nil {
-			t.Decided(a.id, out)
-		}
+		a.decided(out)
 		a.carryOut(c, out)
 	}
 	if a.reloading && !a.saving {
@@ -105,9 +103,7 @@ func (a *account) carryOut(c *ctx, out standing.Output) {
 	case standing.OutCall:
 		a.askFor(c, out)
 	case standing.OutUnbound:
-		if p := a.peers.At(out.Where.DC); p != nil {
-			a.peers.Tell(p, binding.Unbound{Key: crypt.KeyID(out.Where.Key)})
-		}
+		a.peers.Tell(a.peers.At(out.Where.DC), binding.Unbound{Key: crypt.KeyID(out.Where.Key)})
 	case standing.OutUnauthorized:
 		if p := a.peers.At(out.DC); p != nil && !p.IsHome() {
 			a.peers.Tell(p, binding.Unauthorized{Err: out.Err})
@@ -116,9 +112,7 @@ func (a *account) carryOut(c *ctx, out standing.Output) {
 		a.env.Logger.Warn("a 401 was not confirmed; the login is alive", "account", a.id)
 		a.peers.TellGuests(binding.HomeAlive{})
 	case standing.OutForget:
-		if home := a.peers.Home(); home != nil {
-			a.peers.Tell(home, binding.Forget{})
-		}
+		a.peers.Tell(a.peers.Home(), binding.Forget{})
 	case standing.OutMove:
 		a.move(c, out.DC)
 	case standing.OutMoved:
@@ -144,28 +138,14 @@ func (a *account) carryOut(c *ctx, out standing.Output) {
 
 // save writes what standing wants on disk.
 func (a *account) save(c *ctx, out standing.Output) {
-	var commit persistence.Commit
-	ch := out.Changes
-	if ch.Account {
-		a.rec = recordOf(a.rec, a.stand.Snapshot(), a.stand.SignedIn())
-		commit.Put = append(commit.Put, a.rec.Record())
-	}
-	for _, w := range ch.Put {
-		commit.Put = append(commit.Put, waitRecord(a.id, w))
-	}
-	for _, w := range ch.Delete {
-		commit.Delete = append(commit.Delete, waitRecord(a.id, w).Key)
-	}
-	if ch.LoginOver {
-		commit.Delete = append(commit.Delete, persistence.LoginKey(a.id))
-	}
-	if ch.Fresh {
-		commit.Put, commit.Delete = a.freshLogin(commit.Put, commit.Delete)
-	}
-	w := journal.Work{Commit: commit}
+	var w journal.Work
 	if out.Must {
 		w.Urgency = journal.Must
 	}
+	if out.Changes.Account {
+		a.rec = recordOf(a.rec, a.stand.Snapshot(), a.stand.SignedIn())
+	}
+	w.Commit = commitOf(out.Changes, a.rec, a.place, a.env.dcs.Table().DCs())
 	a.saving = true
 	a.store(c, w, standingWaits)
 }
@@ -200,12 +180,8 @@ func (a *account) openHome(c *ctx, at dc.ID) {
 // moveHome makes another DC the home: what runs there or at the old one begins
 // anew. Keys stay where they are.
 func (a *account) moveHome(c *ctx, to dc.ID) {
-	if p := a.peers.At(to); p != nil {
-		a.peers.Close(p)
-	}
-	if home := a.peers.Home(); home != nil {
-		a.peers.Close(home)
-	}
+	a.peers.Close(a.peers.At(to))
+	a.peers.Close(a.peers.Home())
 	a.openHome(c, to)
 	if a.login != nil {
 		a.login.Migrated(c.Now()) // its next call waits for the keys there

@@ -97,19 +97,14 @@ func (a *account) onErased(c *ctx, all bool, err error) {
 
 // leave has done what a stopping account has not.
 func (a *account) leave(c *ctx) {
-	rest, busy := a.journal.Rest()
-	if len(rest) == 0 {
+	disk, rest := a.disk, a.journal.Rest()
+	if rest == nil {
 		return
 	}
-	works := make([]journal.Work, len(rest))
-	for i := range rest {
-		works[i] = rest[i].Work
-	}
-	disk := a.disk
 	c.GoIO(func() Message {
-		disk.Leave(works, busy, func(i int, err error) {
-			if reply := rest[i].For.reply; reply != nil {
-				reply(err)
+		rest(disk, func(w waiter, err error) {
+			if w.reply != nil {
+				w.reply(err)
 			}
 		})
 		return stored{}

@@ -4,7 +4,6 @@ import (
 	"github.com/mtfleet/mtfleet/actors/peers"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/mtproto/updates"
-	"github.com/mtfleet/mtfleet/persistence"
 )
 
 // This file drives the engine of updates.
@@ -12,21 +11,9 @@ import (
 // sync asks the server where the updates stand, unless that is under way.
 func (a *account) sync(c *ctx) {
 	if a.updates == nil {
-		// A place is on disk with the authorization: who has none has missed
-		// something, which is told.
-		snap := updates.Snapshot{Missed: true}
-		if a.place != nil {
-			snap = updates.Snapshot{State: *a.place, Known: true}
-		}
-		a.updates = updates.New(snap)
+		a.updates = updates.At(a.place)
 	}
-	switch a.updates.Phase() {
-	case updates.PhaseNew:
-		a.updates.Start(c.Now())
-	case updates.PhaseLoading, updates.PhaseFetching:
-	default:
-		a.updates.Gap(c.Now())
-	}
+	a.updates.Sync(c.Now())
 }
 
 // askAhead asks where the updates stand while calls are held: the question is
@@ -59,14 +46,12 @@ func (a *account) pumpUpdates(c *ctx) (did bool) {
 			break
 		}
 		did = true
-		if t := a.env.Trace; t != nil {
-			t.Decided(a.id, out)
-		}
+		a.decided(out)
 		switch out.Kind {
 		case updates.OutDeliver:
 			a.deliver(c, out)
 		case updates.OutGetState, updates.OutGetDifference:
-			a.ask(c, standing.ForUpdates, out.Query, Repeatable, 0, "", ownCall{updates: a.updates, place: out.Call})
+			a.ask(c, standing.Call{Purpose: standing.ForUpdates, Repeatable: true}, out.Query, ownCall{updates: a.updates, place: out.Call})
 		case updates.OutSave:
 			place := out.State
 			a.place = &place
@@ -107,18 +92,4 @@ func (a *account) deliver(c *ctx, out updates.Output) {
 			Update: raw, Users: out.Users, Chats: out.Chats, Pts: pts, Qts: qts,
 		})
 	}
-}
-
-// freshLogin adds to the commit of a new login what an earlier one left: where
-// its updates stood, and which other DCs it was carried to.
-func (a *account) freshLogin(put []persistence.Record, gone []persistence.Key) ([]persistence.Record, []persistence.Key) {
-	if a.place != nil {
-		put = append(put, placeRecord(*a.place).Record(a.id))
-	} else {
-		gone = append(gone, persistence.UpdatesKey(a.id))
-	}
-	for _, id := range a.env.dcs.Table().DCs() {
-		gone = append(gone, persistence.GuestKey(a.id, int(id)))
-	}
-	return put, gone
 }

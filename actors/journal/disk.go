@@ -24,7 +24,7 @@ type Disk struct {
 	store persistence.Store
 	owner persistence.Owner
 	bad   bool     // the last work was refused
-	left  []Change // by Leave, one for each key
+	left  []Change // by leave, one for each key
 }
 
 // Disks are the disks of all accounts of a store, each made when it is first
@@ -90,11 +90,11 @@ func (d *Disk) commit(c persistence.Commit) error {
 	return d.store.Commit(c)
 }
 
-// Leave does what a stopping account has not done. Each piece is tried once, and
+// leave does what a stopping account has not done. Each piece is tried once, and
 // told is called with its place in rest and how it went; what was refused and is
 // owed is kept for the next Load. The first of rest was under way if busy is
-// set: it is done again if it was refused. Leave blocks.
-func (d *Disk) Leave(rest []Work, busy bool, told func(i int, err error)) {
+// set: it is done again if it was refused. It blocks.
+func (d *Disk) leave(rest []Work, busy bool, told func(i int, err error)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for i := range rest {

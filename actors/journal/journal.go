@@ -219,17 +219,28 @@ func (j *Journal[W]) Deadline() time.Time {
 	return j.due
 }
 
-// Rest is what has not been done when the account stops, in order, for
-// Disk.Leave. The first is the job under way if there is one, whose outcome
-// nobody will hear.
-func (j *Journal[W]) Rest() (all []Job[W], busy bool) {
-	all = slices.Clone(j.queue)
-	if j.busy {
+// Rest returns what has not been done when the account stops, in order, as a
+// function to be called where waiting is allowed; nil for nothing. Each job is
+// tried once and told is called for who waited; what is owed is left with the
+// disk for the next journal of the account. The job under way, whose outcome
+// nobody will hear, is done again if it was refused.
+func (j *Journal[W]) Rest() func(d *Disk, told func(W, error)) {
+	all, busy := slices.Clone(j.queue), j.busy
+	if busy {
 		all[0].Commit = join(all[0].Commit, j.taken)
 	}
 	if len(j.dirty) > 0 {
 		all = append(all, Job[W]{Work: Work{Commit: join(persistence.Commit{}, j.dirty)}})
 	}
-	j.queue, j.dirty, j.taken = nil, nil, nil
-	return all, j.busy
+	j.queue, j.dirty, j.taken, j.busy = nil, nil, nil, false
+	if len(all) == 0 {
+		return nil
+	}
+	return func(d *Disk, told func(W, error)) {
+		works := make([]Work, len(all))
+		for i := range all {
+			works[i] = all[i].Work
+		}
+		d.leave(works, busy, func(i int, err error) { told(all[i].For, err) })
+	}
 }

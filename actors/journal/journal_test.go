@@ -240,18 +240,32 @@ func TestTheJournal(t *testing.T) {
 			d.does("")
 		}},
 		{"what is left when the account stops is handed over, in order", func(d *drive) {
-			d.j.Add(put(Once, note("a", "1")))
-			d.j.Add(put(Must, note("b", "1")))
+			first := put(Once, note("a", "1"))
+			first.For = "first"
+			d.j.Add(first)
+			second := put(Must, note("b", "1"))
+			second.For = "second"
+			d.j.Add(second)
 			d.j.Soon(d.now, note("salt", "1"))
 			d.does("a=1 salt=1")
 			d.j.Soon(d.now, note("salt", "2"))
 			var got []string
-			rest, busy := d.j.Rest()
-			for _, q := range rest {
-				got = append(got, written(q.Work))
+			store := &refusing{persistence.NewMemory(), new(bool)}
+			owner, err := store.Claim("node")
+			if err != nil {
+				t.Fatal(err)
 			}
-			if fmt.Sprint(got) != "[a=1 salt=1 b=1 salt=2]" || !busy {
-				t.Errorf("left are %q, the first under way: %v", got, busy)
+			disk := NewDisks(store, owner).Of("a")
+			disk.bad = true // the job under way was refused
+			d.j.Rest()(disk, func(name string, err error) { got = append(got, fmt.Sprint(name, " ", err)) })
+			if fmt.Sprint(got) != "[first <nil> second <nil>  <nil>]" {
+				t.Errorf("told were %q", got)
+			}
+			if got := written(Work{Commit: persistence.Commit{Put: disk.Do(Work{Kind: Load, Account: "a"}).Records}}); got != "a=1 b=1 salt=2" {
+				t.Errorf("on disk is %q", got)
+			}
+			if d.j.Rest() != nil {
+				t.Error("there is more")
 			}
 		}},
 		{"a removal that the store refuses gives back what it would have replaced", func(d *drive) {
@@ -421,7 +435,7 @@ func TestWhatAStoppedAccountLeaves(t *testing.T) {
 			d.Do(c.rest[0])
 		}
 		told := 0
-		d.Leave(c.rest, c.busy, func(i int, err error) {
+		d.leave(c.rest, c.busy, func(i int, err error) {
 			if told++; (err != nil) != c.refused {
 				t.Errorf("%s: %d ended with %v", c.name, i, err)
 			}

@@ -207,8 +207,12 @@ func (s *Peers) Hear(p *Peer, from *journal.Fence, ev binding.Event) bool {
 }
 
 // Tell sends a binding a message, as soon as there is one. Calls go there until
-// it names a route again, where the message says that the last is none.
+// it names a route again, where the message says that the last is none. Nobody is
+// told nothing.
 func (s *Peers) Tell(p *Peer, m binding.Message) {
+	if p == nil {
+		return
+	}
 	switch m.(type) {
 	case binding.Unbound, binding.Unauthorized:
 		p.route = binding.Route{}
@@ -247,8 +251,11 @@ func (s *Peers) Route(p *Peer, call binding.Call) binding.Route {
 }
 
 // Close ends a peer. What waits for it comes back to be admitted again, or
-// refused in words of the account's state.
+// refused in words of the account's state. Nobody may be closed.
 func (s *Peers) Close(p *Peer) {
+	if p == nil {
+		return
+	}
 	s.all = slices.DeleteFunc(s.all, func(other *Peer) bool { return other == p })
 	if s.home == p {
 		s.home = nil

@@ -72,6 +72,15 @@ func New(s Snapshot) *Machine {
 	return &Machine{state: s.State, known: s.Known, missed: s.Missed && !s.Known}
 }
 
+// At returns a machine at a place that is known. A place is stored with the
+// authorization: an account without one has missed something, which is told.
+func At(place *State) *Machine {
+	if place == nil {
+		return New(Snapshot{Missed: true})
+	}
+	return New(Snapshot{State: *place, Known: true})
+}
+
 // Snapshot returns what New needs to go on from here.
 func (m *Machine) Snapshot() Snapshot {
 	return Snapshot{State: m.state, Known: m.known, Missed: m.missed}
@@ -124,6 +133,18 @@ func (m *Machine) Gap(now time.Time) {
 	case PhaseLoading, PhaseFetching:
 		m.again = true
 	case PhaseNew, PhaseRetrying:
+	}
+}
+
+// Sync asks where the updates stand, unless that is under way: the account can
+// send queries now, for the first time or once more.
+func (m *Machine) Sync(now time.Time) {
+	switch m.phase {
+	case PhaseNew:
+		m.Start(now)
+	case PhaseLoading, PhaseFetching:
+	default:
+		m.Gap(now)
 	}
 }
 
