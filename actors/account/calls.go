@@ -116,7 +116,9 @@ func (a *account) end(c *ctx, call *Call, body []byte, err error) {
 	case standing.ForSignIn:
 		a.onLoginAnswered(c, own, body, err)
 	case standing.ForUpdates:
-		a.onUpdatesAnswered(c, own, body, err)
+		if a.updates != nil && a.updates == own.updates {
+			a.updates.Answered(c.Now(), own.place, body, err)
+		}
 	case standing.ForConfig:
 		a.onConfig(c, body, err)
 	case standing.ForMove:

@@ -71,17 +71,6 @@ func (a *account) pumpUpdates(c *ctx) (did bool) {
 	return did
 }
 
-// onUpdatesAnswered gives the engine its answer.
-func (a *account) onUpdatesAnswered(c *ctx, own *ownCall, body []byte, err error) {
-	switch {
-	case a.updates != own.updates:
-	case err == nil:
-		a.updates.Result(c.Now(), own.place, body)
-	default:
-		a.updates.Failed(c.Now(), own.place, err)
-	}
-}
-
 // deliver hands updates to who listens.
 func (a *account) deliver(c *ctx, out updates.Output) {
 	now := c.Now()

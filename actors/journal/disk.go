@@ -62,7 +62,12 @@ func (d *Disk) Do(w Work) Done {
 }
 
 func (d *Disk) do(w *Work) (done Done) {
-	defer func() { d.bad = done.Err != nil }()
+	defer func() {
+		// What is written since is newer than what was left.
+		if d.bad = done.Err != nil; !d.bad && d.left != nil {
+			d.left = slices.DeleteFunc(d.left, func(c Change) bool { return w.Covers(c.Key) })
+		}
+	}()
 	switch w.Kind {
 	case Commit:
 		return Done{Err: d.commit(w.Commit)}
@@ -103,9 +108,7 @@ func (d *Disk) leave(rest []Work, busy bool, told func(i int, err error)) {
 			continue
 		}
 		err := d.do(w).Err
-		if err == nil {
-			d.left = slices.DeleteFunc(d.left, func(c Change) bool { return w.Covers(c.Key) })
-		} else {
+		if err != nil {
 			for _, c := range w.owed() {
 				d.left = append(slices.DeleteFunc(d.left, func(o Change) bool { return o.Key == c.Key }), c)
 			}

@@ -457,6 +457,25 @@ func TestWhatAStoppedAccountLeaves(t *testing.T) {
 	}
 }
 
+// TestWhatIsWrittenSinceIsNewerThanWhatWasLeft: the next actor may begin before
+// the last one has left what it could not write.
+func TestWhatIsWrittenSinceIsNewerThanWhatWasLeft(t *testing.T) {
+	memory, refused := persistence.NewMemory(), true
+	owner, err := memory.Claim("node")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := NewDisks(refusing{memory, &refused}, owner).Of("a")
+	d.leave([]Work{put(Should, note("state", "paused")).Work, put(Should, note("wait", "1")).Work}, false, func(int, error) {})
+	refused = false
+	if err := d.Do(put(Should, note("state", "duplicated")).Work).Err; err != nil {
+		t.Fatal(err)
+	}
+	if got := written(Work{Commit: join(persistence.Commit{}, d.Do(Work{Kind: Load, Account: "a"}).Left)}); got != "wait=1" {
+		t.Errorf("left is %q", got)
+	}
+}
+
 // refusing is a store that takes no commit while it is told so.
 type refusing struct {
 	persistence.Store

@@ -148,6 +148,15 @@ func (m *Machine) Sync(now time.Time) {
 	}
 }
 
+// Answered takes what became of a call: its Result, or that it Failed.
+func (m *Machine) Answered(now time.Time, id CallID, body []byte, err error) {
+	if err != nil {
+		m.Failed(now, id, err)
+		return
+	}
+	m.Result(now, id, body)
+}
+
 // Flush saves the state at once if it has changed since it was saved, for a
 // driver that is about to stop.
 func (m *Machine) Flush(now time.Time) {
