@@ -154,12 +154,12 @@ func (a *Account) Answer(ctx context.Context, answer Answer) (*Step, error) {
 // LogOut ends the authorization at the server and forgets the keys. It waits
 // until both are done; the account itself stays in the store.
 func (a *Account) LogOut(ctx context.Context) error {
-	return tell(ctx, a, func(r runtime.Reply[struct{}]) account.Message { return account.LogOut{Reply: r} })
+	return a.wish(ctx, account.Wish{Kind: account.LogOut})
 }
 
 // Pause closes the account's connections and keeps its keys.
 func (a *Account) Pause(ctx context.Context) error {
-	return tell(ctx, a, func(r runtime.Reply[struct{}]) account.Message { return account.Pause{Reply: r} })
+	return a.wish(ctx, account.Wish{Kind: account.Pause})
 }
 
 // Resume ends a pause, and gives a quarantined account another try.
@@ -169,7 +169,7 @@ func (a *Account) Resume(ctx context.Context) error {
 		_, err := runtime.Ask(ctx, a.m.fleet, func(r runtime.Reply[struct{}]) fleetMsg { return startAccount{a: a, reply: r} })
 		return err
 	}
-	return tell(ctx, a, func(r runtime.Reply[struct{}]) account.Message { return account.Resume{Reply: r} })
+	return a.wish(ctx, account.Wish{Kind: account.Resume})
 }
 
 // Remove deletes every record of the account, keys included. An account that
@@ -177,14 +177,14 @@ func (a *Account) Resume(ctx context.Context) error {
 // authorization that nobody can end from here. A sign-in under way is cancelled
 // first. When ctx ends first the removal goes on.
 func (a *Account) Remove(ctx context.Context, force bool) error {
-	return tell(ctx, a, func(r runtime.Reply[struct{}]) account.Message { return account.Remove{Force: force, Reply: r} })
+	return a.wish(ctx, account.Wish{Kind: account.Remove, Force: force})
 }
 
 // ClearWaits forgets the waits that the server ordered for a method, or all of
 // the account's when method is empty. It is for an owner who knows better, a
 // wait of many years for example: who asks too early is made to wait longer.
 func (a *Account) ClearWaits(ctx context.Context, method string) error {
-	return tell(ctx, a, func(r runtime.Reply[struct{}]) account.Message { return account.ClearWaits{Method: method, Reply: r} })
+	return a.wish(ctx, account.Wish{Kind: account.ClearWaits, Method: method})
 }
 
 // stateError says why an account without an actor takes nothing.
@@ -193,8 +193,11 @@ func (a *Account) stateError() *StateError {
 	return &StateError{State: st.State, Why: st.Why}
 }
 
-func tell(ctx context.Context, a *Account, msg func(runtime.Reply[struct{}]) account.Message) error {
-	_, err := ask(ctx, a, msg)
+func (a *Account) wish(ctx context.Context, w account.Wish) error {
+	_, err := ask(ctx, a, func(r runtime.Reply[struct{}]) account.Message {
+		w.Reply = r
+		return w
+	})
 	return err
 }
 

@@ -54,8 +54,11 @@ var allowedImports = map[string][]string{
 	"actors/wire":     {"mtproto/transport", "mtproto/dc"},
 	"actors/governor": {"actors/runtime"},
 	"actors/dcconn":   {"actors/runtime", "actors/governor", "mtproto", "mtproto/handshake", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr", "tl"},
+	"actors/journal":  {"persistence"},               // an engine and what it does with the store: it needs no actor, so that tables can test it
+	"actors/dcs":      {"tl", "tl/tg", "mtproto/dc"}, // the table all accounts share: a lock, no actor
 	"actors/binding":  {"actors/runtime", "actors/governor", "actors/dcconn", "mtproto/pfs", "mtproto/guest", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr", "tl", "tl/tg", "persistence"},
-	"actors/account":  {"actors/runtime", "actors/governor", "actors/binding", "tl", "tl/tg", "mtproto/standing", "mtproto/login", "mtproto/updates", "mtproto/crypt", "mtproto/dc", "persistence"},
+	"actors/peers":    {"actors/runtime", "actors/binding", "actors/journal", "mtproto/crypt", "mtproto/dc", "persistence"}, // the account's side of its bindings: part of its actor
+	"actors/account":  {"actors/runtime", "actors/governor", "actors/binding", "actors/peers", "actors/journal", "actors/dcs", "tl", "tl/tg", "mtproto/standing", "mtproto/login", "mtproto/updates", "mtproto/crypt", "mtproto/dc", "persistence"},
 	"actors":          {"actors/runtime", "actors/governor", "actors/account", "actors/wire", "tl", "persistence", "mtproto/dc", "mtproto/tgerr", "mtproto/login", "mtproto/standing"},
 
 	// Helpers of tests: nothing but tests and benchmarks imports them.

@@ -151,7 +151,7 @@ func (m *Manager) envConfig(owner persistence.Owner, gov runtime.Ref[governor.Me
 		App: m.opts.App, Store: m.opts.Store, Owner: owner, Governor: gov,
 		Network: m.network(), DCs: m.opts.DCs, DefaultDC: m.opts.DefaultDC, TempKeyLife: m.opts.TempKeyLife, TempInMemory: m.opts.TempKeysInMemory,
 		Logger: m.log, Rand: m.opts.Rand,
-		Publish: m.publish, ClaimPhone: m.claimPhone, ReleasePhone: m.releasePhone,
+		Publish: m.publish, HoldPhone: m.holdPhone,
 		SubjectSalt: salt, Restored: m.restored, Removed: m.removed, StoreFailed: m.storeFailed, Observe: m.meters.observer(), Trace: m.opts.script,
 	}
 }
@@ -192,22 +192,29 @@ func (a *Account) publish(ev account.Event) {
 	a.m.hub.publish(ev)
 }
 
-func (m *Manager) claimPhone(phone string, id persistence.AccountID) (persistence.AccountID, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if holder, taken := m.phones[phone]; taken && holder != id {
-		return holder, false
-	}
-	m.phones[phone] = id
-	return id, true
+// PhoneBusyError refuses a sign-in because another account has a code pending
+// for the same phone number.
+type PhoneBusyError struct{ Holder persistence.AccountID }
+
+func (e *PhoneBusyError) Error() string {
+	return "a code for this phone number is already pending for account " + string(e.Holder) +
+		": finish or cancel that sign-in first"
 }
 
-func (m *Manager) releasePhone(phone string, id persistence.AccountID) {
+// holdPhone reserves a phone number for a sign-in, in place of another.
+func (m *Manager) holdPhone(id persistence.AccountID, had, wants string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.phones[phone] == id {
-		delete(m.phones, phone)
+	if holder, taken := m.phones[wants]; taken && holder != id {
+		return &PhoneBusyError{Holder: holder}
 	}
+	if m.phones[had] == id {
+		delete(m.phones, had)
+	}
+	if wants != "" {
+		m.phones[wants] = id
+	}
+	return nil
 }
 
 func (m *Manager) storeFailed(id persistence.AccountID, err error) {

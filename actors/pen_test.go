@@ -16,6 +16,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/account"
 	"github.com/mtfleet/mtfleet/actors/binding"
 	"github.com/mtfleet/mtfleet/actors/dcconn"
+	"github.com/mtfleet/mtfleet/actors/peers"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
@@ -124,23 +125,25 @@ func (p *pen) trace() *account.Trace {
 	}
 	return &account.Trace{
 		Decided: func(_ persistence.AccountID, out any) { told(out); p.decided(out) },
-		Opened: func(_ persistence.AccountID, at dc.ID, home bool) {
-			kind := "a guest"
-			if home {
-				kind = "home"
-			}
-			p.write("account", fmt.Sprintf("opens binding %d, %s", int(at), kind))
-		},
-		Closed: func(_ persistence.AccountID, at dc.ID) { p.write("account", fmt.Sprintf("closes binding %d", int(at))) },
-		Told: func(_ persistence.AccountID, at dc.ID, m binding.Message, under crypt.KeyID) {
-			told(m)
-			p.write("account", p.told(int(at), m, under))
-		},
-		Heard: func(_ persistence.AccountID, from dc.ID, ev binding.Event) {
-			if told(ev); isSession(ev) {
-				return // worth keeping, and no more
-			}
-			p.write(fmt.Sprint("binding ", int(from)), p.bindingEvent(ev))
+		Trace: peers.Trace{
+			Opened: func(_ persistence.AccountID, at dc.ID, home bool) {
+				kind := "a guest"
+				if home {
+					kind = "home"
+				}
+				p.write("account", fmt.Sprintf("opens binding %d, %s", int(at), kind))
+			},
+			Closed: func(_ persistence.AccountID, at dc.ID) { p.write("account", fmt.Sprintf("closes binding %d", int(at))) },
+			Told: func(_ persistence.AccountID, at dc.ID, m binding.Message, under crypt.KeyID) {
+				told(m)
+				p.write("account", p.told(int(at), m, under))
+			},
+			Heard: func(_ persistence.AccountID, from dc.ID, ev binding.Event) {
+				if told(ev); isSession(ev) {
+					return // worth keeping, and no more
+				}
+				p.write(fmt.Sprint("binding ", int(from)), p.bindingEvent(ev))
+			},
 		},
 		Connection: func(conn, what any) { told(what); p.overhear(conn, what) },
 	}

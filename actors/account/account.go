@@ -3,7 +3,8 @@ package account
 import (
 	"time"
 
-	"github.com/mtfleet/mtfleet/actors/binding"
+	"github.com/mtfleet/mtfleet/actors/journal"
+	"github.com/mtfleet/mtfleet/actors/peers"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/mtproto/updates"
@@ -20,8 +21,8 @@ type account struct {
 	env     *Env
 	id      persistence.AccountID
 	self    runtime.Ref[Message]
-	disk    *disk
-	journal journal
+	disk    *journal.Disk
+	journal journal.Journal[waiter]
 
 	loaded    bool      // the records were read
 	restored  bool      // and the manager knows
@@ -36,59 +37,57 @@ type account struct {
 	saving   bool                       // what standing said is on its way to the disk; its other outputs wait
 	refusal  error                      // of the last OutSave, nil when it is on disk
 	kept     map[standing.CallID]*Call  // calls that standing has; nil while there are none
-	requests []runtime.Reply[struct{}]  // the owner's wishes under way
-	numbers  []standing.Request         // and what standing calls them
-	lastWish standing.Request           // the last number given
+	wishes   []wish                     // the owner's, under way
+	lastWish standing.Request           // the number of the last one
 	status   Status                     // as of the last OutStatus
 	told     Status                     // what was published last
 	armed    [timerConfig + 1]time.Time // when each timer is due, zero for not
-	peers    []*peer                    // bindings, in the order they were opened
-	home     *peer                      // one of them, nil while there is none
+	peers    *peers.Peers               // its DCs
 	homeless []*Call                    // admitted calls for home, while there is none
 	login    *signIn                    // nil when none is under way
 	updates  *updates.Machine           // nil while nothing is asked
 	place    *updates.State             // where the updates stood last, nil for not known
 	config   time.Time                  // when help.getConfig is asked for again
-	configs  int                        // how often it failed in a row
 }
 
 // Spawn starts the account's actor below parent. It restores itself from the
 // store and goes on where it was.
 func Spawn[P any](parent *runtime.Context[P], env *Env, id persistence.AccountID) runtime.Ref[Message] {
 	return runtime.Spawn[Message](parent, &account{
-		env: env, id: id, disk: &disk{store: env.Store, owner: env.Owner},
+		env: env, id: id, disk: env.disks.Of(id),
 	})
 }
 
 func (a *account) Started(c *ctx) {
 	a.self = c.Self()
+	var trace *peers.Trace
+	if t := a.env.Trace; t != nil {
+		trace = &t.Trace
+	}
+	a.peers = peers.New(a.id, host{a, c}, trace)
 	a.load(c)
 }
 
 // load has the account's records read. What comes meanwhile waits.
 func (a *account) load(c *ctx) {
 	a.loaded, a.restored, a.reloading = false, false, false
-	a.store(c, job{kind: jobLoad, account: a.id, waits: startWaits})
+	a.store(c, journal.Work{Kind: journal.Load, Account: a.id}, startWaits)
 }
 
 // Receive handles one message, then does what the engines decided by it.
 func (a *account) Receive(c *ctx, m Message) {
-	switch m := m.(type) {
-	case stored:
-		a.onStored(c, m)
-	case journalDue:
-		a.armed[timerJournal] = time.Time{}
-		a.runJournal(c)
-	default:
-		if !a.loaded {
-			a.early = append(a.early, m)
-			return
-		}
+	if done, is := m.(stored); is {
+		a.onStored(c, done)
+	} else if a.loaded || m == Message(due{timerJournal}) {
 		a.handle(c, m)
+	} else {
+		a.early = append(a.early, m)
+		return
 	}
-	if a.loaded {
-		a.pump(c)
+	if !a.loaded {
+		return
 	}
+	a.pump(c)
 	if a.loaded && !a.restored {
 		a.restored = true
 		a.env.Restored(a.id)
@@ -108,45 +107,33 @@ func (a *account) handle(c *ctx, m Message) {
 	case bindingWrite:
 		a.onBindingWrite(c, m)
 	case respawnDue:
-		a.onRespawnDue(c, m.peer)
+		a.peers.Again(m.peer)
 	case SignIn:
 		a.onSignIn(c, m)
 	case Answer:
 		a.onAnswer(c, m)
 	case signInGranted:
 		a.onSignInGranted(c, m)
-	case LogOut:
-		a.flushUpdates(c)
-		a.stand.LogOut(c.Now(), a.wish(m.Reply))
-	case Pause:
-		a.flushUpdates(c)
-		a.stand.Pause(c.Now(), a.wish(m.Reply))
-	case Resume:
-		a.stand.Resume(c.Now(), a.wish(m.Reply))
-	case Remove:
-		a.stand.Remove(c.Now(), a.wish(m.Reply), m.Force)
-	case ClearWaits:
-		a.stand.ClearWaits(c.Now(), a.wish(m.Reply), m.Method)
-		for _, p := range a.peers {
-			if !p.home {
-				a.tell(p, binding.WaitCleared{})
-			}
-		}
-	case standingDue:
-		a.armed[timerStanding] = time.Time{}
+	case Wish:
+		a.onWish(c, m)
+	case due:
+		a.onDue(c, m.timer)
+	}
+}
+
+// onDue lets what a timer was set for go on.
+func (a *account) onDue(c *ctx, timer int) {
+	a.armed[timer] = time.Time{}
+	switch {
+	case timer == timerJournal:
+		a.runJournal(c)
+	case timer == timerStanding:
 		a.stand.Advance(c.Now())
-	case loginDue:
-		a.armed[timerLogin] = time.Time{}
-		if a.login != nil {
-			a.login.machine.Advance(c.Now())
-		}
-	case updatesDue:
-		a.armed[timerUpdates] = time.Time{}
-		if a.updates != nil {
-			a.updates.Advance(c.Now())
-		}
-	case configDue:
-		a.armed[timerConfig] = time.Time{}
+	case timer == timerLogin && a.login != nil:
+		a.login.Advance(c.Now())
+	case timer == timerUpdates && a.updates != nil:
+		a.updates.Advance(c.Now())
+	case timer == timerConfig:
 		a.fetchConfig(c)
 	}
 }
@@ -163,28 +150,35 @@ func (a *account) pump(c *ctx) {
 		return // it is read again
 	}
 	a.tellStep(c)
-	a.arm(c, timerStanding, a.stand.Deadline(), standingDue{})
+	a.arm(c, timerStanding, a.stand.Deadline())
 	var login, updates time.Time
-	if a.login != nil && a.login.phase == signInRuns {
-		login = a.login.machine.Deadline()
+	if a.login != nil {
+		login = a.login.Deadline()
 	}
 	if a.updates != nil {
 		updates = a.updates.Deadline()
 	}
-	a.arm(c, timerLogin, login, loginDue{})
-	a.arm(c, timerUpdates, updates, updatesDue{})
-	a.arm(c, timerConfig, a.config, configDue{})
+	a.arm(c, timerLogin, login)
+	a.arm(c, timerUpdates, updates)
+	a.arm(c, timerConfig, a.config)
+}
+
+// decided tells the trace what an engine said.
+func (a *account) decided(output any) {
+	if t := a.env.Trace; t != nil {
+		t.Decided(a.id, output)
+	}
 }
 
 // arm sets a timer, or takes it back when the time is zero.
-func (a *account) arm(c *ctx, timer int, at time.Time, m Message) {
+func (a *account) arm(c *ctx, timer int, at time.Time) {
 	switch {
 	case at.Equal(a.armed[timer]):
 		return
 	case at.IsZero():
 		c.Cancel(timer)
 	default:
-		c.After(timer, at.Sub(c.Now()), m)
+		c.After(timer, at.Sub(c.Now()), due{timer})
 	}
 	a.armed[timer] = at
 }

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/mtfleet/mtfleet/actors/binding"
+	"github.com/mtfleet/mtfleet/actors/peers"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
@@ -34,14 +35,14 @@ type Call struct {
 	// The fields below belong to the account's actor.
 	query standing.Call // what standing knows of it; its ID is the call's
 	own   *ownCall      // nil for a caller's
-	at    *peer         // where it was sent last
+	at    *peers.Peer   // where it was sent last
 }
 
 // ownCall says which of the account's engines asked a query, and as what.
 type ownCall struct {
 	login   *signIn
 	updates *updates.Machine
-	peer    *peer // that asked for an errand
+	peer    *peers.Peer // that asked for an errand
 	step    login.CallID
 	place   updates.CallID
 	errand  binding.ErrandID
@@ -59,6 +60,18 @@ func NewCall(method string, body []byte, policy Policy, at dc.ID) *Call {
 			ID: standing.CallID(lastQuery.Add(1)), Method: method, DC: at, Repeatable: policy == Repeatable,
 		},
 	}
+}
+
+// newOwn is a query of the account's own engines, for what is in q.
+func newOwn(q standing.Call, query tl.Object, own ownCall) *Call {
+	policy := Once
+	if q.Repeatable {
+		policy = Repeatable
+	}
+	call := NewCall(query.TypeName(), query.Append(nil), policy, q.DC)
+	q.ID, q.Method = call.query.ID, call.Method
+	call.query, call.own = q, &own
+	return call
 }
 
 // id names the call to bindings and connections.

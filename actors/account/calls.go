@@ -5,12 +5,13 @@ import (
 	"slices"
 
 	"github.com/mtfleet/mtfleet/actors/binding"
+	"github.com/mtfleet/mtfleet/actors/journal"
+	"github.com/mtfleet/mtfleet/actors/peers"
 	"github.com/mtfleet/mtfleet/actors/runtime"
-	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/tl"
-	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
 // This file takes queries to their DC and back: callers' and those of the
@@ -34,30 +35,32 @@ func (a *account) onCall(c *ctx, call *Call) {
 // send sends an admitted call on the connection of its DC, or to the binding
 // that will have one.
 func (a *account) send(c *ctx, call *Call) {
-	p := a.peerAt(c, call.query.DC)
+	p := a.peers.To(call.query.DC)
 	if p == nil {
 		a.homeless = append(a.homeless, call) // home is about to be opened
 		return
 	}
 	call.at = p
-	b := binding.Call{
-		ID: call.id(), Method: call.Method, Body: call.Body, Policy: call.Policy, Own: call.own != nil && call.query.Purpose != standing.ForMove,
-	}
-	if p.route.IsZero() {
+	b := a.toBinding(call)
+	route := a.peers.Route(p, b)
+	if route.IsZero() {
 		b.Reply = a.reply(p, call)
-		a.tell(p, b)
+		a.peers.Tell(p, b)
 		return
 	}
-	if t := a.env.Trace; t != nil {
-		t.Told(a.id, p.id.DC, b, p.route.Where().Key)
-	}
-	r, on := a.replier(p, call), p.route.Where()
-	p.route.SendFor(b, func(body []byte, err error) { r.reply(body, err, on) })
+	r, on := a.replier(p, call), route.Where()
+	route.SendFor(b, func(body []byte, err error) { r.reply(body, err, on) })
+}
+
+// toBinding is a call as bindings know it, but for its reply.
+func (a *account) toBinding(call *Call) binding.Call {
+	own := call.own != nil && call.query.Purpose != standing.ForMove
+	return binding.Call{ID: call.id(), Method: call.Method, Body: call.Body, Policy: call.Policy, Own: own}
 }
 
 // reply is how a call comes back: what is its caller's business alone goes to
 // the caller directly, everything else to the account.
-func (a *account) reply(p *peer, call *Call) func([]byte, error, binding.Where) {
+func (a *account) reply(p *peers.Peer, call *Call) func([]byte, error, binding.Where) {
 	r := a.replier(p, call)
 	return func(body []byte, err error, on binding.Where) { r.reply(body, err, on) }
 }
@@ -65,18 +68,18 @@ func (a *account) reply(p *peer, call *Call) func([]byte, error, binding.Where) 
 // replier is what the way back of one call needs to know.
 type replier struct {
 	self   runtime.Ref[Message]
-	peer   *peer
+	peer   *peers.Peer
 	call   *Call
 	proves bool
 }
 
-func (a *account) replier(p *peer, call *Call) replier {
-	p.pending.Add(1)
+func (a *account) replier(p *peers.Peer, call *Call) replier {
+	p.Sent()
 	return replier{a.self, p, call, a.stand.Proves(&call.query)}
 }
 
 func (r replier) reply(body []byte, err error, on binding.Where) {
-	r.peer.pending.Add(-1)
+	r.peer.Returned()
 	if r.call.own == nil && (err != nil || !r.proves) && !standing.NeedsPolicy(err) {
 		r.call.finish(body, err)
 		return
@@ -89,25 +92,17 @@ func (r replier) reply(body []byte, err error, on binding.Where) {
 func (a *account) onReturned(c *ctx, m callReturned) {
 	call, on := m.call, whereOf(m.on)
 	if call.at != nil && on.DC == 0 {
-		on.DC, on.Home = call.at.id.DC, call.at.home
+		on.DC, on.Home = call.at.DC(), call.at.IsHome()
 	}
-	judged := false
-	switch call.query.Purpose {
-	case standing.ForConfirm, standing.ForLogOut, standing.ForProof: // standing asked
-		judged = true
-	}
-	switch {
-	case judged:
-		a.keepToken(c, call, m.body, m.err)
-		a.stand.Ended(c.Now(), &call.query, on, m.err)
-	case m.err == nil:
-		a.stand.Answered(c.Now(), &call.query, on)
-		a.end(c, call, m.body, nil)
-	case call.own != nil, standing.NeedsPolicy(m.err):
+	switch a.stand.Returned(c.Now(), &call.query, on, m.err) {
+	case standing.FateOver:
+		a.end(c, call, m.body, m.err)
+	case standing.FateJudged:
 		a.keep(call)
-		a.stand.Ended(c.Now(), &call.query, on, m.err)
-	default:
-		a.end(c, call, nil, m.err)
+	case standing.FateOwn:
+		if call.query.Purpose == standing.ForLogOut && m.err == nil && !a.rec.Bot {
+			a.addToken(c, login.LogOutToken(m.body))
+		}
 	}
 }
 
@@ -121,13 +116,15 @@ func (a *account) end(c *ctx, call *Call, body []byte, err error) {
 	case standing.ForSignIn:
 		a.onLoginAnswered(c, own, body, err)
 	case standing.ForUpdates:
-		a.onUpdatesAnswered(c, own, body, err)
+		if a.updates != nil && a.updates == own.updates {
+			a.updates.Answered(c.Now(), own.place, body, err)
+		}
 	case standing.ForConfig:
 		a.onConfig(c, body, err)
 	case standing.ForMove:
 		a.onMoved(c, call.query.DC, err)
 	case standing.ForExport, standing.ForImport, standing.ForGuestLogOut:
-		a.tell(own.peer, binding.Answered{ID: own.errand, Body: body, Err: err})
+		a.peers.Tell(own.peer, binding.Answered{ID: own.errand, Body: body, Err: err})
 	}
 }
 
@@ -147,36 +144,28 @@ func (a *account) withdraw(c *ctx, call *Call) {
 		return
 	}
 	if call.at != nil {
-		a.tell(call.at, binding.Cancel{ID: call.id()})
+		a.peers.Tell(call.at, binding.Cancel{ID: call.id()})
 	}
 }
 
-// ask runs a query of one of the account's own engines.
-func (a *account) ask(c *ctx, purpose standing.Purpose, query tl.Object, p Policy, at dc.ID, subject string, own ownCall) *Call {
-	call := NewCall(query.TypeName(), query.Append(nil), p, at)
-	call.query.Purpose, call.query.Subject, call.own = purpose, subject, &own
+// ask runs a query of one of the account's own engines, for what is in q.
+func (a *account) ask(c *ctx, q standing.Call, query tl.Object, own ownCall) *Call {
+	call := newOwn(q, query, own)
 	a.onCall(c, call)
 	return call
 }
 
 // askFor runs a query of standing's own. It is admitted already.
 func (a *account) askFor(c *ctx, out standing.Output) {
-	policy := Once
-	if out.Call.Repeatable {
-		policy = Repeatable
-	}
-	call := NewCall(out.Query.TypeName(), out.Query.Append(nil), policy, out.Call.DC)
-	id := call.query.ID
-	call.query, call.own = out.Call, &ownCall{}
-	call.query.ID = id
-	switch {
-	case a.home == nil:
+	call := newOwn(out.Call, out.Query, ownCall{})
+	switch home := a.peers.Home(); {
+	case home == nil:
 		a.stand.Ended(c.Now(), &call.query, standing.Where{}, ErrStopped)
 	case out.Call.Purpose == standing.ForConfirm:
-		call.at = a.home
-		a.tell(a.home, binding.Confirm{Call: binding.Call{
-			ID: call.id(), Method: call.Method, Body: call.Body, Policy: policy, Own: true, Reply: a.reply(a.home, call),
-		}})
+		call.at = home
+		b := a.toBinding(call)
+		b.Reply = a.reply(home, call)
+		a.peers.Tell(home, binding.Confirm{Call: b})
 	default:
 		a.send(c, call)
 	}
@@ -217,22 +206,13 @@ func whereOf(on binding.Where) standing.Where {
 	return standing.Where{DC: on.DC, Home: on.Home, Key: uint64(on.Key), Temp: on.Temp}
 }
 
-// keepToken keeps what the answer to auth.logOut may hold: a token that can
-// stand for a code at the next sign-in.
-func (a *account) keepToken(c *ctx, call *Call, body []byte, err error) {
-	if call.query.Purpose != standing.ForLogOut || err != nil {
+// addToken keeps a future auth token, if there is one, before those that are
+// older: it can stand for a code at the next sign-in.
+func (a *account) addToken(c *ctx, token []byte) {
+	if len(token) == 0 {
 		return
 	}
-	r := tl.NewReader(body)
-	out := (*tg.AuthLogOutRequest)(nil).ParseResult(r)
-	if token, ok := out.FutureAuthToken.Get(); r.End() == nil && ok && !a.rec.Bot {
-		a.addToken(c, token)
-	}
-}
-
-// addToken keeps a future auth token before those that are older.
-func (a *account) addToken(c *ctx, token []byte) {
 	a.tokens = append([][]byte{token}, a.tokens...)
 	a.tokens = a.tokens[:min(len(a.tokens), tokensMost)]
-	a.store(c, job{commit: persistence.Commit{Put: []persistence.Record{tokensRecord(a.id, a.tokens)}}, urgency: should})
+	a.store(c, journal.Work{Commit: persistence.Commit{Put: []persistence.Record{tokensRecord(a.id, a.tokens)}}}, nobodyWaits)
 }

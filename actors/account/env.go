@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/binding"
+	"github.com/mtfleet/mtfleet/actors/dcs"
 	"github.com/mtfleet/mtfleet/actors/governor"
+	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
@@ -51,11 +53,11 @@ type EnvConfig struct {
 
 	// Publish hands an event to who listens. It does not block.
 	Publish func(Event)
-	// ClaimPhone reserves a phone number for a sign-in of the account, so that
-	// at most one code per phone is pending; it reports the holder if another
-	// account has it. ReleasePhone gives it back.
-	ClaimPhone   func(phone string, id persistence.AccountID) (holder persistence.AccountID, ok bool)
-	ReleasePhone func(phone string, id persistence.AccountID)
+	// HoldPhone reserves a phone number for a sign-in of the account in place of
+	// the one it had, either of them empty for none, so that at most one code
+	// per phone is pending. It fails, and changes nothing, if another account
+	// has it.
+	HoldPhone func(id persistence.AccountID, had, wants string) error
 	// SubjectSalt goes into the names under which waits about a phone number or
 	// a token are kept, which are not sealed.
 	SubjectSalt []byte
@@ -80,13 +82,14 @@ type Env struct {
 	EnvConfig
 	binding *binding.Env
 	keys    []*crypt.PublicKey
-	dcs     *DCs
+	dcs     *dcs.DCs
+	disks   *journal.Disks
 }
 
 // NewEnv prepares what accounts share: it parses the table's RSA keys and
 // makes the tables of the well-known Diffie-Hellman group (milliseconds).
 func NewEnv(cfg EnvConfig) (*Env, error) {
-	e := &Env{EnvConfig: cfg, dcs: NewDCs(cfg.DCs)}
+	e := &Env{EnvConfig: cfg, dcs: dcs.New(cfg.DCs), disks: journal.NewDisks(cfg.Store, cfg.Owner)}
 	for _, text := range cfg.DCs.Keys {
 		keys, err := crypt.ParsePublicKeys([]byte(text))
 		if err != nil {

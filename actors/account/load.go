@@ -1,11 +1,11 @@
 package account
 
 import (
-	"encoding/binary"
 	"errors"
-	"io"
 
 	"github.com/mtfleet/mtfleet/actors/governor"
+	"github.com/mtfleet/mtfleet/actors/journal"
+	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/persistence"
 )
@@ -17,7 +17,7 @@ func (a *account) onLoaded(c *ctx, records []persistence.Record, err error) {
 	state, decodeErr := persistence.DecodeState(records)
 	err = persistence.JoinRecords(err, decodeErr)
 	a.loaded, a.left = true, &state
-	cfg := standing.Config{HasDC: a.hasDC, DefaultDC: a.env.DefaultDC, Rand: func() float64 { return uniform(c.Rand()) }}
+	cfg := standing.Config{HasDC: a.hasDC, DefaultDC: a.env.DefaultDC, Rand: func() float64 { return runtime.Uniform(c.Rand()) }}
 	if state.Account == nil {
 		if err == nil {
 			err = errors.New("its record is not in the store")
@@ -29,7 +29,7 @@ func (a *account) onLoaded(c *ctx, records []persistence.Record, err error) {
 		a.place, a.tokens = placeOf(state.Updates), tokensOf(state.Meta)
 		a.purgeRevoked(c, state.PermKeys)
 		switch {
-		case fatal(err):
+		case persistence.Vital(err):
 			a.stand.Unreadable(c.Now(), err)
 		case state.Login != nil:
 			a.resumeLogin(c, *state.Login)
@@ -53,23 +53,10 @@ func (a *account) onLoaded(c *ctx, records []persistence.Record, err error) {
 	}
 }
 
-// fatal reports whether records are bad that an account cannot live without: its
-// own and its perm keys. A lost temp key, salt or place costs a round trip.
-func fatal(err error) bool {
-	bad := persistence.BadKeys(err)
-	for _, key := range bad {
-		switch key.Kind {
-		case persistence.KindAccount, persistence.KindPermKey, persistence.KindLogin:
-			return true
-		}
-	}
-	return err != nil && len(bad) == 0
-}
-
 // purgeRevoked deletes the keys of revoked logins that were kept long enough.
 func (a *account) purgeRevoked(c *ctx, keys []persistence.PermKey) {
-	if gone := outlived(a.id, keys, c.Now()); gone != nil {
-		a.store(c, job{commit: persistence.Commit{Delete: gone}, urgency: should})
+	if gone := journal.Outlived(a.id, keys, c.Now()); gone != nil {
+		a.store(c, journal.Work{Commit: persistence.Commit{Delete: gone}}, nobodyWaits)
 	}
 }
 
@@ -82,29 +69,13 @@ func (a *account) Stopping(c *ctx) {
 	for _, call := range append(a.takeKept(), a.homeless...) {
 		call.finish(nil, ErrStopped)
 	}
-	for _, p := range a.peers {
-		p.release()
-	}
+	a.peers.Release()
 	a.flushUpdates(c)
-	if rest := a.journal.rest(); len(rest) > 0 {
-		disk := a.disk
-		c.GoIO(func() Message {
-			for _, q := range rest {
-				_, err := disk.do(q)
-				if q.reply != nil {
-					q.reply(err)
-				}
-			}
-			return stored{}
-		})
-	}
+	a.leave(c)
 	if a.login != nil {
-		a.endLogin(c, ErrStopped)
+		a.endLogin(ErrStopped)
 	}
-	for _, r := range a.requests {
-		r.Send(struct{}{}, ErrStopped)
-	}
-	a.requests, a.numbers = nil, nil
+	a.denyAll(ErrStopped)
 }
 
 // Undelivered ends what reached a stopped account.
@@ -122,22 +93,7 @@ func (a *account) Undelivered(m Message) {
 		m.Reply.Send(nil, ErrStopped)
 	case Answer:
 		m.Reply.Send(nil, ErrStopped)
-	case LogOut:
-		m.Reply.Send(struct{}{}, ErrStopped)
-	case Pause:
-		m.Reply.Send(struct{}{}, ErrStopped)
-	case Resume:
-		m.Reply.Send(struct{}{}, ErrStopped)
-	case Remove:
-		m.Reply.Send(struct{}{}, ErrStopped)
-	case ClearWaits:
+	case Wish:
 		m.Reply.Send(struct{}{}, ErrStopped)
 	}
-}
-
-// uniform draws from [0, 1).
-func uniform(r io.Reader) float64 {
-	var b [8]byte
-	_, _ = io.ReadFull(r, b[:])
-	return float64(binary.LittleEndian.Uint64(b[:])>>11) / (1 << 53)
 }

@@ -3,9 +3,10 @@ package account
 import (
 	"github.com/mtfleet/mtfleet/actors/binding"
 	"github.com/mtfleet/mtfleet/actors/governor"
+	"github.com/mtfleet/mtfleet/actors/journal"
+	"github.com/mtfleet/mtfleet/actors/peers"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/login"
-	"github.com/mtfleet/mtfleet/persistence"
 )
 
 // Message is what an account's actor receives; the types of this package only.
@@ -27,24 +28,24 @@ type (
 		Answer login.Answer
 		Reply  runtime.Reply[*login.Step]
 	}
-	// LogOut ends the authorization and forgets the keys.
-	LogOut struct{ Reply runtime.Reply[struct{}] }
-	// Pause closes the account's connections and keeps its keys.
-	Pause struct{ Reply runtime.Reply[struct{}] }
-	// Resume ends a pause, and gives a quarantined account another try.
-	Resume struct{ Reply runtime.Reply[struct{}] }
-	// Remove deletes every record of the account and ends the actor. An account
-	// that may be signed in is refused unless Force is set.
-	Remove struct {
-		Force bool
-		Reply runtime.Reply[struct{}]
-	}
-	// ClearWaits forgets the waits that the server ordered for a method, or all
-	// of the account's when Method is empty.
-	ClearWaits struct {
-		Method string
+	// Wish is what the account's owner wants of it as a whole.
+	Wish struct {
+		Kind   WishKind
+		Force  bool   // of Remove: also an account that may be signed in
+		Method string // of ClearWaits; empty for all of the account's
 		Reply  runtime.Reply[struct{}]
 	}
+)
+
+// WishKind says what is wished.
+type WishKind uint8
+
+const (
+	LogOut     WishKind = iota // end the authorization and forget the keys
+	Pause                      // close the account's connections and keep its keys
+	Resume                     // end a pause, or give a quarantined account another try
+	Remove                     // delete every record of the account and end the actor
+	ClearWaits                 // forget the waits that the server ordered
 )
 
 // What the actor's own parts post to it.
@@ -58,50 +59,35 @@ type (
 		on   binding.Where
 	}
 	bindingEvent struct {
-		peer  *peer
-		fence *fence
+		peer  *peers.Peer
+		from  *journal.Fence
 		event binding.Event
 	}
 	// bindingWrite is a commit of a binding on its way through the journal.
 	bindingWrite struct {
-		fence  *fence
-		commit persistence.Commit
-		done   func(error)
+		from *journal.Fence
+		work journal.Work
+		done func(error)
 	}
 	// stored is how the journal's job under way went.
-	stored struct {
-		records []persistence.Record
-		err     error
-	}
+	stored        journal.Done
 	signInGranted struct{ ticket *governor.Ticket }
-	respawnDue    struct{ peer *peer }
-	journalDue    struct{}
-	standingDue   struct{}
-	loginDue      struct{}
-	updatesDue    struct{}
-	configDue     struct{}
+	respawnDue    struct{ peer *peers.Peer }
+	due           struct{ timer int }
 )
 
 func (*Call) accountMessage()         {}
 func (CancelCall) accountMessage()    {}
 func (SignIn) accountMessage()        {}
 func (Answer) accountMessage()        {}
-func (LogOut) accountMessage()        {}
-func (Pause) accountMessage()         {}
-func (Resume) accountMessage()        {}
-func (Remove) accountMessage()        {}
-func (ClearWaits) accountMessage()    {}
+func (Wish) accountMessage()          {}
 func (callReturned) accountMessage()  {}
 func (bindingEvent) accountMessage()  {}
 func (bindingWrite) accountMessage()  {}
 func (stored) accountMessage()        {}
 func (signInGranted) accountMessage() {}
 func (respawnDue) accountMessage()    {}
-func (journalDue) accountMessage()    {}
-func (standingDue) accountMessage()   {}
-func (loginDue) accountMessage()      {}
-func (updatesDue) accountMessage()    {}
-func (configDue) accountMessage()     {}
+func (due) accountMessage()           {}
 
 // Timers: one of each kind at a time.
 const (

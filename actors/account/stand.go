@@ -1,10 +1,13 @@
 package account
 
 import (
+	"slices"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/binding"
+	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/persistence"
@@ -12,25 +15,48 @@ import (
 
 // This file carries out what standing decides.
 
-// wish gives an owner's wish a number; standing answers it by that.
-func (a *account) wish(reply runtime.Reply[struct{}]) standing.Request {
+// wish is one of the owner's under way, and what standing calls it.
+type wish struct {
+	number standing.Request
+	reply  runtime.Reply[struct{}]
+}
+
+// onWish tells standing what the owner wants; it is answered by its number.
+func (a *account) onWish(c *ctx, m Wish) {
 	a.lastWish++
-	a.requests = append(a.requests, reply)
-	a.numbers = append(a.numbers, a.lastWish)
-	return a.lastWish
+	a.wishes = append(a.wishes, wish{a.lastWish, m.Reply})
+	switch now, r := c.Now(), a.lastWish; m.Kind {
+	case LogOut:
+		a.flushUpdates(c)
+		a.stand.LogOut(now, r)
+	case Pause:
+		a.flushUpdates(c)
+		a.stand.Pause(now, r)
+	case Resume:
+		a.stand.Resume(now, r)
+	case Remove:
+		a.stand.Remove(now, r, m.Force)
+	case ClearWaits:
+		a.stand.ClearWaits(now, r, m.Method)
+		a.peers.TellGuests(binding.WaitCleared{})
+	}
 }
 
 // grant answers a wish.
-func (a *account) grant(r standing.Request, err error) {
-	for i, n := range a.numbers {
-		if n == r {
-			reply := a.requests[i]
-			a.numbers = append(a.numbers[:i], a.numbers[i+1:]...)
-			a.requests = append(a.requests[:i], a.requests[i+1:]...)
-			reply.Send(struct{}{}, err)
-			return
-		}
+func (a *account) grant(number standing.Request, err error) {
+	if i := slices.IndexFunc(a.wishes, func(w wish) bool { return w.number == number }); i >= 0 {
+		reply := a.wishes[i].reply
+		a.wishes = slices.Delete(a.wishes, i, i+1)
+		reply.Send(struct{}{}, err)
 	}
+}
+
+// denyAll answers all of them.
+func (a *account) denyAll(err error) {
+	for _, w := range a.wishes {
+		w.reply.Send(struct{}{}, err)
+	}
+	a.wishes = nil
 }
 
 // pumpStanding does what standing asks for, up to the next commit. It reports
@@ -42,9 +68,7 @@ func (a *account) pumpStanding(c *ctx) (did bool) {
 			break
 		}
 		did = true
-		if t := a.env.Trace; t != nil {
-			t.Decided(a.id, out)
-		}
+		a.decided(out)
 		a.carryOut(c, out)
 	}
 	if a.reloading && !a.saving {
@@ -75,26 +99,20 @@ func (a *account) carryOut(c *ctx, out standing.Output) {
 			a.end(c, call, nil, out.Err)
 		}
 	case standing.OutRecall:
-		for _, p := range a.peers {
-			a.tell(p, binding.Recall{Method: out.Method})
-		}
+		a.peers.TellAll(binding.Recall{Method: out.Method})
 	case standing.OutCall:
 		a.askFor(c, out)
 	case standing.OutUnbound:
-		a.unbound(out.Where)
+		a.peers.Tell(a.peers.At(out.Where.DC), binding.Unbound{Key: crypt.KeyID(out.Where.Key)})
 	case standing.OutUnauthorized:
-		a.unauthorized(out.DC, out.Err)
+		if p := a.peers.At(out.DC); p != nil && !p.IsHome() {
+			a.peers.Tell(p, binding.Unauthorized{Err: out.Err})
+		}
 	case standing.OutHomeAlive:
 		a.env.Logger.Warn("a 401 was not confirmed; the login is alive", "account", a.id)
-		for _, p := range a.peers {
-			if !p.home {
-				a.tell(p, binding.HomeAlive{})
-			}
-		}
+		a.peers.TellGuests(binding.HomeAlive{})
 	case standing.OutForget:
-		if a.home != nil {
-			a.tell(a.home, binding.Forget{})
-		}
+		a.peers.Tell(a.peers.Home(), binding.Forget{})
 	case standing.OutMove:
 		a.move(c, out.DC)
 	case standing.OutMoved:
@@ -105,7 +123,7 @@ func (a *account) carryOut(c *ctx, out standing.Output) {
 		a.erase(c, out)
 	case standing.OutRetire:
 		a.saving = true
-		a.store(c, job{kind: jobRetire, account: a.id, dc: int(out.DC), at: round(c.Now()), urgency: must, waits: standingWaits})
+		a.store(c, journal.Work{Kind: journal.Retire, Urgency: journal.Must, Account: a.id, DC: int(out.DC), At: round(c.Now())}, standingWaits)
 	case standing.OutReload:
 		a.reloading = true // when standing has said all
 	case standing.OutGone:
@@ -120,50 +138,36 @@ func (a *account) carryOut(c *ctx, out standing.Output) {
 
 // save writes what standing wants on disk.
 func (a *account) save(c *ctx, out standing.Output) {
-	var commit persistence.Commit
-	ch := out.Changes
-	if ch.Account {
-		a.rec = recordOf(a.rec, a.stand.Snapshot(), a.stand.SignedIn())
-		commit.Put = append(commit.Put, a.rec.Record())
-	}
-	for _, w := range ch.Put {
-		commit.Put = append(commit.Put, waitRecord(a.id, w))
-	}
-	for _, w := range ch.Delete {
-		commit.Delete = append(commit.Delete, waitRecord(a.id, w).Key)
-	}
-	if ch.LoginOver {
-		commit.Delete = append(commit.Delete, persistence.LoginKey(a.id))
-	}
-	if ch.Fresh {
-		commit.Put, commit.Delete = a.freshLogin(commit.Put, commit.Delete)
-	}
-	q := job{commit: commit, urgency: should, waits: standingWaits}
+	var w journal.Work
 	if out.Must {
-		q.urgency = must
+		w.Urgency = journal.Must
 	}
+	if out.Changes.Account {
+		a.rec = recordOf(a.rec, a.stand.Snapshot(), a.stand.SignedIn())
+	}
+	w.Commit = commitOf(out.Changes, a.rec, a.place, a.env.dcs.Table().DCs())
 	a.saving = true
-	a.store(c, q)
+	a.store(c, w, standingWaits)
 }
 
 // erase deletes the account's records, or those of its login.
 func (a *account) erase(c *ctx, out standing.Output) {
-	q := job{kind: jobErase, account: a.id, all: out.All, urgency: once, waits: eraseWaits}
+	w := journal.Work{Kind: journal.Erase, Urgency: journal.Once, Account: a.id, All: out.All}
 	if !out.All {
 		// The server has ended the authorization: nothing is left to go back to.
 		a.place, a.rec = nil, recordOf(a.rec, out.Snapshot, false)
-		q.urgency, q.commit.Put = must, []persistence.Record{a.rec.Record()}
+		w.Urgency, w.Commit.Put = journal.Must, []persistence.Record{a.rec.Record()}
 	}
 	a.saving = true
-	a.store(c, q)
+	a.store(c, w, eraseWaits)
 }
 
 // openHome opens the home DC unless it is.
 func (a *account) openHome(c *ctx, at dc.ID) {
-	if a.home == nil {
-		a.open(c, at, true)
+	if a.peers.Home() == nil {
+		a.peers.Open(at, true)
 	}
-	a.askAhead(c, a.home)
+	a.askAhead(c, a.peers.Home())
 	homeless := a.homeless
 	a.homeless = nil
 	for _, call := range homeless {
@@ -176,16 +180,11 @@ func (a *account) openHome(c *ctx, at dc.ID) {
 // moveHome makes another DC the home: what runs there or at the old one begins
 // anew. Keys stay where they are.
 func (a *account) moveHome(c *ctx, to dc.ID) {
-	if p := a.peerOf(to); p != nil {
-		a.close(p)
-	}
-	if a.home != nil {
-		a.close(a.home)
-	}
+	a.peers.Close(a.peers.At(to))
+	a.peers.Close(a.peers.Home())
 	a.openHome(c, to)
-	if s := a.login; s != nil && s.phase == signInMoves {
-		s.phase = signInRuns
-		s.machine.Migrated(c.Now()) // its next call waits for the keys there
+	if a.login != nil {
+		a.login.Migrated(c.Now()) // its next call waits for the keys there
 	}
 }
 
@@ -193,15 +192,13 @@ func (a *account) moveHome(c *ctx, to dc.ID) {
 // knows is on its way to the disk before anything else of the account is.
 func (a *account) closeAll(c *ctx) {
 	a.flushUpdates(c)
-	a.journal.hurry(c.Now())
+	a.journal.Hurry(c.Now())
 	a.runJournal(c)
 	a.updates, a.config, a.left = nil, time.Time{}, nil
 	if a.login != nil {
-		a.login.phase = signInOver
+		a.login.Drop()
 	}
-	for len(a.peers) > 0 {
-		a.close(a.peers[0])
-	}
+	a.peers.CloseAll()
 	homeless := a.homeless
 	a.homeless = nil
 	for _, call := range homeless {

@@ -60,11 +60,11 @@ func (a *account) onStatus(c *ctx) {
 		UserID: snap.UserID, Bot: snap.Bot, HomeDC: int(snap.HomeDC), PFS: a.rec.PFS, SignedIn: a.stand.SignedIn(),
 	}
 	if a.login != nil && s.State == SigningIn {
-		a.status.Step = a.login.step
+		a.status.Step = a.login.Step()
 	}
 	a.publish(c)
 	if a.login != nil && s.State != SigningIn {
-		a.endLogin(c, a.login.failed)
+		a.endLogin(nil)
 	}
 	if online {
 		a.fetchConfig(c)
@@ -73,9 +73,9 @@ func (a *account) onStatus(c *ctx) {
 
 // publish tells the present status, if anything changed that anybody could see.
 func (a *account) publish(c *ctx) {
-	a.status.Bound = a.rec.PFS && a.home != nil && a.home.temp
-	if a.status.HomeDC == 0 && a.home != nil {
-		a.status.HomeDC = int(a.home.id.DC) // a sign-in is under way there
+	a.status.Bound = a.rec.PFS && a.peers.Home().Bound()
+	if a.status.HomeDC == 0 && a.peers.Home() != nil {
+		a.status.HomeDC = int(a.peers.Home().DC()) // a sign-in is under way there
 	}
 	if a.status == a.told {
 		return

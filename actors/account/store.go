@@ -1,70 +1,112 @@
 package account
 
-// This file does what the journal has to do.
+import (
+	"github.com/mtfleet/mtfleet/actors/journal"
+	"github.com/mtfleet/mtfleet/actors/peers"
+	"github.com/mtfleet/mtfleet/persistence"
+)
 
-// store queues a job of the journal; it reports whether its fence let it pass.
-func (a *account) store(c *ctx, q job) bool {
-	passed := a.journal.add(q)
+// This file drives the journal.
+
+// job is one thing done with the store.
+type job = journal.Job[waiter]
+
+// waiter says what goes on when a job is over.
+type waiter struct {
+	waits waits
+	peer  *peers.Peer // of bindingWaits
+	reply func(error) // of a binding
+}
+
+// waits says what of the account goes on when a job is over.
+type waits uint8
+
+const (
+	nobodyWaits   waits = iota
+	startWaits          // the account, for its records
+	bindingWaits        // a binding, for its keys
+	standingWaits       // standing's other outputs
+	eraseWaits          // the same, after an erasure
+	loginWaits          // the login's other outputs
+	subjectWaits        // a login, for the waits about its phone number
+)
+
+// store gives the journal work; what waits goes on when it is over.
+func (a *account) store(c *ctx, w journal.Work, waits waits) {
+	a.journal.Add(job{Work: w, For: waiter{waits: waits}})
 	a.runJournal(c)
-	return passed
 }
 
 // runJournal begins what the journal has to do now.
 func (a *account) runJournal(c *ctx) {
-	if q, ok := a.journal.next(c.Now()); ok {
+	if q, ok := a.journal.Next(c.Now()); ok {
 		disk := a.disk
-		c.GoIO(func() Message {
-			records, err := disk.do(q)
-			return stored{records, err}
-		})
+		c.GoIO(func() Message { return stored(disk.Do(q.Work)) })
 	}
-	a.arm(c, timerJournal, a.journal.deadline(), journalDue{})
+	a.arm(c, timerJournal, a.journal.Deadline())
 }
 
 // onStored goes on with whoever waited for the job under way.
 func (a *account) onStored(c *ctx, m stored) {
-	q, over := a.journal.ended(c.Now(), m.err)
-	if m.err != nil && q.kind != jobLoad && q.reply == nil {
-		a.env.StoreFailed(a.id, m.err)
+	q, records, over := a.journal.Ended(c.Now(), journal.Done(m))
+	if m.Err != nil && q.Kind != journal.Load && q.For.reply == nil {
+		a.env.StoreFailed(a.id, m.Err)
 	}
 	a.runJournal(c)
 	if !over {
 		return
 	}
-	switch q.waits {
+	switch q.For.waits {
 	case startWaits:
-		a.onLoaded(c, m.records, m.err)
+		a.onLoaded(c, records, m.Err)
 	case bindingWaits:
-		a.onKeys(c, q, m.records, m.err)
+		state, err := persistence.DecodeState(records)
+		a.startPeer(c, q.For.peer, q.From, &state, persistence.JoinRecords(m.Err, err))
 	case standingWaits:
-		a.saving, a.refusal = false, m.err
+		a.saving, a.refusal = false, m.Err
 	case eraseWaits:
-		a.onErased(c, q, m.err)
+		a.onErased(c, q.All, m.Err)
 	case loginWaits:
-		a.onLoginStored(c)
+		if a.login != nil {
+			a.login.Saved()
+		}
 	case subjectWaits:
-		a.onSubjectRead(c, m.records)
+		a.onSubjectRead(c, records)
 	case nobodyWaits:
-		if q.reply != nil {
-			q.reply(m.err)
+		if q.For.reply != nil {
+			q.For.reply(m.Err)
 		}
 	}
 }
 
 // onErased goes on when records were deleted. An account whose removal the
 // store refuses is what it was: it begins again with what is there.
-func (a *account) onErased(c *ctx, q job, err error) {
+func (a *account) onErased(c *ctx, all bool, err error) {
 	a.saving = false
 	switch {
 	case err != nil:
-		for _, r := range a.requests {
-			r.Send(struct{}{}, err)
-		}
-		a.requests, a.numbers = nil, nil
+		a.denyAll(err)
 		a.load(c)
 		return
-	case q.all:
+	case all:
 		a.env.Removed(a.id)
+		a.env.disks.Forget(a.id)
 	}
 	a.stand.Erased(c.Now())
+}
+
+// leave has done what a stopping account has not.
+func (a *account) leave(c *ctx) {
+	disk, rest := a.disk, a.journal.Rest()
+	if rest == nil {
+		return
+	}
+	c.GoIO(func() Message {
+		rest(disk, func(w waiter, err error) {
+			if w.reply != nil {
+				w.reply(err)
+			}
+		})
+		return stored{}
+	})
 }

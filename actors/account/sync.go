@@ -1,13 +1,9 @@
 package account
 
 import (
-	"time"
-
+	"github.com/mtfleet/mtfleet/actors/peers"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/mtproto/updates"
-	"github.com/mtfleet/mtfleet/persistence"
-	"github.com/mtfleet/mtfleet/tl"
-	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
 // This file drives the engine of updates.
@@ -15,27 +11,15 @@ import (
 // sync asks the server where the updates stand, unless that is under way.
 func (a *account) sync(c *ctx) {
 	if a.updates == nil {
-		// A place is on disk with the authorization: who has none has missed
-		// something, which is told.
-		snap := updates.Snapshot{Missed: true}
-		if a.place != nil {
-			snap = updates.Snapshot{State: *a.place, Known: true}
-		}
-		a.updates = updates.New(snap)
+		a.updates = updates.At(a.place)
 	}
-	switch a.updates.Phase() {
-	case updates.PhaseNew:
-		a.updates.Start(c.Now())
-	case updates.PhaseLoading, updates.PhaseFetching:
-	default:
-		a.updates.Gap(c.Now())
-	}
+	a.updates.Sync(c.Now())
 }
 
 // askAhead asks where the updates stand while calls are held: the question is
 // sent before them, so that what was missed comes first.
-func (a *account) askAhead(c *ctx, p *peer) {
-	if !p.home {
+func (a *account) askAhead(c *ctx, p *peers.Peer) {
+	if !p.IsHome() {
 		return
 	}
 	switch a.stand.State() {
@@ -62,42 +46,29 @@ func (a *account) pumpUpdates(c *ctx) (did bool) {
 			break
 		}
 		did = true
-		if t := a.env.Trace; t != nil {
-			t.Decided(a.id, out)
-		}
+		a.decided(out)
 		switch out.Kind {
 		case updates.OutDeliver:
 			a.deliver(c, out)
 		case updates.OutGetState, updates.OutGetDifference:
-			a.ask(c, standing.ForUpdates, out.Query, Repeatable, 0, "", ownCall{updates: a.updates, place: out.Call})
+			a.ask(c, standing.Call{Purpose: standing.ForUpdates, Repeatable: true}, out.Query, ownCall{updates: a.updates, place: out.Call})
 		case updates.OutSave:
 			place := out.State
 			a.place = &place
-			a.journal.soon(c.Now(), placeRecord(place).Record(a.id))
+			a.journal.Soon(c.Now(), placeRecord(place).Record(a.id))
 			if out.Now {
-				a.journal.hurry(c.Now())
+				a.journal.Hurry(c.Now())
 			}
 			a.runJournal(c)
 		case updates.OutHole:
 			a.env.Logger.Warn("some updates cannot be had", "account", a.id, "after", out.From, "to", out.To)
 			a.env.Publish(Event{Account: string(a.id), At: c.Now(), Kind: EventHole, From: place(out.From), To: place(out.To)})
 		case updates.OutConfig:
-			a.env.dcs.expire(time.Time{})
+			a.env.dcs.Expire()
 			a.fetchConfig(c)
 		}
 	}
 	return did
-}
-
-// onUpdatesAnswered gives the engine its answer.
-func (a *account) onUpdatesAnswered(c *ctx, own *ownCall, body []byte, err error) {
-	switch {
-	case a.updates != own.updates:
-	case err == nil:
-		a.updates.Result(c.Now(), own.place, body)
-	default:
-		a.updates.Failed(c.Now(), own.place, err)
-	}
 }
 
 // deliver hands updates to who listens.
@@ -110,34 +81,4 @@ func (a *account) deliver(c *ctx, out updates.Output) {
 			Update: raw, Users: out.Users, Chats: out.Chats, Pts: pts, Qts: qts,
 		})
 	}
-}
-
-// askPlace asks where the updates stand before a sign-in counts: the answer
-// goes to disk with the authorization, so that whatever is pushed from then on
-// comes after a place that is known, also to a process that is killed at once.
-func (a *account) askPlace(c *ctx, s *signIn) {
-	s.call = a.ask(c, standing.ForSignIn, &tg.UpdatesGetStateRequest{}, Repeatable, 0, "", ownCall{login: s})
-}
-
-// placeIn reads the answer of askPlace; nil for an answer of no use.
-func placeIn(body []byte) *updates.State {
-	var s tg.UpdatesState
-	if err := tl.Unmarshal(body, &s); err != nil {
-		return nil
-	}
-	return &updates.State{Pts: s.Pts, Qts: s.Qts, Date: s.Date, Seq: s.Seq}
-}
-
-// freshLogin adds to the commit of a new login what an earlier one left: where
-// its updates stood, and which other DCs it was carried to.
-func (a *account) freshLogin(put []persistence.Record, gone []persistence.Key) ([]persistence.Record, []persistence.Key) {
-	if a.place != nil {
-		put = append(put, placeRecord(*a.place).Record(a.id))
-	} else {
-		gone = append(gone, persistence.UpdatesKey(a.id))
-	}
-	for _, id := range a.env.dcs.Table().DCs() {
-		gone = append(gone, persistence.GuestKey(a.id, int(id)))
-	}
-	return put, gone
 }

@@ -61,7 +61,6 @@ const (
 	timerProof
 	timerAsk
 	timerGuest
-	timerGuestSave
 	timerIdle
 )
 
@@ -134,7 +133,7 @@ func (b *binding) Receive(c *ctx, m Message) {
 		b.onConfirm(m.Call)
 	case Forget:
 		b.forget(now)
-	case Unauthorized, WaitCleared, HomeAlive, Answered, guestDue, guestSaved, guestSaveAgain, idleDue:
+	case Unauthorized, WaitCleared, HomeAlive, Answered, guestDue, guestSaved, idleDue:
 		b.onGuest(c, m)
 
 	case connEvent:

@@ -103,7 +103,7 @@ func TestCallsFromManyGoroutinesSurviveManyRotations(t *testing.T) {
 		root.Send(func(c *runtime.Context[stageMessage]) {
 			w.ref, err = Spawn(c, env, Config{
 				Account: "alice", ID: ID{DC: 2}, Home: true, PFS: true, Notify: w.hear,
-				Commit: func(commit persistence.Commit, done func(error)) {
+				Commit: func(commit persistence.Commit, _ bool, done func(error)) {
 					commit.Owner = owner
 					go func() { done(store.Commit(commit)) }()
 				},

@@ -116,10 +116,12 @@ type Config struct {
 	// Keys are the records of this DC.
 	Keys Records
 	// Commit writes records, in the order of the calls. It does not block; done
-	// is called once with the outcome, from any goroutine. Whoever closes the
+	// is called once with the outcome, from any goroutine. A refused commit that
+	// is owed is written as soon as the store takes commits, also after the
+	// binding was closed; any other is the binding's to repeat. Whoever closes the
 	// binding sees to it that nothing of it is written afterwards: a commit
 	// still on its way must not bring back keys that were deleted.
-	Commit func(c persistence.Commit, done func(error))
+	Commit func(c persistence.Commit, owed bool, done func(error))
 	// BindAfter and DropAfter are the ends of waits on auth.bindTempAuthKey and
 	// auth.dropTempAuthKeys; zero: none.
 	BindAfter, DropAfter time.Time

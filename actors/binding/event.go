@@ -65,7 +65,7 @@ type (
 	// EventHomeLost: home refused the export to this guest DC with Err, a 401.
 	// The account finds out; HomeAlive if it was not so.
 	EventHomeLost struct{ Err error }
-	// EventGuest: whether this guest DC has the authorization; it is on disk.
+	// EventGuest: whether this guest DC has the authorization, when that is on disk.
 	EventGuest struct{ Authorized bool }
 	// EventIdle: nothing was asked of this guest DC for five minutes, and
 	// nothing is held or pending. The account closes it, unless a call is on

@@ -32,16 +32,14 @@ type errand struct {
 
 // What the guest says to the actor.
 type (
-	guestDue       struct{}
-	guestSaved     struct{ err error }
-	guestSaveAgain struct{}
-	idleDue        struct{}
+	guestDue   struct{}
+	guestSaved struct{ err error }
+	idleDue    struct{}
 )
 
-func (guestDue) bindingMessage()       {}
-func (guestSaved) bindingMessage()     {}
-func (guestSaveAgain) bindingMessage() {}
-func (idleDue) bindingMessage()        {}
+func (guestDue) bindingMessage()   {}
+func (guestSaved) bindingMessage() {}
+func (idleDue) bindingMessage()    {}
 
 // ready reports whether calls may go as the user.
 func (g *guestState) ready() bool { return g.machine.State() == guest.StateReady }
@@ -89,11 +87,7 @@ func (b *binding) onGuest(c *ctx, m Message) {
 	case guestDue:
 		machine.Advance(now)
 	case guestSaved:
-		b.onGuestSaved(c, m.err)
-	case guestSaveAgain:
-		if !b.guest.saving {
-			b.saveGuest(c)
-		}
+		b.onGuestSaved(m.err)
 	case idleDue:
 		b.onIdle(c)
 	}
@@ -192,16 +186,15 @@ func (b *binding) saveGuest(c *ctx) {
 	b.guest.saving = true
 	rec := guestRecord(b.cfg.ID.DC, c.Now(), b.guest.machine.Snapshot())
 	self := c.Self()
-	b.cfg.Commit(persistence.Commit{Put: []persistence.Record{rec.Record(b.cfg.Account)}}, func(err error) { self.Send(guestSaved{err}) })
+	b.cfg.Commit(persistence.Commit{Put: []persistence.Record{rec.Record(b.cfg.Account)}}, true, func(err error) { self.Send(guestSaved{err}) })
 }
 
-// onGuestSaved goes on after a commit, a refused one too: forgetting the record
-// costs an import after the next start, and calls wait. It is tried again.
-func (b *binding) onGuestSaved(c *ctx, err error) {
+// onGuestSaved goes on after a commit, a refused one too: calls wait, and it is
+// owed, also when this binding is closed meanwhile.
+func (b *binding) onGuestSaved(err error) {
 	b.guest.saving = false
 	if err != nil {
 		b.notify(EventStoreFailed{err})
-		c.After(timerGuestSave, saveRetry, guestSaveAgain{})
 		return
 	}
 	b.notify(EventGuest{b.guest.machine.Snapshot().Authorized})

@@ -13,7 +13,7 @@ func (b *binding) save(c *ctx) {
 		return
 	}
 	self := c.Self()
-	b.cfg.Commit(*b.saving, func(err error) { self.Send(saved{err}) })
+	b.cfg.Commit(*b.saving, false, func(err error) { self.Send(saved{err}) })
 }
 
 // onSaved goes on after a commit. A refused one is repeated for as long as it

@@ -260,7 +260,7 @@ func (p *play) open(at dc.ID, home bool, change ...func(*Config)) *role {
 }
 
 // commit is the account's journal: a commit takes a millisecond.
-func (p *play) commit(c persistence.Commit, done func(error)) {
+func (p *play) commit(c persistence.Commit, _ bool, done func(error)) {
 	c.Owner = p.owner
 	p.sim.AfterFunc(time.Millisecond, func() {
 		err := p.store.Commit(c)

@@ -42,3 +42,10 @@ func Jitter(rand io.Reader, d time.Duration) time.Duration {
 	// The bias of the remainder is d/2^64: nothing.
 	return time.Duration(binary.LittleEndian.Uint64(b[:]) % (uint64(d) + 1))
 }
+
+// Uniform draws from [0, 1).
+func Uniform(rand io.Reader) float64 {
+	var b [8]byte
+	_, _ = io.ReadFull(rand, b[:])
+	return float64(binary.LittleEndian.Uint64(b[:])>>11) / (1 << 53)
+}

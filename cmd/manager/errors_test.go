@@ -30,7 +30,7 @@ func TestErrorsReadAsOneLine(t *testing.T) {
 		"a call of the wrong state": errors.Join(state, actors.ErrNotSent),
 		"a wait":                    &actors.WaitError{Method: "auth.sendCode", Until: time.Now().Add(time.Hour)},
 		"a call that may have run":  errors.Join(actors.ErrStopped, actors.ErrMayHaveRun),
-		"a phone number taken":      &account.PhoneBusyError{Holder: "alice"},
+		"a phone number taken":      &actors.PhoneBusyError{Holder: "alice"},
 		"still signed in":           fmt.Errorf("account x: %w", account.ErrSignedIn),
 		"wrong device info":         actors.CheckApp(actors.App{}),
 		"a refused sign-in":         &login.Error{Reason: login.ReasonToken, Message: "unknown token", Err: tgerr.New(400, "ACCESS_TOKEN_INVALID")},

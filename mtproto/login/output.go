@@ -5,6 +5,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/tl"
+	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
 // An OutputKind says what an [Output] asks for.
@@ -112,6 +113,17 @@ type Authorization struct {
 	// be set; without, the next sign-in by SMS must wait for ReloginDays.
 	SetupPasswordRequired bool
 	ReloginDays           int
+}
+
+// LogOutToken is the future auth token in the answer to auth.logOut; nil for
+// none. It is a secret.
+func LogOutToken(body []byte) []byte {
+	r := tl.NewReader(body)
+	out := (*tg.AuthLogOutRequest)(nil).ParseResult(r)
+	if r.End() != nil {
+		return nil
+	}
+	return out.FutureAuthToken.Value
 }
 
 // String names the user's id and nothing secret.

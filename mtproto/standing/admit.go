@@ -57,6 +57,34 @@ func (m *Machine) Proves(c *Call) bool {
 	return false
 }
 
+// A Fate is what becomes of a call that came back.
+type Fate uint8
+
+const (
+	FateOver   Fate = iota // who asked is told how it ended
+	FateJudged             // OutEnd or OutSend follows
+	FateOwn                // it was the machine's own: nothing follows
+)
+
+// Returned says how a call ended, whoever asked it; nil for a result. It is
+// Answered or Ended, where the end says something of the account.
+func (m *Machine) Returned(now time.Time, c *Call, at Where, err error) Fate {
+	switch c.Purpose {
+	case ForConfirm, ForLogOut, ForProof:
+		m.Ended(now, c, at, err)
+		return FateOwn
+	}
+	if err == nil {
+		m.Answered(now, c, at)
+		return FateOver
+	}
+	if c.Purpose == ForCaller && !NeedsPolicy(err) {
+		return FateOver
+	}
+	m.Ended(now, c, at, err)
+	return FateJudged
+}
+
 // Answered says that a query was answered with a result. An authorized one
 // answered at home proves that the account is online, whoever asked it.
 func (m *Machine) Answered(now time.Time, c *Call, at Where) {

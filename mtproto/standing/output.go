@@ -68,8 +68,9 @@ const (
 
 	// OutErase asks to delete the account's records: all of them when All is
 	// set; otherwise all but its waits and what is kept across logins, and the
-	// account's own record becomes what Snapshot says, in the same commit. Must.
-	// Answer: Erased.
+	// account's own record becomes what Snapshot says, in the same commit. Must,
+	// but where the driver tells the owner that a removal was refused: it
+	// answers the Requests itself then, and reloads. Answer: Erased.
 	OutErase
 	// OutRetire asks to move the perm key of DC aside, kept sealed, and to
 	// delete what hangs on it. Must.

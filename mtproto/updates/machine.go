@@ -72,6 +72,15 @@ func New(s Snapshot) *Machine {
 	return &Machine{state: s.State, known: s.Known, missed: s.Missed && !s.Known}
 }
 
+// At returns a machine at a place that is known. A place is stored with the
+// authorization: an account without one has missed something, which is told.
+func At(place *State) *Machine {
+	if place == nil {
+		return New(Snapshot{Missed: true})
+	}
+	return New(Snapshot{State: *place, Known: true})
+}
+
 // Snapshot returns what New needs to go on from here.
 func (m *Machine) Snapshot() Snapshot {
 	return Snapshot{State: m.state, Known: m.known, Missed: m.missed}
@@ -125,6 +134,27 @@ func (m *Machine) Gap(now time.Time) {
 		m.again = true
 	case PhaseNew, PhaseRetrying:
 	}
+}
+
+// Sync asks where the updates stand, unless that is under way: the account can
+// send queries now, for the first time or once more.
+func (m *Machine) Sync(now time.Time) {
+	switch m.phase {
+	case PhaseNew:
+		m.Start(now)
+	case PhaseLoading, PhaseFetching:
+	default:
+		m.Gap(now)
+	}
+}
+
+// Answered takes what became of a call: its Result, or that it Failed.
+func (m *Machine) Answered(now time.Time, id CallID, body []byte, err error) {
+	if err != nil {
+		m.Failed(now, id, err)
+		return
+	}
+	m.Result(now, id, body)
 }
 
 // Flush saves the state at once if it has changed since it was saved, for a

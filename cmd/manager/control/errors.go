@@ -137,7 +137,7 @@ func classify(err error) (Kind, time.Time) {
 		state  *actors.StateError
 		wait   *actors.WaitError
 		busy   *actors.BusyError
-		phone  *account.PhoneBusyError
+		phone  *actors.PhoneBusyError
 		server *tgerr.Error
 	)
 	switch {

@@ -1,0 +1,100 @@
+// Package dcs is the table of DC addresses that all accounts of a process share:
+// it begins with the configured one and grows by help.getConfig, which one
+// account asks for all of them. Who asks, and when again, is decided here; it
+// needs no actor.
+package dcs
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/tl"
+	"github.com/mtfleet/mtfleet/tl/tg"
+)
+
+const (
+	// life is how long one help.getConfig serves.
+	life = time.Hour
+	// retry is the first pause after a failure; it doubles up to life.
+	retry = time.Minute
+)
+
+// DCs is the shared table. It is safe for concurrent use.
+type DCs struct {
+	mu       sync.RWMutex // guards the following fields
+	table    dc.Table
+	next     time.Time // when help.getConfig may be asked for again
+	failures int       // in a row
+}
+
+// New returns the table that begins with t.
+func New(t dc.Table) *DCs { return &DCs{table: t} }
+
+// Table returns the present table, a value.
+func (d *DCs) Table() dc.Table {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.table
+}
+
+// Claim reports whether the caller is the one to ask for help.getConfig now. Who
+// is tells the answer by Learn.
+func (d *DCs) Claim(now time.Time) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if now.Before(d.next) {
+		return false
+	}
+	d.next = now.Add(life)
+	return true
+}
+
+// Expire lets the next Claim succeed: the server says that the table has changed.
+func (d *DCs) Expire() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.next = time.Time{}
+}
+
+// Learn takes the answer of help.getConfig. When there is none that can be read,
+// again is when to claim it anew, and problems says why; whoever comes first
+// asks. Otherwise again is zero and problems are the addresses that cannot be
+// used.
+func (d *DCs) Learn(now time.Time, body []byte, err error) (again time.Time, problems []error) {
+	var cfg *tg.Config
+	if err == nil {
+		r := tl.NewReader(body)
+		cfg, err = (*tg.HelpGetConfigRequest)(nil).ParseResult(r), r.End()
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err != nil {
+		d.next = now.Add(min(retry<<min(d.failures, 6), life))
+		d.failures++
+		return d.next, []error{err}
+	}
+	d.failures = 0
+	d.table, problems = d.table.Update(options(cfg))
+	return time.Time{}, problems
+}
+
+// options copies the addresses of a config; those that are no addresses are left
+// out.
+func options(cfg *tg.Config) []dc.Option {
+	var out []dc.Option
+	for _, o := range cfg.DCOptions {
+		addr, err := netip.ParseAddr(o.IPAddress)
+		if err != nil || o.Port <= 0 || o.Port > 65535 {
+			continue
+		}
+		secret, _ := o.Secret.Get()
+		out = append(out, dc.Option{
+			DC: dc.ID(o.ID), Addr: netip.AddrPortFrom(addr, uint16(o.Port)),
+			IPv6: o.IPv6, MediaOnly: o.MediaOnly, TCPOnly: o.TcpoOnly, CDN: o.CDN, Static: o.Static,
+			ThisPortOnly: o.ThisPortOnly, Secret: secret,
+		})
+	}
+	return out
+}

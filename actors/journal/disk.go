@@ -1,0 +1,118 @@
+package journal
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/mtfleet/mtfleet/persistence"
+)
+
+// Done is how one piece of work went.
+type Done struct {
+	Records []persistence.Record // of a Load; beside an error those that can be read
+	// Left is what an earlier journal of the account could not write; it is told
+	// once, by the first Load.
+	Left []Change
+	Err  error
+}
+
+// A Disk is the store as one account uses it. Its lock keeps what a stopping
+// account leaves behind before what its successor asks for; whoever calls it may
+// wait for a commit, so no actor does.
+type Disk struct {
+	mu    sync.Mutex // guards the following fields, and the order of commits
+	store persistence.Store
+	owner persistence.Owner
+	bad   bool     // the last work was refused
+	left  []Change // by leave, one for each key
+}
+
+// Disks are the disks of all accounts of a store, each made when it is first
+// asked for: the actors of an account that follow each other share one. It is
+// safe for concurrent use.
+type Disks struct {
+	store persistence.Store
+	owner persistence.Owner
+	all   sync.Map // persistence.AccountID -> *Disk
+}
+
+// NewDisks returns the disks of a store; each commit carries the owner.
+func NewDisks(store persistence.Store, owner persistence.Owner) *Disks {
+	return &Disks{store: store, owner: owner}
+}
+
+// Of returns the disk of an account.
+func (d *Disks) Of(id persistence.AccountID) *Disk {
+	disk, _ := d.all.LoadOrStore(id, &Disk{store: d.store, owner: d.owner})
+	return disk.(*Disk)
+}
+
+// Forget forgets an account that was removed.
+func (d *Disks) Forget(id persistence.AccountID) { d.all.Delete(id) }
+
+// Do does one piece of work. It blocks.
+func (d *Disk) Do(w Work) Done {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	done := d.do(&w)
+	if w.Kind == Load && !w.Shared() {
+		done.Left, d.left = d.left, nil
+	}
+	return done
+}
+
+func (d *Disk) do(w *Work) (done Done) {
+	defer func() {
+		// What is written since is newer than what was left.
+		if d.bad = done.Err != nil; !d.bad && d.left != nil {
+			d.left = slices.DeleteFunc(d.left, func(c Change) bool { return w.Covers(c.Key) })
+		}
+	}()
+	switch w.Kind {
+	case Commit:
+		return Done{Err: d.commit(w.Commit)}
+	case Load:
+		records, err := d.store.Load(w.Account)
+		return Done{Records: records, Err: err}
+	}
+	records, err := d.store.Load(w.Account)
+	bad := persistence.BadKeys(err)
+	if err != nil && len(bad) == 0 {
+		return Done{Err: err} // not about a record: the store itself
+	}
+	if w.Kind == Retire {
+		return Done{Err: d.commit(retireKeys(w.Account, w.DC, w.At, records))}
+	}
+	gone := without(erasedKeys(w.All, records, bad), w.Commit.Put)
+	return Done{Err: d.commit(persistence.Commit{Put: w.Commit.Put, Delete: gone})}
+}
+
+func (d *Disk) commit(c persistence.Commit) error {
+	if len(c.Put)+len(c.Delete) == 0 {
+		return nil
+	}
+	c.Owner = d.owner
+	return d.store.Commit(c)
+}
+
+// leave does what a stopping account has not done. Each piece is tried once, and
+// told is called with its place in rest and how it went; what was refused and is
+// owed is kept for the next Load. The first of rest was under way if busy is
+// set: it is done again if it was refused. It blocks.
+func (d *Disk) leave(rest []Work, busy bool, told func(i int, err error)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i := range rest {
+		w := &rest[i]
+		if i == 0 && busy && !d.bad {
+			continue
+		}
+		err := d.do(w).Err
+		if err != nil {
+			for _, c := range w.owed() {
+				d.left = append(slices.DeleteFunc(d.left, func(o Change) bool { return o.Key == c.Key }), c)
+			}
+		}
+		told(i, err)
+	}
+}

@@ -1,0 +1,260 @@
+package login
+
+import (
+	"time"
+
+	"github.com/mtfleet/mtfleet/tl"
+	"github.com/mtfleet/mtfleet/tl/tg"
+)
+
+// phase says what an Attempt waits for that is not its machine's business.
+type phase uint8
+
+const (
+	// phaseTurn: its turn, for sign-ins are paced. Nothing was sent. Left for
+	// phaseRuns.
+	phaseTurn phase = iota
+	// phaseRuns: what the machine says is done as it is said.
+	phaseRuns
+	// phaseStores: what it said last is on its way to the disk. Left for
+	// phaseRuns when it is there, however long that takes.
+	phaseStores
+	// phaseLooks: the waits about the phone number or the token are looked up,
+	// before the first query about it. Left for phaseRuns.
+	phaseLooks
+	// phaseMoves: it goes on at another DC, which is being opened. Left for
+	// phaseRuns.
+	phaseMoves
+	// phasePlaces: the server has signed us in and is asked where the updates
+	// stand. Left for phaseOver by any answer.
+	phasePlaces
+	// phaseOver: it has an Outcome, or none and was dropped.
+	phaseOver
+)
+
+// An Attempt is a sign-in as an account drives it: a [Machine], and what it has
+// to wait for besides the server and the human. Its outputs are the machine's;
+// each input here says which of them it answers.
+//
+//	a.Granted(now)                    when it is its turn
+//	OutCall     and a.Looks(): look up the waits about a.About(), then run a.Known()
+//	            otherwise run it; answer: a.Answered
+//	OutSave     a.Saved() when it is on disk
+//	OutMigrate  a.Migrated(now)
+//	OutDone     ask updates.getState; answer: a.Answered, whatever it is
+//	OutFailed   nothing
+//
+// When a.Over(), a.Outcome() is what to tell the account.
+type Attempt struct {
+	m     *Machine
+	phase phase
+	flow  string
+	phone string
+	fresh bool   // nothing was sent yet, not even by an earlier process
+	about string // whose waits are known
+	held  Output // the call that waits for phaseLooks
+	step  *Step  // what it waits for
+	auth  *Authorization
+	place *tg.UpdatesState
+	err   error
+}
+
+// Begin returns the sign-in of a person by phone, or of a bot where a token is
+// given. It fails with an *Error.
+func Begin(cfg Config, phone, token string) (*Attempt, error) {
+	if token != "" {
+		m, err := NewBot(cfg, token)
+		return attempt(m, "bot", true, err)
+	}
+	m, err := NewPhone(cfg, phone)
+	return attempt(m, "phone", true, err)
+}
+
+// Resume returns the sign-in of a stored snapshot, by the Flow it had.
+func Resume(cfg Config, flow string, stored []byte) (*Attempt, error) {
+	snap, err := DecodeSnapshot(stored)
+	if err != nil {
+		return nil, err
+	}
+	m, err := Restore(cfg, snap)
+	return attempt(m, flow, false, err)
+}
+
+func attempt(m *Machine, flow string, fresh bool, err error) (*Attempt, error) {
+	if err != nil {
+		return nil, err
+	}
+	a := &Attempt{m: m, flow: flow, fresh: fresh, phone: m.s.Phone}
+	if m.s.NextPhone != "" { // the number a code is asked for next
+		a.phone = m.s.NextPhone
+	}
+	return a, nil
+}
+
+// Flow is "phone" or "bot", for records and metrics.
+func (a *Attempt) Flow() string { return a.flow }
+
+// Phone is the number a code is asked for, digits only; empty for a bot. One
+// account at a time asks for codes for a number.
+func (a *Attempt) Phone() string { return a.phone }
+
+// PhoneAfter is what Phone is when an answer was taken. Whether it is a number
+// Input says.
+func (a *Attempt) PhoneAfter(answer Answer) string {
+	if digits, ok := normalPhone(answer.Phone); ok && answer.Kind == AnswerPhone {
+		return digits
+	}
+	return a.phone
+}
+
+// About is the number or the token that queries are about now. It is a secret.
+func (a *Attempt) About() string { return a.m.s.Phone + a.m.s.Token } // one of them is empty
+
+// Step is what it waits for, nil while that is not a human.
+func (a *Attempt) Step() *Step { return a.step }
+
+// Canceled reports whether it ends as soon as it is safe.
+func (a *Attempt) Canceled() bool { return a.m.s.Canceled }
+
+// Over reports whether it has ended, and Looks whether the call of the last
+// OutCall waits for Known.
+func (a *Attempt) Over() bool  { return a.phase == phaseOver }
+func (a *Attempt) Looks() bool { return a.phase == phaseLooks }
+
+// Outcome is how it ended: with an authorization, and where the updates stood
+// before it counts (nil when that is not known); with an error; or with nothing,
+// when it was dropped.
+func (a *Attempt) Outcome() (*Authorization, *tg.UpdatesState, error) { return a.auth, a.place, a.err }
+
+// Granted says that it is its turn. It reports whether that was waited for.
+func (a *Attempt) Granted(now time.Time) bool {
+	if a.phase != phaseTurn {
+		return false
+	}
+	a.fresh, a.phase = false, phaseRuns
+	a.m.Start(now)
+	return true
+}
+
+// Next returns the next output of the machine, while nothing else is waited for.
+func (a *Attempt) Next() (Output, bool) {
+	if a.phase != phaseRuns {
+		return Output{}, false
+	}
+	out, ok := a.m.Next()
+	switch out.Kind {
+	case OutCall:
+		if about := a.About(); about != a.about {
+			a.about, a.held, a.phase = about, out, phaseLooks
+		} else {
+			a.step = nil
+		}
+	case OutMigrate:
+		a.phase = phaseMoves
+	case OutAsk:
+		step := out.Step
+		a.step = &step
+	case OutSave:
+		a.phase = phaseStores
+	case OutDone:
+		a.auth, a.phase = out.Authorization, phasePlaces
+	case OutFailed:
+		a.Fail(out.Err)
+	}
+	return out, ok
+}
+
+// Known says that the waits about the subject are known. It returns the call
+// that waited for that; false when none did.
+func (a *Attempt) Known() (Output, bool) {
+	if a.phase != phaseLooks {
+		return Output{}, false
+	}
+	a.phase, a.step = phaseRuns, nil
+	return a.held, true
+}
+
+// Saved says that the last snapshot is on disk.
+func (a *Attempt) Saved() {
+	if a.phase == phaseStores {
+		a.phase = phaseRuns
+	}
+}
+
+// Migrated says that the DC of the last OutMigrate is home now.
+func (a *Attempt) Migrated(now time.Time) {
+	if a.phase == phaseMoves {
+		a.phase = phaseRuns
+		a.m.Migrated(now)
+	}
+}
+
+// Deadline is when Advance is wanted, zero for never.
+func (a *Attempt) Deadline() time.Time {
+	if a.phase != phaseRuns {
+		return time.Time{}
+	}
+	return a.m.Deadline()
+}
+
+// Advance does what the passing of time demands.
+func (a *Attempt) Advance(now time.Time) { a.m.Advance(now) }
+
+// Answered takes what became of a call, or of the question after an OutDone.
+func (a *Attempt) Answered(now time.Time, call CallID, body []byte, err error) {
+	switch {
+	case a.phase == phaseOver:
+	case a.phase == phasePlaces:
+		a.placed(body)
+	case err == nil:
+		a.m.Result(now, call, body)
+	default:
+		a.m.Failed(now, call, err)
+	}
+}
+
+// placed ends it well. An answer of no use leaves the place unknown.
+func (a *Attempt) placed(body []byte) {
+	a.phase = phaseOver
+	var state tg.UpdatesState
+	if tl.Unmarshal(body, &state) == nil {
+		a.place = &state
+	}
+}
+
+// Input is what the human said. An answer that does not fit is refused with an
+// *Error and changes nothing. Before its turn, which may be far away while a DC
+// is down, a cancellation ends it at once.
+func (a *Attempt) Input(now time.Time, answer Answer) error {
+	if answer.Kind == AnswerCancel && a.fresh {
+		a.Fail(&Error{Reason: ReasonCanceled, Retry: true, Message: "the sign-in was cancelled before it began"})
+		return nil
+	}
+	after := a.PhoneAfter(answer)
+	err := a.m.Input(now, answer)
+	if err == nil {
+		a.phone = after
+	}
+	return err
+}
+
+// Cancel ends it for an account that is to be removed. A login that the server
+// has granted already is kept: the removal is refused by that.
+func (a *Attempt) Cancel(now time.Time) error {
+	if a.phase == phasePlaces {
+		a.placed(nil)
+		return nil
+	}
+	return a.Input(now, Answer{Kind: AnswerCancel})
+}
+
+// Fail ends it with an error.
+func (a *Attempt) Fail(err error) { a.phase, a.err = phaseOver, err }
+
+// Drop ends it without an outcome: the account is out of service, and goes on
+// with what is stored when it is back.
+func (a *Attempt) Drop() {
+	if a.phase != phaseOver {
+		a.phase, a.auth = phaseOver, nil
+	}
+}
