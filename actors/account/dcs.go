@@ -7,16 +7,19 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 )
 
-// DCs is the table of DC addresses all accounts use. It begins with the
-// configured table and grows by help.getConfig. It is safe for concurrent use.
+// DCs is the table of DC addresses all accounts use: what help.getConfig said
+// last, and beside it what was configured. It is safe for concurrent use.
 type DCs struct {
-	mu    sync.RWMutex // guards the following fields
-	table dc.Table
-	next  time.Time // when help.getConfig may be asked for again
+	configured dc.Table
+
+	mu      sync.RWMutex // guards the following fields
+	learned dc.Table     // of the server
+	table   dc.Table     // both
+	next    time.Time    // when help.getConfig may be asked for again
 }
 
 // NewDCs makes a table.
-func NewDCs(t dc.Table) *DCs { return &DCs{table: t} }
+func NewDCs(t dc.Table) *DCs { return &DCs{configured: t, table: t} }
 
 // Table returns the present table, a value.
 func (d *DCs) Table() dc.Table {
@@ -25,12 +28,15 @@ func (d *DCs) Table() dc.Table {
 	return d.table
 }
 
-// Update replaces the options of the DCs named in options.
+// Update replaces what the server said earlier of the DCs named in options. What
+// was configured stays: the server may name addresses that lead nowhere from here.
 func (d *DCs) Update(options []dc.Option) []error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	t, errs := d.table.Update(options)
-	d.table = t
+	learned, errs := d.learned.Update(options)
+	d.learned = learned
+	d.table = learned.Beside(d.configured.Options)
+	d.table.Test, d.table.Keys = d.configured.Test, d.configured.Keys
 	return errs
 }
 
