@@ -113,6 +113,11 @@ func Open(o Options) (*Manager, error) {
 	}
 	wireCfg := o.Wire
 	wireCfg.Rand = o.Rand
+	if wireCfg.OnShortage == nil {
+		wireCfg.OnShortage = func(e *wire.DescriptorError) {
+			o.Logger.Error("accounts stay offline for want of file descriptors", "err", e)
+		}
+	}
 	m.net = wire.New(wireCfg)
 	ready := make(chan struct{}) // m.fleet is set
 	m.sys = runtime.NewSystem(runtime.Options{

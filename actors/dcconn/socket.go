@@ -61,13 +61,8 @@ func (n *conn) onPermitted(c *ctx, m permitted) {
 	n.state = socketDialing
 	n.epoch++
 	table := n.env.Table()
-	targets := table.Select(dc.Want{DC: n.cfg.DC, Media: n.cfg.Media})
-	if k := len(targets); k > 1 { // after a failure begin at the next address
-		first := int(n.tries) % k
-		targets = append(targets[first:k:k], targets[:first]...)
-	}
 	self, epoch := c.Self(), n.epoch
-	n.cancel = n.env.Network.Dial(targets, dc.Wire(n.cfg.DC, table.Test, n.cfg.Media), func(s Socket, err error) {
+	n.cancel = n.env.Network.Dial(n.targets(table), dc.Wire(n.cfg.DC, table.Test, n.cfg.Media), func(s Socket, err error) {
 		self.Send(dialed{epoch, s, err})
 	})
 }
@@ -96,7 +91,7 @@ func (n *conn) onDialed(c *ctx, m dialed) {
 		return
 	}
 	n.state, n.socket, n.upSince, n.hurried = socketUp, m.socket, c.Now(), false
-	n.told = governor.Unknown
+	n.told, n.proof = governor.Unknown, false
 	n.socket.Start(&listener{c.Self(), n.epoch})
 	c.After(timerSettle, settle, settled{})
 	n.notify(Event{Kind: EventUp})
@@ -220,7 +215,9 @@ func (n *conn) lost(c *ctx, err error) {
 }
 
 // pause returns how long to wait before the next dial, and decides whether to
-// begin at another address: not after a socket that was good until it ended.
+// begin at another address: not after a socket that was good until it ended. All
+// connections of the DC do after a dial that failed, this one after a socket that
+// was of no use.
 func (n *conn) pause(c *ctx, wasUp bool, code int32, err error) time.Duration {
 	if wasUp && c.Now().Sub(n.upSince) >= healthy {
 		n.backoff.Reset()
@@ -228,7 +225,12 @@ func (n *conn) pause(c *ctx, wasUp bool, code int32, err error) time.Duration {
 			return 0
 		}
 	}
-	n.tries++
+	switch {
+	case wasUp:
+		n.tries++
+	case !ours(err):
+		n.env.addresses.fail(n.addresses())
+	}
 	d := n.backoff.Next(c.Rand())
 	if code == CodeInvalidDC {
 		d = redialMax // only a new table of addresses helps
