@@ -9,10 +9,12 @@ import (
 
 const (
 	// descriptorsReserved are the file descriptors of a process that connections
-	// leave alone: a store has some thirty files open, the control socket a
+	// leave alone: a store has ten to thirty files open, the control socket a
 	// connection for each command that runs, and there are standard error, the
-	// metrics page and the poller. Of a limit below 128 half are left alone.
+	// metrics page and the poller. Of a limit below 128 half are left alone, of a
+	// very low one descriptorsLeast: a manager alone has 16 to 20 open.
 	descriptorsReserved = 64
+	descriptorsLeast    = 32
 	// SocketsPerAccount is what an account needs at its busiest, when it uses one
 	// DC: its connection and, while a key is replaced, the successor's.
 	SocketsPerAccount = 2
@@ -23,7 +25,7 @@ const (
 // SocketsWithin returns how many connections a process has room for that may
 // have that many files open: a value for [Config.Sockets].
 func SocketsWithin(descriptors int) int {
-	return descriptors - min(descriptorsReserved, descriptors/2)
+	return max(descriptors-min(max(descriptors/2, descriptorsLeast), descriptorsReserved), 1)
 }
 
 // DescriptorsFor returns how many files a process must be allowed to have open
