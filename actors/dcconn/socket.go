@@ -219,7 +219,7 @@ func (n *conn) lost(c *ctx, err error) {
 // connections of the DC do after a dial that failed, this one after a socket that
 // was of no use.
 func (n *conn) pause(c *ctx, wasUp bool, code int32, err error) time.Duration {
-	if wasUp && c.Now().Sub(n.upSince) >= healthy {
+	if wasUp && c.Now().Sub(n.upSince) >= healthy && !fruitless(err) {
 		n.backoff.Reset()
 		if code == 0 && !judged(err) {
 			return 0
@@ -238,12 +238,18 @@ func (n *conn) pause(c *ctx, wasUp bool, code int32, err error) time.Duration {
 	return d
 }
 
+// fruitless reports whether a socket was of no use however long it lived: the
+// server accepted nothing of what was sent.
+func fruitless(err error) bool {
+	var resets *mtproto.ResetLimitError
+	return errors.As(err, &resets)
+}
+
 // judged reports whether a session or a handshake gave up the socket, which
 // by itself still stood.
 func judged(err error) bool {
 	var timeout *mtproto.TimeoutError
 	var packet *mtproto.PacketError
-	var resets *mtproto.ResetLimitError
 	var step *handshake.StepError
-	return errors.As(err, &timeout) || errors.As(err, &packet) || errors.As(err, &resets) || errors.As(err, &step)
+	return errors.As(err, &timeout) || errors.As(err, &packet) || errors.As(err, &step) || fruitless(err)
 }
