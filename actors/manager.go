@@ -12,12 +12,20 @@ import (
 
 // fleet is the actor at the top of the accounts. It supervises them: an
 // account that panicked is started again from the store after a delay, one
-// that panics too often is quarantined, and the others do not notice.
+// that panics too often is quarantined, and the others do not notice. A fleet
+// that panicked takes all of them with it, and its successor starts them again.
 type fleet struct {
-	m    *Manager
+	m *Manager
+	*roll
 	byID map[runtime.ActorID]*Account // running accounts
-	kept map[*Account]*runtime.Keeper // made at an account's first failure
-	due  map[*Account]time.Time       // when a failed account starts again
+}
+
+// roll is what outlives a fleet that failed. Only the one that runs uses it.
+type roll struct {
+	begun  bool                         // Open has had the accounts started
+	kept   map[*Account]*runtime.Keeper // made at an account's first failure
+	due    map[*Account]time.Time       // when a failed account starts again
+	broken map[*Account]bool            // failed too often; who resumes it starts it
 
 	unread map[*Account]struct{}   // accounts that Open still waits for
 	opened runtime.Reply[struct{}] // for Open
@@ -61,15 +69,32 @@ func (endCall) fleetMsg()         {}
 
 const timerRespawn = 1
 
-func newFleet(m *Manager) *fleet {
-	return &fleet{
-		m:    m,
-		byID: map[runtime.ActorID]*Account{}, kept: map[*Account]*runtime.Keeper{},
-		due: map[*Account]time.Time{},
-	}
+// keepFleet returns the actor that keeps a fleet.
+func keepFleet(m *Manager) runtime.Actor[fleetMsg] {
+	r := &roll{kept: map[*Account]*runtime.Keeper{}, due: map[*Account]time.Time{}, broken: map[*Account]bool{}}
+	return runtime.Keep(func() runtime.Actor[fleetMsg] {
+		return &fleet{m: m, roll: r, byID: map[runtime.ActorID]*Account{}}
+	})
 }
 
-func (f *fleet) Started(*runtime.Context[fleetMsg]) {}
+// Started goes on where a fleet that failed ended: every account whose actor
+// ended with it is started again.
+func (f *fleet) Started(c *runtime.Context[fleetMsg]) {
+	if !f.begun {
+		return
+	}
+	if f.m.storeNot.Load() {
+		f.onStoreLost(c)
+		return
+	}
+	for _, a := range f.m.Accounts() {
+		f.ended(a)
+		if _, waits := f.due[a]; !waits && !f.broken[a] {
+			f.start(c, a)
+		}
+	}
+	f.arm(c)
+}
 
 func (f *fleet) Receive(c *runtime.Context[fleetMsg], m fleetMsg) {
 	switch m := m.(type) {
@@ -79,6 +104,7 @@ func (f *fleet) Receive(c *runtime.Context[fleetMsg], m fleetMsg) {
 			return
 		}
 		delete(f.due, m.a)
+		delete(f.broken, m.a)
 		f.start(c, m.a)
 		m.reply.Send(struct{}{}, nil)
 	case startAll:
@@ -98,6 +124,22 @@ func (f *fleet) Receive(c *runtime.Context[fleetMsg], m fleetMsg) {
 
 func (f *fleet) Stopping(*runtime.Context[fleetMsg]) {}
 
+// Dropped answers for the message at which the fleet failed. Its successor
+// starts what was to be started.
+func (f *fleet) Dropped(m fleetMsg) {
+	switch m := m.(type) {
+	case startAccount:
+		delete(f.due, m.a)
+		delete(f.broken, m.a)
+		m.reply.Send(struct{}{}, nil)
+	case startAll:
+		f.begun = true
+		m.reply.Send(struct{}{}, nil)
+	case endCall:
+		m.end()
+	}
+}
+
 // Undelivered ends calls that came after the end.
 func (f *fleet) Undelivered(m fleetMsg) {
 	if m, ok := m.(endCall); ok {
@@ -106,6 +148,7 @@ func (f *fleet) Undelivered(m fleetMsg) {
 }
 
 func (f *fleet) startAll(c *runtime.Context[fleetMsg], m startAll) {
+	f.begun = true
 	f.unread, f.opened = make(map[*Account]struct{}, len(m.all)), m.reply
 	for _, a := range m.all {
 		f.unread[a] = struct{}{}
@@ -148,8 +191,11 @@ func (f *fleet) ChildStopped(c *runtime.Context[fleetMsg], child runtime.ActorID
 	}
 	delete(f.byID, child)
 	defer f.read(a) // when its status says what is wrong
-	a.ref.Store(&runtime.Ref[account.Message]{})
-	a.underWay.abandon()
+	f.ended(a)
+	if c.Stopping() {
+		f.endedWithUs(c, a)
+		return
+	}
 	if reason == nil || errors.Is(reason, runtime.ErrClosed) || a.lost.Err() != nil {
 		delete(f.kept, a)
 		return // stopped on purpose: removed, given up, or the manager closes
@@ -161,6 +207,7 @@ func (f *fleet) ChildStopped(c *runtime.Context[fleetMsg], child runtime.ActorID
 	}
 	delay, tooOften := k.Failed(c.Now(), c.Rand())
 	if tooOften {
+		f.broken[a] = true
 		f.quarantine(c, a, "failed too often: "+reason.Error(),
 			"this is a fault of the program; report it with the log, then resume the account")
 		return
@@ -170,6 +217,24 @@ func (f *fleet) ChildStopped(c *runtime.Context[fleetMsg], child runtime.ActorID
 	f.due[a] = c.Now().Add(delay)
 	f.arm(c)
 }
+
+// ended notes that an account has no actor.
+func (f *fleet) ended(a *Account) {
+	if !a.current().IsZero() {
+		a.ref.Store(&runtime.Ref[account.Message]{})
+		a.underWay.abandon()
+	}
+}
+
+// endedWithUs hears of an account that ends because the fleet does: with the
+// manager, or after a panic that had nothing to do with it.
+func (f *fleet) endedWithUs(c *runtime.Context[fleetMsg], a *Account) {
+	if !f.m.closed() && a.lost.Err() == nil {
+		f.failed(c, a, errFleet)
+	}
+}
+
+var errFleet = errors.New("what supervises all accounts failed")
 
 func (f *fleet) onRespawnDue(c *runtime.Context[fleetMsg]) {
 	now := c.Now()

@@ -84,6 +84,10 @@ func (e *StoreError) Error() string {
 // Unwrap returns the store's error.
 func (e *StoreError) Unwrap() error { return e.Err }
 
+// centralDepth is how far down the tree the governor and the fleet are: each is
+// the one child of what keeps it.
+const centralDepth = 2
+
 // Open claims the store and brings every account in it to where it was. It
 // blocks while the store is read, and not for any server: calls made right after
 // it wait for their account.
@@ -109,6 +113,11 @@ func Open(o Options) (*Manager, error) {
 	}
 	wireCfg := o.Wire
 	wireCfg.Rand = o.Rand
+	if wireCfg.OnShortage == nil {
+		wireCfg.OnShortage = func(e *wire.DescriptorError) {
+			o.Logger.Error("accounts stay offline for want of file descriptors", "err", e)
+		}
+	}
 	m.net = wire.New(wireCfg)
 	ready := make(chan struct{}) // m.fleet is set
 	m.sys = runtime.NewSystem(runtime.Options{
@@ -117,11 +126,15 @@ func Open(o Options) (*Manager, error) {
 			o.Logger.Error("panic in an actor", "actor", p.Actor, "during", p.During, "value", p.Value, "stack", string(p.Stack))
 		},
 		OnWedged: func(w runtime.Wedged) {
+			if len(w.Path) <= centralDepth {
+				o.Logger.Error("a central actor is wedged; restart the process", "actor", w.Actor, "for", w.For, "stack", string(w.Stack))
+				return
+			}
 			<-ready
 			m.fleet.Send(accountWedged{w})
 		},
 	})
-	gov := runtime.SpawnRoot[governor.Message](m.sys, governor.New(o.Limits))
+	gov := runtime.SpawnRoot(m.sys, governor.New(o.Limits))
 	salt, err := fleetRecords(o.Store, owner, m.sys.Clock().Now(), o.Rand)
 	if err == nil {
 		m.env, err = account.NewEnv(m.envConfig(owner, gov, salt))
@@ -131,7 +144,7 @@ func Open(o Options) (*Manager, error) {
 		_ = m.sys.Close(context.Background())
 		return nil, err
 	}
-	m.fleet = runtime.SpawnRoot[fleetMsg](m.sys, newFleet(m))
+	m.fleet = runtime.SpawnRoot(m.sys, keepFleet(m))
 	close(ready)
 	for _, id := range ids { // all before the first starts and publishes
 		m.accounts[id] = m.newAccount(id)

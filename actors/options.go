@@ -60,7 +60,8 @@ type Options struct {
 	// 1024, what one session may have in flight. Invoke waits at the bound.
 	MaxCallsPerAccount int
 
-	// Clock tells the time; nil is the real one.
+	// Clock tells the time; nil is the real one. It may be off, and may be set
+	// while the Manager runs, which then goes on by the time it had.
 	Clock runtime.Clock
 	// Rand makes keys, ids and jitter; nil is crypto/rand. It must be safe for
 	// concurrent use.

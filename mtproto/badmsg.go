@@ -34,6 +34,7 @@ func (s *Session) onBadMsg(m incoming, r *tl.Reader) {
 	if r.Err() != nil || rec == nil || rec.kind == sentDone {
 		return
 	}
+	defer s.countRefusal(code)
 	switch code {
 	case badIDTooLow:
 		// The clock was behind, or the message waited too long. It will not become younger: every packet with this id is

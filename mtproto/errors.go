@@ -140,14 +140,19 @@ func (e *TimeoutError) Error() string {
 	return fmt.Sprintf("mtproto: no %s for %v", e.What, e.After)
 }
 
-// ResetLimitError says that the server made us begin a new session more often than is sensible. Reconnect with full
-// backoff.
+// ResetLimitError says that the server made us begin a new session more often than is sensible, or refused all we sent.
+// Reconnect with full backoff.
 type ResetLimitError struct {
 	// Code is the bad_msg code that asked for one reset too many, 0 when it was something else.
 	Code int
+	// Refused says that it was not the sessions: everything was refused.
+	Refused bool
 }
 
 // Error gives the code.
 func (e *ResetLimitError) Error() string {
+	if e.Refused {
+		return fmt.Sprintf("mtproto: the server refuses every message, the last with bad_msg code %d", e.Code)
+	}
 	return fmt.Sprintf("mtproto: more than %d session resets in a minute, the last for bad_msg code %d", maxResetsPerMinute, e.Code)
 }

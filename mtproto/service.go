@@ -279,7 +279,8 @@ func (s *Session) onResult(m incoming, r *tl.Reader) {
 func (s *Session) processed(answer, request msgID) {
 	s.clock.observeAnswer(s.now, answer, request)
 	s.acks.arrived(request)
-	s.accepted, s.saltRejections = true, 0
+	s.saltRejections = 0
+	s.accept()
 }
 
 // readError reads a boxed rpc_error.
@@ -329,7 +330,7 @@ func (s *Session) onAck(id msgID) {
 	if r.kind == sentNotice {
 		r.kind = sentDone
 	}
-	s.accepted = true
+	s.accept()
 	if r.q != nil && r.q.msgID == id {
 		r.q.acknowledged = true
 	}
@@ -403,7 +404,7 @@ func (s *Session) onNewSession(r *tl.Reader) {
 	if r.Err() != nil || slices.Contains(s.created[:], unique) && unique != 0 {
 		return
 	}
-	s.accepted = true
+	s.accept()
 	copy(s.created[1:], s.created[:])
 	s.created[0] = unique
 	if s.salts.correct(s.clock.unix(s.now), salt) {

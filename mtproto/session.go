@@ -29,6 +29,9 @@ const (
 const (
 	// maxResetsPerMinute is how many new sessions the server may make us begin in a minute before we hang up.
 	maxResetsPerMinute = 3
+	// maxRefusals is how many messages in a row the server may refuse, without having processed one between them, before
+	// we hang up at each: the queries that may be in flight by default could all be too old at once.
+	maxRefusals = defaultMaxInFlight + 64
 	// maxDecryptFailures in a row, over all connections, make us begin a new session.
 	maxDecryptFailures = 3
 	// knownSessions is how many unique_ids of new_session_created are remembered, to tell repetitions.
@@ -78,6 +81,7 @@ type Session struct {
 	decryptFailures uint8
 	resetsSince     time.Time
 	saltRejections  uint8     // in a row
+	refusals        uint16    // by bad_msg_notification, in a row
 	holdUntil       time.Time // nothing is sent, see saltHold
 
 	busyAt time.Time // when a query was last pending
@@ -451,6 +455,19 @@ func (s *Session) reset(code int) {
 	if s.resets++; s.resets > maxResetsPerMinute {
 		s.breakLink(&ResetLimitError{Code: code})
 	}
+}
+
+// accept notes that the server has processed a message of this session.
+func (s *Session) accept() { s.accepted, s.refusals = true, 0 }
+
+// countRefusal notes that it would not. A server that refuses whatever it gets would be sent the same again at once, for ever: the
+// owner's pauses between connections are the cure.
+func (s *Session) countRefusal(code int) {
+	if s.refusals < maxRefusals {
+		s.refusals++
+		return
+	}
+	s.breakLink(&ResetLimitError{Code: code, Refused: true})
 }
 
 // incoming is one message of the server. Its body aliases the packet.

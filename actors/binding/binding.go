@@ -80,6 +80,7 @@ func (saved) bindingMessage()      {}
 // Spawn starts a binding below parent. The error is a
 // *persistence.CorruptError when the perm key's record cannot be used.
 func Spawn[P any](parent *runtime.Context[P], env *Env, cfg Config) (Handle, error) {
+	cfg.Keys = cfg.Keys.anchored(parent.Now())
 	b, err := newBinding(env, cfg, parent.Rand())
 	if err != nil {
 		return Handle{}, err

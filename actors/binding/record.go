@@ -38,6 +38,32 @@ func snapshot(r Records) (pfs.Snapshot, error) {
 	return out, nil
 }
 
+// anchored returns the records with their times by the clock of this process:
+// those of the store carry none but the one on the wall, and whoever sets that
+// back by a day would make a refusal last a day longer. When a temp key expires
+// is the server's time, which is followed.
+func (r Records) anchored(now time.Time) Records {
+	if r.Perm != nil {
+		p := *r.Perm
+		p.Created, p.LastGoodBind = anchor(p.Created, now), anchor(p.LastGoodBind, now)
+		r.Perm = &p
+	}
+	if r.Guest != nil {
+		g := *r.Guest
+		g.KeyDropped, g.RefusedUntil = anchor(g.KeyDropped, now), anchor(g.RefusedUntil, now)
+		r.Guest = &g
+	}
+	return r
+}
+
+// anchor gives a time the monotonic reading that it would have by now's.
+func anchor(t, now time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return now.Add(t.Sub(now))
+}
+
 // authKey makes a key of its record and holds it against the id kept beside it.
 func authKey(value persistence.AuthKey, id int64, at persistence.Key) (*crypt.AuthKey, error) {
 	key, err := crypt.NewAuthKey(value[:])

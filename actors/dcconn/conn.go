@@ -23,7 +23,8 @@ type conn struct {
 	told    governor.Outcome // what the governor knows of this socket
 	unbound bool             // the session's key is still to be bound
 	epoch   uint32
-	tries   uint32 // counts failures, to begin at another address next time
+	tries   uint32 // counts sockets of no use, to begin at another address next time
+	proof   bool   // the socket's address was proved to lead to the DC
 	socket  Socket
 	ticket  *governor.Ticket // wanted or held; nil once its outcome is told
 	cancel  func()           // of the dial under way

@@ -56,6 +56,7 @@ func (n *conn) pumpKey(c *ctx) {
 			temp := n.wish.Temp
 			n.wish, n.client = nil, nil
 			c.Cancel(timerSession)
+			n.proved()
 			n.notify(Event{Kind: EventKeyMade, Temp: temp, Made: out.Result})
 			return
 		case handshake.OutFailed:

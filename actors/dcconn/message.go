@@ -27,6 +27,8 @@ type Env struct {
 	// were proved before. Both may be nil.
 	Group  *crypt.Group
 	Proven func(prime []byte, g int) *crypt.Group
+
+	addresses addresses
 }
 
 // Config is what one connection is for.

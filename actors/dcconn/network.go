@@ -22,7 +22,8 @@ type Network interface {
 // block.
 //
 // It and Handler are names for unnamed types, so that a network need not
-// import this package to make one.
+// import this package to make one. One that also has Dialed() dc.Target tells
+// which of the addresses answered, which is then tried first.
 type Socket = interface {
 	// Start begins to deliver; call it once. Before it, Send already works.
 	Start(Handler)

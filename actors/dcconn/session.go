@@ -100,6 +100,7 @@ func (n *conn) pull(c *ctx) (broken error) {
 		case mtproto.OutBound:
 			n.unbound = false
 			n.tell(n.answered())
+			n.proved()
 			n.notify(Event{Kind: EventBound})
 		case mtproto.OutBindFailed:
 			n.notify(Event{Kind: EventBindFailed, Err: out.Err})
@@ -107,6 +108,9 @@ func (n *conn) pull(c *ctx) (broken error) {
 			broken = out.Err
 		case mtproto.OutClock:
 			n.tell(n.answered())
+			if !n.unbound {
+				n.proved()
+			}
 			n.notify(Event{Kind: EventClock, Offset: out.Offset})
 		case mtproto.OutPong:
 			n.endProbe(c, true)

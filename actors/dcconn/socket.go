@@ -61,13 +61,8 @@ func (n *conn) onPermitted(c *ctx, m permitted) {
 	n.state = socketDialing
 	n.epoch++
 	table := n.env.Table()
-	targets := table.Select(dc.Want{DC: n.cfg.DC, Media: n.cfg.Media})
-	if k := len(targets); k > 1 { // after a failure begin at the next address
-		first := int(n.tries) % k
-		targets = append(targets[first:k:k], targets[:first]...)
-	}
 	self, epoch := c.Self(), n.epoch
-	n.cancel = n.env.Network.Dial(targets, dc.Wire(n.cfg.DC, table.Test, n.cfg.Media), func(s Socket, err error) {
+	n.cancel = n.env.Network.Dial(n.targets(table), dc.Wire(n.cfg.DC, table.Test, n.cfg.Media), func(s Socket, err error) {
 		self.Send(dialed{epoch, s, err})
 	})
 }
@@ -96,7 +91,7 @@ func (n *conn) onDialed(c *ctx, m dialed) {
 		return
 	}
 	n.state, n.socket, n.upSince, n.hurried = socketUp, m.socket, c.Now(), false
-	n.told = governor.Unknown
+	n.told, n.proof = governor.Unknown, false
 	n.socket.Start(&listener{c.Self(), n.epoch})
 	c.After(timerSettle, settle, settled{})
 	n.notify(Event{Kind: EventUp})
@@ -220,15 +215,22 @@ func (n *conn) lost(c *ctx, err error) {
 }
 
 // pause returns how long to wait before the next dial, and decides whether to
-// begin at another address: not after a socket that was good until it ended.
+// begin at another address: not after a socket that was good until it ended. All
+// connections of the DC do after a dial that failed, this one after a socket that
+// was of no use.
 func (n *conn) pause(c *ctx, wasUp bool, code int32, err error) time.Duration {
-	if wasUp && c.Now().Sub(n.upSince) >= healthy {
+	if wasUp && c.Now().Sub(n.upSince) >= healthy && !fruitless(err) {
 		n.backoff.Reset()
 		if code == 0 && !judged(err) {
 			return 0
 		}
 	}
-	n.tries++
+	switch {
+	case wasUp:
+		n.tries++
+	case !ours(err):
+		n.env.addresses.fail(n.addresses())
+	}
 	d := n.backoff.Next(c.Rand())
 	if code == CodeInvalidDC {
 		d = redialMax // only a new table of addresses helps
@@ -236,12 +238,18 @@ func (n *conn) pause(c *ctx, wasUp bool, code int32, err error) time.Duration {
 	return d
 }
 
+// fruitless reports whether a socket was of no use however long it lived: the
+// server accepted nothing of what was sent.
+func fruitless(err error) bool {
+	var resets *mtproto.ResetLimitError
+	return errors.As(err, &resets)
+}
+
 // judged reports whether a session or a handshake gave up the socket, which
 // by itself still stood.
 func judged(err error) bool {
 	var timeout *mtproto.TimeoutError
 	var packet *mtproto.PacketError
-	var resets *mtproto.ResetLimitError
 	var step *handshake.StepError
-	return errors.As(err, &timeout) || errors.As(err, &packet) || errors.As(err, &resets) || errors.As(err, &step)
+	return errors.As(err, &timeout) || errors.As(err, &packet) || errors.As(err, &step) || fruitless(err)
 }

@@ -1,5 +1,5 @@
 // Package dcs is the table of DC addresses that all accounts of a process share:
-// it begins with the configured one and grows by help.getConfig, which one
+// what was configured, and beside it what help.getConfig says, which one
 // account asks for all of them. Who asks, and when again, is decided here; it
 // needs no actor.
 package dcs
@@ -23,14 +23,17 @@ const (
 
 // DCs is the shared table. It is safe for concurrent use.
 type DCs struct {
+	configured dc.Table
+
 	mu       sync.RWMutex // guards the following fields
-	table    dc.Table
+	learned  dc.Table     // of the server
+	table    dc.Table     // both
 	next     time.Time // when help.getConfig may be asked for again
 	failures int       // in a row
 }
 
 // New returns the table that begins with t.
-func New(t dc.Table) *DCs { return &DCs{table: t} }
+func New(t dc.Table) *DCs { return &DCs{configured: t, table: t} }
 
 // Table returns the present table, a value.
 func (d *DCs) Table() dc.Table {
@@ -61,7 +64,8 @@ func (d *DCs) Expire() {
 // Learn takes the answer of help.getConfig. When there is none that can be read,
 // again is when to claim it anew, and problems says why; whoever comes first
 // asks. Otherwise again is zero and problems are the addresses that cannot be
-// used.
+// used. An answer takes the place of an earlier one about the same DCs. What was
+// configured stays: the server may name addresses that lead nowhere from here.
 func (d *DCs) Learn(now time.Time, body []byte, err error) (again time.Time, problems []error) {
 	var cfg *tg.Config
 	if err == nil {
@@ -76,7 +80,9 @@ func (d *DCs) Learn(now time.Time, body []byte, err error) (again time.Time, pro
 		return d.next, []error{err}
 	}
 	d.failures = 0
-	d.table, problems = d.table.Update(options(cfg))
+	d.learned, problems = d.learned.Update(options(cfg))
+	d.table = d.learned.Beside(d.configured.Options)
+	d.table.Test, d.table.Keys = d.configured.Test, d.configured.Keys
 	return time.Time{}, problems
 }
 

@@ -47,7 +47,7 @@ func latest(a, b time.Time) time.Time {
 }
 
 // doubtful answers [Doubt].
-func (d *dcState) doubtful(now time.Time, who uint64, since time.Time) bool {
+func (d *record) doubtful(now time.Time, who uint64, since time.Time) bool {
 	unknown := d.unknown.but(who)
 	if unknown.IsZero() || now.Sub(unknown) > doubtMemory {
 		return false

@@ -7,44 +7,36 @@ import (
 	"github.com/mtfleet/mtfleet/actors/runtime"
 )
 
-// Governor is the actor. Make it with [New] and spawn it once.
+// Governor is the actor that decides; [New] keeps one.
 type Governor struct {
 	limits Limits
-	all    [kinds]bucket
-	dcs    []*dcState // in order of their numbers
-	turn   int        // which DC is asked first
-	held   []*Ticket  // granted MakeKey and probe tickets, oldest first; at most KeysAtOnce and one per DC
-	keys   int        // how many of them are for keys
+	books  *books
+
+	started time.Time
+	first   bool // it has no predecessor: the budgets begin full
+
+	all  [kinds]bucket
+	dcs  []*dcState // in order of their numbers
+	turn [kinds]int // which DC is asked first
+	held []*Ticket  // granted MakeKey and probe tickets, oldest first; at most KeysAtOncePerDC + 1 per DC
 }
 
-// New makes a governor.
-func New(l Limits) *Governor {
-	l = l.withDefaults()
-	g := &Governor{limits: l}
-	g.all = [kinds]bucket{Connect: newBucket(l.Connects), MakeKey: newBucket(l.Keys), SignIn: newBucket(l.SignIns)}
-	return g
+// New makes the one governor of a process. One that fails is replaced, see
+// [runtime.Keep]. Its successor goes on with what it knew of the DCs and with
+// every ticket that waits or is held, and begins with empty budgets: nobody who
+// was granted a permit is granted another for it, and nothing comes in a burst.
+func New(l Limits) runtime.Actor[Message] {
+	b := &books{}
+	return runtime.Keep(func() runtime.Actor[Message] { return &Governor{limits: l.withDefaults(), books: b} })
 }
 
-// dcState is what the governor knows about one DC.
+// dcState is one DC at work.
 type dcState struct {
-	dc      int
+	*record
 	buckets [kinds]bucket
 	queues  [kinds]queue
-	granted [kinds]uint64
-
-	// Down: probes only. delay is the time between them, doubling.
-	down    bool
-	flood   bool
-	since   time.Time
-	delay   time.Duration
-	nextTry time.Time
 	probe   *Ticket // the one ticket granted while down
-
-	lastFlood  time.Time
-	floodDelay time.Duration
-
-	unknown  witnesses // accounts that got -404 under their perm key, and when
-	answered witnesses // accounts that got an answer under a key, and when its socket was made
+	keys    int     // being made
 }
 
 // queue holds waiting tickets in order. Withdrawn ones stay until their turn:
@@ -92,11 +84,65 @@ func (q *queue) next() *Ticket {
 const wakeTimer = 0
 
 // Started implements [runtime.Actor].
-func (g *Governor) Started(*runtime.Context[Message]) {}
+func (g *Governor) Started(c *runtime.Context[Message]) {
+	l := &g.limits
+	g.started, g.first, g.books.opened = c.Now(), !g.books.opened, true
+	g.all = g.buckets(l.Connects, l.Keys, l.SignIns)
+	for _, r := range g.books.dcs {
+		g.at(r.dc)
+	}
+	for _, t := range g.books.tickets() {
+		g.takeOver(t)
+	}
+	slices.SortStableFunc(g.held, func(a, b *Ticket) int { return a.held.Compare(b.held) })
+	g.grant(c, c.Now())
+}
+
+func (g *Governor) buckets(connect, makeKey, signIn Rate) [kinds]bucket {
+	return [kinds]bucket{
+		Connect: newBucket(connect, g.first, g.started), MakeKey: newBucket(makeKey, g.first, g.started),
+		SignIn: newBucket(signIn, g.first, g.started),
+	}
+}
+
+// takeOver goes on with a ticket of a predecessor.
+func (g *Governor) takeOver(t *Ticket) {
+	switch {
+	case t.state == ticketWaiting:
+		g.at(t.DC).queues[t.Kind].add(t)
+	case t.probe || t.Kind == MakeKey:
+		g.hold(t)
+	}
+}
 
 // Stopping implements [runtime.Actor]. Nothing is owed: who waits is being
-// stopped with it.
+// stopped with it, or is the next governor's.
 func (g *Governor) Stopping(*runtime.Context[Message]) {}
+
+// Dropped implements [runtime.Dropper]: what must not be lost with a governor
+// that failed at it. Outcomes are: the next ones say the same.
+func (g *Governor) Dropped(m Message) {
+	switch m := m.(type) {
+	case Want:
+		if m.Ticket.state == ticketNew && m.Ticket.Kind < kinds {
+			g.books.enter(m.Ticket)
+		}
+	case Done:
+		g.books.strike(m.Ticket)
+	default:
+		g.Undelivered(m)
+	}
+}
+
+// Undelivered implements [runtime.Collector].
+func (g *Governor) Undelivered(m Message) {
+	switch m := m.(type) {
+	case Doubt:
+		m.Reply(true) // nothing is proved
+	case Census:
+		m.Reply.Send(nil, runtime.ErrStopped)
+	}
+}
 
 // Receive implements [runtime.Actor].
 func (g *Governor) Receive(c *runtime.Context[Message], m Message) {
@@ -124,6 +170,11 @@ func (g *Governor) Receive(c *runtime.Context[Message], m Message) {
 		m.Reply.Send(g.census(), nil)
 	case wake:
 	}
+	g.grant(c, now)
+}
+
+// grant gives what may be given, and sets the timer for what may be later.
+func (g *Governor) grant(c *runtime.Context[Message], now time.Time) {
 	if next := g.pump(now); next > 0 {
 		c.After(wakeTimer, next, wake{})
 	} else {
@@ -135,10 +186,8 @@ func (g *Governor) at(number int) *dcState {
 	i, ok := slices.BinarySearchFunc(g.dcs, number, func(d *dcState, n int) int { return d.dc - n })
 	if !ok {
 		l := &g.limits
-		d := &dcState{dc: number}
-		d.buckets = [kinds]bucket{
-			Connect: newBucket(l.ConnectsPerDC), MakeKey: newBucket(l.KeysPerDC), SignIn: newBucket(l.SignInsPerDC),
-		}
+		d := &dcState{record: g.books.at(number)}
+		d.buckets = g.buckets(l.ConnectsPerDC, l.KeysPerDC, l.SignInsPerDC)
 		g.dcs = slices.Insert(g.dcs, i, d)
 	}
 	return g.dcs[i]
@@ -148,13 +197,13 @@ func (g *Governor) onWant(t *Ticket) {
 	if t.state != ticketNew || t.Kind >= kinds {
 		return
 	}
-	t.state = ticketWaiting
+	g.books.enter(t)
 	g.at(t.DC).queues[t.Kind].add(t)
 }
 
 func (g *Governor) onDone(now time.Time, t *Ticket, o Outcome) {
 	was := t.state
-	t.state = ticketDone
+	g.books.strike(t)
 	d := g.at(t.DC)
 	switch was {
 	case ticketWaiting:
@@ -171,12 +220,23 @@ func (g *Governor) onDone(now time.Time, t *Ticket, o Outcome) {
 	}
 }
 
+// hold notes a granted ticket that counts until it is done.
+func (g *Governor) hold(t *Ticket) {
+	d := g.at(t.DC)
+	g.held = append(g.held, t)
+	if t.probe {
+		d.probe = t
+	} else {
+		d.keys++
+	}
+}
+
 // letGo forgets a held ticket.
 func (g *Governor) letGo(t *Ticket) {
 	if i := slices.Index(g.held, t); i >= 0 {
 		g.held = slices.Delete(g.held, i, i+1)
 		if t.Kind == MakeKey {
-			g.keys--
+			g.at(t.DC).keys--
 		}
 	}
 }
@@ -219,7 +279,7 @@ func (g *Governor) onOutcome(now time.Time, d *dcState, t *Ticket, o Outcome) {
 	}
 }
 
-func (d *dcState) goDown(now time.Time, flood bool, delay time.Duration) {
+func (d *record) goDown(now time.Time, flood bool, delay time.Duration) {
 	if !d.down {
 		d.since = now
 	}
@@ -227,8 +287,17 @@ func (d *dcState) goDown(now time.Time, flood bool, delay time.Duration) {
 	d.nextTry = now.Add(delay)
 }
 
+// toNextTry returns how long the next probe is off. The clock may have been set
+// back since it was planned: it is never farther than it was then.
+func (d *record) toNextTry(now time.Time) time.Duration {
+	if d.nextTry.Sub(now) > d.delay {
+		d.nextTry = now.Add(d.delay)
+	}
+	return d.nextTry.Sub(now)
+}
+
 // again plans the next probe after one that failed.
-func (d *dcState) again(now time.Time) {
+func (d *record) again(now time.Time) {
 	limit := probeMax
 	if d.flood {
 		limit = floodMax
@@ -239,30 +308,45 @@ func (d *dcState) again(now time.Time) {
 
 // pump grants what may be granted and returns when to look again; zero means
 // not before the next message.
-func (g *Governor) pump(now time.Time) time.Duration {
+func (g *Governor) pump(now time.Time) (next time.Duration) {
 	g.reclaim(now)
-	next := time.Duration(0)
 	later := func(d time.Duration) {
 		if d > 0 && (next == 0 || d < next) {
 			next = d
 		}
 	}
-	// One ticket per DC and round, so that DCs share the common budget.
-	for progress := true; progress; {
-		progress = false
-		next = 0
-		for i := range g.dcs {
-			d := g.dcs[(g.turn+i)%len(g.dcs)]
-			for k := range kinds {
-				wait, ok := g.tryGrant(now, d, k)
-				progress = progress || ok
-				later(wait)
-			}
-		}
-		g.turn++
+	for k := range kinds {
+		wait := g.pumpKind(now, k)
+		later(wait)
 	}
 	if len(g.held) > 0 && g.waiting() {
-		later(g.held[0].granted.Add(holdLimit).Sub(now))
+		later(g.held[0].held.Add(holdLimit).Sub(now))
+		for _, t := range g.held {
+			if slow := t.held.Add(keySlow).Sub(now); t.Kind == MakeKey && slow > 0 {
+				later(slow)
+				break
+			}
+		}
+	}
+	return next
+}
+
+// pumpKind grants tickets of a kind, one DC after the other, so that all of them
+// share the common budget: whoever was granted one comes last.
+func (g *Governor) pumpKind(now time.Time, k Kind) (next time.Duration) {
+	for again := true; again; {
+		again, next = false, 0
+		for i := range g.dcs {
+			at := (g.turn[k] + i) % len(g.dcs)
+			wait, granted := g.tryGrant(now, g.dcs[at], k)
+			if granted {
+				g.turn[k], again = at+1, true
+				break
+			}
+			if wait > 0 && (next == 0 || wait < next) {
+				next = wait
+			}
+		}
 	}
 	return next
 }
@@ -271,17 +355,14 @@ func (g *Governor) pump(now time.Time) time.Duration {
 // when time alone will change that.
 func (g *Governor) tryGrant(now time.Time, d *dcState, k Kind) (wait time.Duration, granted bool) {
 	q := &d.queues[k]
-	if q.live == 0 {
-		return 0, false
-	}
-	if k == MakeKey && g.keys >= g.limits.KeysAtOnce {
+	if q.live == 0 || k == MakeKey && !g.roomForKey(now, d) {
 		return 0, false
 	}
 	if k == Connect && d.down {
 		if d.probe != nil {
 			return 0, false
 		}
-		if wait := d.nextTry.Sub(now); wait > 0 {
+		if wait := d.toNextTry(now); wait > 0 {
 			return wait, false
 		}
 	} else if wait := d.buckets[k].wait(now); wait > 0 {
@@ -291,26 +372,44 @@ func (g *Governor) tryGrant(now time.Time, d *dcState, k Kind) (wait time.Durati
 		return wait, false
 	}
 	t := q.next()
-	if k == Connect && d.down {
-		d.probe = t
-		g.held = append(g.held, t)
-	} else {
+	t.probe = k == Connect && d.down
+	if !t.probe {
 		d.buckets[k].take()
 	}
 	g.all[k].take()
-	if k == MakeKey {
-		g.keys++
-		g.held = append(g.held, t)
+	t.state, t.granted, t.held = ticketGranted, now, now
+	if t.probe || k == MakeKey {
+		g.hold(t)
 	}
-	t.state, t.granted = ticketGranted, now
 	d.granted[k]++
 	t.Granted()
 	return 0, true
 }
 
-// reclaim takes back permits that were held for too long.
+// roomForKey reports whether one more key may be made on a DC; see
+// [Limits.KeysAtOnce].
+func (g *Governor) roomForKey(now time.Time, d *dcState) bool {
+	if d.keys == 0 {
+		return true
+	}
+	quick := 0
+	for _, t := range g.held {
+		if t.Kind == MakeKey && now.Sub(t.held) < keySlow {
+			quick++
+		}
+	}
+	return d.keys < g.limits.KeysAtOncePerDC && quick < g.limits.KeysAtOnce
+}
+
+// reclaim takes back permits that were held for too long. A clock that was set
+// back makes nobody's time longer than the whole of it.
 func (g *Governor) reclaim(now time.Time) {
-	for len(g.held) > 0 && now.Sub(g.held[0].granted) >= holdLimit {
+	for _, t := range g.held {
+		if now.Before(t.held) {
+			t.held = now
+		}
+	}
+	for len(g.held) > 0 && now.Sub(g.held[0].held) >= holdLimit {
 		g.onDone(now, g.held[0], Failed)
 	}
 }

@@ -17,8 +17,15 @@ type Limits struct {
 	// KeysPerDC; zero: 50 a second, 8 at once. Keys for all DCs; zero: 100 a
 	// second, 16 at once.
 	KeysPerDC, Keys Rate
-	// KeysAtOnce is how many keys are being made at any moment. Zero: 8.
-	KeysAtOnce int
+	// KeysAtOnce is how many keys are being made at any moment; zero: 16.
+	// KeysAtOncePerDC is how many of them may be of one DC; zero: half, rounded up,
+	// but not less than four. So a DC whose handshakes never end leaves the others
+	// their part. A key that has been in the making for 2 s waits for its DC and
+	// not for this machine: it does not count among KeysAtOnce any more, and
+	// still among its DC's. And a DC on which none is being made may always have
+	// one. With D DCs at most KeysAtOnce + D - 1 are made that count, and D x
+	// KeysAtOncePerDC in all: 20 and 40 with five.
+	KeysAtOncePerDC, KeysAtOnce int
 	// SignInsPerDC; zero: 10 a second, 5 at once. SignIns for all DCs; zero:
 	// 20 a second, 10 at once.
 	SignInsPerDC, SignIns Rate
@@ -40,8 +47,12 @@ func (l Limits) withDefaults() Limits {
 	rate(&l.SignInsPerDC, 10, 5)
 	rate(&l.SignIns, 20, 10)
 	if l.KeysAtOnce <= 0 {
-		l.KeysAtOnce = 8
+		l.KeysAtOnce = 16
 	}
+	if l.KeysAtOncePerDC <= 0 {
+		l.KeysAtOncePerDC = max((l.KeysAtOnce+1)/2, 4)
+	}
+	l.KeysAtOncePerDC = min(l.KeysAtOncePerDC, l.KeysAtOnce)
 	return l
 }
 
@@ -59,6 +70,10 @@ const (
 	// a handshake (10 s). A holder that never says Done is wedged, and must
 	// not keep others waiting.
 	holdLimit = 30 * time.Second
+
+	// keySlow is after which time a key in the making waits for its DC: four
+	// round trips to the farthest take 1.2 s, the arithmetic some 20 ms.
+	keySlow = 2 * time.Second
 )
 
 // bucket is a Rate at work.
@@ -68,11 +83,18 @@ type bucket struct {
 	at     time.Time
 }
 
-func newBucket(r Rate) bucket { return bucket{Rate: r, tokens: float64(r.Burst)} }
+// newBucket makes a full bucket, or one that is empty now.
+func newBucket(r Rate, full bool, now time.Time) bucket {
+	b := bucket{Rate: r, at: now}
+	if full {
+		b.tokens = float64(r.Burst)
+	}
+	return b
+}
 
 func (b *bucket) fill(now time.Time) {
-	if !b.at.IsZero() {
-		b.tokens = min(b.tokens+now.Sub(b.at).Seconds()*b.PerSecond, float64(b.Burst))
+	if passed := now.Sub(b.at); passed > 0 { // less, if a clock was set back
+		b.tokens = min(b.tokens+passed.Seconds()*b.PerSecond, float64(b.Burst))
 	}
 	b.at = now
 }

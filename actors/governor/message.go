@@ -65,7 +65,9 @@ type Ticket struct {
 
 	// The rest is the governor's.
 	state   ticketState
-	granted time.Time
+	probe   bool      // granted to find out whether the DC is up again
+	granted time.Time // when
+	held    time.Time // since when, for the limits
 }
 
 type ticketState uint8

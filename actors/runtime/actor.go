@@ -234,4 +234,9 @@ func (c *Context[M]) undelivered() {
 	}
 }
 
-func (c *Context[M]) actorValue() any { return c.actor }
+func (c *Context[M]) actorValue() any {
+	if w, is := c.actor.(interface{ unwrap() any }); is {
+		return w.unwrap()
+	}
+	return c.actor
+}

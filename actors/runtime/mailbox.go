@@ -323,7 +323,9 @@ func (c *core) ended() bool {
 	return c.gone || c.sys.crashed
 }
 
-func (c *core) typeName() string { return fmt.Sprintf("%T", c.body.actorValue()) }
+func (c *core) typeName() string { return typeName(c.body.actorValue()) }
+
+func typeName(actor any) string { return fmt.Sprintf("%T", actor) }
 
 // childSet finds a child by its PID. Most actors have few children: a list
 // does; the actor above all accounts has many: a map.

@@ -16,7 +16,9 @@ import (
 
 // Options configure a [System]. The zero value is ready for production.
 type Options struct {
-	Clock  Clock     // nil: [RealClock]
+	// Clock tells the time; nil: [RealClock]. It may be off, but it passes as the
+	// time package's does: that it was set, by more than a second, is not seen.
+	Clock  Clock
 	Rand   io.Reader // must be safe for concurrent use; nil: crypto/rand
 	Logger *slog.Logger
 
@@ -98,6 +100,7 @@ func NewSystem(o Options) *System {
 	if o.WedgeAfter == 0 {
 		o.WedgeAfter = defaultWedgeAfter
 	}
+	o.Clock = steady(o.Clock)
 	s := &System{opts: o}
 	if o.Sim != nil {
 		s.opts.Clock = simClock{s}

@@ -37,6 +37,15 @@ type Config struct {
 	// with a *FencedError. It must be quick and safe for concurrent use.
 	Fence func() error
 
+	// Sockets bounds the connections and dials under way; at the bound a dial ends
+	// with a *DescriptorError. Zero: what the process has file descriptors for, see
+	// SocketsWithin; not bounded with a Dialer, whose sockets may be no files.
+	Sockets int
+	// OnShortage, if set, is told when a dial found no file descriptor: once, and
+	// again when there were enough of them for a minute. It must not block, and may
+	// be called from any goroutine.
+	OnShortage func(*DescriptorError)
+
 	// ConnectTimeout bounds one Dial over all its targets. Zero means 8 s.
 	ConnectTimeout time.Duration
 	// Stagger is the head start a target has over the next. Zero means 300 ms.
@@ -87,6 +96,9 @@ const (
 func (c Config) withDefaults() Config {
 	if c.Dialer == nil {
 		c.Dialer = &net.Dialer{}
+		if limit, ok := DescriptorLimit(); ok && c.Sockets == 0 {
+			c.Sockets = SocketsWithin(limit)
+		}
 	}
 	if c.Kind == 0 {
 		c.Kind = transport.Intermediate

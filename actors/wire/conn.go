@@ -59,6 +59,9 @@ type Conn struct {
 	credit  sync.Cond // held or bytes fell, or the connection was closed
 }
 
+// Dialed returns the target that answered.
+func (c *Conn) Dialed() dc.Target { return c.Target }
+
 // Start begins to read; call it once. Before it, Send already works.
 func (c *Conn) Start(h Handler) {
 	c.mu.Lock()
@@ -137,7 +140,7 @@ func (c *Conn) closeLocked(reason error) {
 	}
 	c.reason = reason
 	c.out = nil
-	_ = c.socket.Close() // there is nothing left to do about it
+	c.net.drop(c.socket)
 	c.credit.Broadcast()
 }
 

@@ -2,9 +2,12 @@ package wire
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/mtfleet/mtfleet/mtproto/dc"
@@ -16,6 +19,10 @@ import (
 type Network struct {
 	cfg     Config
 	running sync.WaitGroup // goroutines: attempts, readers, writers
+	sockets atomic.Int64   // there are, or are being made
+
+	mu      sync.Mutex // guards shortAt
+	shortAt time.Time  // when one could not be made for want of a file descriptor
 }
 
 // New returns a Network; see [Config] for the defaults.
@@ -75,14 +82,14 @@ func (w *Network) dial(ctx context.Context, targets []dc.Target, dcWire int) (co
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.ConnectTimeout)
 	defer cancel()
-	d := &race{net: w, targets: targets[:min(len(targets), maxRaced)], won: make(chan raced)}
+	d := &race{net: w, targets: targets, won: make(chan raced)}
 	t, socket, err := d.run(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
 		if conn == nil {
-			_ = socket.Close() // nothing was sent on it
+			w.drop(socket) // nothing was sent on it
 		}
 	}()
 	return w.newConn(t, socket, dcWire)
@@ -107,6 +114,12 @@ type race struct {
 	net     *Network
 	targets []dc.Target
 	won     chan raced // unbuffered: who is not taken closes its socket
+
+	started int       // of targets
+	running int       // of those started
+	sent    int       // of those started, to which something may have been sent
+	failed  []Attempt // the others
+	short   error     // this machine had no socket for one
 }
 
 type raced struct {
@@ -118,44 +131,67 @@ type raced struct {
 // run starts attempts one by one and returns the first that succeeds. The
 // others see ctx end, which the caller cancels.
 func (r *race) run(ctx context.Context) (dc.Target, net.Conn, error) {
-	failed := make([]Attempt, 0, len(r.targets))
-	var stagger *time.Timer
-	started := 0
-	start := func() {
-		t := r.targets[started]
-		r.net.running.Go(func() { r.attempt(ctx, t) })
-		started++
-		if started < len(r.targets) {
-			stagger = time.NewTimer(r.net.cfg.Stagger)
-		} else {
-			stagger = nil
-		}
-	}
-	start()
+	stagger := time.NewTimer(r.net.cfg.Stagger)
+	defer stagger.Stop()
+	r.start(ctx)
 	for {
-		var next <-chan time.Time
-		if stagger != nil {
-			next = stagger.C
-		}
 		select {
-		case <-next:
-			start()
+		case <-stagger.C:
+			if r.start(ctx) {
+				stagger.Reset(r.net.cfg.Stagger)
+			}
 		case a := <-r.won:
 			if a.err == nil {
 				return a.target, a.socket, nil
 			}
-			failed = append(failed, Attempt{a.target.Addr, a.err})
-			if len(failed) == len(r.targets) {
-				return dc.Target{}, nil, &DialError{failed}
-			}
-			if started < len(r.targets) {
-				stagger.Stop()
-				start()
+			r.lost(a)
+			if r.start(ctx) {
+				stagger.Reset(r.net.cfg.Stagger)
+			} else if r.running == 0 {
+				return dc.Target{}, nil, r.error()
 			}
 		case <-ctx.Done():
-			return dc.Target{}, nil, &DialError{append(failed, Attempt{r.targets[started-1].Addr, ctx.Err()})}
+			r.failed = append(r.failed, Attempt{r.targets[r.started-1].Addr, ctx.Err()})
+			return dc.Target{}, nil, r.error()
 		}
 	}
+}
+
+// start begins with the next target; it reports whether there was one.
+func (r *race) start(ctx context.Context) bool {
+	if r.started == len(r.targets) || r.sent == maxRaced || r.short != nil {
+		return false
+	}
+	t := r.targets[r.started]
+	r.started++
+	r.running++
+	r.sent++
+	r.net.running.Go(func() { r.attempt(ctx, t) })
+	return true
+}
+
+// lost notes an attempt that failed.
+func (r *race) lost(a raced) {
+	r.running--
+	if noWay(a.err) {
+		r.sent--
+	}
+	if short := shortage(a.err); short {
+		r.short = a.err
+	}
+	r.failed = append(r.failed, Attempt{a.target.Addr, a.err})
+}
+
+func (r *race) error() error {
+	if r.short != nil {
+		return r.net.exhausted(r.short)
+	}
+	return &DialError{r.failed}
+}
+
+// noWay reports whether an address could not even be tried.
+func noWay(err error) bool {
+	return errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT)
 }
 
 func (r *race) attempt(ctx context.Context, t dc.Target) {
@@ -166,24 +202,36 @@ func (r *race) attempt(ctx context.Context, t dc.Target) {
 		a.socket, a.err = r.dial(ctx, t)
 	}
 	if a.err == nil && ctx.Err() != nil { // too late, whoever else won
-		_ = a.socket.Close()
+		r.net.drop(a.socket)
 		return
 	}
 	select {
 	case r.won <- a:
 	case <-ctx.Done():
 		if a.socket != nil {
-			_ = a.socket.Close()
+			r.net.drop(a.socket)
 		}
 	}
+}
+
+// drop closes a socket and gives its place back.
+func (w *Network) drop(socket net.Conn) {
+	_ = socket.Close() // there is nothing left to do about it
+	w.giveBack()
 }
 
 // dial calls the dialer, which is somebody else's code: a panic in it is one
 // attempt's failure and not the process's.
 func (r *race) dial(ctx context.Context, t dc.Target) (socket net.Conn, err error) {
+	if err := r.net.take(); err != nil {
+		return nil, err
+	}
 	defer func() {
 		if v := recover(); v != nil {
 			socket, err = nil, panicked(v)
+		}
+		if err != nil {
+			r.net.giveBack()
 		}
 	}()
 	return r.net.cfg.Dialer.DialContext(ctx, "tcp", t.Addr.String())

@@ -41,6 +41,7 @@ func TestScripts(t *testing.T) {
 			"exits":      exits,
 			"waitfor":    waitFor,
 			"people":     people,
+			"bots":       bots,
 			"term":       terminate,
 			"demoresult": demoResultCmd,
 			"corrupt":    corrupt,
@@ -117,6 +118,18 @@ func people(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	for _, dc := range d.DCs {
 		ts.Setenv("DC"+strconv.Itoa(dc.ID), dc.IP+":"+strconv.Itoa(dc.Port))
+	}
+}
+
+// bots N signs in the bots 1 to N of a descriptor, as bot1, bot2 and so on.
+func bots(ts *testscript.TestScript, neg bool, args []string) {
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	for i := range n {
+		number := strconv.Itoa(i + 1)
+		token := ts.MkAbs("token")
+		ts.Check(os.WriteFile(token, []byte(ts.Getenv("TOKEN"+number)), 0o600))
+		ts.Check(ts.Exec("manager", "account", "login", "bot"+number, "--add", "--bot-token-file", token))
 	}
 }
 

@@ -111,6 +111,10 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 		o.MeterProvider = page.provider
 	}
 
+	limit, limited := wire.DescriptorLimit()
+	if limited {
+		o.Wire.Sockets = wire.SocketsWithin(limit) // the rest is for the store, and for commands
+	}
 	gate := newGate(o.Wire.Dialer)
 	o.Wire.Dialer = gate
 	m, err := actors.Open(o)
@@ -129,6 +133,11 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 	server := control.Serve(socket, &control.Local{Manager: m, Journal: journal, About: about, MaxAccounts: cfg.Limits.Accounts})
 	page.serve()
 	log.Info("manager runs", "version", about.Version, "accounts", len(m.Accounts()), "store", cfg.Store.Dir, "control", cfg.Control.Socket)
+
+	if need := wire.DescriptorsFor(len(m.Accounts())); limited && need > limit {
+		log.Warn("too few file descriptors for all accounts at once", "accounts", len(m.Accounts()), "needed", need, "allowed", limit,
+			"advice", "raise the limit: ulimit -n, or LimitNOFILE= of the systemd unit")
+	}
 
 	watchDCs(ctx, log, m) // until ctx ends
 	log.Info("manager stops")

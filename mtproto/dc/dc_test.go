@@ -232,6 +232,82 @@ func TestUpdate(t *testing.T) {
 	}
 }
 
+func TestBesideTheServersAddresses(t *testing.T) {
+	configured := []Option{
+		option(2, "127.0.0.9:9002", nil),
+		option(2, "10.9.0.2:443", nil),
+		option(2, "127.0.0.9:9012", func(o *Option) { o.MediaOnly = true }),
+		option(203, "127.0.0.9:9203", func(o *Option) { o.CDN = true }),
+		option(4, "127.0.0.9:9004", nil),
+		option(4, "127.0.0.8:9004", nil),
+	}
+	server, _ := Table{}.Update([]Option{
+		option(2, "10.9.0.2:443", func(o *Option) { o.TCPOnly = true }),
+		option(2, "10.9.0.2:80", nil),
+		option(2, "[fd00::2]:443", nil),
+		option(2, "10.9.0.3:443", func(o *Option) { o.MediaOnly = true }),
+	})
+	before := len(server.Options)
+	both := server.Beside(configured)
+	for _, tt := range []struct {
+		name string
+		want Want
+		got  []string
+	}{
+		{"the server's come first, each once", Want{DC: 2, IPv6: true}, []string{
+			"10.9.0.2:443", "10.9.0.2:80", "127.0.0.9:9002", "[fd00::2]:443", "[fd00::2]:80", "10.9.0.2:5222", "[fd00::2]:5222",
+		}},
+		{"media stays apart", Want{DC: 2, Media: true}, []string{"10.9.0.3:443", "127.0.0.9:9012", "10.9.0.3:80", "10.9.0.3:5222"}},
+		{"and so does a CDN", Want{DC: 203, CDN: true}, []string{"127.0.0.9:9203"}},
+		{"a DC the server does not name keeps all of its own", Want{DC: 4}, []string{"127.0.0.9:9004", "127.0.0.8:9004"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var got []string
+			for _, target := range both.Select(tt.want) {
+				got = append(got, target.Addr.String())
+			}
+			if diff := cmp.Diff(tt.got, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+	if first := both.Select(Want{DC: 2})[0]; !first.Obfuscated {
+		t.Error("how an address is to be spoken to is the server's to say")
+	}
+	if len(server.Options) != before {
+		t.Error("Beside wrote to the old table")
+	}
+}
+
+func TestAlternate(t *testing.T) {
+	for _, tt := range []struct{ name, in, want string }{
+		{"nothing", "", ""},
+		{"one family", "4a 4b 4c", "4a 4b 4c"},
+		{"both, the first one first", "4a 4b 4c 6a", "4a 6a 4b 4c"},
+		{"IPv6 first", "6a 6b 4a 4b 4c", "6a 4a 6b 4b 4c"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			addrs := map[byte]string{'4': "10.0.0.", '6': "fd00::"}
+			var in []Target
+			var names []string
+			for name := range strings.FieldsSeq(tt.in) {
+				addr := netip.MustParseAddr(addrs[name[0]] + string('1'+name[1]-'a'))
+				in = append(in, Target{Addr: netip.AddrPortFrom(addr, uint16(name[1]))})
+			}
+			for _, target := range Alternate(in) {
+				family := "6"
+				if target.Addr.Addr().Is4() {
+					family = "4"
+				}
+				names = append(names, family+string(rune(target.Addr.Port())))
+			}
+			if got := strings.Join(names, " "); got != tt.want {
+				t.Errorf("%q becomes %q, want %q", tt.in, got, tt.want)
+			}
+		})
+	}
+}
+
 func TestUpdateIsBounded(t *testing.T) {
 	var many []Option
 	for i := range 2 * MaxOptions {

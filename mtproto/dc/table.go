@@ -6,7 +6,8 @@ import (
 	"slices"
 )
 
-// MaxOptions bounds a table. help.getConfig lists some 20 options; 256 leaves
+// MaxOptions bounds a table as it comes from the server or from a
+// configuration; see [Table.Beside] for both together. help.getConfig lists some 20 options; 256 leaves
 // room for a cluster of a hundred DCs on loopback and costs 32 KiB at most.
 const MaxOptions = 256
 
@@ -94,6 +95,26 @@ func (t Table) Update(options []Option) (Table, []error) {
 	return t, rejected
 }
 
+// Beside returns the table with other options after its own, those excepted that
+// it has: what an operator configured stays beside what the server says, for only
+// one of them may be right from here. The result is as long as both.
+func (t Table) Beside(options []Option) Table {
+	all := slices.Clip(t.Options)
+	for _, o := range options {
+		if !slices.ContainsFunc(t.Options, o.sameAddress) {
+			all = append(all, o)
+		}
+	}
+	t.Options = all
+	return t
+}
+
+// sameAddress reports whether two options are the same address for the same use.
+// How it is to be spoken to may differ.
+func (o Option) sameAddress(other Option) bool {
+	return o.Addr == other.Addr && o.space() == other.space() && o.MediaOnly == other.MediaOnly
+}
+
 // space is a DC in one of the two number spaces.
 type space struct {
 	dc  ID
@@ -111,7 +132,8 @@ type Want struct {
 	Media bool
 	// CDN asks for a CDN DC.
 	CDN bool
-	// IPv6 allows IPv6 addresses; PreferIPv6 also puts them first.
+	// IPv6 allows IPv6 addresses; PreferIPv6 also puts them first. For who dials
+	// several at once see [Alternate].
 	IPv6, PreferIPv6 bool
 	// Proxied says that a proxy will dial: addresses that stay are preferred.
 	Proxied bool
@@ -168,6 +190,30 @@ func (t Table) Select(w Want) []Target {
 		}
 	}
 	return targets
+}
+
+// Alternate returns targets with the two families of addresses taking turns, each
+// in its order and the first target's family first, as RFC 8305 section 4 has it:
+// whoever tries the first few of them finds out about both, and need not know
+// whether IPv6 works from here.
+func Alternate(targets []Target) []Target {
+	var families [2][]Target
+	for _, t := range targets {
+		i := 0
+		if t.Addr.Addr().Unmap().Is6() != targets[0].Addr.Addr().Unmap().Is6() {
+			i = 1
+		}
+		families[i] = append(families[i], t)
+	}
+	mixed := make([]Target, 0, len(targets))
+	for i := range len(targets) {
+		for _, family := range families {
+			if i < len(family) {
+				mixed = append(mixed, family[i])
+			}
+		}
+	}
+	return mixed
 }
 
 // fitting returns the options that a connection may use at all.

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"time"
 )
 
@@ -173,24 +172,7 @@ func Listen(path string) (net.Listener, error) {
 		_ = l.Close()
 		return nil, fail("cannot be made: " + err.Error())
 	}
-	return &listener{Listener: l, path: path}, nil
-}
-
-// listener removes its file when it is closed; once, for the next manager may
-// have put its own there by then.
-type listener struct {
-	net.Listener
-	path  string
-	close sync.Once
-}
-
-// Close implements net.Listener.
-func (l *listener) Close() (err error) {
-	l.close.Do(func() {
-		_ = os.Remove(l.path)
-		err = l.Listener.Close()
-	})
-	return err
+	return newListener(l, path), nil
 }
 
 // Server answers on a listener.
