@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/account"
+	"github.com/mtfleet/mtfleet/actors/digest"
 	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/persistence"
 )
 
 // fleet is the actor at the top of the accounts. It supervises them: an
@@ -18,6 +20,8 @@ type fleet struct {
 	byID map[runtime.ActorID]*Account // running accounts
 	kept map[*Account]*runtime.Keeper // made at an account's first failure
 	due  map[*Account]time.Time       // when a failed account starts again
+
+	digest *digest.Digest // what is told an operator
 
 	unread map[*Account]struct{}   // accounts that Open still waits for
 	opened runtime.Reply[struct{}] // for Open
@@ -42,6 +46,16 @@ type (
 	accountRestored struct{ a *Account }
 	// accountWedged says that a method below the actor id has not returned.
 	accountWedged struct{ w runtime.Wedged }
+	// statusTold says that a status of an account was published. It comes only
+	// where somebody reads the log.
+	statusTold struct {
+		a      *Account
+		status *account.Status
+	}
+	// accountForgotten says that an account was removed.
+	accountForgotten struct{ id persistence.AccountID }
+	// digestDue is the timer of the digest.
+	digestDue struct{}
 	// storeLost says that another manager has claimed the store.
 	storeLost struct{}
 	// respawnDue is the timer of the earliest entry of due.
@@ -51,21 +65,27 @@ type (
 	endCall struct{ end func() }
 )
 
-func (startAccount) fleetMsg()    {}
-func (startAll) fleetMsg()        {}
-func (accountRestored) fleetMsg() {}
-func (accountWedged) fleetMsg()   {}
-func (storeLost) fleetMsg()       {}
-func (respawnDue) fleetMsg()      {}
-func (endCall) fleetMsg()         {}
+func (startAccount) fleetMsg()     {}
+func (startAll) fleetMsg()         {}
+func (accountRestored) fleetMsg()  {}
+func (accountWedged) fleetMsg()    {}
+func (statusTold) fleetMsg()       {}
+func (accountForgotten) fleetMsg() {}
+func (digestDue) fleetMsg()        {}
+func (storeLost) fleetMsg()        {}
+func (respawnDue) fleetMsg()       {}
+func (endCall) fleetMsg()          {}
 
-const timerRespawn = 1
+const (
+	timerRespawn = iota + 1
+	timerDigest
+)
 
 func newFleet(m *Manager) *fleet {
 	return &fleet{
 		m:    m,
 		byID: map[runtime.ActorID]*Account{}, kept: map[*Account]*runtime.Keeper{},
-		due: map[*Account]time.Time{},
+		due: map[*Account]time.Time{}, digest: digest.New(),
 	}
 }
 
@@ -85,6 +105,15 @@ func (f *fleet) Receive(c *runtime.Context[fleetMsg], m fleetMsg) {
 		f.startAll(c, m)
 	case accountRestored:
 		f.read(m.a)
+	case statusTold:
+		f.digest.Status(c.Now(), string(m.a.id), digested(m.status))
+		f.tell(c)
+	case accountForgotten:
+		f.digest.Forget(c.Now(), string(m.id))
+		f.tell(c)
+	case digestDue:
+		f.digest.Advance(c.Now())
+		f.tell(c)
 	case storeLost:
 		f.onStoreLost(c)
 	case accountWedged:
@@ -96,7 +125,10 @@ func (f *fleet) Receive(c *runtime.Context[fleetMsg], m fleetMsg) {
 	}
 }
 
-func (f *fleet) Stopping(*runtime.Context[fleetMsg]) {}
+func (f *fleet) Stopping(c *runtime.Context[fleetMsg]) {
+	f.digest.Flush(c.Now())
+	f.write()
+}
 
 // Undelivered ends calls that came after the end.
 func (f *fleet) Undelivered(m fleetMsg) {

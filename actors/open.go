@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/mtfleet/mtfleet/actors/account"
+	"github.com/mtfleet/mtfleet/actors/digest"
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/actors/wire"
@@ -27,6 +28,7 @@ type Manager struct {
 	opts   Options
 	env    *account.Env
 	log    *slog.Logger
+	logs   bool // somebody reads it
 	tracer trace.Tracer
 	meters *meters
 
@@ -101,7 +103,7 @@ func Open(o Options) (*Manager, error) {
 		return nil, fmt.Errorf("reading the store: %w", err)
 	}
 	m := &Manager{
-		opts: o, log: o.Logger, hub: newHub(o.OnEvent), done: make(chan struct{}),
+		opts: o, log: o.Logger, logs: o.Logger.Enabled(context.Background(), slog.LevelWarn), hub: newHub(o.OnEvent), done: make(chan struct{}),
 		accounts: map[persistence.AccountID]*Account{}, phones: map[string]persistence.AccountID{},
 	}
 	if err := m.openTelemetry(o); err != nil {
@@ -190,6 +192,9 @@ func (a *Account) publish(ev account.Event) {
 		a.status.Store(ev.Status)
 	}
 	a.m.hub.publish(ev)
+	if ev.Status != nil && a.m.logs {
+		a.m.fleet.Send(statusTold{a, ev.Status})
+	}
 }
 
 func (m *Manager) claimPhone(phone string, id persistence.AccountID) (persistence.AccountID, bool) {
@@ -305,6 +310,9 @@ func (m *Manager) forget(a *Account) {
 	if m.accounts[a.id] == a {
 		delete(m.accounts, a.id)
 		m.hub.forget(string(a.id))
+		if m.logs {
+			m.fleet.Send(accountForgotten{a.id})
+		}
 	}
 }
 
@@ -344,6 +352,17 @@ func (m *Manager) Governor(ctx context.Context) ([]governor.DCStatus, error) {
 	return runtime.Ask(ctx, m.env.Governor, func(r runtime.Reply[[]governor.DCStatus]) governor.Message {
 		return governor.Census{Reply: r}
 	})
+}
+
+// Outages returns the DCs that more than five accounts are without, now.
+func (m *Manager) Outages() []Outage {
+	all := m.Accounts()
+	standings := make([]digest.Account, len(all))
+	for i, a := range all {
+		s := a.Status()
+		standings[i] = digested(&s)
+	}
+	return digest.Outages(standings)
 }
 
 // Close stops every account, answers every call that is owed an answer, writes
