@@ -123,7 +123,12 @@ func Open(o Options) (*Manager, error) {
 			m.fleet.Send(accountWedged{w})
 		},
 	})
-	gov := runtime.SpawnRoot[governor.Message](m.sys, governor.New(o.Limits))
+	g := governor.New(o.Limits)
+	g.Suspect = func(dc int) {
+		<-ready
+		m.fleet.Send(dcSilent{dc})
+	}
+	gov := runtime.SpawnRoot[governor.Message](m.sys, g)
 	salt, err := fleetRecords(o.Store, owner, m.sys.Clock().Now(), o.Rand)
 	if err == nil {
 		m.env, err = account.NewEnv(m.envConfig(owner, gov, salt))

@@ -125,6 +125,10 @@ func (a *account) handle(c *ctx, m Message) {
 		a.stand.Resume(c.Now(), a.wish(m.Reply))
 	case Remove:
 		a.stand.Remove(c.Now(), a.wish(m.Reply), m.Force)
+	case Check:
+		if p := a.peerOf(m.DC); p != nil && !p.handle.IsZero() {
+			a.tell(p, binding.Check{})
+		}
 	case ClearWaits:
 		a.stand.ClearWaits(c.Now(), a.wish(m.Reply), m.Method)
 		for _, p := range a.peers {

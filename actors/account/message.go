@@ -4,6 +4,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/binding"
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/persistence"
 )
@@ -39,6 +40,8 @@ type (
 		Force bool
 		Reply runtime.Reply[struct{}]
 	}
+	// Check asks a DC, which others had no answer from, for a sign of life.
+	Check struct{ DC dc.ID }
 	// ClearWaits forgets the waits that the server ordered for a method, or all
 	// of the account's when Method is empty.
 	ClearWaits struct {
@@ -90,6 +93,7 @@ func (LogOut) accountMessage()        {}
 func (Pause) accountMessage()         {}
 func (Resume) accountMessage()        {}
 func (Remove) accountMessage()        {}
+func (Check) accountMessage()         {}
 func (ClearWaits) accountMessage()    {}
 func (callReturned) accountMessage()  {}
 func (bindingEvent) accountMessage()  {}

@@ -67,6 +67,10 @@ type (
 	// called.
 	Cancel struct{ ID QueryID }
 
+	// Check makes the serving connection ask its DC for a sign of life, and give
+	// its socket up when none comes: the DC is suspected to be silent.
+	Check struct{}
+
 	// Recall gives back the calls of a method, or of all when it is empty, that
 	// were not sent: here, on the connection of the route, and what Confirm asks.
 	Recall struct{ Method string }
@@ -105,6 +109,7 @@ type (
 
 func (Call) bindingMessage()         {}
 func (Cancel) bindingMessage()       {}
+func (Check) bindingMessage()        {}
 func (Recall) bindingMessage()       {}
 func (Unbound) bindingMessage()      {}
 func (Unauthorized) bindingMessage() {}

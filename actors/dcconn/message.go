@@ -123,6 +123,11 @@ type (
 	// connection says EventSilent before, once the ping is out or never will be.
 	Probe struct{ Limit time.Duration }
 
+	// Check asks the DC for a sign of life at once, and gives the socket up when
+	// none has come after five seconds: others were answered by silence. Without
+	// a session on an open socket, or while a Probe is under way, it does nothing.
+	Check struct{}
+
 	// Follow is for the connection that replaces one that said EventDrained or
 	// EventSilent: its msg_ids from now on are greater than Last there. It comes
 	// after Run.
@@ -161,6 +166,7 @@ type (
 	due     struct{}
 	drained struct{}
 	probed  struct{}
+	checked struct{}
 )
 
 func (MakeKey) dcconnMessage()   {}
@@ -174,6 +180,7 @@ func (Drain) dcconnMessage()     {}
 func (Resume) dcconnMessage()    {}
 func (Listen) dcconnMessage()    {}
 func (Probe) dcconnMessage()     {}
+func (Check) dcconnMessage()     {}
 func (Follow) dcconnMessage()    {}
 func (permitted) dcconnMessage() {}
 func (dialed) dcconnMessage()    {}
@@ -186,6 +193,7 @@ func (settled) dcconnMessage()   {}
 func (due) dcconnMessage()       {}
 func (drained) dcconnMessage()   {}
 func (probed) dcconnMessage()    {}
+func (checked) dcconnMessage()   {}
 
 // EventKind says what an Event tells.
 type EventKind uint8

@@ -114,6 +114,7 @@ func (n *conn) onReceived(c *ctx, m received) {
 		return // its socket is closed; nobody waits for the credit
 	}
 	n.socket.Release(len(m.packet))
+	n.checks = false
 	if n.session == nil { // a session says more of it, see answered
 		n.onSettled()
 	}
@@ -191,6 +192,10 @@ func (n *conn) lost(c *ctx, err error) {
 		n.release(governor.Failed)
 	}
 	c.Cancel(timerSettle)
+	n.checks = false
+	if wasUp && silence(err) {
+		n.env.Governor.Send(governor.Silent{DC: int(n.cfg.DC), Who: n.cfg.Who})
+	}
 	if wasUp && n.session != nil {
 		n.session.Disconnected(c.Now())
 	}
@@ -234,6 +239,12 @@ func (n *conn) pause(c *ctx, wasUp bool, code int32, err error) time.Duration {
 		d = redialMax // only a new table of addresses helps
 	}
 	return d
+}
+
+// silence reports whether a socket was given up because nothing came.
+func silence(err error) bool {
+	var timeout *mtproto.TimeoutError
+	return errors.As(err, &timeout)
 }
 
 // judged reports whether a session or a handshake gave up the socket, which

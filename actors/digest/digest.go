@@ -69,7 +69,9 @@ func (d *Digest) Status(now time.Time, id string, a Account) {
 
 	switch {
 	case e.absence != present && a.away() && e.dc == was.dc:
-		e.why = a.Why
+		if e.absence == starting || e.why == "" {
+			e.why = a.Why // of one that is lost, what it was lost by says more than how it fares
+		}
 		return
 	case e.absence != present:
 		online := a.State == standing.Online

@@ -13,9 +13,14 @@
 //
 // What an account's owner did is told at once. Any other change is held for one
 // second: up to five of a kind in it are told one by one, more of them as one
-// line, and then the single lines are debug. A DC's loss is such a kind, as is
-// each state. So there are at most six lines a second for each DC and each
-// state, however many accounts there are.
+// line, and then the single lines are debug. Each state is such a kind, so that
+// there are at most five lines a second for each, however many accounts there
+// are.
+//
+// The loss of a DC is one too. Up to five of them are held for seven seconds,
+// in which most are over, and which is what it takes to find out whether a DC
+// that was silent to two accounts is silent to all; the sixth is told with them
+// a second later. So a mass is one line, within two seconds.
 //
 // A loss that was told as one line is an outage of that DC. Its end is told when
 // nobody is without the DC any more, or when for a second nobody has come back;
@@ -28,6 +33,10 @@ import "time"
 const (
 	// hold is how long a change waits for others of its kind.
 	hold = time.Second
+	// holdLoss is how long losses of a DC wait while they are few: five seconds
+	// for its other connections to have no answer, one until that is known of
+	// all, and one to spare.
+	holdLoss = 7 * time.Second
 	// alone is how many changes of one kind in that time are told one by one.
 	alone = 5
 	// again is the least time between two lines about one outage.

@@ -95,9 +95,11 @@ func (d *Digest) lose(id string, e *entry) {
 		return
 	}
 	if w.window.IsZero() {
-		w.window, w.first = d.now.Add(hold), d.now
+		w.window, w.first = d.now.Add(holdLoss), d.now
 	}
-	w.n++
+	if w.n++; w.n == alone+1 {
+		w.window = earliest(w.window, d.now.Add(hold))
+	}
 	w.why.add(e.why)
 	if w.n <= alone {
 		w.held = append(w.held, held{id: id, why: e.why})

@@ -9,6 +9,11 @@ import (
 
 // Governor is the actor. Make it with [New] and spawn it once.
 type Governor struct {
+	// Suspect, if set before the governor is spawned, is told of a DC that was
+	// silent to two accounts, see [Silent]: its other connections had better ask.
+	// It must not block.
+	Suspect func(dc int)
+
 	limits Limits
 	all    [kinds]bucket
 	dcs    []*dcState // in order of their numbers
@@ -45,6 +50,9 @@ type dcState struct {
 
 	unknown  witnesses // accounts that got -404 under their perm key, and when
 	answered witnesses // accounts that got an answer under a key, and when its socket was made
+
+	silent    witnesses // accounts whose connection had no answer, and when
+	suspected time.Time // when it was said last
 }
 
 // queue holds waiting tickets in order. Withdrawn ones stay until their turn:
@@ -118,6 +126,8 @@ func (g *Governor) Receive(c *runtime.Context[Message], m Message) {
 		g.onOutcome(now, d, nil, m.Outcome)
 	case KeyUnknown:
 		g.at(m.DC).unknown.add(m.Who, now)
+	case Silent:
+		g.onSilent(now, g.at(m.DC), m.Who)
 	case Doubt:
 		m.Reply(g.at(m.DC).doubtful(now, m.Who, m.Since))
 	case Census:
