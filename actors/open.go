@@ -39,6 +39,7 @@ type Manager struct {
 	done  chan struct{} // closed when Close begins
 
 	closing  sync.Once
+	trouble  storeTrouble
 	storeBad atomic.Pointer[error] // the last refused commit; nil while the store works
 	storeNot atomic.Bool           // the store belongs to another manager now
 
@@ -228,7 +229,9 @@ func (m *Manager) storeFailed(id persistence.AccountID, err error) {
 		m.fleet.Send(storeLost{})
 	}
 	m.meters.storeFailures.Add(context.Background(), 1)
-	m.log.Error("the store refused a commit; sign-ins are held, connections are kept", "account", id, "err", err)
+	if n, tell := m.trouble.failed(m.sys.Clock().Now()); tell {
+		m.log.Error("the store refuses commits; sign-ins are held, connections are kept", "commits", n, "account", id, "err", err)
+	}
 }
 
 // storeWorks tells whether something new may be begun. After a failure the

@@ -166,7 +166,7 @@ func (a *account) endLogin(c *ctx, err error) {
 		err = &StateError{State: a.stand.State(), Why: a.stand.Status().Why}
 	default:
 		a.env.Observe.SignedIn(s.method)
-		a.env.Logger.Info("account signed in", "account", a.id, "home_dc", int(a.stand.Home()), "bot", s.method == "bot")
+		a.env.Logger.Info(string(a.id)+" is signed in", "account", a.id, "dc", int(a.stand.Home()), "bot", s.method == "bot")
 	}
 	s.answer(nil, err)
 }

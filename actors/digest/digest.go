@@ -174,7 +174,10 @@ func (d *Digest) count(e *entry, n int) {
 
 // change tells a state that is not about a DC.
 func (d *Digest) change(id string, a Account, first bool) {
-	line := Line{Level: levelOf(a.State), Text: changed(id, a), Account: id, State: a.State.String(), DC: a.DC, Until: a.Until, Advice: a.Advice}
+	line := Line{Level: levelOf(a.State), Text: changed(id, a), Account: id, State: a.State.String(), DC: a.DC, Until: a.Until}
+	if line.Level == Warn {
+		line.Advice = a.Advice // whoever pauses an account knows what that is
+	}
 	if byOwner(a.State) && (!first || a.State == standing.SigningIn) {
 		d.say(line)
 		return
@@ -208,9 +211,12 @@ func (d *Digest) sayDebug(l Line) {
 
 func (d *Digest) tellGroup(s standing.State, g *group) {
 	for _, l := range g.lines {
+		if e := d.entries[l.Account]; byOwner(s) && (e == nil || e.state != s) {
+			continue // how an account was found is no news once it has moved on
+		}
 		d.say(l)
 	}
-	if len(g.lines) == 0 {
+	if g.n > alone {
 		d.say(Line{
 			Level: levelOf(s), Text: changedAll(g.n, len(d.entries), s, g.reasons.most()), State: s.String(),
 			Count: g.n, Of: len(d.entries), Advice: "`manager account list` shows which",

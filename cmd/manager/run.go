@@ -142,7 +142,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 	}
 	_ = server.Shutdown(grace) // what is cut off are clients of a manager that is gone
 	if err == nil {
-		log.Info("manager stopped")
+		log.Info("manager stopped", "ran", time.Since(about.Since).Round(time.Second))
 	}
 	return err
 }
