@@ -126,9 +126,17 @@ func (c *Call) giveBack() { c.end(&QueryError{Reason: dcconn.ErrClosed, Fate: Er
 func (c *Call) end(err error) { c.Reply(nil, err, Where{}) }
 
 // BusyError ends a call that found Limit calls held for a DC that is not ready.
-type BusyError struct{ Limit int }
+type BusyError struct {
+	// Limit is how many calls there are.
+	Limit int
+	// Bytes is how large they may be together, when that is what is in the way.
+	Bytes int
+}
 
 func (e *BusyError) Error() string {
+	if e.Bytes > 0 {
+		return fmt.Sprintf("%d calls under way are as large as those of an account may be, %d MiB: the call was not sent", e.Limit, e.Bytes>>20)
+	}
 	return fmt.Sprintf("%d calls already wait for this DC: the call was not sent", e.Limit)
 }
 
