@@ -14,6 +14,8 @@ import (
 type (
 	// QueryID names a call, uniquely in the process; see mtproto.QueryID.
 	QueryID = dcconn.QueryID
+	// Pushes are the updates of one connection that are on their way.
+	Pushes = dcconn.Pushes
 	// Policy says whether a call may run twice; see mtproto.Policy.
 	Policy = dcconn.Policy
 	// QueryError ends a call without the server's answer; see

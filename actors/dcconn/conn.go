@@ -44,6 +44,9 @@ type conn struct {
 	probing bool       // see probe.go
 	checks  bool       // nothing has come since a Check
 	owes    bool       // EventSilent, once it is true
+
+	pushes   Pushes
+	dropping bool // updates, since the last one that went on; see pushes.go
 }
 
 // Kinds of timers.

@@ -221,7 +221,8 @@ const (
 	// EventUpdates: Updates is one boxed value the server sent unasked. The
 	// receiver owns it.
 	EventUpdates
-	// EventGap: updates may have been missed.
+	// EventGap: updates may have been missed. With Pushes some have been: too much
+	// is on its way, see Pushes.
 	EventGap
 	// EventSave: Snapshot is worth keeping.
 	EventSave
@@ -264,6 +265,7 @@ type Event struct {
 	Temp     bool              // EventKeyMade, EventKeyFailed: which key
 	Made     *handshake.Result // EventKeyMade
 	Updates  []byte            // EventUpdates
+	Pushes   *Pushes           // EventUpdates: to be told when it is taken; EventGap: what was dropped
 	Snapshot mtproto.Snapshot  // EventSave
 	Pending  int               // EventDrained, EventPolled: calls that have not ended
 	Quiet    time.Duration     // EventPolled
