@@ -49,8 +49,10 @@ func TestCallsUnderWayAreBoundedByBytesToo(t *testing.T) {
 
 func TestCallsUnderWayAreBoundedByNumber(t *testing.T) {
 	a := newAdmission(2)
-	if !a.try(4) || !a.try(4) || a.try(4) {
-		t.Error("two of two are let in")
+	for i, want := range []bool{true, true, false} {
+		if got := a.try(4); got != want {
+			t.Errorf("call %d of two is let in: %v", i+1, got)
+		}
 	}
 	var busy *BusyError
 	if err := a.busy(); !errors.As(err, &busy) || busy.Bytes != 0 || busy.Limit != 2 {
