@@ -17,10 +17,11 @@
 // there are at most five lines a second for each, however many accounts there
 // are.
 //
-// The loss of a DC is one too. Up to five of them are held for seven seconds,
-// in which most are over, and which is what it takes to find out whether a DC
-// that was silent to two accounts is silent to all; the sixth is told with them
-// a second later. So a mass is one line, within two seconds.
+// The loss of a DC is one too. Up to five that last at the same time are held
+// for seven seconds after the latest of them, in which most are over, and which
+// is what it takes to find out whether a DC that was silent to two accounts is
+// silent to all; with the sixth they are one line, a second later. So a mass is
+// one line, within two seconds.
 //
 // A loss that was told as one line is an outage of that DC. Its end is told when
 // nobody is without the DC any more, or when for a second nobody has come back;
@@ -37,6 +38,8 @@ const (
 	// for its other connections to have no answer, one until that is known of
 	// all, and one to spare.
 	holdLoss = 7 * time.Second
+	// holdMost bounds how long the first of them waits when others follow it.
+	holdMost = 30 * time.Second
 	// alone is how many changes of one kind in that time are told one by one.
 	alone = 5
 	// again is the least time between two lines about one outage.

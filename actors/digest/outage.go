@@ -14,14 +14,17 @@ type dcWatch struct {
 	away  int // accounts that lost it
 	early int // accounts that start and are not online yet
 
-	// Losses that are held: from the first of them until its end.
-	window time.Time // zero: none
-	first  time.Time
-	n      int
+	// Losses that are held.
+	window time.Time // until then; zero: none
+	first  time.Time // the first of them
+	mass   bool      // more than alone were away together: all will be one line
+	n      int       // how many, once it is that
 	back   int       // of them, who are back already,
 	last   time.Time // the last of them then
 	why    reasons
-	held   []held // at most alone, none when there are more
+	held   []held        // those who are away, at most alone, and as many who were; none of a mass
+	blips  int           // who were away too, and are not held for want of room
+	blip   time.Duration // the longest of those
 
 	outage outage
 	starts starts
@@ -94,22 +97,53 @@ func (d *Digest) lose(id string, e *entry) {
 		d.sayDebug(lostLine(id, w.dc, e.why))
 		return
 	}
-	if w.window.IsZero() {
-		w.window, w.first = d.now.Add(holdLoss), d.now
-	}
-	if w.n++; w.n == alone+1 {
-		w.window = earliest(w.window, d.now.Add(hold))
-	}
 	w.why.add(e.why)
-	if w.n <= alone {
-		w.held = append(w.held, held{id: id, why: e.why})
+	if w.mass {
+		w.n++
+		d.sayDebug(lostLine(id, w.dc, e.why))
 		return
 	}
+	if w.window.IsZero() {
+		w.first = d.now
+	}
+	w.window = earliest(d.now.Add(holdLoss), w.first.Add(holdMost))
+	w.makeRoom()
+	if w.held = append(w.held, held{id: id, why: e.why}); w.stillAway() <= alone {
+		return
+	}
+	w.mass, w.window = true, d.now.Add(hold)
 	for _, h := range w.held {
 		d.sayDebug(lostLine(h.id, w.dc, h.why))
+		w.n++
+		if h.over {
+			w.back++
+			w.last = d.now
+		}
 	}
-	w.held = nil
-	d.sayDebug(lostLine(id, w.dc, e.why))
+	w.n += w.blips
+	w.back += w.blips
+	w.held, w.blips, w.blip = nil, 0, 0
+}
+
+// stillAway counts the held losses that are not over.
+func (w *dcWatch) stillAway() (n int) {
+	for _, h := range w.held {
+		if !h.over {
+			n++
+		}
+	}
+	return n
+}
+
+// makeRoom keeps the first of those who are back, and counts the others.
+func (w *dcWatch) makeRoom() {
+	if len(w.held) < 2*alone {
+		return
+	}
+	i := slices.IndexFunc(w.held, func(h held) bool { return h.over })
+	w.blips++
+	w.blip = max(w.blip, w.held[i].away)
+	w.held = slices.Delete(w.held, i, i+1)
 }
 
 // start hears of an account that was not in service and is connecting.
@@ -153,9 +187,8 @@ func (d *Digest) leave(id string, e *entry, dc int, online bool) {
 		w.held[i].over, w.held[i].away = online, after
 		if !online { // what it is instead has a line of its own
 			w.held = slices.Delete(w.held, i, i+1)
-			w.n--
 		}
-	case !w.window.IsZero() && !e.since.Before(w.first):
+	case w.mass && !e.since.Before(w.first):
 		if online {
 			w.back++
 			w.last = d.now
@@ -251,27 +284,50 @@ func (d *Digest) flush(w *dcWatch) {
 
 // tellLost ends the time in which losses are held.
 func (d *Digest) tellLost(w *dcWatch) {
-	n, back, first, last, list, why := w.n, w.back, w.first, w.last, w.held, w.why.most()
-	w.window, w.first, w.n, w.back, w.last, w.held, w.why = time.Time{}, time.Time{}, 0, 0, time.Time{}, nil, reasons{}
-	if n <= alone {
-		for _, h := range list {
-			line := lostLine(h.id, w.dc, h.why)
-			if h.over {
-				line.Text = because(fmt.Sprintf("%s was without DC %d for %s", h.id, w.dc, span(h.away)), trim(h.why))
-				line.State = standing.Online.String()
-			}
-			d.say(line)
-		}
+	was := *w
+	w.window, w.first, w.mass, w.n, w.back, w.last, w.why = time.Time{}, time.Time{}, false, 0, 0, time.Time{}, reasons{}
+	w.held, w.blips, w.blip = nil, 0, 0
+	if !was.mass {
+		d.tellHeld(&was)
 		return
 	}
+	n, why := was.n, was.why.most()
 	n = max(n, w.away)
-	w.outage = outage{since: first, told: n, at: d.now, returns: returns{back: back, begun: last, last: last}}
+	w.outage = outage{since: was.first, told: n, at: d.now, returns: returns{back: was.back, begun: was.last, last: was.last}}
 	d.say(Line{
 		Level: Warn, DC: w.dc, Count: n, Of: d.signedIn, Away: w.away, State: standing.Connecting.String(),
 		Text: because(fmt.Sprintf("%d of %s lost DC %d", n, accounts(d.signedIn), w.dc), why),
 	})
 	if w.away == 0 {
 		d.tellBack(w)
+	}
+}
+
+// tellHeld says one by one who is away, and who was.
+func (d *Digest) tellHeld(w *dcWatch) {
+	blips, longest := w.blips, w.blip
+	for _, h := range w.held {
+		if h.over {
+			blips++
+			longest = max(longest, h.away)
+		}
+	}
+	for _, h := range w.held {
+		line := lostLine(h.id, w.dc, h.why)
+		if h.over {
+			line.Text = because(fmt.Sprintf("%s was without DC %d for %s", h.id, w.dc, span(h.away)), trim(h.why))
+			line.State = standing.Online.String()
+			if blips > alone {
+				line.Level = Debug
+			}
+		}
+		d.say(line)
+	}
+	if blips > alone {
+		d.say(Line{
+			Level: Info, DC: w.dc, Count: blips, Of: d.signedIn, Away: w.away, State: standing.Online.String(),
+			Text: because(fmt.Sprintf("%s were without DC %d for a moment, %s at most", accounts(blips), w.dc, span(longest)), w.why.most()),
+		})
 	}
 }
 
