@@ -77,7 +77,7 @@ type Account struct {
 	id        persistence.AccountID
 	ref       atomic.Pointer[runtime.Ref[account.Message]] // the zero Ref while no actor runs
 	status    atomic.Pointer[account.Status]
-	admission chan struct{} // one token for each call under way
+	admission *admission
 	underWay  underWay
 
 	lost       context.Context // ends when the actor is given up for good: it may never answer
@@ -87,7 +87,7 @@ type Account struct {
 }
 
 func (m *Manager) newAccount(id persistence.AccountID) *Account {
-	a := &Account{m: m, id: id, admission: make(chan struct{}, m.opts.MaxCallsPerAccount)}
+	a := &Account{m: m, id: id, admission: newAdmission(m.opts.MaxCallsPerAccount)}
 	a.lost, a.giveUp = context.WithCancel(context.Background())
 	a.ref.Store(&runtime.Ref[account.Message]{})
 	a.status.Store(&account.Status{})

@@ -59,7 +59,8 @@ var allowedImports = map[string][]string{
 	"actors/binding":  {"actors/runtime", "actors/governor", "actors/dcconn", "mtproto/pfs", "mtproto/guest", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr", "tl", "tl/tg", "persistence"},
 	"actors/peers":    {"actors/runtime", "actors/binding", "actors/journal", "mtproto/crypt", "mtproto/dc", "persistence"}, // the account's side of its bindings: part of its actor
 	"actors/account":  {"actors/runtime", "actors/governor", "actors/binding", "actors/peers", "actors/journal", "actors/dcs", "tl", "tl/tg", "mtproto/standing", "mtproto/login", "mtproto/updates", "mtproto/crypt", "mtproto/dc", "persistence"},
-	"actors":          {"actors/runtime", "actors/governor", "actors/account", "actors/wire", "tl", "persistence", "mtproto/dc", "mtproto/tgerr", "mtproto/login", "mtproto/standing"},
+	"actors/digest":   {"mtproto/standing"},
+	"actors":          {"actors/runtime", "actors/digest", "actors/governor", "actors/account", "actors/wire", "tl", "persistence", "mtproto/dc", "mtproto/tgerr", "mtproto/login", "mtproto/standing"},
 
 	// Helpers of tests: nothing but tests and benchmarks imports them.
 	"actors/actorstest": {"actors", "actors/governor", "persistence", "mtproto/crypt", "mtproto/dctest", "mtproto/dctest/*", "mtproto/tgerr", "mtproto/login"},

@@ -64,6 +64,28 @@ func TestASlowReaderIsToldHowMuchItMissed(t *testing.T) {
 	gapless(t, one(), map[string]uint64{"b": backlogMost + 100})
 }
 
+// Large updates fill a stream, and a replay, long before their number does.
+func TestAStreamIsBoundedByBytesAndSaysWhatIsMissing(t *testing.T) {
+	const n, size = 4000, 128 << 10
+	h := newHub(nil)
+	slow := listen(t, h, "a")
+	update := make(tl.Raw, size)
+	for i := range n {
+		h.publish(account.Event{Account: "a", Seq: uint64(i + 1), Kind: account.EventUpdate, Update: update})
+	}
+	for name, read := range map[string]func() []account.Event{"a slow reader": slow, "a replay": listen(t, h, "a", Replay)} {
+		got := read()
+		gapless(t, got, map[string]uint64{"a": n})
+		bytes := 0
+		for _, ev := range got {
+			bytes += len(ev.Update)
+		}
+		if got[0].Kind != account.EventMissed || bytes > backlogBytesMost || bytes < backlogBytesMost-2*size {
+			t.Errorf("%s has %d bytes, after an event of kind %v", name, bytes, got[0].Kind)
+		}
+	}
+}
+
 func TestAReplayCountsWhatIsOlderThanTheBacklog(t *testing.T) {
 	h := newHub(nil)
 	say(h, "quiet", 1, 7)

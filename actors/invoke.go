@@ -59,8 +59,8 @@ func OnDC(id dc.ID) CallOption { return func(o *callOptions) { o.at = id } }
 // A call waits for as long as ctx lets it: through reconnects, rotations and a
 // DC that is down, and for a server that has lost the answer.
 //
-// At most MaxCallsPerAccount calls of an account are under way; Invoke waits
-// for its turn.
+// At most MaxCallsPerAccount calls of an account are under way, and 64 MiB of
+// them; Invoke waits for its turn.
 func Invoke[R any](ctx context.Context, a *Account, query tl.Query[R], opts ...CallOption) (R, error) {
 	var none R
 	body, err := a.InvokeRaw(ctx, query, opts...)
@@ -87,8 +87,8 @@ func (a *Account) InvokeRaw(ctx context.Context, query tl.Object, opts ...CallOp
 
 // Start is InvokeRaw for who may not wait, an actor for example. It returns at
 // once; done is called exactly once with what InvokeRaw would return, from an
-// actor's goroutine, so it must not wait either. At the bound of
-// MaxCallsPerAccount the call ends with a *BusyError and ErrNotSent. cancel
+// actor's goroutine, so it must not wait either. At the bounds
+// that Invoke names the call ends with a *BusyError and ErrNotSent. cancel
 // says that nobody waits any more: the call then ends soon, if it has not yet,
 // and the server is told to drop the answer.
 func (a *Account) Start(query tl.Object, done func(tl.Raw, error), opts ...CallOption) (cancel func()) {
@@ -100,7 +100,9 @@ func (a *Account) Start(query tl.Object, done func(tl.Raw, error), opts ...CallO
 	}
 	body, err := tl.Marshal(nil, query)
 	if err == nil {
-		err = a.admitNow()
+		if !a.admission.try(len(body)) {
+			err = a.admission.busy()
+		}
 	}
 	if err == nil {
 		call, to, refused := a.send(query, body, o, nil, finish)
@@ -163,7 +165,7 @@ func (a *Account) invoke(ctx context.Context, query tl.Object, o callOptions) (t
 	if err != nil {
 		return nil, notSent(err)
 	}
-	if err := a.admit(ctx); err != nil {
+	if err := a.admit(ctx, len(body)); err != nil {
 		return nil, notSent(err)
 	}
 	answer := make(chan answered, 1)
@@ -190,48 +192,46 @@ func (a *Account) invoke(ctx context.Context, query tl.Object, o callOptions) (t
 	}
 }
 
-// admit waits until one more call may be under way.
-func (a *Account) admit(ctx context.Context) error {
+// admit waits until one more call, of n bytes, may be under way.
+func (a *Account) admit(ctx context.Context, n int) error {
+	turn := a.admission.queue(n)
+	if turn == nil {
+		return nil
+	}
 	if sim := a.m.opts.Sim; sim != nil {
 		ok := sim.Wait(func() bool {
-			return len(a.admission) < cap(a.admission) || ctx.Err() != nil || a.m.closed() || a.m.sys.Crashed()
+			return isDone(turn.come) || ctx.Err() != nil || a.m.closed() || a.m.sys.Crashed()
 		})
 		switch {
 		case a.m.sys.Crashed():
 			return runtime.ErrCrashed
 		case !ok:
+			a.admission.giveUp(turn)
 			return runtime.ErrStuck
 		}
 	}
+	var err error
 	select {
-	case a.admission <- struct{}{}:
+	case <-turn.come:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		err = ctx.Err()
 	case <-a.m.done:
-		return ErrClosed
+		err = ErrClosed
 	}
-}
-
-// admitNow is admit for who may not wait.
-func (a *Account) admitNow() error {
-	select {
-	case a.admission <- struct{}{}:
-		return nil
-	default:
-		return &BusyError{Limit: cap(a.admission)}
-	}
+	a.admission.giveUp(turn)
+	return err
 }
 
 // send hands an admitted call to the account's actor. Its end goes to answer,
 // which has room for it, or else to done, once; unless send refuses: then nothing
 // was sent.
-func (a *Account) send(query tl.Object, body []byte, o callOptions, answer chan<- answered, done func(answered)) (
+func (a *Account) send(object tl.Object, query []byte, o callOptions, answer chan<- answered, done func(answered)) (
 	*account.Call, runtime.Ref[account.Message], error) {
-	call := account.NewCall(query.TypeName(), body, policyFor(query, o.policy), o.at)
+	call := account.NewCall(object.TypeName(), query, policyFor(object, o.policy), o.at)
 	call.Done = func(body []byte, err error) {
 		a.underWay.remove(call)
-		<-a.admission
+		a.admission.release(len(query))
 		if got := (answered{body, ended(err)}); answer != nil {
 			answer <- got
 		} else {
@@ -255,7 +255,7 @@ func (a *Account) send(query tl.Object, body []byte, o callOptions, answer chan<
 	if !a.underWay.remove(call) { // abandoned meanwhile: done was called
 		return call, to, nil
 	}
-	<-a.admission
+	a.admission.release(len(query))
 	return nil, to, err
 }
 

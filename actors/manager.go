@@ -7,7 +7,10 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/account"
+	"github.com/mtfleet/mtfleet/actors/digest"
 	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/persistence"
 )
 
 // fleet is the actor at the top of the accounts. It supervises them: an
@@ -26,6 +29,8 @@ type roll struct {
 	kept   map[*Account]*runtime.Keeper // made at an account's first failure
 	due    map[*Account]time.Time       // when a failed account starts again
 	broken map[*Account]bool            // failed too often; who resumes it starts it
+
+	digest *digest.Digest // what is told an operator
 
 	unread map[*Account]struct{}   // accounts that Open still waits for
 	opened runtime.Reply[struct{}] // for Open
@@ -50,6 +55,18 @@ type (
 	accountRestored struct{ a *Account }
 	// accountWedged says that a method below the actor id has not returned.
 	accountWedged struct{ w runtime.Wedged }
+	// statusTold says that a status of an account was published. It comes only
+	// where somebody reads the log.
+	statusTold struct {
+		a      *Account
+		status *account.Status
+	}
+	// accountForgotten says that an account was removed.
+	accountForgotten struct{ id persistence.AccountID }
+	// dcSilent says that two accounts had no answer from a DC.
+	dcSilent struct{ dc int }
+	// digestDue is the timer of the digest.
+	digestDue struct{}
 	// storeLost says that another manager has claimed the store.
 	storeLost struct{}
 	// respawnDue is the timer of the earliest entry of due.
@@ -59,19 +76,26 @@ type (
 	endCall struct{ end func() }
 )
 
-func (startAccount) fleetMsg()    {}
-func (startAll) fleetMsg()        {}
-func (accountRestored) fleetMsg() {}
-func (accountWedged) fleetMsg()   {}
-func (storeLost) fleetMsg()       {}
-func (respawnDue) fleetMsg()      {}
-func (endCall) fleetMsg()         {}
+func (startAccount) fleetMsg()     {}
+func (startAll) fleetMsg()         {}
+func (accountRestored) fleetMsg()  {}
+func (accountWedged) fleetMsg()    {}
+func (statusTold) fleetMsg()       {}
+func (accountForgotten) fleetMsg() {}
+func (dcSilent) fleetMsg()         {}
+func (digestDue) fleetMsg()        {}
+func (storeLost) fleetMsg()        {}
+func (respawnDue) fleetMsg()       {}
+func (endCall) fleetMsg()          {}
 
-const timerRespawn = 1
+const (
+	timerRespawn = iota + 1
+	timerDigest
+)
 
 // keepFleet returns the actor that keeps a fleet.
 func keepFleet(m *Manager) runtime.Actor[fleetMsg] {
-	r := &roll{kept: map[*Account]*runtime.Keeper{}, due: map[*Account]time.Time{}, broken: map[*Account]bool{}}
+	r := &roll{kept: map[*Account]*runtime.Keeper{}, due: map[*Account]time.Time{}, broken: map[*Account]bool{}, digest: digest.New()}
 	return runtime.Keep(func() runtime.Actor[fleetMsg] {
 		return &fleet{m: m, roll: r, byID: map[runtime.ActorID]*Account{}}
 	})
@@ -94,6 +118,7 @@ func (f *fleet) Started(c *runtime.Context[fleetMsg]) {
 		}
 	}
 	f.arm(c)
+	f.tell(c)
 }
 
 func (f *fleet) Receive(c *runtime.Context[fleetMsg], m fleetMsg) {
@@ -111,6 +136,19 @@ func (f *fleet) Receive(c *runtime.Context[fleetMsg], m fleetMsg) {
 		f.startAll(c, m)
 	case accountRestored:
 		f.read(m.a)
+	case statusTold:
+		f.digest.Status(c.Now(), string(m.a.id), digested(m.status))
+		f.tell(c)
+	case accountForgotten:
+		f.digest.Forget(c.Now(), string(m.id))
+		f.tell(c)
+	case dcSilent:
+		for _, a := range f.m.Accounts() { // those that are not there do nothing
+			a.current().Send(account.Check{DC: dc.ID(m.dc)})
+		}
+	case digestDue:
+		f.digest.Advance(c.Now())
+		f.tell(c)
 	case storeLost:
 		f.onStoreLost(c)
 	case accountWedged:
@@ -122,7 +160,10 @@ func (f *fleet) Receive(c *runtime.Context[fleetMsg], m fleetMsg) {
 	}
 }
 
-func (f *fleet) Stopping(*runtime.Context[fleetMsg]) {}
+func (f *fleet) Stopping(c *runtime.Context[fleetMsg]) {
+	f.digest.Flush(c.Now())
+	f.write()
+}
 
 // Dropped answers for the message at which the fleet failed. Its successor
 // starts what was to be started.

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/mtfleet/mtfleet/actors/account"
+	"github.com/mtfleet/mtfleet/actors/digest"
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/actors/wire"
@@ -27,6 +28,7 @@ type Manager struct {
 	opts   Options
 	env    *account.Env
 	log    *slog.Logger
+	logs   bool // somebody reads it
 	tracer trace.Tracer
 	meters *meters
 
@@ -37,6 +39,7 @@ type Manager struct {
 	done  chan struct{} // closed when Close begins
 
 	closing  sync.Once
+	trouble  storeTrouble
 	storeBad atomic.Pointer[error] // the last refused commit; nil while the store works
 	storeNot atomic.Bool           // the store belongs to another manager now
 
@@ -105,7 +108,7 @@ func Open(o Options) (*Manager, error) {
 		return nil, fmt.Errorf("reading the store: %w", err)
 	}
 	m := &Manager{
-		opts: o, log: o.Logger, hub: newHub(o.OnEvent), done: make(chan struct{}),
+		opts: o, log: o.Logger, logs: o.Logger.Enabled(context.Background(), slog.LevelWarn), hub: newHub(o.OnEvent), done: make(chan struct{}),
 		accounts: map[persistence.AccountID]*Account{}, phones: map[string]persistence.AccountID{},
 	}
 	if err := m.openTelemetry(o); err != nil {
@@ -134,7 +137,10 @@ func Open(o Options) (*Manager, error) {
 			m.fleet.Send(accountWedged{w})
 		},
 	})
-	gov := runtime.SpawnRoot(m.sys, governor.New(o.Limits))
+	gov := runtime.SpawnRoot(m.sys, governor.New(o.Limits, func(dc int) {
+		<-ready
+		m.fleet.Send(dcSilent{dc})
+	}))
 	salt, err := fleetRecords(o.Store, owner, m.sys.Clock().Now(), o.Rand)
 	if err == nil {
 		m.env, err = account.NewEnv(m.envConfig(owner, gov, salt))
@@ -203,6 +209,9 @@ func (a *Account) publish(ev account.Event) {
 		a.status.Store(ev.Status)
 	}
 	a.m.hub.publish(ev)
+	if ev.Status != nil && a.m.logs {
+		a.m.fleet.Send(statusTold{a, ev.Status})
+	}
 }
 
 // PhoneBusyError refuses a sign-in because another account has a code pending
@@ -238,7 +247,9 @@ func (m *Manager) storeFailed(id persistence.AccountID, err error) {
 		m.fleet.Send(storeLost{})
 	}
 	m.meters.storeFailures.Add(context.Background(), 1)
-	m.log.Error("the store refused a commit; sign-ins are held, connections are kept", "account", id, "err", err)
+	if n, tell := m.trouble.failed(m.sys.Clock().Now()); tell {
+		m.log.Error("the store refuses commits; sign-ins are held, connections are kept", "commits", n, "account", id, "err", err)
+	}
 }
 
 // storeWorks tells whether something new may be begun. After a failure the
@@ -325,6 +336,9 @@ func (m *Manager) forget(a *Account) {
 	if m.accounts[a.id] == a {
 		delete(m.accounts, a.id)
 		m.hub.forget(string(a.id))
+		if m.logs {
+			m.fleet.Send(accountForgotten{a.id})
+		}
 	}
 }
 
@@ -364,6 +378,17 @@ func (m *Manager) Governor(ctx context.Context) ([]governor.DCStatus, error) {
 	return runtime.Ask(ctx, m.env.Governor, func(r runtime.Reply[[]governor.DCStatus]) governor.Message {
 		return governor.Census{Reply: r}
 	})
+}
+
+// Outages returns the DCs that more than five accounts are without, now.
+func (m *Manager) Outages() []Outage {
+	all := m.Accounts()
+	standings := make([]digest.Account, len(all))
+	for i, a := range all {
+		s := a.Status()
+		standings[i] = digested(&s)
+	}
+	return digest.Outages(standings)
 }
 
 // Close stops every account, answers every call that is owed an answer, writes

@@ -57,7 +57,8 @@ type Options struct {
 	// defaults.
 	Limits governor.Limits
 	// MaxCallsPerAccount bounds the calls of one account under way; zero means
-	// 1024, what one session may have in flight. Invoke waits at the bound.
+	// 1024, what one session may have in flight. Invoke waits at the bound, and
+	// at 64 MiB of them.
 	MaxCallsPerAccount int
 
 	// Clock tells the time; nil is the real one. It may be off, and may be set

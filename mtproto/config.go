@@ -71,6 +71,9 @@ type Config struct {
 	// PingInterval is the time between pings while no query is pending. Zero means 60 s, less up to 5 s of jitter so that
 	// many sessions do not ping together. Negative means no pings (and no timeouts) while idle.
 	PingInterval time.Duration
+	// SpreadPings takes up to nine tenths off the first of these intervals on each connection: the pings of a crowd that
+	// connected at once are spread over the interval then, and one of them is always due soon when the server falls silent.
+	SpreadPings bool
 	// MaxInFlight is how many queries may be sent and unanswered. Zero means 1024 (TDLib's limit). Further queries wait.
 	MaxInFlight int
 	// MaxQueued is how many queries may be pending beyond MaxInFlight. Zero means 4096. Queries beyond it fail at once with

@@ -223,7 +223,7 @@ func (s *Session) appendService(p *packet) {
 // appendPing writes a ping that also tells the server when to give this connection up.
 func (s *Session) appendPing(p *packet) {
 	id := p.open(sentPing, nil)
-	nonce, delay := s.ping.sent(s.now, id, s.ids.rand>>32)
+	nonce, delay := s.ping.sent(s.now, id, s.ids.rand)
 	p.buf = tl.AppendUint32(p.buf, idPingDelayDisconnect)
 	p.buf = tl.AppendInt64(p.buf, nonce)
 	p.buf = tl.AppendInt32(p.buf, delay)

@@ -1,13 +1,17 @@
 package mtproto
 
-import "time"
+import (
+	"math/bits"
+	"time"
+)
 
 const (
 	// disconnectMargin is what ping_delay_disconnect allows beyond the interval: 75 s after a ping every 60 s.
 	disconnectMargin = 15 * time.Second
-	// idlePongTimeout and idleReadTimeout are how long an idle connection may be silent: TDLib's 75 s and 135 s, which
-	// are the interval and something.
-	idlePongTimeout = 75 * time.Second
+	// idlePongTimeout is how long an idle connection may owe a pong: gotd's 15 s. TDLib waits for 75 s, which suits a phone
+	// that sleeps; here it is how long nobody knows that a DC does not answer. idleReadTimeout is how long such a
+	// connection may be silent: TDLib's 135 s, the interval and something.
+	idlePongTimeout = 15 * time.Second
 	idleReadTimeout = 135 * time.Second
 	// maxPingJitter is taken off the idle interval, so that sessions that began together do not ping together.
 	maxPingJitter = 5 * time.Second
@@ -32,12 +36,14 @@ type pingState struct {
 	rtt      time.Duration
 	interval time.Duration // while idle; negative: none
 	jitter   time.Duration // this time's
+	spread   bool          // see Config.SpreadPings
+	first    bool          // no ping has left on this connection
 }
 
 // connected starts over for a new connection, with a ping at once: it tells the server where we are, and us its time,
 // its salt and whether it knows the session.
 func (s *pingState) connected(now time.Time, active bool) {
-	s.waiting, s.urgent = false, true
+	s.waiting, s.urgent, s.first = false, true, true
 	s.sentAt, s.heardAt, s.activeAt, s.movedAt = now, now, time.Time{}, time.Time{}
 	if active {
 		s.activeAt = now
@@ -88,7 +94,13 @@ func (s *pingState) sent(now time.Time, id msgID, random uint64) (nonce int64, d
 	if interval <= 0 {
 		interval = defaultPingInterval
 	}
-	s.jitter = time.Duration(random % uint64(min(maxPingJitter, interval/10)+1))
+	most := min(maxPingJitter, interval/10)
+	if s.first && s.spread {
+		most = interval - interval/10
+	}
+	s.first = false
+	part, _ := bits.Mul64(random, uint64(most+1)) // the upper bits of random are the good ones
+	s.jitter = time.Duration(part)
 	return s.nonce, int32((interval + disconnectMargin) / time.Second)
 }
 

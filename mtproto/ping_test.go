@@ -16,7 +16,7 @@ func TestPingKeepsTime(t *testing.T) {
 	if delay != 75 {
 		t.Errorf("the server may close after %d s, want 75", delay)
 	}
-	if pong, read := s.limits(); !pong.Equal(at(75)) || !read.Equal(at(135)) {
+	if pong, read := s.limits(); !pong.Equal(at(15)) || !read.Equal(at(135)) {
 		t.Errorf("idle limits %v, %v", pong.Sub(testEpoch), read.Sub(testEpoch))
 	}
 	if s.pong(at(1), nonce+1) || !s.pong(at(1), nonce) {
@@ -64,11 +64,34 @@ func TestPingCanBeSwitchedOffWhileIdle(t *testing.T) {
 	}
 }
 
+func TestTheFirstPingsOfACrowdSpreadOverTheInterval(t *testing.T) {
+	tenths := map[time.Duration]bool{}
+	for i := range uint64(200) {
+		s := pingState{interval: time.Minute, spread: true}
+		s.connected(testEpoch, false)
+		s.sent(testEpoch, 4, i*0x9e3779b97f4a7c15)
+		s.waiting = false
+		d := s.nextAt().Sub(testEpoch)
+		if d > time.Minute || d < 6*time.Second {
+			t.Errorf("the second ping after %v", d)
+		}
+		tenths[d/(6*time.Second)] = true
+		s.sent(testEpoch.Add(d), 8, i*0x9e3779b97f4a7c15)
+		s.waiting = false
+		if again := s.nextAt().Sub(testEpoch) - d; again < 55*time.Second {
+			t.Errorf("the third one %v later", again)
+		}
+	}
+	if len(tenths) < 9 {
+		t.Errorf("second pings in %d tenths of the interval", len(tenths))
+	}
+}
+
 func TestPingsOfManySessionsSpread(t *testing.T) {
 	seen := map[time.Duration]bool{}
 	for i := range uint64(100) {
 		s := pingState{interval: time.Minute}
-		s.sent(testEpoch, 4, i*0x9e3779b97f4a7c15>>32)
+		s.sent(testEpoch, 4, i*0x9e3779b97f4a7c15)
 		s.waiting = false
 		d := s.nextAt().Sub(testEpoch)
 		if d > time.Minute || d < 55*time.Second {

@@ -107,7 +107,7 @@ func NewSession(cfg Config, key *crypt.AuthKey) (*Session, error) {
 	s.cfg.Salts = nil
 	s.salts.load(cfg.Salts)
 	s.clock.offset, s.clock.saved, s.clock.known = cfg.TimeOffset, cfg.TimeOffset, cfg.OffsetKnown
-	s.ping.interval = cfg.PingInterval
+	s.ping.interval, s.ping.spread = cfg.PingInterval, cfg.SpreadPings
 	var seed [16]byte
 	if _, err := io.ReadFull(cfg.Rand, seed[:]); err != nil {
 		return nil, err

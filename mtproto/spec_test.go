@@ -326,7 +326,7 @@ connect
 receive gzip update u1
   updates update u1
 receive gzip pong c1
-advance 80s
+advance 60s
   packet c2:0 ack s1
   packet c3:0 ping 75s
 `},

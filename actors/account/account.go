@@ -116,6 +116,8 @@ func (a *account) handle(c *ctx, m Message) {
 		a.onSignInGranted(c, m)
 	case Wish:
 		a.onWish(c, m)
+	case Check:
+		a.peers.Check(m.DC)
 	case due:
 		a.onDue(c, m.timer)
 	}

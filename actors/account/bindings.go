@@ -22,6 +22,9 @@ func (a *account) onBindingWrite(c *ctx, m bindingWrite) {
 // onBinding hears of a binding. The cases stand in the order of its events.
 func (a *account) onBinding(c *ctx, m bindingEvent) {
 	p, now := m.peer, c.Now()
+	if ev, ok := m.event.(binding.EventUpdates); ok {
+		ev.Pushes.Taken(len(ev.Raw))
+	}
 	if !a.peers.Hear(p, m.from, m.event) {
 		return
 	}

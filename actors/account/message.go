@@ -6,6 +6,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/actors/peers"
 	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/login"
 )
 
@@ -28,6 +29,8 @@ type (
 		Answer login.Answer
 		Reply  runtime.Reply[*login.Step]
 	}
+	// Check asks a DC, which others had no answer from, for a sign of life.
+	Check struct{ DC dc.ID }
 	// Wish is what the account's owner wants of it as a whole.
 	Wish struct {
 		Kind   WishKind
@@ -81,6 +84,7 @@ func (CancelCall) accountMessage()    {}
 func (SignIn) accountMessage()        {}
 func (Answer) accountMessage()        {}
 func (Wish) accountMessage()          {}
+func (Check) accountMessage()         {}
 func (callReturned) accountMessage()  {}
 func (bindingEvent) accountMessage()  {}
 func (bindingWrite) accountMessage()  {}

@@ -165,7 +165,7 @@ func (a *account) endLogin(err error) {
 		err = &StateError{State: a.stand.State(), Why: a.stand.Status().Why}
 	default:
 		a.env.Observe.SignedIn(s.Flow())
-		a.env.Logger.Info("account signed in", "account", a.id, "home_dc", int(a.stand.Home()), "bot", auth.IsBot)
+		a.env.Logger.Info(string(a.id)+" is signed in", "account", a.id, "dc", int(a.stand.Home()), "bot", auth.IsBot)
 	}
 	s.answer(nil, err)
 }

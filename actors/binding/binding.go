@@ -128,6 +128,8 @@ func (b *binding) Receive(c *ctx, m Message) {
 		b.onCancel(m.ID)
 	case Recall:
 		b.onRecall(m)
+	case Check:
+		b.check()
 	case Unbound:
 		b.onUnbound(c, m)
 	case Confirm:

@@ -134,7 +134,7 @@ func (b *binding) open(c *ctx, p place) *child {
 // run puts a connection under a key, for the rest of its life.
 func (b *binding) run(c *ctx, ch *child, key *inUse, bind *dcconn.Bind) {
 	ch.key, ch.temp = key.key.ID(), key.temp
-	cfg := dcconn.SessionConfig{Rand: c.Rand(), Header: b.env.Header, Perm: !key.temp}
+	cfg := dcconn.SessionConfig{Rand: c.Rand(), Header: b.env.Header, Perm: !key.temp, SpreadPings: true}
 	if b.guest != nil || ch.place == placeProver || ch.place == placeConfirmer {
 		cfg.Prefix = withoutUpdates
 	}
@@ -195,4 +195,11 @@ func (b *binding) keyless(c *ctx) *child {
 		ch = b.open(c, placeSuccessor)
 	}
 	return ch
+}
+
+// check has the serving connection ask whether its DC is there.
+func (b *binding) check() {
+	if ch := b.at(placeServing); ch != nil && ch.up {
+		b.say(ch, dcconn.Check{})
+	}
 }

@@ -85,7 +85,7 @@ func TestCallsFromManyGoroutinesSurviveManyRotations(t *testing.T) {
 		network := wire.New(wire.Config{Dialer: cluster.Dialer(), Rand: crand.Reader, RequireLoopback: true})
 		table := dc.Table{Options: []dc.Option{{DC: 2, Addr: netip.MustParseAddrPort(cluster.Addr(2))}}}
 		env, err := NewEnv(EnvConfig{
-			Network: network, Governor: runtime.SpawnRoot[governor.Message](sys, governor.New(governor.Limits{})),
+			Network: network, Governor: runtime.SpawnRoot[governor.Message](sys, governor.New(governor.Limits{}, nil)),
 			Table: func() dc.Table { return table }, RSAKeys: []*crypt.PublicKey{rsaKey().Public()},
 			Header: header(cluster.Descriptor().Apps[0].ID), TempLife: time.Minute,
 			Observe: Observer{KeyMade: func(dc.ID, bool) {}, Bound: func(dc.ID) {}, ConnectionLost: func(dc.ID) {}},

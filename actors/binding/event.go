@@ -30,8 +30,11 @@ type (
 	EventUnreachable struct{ Why string }
 
 	// EventUpdates: Raw is one boxed value the server sent unasked, on the home
-	// session. The receiver owns it.
-	EventUpdates struct{ Raw tl.Raw }
+	// session. The receiver owns it, and tells Pushes when it has taken it.
+	EventUpdates struct {
+		Raw    tl.Raw
+		Pushes *Pushes
+	}
 	// EventGap: updates may have been missed on the home session.
 	EventGap struct{}
 	// EventClock: Offset is server time minus local time, as just measured.

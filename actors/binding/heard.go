@@ -13,7 +13,7 @@ import (
 // onConn hears of a connection.
 func (b *binding) onConn(c *ctx, ch *child, ev dcconn.Event) {
 	if ch.place >= placeEnding {
-		return
+		return // its pushes count for nothing any more
 	}
 	if b.env.Trace != nil {
 		b.env.Trace(ch, ev)
@@ -46,11 +46,14 @@ func (b *binding) onConn(c *ctx, ch *child, ev dcconn.Event) {
 		b.keys.Clock(now, ev.Offset, true)
 		b.notify(EventClock{ev.Offset})
 	case dcconn.EventUpdates:
-		if b.guest == nil && ch.place <= placeRetired {
-			b.notify(EventUpdates{ev.Updates})
+		if b.guest != nil || ch.place > placeRetired {
+			ev.Pushes.Taken(len(ev.Updates))
+			return
 		}
+		b.notify(EventUpdates{ev.Updates, ev.Pushes})
 	case dcconn.EventGap:
-		if b.guest == nil && ch.place == placeServing && b.told == flowOpen {
+		dropped := ev.Pushes != nil && ch.place <= placeRetired
+		if b.guest == nil && (dropped || ch.place == placeServing && b.told == flowOpen) {
 			b.notify(EventGap{})
 		}
 	case dcconn.EventSave:

@@ -14,6 +14,8 @@ import (
 type (
 	// QueryID names a call, uniquely in the process; see mtproto.QueryID.
 	QueryID = dcconn.QueryID
+	// Pushes are the updates of one connection that are on their way.
+	Pushes = dcconn.Pushes
 	// Policy says whether a call may run twice; see mtproto.Policy.
 	Policy = dcconn.Policy
 	// QueryError ends a call without the server's answer; see
@@ -67,6 +69,10 @@ type (
 	// called.
 	Cancel struct{ ID QueryID }
 
+	// Check makes the serving connection ask its DC for a sign of life, and give
+	// its socket up when none comes: the DC is suspected to be silent.
+	Check struct{}
+
 	// Recall gives back the calls of a method, or of all when it is empty, that
 	// were not sent: here, on the connection of the route, and what Confirm asks.
 	Recall struct{ Method string }
@@ -105,6 +111,7 @@ type (
 
 func (Call) bindingMessage()         {}
 func (Cancel) bindingMessage()       {}
+func (Check) bindingMessage()        {}
 func (Recall) bindingMessage()       {}
 func (Unbound) bindingMessage()      {}
 func (Unauthorized) bindingMessage() {}
@@ -121,9 +128,17 @@ func (c *Call) giveBack() { c.end(&QueryError{Reason: dcconn.ErrClosed, Fate: Er
 func (c *Call) end(err error) { c.Reply(nil, err, Where{}) }
 
 // BusyError ends a call that found Limit calls held for a DC that is not ready.
-type BusyError struct{ Limit int }
+type BusyError struct {
+	// Limit is how many calls there are.
+	Limit int
+	// Bytes is how large they may be together, when that is what is in the way.
+	Bytes int
+}
 
 func (e *BusyError) Error() string {
+	if e.Bytes > 0 {
+		return fmt.Sprintf("%d calls under way are as large as those of an account may be, %d MiB: the call was not sent", e.Limit, e.Bytes>>20)
+	}
 	return fmt.Sprintf("%d calls already wait for this DC: the call was not sent", e.Limit)
 }
 

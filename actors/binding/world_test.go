@@ -158,7 +158,7 @@ func newPlay(t *testing.T, s setting) *play {
 	if s.desk {
 		p.gov = runtime.SpawnRoot[governor.Message](p.sys, desk{p})
 	} else {
-		p.gov = runtime.SpawnRoot[governor.Message](p.sys, governor.New(governor.Limits{}))
+		p.gov = runtime.SpawnRoot[governor.Message](p.sys, governor.New(governor.Limits{}, nil))
 	}
 	memory := persistence.NewMemory()
 	if p.owner, err = memory.Claim("play"); err != nil {

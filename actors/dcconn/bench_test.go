@@ -47,7 +47,7 @@ func BenchmarkIdleConns(b *testing.B) {
 		network := wire.New(wire.Config{Rand: rand.Reader})
 		env := &Env{
 			Network:  network,
-			Governor: runtime.SpawnRoot[governor.Message](sys, governor.New(governor.Limits{Connects: fast, ConnectsPerDC: fast})),
+			Governor: runtime.SpawnRoot[governor.Message](sys, governor.New(governor.Limits{Connects: fast, ConnectsPerDC: fast}, nil)),
 			Table:    func() dc.Table { return table },
 		}
 		var servers []net.Conn

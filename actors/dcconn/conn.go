@@ -44,7 +44,11 @@ type conn struct {
 	drain   drainState // see drain.go
 	keep    bool       // at the limit of drain calls stay pending
 	probing bool       // see probe.go
+	checks  bool       // nothing has come since a Check
 	owes    bool       // EventSilent, once it is true
+
+	pushes   Pushes
+	dropping bool // updates, since the last one that went on; see pushes.go
 }
 
 // Kinds of timers.
@@ -54,6 +58,7 @@ const (
 	timerSession // the session's or the handshake's deadline
 	timerDrain
 	timerProbe
+	timerCheck
 )
 
 // Spawn starts a connection as a child of the actor whose context is parent.
@@ -119,6 +124,10 @@ func (n *conn) Receive(c *ctx, m Message) {
 		n.onProbe(c, m)
 	case probed:
 		n.endProbe(c, false)
+	case Check:
+		n.onCheck(c)
+	case checked:
+		n.onChecked(c)
 	case Follow:
 		n.onFollow(c, m)
 	case Resume:

@@ -125,6 +125,11 @@ type (
 	// connection says EventSilent before, once the ping is out or never will be.
 	Probe struct{ Limit time.Duration }
 
+	// Check asks the DC for a sign of life at once, and gives the socket up when
+	// none has come after five seconds: others were answered by silence. Without
+	// a session on an open socket, or while a Probe is under way, it does nothing.
+	Check struct{}
+
 	// Follow is for the connection that replaces one that said EventDrained or
 	// EventSilent: its msg_ids from now on are greater than Last there. It comes
 	// after Run.
@@ -163,6 +168,7 @@ type (
 	due     struct{}
 	drained struct{}
 	probed  struct{}
+	checked struct{}
 )
 
 func (MakeKey) dcconnMessage()   {}
@@ -176,6 +182,7 @@ func (Drain) dcconnMessage()     {}
 func (Resume) dcconnMessage()    {}
 func (Listen) dcconnMessage()    {}
 func (Probe) dcconnMessage()     {}
+func (Check) dcconnMessage()     {}
 func (Follow) dcconnMessage()    {}
 func (permitted) dcconnMessage() {}
 func (dialed) dcconnMessage()    {}
@@ -188,6 +195,7 @@ func (settled) dcconnMessage()   {}
 func (due) dcconnMessage()       {}
 func (drained) dcconnMessage()   {}
 func (probed) dcconnMessage()    {}
+func (checked) dcconnMessage()   {}
 
 // EventKind says what an Event tells.
 type EventKind uint8
@@ -215,7 +223,8 @@ const (
 	// EventUpdates: Updates is one boxed value the server sent unasked. The
 	// receiver owns it.
 	EventUpdates
-	// EventGap: updates may have been missed.
+	// EventGap: updates may have been missed. With Pushes some have been: too much
+	// is on its way, see Pushes.
 	EventGap
 	// EventSave: Snapshot is worth keeping.
 	EventSave
@@ -258,6 +267,7 @@ type Event struct {
 	Temp     bool              // EventKeyMade, EventKeyFailed: which key
 	Made     *handshake.Result // EventKeyMade
 	Updates  []byte            // EventUpdates
+	Pushes   *Pushes           // EventUpdates: to be told when it is taken; EventGap: what was dropped
 	Snapshot mtproto.Snapshot  // EventSave
 	Pending  int               // EventDrained, EventPolled: calls that have not ended
 	Quiet    time.Duration     // EventPolled

@@ -2,7 +2,6 @@ package dcconn
 
 import (
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/governor"
@@ -92,7 +91,7 @@ func (n *conn) pull(c *ctx) (broken error) {
 		case mtproto.OutFailed:
 			n.reply(c, out.Query, nil, n.fate(out.Err))
 		case mtproto.OutUpdates:
-			n.notify(Event{Kind: EventUpdates, Updates: slices.Clone(out.Body)})
+			n.onPush(out.Body)
 		case mtproto.OutGap:
 			n.notify(Event{Kind: EventGap})
 		case mtproto.OutSave:

@@ -109,6 +109,7 @@ func (n *conn) onReceived(c *ctx, m received) {
 		return // its socket is closed; nobody waits for the credit
 	}
 	n.socket.Release(len(m.packet))
+	n.checks = false
 	if n.session == nil { // a session says more of it, see answered
 		n.onSettled()
 	}
@@ -186,6 +187,10 @@ func (n *conn) lost(c *ctx, err error) {
 		n.release(governor.Failed)
 	}
 	c.Cancel(timerSettle)
+	n.checks = false
+	if wasUp && silence(err) {
+		n.env.Governor.Send(governor.Silent{DC: int(n.cfg.DC), Who: n.cfg.Who})
+	}
 	if wasUp && n.session != nil {
 		n.session.Disconnected(c.Now())
 	}
@@ -243,6 +248,12 @@ func (n *conn) pause(c *ctx, wasUp bool, code int32, err error) time.Duration {
 func fruitless(err error) bool {
 	var resets *mtproto.ResetLimitError
 	return errors.As(err, &resets)
+}
+
+// silence reports whether a socket was given up because nothing came.
+func silence(err error) bool {
+	var timeout *mtproto.TimeoutError
+	return errors.As(err, &timeout)
 }
 
 // judged reports whether a session or a handshake gave up the socket, which

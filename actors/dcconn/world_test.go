@@ -73,7 +73,7 @@ func run(t *testing.T, f func(w *world)) {
 		}
 		w.cluster = cluster
 		w.sys = runtime.NewSystem(runtime.Options{OnPanic: func(e *runtime.PanicError) { t.Errorf("%v\n%s", e, e.Stack) }})
-		w.gov = runtime.SpawnRoot[governor.Message](w.sys, governor.New(governor.Limits{}))
+		w.gov = runtime.SpawnRoot[governor.Message](w.sys, governor.New(governor.Limits{}, nil))
 		w.dials = &countingDialer{Dialer: cluster.Dialer(), start: w.start}
 		var table dc.Table
 		for id := dc.ID(1); id <= 3; id++ {

@@ -28,8 +28,8 @@ type DCs struct {
 	mu       sync.RWMutex // guards the following fields
 	learned  dc.Table     // of the server
 	table    dc.Table     // both
-	next     time.Time // when help.getConfig may be asked for again
-	failures int       // in a row
+	next     time.Time    // when help.getConfig may be asked for again
+	failures int          // in a row
 }
 
 // New returns the table that begins with t.

@@ -33,6 +33,9 @@ type record struct {
 
 	unknown  witnesses // accounts that got -404 under their perm key, and when
 	answered witnesses // accounts that got an answer under a key, and when its socket was made
+
+	silent    witnesses // accounts whose connection had no answer, and when
+	suspected time.Time // when it was said last
 }
 
 // enter notes a ticket that waits. There are as many as connections, bindings

@@ -9,8 +9,9 @@ import (
 
 // Governor is the actor that decides; [New] keeps one.
 type Governor struct {
-	limits Limits
-	books  *books
+	limits  Limits
+	suspect func(dc int) // nil: nobody asks
+	books   *books
 
 	started time.Time
 	first   bool // it has no predecessor: the budgets begin full
@@ -25,9 +26,14 @@ type Governor struct {
 // [runtime.Keep]. Its successor goes on with what it knew of the DCs and with
 // every ticket that waits or is held, and begins with empty budgets: nobody who
 // was granted a permit is granted another for it, and nothing comes in a burst.
-func New(l Limits) runtime.Actor[Message] {
+//
+// suspect, if it is not nil, is told of a DC that was silent to two accounts, see
+// [Silent]: its other connections had better ask. It must not block.
+func New(l Limits, suspect func(dc int)) runtime.Actor[Message] {
 	b := &books{}
-	return runtime.Keep(func() runtime.Actor[Message] { return &Governor{limits: l.withDefaults(), books: b} })
+	return runtime.Keep(func() runtime.Actor[Message] {
+		return &Governor{limits: l.withDefaults(), suspect: suspect, books: b}
+	})
 }
 
 // dcState is one DC at work.
@@ -164,6 +170,8 @@ func (g *Governor) Receive(c *runtime.Context[Message], m Message) {
 		g.onOutcome(now, d, nil, m.Outcome)
 	case KeyUnknown:
 		g.at(m.DC).unknown.add(m.Who, now)
+	case Silent:
+		g.onSilent(now, g.at(m.DC), m.Who)
 	case Doubt:
 		m.Reply(g.at(m.DC).doubtful(now, m.Who, m.Since))
 	case Census:

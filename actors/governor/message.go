@@ -110,6 +110,12 @@ type (
 		DC  int
 		Who uint64
 	}
+	// Silent tells that a connection of an account had no answer for so long that
+	// it gave its socket up. Without Who it is ignored.
+	Silent struct {
+		DC  int
+		Who uint64
+	}
 	// Doubt asks whether a DC that answered an account's perm key with -404 at
 	// Since is itself in doubt. Reply is called once, by the governor, and must
 	// not block: others is true when the DC said the same to another account in
@@ -132,6 +138,7 @@ func (Hurry) governorMessage()      {}
 func (Done) governorMessage()       {}
 func (Report) governorMessage()     {}
 func (KeyUnknown) governorMessage() {}
+func (Silent) governorMessage()     {}
 func (Doubt) governorMessage()      {}
 func (Census) governorMessage()     {}
 func (wake) governorMessage()       {}

@@ -242,6 +242,13 @@ func (s *Peers) TellGuests(m binding.Message) {
 	}
 }
 
+// Check has the binding of a DC, if there is one now, ask for a sign of life.
+func (s *Peers) Check(at dc.ID) {
+	if p := s.At(at); p != nil && !p.handle.IsZero() {
+		s.Tell(p, binding.Check{})
+	}
+}
+
 // Route returns where a call goes that is sent now; zero: Tell the binding.
 func (s *Peers) Route(p *Peer, call binding.Call) binding.Route {
 	if s.trace != nil && !p.route.IsZero() {

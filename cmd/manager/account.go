@@ -112,6 +112,11 @@ func (a *app) listCommand() *cobra.Command {
 				if len(list.Accounts) == 0 {
 					return a.sayf("There are no accounts. Make one with: manager account add NAME")
 				}
+				for _, o := range list.Outages {
+					if err := a.sayf("%s", outageLine(o)); err != nil {
+						return err
+					}
+				}
 				return a.printList(list.Accounts)
 			})
 		},
@@ -127,6 +132,19 @@ func (a *app) printList(accounts []control.Account) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", acc.ID, stateWord(acc), kindWord(acc), dcWord(acc), pfsWord(acc), ago(acc.Since), clip(acc.Why))
 	}
 	return w.Flush()
+}
+
+// outageLine says that a DC is lost, before all that follows from it.
+func outageLine(o actors.Outage) string {
+	since := o.Since.Local().Format(time.TimeOnly)
+	if time.Since(o.Since) > 24*time.Hour {
+		since = o.Since.Local().Format(time.DateTime)
+	}
+	line := fmt.Sprintf("%d of %d accounts are without DC %d since %s", o.Accounts, o.Of, o.DC, since)
+	if o.Why != "" {
+		line += " (" + o.Why + ")"
+	}
+	return line
 }
 
 // clip shortens a reason for a table; `account show` has all of it.

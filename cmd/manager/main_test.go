@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -19,6 +21,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/mtfleet/mtfleet/cmd/manager/control"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
 )
 
@@ -43,6 +46,8 @@ func TestScripts(t *testing.T) {
 			"people":     people,
 			"bots":       bots,
 			"term":       terminate,
+			"signal":     signalCmd,
+			"calling":    calling,
 			"demoresult": demoResultCmd,
 			"corrupt":    corrupt,
 			"holdstore":  holdStore,
@@ -145,6 +150,43 @@ func terminate(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if !sent {
 		ts.Fatalf("no command in the background has %q", args[0])
+	}
+}
+
+// signalCmd, as signal STOP|CONT WORD, stops or wakes the commands in the
+// background that have the word among their arguments.
+func signalCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: signal STOP|CONT WORD")
+	}
+	sig := map[string]syscall.Signal{"STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT}[args[0]]
+	for _, cmd := range ts.BackgroundCmds() {
+		if slices.Contains(cmd.Args, args[1]) {
+			ts.Check(cmd.Process.Signal(sig))
+			process := cmd.Process
+			ts.Defer(func() { _ = process.Signal(syscall.SIGCONT) })
+			return
+		}
+	}
+	ts.Fatalf("no command in the background has %q", args[1])
+}
+
+// calling SOCKET NAME... calls the API as accounts of a manager that runs, and
+// does not wait for the answers.
+func calling(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: calling SOCKET NAME...")
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var calls sync.WaitGroup
+	ts.Defer(func() { cancel(); calls.Wait() })
+	for i, name := range args[1:] {
+		service, err := control.Dial(ctx, ts.MkAbs(args[0]))
+		ts.Check(err)
+		calls.Go(func() {
+			defer service.Close()
+			_, _ = service.Echo(ctx, control.EchoRequest{ID: name, EchoID: int64(i + 1)})
+		})
 	}
 }
 

@@ -8,11 +8,13 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/wire"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
 	"github.com/mtfleet/mtfleet/config"
@@ -125,8 +127,6 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 	events := m.Events(context.Background()) // ends when the manager closes
 	followed := make(chan struct{})
 	go func() { defer close(followed); journal.Follow(events) }()
-	logged := make(chan struct{})
-	go func() { defer close(logged); logStates(log, journal) }()
 	gate.open()
 
 	about := control.Info{Running: true, PID: os.Getpid(), Version: version(), Since: time.Now(), Store: absolute(cfg.Store.Dir)}
@@ -148,11 +148,10 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 		err = fmt.Errorf("some connections did not close in time: %w", err)
 	} else {
 		<-followed
-		<-logged
 	}
 	_ = server.Shutdown(grace) // what is cut off are clients of a manager that is gone
 	if err == nil {
-		log.Info("manager stopped")
+		log.Info("manager stopped", "ran", time.Since(about.Since).Round(time.Second))
 	}
 	return err
 }
@@ -161,11 +160,12 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 // nobody's business.
 const dcWatch = 2 * time.Second
 
-// watchDCs logs when a DC goes away and when it is back, until ctx ends.
+// watchDCs logs when a DC goes away and when it is back, until ctx ends; not
+// where the manager has told so already, of all the accounts that lost it.
 func watchDCs(ctx context.Context, log *slog.Logger, m *actors.Manager) {
 	tick := time.NewTicker(dcWatch)
 	defer tick.Stop()
-	down := map[int]bool{}
+	var w dcWatcher
 	for {
 		select {
 		case <-ctx.Done():
@@ -176,19 +176,32 @@ func watchDCs(ctx context.Context, log *slog.Logger, m *actors.Manager) {
 		if err != nil {
 			continue
 		}
-		for _, dc := range census {
-			if dc.Up == !down[dc.DC] {
-				continue
-			}
-			down[dc.DC] = !dc.Up
-			switch {
-			case dc.Up:
-				log.Info("DC is back", "dc", dc.DC)
-			case dc.Flood:
-				log.Warn("DC wants fewer connections", "dc", dc.DC, "since", dc.Since, "advice", "lower limits.connects_per_second")
-			default:
-				log.Warn("DC cannot be reached", "dc", dc.DC, "since", dc.Since, "advice", "check the network and the addresses; it is probed every few seconds")
-			}
+		w.look(log, census, m.Outages())
+	}
+}
+
+// dcWatcher knows which DCs are down, and of which that was said.
+type dcWatcher struct{ down, said map[int]bool }
+
+func (w *dcWatcher) look(log *slog.Logger, census []governor.DCStatus, outages []actors.Outage) {
+	if w.down == nil {
+		w.down, w.said = map[int]bool{}, map[int]bool{}
+	}
+	for _, dc := range census {
+		was := w.down[dc.DC]
+		w.down[dc.DC] = !dc.Up
+		told := slices.ContainsFunc(outages, func(o actors.Outage) bool { return o.DC == dc.DC })
+		switch {
+		case dc.Up && w.said[dc.DC]:
+			w.said[dc.DC] = false
+			log.Info(fmt.Sprintf("DC %d can be reached again", dc.DC), "dc", dc.DC)
+		case dc.Up, w.said[dc.DC], !was && !dc.Flood:
+		case dc.Flood:
+			w.said[dc.DC] = true
+			log.Warn(fmt.Sprintf("DC %d wants fewer connections", dc.DC), "dc", dc.DC, "since", dc.Since, "advice", "lower limits.connects_per_second")
+		case !told:
+			w.said[dc.DC] = true
+			log.Warn(fmt.Sprintf("DC %d cannot be reached", dc.DC), "dc", dc.DC, "since", dc.Since, "advice", "check the network and the addresses; it is probed every few seconds")
 		}
 	}
 }
@@ -217,52 +230,4 @@ func (g *gate) DialContext(ctx context.Context, network, address string) (net.Co
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-}
-
-// logStates logs the changes of state that an operator wants to know: once each,
-// and those that need somebody as warnings.
-func logStates(log *slog.Logger, journal *control.Journal) {
-	last := map[string]actors.State{}
-	for ev := range journal.Read(context.Background(), 0) {
-		if ev.Kind == actors.EventMissed {
-			log.Warn("events were lost", "account", ev.Account, "events", ev.Missed)
-		}
-		if ev.Status == nil {
-			continue
-		}
-		was, known := last[ev.Account]
-		if known && was == ev.Status.State && ev.Status.Step == nil {
-			continue
-		}
-		last[ev.Account] = ev.Status.State
-		logState(log, ev.Account, *ev.Status)
-	}
-}
-
-func logState(log *slog.Logger, id string, s actors.Status) {
-	level := slog.LevelWarn
-	switch s.State {
-	case actors.Connecting:
-		level = slog.LevelDebug
-	case actors.New, actors.SigningIn, actors.Online, actors.SignedOut, actors.Paused:
-		level = slog.LevelInfo
-	}
-	attrs := []any{"account", id, "state", s.State.String()}
-	add := func(name, value string) {
-		if value != "" {
-			attrs = append(attrs, name, value)
-		}
-	}
-	if s.Step != nil {
-		add("step", string(s.Step.Kind))
-	}
-	if s.HomeDC != 0 && s.SignedIn {
-		attrs = append(attrs, "dc", s.HomeDC)
-	}
-	if !s.Until.IsZero() {
-		attrs = append(attrs, "until", s.Until)
-	}
-	add("why", s.Why)
-	add("advice", s.Advice)
-	log.Log(context.Background(), level, "account", attrs...)
 }

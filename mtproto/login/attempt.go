@@ -101,7 +101,7 @@ func (a *Attempt) Phone() string { return a.phone }
 // PhoneAfter is what Phone is when an answer was taken. Whether it is a number
 // Input says.
 func (a *Attempt) PhoneAfter(answer Answer) string {
-	if digits, ok := normalPhone(answer.Phone); ok && answer.Kind == AnswerPhone {
+	if digits, problem := normalPhone(answer.Phone); problem == "" && answer.Kind == AnswerPhone {
 		return digits
 	}
 	return a.phone

@@ -28,4 +28,8 @@ func (l badgerLogger) Warningf(format string, args ...any) { l.log(slog.LevelWar
 
 func (l badgerLogger) Infof(format string, args ...any) { l.log(slog.LevelDebug, format, args...) }
 
-func (l badgerLogger) Debugf(format string, args ...any) { l.log(slog.LevelDebug, format, args...) }
+// levelTrace is below debug: Badger says four things of each commit there, which
+// would hide everything else.
+const levelTrace = slog.LevelDebug - 4
+
+func (l badgerLogger) Debugf(format string, args ...any) { l.log(levelTrace, format, args...) }

@@ -331,3 +331,27 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		t.Error(s)
 	}
 }
+
+// What a reader of the API may come back for is bounded by bytes, and what is
+// gone is counted.
+func TestTheJournalIsBoundedByBytes(t *testing.T) {
+	const n, size = 4000, 128 << 10
+	j := NewJournal()
+	update := make([]byte, size)
+	j.Follow(func(yield func(actors.Event) bool) {
+		for i := range n {
+			if !yield(actors.Event{Account: "a", Seq: uint64(i + 1), Kind: actors.EventUpdate, Update: update}) {
+				return
+			}
+		}
+	})
+	bytes, missed, last := 0, uint64(0), uint64(0)
+	for ev := range j.Read(t.Context(), 0) {
+		bytes += len(ev.Update)
+		missed += ev.Missed
+		last = ev.Cursor
+	}
+	if kept := uint64(bytes / size); last != n || missed+kept != n || bytes > 32<<20 || missed == 0 {
+		t.Errorf("%d bytes are kept and %d events missed, up to cursor %d", bytes, missed, last)
+	}
+}

@@ -121,7 +121,7 @@ func (l *Local) Add(ctx context.Context, r AddRequest) (Account, error) {
 
 // List implements Service.
 func (l *Local) List(context.Context, Empty) (List, error) {
-	list := List{Accounts: []Account{}}
+	list := List{Accounts: []Account{}, Outages: l.Manager.Outages()}
 	for _, a := range l.Manager.Accounts() {
 		list.Accounts = append(list.Accounts, show(a))
 	}

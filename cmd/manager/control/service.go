@@ -85,6 +85,8 @@ func (a *Account) UnmarshalJSON(b []byte) error {
 // List is all accounts by id.
 type List struct {
 	Accounts []Account `json:"accounts"`
+	// Outages are the DCs that many of them are without.
+	Outages []actors.Outage `json:"outages,omitempty"`
 }
 
 // AccountRequest names an account.
