@@ -2,6 +2,8 @@ package dcs
 
 import (
 	"errors"
+	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -65,4 +67,48 @@ func TestTheTableGrows(t *testing.T) {
 	if table := d.Table(); !table.Has(4) || table.Has(2) {
 		t.Errorf("the table has %v", table.DCs())
 	}
+}
+
+// TestWhatWasConfiguredStays: however often the server names other addresses.
+func TestWhatWasConfiguredStays(t *testing.T) {
+	at := func(id dc.ID, addr string) dc.Option {
+		return dc.Option{DC: id, Addr: netip.MustParseAddrPort(addr), ThisPortOnly: true}
+	}
+	d := New(dc.Table{Test: true, Keys: []string{"key"}, Options: []dc.Option{at(2, "127.0.0.9:9002"), at(4, "127.0.0.9:9004")}})
+	learn := func(options ...tg.DCOption) {
+		t.Helper()
+		cfg := &tg.Config{DCOptions: options}
+		if _, problems := d.Learn(epoch, cfg.Append(nil), nil); len(problems) > 0 {
+			t.Fatal(problems)
+		}
+	}
+	named := func(id int32, ip string, port int32) tg.DCOption {
+		return tg.DCOption{ID: id, IPAddress: ip, Port: port, ThisPortOnly: true}
+	}
+	want := func(id dc.ID, addrs ...string) {
+		t.Helper()
+		table := d.Table()
+		var got []string
+		for _, target := range table.Select(dc.Want{DC: id}) {
+			got = append(got, target.Addr.String())
+		}
+		if !slices.Equal(got, addrs) {
+			t.Errorf("DC %d has %v, want %v", id, got, addrs)
+		}
+		if !table.Test || len(table.Keys) != 1 {
+			t.Error("the environment is another")
+		}
+	}
+	want(2, "127.0.0.9:9002")
+	learn(named(2, "10.0.0.2", 443), named(5, "10.0.0.5", 443))
+	want(2, "10.0.0.2:443", "127.0.0.9:9002")
+	want(4, "127.0.0.9:9004")
+	learn(named(2, "10.0.0.22", 443))
+	want(2, "10.0.0.22:443", "127.0.0.9:9002")
+	want(5, "10.0.0.5:443") // not named any more, and not cut off
+	learn(named(2, "127.0.0.9", 9002))
+	want(2, "127.0.0.9:9002")
+	learn()
+	want(2, "127.0.0.9:9002")
+	want(4, "127.0.0.9:9004")
 }

@@ -31,7 +31,7 @@ func run(t *testing.T, l Limits, f func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, sys: runtime.NewSystem(runtime.Options{}), start: time.Now(), when: map[string][]time.Duration{}}
-		w.g = runtime.SpawnRoot[Message](w.sys, New(l))
+		w.g = runtime.SpawnRoot[Message](w.sys, New(l, nil))
 		f(w)
 		if err := w.sys.Close(context.Background()); err != nil {
 			t.Error(err)
