@@ -30,6 +30,7 @@ type committer struct {
 	db     *badger.DB
 	sealer *sealer
 	owner  persistence.Owner // as it is on disk
+	chain  *chain            // nil in tests of the committer alone
 
 	// The transaction being filled.
 	txn     *badger.Txn
@@ -87,10 +88,11 @@ func (c *committer) add(r *request) {
 	c.size += size
 }
 
-// What Badger adds to each transaction for the entry that ends it, rounded up.
+// What each transaction has besides: Badger's entry that ends it, and the head,
+// rounded up.
 const (
-	endCount = 1
-	endSize  = 64
+	endCount = 2
+	endSize  = 64 + 512
 )
 
 // fits tells whether a transaction with that much in it can be committed.
@@ -117,6 +119,9 @@ func (r *request) cost() (count, size int64) {
 func (c *committer) begin() {
 	c.txn = c.db.NewTransaction(true)
 	c.next = c.owner
+	if c.chain != nil {
+		c.chain.begin()
+	}
 }
 
 // check decides whether the request may be written, as of the transaction so far.
@@ -180,11 +185,18 @@ func (c *committer) put(r *request) error {
 		return nil
 	}
 	for _, k := range r.commit.Delete {
-		if err := c.txn.Delete(recordName(k)); err != nil {
+		name := recordName(k)
+		if err := c.note(name, nil); err != nil {
+			return err
+		}
+		if err := c.txn.Delete(name); err != nil {
 			return err
 		}
 	}
 	for _, e := range r.entries {
+		if err := c.note(e.Key, e.Value); err != nil {
+			return err
+		}
 		if err := c.txn.SetEntry(e); err != nil {
 			return err
 		}
@@ -208,7 +220,7 @@ func (c *committer) flush() {
 	}
 	var err error
 	if len(c.pending) > 0 {
-		if err = c.txn.Commit(); err != nil {
+		if err = c.commit(); err != nil {
 			err = &persistence.WriteError{Err: err}
 		} else {
 			c.owner = c.next

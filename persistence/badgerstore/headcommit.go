@@ -1,0 +1,144 @@
+package badgerstore
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/mtfleet/mtfleet/persistence"
+)
+
+// chain is the committer's hand on the head: what the store holds after each
+// transaction, in Badger and beside it.
+type chain struct {
+	file   *headFile
+	digest *digester
+	at     head // of the last transaction that is in Badger
+	told   func(copyWanted bool)
+	// reached is for tests that end the process between two writes; nil otherwise.
+	reached func(step)
+
+	// The transaction being filled.
+	next   sums
+	copied bool // it changes a record of the copy
+}
+
+// step is a place in the protocol of a commit.
+type step int
+
+const (
+	stepIntent  step = iota // the intent is written, Badger was not asked
+	stepBadger              // Badger has committed, the HEAD file is not synced
+	stepSynced              // both are durable, the commit is not marked as done
+	stepDone                // it is marked, nobody is answered
+	stepsNumber             // how many there are
+)
+
+func (c *chain) reach(s step) {
+	if c.reached != nil {
+		c.reached(s)
+	}
+}
+
+func (c *chain) begin() { c.next, c.copied = c.at.after, false }
+
+// note counts a change before it is put into the transaction: after is nil for a
+// deletion.
+func (c *committer) note(name, after []byte) error {
+	if c.chain == nil {
+		return nil
+	}
+	if k, ok := parseName(name); ok && wantsCopy(k.Kind) {
+		c.chain.copied = true
+	}
+	item, err := c.txn.Get(name)
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		c.chain.digest.change(&c.chain.next, name, nil, after)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return item.Value(func(before []byte) error {
+		if before == nil {
+			before = []byte{}
+		}
+		c.chain.digest.change(&c.chain.next, name, before, after)
+		return nil
+	})
+}
+
+// commit ends the transaction: durable in Badger and known in the HEAD file when
+// it returns without an error. The two syncs run side by side; see the package's
+// comment for why that is enough.
+func (c *committer) commit() error {
+	if c.chain == nil {
+		return c.txn.Commit()
+	}
+	h := c.chain.at
+	h.commit, h.epoch, h.before, h.after = h.commit+1, c.next.Epoch, h.after, c.chain.next
+	h.state = headStored
+	value, err := c.sealer.sealHead(headKey, h)
+	if err != nil {
+		return err
+	}
+	if err := c.txn.Set([]byte(headName), value); err != nil {
+		return err
+	}
+	h.state = headIntent
+	if err := c.chain.file.write(h); err != nil {
+		return fmt.Errorf("write the store's head: %w", err)
+	}
+	c.chain.reach(stepIntent)
+	synced := make(chan error, 1)
+	go func() { synced <- c.chain.file.sync() }()
+	err = c.txn.Commit()
+	c.chain.reach(stepBadger)
+	syncErr := <-synced
+	if err != nil {
+		return errors.Join(err, c.reread())
+	}
+	c.chain.at, c.owner = h, c.next
+	if syncErr != nil {
+		return fmt.Errorf("sync the store's head: %w", syncErr)
+	}
+	c.chain.reach(stepSynced)
+	h.state = headDone
+	err = c.chain.file.write(h)
+	c.chain.reach(stepDone)
+	c.chain.told(c.chain.copied)
+	return err
+}
+
+// reread finds out where Badger is after it failed: the transaction may be there.
+func (c *committer) reread() error {
+	return c.db.View(func(txn *badger.Txn) error {
+		item, err := txn.Get([]byte(headName))
+		if err != nil {
+			return nil // a store that is closed, or that has no head yet
+		}
+		return item.Value(func(b []byte) error {
+			h, err := c.sealer.openHead(headKey, b)
+			if err == nil && h.commit == c.chain.at.commit+1 {
+				h.state = headIntent
+				c.chain.at = h
+			}
+			return err
+		})
+	})
+}
+
+// firstHead writes the head of a store that has none yet: a new one, or one of a
+// program that knew no heads. place and sums are what it is now.
+func firstHead(db *badger.DB, s *sealer, h head) error {
+	h.commit, h.state = 1, headStored
+	value, err := s.sealHead(headKey, h)
+	if err != nil {
+		return err
+	}
+	if err := db.Update(func(txn *badger.Txn) error { return txn.Set([]byte(headName), value) }); err != nil {
+		return &persistence.WriteError{Err: err}
+	}
+	return nil
+}

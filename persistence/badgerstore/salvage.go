@@ -1,0 +1,3 @@
+package badgerstore
+
+const salvageMarker = "SALVAGE"
