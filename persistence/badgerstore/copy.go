@@ -213,6 +213,27 @@ func readCopyTail(dir string, s *sealer) (t copyTail, ok bool) {
 	return t, err == nil
 }
 
+// copyIsWhole tells whether the copy is of that commit or a later one, and every
+// byte of it is as it was written.
+func copyIsWhole(dir string, s *sealer, commit uint64) bool {
+	t, ok := readCopyTail(dir, s)
+	if !ok || t.commit < commit {
+		return false
+	}
+	f, err := os.Open(filepath.Join(dir, copyFileName))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	hash := sha256.New()
+	_, err = io.Copy(hash, io.LimitReader(f, info.Size()-copyTailSealed))
+	return err == nil && t.hash == [32]byte(hash.Sum(nil))
+}
+
 var errNoHead = errors.New("the store has no head")
 
 // writeCopy writes the copy of the store as it is now, whole and durable before

@@ -27,6 +27,7 @@ type keeper struct {
 	head   *headFile
 	log    *slog.Logger
 	delay  time.Duration
+	from   uint64 // the commit at which the store was opened
 
 	wanted atomic.Bool   // a record of the copy changed
 	any    atomic.Bool   // any record changed
@@ -57,6 +58,13 @@ func (k *keeper) committed(copyWanted bool) {
 }
 
 func (k *keeper) run() {
+	// A copy that was damaged, or that a kill left behind, is written anew.
+	if !k.sleep(k.delay) {
+		return
+	}
+	if !copyIsWhole(k.dir, k.sealer, k.from) {
+		k.committed(true)
+	}
 	for {
 		select {
 		case <-k.wake:

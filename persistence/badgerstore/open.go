@@ -18,6 +18,7 @@ type opened struct {
 	db    *badger.DB
 	owner persistence.Owner
 	chain *chain
+	moved bool
 }
 
 func (o *opened) close() error {
@@ -54,6 +55,7 @@ func openChecked(o Options, s *sealer, log *slog.Logger) (to *opened, err error)
 	if err != nil {
 		return to, err
 	}
+	to.moved = in.moved
 	unused, err := tidy(o.Dir)
 	if err != nil {
 		return to, fmt.Errorf("persistence: open store: %w", err)

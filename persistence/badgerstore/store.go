@@ -94,7 +94,7 @@ func Open(o Options) (*Store, error) {
 	s := &Store{db: to.db, sealer: sealer, opened: to, requests: make(chan *request, maxQueue), done: make(chan struct{})}
 	c := &committer{db: to.db, sealer: sealer, owner: to.owner, chain: to.chain}
 	if to.chain != nil {
-		s.keeper = startKeeper(&keeper{dir: o.Dir, db: to.db, sealer: sealer, head: to.chain.file, log: log, delay: o.copyDelay})
+		s.keeper = startKeeper(&keeper{dir: o.Dir, db: to.db, sealer: sealer, head: to.chain.file, log: log, delay: o.copyDelay, from: to.chain.at.commit})
 		to.chain.told, to.chain.reached = s.keeper.committed, o.reached
 	}
 	go func() {
@@ -162,12 +162,20 @@ func prepare(db *badger.DB, s *sealer, o Options) (owner persistence.Owner, err 
 	if err != nil || !fresh {
 		return owner, err
 	}
-	value, err := s.seal(persistence.Record{Key: checkKey, Version: 1, Data: []byte("mtfleet")})
+	value, err := s.seal(checkRecord())
 	if err != nil {
 		return owner, err
 	}
 	return owner, db.Update(func(txn *badger.Txn) error { return txn.Set([]byte(checkName), value) })
 }
+
+func checkRecord() persistence.Record {
+	return persistence.Record{Key: checkKey, Version: 1, Data: []byte("mtfleet")}
+}
+
+// Adopted tells whether the store was taken from elsewhere when it was opened,
+// by Options.Adopt.
+func (s *Store) Adopted() bool { return s.opened.moved }
 
 // readOwn reads one of the store's own values; its name is the key's sub.
 func readOwn(txn *badger.Txn, s *sealer, k persistence.Key) (persistence.Record, error) {
