@@ -14,6 +14,7 @@ import (
 type request struct {
 	commit  persistence.Commit
 	entries []*badger.Entry // commit.Put, sealed
+	before  []term          // what they replace, as of the transaction; the committer's
 
 	claim string            // the node; empty for a commit
 	owner persistence.Owner // answer to a claim, set before done
@@ -132,27 +133,32 @@ func (c *committer) check(r *request) error {
 	if r.commit.Owner != c.next || c.next == (persistence.Owner{}) {
 		return &persistence.StaleOwnerError{Owner: r.commit.Owner, Current: c.next}
 	}
+	r.before = slices.Grow(r.before[:0], len(r.entries))
 	for i, rec := range r.commit.Put {
-		if err := c.checkVersion(rec.Key, r.entries[i].Key, rec.Version); err != nil {
+		before, err := c.checkVersion(rec.Key, r.entries[i].Key, rec.Version)
+		if err != nil {
 			return err
 		}
+		r.before = append(r.before, before)
 	}
 	return nil
 }
 
 // checkVersion refuses to write over a record of a newer format. A corrupt
 // record may be written over: that is how it is repaired. So a header that claims
-// a newer version is believed only when the seal confirms it.
-func (c *committer) checkVersion(k persistence.Key, name []byte, version uint16) error {
+// a newer version is believed only when the seal confirms it. It returns what the
+// old record counts for.
+func (c *committer) checkVersion(k persistence.Key, name []byte, version uint16) (before term, err error) {
 	item, err := c.txn.Get(name)
 	if errors.Is(err, badger.ErrKeyNotFound) {
-		return nil
+		return before, nil
 	}
 	if err != nil {
-		return fmt.Errorf("persistence: commit: %w", err)
+		return before, fmt.Errorf("persistence: commit: %w", err)
 	}
 	var refused *persistence.VersionError
 	err = item.Value(func(b []byte) error {
+		before = c.term(name, b)
 		old, err := peek(k, b)
 		if err == nil && old > version {
 			if _, err = c.sealer.open(k, b); err == nil {
@@ -163,12 +169,12 @@ func (c *committer) checkVersion(k persistence.Key, name []byte, version uint16)
 		return nil
 	})
 	if refused != nil {
-		return refused
+		return before, refused
 	}
 	if err != nil {
-		return fmt.Errorf("persistence: commit: %w", err)
+		return before, fmt.Errorf("persistence: commit: %w", err)
 	}
-	return nil
+	return before, nil
 }
 
 func (c *committer) put(r *request) error {
@@ -186,16 +192,18 @@ func (c *committer) put(r *request) error {
 	}
 	for _, k := range r.commit.Delete {
 		name := recordName(k)
-		if err := c.note(name, nil); err != nil {
+		before, err := c.before(name)
+		if err != nil {
 			return err
 		}
+		c.note(name, before, nil)
 		if err := c.txn.Delete(name); err != nil {
 			return err
 		}
 	}
-	for _, e := range r.entries {
-		if err := c.note(e.Key, e.Value); err != nil {
-			return err
+	for i, e := range r.entries {
+		if i < len(r.before) {
+			c.note(e.Key, r.before[i], e.Value)
 		}
 		if err := c.txn.SetEntry(e); err != nil {
 			return err

@@ -60,26 +60,51 @@ func newDigester(master MasterKey) (*digester, error) {
 	return &digester{[32]byte(key)}, nil
 }
 
-// change is one record before and after: nil for one that is not there. Names
-// that are no record's are left out of the sums.
-func (d *digester) change(s *sums, name, before, after []byte) {
+// term is what a value adds to the sums; the zero term is that of no record.
+type term struct {
+	there bool
+	value [4]uint64
+}
+
+// term hashes a value with its name; nil is no record. Of a sealed value it takes
+// the header, the nonce and the authentication: those bind the rest, so that a
+// record that differs in it alone does not open and says so by itself, and a
+// commit need not hash all its bytes twice.
+func (d *digester) term(name, value []byte) (t term) {
+	if value == nil {
+		return t
+	}
+	t.there = true
+	if len(value) >= overhead {
+		var short [overhead]byte
+		n := copy(short[:], value[:overhead-authLen])
+		copy(short[n:], value[len(value)-authLen:])
+		t.value = d.hash(1, name, short[:], len(value))
+		return t
+	}
+	t.value = d.hash(1, name, value, len(value))
+	return t
+}
+
+// change counts one record that was before and is after. Names that are no
+// record's are left out of the sums.
+func (d *digester) change(s *sums, name []byte, before, after term) {
 	k, ok := parseName(name)
-	if !ok || before == nil && after == nil {
+	if !ok || !before.there && !after.there {
 		return
 	}
-	switch {
-	case before == nil:
-		s.count(k.Kind, 1)
-		d.add(s.names[:], 1, name, nil)
-	case after == nil:
-		s.count(k.Kind, ^uint64(0))
-		d.add(s.names[:], ^uint64(0), name, nil)
+	if before.there != after.there {
+		by := uint64(1)
+		if before.there {
+			by = ^uint64(0)
+		}
+		s.count(k.Kind, by)
+		h := d.hash(2, name, nil, 0)
+		s.names[0] += by * h[0]
+		s.names[1] += by * h[1]
 	}
-	if before != nil {
-		d.add(s.values[:], ^uint64(0), name, before)
-	}
-	if after != nil {
-		d.add(s.values[:], 1, name, after)
+	for i := range s.values {
+		s.values[i] += after.value[i] - before.value[i]
 	}
 }
 
@@ -93,21 +118,20 @@ func (s *sums) count(kind persistence.Kind, by uint64) {
 	}
 }
 
-// add adds times the hash of a name and a value. The key goes first and lengths
-// before what they measure, so that no two pairs hash the same bytes.
-func (d *digester) add(lanes []uint64, times uint64, name, value []byte) {
-	h := sha256.New()
-	var head [32 + 1 + 8 + 8]byte
-	copy(head[:], d.key[:])
-	head[32] = byte(len(lanes))
-	binary.LittleEndian.PutUint64(head[33:], uint64(len(name)))
-	binary.LittleEndian.PutUint64(head[41:], uint64(len(value)))
-	h.Write(head[:])
-	h.Write(name)
-	h.Write(value)
-	var sum [32]byte
-	h.Sum(sum[:0])
+// hash hashes a name and what stands for its value. The key goes first, and what
+// it is for and the lengths before what they measure, so that no two inputs give
+// the same bytes.
+func (d *digester) hash(use byte, name, value []byte, size int) (lanes [4]uint64) {
+	var room [512]byte
+	b := append(room[:0], d.key[:]...)
+	b = append(b, use)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(name)))
+	b = binary.LittleEndian.AppendUint32(b, uint32(size))
+	b = append(b, name...)
+	b = append(b, value...)
+	sum := sha256.Sum256(b)
 	for i := range lanes {
-		lanes[i] += times * binary.LittleEndian.Uint64(sum[8*i:])
+		lanes[i] = binary.LittleEndian.Uint64(sum[8*i:])
 	}
+	return lanes
 }

@@ -43,30 +43,43 @@ func (c *chain) reach(s step) {
 
 func (c *chain) begin() { c.next, c.copied = c.at.after, false }
 
-// note counts a change before it is put into the transaction: after is nil for a
-// deletion.
-func (c *committer) note(name, after []byte) error {
+// note counts a change that is put into the transaction: what was there and what
+// will be; after is nil for a deletion.
+func (c *committer) note(name []byte, before term, after []byte) {
 	if c.chain == nil {
-		return nil
+		return
 	}
 	if k, ok := parseName(name); ok && wantsCopy(k.Kind) {
 		c.chain.copied = true
 	}
+	c.chain.digest.change(&c.chain.next, name, before, c.chain.digest.term(name, after))
+}
+
+// before reads what a transaction would overwrite.
+func (c *committer) before(name []byte) (t term, err error) {
+	if c.chain == nil {
+		return t, nil
+	}
 	item, err := c.txn.Get(name)
 	if errors.Is(err, badger.ErrKeyNotFound) {
-		c.chain.digest.change(&c.chain.next, name, nil, after)
-		return nil
+		return t, nil
 	}
 	if err != nil {
-		return err
+		return t, err
 	}
-	return item.Value(func(before []byte) error {
-		if before == nil {
-			before = []byte{}
-		}
-		c.chain.digest.change(&c.chain.next, name, before, after)
-		return nil
-	})
+	err = item.Value(func(b []byte) error { t = c.term(name, b); return nil })
+	return t, err
+}
+
+// term is what a stored value counts for; without a head it is not asked.
+func (c *committer) term(name, value []byte) term {
+	if c.chain == nil {
+		return term{}
+	}
+	if value == nil {
+		value = []byte{}
+	}
+	return c.chain.digest.term(name, value)
 }
 
 // commit ends the transaction: durable in Badger and known in the HEAD file when

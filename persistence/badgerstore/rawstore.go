@@ -58,7 +58,7 @@ func (r *rawStore) head(s *sealer) (h head, ok bool, err error) {
 func (r *rawStore) sums(d *digester) (s sums) {
 	for name, e := range r.newest {
 		if !e.deleted {
-			d.change(&s, []byte(name), nil, e.value)
+			d.change(&s, []byte(name), term{}, d.term([]byte(name), e.value))
 		}
 	}
 	return s

@@ -60,6 +60,7 @@ func (w *wreck) look(o Options) error {
 		return wrongKey(o)
 	}
 	w.copied = readCopy(w.dir, w.sealer)
+	w.e.broken = w.strict.brokenSeals(w.sealer)
 	w.f = w.e.judge()
 	w.whole = w.f.verdict != isDamaged && w.e.broken == 0
 	if w.f.why == "" {
@@ -106,7 +107,7 @@ func (w *wreck) best() (content map[string]piece, complete bool, err error) {
 		}
 		for _, c := range []sealedCopy{{}, w.copied} {
 			content := w.merge(raw, c)
-			if w.proves(w.sums(content)) {
+			if w.proves(w.sums(content)) && broken(content) == 0 {
 				return content, true, nil
 			}
 		}
@@ -128,9 +129,18 @@ func (w *wreck) proves(s sums) bool {
 	return w.e.hasCopy && s == w.e.copied.sums
 }
 
+func broken(content map[string]piece) (n int) {
+	for _, p := range content {
+		if p.broken {
+			n++
+		}
+	}
+	return n
+}
+
 func (w *wreck) sums(content map[string]piece) (s sums) {
 	for name, p := range content {
-		w.digest.change(&s, []byte(name), nil, p.value)
+		w.digest.change(&s, []byte(name), term{}, w.digest.term([]byte(name), p.value))
 	}
 	return s
 }
@@ -168,7 +178,7 @@ func (w *wreck) merge(raw *rawStore, c sealedCopy) map[string]piece {
 func (w *wreck) report(content map[string]piece, complete bool) *SalvageReport {
 	should := w.f.should
 	r := &SalvageReport{Dir: w.dir, Why: w.f.why, Commit: should.commit, Should: should.after.tally(), CopyCommit: w.copied.tail.commit,
-		Saved: w.sums(content).tally(), Complete: complete && w.e.broken == 0}
+		Saved: w.sums(content).tally(), Complete: complete}
 	accounts := map[persistence.AccountID]*SalvagedAccount{}
 	records := map[persistence.AccountID][]persistence.Record{}
 	for name, p := range content {
