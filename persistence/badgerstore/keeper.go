@@ -95,7 +95,9 @@ func (k *keeper) write() {
 		k.any.Store(true)
 		k.wanted.Store(true)
 		k.log.Warn("the store's sealed copy was not written", "error", err)
+		return
 	}
+	k.log.Debug("the store's sealed copy was written")
 }
 
 func (k *keeper) sleep(d time.Duration) bool {
