@@ -2,7 +2,6 @@ package badgerstore
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -11,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -234,18 +234,18 @@ func copyIsWhole(dir string, s *sealer, commit uint64) bool {
 	return err == nil && t.hash == [32]byte(hash.Sum(nil))
 }
 
-var errNoHead = errors.New("the store has no head")
+// errLost says that the database holds less than its head says while it is open:
+// its files were harmed. The copy of before is worth more than a new one.
+var errLost = errors.New("the database does not hold what it should: stop the manager, and the next start will say what is missing")
 
 // writeCopy writes the copy of the store as it is now, whole and durable before
-// it takes the place of the one before.
-func writeCopy(dir string, db *badger.DB, s *sealer) error {
+// it takes the place of the one before. It reads the whole store for it, and so
+// finds out what went missing while it is open.
+func writeCopy(dir string, db *badger.DB, s *sealer, d *digester) error {
 	path := filepath.Join(dir, copyFileName)
-	f, err := os.OpenFile(path+".tmp", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("persistence: write the sealed copy: %w", err)
-	}
-	err = db.View(func(txn *badger.Txn) error { return copyTo(f, txn, s) })
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+	before := sync.OnceValue(func() map[string]rawEntry { return readCopy(dir, s).newest })
+	err := writeCopyFile(path+".tmp", db, copier{s, d, before})
+	if err == nil {
 		err = os.Rename(path+".tmp", path)
 	}
 	if err != nil {
@@ -255,47 +255,86 @@ func writeCopy(dir string, db *badger.DB, s *sealer) error {
 	return syncDir(dir)
 }
 
-func copyTo(f io.Writer, txn *badger.Txn, s *sealer) error {
+func writeCopyFile(path string, db *badger.DB, c copier) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	err = db.View(func(txn *badger.Txn) error { return c.copy(f, txn) })
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// copier writes one copy.
+type copier struct {
+	sealer *sealer
+	digest *digester
+	// before reads the copy of before, for records that do not open any more.
+	before func() map[string]rawEntry
+}
+
+func (c copier) copy(f io.Writer, txn *badger.Txn) error {
+	h, err := headOf(txn, c.sealer)
+	if err != nil {
+		return err
+	}
 	hash := sha256.New()
 	file := bufio.NewWriterSize(f, 256<<10)
 	w := io.MultiWriter(file, hash)
-	item, err := txn.Get([]byte(headName))
-	if err != nil {
-		return errNoHead
-	}
-	var h head
-	if err := item.Value(func(b []byte) (err error) { h, err = s.openHead(headKey, b); return err }); err != nil {
-		return err
-	}
-	t := copyTail{id: h.id, commit: h.commit, ts: txn.ReadTs(), epoch: h.epoch, sums: h.after}
 	if _, err := io.WriteString(w, copyMagic); err != nil {
 		return err
 	}
+	t := copyTail{id: h.id, commit: h.commit, ts: txn.ReadTs(), epoch: h.epoch, sums: h.after}
+	found, err := c.records(w, txn, &t)
+	if err != nil {
+		return err
+	}
+	if !found.sameNames(h.after) {
+		return errLost
+	}
+	hash.Sum(t.hash[:0])
+	sealed, err := c.sealer.seal(t.record())
+	if err != nil {
+		return err
+	}
+	if _, err := file.Write(sealed); err != nil {
+		return err
+	}
+	return file.Flush()
+}
+
+// records writes the entries and returns what the store holds.
+func (c copier) records(w io.Writer, txn *badger.Txn, t *copyTail) (found sums, err error) {
 	it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte(recordPrefix), PrefetchValues: true, PrefetchSize: 100})
 	defer it.Close()
 	var buf []byte
 	for it.Rewind(); it.Valid(); it.Next() {
 		item := it.Item()
-		if k, ok := parseName(item.Key()); !ok || !inCopy(k.Kind) {
+		name := item.Key()
+		k, ok := parseName(name)
+		if !ok {
 			continue
 		}
 		err := item.Value(func(b []byte) error {
-			buf = appendCopyEntry(buf[:0], item.Key(), item.Version(), b)
+			c.digest.change(&found, name, term{}, c.digest.term(name, b))
+			if !inCopy(k.Kind) {
+				return nil
+			}
+			ts := item.Version()
+			if _, err := c.sealer.open(k, b); isCorrupt(err) {
+				e, ok := c.before()[string(name)]
+				if !ok {
+					return nil
+				}
+				b, ts = e.value, e.ts
+			}
+			t.entries++
+			buf = appendCopyEntry(buf[:0], name, ts, b)
 			_, err := w.Write(buf)
 			return err
 		})
 		if err != nil {
-			return err
+			return found, err
 		}
-		t.entries++
 	}
-	hash.Sum(t.hash[:0])
-	sealed, err := s.seal(t.record())
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(file, bytes.NewReader(sealed)); err != nil {
-		return err
-	}
-	return file.Flush()
+	return found, nil
 }

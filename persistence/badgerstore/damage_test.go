@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dgraph-io/badger/v4"
+
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -35,7 +37,7 @@ func killed(t *testing.T, n int, copied bool) string {
 	for i := range n {
 		put(t, s, owner, signedIn(persistence.AccountID(fmt.Sprintf("a%d", i)))...)
 		if copied && i == n-1 || !copied && i == n/2-1 {
-			if err := writeCopy(dir, s.db, s.sealer); err != nil {
+			if err := writeCopy(dir, s.db, s.sealer, s.opened.chain.digest); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -347,5 +349,56 @@ func TestTheCopyFollowsTheStore(t *testing.T) {
 		if c := readCopy(dir, s.sealer); len(c.newest) == 2 && c.proven {
 			return // the account and its perm key; not its temp key
 		}
+	}
+}
+
+func TestARecordThatIsBrokenHurtsItsAccountAloneAndCanBeReplaced(t *testing.T) {
+	dir := closed(t, 3)
+	s := mustOpen(t, dir)
+	raw(t, s, recordName(persistence.PermKeyKey("a1", 2)), func(b []byte) []byte { b[len(b)-1] ^= 1; return b })
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, log := logOf(t, Options{Dir: dir})
+	if !strings.Contains(log, "records cannot be read: their accounts say so") {
+		t.Errorf("the log says %q", log)
+	}
+	if _, err := s.Load("a1"); !isCorrupt(err) {
+		t.Errorf("a1: %v", err)
+	}
+	// A copy that is written now still has the good one.
+	put(t, s, claim(t, s), persistence.Updates{Pts: 1}.Record("a2"))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if c := readCopy(dir, s.sealer); !c.proven || c.tally().PermKeys != 3 {
+		t.Errorf("the copy has %v", c.tally())
+	}
+	s, _ = logOf(t, Options{Dir: dir})
+	put(t, s, claim(t, s), signedIn("a1")...)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, log = logOf(t, Options{Dir: dir})
+	if log != "" {
+		t.Errorf("when it was replaced the log says %q", log)
+	}
+	if _, err := s.Load("a1"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestACopyIsNotWrittenOfAStoreThatLostSomething(t *testing.T) {
+	dir := closed(t, 3)
+	s := mustOpen(t, dir)
+	err := s.db.Update(func(txn *badger.Txn) error { return txn.Delete(recordName(persistence.AccountKey("a1"))) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := writeCopy(dir, s.db, s.sealer, s.opened.chain.digest); !errors.Is(err, errLost) {
+		t.Errorf("a copy of less than there was: %v", err)
+	}
+	if c := readCopy(dir, s.sealer); !c.proven || c.tally().Accounts != 3 {
+		t.Errorf("the copy has %v", c.tally())
 	}
 }

@@ -59,7 +59,9 @@ func TestSumsOfAnyHistoryAreThoseOfItsOutcome(t *testing.T) {
 
 func TestSumsTellSetsApart(t *testing.T) {
 	d, s := testDigester(t), testSealer(t)
-	name := func(id persistence.AccountID, dc int) string { return string(recordName(persistence.PermKeyKey(id, dc))) }
+	name := func(id persistence.AccountID, dc int) string {
+		return string(recordName(persistence.PermKeyKey(id, dc)))
+	}
 	seal := func(r persistence.Record) []byte {
 		b, err := s.seal(r)
 		if err != nil {

@@ -126,26 +126,21 @@ func (c *committer) commit() error {
 
 // reread finds out where Badger is after it failed: the transaction may be there.
 func (c *committer) reread() error {
-	return c.db.View(func(txn *badger.Txn) error {
-		item, err := txn.Get([]byte(headName))
-		if err != nil {
-			return nil // a store that is closed, or that has no head yet
-		}
-		return item.Value(func(b []byte) error {
-			h, err := c.sealer.openHead(headKey, b)
-			if err == nil && h.commit == c.chain.at.commit+1 {
-				h.state = headIntent
-				c.chain.at = h
-			}
-			return err
-		})
-	})
+	if c.db.IsClosed() {
+		return nil
+	}
+	h, err := storedHead(c.db, c.sealer)
+	if err == nil && h.commit == c.chain.at.commit+1 {
+		h.place = c.chain.at.place
+		c.chain.at = h
+	}
+	return err
 }
 
-// firstHead writes the head of a store that has none yet: a new one, or one of a
-// program that knew no heads. place and sums are what it is now.
-func firstHead(db *badger.DB, s *sealer, h head) error {
-	h.commit, h.state = 1, headStored
+// putHead writes a head into Badger without any record: the first one of a store,
+// or one that begins to count anew.
+func putHead(db *badger.DB, s *sealer, h head) error {
+	h.state = headStored
 	value, err := s.sealHead(headKey, h)
 	if err != nil {
 		return err

@@ -114,9 +114,9 @@ func wrongKey(o Options) error {
 	return &persistence.MasterKeyError{Source: o.KeySource.String(), Reason: "it is not the key that the store in " + o.Dir + " was sealed with: nothing was changed; give the right key by store.key_file or " + KeyEnv}
 }
 
-// tidy puts aside what holds nothing of the store's and would keep Badger from
-// opening: logs that a crash left empty, a value log or a key registry that
-// cannot be read. It returns the names.
+// tidy takes away what holds nothing of the store's and would keep Badger from
+// opening: it removes logs that a crash left empty, and puts a value log or a key
+// registry aside that cannot be read. It returns the names.
 func tidy(dir string) (done []string, err error) {
 	files, err := listFiles(dir)
 	if err != nil {
@@ -131,11 +131,14 @@ func tidy(dir string) (done []string, err error) {
 		if err != nil {
 			return done, err
 		}
-		unread := len(b) == logHeaderLen && binary.BigEndian.Uint64(b) != 0
-		if len(b) == 0 || unread && strings.HasSuffix(name, ".vlog") {
-			if err := aside(name); err != nil {
-				return done, err
-			}
+		switch unread := len(b) == logHeaderLen && binary.BigEndian.Uint64(b) != 0; {
+		case len(b) == 0:
+			done, err = append(done, name), os.Remove(filepath.Join(dir, name))
+		case unread && strings.HasSuffix(name, ".vlog"):
+			err = aside(name)
+		}
+		if err != nil {
+			return done, err
 		}
 	}
 	const registry, sanity = "KEYREGISTRY", "Hello Badger"

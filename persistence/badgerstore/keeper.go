@@ -24,6 +24,7 @@ type keeper struct {
 	dir    string
 	db     *badger.DB
 	sealer *sealer
+	digest *digester
 	head   *headFile
 	log    *slog.Logger
 	delay  time.Duration
@@ -91,7 +92,7 @@ func (k *keeper) run() {
 // full disk say, the store goes on, and the next change tries again.
 func (k *keeper) write() {
 	k.any.Store(false)
-	if err := writeCopy(k.dir, k.db, k.sealer); err != nil {
+	if err := writeCopy(k.dir, k.db, k.sealer, k.digest); err != nil {
 		k.any.Store(true)
 		k.wanted.Store(true)
 		k.log.Warn("the store's sealed copy was not written", "error", err)

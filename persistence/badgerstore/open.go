@@ -117,7 +117,7 @@ func (in inspection) begin(db *badger.DB, s *sealer, log *slog.Logger, dir strin
 			log.Info("the store of an earlier version was taken over: from now on it is known what it should hold", "store", dir, "holds", in.found.tally().String())
 		}
 		h.commit = 1
-		return h, firstHead(db, s, h)
+		return h, putHead(db, s, h)
 	}
 	h, err := storedHead(db, s)
 	if err != nil {
@@ -131,8 +131,14 @@ func (in inspection) begin(db *badger.DB, s *sealer, log *slog.Logger, dir strin
 	if in.verdict == isHeadless {
 		log.Warn("the store is whole; its HEAD was written anew", "store", dir, "why", in.why, "commit", h.commit, "holds", h.after.tally().String())
 	}
-	if in.broken > 0 {
+	if in.found != h.after {
+		// Records that say by themselves that they are broken. The head counts
+		// them as they are from now on, or their repair would look like damage.
 		log.Warn("records cannot be read: their accounts say so", "store", dir, "records", in.broken)
+		h.commit, h.before, h.after = h.commit+1, h.after, in.found
+		if err := putHead(db, s, h); err != nil {
+			return h, err
+		}
 	}
 	if in.moved {
 		log.Warn("the store was adopted: it lies elsewhere than before", "store", dir, "id", h.id.String())
@@ -155,12 +161,15 @@ func (in inspection) headFile(dir string, s *sealer, at head) (*headFile, error)
 }
 
 func storedHead(db *badger.DB, s *sealer) (h head, err error) {
-	err = db.View(func(txn *badger.Txn) error {
-		item, err := txn.Get([]byte(headName))
-		if err != nil {
-			return fmt.Errorf("persistence: read the store's head: %w", err)
-		}
-		return item.Value(func(b []byte) (err error) { h, err = s.openHead(headKey, b); return err })
-	})
+	err = db.View(func(txn *badger.Txn) error { h, err = headOf(txn, s); return err })
+	return h, err
+}
+
+func headOf(txn *badger.Txn, s *sealer) (h head, err error) {
+	item, err := txn.Get([]byte(headName))
+	if err != nil {
+		return h, fmt.Errorf("persistence: read the store's head: %w", err)
+	}
+	err = item.Value(func(b []byte) (err error) { h, err = s.openHead(headKey, b); return err })
 	return h, err
 }

@@ -94,7 +94,7 @@ func Open(o Options) (*Store, error) {
 	s := &Store{db: to.db, sealer: sealer, opened: to, requests: make(chan *request, maxQueue), done: make(chan struct{})}
 	c := &committer{db: to.db, sealer: sealer, owner: to.owner, chain: to.chain}
 	if to.chain != nil {
-		s.keeper = startKeeper(&keeper{dir: o.Dir, db: to.db, sealer: sealer, head: to.chain.file, log: log, delay: o.copyDelay, from: to.chain.at.commit})
+		s.keeper = startKeeper(&keeper{dir: o.Dir, db: to.db, sealer: sealer, digest: to.chain.digest, head: to.chain.file, log: log, delay: o.copyDelay, from: to.chain.at.commit})
 		to.chain.told, to.chain.reached = s.keeper.committed, o.reached
 	}
 	go func() {

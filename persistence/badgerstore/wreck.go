@@ -253,7 +253,7 @@ func (w *wreck) build(dir string, content map[string]piece) error {
 	}
 	err = w.fill(db, h, content)
 	if err == nil {
-		err = writeCopy(dir, db, w.sealer)
+		err = writeCopy(dir, db, w.sealer, w.digest)
 	}
 	if err = errors.Join(err, db.Close()); err != nil {
 		return err
