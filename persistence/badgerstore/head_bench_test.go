@@ -2,6 +2,8 @@ package badgerstore
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -87,4 +89,59 @@ func (s *groupStore) commit(b *testing.B, n int) {
 func median(d []time.Duration) time.Duration {
 	slices.Sort(d)
 	return d[len(d)/2]
+}
+
+// BenchmarkStart measures what a start costs with 10,000 accounts of five records
+// each, closed before: opening with a head and without, by turns, and writing the
+// sealed copy.
+func BenchmarkStart(b *testing.B) {
+	const accounts = 10_000
+	dir := b.TempDir()
+	s, err := Open(Options{Dir: dir, Key: testKey, copyDelay: -1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	owner := claim(b, s)
+	for i := 0; i < accounts; i += 100 {
+		var records []persistence.Record
+		for j := range 100 {
+			id := persistence.AccountID(fmt.Sprintf("account-%d", i+j))
+			records = append(records, signedIn(id)...)
+			records = append(records, persistence.Updates{Pts: 1}.Record(id), persistence.Session{DC: 2, Salts: make([]persistence.Salt, 4)}.Record(id))
+		}
+		put(b, s, owner, records...)
+	}
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+	var opens [2][]time.Duration
+	var copies []time.Duration
+	for b.Loop() {
+		for i, noHead := range []bool{true, false} {
+			begun := time.Now()
+			s, err := Open(Options{Dir: dir, Key: testKey, noHead: noHead, copyDelay: -1})
+			if err != nil {
+				b.Fatal(err)
+			}
+			opens[i] = append(opens[i], time.Since(begun))
+			if !noHead {
+				begun = time.Now()
+				if err := writeCopy(dir, s.db, s.sealer, s.opened.chain.digest); err != nil {
+					b.Fatal(err)
+				}
+				copies = append(copies, time.Since(begun))
+			}
+			if err := s.Close(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	info, err := os.Stat(filepath.Join(dir, copyFileName))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(median(opens[0]).Microseconds())/1000, "ms/open-without")
+	b.ReportMetric(float64(median(opens[1]).Microseconds())/1000, "ms/open-with")
+	b.ReportMetric(float64(median(copies).Microseconds())/1000, "ms/copy")
+	b.ReportMetric(float64(info.Size())/1e6, "MB/copy")
 }

@@ -51,9 +51,11 @@ func openChecked(o Options, s *sealer, log *slog.Logger) (to *opened, err error)
 	if to.lock, err = lockDir(o.Dir); err != nil {
 		return to, err
 	}
-	in, err := inspect(o, s, d)
-	if err != nil {
-		return to, err
+	var in inspection
+	if !o.noHead {
+		if in, err = inspect(o, s, d); err != nil {
+			return to, err
+		}
 	}
 	to.moved = in.moved
 	unused, err := tidy(o.Dir)
