@@ -2,6 +2,8 @@ package badgerstore
 
 import (
 	"log/slog"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -29,6 +31,9 @@ type keeper struct {
 	log    *slog.Logger
 	delay  time.Duration
 	from   uint64 // the commit at which the store was opened
+	// room tells whether the disk has room for a copy of about that many bytes,
+	// which must not take what a commit needs. Nil is yes.
+	room func(bytes int64) error
 
 	wanted atomic.Bool   // a record of the copy changed
 	any    atomic.Bool   // any record changed
@@ -92,13 +97,29 @@ func (k *keeper) run() {
 // full disk say, the store goes on, and the next change tries again.
 func (k *keeper) write() {
 	k.any.Store(false)
-	if err := writeCopy(k.dir, k.db, k.sealer, k.digest); err != nil {
+	err := k.mayWrite()
+	if err == nil {
+		err = writeCopy(k.dir, k.db, k.sealer, k.digest)
+	}
+	if err != nil {
 		k.any.Store(true)
 		k.wanted.Store(true)
 		k.log.Warn("the store's sealed copy was not written", "error", err)
 		return
 	}
 	k.log.Debug("the store's sealed copy was written")
+}
+
+// mayWrite asks for the room of the copy there is, and an eighth more.
+func (k *keeper) mayWrite() error {
+	if k.room == nil {
+		return nil
+	}
+	var size int64
+	if info, err := os.Stat(filepath.Join(k.dir, copyFileName)); err == nil {
+		size = info.Size()
+	}
+	return k.room(size + size/8)
 }
 
 func (k *keeper) sleep(d time.Duration) bool {

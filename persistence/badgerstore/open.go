@@ -148,16 +148,27 @@ func (in inspection) begin(db *badger.DB, s *sealer, log *slog.Logger, dir strin
 	return h, nil
 }
 
-// headFile opens the HEAD file, written anew where it does not say what it should.
+// headFile opens the HEAD file. Where the newest slot is not the store's head, by
+// a kill between two writes, it is written in place, which needs no room; where
+// the file is gone, damaged, or says another place, it is made anew.
 func (in inspection) headFile(dir string, s *sealer, at head) (*headFile, error) {
-	top, ok := in.slots.top()
-	if ok && in.verdict == isWhole && top.commit == at.commit && top.state == headDone && top.place == at.place {
-		return openHeadFile(dir, s)
-	}
+	fail := func(err error) error { return fmt.Errorf("persistence: write the store's head: %w", err) }
 	at.state = headDone
-	f, err := createHeadFile(dir, s, at)
+	if in.verdict != isWhole || in.moved {
+		f, err := createHeadFile(dir, s, at)
+		if err != nil {
+			return nil, fail(err)
+		}
+		return f, nil
+	}
+	f, err := openHeadFile(dir, s)
 	if err != nil {
-		return nil, fmt.Errorf("persistence: write the store's head: %w", err)
+		return nil, fail(err)
+	}
+	if top, _ := in.slots.top(); top != at {
+		if err := errors.Join(f.write(at), f.sync()); err != nil {
+			return nil, fail(errors.Join(err, f.f.Close()))
+		}
 	}
 	return f, nil
 }
