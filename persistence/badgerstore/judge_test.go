@@ -95,6 +95,7 @@ func TestPlacesOfOneDirectoryAreTheSame(t *testing.T) {
 		{"an inode given out anew", whole, change(func(p *place) { p.birth++ }), false},
 		{"an overlay mounted again", overlay, change(func(p *place) { p.fstype, p.inode = overlayFSType, 9 }), true},
 		{"another directory of an overlay", overlay, change(func(p *place) { p.fstype, p.birth = overlayFSType, 9 }), false},
+		{"a FUSE mount without birth times", change(func(p *place) { p.known, p.fstype = placeInode, fuseFSType }), change(func(p *place) { p.known, p.fstype, p.inode = placeInode, fuseFSType, 9 }), true},
 		{"no birth times", noBirth, noBirth, true},
 		{"no birth times, another inode", noBirth, change(func(p *place) { p.known, p.inode = placeInode, 6 }), false},
 		{"no birth times, another kind of file system", noBirth, change(func(p *place) { p.known, p.fstype = placeInode, 1 }), false},

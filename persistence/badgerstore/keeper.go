@@ -13,7 +13,7 @@ import (
 // When the copy is written: a second after a change, so that the commits of one
 // sign-in are one copy, then not for five seconds, or for twenty times as long as
 // the last one took where that is longer. So it lags six seconds behind a store
-// of up to 15,000 accounts and costs a twentieth of one core at most.
+// of up to 12,000 accounts and costs a twentieth of one core at most.
 const (
 	copyDelay = time.Second
 	copyGap   = 5 * time.Second

@@ -13,8 +13,9 @@ import "encoding/binary"
 //   - Not the device number: it is given out in the order in which disks are
 //     found, and anew at each mount on btrfs, overlay and NFS. Not the id that
 //     statfs gives: xfs makes it of the device number.
-//   - On overlay the inode of a directory may be made up at each mount, and its
-//     birth time comes from the file system below: there the latter alone counts.
+//   - On overlay, FUSE and 9P the inode of a directory may be made up at each mount,
+//     and its birth time, if there is one, comes from the file system below: there
+//     the latter alone counts.
 //   - Where a file system keeps no birth time, the inode and the kind of file
 //     system must be the same. Where nothing is known, nothing is compared.
 //
@@ -32,15 +33,23 @@ const (
 	placeBirth
 )
 
+const placeLen = 1 + 3*8
+
+// Kinds of file systems, as statfs names them, whose inodes may not last.
 const (
-	placeLen      = 1 + 3*8
 	overlayFSType = 0x794c7630
+	fuseFSType    = 0x65735546
+	p9FSType      = 0x01021997
 )
+
+func (p place) passing() bool {
+	return p.fstype == overlayFSType || p.fstype == fuseFSType || p.fstype == p9FSType
+}
 
 // same tells whether two places are one, as far as they are known.
 func (p place) same(q place) bool {
 	known := p.known & q.known
-	if p.fstype == overlayFSType || q.fstype == overlayFSType {
+	if p.passing() || q.passing() {
 		known &= placeBirth
 	}
 	if known == 0 {
