@@ -86,6 +86,6 @@
 // 1 MB from which Badger would use its value log, so records live in the LSM tree
 // and compaction reclaims them. The memory settings are for many accounts on a
 // small machine: 13 MB of heap when idle, with 10,000 accounts of four records
-// each, which load in 0.13 s. The look at the files before that takes as long
-// again: BenchmarkStart.
+// each, which load in 0.13 s. The look at the files before that takes 0.2 s:
+// BenchmarkStart.
 package badgerstore

@@ -1,6 +1,7 @@
 package badgerstore
 
 import (
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -35,6 +36,7 @@ type keeper struct {
 	// which must not take what a commit needs. Nil is yes.
 	room func(bytes int64) error
 
+	told   string        // the failure that was logged last
 	wanted atomic.Bool   // a record of the copy changed
 	any    atomic.Bool   // any record changed
 	wake   chan struct{} // buffered, one
@@ -104,10 +106,24 @@ func (k *keeper) write() {
 	if err != nil {
 		k.any.Store(true)
 		k.wanted.Store(true)
-		k.log.Warn("the store's sealed copy was not written", "error", err)
+		k.tell(err)
 		return
 	}
+	k.told = ""
 	k.log.Debug("the store's sealed copy was written")
+}
+
+// tell logs a failure once, until it changes or ends.
+func (k *keeper) tell(err error) {
+	switch text := err.Error(); {
+	case text == k.told:
+	case errors.Is(err, errLost):
+		k.told = text
+		k.log.Error("the store's files were harmed while it was open", "store", k.dir, "error", err)
+	default:
+		k.told = text
+		k.log.Warn("the store's sealed copy was not written", "store", k.dir, "error", err)
+	}
 }
 
 // mayWrite asks for the room of the copy there is, and an eighth more.
