@@ -85,7 +85,7 @@ func (c config) round(seed uint64) (r result, err error) {
 	r.killed = rnd.IntN(3) > 0
 	var wait time.Duration
 	if rnd.IntN(4) == 0 {
-		wait = 1200 * time.Millisecond // the copy has been written
+		wait = 1500 * time.Millisecond // the copy has been written
 	}
 	if err := c.make(dir, seed, r.killed, wait); err != nil {
 		return r, err

@@ -66,24 +66,16 @@ func (k *keeper) committed(copyWanted bool) {
 }
 
 func (k *keeper) run() {
-	// A copy that was damaged, or that a kill left behind, is written anew.
 	if !k.sleep(k.delay) {
 		return
 	}
+	// A copy that was damaged, or that a kill left behind, is written anew.
 	if !copyIsWhole(k.dir, k.sealer, k.from) {
-		k.committed(true)
+		k.wanted.Store(true)
 	}
 	for {
-		select {
-		case <-k.wake:
-		case <-k.quit:
-			return
-		}
-		if !k.sleep(k.delay) {
-			return
-		}
 		if err := k.head.sync(); err != nil {
-			k.log.Warn("the store's head could not be synced", "error", err)
+			k.log.Warn("the store's head could not be synced", "store", k.dir, "error", err)
 		}
 		if k.wanted.Swap(false) {
 			begun := time.Now()
@@ -91,6 +83,14 @@ func (k *keeper) run() {
 			if !k.sleep(max(copyGap, copyShare*time.Since(begun))) {
 				return
 			}
+		}
+		select {
+		case <-k.wake:
+		case <-k.quit:
+			return
+		}
+		if !k.sleep(k.delay) {
+			return
 		}
 	}
 }
