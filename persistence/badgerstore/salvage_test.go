@@ -168,7 +168,7 @@ func TestABrokenRecordIsHealedFromTheCopy(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := mustSalvage(t, dir)
-	if !r.Complete || r.Accounts[1].FromCopy != 1 || r.Accounts[1].Missing != nil {
+	if !r.Complete || r.Accounts[1].FromCopy != 1 || r.Accounts[1].Missing != nil || r.Should != r.Saved || r.Why != "records cannot be read" {
 		t.Errorf("%+v", r)
 	}
 	wantIn(t, dir, names(3)...)

@@ -63,8 +63,8 @@ func (w *wreck) look(o Options) error {
 	w.e.broken = w.strict.brokenSeals(w.sealer)
 	w.f = w.e.judge()
 	w.whole = w.f.verdict != isDamaged && w.e.broken == 0
-	if w.f.why == "" {
-		w.f.why = "records cannot be read"
+	if w.f.verdict != isDamaged {
+		w.f.why, w.f.should = "records cannot be read", w.e.stored
 	}
 	switch {
 	case hasTop:
