@@ -117,23 +117,34 @@ func table(cfg *config.Config) (dc.Table, error) {
 	return t, nil
 }
 
-// openStore opens the store of the data directory with its master key. A key
-// file made just now is announced once.
+// storeOptions says where the store is and which key it has. A key file made just
+// now is announced once.
+func (a *app) storeOptions(cfg *config.Config, log *slog.Logger) (badgerstore.Options, error) {
+	o := badgerstore.Options{Dir: filepath.Join(cfg.Store.Dir, "badger"), Logger: log}
+	var err error
+	o.Key, o.KeySource, err = badgerstore.LoadMasterKey(badgerstore.KeyOptions{Env: lookup(a.env, badgerstore.KeyEnv), File: cfg.Store.KeyFile, StoreDir: o.Dir})
+	if err == nil && o.KeySource.Created {
+		a.printf("manager: made the store's master key in %s: keep a copy elsewhere, without it nobody can read the store\n", o.KeySource.File)
+	}
+	return o, err
+}
+
+// openStore opens the store of the data directory with its master key.
 func (a *app) openStore(cfg *config.Config, log *slog.Logger) (persistence.Store, error) {
-	dir := filepath.Join(cfg.Store.Dir, "badger")
-	o := config.Options{Env: a.env}
-	key, source, err := badgerstore.LoadMasterKey(badgerstore.KeyOptions{Env: lookup(o.Env, badgerstore.KeyEnv), File: cfg.Store.KeyFile, StoreDir: dir})
+	o, err := a.storeOptions(cfg, log)
 	if err != nil {
 		return nil, err
-	}
-	if source.Created {
-		a.printf("manager: made the store's master key in %s: keep a copy elsewhere, without it nobody can read the store\n", source.File)
 	}
 	if err := os.MkdirAll(cfg.Store.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("store.dir: %w", err)
 	}
+	return openWhenFree(o)
+}
+
+// openWhenFree opens the store, and waits a moment for one that is in use.
+func openWhenFree(o badgerstore.Options) (*badgerstore.Store, error) {
 	for begun := time.Now(); ; time.Sleep(lockRetry) {
-		store, err := badgerstore.Open(badgerstore.Options{Dir: dir, Key: key, KeySource: source, Logger: log})
+		store, err := badgerstore.Open(o)
 		if !errors.As(err, new(*persistence.LockedError)) || time.Since(begun) > lockWait {
 			if err != nil {
 				return nil, err
@@ -188,7 +199,8 @@ func (a *app) service(ctx context.Context) (control.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Store, err = a.openStore(cfg, log); err != nil {
+	o.Store, err = a.openStore(cfg, log)
+	if err != nil {
 		// A manager that was just starting may listen by now.
 		if remote, again := control.Dial(ctx, cfg.Control.Socket); again == nil {
 			return remote, nil

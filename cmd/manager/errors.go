@@ -43,12 +43,14 @@ func exitCodesTopic() *cobra.Command {
   0    done; of demo: every promise held
   1    failed; of demo: a promise did not hold
   2    usage or configuration is wrong
-  3    in use: the store, the control socket, or an address to listen on
+  3    in use: the store, the control socket, or an address to listen on; or the
+       store is a copy whose original may be in use
   4    the master key is missing, unreadable, or not the store's
   5    the server refused the sign-in: wrong or expired code, unknown token, ...
   6    the server ordered to wait; the message says until when
   7    a DC cannot be reached, or the manager went away
-  8    the store is damaged: a record cannot be read, or it is of a newer version
+  8    the store is damaged: something is missing, a record cannot be read, or it
+       is of a newer version; of store salvage: not everything could be saved
   9    there is no such account, or its state does not allow this
   130  interrupted
 

@@ -38,6 +38,8 @@ func TestErrorsReadAsOneLine(t *testing.T) {
 		"a server's error":          tgerr.New(500, "two\nlines"),
 		"a store that refuses":      &actors.StoreError{Err: errors.Join(errors.New("full"), persistence.ErrClosed)},
 		"two bad records":           errors.Join(&persistence.CorruptError{Key: bad, Why: "torn"}, &persistence.VersionError{Key: bad, Version: 3, Known: 1}),
+		"a damaged store":           &persistence.DamagedError{Dir: "/data", Why: "MANIFEST is missing", Commit: 7, CopyCommit: 6},
+		"a copied store":            &persistence.CopiedError{Dir: "/data", ID: "01020304"},
 		"a store in use":            &persistence.LockedError{Dir: "/data", PID: 7},
 		"the wrong master key":      &persistence.MasterKeyError{Source: "f", Reason: "it is another store's"},
 		"nobody answers":            fmt.Errorf("%w on %s: %w", control.ErrNobody, "/run/x.sock", errors.New("connection refused")),

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
+	badgeroptions "github.com/dgraph-io/badger/v4/options"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
@@ -215,7 +216,7 @@ func demoResultCmd(ts *testscript.TestScript, neg bool, args []string) {
 
 // corrupt DIR ACCOUNT turns a bit in every record of an account.
 func corrupt(ts *testscript.TestScript, neg bool, args []string) {
-	db, err := badger.Open(badger.DefaultOptions(ts.MkAbs(args[0])).WithLogger(nil))
+	db, err := badger.Open(badger.DefaultOptions(ts.MkAbs(args[0])).WithCompression(badgeroptions.None).WithLogger(nil))
 	ts.Check(err)
 	touched := 0
 	ts.Check(db.Update(func(txn *badger.Txn) error {

@@ -14,6 +14,7 @@ import (
 type request struct {
 	commit  persistence.Commit
 	entries []*badger.Entry // commit.Put, sealed
+	before  []term          // what they replace, as of the transaction; the committer's
 
 	claim string            // the node; empty for a commit
 	owner persistence.Owner // answer to a claim, set before done
@@ -30,6 +31,7 @@ type committer struct {
 	db     *badger.DB
 	sealer *sealer
 	owner  persistence.Owner // as it is on disk
+	chain  *chain            // nil in tests of the committer alone
 
 	// The transaction being filled.
 	txn     *badger.Txn
@@ -87,10 +89,11 @@ func (c *committer) add(r *request) {
 	c.size += size
 }
 
-// What Badger adds to each transaction for the entry that ends it, rounded up.
+// What each transaction has besides: Badger's entry that ends it, and the head,
+// rounded up.
 const (
-	endCount = 1
-	endSize  = 64
+	endCount = 2
+	endSize  = 64 + 512
 )
 
 // fits tells whether a transaction with that much in it can be committed.
@@ -117,6 +120,9 @@ func (r *request) cost() (count, size int64) {
 func (c *committer) begin() {
 	c.txn = c.db.NewTransaction(true)
 	c.next = c.owner
+	if c.chain != nil {
+		c.chain.begin()
+	}
 }
 
 // check decides whether the request may be written, as of the transaction so far.
@@ -127,27 +133,32 @@ func (c *committer) check(r *request) error {
 	if r.commit.Owner != c.next || c.next == (persistence.Owner{}) {
 		return &persistence.StaleOwnerError{Owner: r.commit.Owner, Current: c.next}
 	}
+	r.before = slices.Grow(r.before[:0], len(r.entries))
 	for i, rec := range r.commit.Put {
-		if err := c.checkVersion(rec.Key, r.entries[i].Key, rec.Version); err != nil {
+		before, err := c.checkVersion(rec.Key, r.entries[i].Key, rec.Version)
+		if err != nil {
 			return err
 		}
+		r.before = append(r.before, before)
 	}
 	return nil
 }
 
 // checkVersion refuses to write over a record of a newer format. A corrupt
 // record may be written over: that is how it is repaired. So a header that claims
-// a newer version is believed only when the seal confirms it.
-func (c *committer) checkVersion(k persistence.Key, name []byte, version uint16) error {
+// a newer version is believed only when the seal confirms it. It returns what the
+// old record counts for.
+func (c *committer) checkVersion(k persistence.Key, name []byte, version uint16) (before term, err error) {
 	item, err := c.txn.Get(name)
 	if errors.Is(err, badger.ErrKeyNotFound) {
-		return nil
+		return before, nil
 	}
 	if err != nil {
-		return fmt.Errorf("persistence: commit: %w", err)
+		return before, fmt.Errorf("persistence: commit: %w", err)
 	}
 	var refused *persistence.VersionError
 	err = item.Value(func(b []byte) error {
+		before = c.term(name, b)
 		old, err := peek(k, b)
 		if err == nil && old > version {
 			if _, err = c.sealer.open(k, b); err == nil {
@@ -158,12 +169,12 @@ func (c *committer) checkVersion(k persistence.Key, name []byte, version uint16)
 		return nil
 	})
 	if refused != nil {
-		return refused
+		return before, refused
 	}
 	if err != nil {
-		return fmt.Errorf("persistence: commit: %w", err)
+		return before, fmt.Errorf("persistence: commit: %w", err)
 	}
-	return nil
+	return before, nil
 }
 
 func (c *committer) put(r *request) error {
@@ -180,11 +191,20 @@ func (c *committer) put(r *request) error {
 		return nil
 	}
 	for _, k := range r.commit.Delete {
-		if err := c.txn.Delete(recordName(k)); err != nil {
+		name := recordName(k)
+		before, err := c.before(name)
+		if err != nil {
+			return err
+		}
+		c.note(name, before, nil)
+		if err := c.txn.Delete(name); err != nil {
 			return err
 		}
 	}
-	for _, e := range r.entries {
+	for i, e := range r.entries {
+		if i < len(r.before) {
+			c.note(e.Key, r.before[i], e.Value)
+		}
 		if err := c.txn.SetEntry(e); err != nil {
 			return err
 		}
@@ -208,7 +228,7 @@ func (c *committer) flush() {
 	}
 	var err error
 	if len(c.pending) > 0 {
-		if err = c.txn.Commit(); err != nil {
+		if err = c.commit(); err != nil {
 			err = &persistence.WriteError{Err: err}
 		} else {
 			c.owner = c.next

@@ -6,12 +6,13 @@ import (
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
-// Names in the database: "r/<account>/<kind byte><sub>" for records, and two
+// Names in the database: "r/<account>/<kind byte><sub>" for records, and three
 // names of the store's own. Account ids contain no slash.
 const (
 	recordPrefix = "r/"
 	ownerName    = "m/owner"
 	checkName    = "m/check"
+	headName     = "m/head"
 )
 
 // The store's own values are sealed like records. No account has the empty id.

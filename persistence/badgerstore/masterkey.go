@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/mtfleet/mtfleet/persistence"
@@ -206,8 +207,10 @@ func resolved(path string) string {
 	return path
 }
 
-// exists tells whether there is a store in dir.
+// exists tells whether there is a store in dir, or what is left of one.
 func exists(dir string) bool {
-	_, err := os.Stat(filepath.Join(dir, "MANIFEST"))
-	return err == nil
+	return slices.ContainsFunc([]string{"MANIFEST", headFileName, copyFileName, salvageMarker}, func(name string) bool {
+		_, err := os.Stat(filepath.Join(dir, name))
+		return err == nil
+	})
 }

@@ -27,7 +27,8 @@ const sealFormat = 1
 const (
 	headerLen = 1 + keyIDLen + 2
 	keyIDLen  = 4
-	overhead  = headerLen + chacha20poly1305.NonceSizeX + chacha20poly1305.Overhead
+	authLen   = chacha20poly1305.Overhead
+	overhead  = headerLen + chacha20poly1305.NonceSizeX + authLen
 )
 
 // sealer seals and opens values. It is safe for concurrent use.

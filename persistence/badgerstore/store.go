@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
@@ -27,15 +28,27 @@ type Options struct {
 	// when it is the wrong one; see LoadMasterKey.
 	Key       MasterKey
 	KeySource KeySource
-	// Logger gets Badger's own messages, at one level below their own. Nil
-	// discards them.
+	// Adopt takes a store that lies elsewhere than it was used last: a copy, a
+	// restored backup, a directory that was moved. Only who knows that no other
+	// process uses the same store may set it; without it, opening such a store
+	// is a *persistence.CopiedError.
+	Adopt bool
+	// Logger is told what was mended when the store was opened, and gets Badger's
+	// own messages, at one level below their own. Nil discards them.
 	Logger *slog.Logger
+
+	// For tests and benchmarks.
+	noHead    bool          // leave the head and the copy out
+	copyDelay time.Duration // instead of copyDelay; negative for never but at the end
+	reached   func(step)    // see chain
 }
 
 // Store is a persistence.Store on a local disk.
 type Store struct {
 	db     *badger.DB
 	sealer *sealer
+	opened *opened
+	keeper *keeper // nil without a head
 
 	// mu makes Close wait for those who are about to post a request or to
 	// read; the committer does not take it.
@@ -56,7 +69,9 @@ const maxQueue = 1024
 // Open opens the store, or makes it. It blocks while Badger replays its log,
 // about a second after a crash. The error is a *persistence.LockedError, a
 // *persistence.MasterKeyError, a *persistence.VersionError for a store of a
-// newer program, or Badger's own.
+// newer program, a *persistence.DamagedError for one that does not hold what it
+// should, a *persistence.CopiedError for one that lies elsewhere than before, or
+// Badger's own.
 func Open(o Options) (*Store, error) {
 	if o.Dir == "" {
 		return nil, &persistence.InvalidError{Reason: "the store has no directory"}
@@ -68,16 +83,20 @@ func Open(o Options) (*Store, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("persistence: open store: %w", err)
 	}
-	db, err := badger.Open(badgerOptions(o))
-	if err != nil {
-		return nil, openError(o.Dir, err)
+	log := o.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
 	}
-	owner, err := prepare(db, sealer, o)
+	to, err := openChecked(o, sealer, log)
 	if err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, err
 	}
-	s := &Store{db: db, sealer: sealer, requests: make(chan *request, maxQueue), done: make(chan struct{})}
-	c := &committer{db: db, sealer: sealer, owner: owner}
+	s := &Store{db: to.db, sealer: sealer, opened: to, requests: make(chan *request, maxQueue), done: make(chan struct{})}
+	c := &committer{db: to.db, sealer: sealer, owner: to.owner, chain: to.chain}
+	if to.chain != nil {
+		s.keeper = startKeeper(&keeper{dir: o.Dir, db: to.db, sealer: sealer, digest: to.chain.digest, head: to.chain.file, log: log, delay: o.copyDelay, from: to.chain.at.commit})
+		to.chain.told, to.chain.reached = s.keeper.committed, o.reached
+	}
 	go func() {
 		defer close(s.done)
 		c.run(s.requests)
@@ -113,7 +132,8 @@ func openError(dir string, err error) error {
 }
 
 // prepare checks the master key and reads the owner. A store without a check
-// record is new, or was not finished making: then it has no records either.
+// record is new, or was not finished making: then it has no records either, and
+// inspect found nothing beside it that says otherwise.
 func prepare(db *badger.DB, s *sealer, o Options) (owner persistence.Owner, err error) {
 	dir, fresh := o.Dir, false
 	err = db.View(func(txn *badger.Txn) error {
@@ -123,9 +143,9 @@ func prepare(db *badger.DB, s *sealer, o Options) (owner persistence.Owner, err 
 			fresh = true
 			return nil
 		case errors.Is(err, badger.ErrKeyNotFound):
-			return fmt.Errorf("persistence: the store in %s has records but no check record: it is damaged, restore it from a backup", dir)
+			return &persistence.DamagedError{Dir: dir, Why: "it has records but no check record"}
 		case isCorrupt(err):
-			return &persistence.MasterKeyError{Source: o.KeySource.String(), Reason: "it is not the key that the store in " + dir + " was sealed with: nothing was changed; give the right key by store.key_file or " + KeyEnv}
+			return wrongKey(o)
 		case err != nil:
 			return fmt.Errorf("the store in %s: %w", dir, err)
 		}
@@ -142,12 +162,20 @@ func prepare(db *badger.DB, s *sealer, o Options) (owner persistence.Owner, err 
 	if err != nil || !fresh {
 		return owner, err
 	}
-	value, err := s.seal(persistence.Record{Key: checkKey, Version: 1, Data: []byte("mtfleet")})
+	value, err := s.seal(checkRecord())
 	if err != nil {
 		return owner, err
 	}
 	return owner, db.Update(func(txn *badger.Txn) error { return txn.Set([]byte(checkName), value) })
 }
+
+func checkRecord() persistence.Record {
+	return persistence.Record{Key: checkKey, Version: 1, Data: []byte("mtfleet")}
+}
+
+// Adopted tells whether the store was taken from elsewhere when it was opened,
+// by Options.Adopt.
+func (s *Store) Adopted() bool { return s.opened.moved }
 
 // readOwn reads one of the store's own values; its name is the key's sub.
 func readOwn(txn *badger.Txn, s *sealer, k persistence.Key) (persistence.Record, error) {
@@ -316,7 +344,10 @@ func (s *Store) Close() error {
 	close(s.requests)
 	s.mu.Unlock()
 	<-s.done
-	if err := s.db.Close(); err != nil {
+	if s.keeper != nil {
+		s.keeper.stop()
+	}
+	if err := s.opened.close(); err != nil {
 		return fmt.Errorf("persistence: close store: %w", err)
 	}
 	return nil

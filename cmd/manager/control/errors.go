@@ -29,8 +29,8 @@ const (
 	KindUnreachable Kind = "unreachable"  // a DC does not answer
 	KindServer      Kind = "server"       // the server answered with an error
 	KindStore       Kind = "store"        // the store refuses to write
-	KindDamaged     Kind = "damaged"      // a record cannot be read
-	KindInUse       Kind = "in_use"       // another process has the store
+	KindDamaged     Kind = "damaged"      // the store is damaged, or a record cannot be read
+	KindInUse       Kind = "in_use"       // another process has the store, or may have it
 	KindMasterKey   Kind = "master_key"   // the master key is missing or wrong
 	KindStopped     Kind = "stopped"      // the manager stops, or has stopped
 	KindMayHaveRun  Kind = "may_have_run" // the answer is lost, the server may have executed the call
@@ -193,14 +193,16 @@ func classifyStore(err error) (Kind, bool) {
 		invalid *persistence.InvalidError
 		stale   *persistence.StaleOwnerError
 		write   *persistence.WriteError
+		damaged *persistence.DamagedError
+		copied  *persistence.CopiedError
 		refused *actors.StoreError
 	)
 	switch {
-	case errors.As(err, &locked), errors.As(err, &stale):
+	case errors.As(err, &locked), errors.As(err, &stale), errors.As(err, &copied):
 		return KindInUse, true
 	case errors.As(err, &key):
 		return KindMasterKey, true
-	case errors.As(err, &version), errors.As(err, &corrupt):
+	case errors.As(err, &version), errors.As(err, &corrupt), errors.As(err, &damaged):
 		return KindDamaged, true
 	case errors.As(err, &invalid):
 		return KindInvalid, true

@@ -1,0 +1,238 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/persistence/badgerstore"
+)
+
+func (a *app) storeCommand() *cobra.Command {
+	return group("store", "Mend a store that does not open",
+		`These commands are for a store that says that it is damaged, or that it is a copy.
+No manager may run on it.`,
+		a.salvageCommand(), a.adoptCommand())
+}
+
+// ownStore returns the options of a store that is there already: no key and no
+// directory are made.
+func (a *app) ownStore() (o badgerstore.Options, err error) {
+	cfg, err := a.load(true)
+	if err != nil {
+		return o, err
+	}
+	log, err := newLogger(a.err, cfg.Log, slog.LevelWarn)
+	if err != nil {
+		return o, err
+	}
+	dir := absolute(cfg.Store.Dir)
+	if _, err := os.Stat(dir + "/badger"); err != nil {
+		return o, &exitError{code: exitState, kind: control.KindState, err: err, text: fmt.Sprintf("there is no store in %s", dir)}
+	}
+	return a.storeOptions(cfg, log)
+}
+
+func (a *app) salvageCommand() *cobra.Command {
+	var asJSON, dryRun bool
+	c := &cobra.Command{
+		Use: "salvage", Short: "Make a good store of a damaged one, and say what is missing", Args: exactly(),
+		Long: `salvage reads everything that is left of a damaged store, also what lies behind the
+damage, fills it up from the sealed copy beside it, and makes a new store in its
+place. The damaged files are moved into a directory damaged-DATE beside the new ones
+and never deleted. A store that holds everything is left alone.
+
+--dry-run says what could be saved, and changes nothing.`,
+		RunE: func(*cobra.Command, []string) error {
+			a.asJSON = asJSON
+			o, err := a.ownStore()
+			if err != nil {
+				return err
+			}
+			r, err := badgerstore.Salvage(badgerstore.SalvageOptions{Dir: o.Dir, Key: o.Key, KeySource: o.KeySource, DryRun: dryRun, Now: time.Now()})
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				err = a.printJSON(salvageJSON(r))
+			} else {
+				err = a.printSalvage(r, dryRun)
+			}
+			if err != nil {
+				return err
+			}
+			return missing(r)
+		},
+	}
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "only say what could be saved")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON to standard output, and errors as JSON to standard error")
+	return c
+}
+
+func (a *app) printSalvage(r *badgerstore.SalvageReport, dryRun bool) error {
+	if r.Whole {
+		return a.sayf("The store in %s holds everything it should: %v. Nothing was done.", r.Dir, r.Saved)
+	}
+	if err := a.sayf("The store in %s was damaged: %s.", r.Dir, r.Why); err != nil {
+		return err
+	}
+	for _, acc := range r.Accounts {
+		if acc.Behind+acc.FromCopy+len(acc.Missing) == 0 {
+			continue
+		}
+		if err := a.sayf("  %s: %s", acc.ID, sources(acc)); err != nil {
+			return err
+		}
+	}
+	verb := "Saved"
+	if dryRun {
+		verb = "Can be saved"
+	}
+	if r.Saved.Records > 0 {
+		if err := a.sayf("%s: %v. %s", verb, r.Saved, completeness(r)); err != nil {
+			return err
+		}
+	}
+	if r.Kept != "" {
+		return a.sayf("The damaged files are in %s. Start the manager, look at its accounts, then delete them.", r.Kept)
+	}
+	return nil
+}
+
+// sources says where the records of an account came from.
+func sources(acc badgerstore.SalvagedAccount) string {
+	var parts []string
+	add := func(n int, from string) {
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, from))
+		}
+	}
+	add(acc.FromStore, "from the store")
+	add(acc.Behind, "from behind the damage")
+	add(acc.FromCopy, "from the sealed copy")
+	s := strings.Join(parts, ", ")
+	if len(acc.Missing) > 0 {
+		s += "; missing: " + strings.Join(acc.Missing, ", ")
+	}
+	return s
+}
+
+func completeness(r *badgerstore.SalvageReport) string {
+	switch accounts, permKeys := r.Unnamed(); {
+	case r.Complete:
+		return "That is everything."
+	case r.Commit == 0:
+		return "Nothing says what there was."
+	case accounts+permKeys == 0 && r.Saved.Records < r.Should.Records:
+		return fmt.Sprintf("All accounts and perm keys are there; %d other records are not: temp keys and sessions are made anew.", r.Should.Records-r.Saved.Records)
+	case accounts+permKeys == 0:
+		return "All accounts and perm keys are there; some records may be older than they were."
+	}
+	return fmt.Sprintf("There were %v.", r.Should)
+}
+
+// missing is the error of a salvage that could not save everything that counts.
+func missing(r *badgerstore.SalvageReport) error {
+	named := 0
+	for _, acc := range r.Accounts {
+		if len(acc.Missing) > 0 {
+			named++
+		}
+	}
+	accounts, permKeys := r.Unnamed()
+	var parts []string
+	if accounts > 0 {
+		parts = append(parts, fmt.Sprintf("%d accounts that nothing is left of", accounts))
+	}
+	if permKeys > 0 {
+		parts = append(parts, fmt.Sprintf("%d perm keys", permKeys))
+	}
+	if named > 0 {
+		parts = append(parts, fmt.Sprintf("records of the %d accounts named above", named))
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	return &exitError{code: exitDamaged, kind: control.KindDamaged,
+		text: "missing are " + strings.Join(parts, ", ") + ": restore them from a backup, or sign these accounts in again"}
+}
+
+// salvageJSON is a report for programs.
+func salvageJSON(r *badgerstore.SalvageReport) any {
+	type account struct {
+		ID        string   `json:"id"`
+		FromStore int      `json:"from_store"`
+		Behind    int      `json:"from_behind_damage"`
+		FromCopy  int      `json:"from_copy"`
+		Missing   []string `json:"missing,omitempty"`
+	}
+	type tally struct {
+		Accounts int `json:"accounts"`
+		PermKeys int `json:"perm_keys"`
+		Records  int `json:"records"`
+	}
+	list := []account{}
+	for _, acc := range r.Accounts {
+		list = append(list, account{string(acc.ID), acc.FromStore, acc.Behind, acc.FromCopy, acc.Missing})
+	}
+	return struct {
+		Store    string    `json:"store"`
+		Whole    bool      `json:"whole"`
+		Damage   string    `json:"damage,omitempty"`
+		Kept     string    `json:"damaged_files,omitempty"`
+		Commit   uint64    `json:"commit"`
+		Copy     uint64    `json:"copy_commit"`
+		Should   tally     `json:"should"`
+		Saved    tally     `json:"saved"`
+		Complete bool      `json:"complete"`
+		Accounts []account `json:"accounts"`
+	}{r.Dir, r.Whole, r.Why, r.Kept, r.Commit, r.CopyCommit, tally(r.Should), tally(r.Saved), r.Complete, list}
+}
+
+func (a *app) adoptCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use: "adopt", Short: "Take a store that was copied, moved or restored", Args: exactly(),
+		Long: `adopt takes a store that lies elsewhere than it was used last: a copy, a restored
+backup, a directory that was moved to another disk. Do it only when no other manager
+uses the same store: two that use the same keys lose their accounts.`,
+		RunE: func(*cobra.Command, []string) error {
+			a.asJSON = asJSON
+			o, err := a.ownStore()
+			if err != nil {
+				return err
+			}
+			o.Adopt = true
+			store, err := openWhenFree(o)
+			if err != nil {
+				return err
+			}
+			ids, err := store.Accounts()
+			adopted := store.Adopted()
+			if closeErr := store.Close(); err == nil {
+				err = closeErr
+			}
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return a.printJSON(struct {
+					Store    string `json:"store"`
+					Adopted  bool   `json:"adopted"`
+					Accounts int    `json:"accounts"`
+				}{o.Dir, adopted, len(ids)})
+			}
+			if !adopted {
+				return a.sayf("The store in %s lies where it was used last: there is nothing to adopt.", o.Dir)
+			}
+			return a.sayf("The store in %s is adopted, with %d accounts. The one it was copied from must not run any more.", o.Dir, len(ids))
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON to standard output, and errors as JSON to standard error")
+	return c
+}
