@@ -30,6 +30,7 @@ type committer struct {
 	db     *badger.DB
 	sealer *sealer
 	owner  persistence.Owner // as it is on disk
+	room   func() error      // tells whether a transaction may be written
 
 	// The transaction being filled.
 	txn     *badger.Txn
@@ -208,10 +209,12 @@ func (c *committer) flush() {
 	}
 	var err error
 	if len(c.pending) > 0 {
-		if err = c.txn.Commit(); err != nil {
-			err = &persistence.WriteError{Err: err}
-		} else {
-			c.owner = c.next
+		if err = c.room(); err == nil {
+			if err = c.txn.Commit(); err != nil {
+				err = &persistence.WriteError{Err: err}
+			} else {
+				c.owner = c.next
+			}
 		}
 	}
 	for _, r := range c.pending {

@@ -30,12 +30,15 @@ type Options struct {
 	// Logger gets Badger's own messages, at one level below their own. Nil
 	// discards them.
 	Logger *slog.Logger
+
+	disk disk // for tests; zero is the real one
 }
 
 // Store is a persistence.Store on a local disk.
 type Store struct {
 	db     *badger.DB
 	sealer *sealer
+	space  *space
 
 	// mu makes Close wait for those who are about to post a request or to
 	// read; the committer does not take it.
@@ -44,6 +47,7 @@ type Store struct {
 
 	requests chan *request
 	done     chan struct{} // closed when the committer has ended
+	ended    chan struct{} // closed when everything has, or was left as it is
 }
 
 var _ persistence.Store = (*Store)(nil)
@@ -65,19 +69,16 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("persistence: open store: %w", err)
 	}
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("persistence: open store: %w", err)
-	}
-	db, err := badger.Open(badgerOptions(o))
+	db, space, err := openDB(o)
 	if err != nil {
-		return nil, openError(o.Dir, err)
+		return nil, err
 	}
 	owner, err := prepare(db, sealer, o)
 	if err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, closeDB(db, space))
 	}
-	s := &Store{db: db, sealer: sealer, requests: make(chan *request, maxQueue), done: make(chan struct{})}
-	c := &committer{db: db, sealer: sealer, owner: owner}
+	s := &Store{db: db, sealer: sealer, space: space, requests: make(chan *request, maxQueue), done: make(chan struct{}), ended: make(chan struct{})}
+	c := &committer{db: db, sealer: sealer, owner: owner, room: space.wait}
 	go func() {
 		defer close(s.done)
 		c.run(s.requests)
@@ -90,26 +91,30 @@ func badgerOptions(o Options) badger.Options {
 	return badger.DefaultOptions(o.Dir).
 		WithSyncWrites(true).
 		WithDetectConflicts(false). // one writer
-		WithLogger(badgerLogger{o.Logger}).
 		WithMemTableSize(8 << 20).WithNumMemtables(2).
 		WithBaseTableSize(4 << 20).WithBaseLevelSize(16 << 20).
-		WithNumLevelZeroTables(2).WithNumLevelZeroTablesStall(6).WithNumCompactors(2).
+		WithNumLevelZeroTables(1). // a small disk has no room for two of the same records
+		WithNumLevelZeroTablesStall(6).WithNumCompactors(2).
 		WithBlockCacheSize(16 << 20).WithIndexCacheSize(16 << 20).
 		WithCompression(options.None). // sealed data does not compress
-		WithValueLogFileSize(64 << 20).
+		WithValueLogFileSize(1 << 20). // the least: no value is so long that it goes there
 		WithMetricsEnabled(false)
 }
 
 func openError(dir string, err error) error {
 	// Badger's lock error has no type of its own.
 	if strings.Contains(err.Error(), "Cannot acquire directory lock") {
-		e := &persistence.LockedError{Dir: dir}
-		if b, err := os.ReadFile(filepath.Join(dir, "LOCK")); err == nil {
-			e.PID, _ = strconv.Atoi(strings.TrimSpace(string(b)))
-		}
-		return e
+		return lockedError(dir)
 	}
 	return fmt.Errorf("persistence: open store in %s: %w", dir, err)
+}
+
+func lockedError(dir string) error {
+	e := &persistence.LockedError{Dir: dir}
+	if b, err := os.ReadFile(filepath.Join(dir, "LOCK")); err == nil {
+		e.PID, _ = strconv.Atoi(strings.TrimSpace(string(b)))
+	}
+	return e
 }
 
 // prepare checks the master key and reads the owner. A store without a check
@@ -289,35 +294,4 @@ func (s *Store) Claim(node string) (persistence.Owner, error) {
 		return persistence.Owner{}, err
 	}
 	return r.owner, nil
-}
-
-// post hands a request to the committer and waits for its answer.
-func (s *Store) post(r *request) error {
-	s.mu.RLock()
-	if s.closed {
-		s.mu.RUnlock()
-		return persistence.ErrClosed
-	}
-	s.requests <- r
-	s.mu.RUnlock()
-	return <-r.done
-}
-
-// Close implements persistence.Store: commits that were accepted are written and
-// answered before it returns.
-func (s *Store) Close() error {
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		<-s.done
-		return nil
-	}
-	s.closed = true
-	close(s.requests)
-	s.mu.Unlock()
-	<-s.done
-	if err := s.db.Close(); err != nil {
-		return fmt.Errorf("persistence: close store: %w", err)
-	}
-	return nil
 }

@@ -1,0 +1,20 @@
+//go:build !linux
+
+package badgerstore
+
+import (
+	"errors"
+	"os"
+)
+
+// Elsewhere than on Linux nothing is known of free space and no room is set
+// aside but the reserve: a disk that fills up while the store writes may end the
+// process. Nothing committed is lost by that.
+
+func diskUsage(string) (usage, error) { return usage{free: -1, inodes: -1}, nil }
+
+func allocate(*os.File, int64) error { return errors.ErrUnsupported }
+
+func inUse(string) bool { return false }
+
+func watch(string, func(string)) (end func()) { return func() {} }
