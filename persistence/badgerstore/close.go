@@ -1,7 +1,6 @@
 package badgerstore
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -38,14 +37,14 @@ func openDB(o Options) (*badger.DB, *space, error) {
 		return nil, nil, err
 	}
 	tellModes(o.Dir, o.Logger)
-	sp.watched = watch(o.Dir, sp.appeared)
 	db, err := badger.Open(badgerOptions(o).WithLogger(badgerLogger{o.Logger, sp}))
 	if err != nil {
 		sp.end()
 		return nil, nil, openError(o.Dir, err)
 	}
-	if _, err := sp.look(); err != nil {
-		return nil, nil, errors.Join(err, closeDB(db, sp))
+	if err := sp.wait(); err != nil { // a log that becomes a table is waited for
+		_ = closeDB(db, sp) // which is left as it is for the same reason
+		return nil, nil, err
 	}
 	return db, sp, nil
 }
@@ -66,7 +65,7 @@ func closeDB(db *badger.DB, sp *space) error {
 	if err := db.Close(); err != nil {
 		return fmt.Errorf("persistence: close store: %w", err)
 	}
-	return nil
+	return sp.deleteEmptyLogs()
 }
 
 // post hands a request to the committer and waits for its answer.

@@ -13,8 +13,12 @@ import (
 
 func diskUsage(string) (usage, error) { return usage{free: -1, inodes: -1}, nil }
 
-func allocate(*os.File, int64) error { return errors.ErrUnsupported }
+func allocate(int, int64) error { return errors.ErrUnsupported }
+
+func allocated(info os.FileInfo) int64 { return info.Size() }
+
+func chmod(int) {}
 
 func inUse(string) bool { return false }
 
-func watch(string, func(string)) (end func()) { return func() {} }
+func register(*space) (end func(), ok bool) { return func() {}, false }
