@@ -69,7 +69,7 @@ func newFleet(m *Manager) *fleet {
 	}
 }
 
-func (f *fleet) Started(*runtime.Context[fleetMsg]) {}
+func (f *fleet) Started(c *runtime.Context[fleetMsg]) { f.watchStore(c) }
 
 func (f *fleet) Receive(c *runtime.Context[fleetMsg], m fleetMsg) {
 	switch m := m.(type) {
@@ -91,6 +91,10 @@ func (f *fleet) Receive(c *runtime.Context[fleetMsg], m fleetMsg) {
 		f.onWedged(c, m.w)
 	case respawnDue:
 		f.onRespawnDue(c)
+	case storeRefused, storeTried:
+		f.watchStore(c)
+	case storeDue:
+		f.onStoreDue(c)
 	case endCall:
 		m.end()
 	}

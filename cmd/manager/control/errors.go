@@ -193,6 +193,9 @@ func classifyStore(err error) (Kind, bool) {
 		invalid *persistence.InvalidError
 		stale   *persistence.StaleOwnerError
 		write   *persistence.WriteError
+		full    *persistence.FullError
+		disk    *persistence.DiskError
+		closing *persistence.CloseError
 		refused *actors.StoreError
 	)
 	switch {
@@ -204,7 +207,7 @@ func classifyStore(err error) (Kind, bool) {
 		return KindDamaged, true
 	case errors.As(err, &invalid):
 		return KindInvalid, true
-	case errors.As(err, &refused), errors.As(err, &write), errors.Is(err, persistence.ErrClosed):
+	case errors.As(err, &refused), errors.As(err, &write), errors.As(err, &full), errors.As(err, &disk), errors.As(err, &closing), errors.Is(err, persistence.ErrClosed):
 		return KindStore, true
 	}
 	return "", false
