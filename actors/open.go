@@ -325,6 +325,7 @@ func (m *Manager) Close(ctx context.Context) error {
 	if err := m.sys.Close(ctx); err != nil {
 		return err
 	}
+	m.sayUnwritten()
 	m.meters.stop()
 	return m.net.Wait(ctx)
 }

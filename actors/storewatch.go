@@ -211,3 +211,10 @@ func (m *Manager) storeWorks() error {
 	}
 	return nil
 }
+
+// sayUnwritten says at the end what a store that refuses did not get.
+func (m *Manager) sayUnwritten() {
+	if state, err, since, refused := m.store.view(); state == storeRefuses {
+		m.log.Error("the store refuses commits to the end: what the accounts had to write since then is not on disk", "since", since, "refused", refused, "err", Words(err))
+	}
+}

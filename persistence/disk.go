@@ -1,6 +1,9 @@
 package persistence
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // FullError says that a store took nothing because its file system has not the
 // room for it. Nothing was written, so the outcome of the commit is known. It
@@ -11,7 +14,8 @@ type FullError struct {
 	// Inodes is set. Needed is no more than Free where a quota is the limit.
 	Free, Needed int64
 	Inodes       bool
-	// Doing is what the room is needed for; empty for a commit.
+	// Doing is what the room is needed for, as in "to merge its tables"; empty for
+	// a commit.
 	Doing string
 	// Err is the system's own refusal; nil when the store refused before it had to.
 	Err error
@@ -19,18 +23,18 @@ type FullError struct {
 
 // Error says where, how much there is and how much is needed.
 func (e *FullError) Error() string {
-	doing := ""
+	is := "is full"
 	if e.Doing != "" {
-		doing = " " + e.Doing
+		is = "has no room " + e.Doing
 	}
 	if e.Inodes {
-		return fmt.Sprintf("persistence: the disk with %s is full%s: %d more files can be made, %d are needed: delete files there", e.Dir, doing, e.Free, e.Needed)
+		return fmt.Sprintf("persistence: the disk with %s %s: %d more files can be made there, %d are needed: delete files there", e.Dir, is, e.Free, e.Needed)
 	}
 	why := ""
 	if e.Err != nil {
 		why = " (" + e.Err.Error() + ")"
 	}
-	return fmt.Sprintf("persistence: the disk with %s is full%s: %s free, %s needed%s: make room there", e.Dir, doing, Size(e.Free), Size(e.Needed), why)
+	return fmt.Sprintf("persistence: the disk with %s %s: %s free, %s needed%s: make room there", e.Dir, is, Size(e.Free), Size(e.Needed), why)
 }
 
 // Unwrap returns the system's refusal.
@@ -54,16 +58,21 @@ func (e *DiskError) Unwrap() error { return e.Err }
 
 // CloseError says that a store was left as it is instead of being closed in
 // order, because its disk is full or fails. What was committed is in its log, and
-// the next Open reads it from there. The directory stays locked until the
-// process ends.
+// the next Open reads it from there. Let the process end: until then the
+// directory is locked.
 type CloseError struct {
 	Dir string
 	Err error
 }
 
-// Error says why, and what is not lost.
+// Error says why, and where what was committed is.
 func (e *CloseError) Error() string {
-	return fmt.Sprintf("persistence: the store in %s was not closed in order; what was committed is in its log and the next start reads it there: %v", e.Dir, e.Err)
+	where := "what was committed is in its log, where the next start reads it"
+	var disk *DiskError
+	if errors.As(e.Err, &disk) {
+		where = "what was committed is there only if the directory comes back as it was"
+	}
+	return fmt.Sprintf("persistence: the store in %s was left as it is; %s: %v", e.Dir, where, e.Err)
 }
 
 // Unwrap returns the reason.

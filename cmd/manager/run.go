@@ -16,6 +16,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/wire"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
 	"github.com/mtfleet/mtfleet/config"
+	"github.com/mtfleet/mtfleet/persistence"
 )
 
 func (a *app) runCommand() *cobra.Command {
@@ -73,7 +74,17 @@ func (a *app) run(ctx context.Context, cfg *config.Config, loopback bool) error 
 	}
 	o.Store = store
 	err = a.serve(ctx, cfg, o, log, socket)
-	return errors.Join(err, store.Close())
+	return errors.Join(err, closeStore(store))
+}
+
+// closeStore closes a store. Where that fails it is said also to who interrupted
+// the manager.
+func closeStore(store persistence.Store) error {
+	err := store.Close()
+	if err == nil {
+		return nil
+	}
+	return &exitError{code: exitFailed, kind: control.KindStore, text: actors.Words(err), err: err}
 }
 
 // alone tells whether a manager of this store runs already; the store's lock
