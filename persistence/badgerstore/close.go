@@ -19,7 +19,7 @@ const (
 	closeWait = 5 * time.Second
 )
 
-var errHangs = fmt.Errorf("the disk has not answered for %v", commitWait)
+func hangs(d time.Duration) error { return fmt.Errorf("the disk has not answered for %v", d) }
 
 // openDB opens the database when the disk has the room for it.
 func openDB(o Options) (*badger.DB, *space, error) {
@@ -58,7 +58,7 @@ func closeDB(db *badger.DB, sp *space) error {
 		return nil
 	}
 	if err := sp.wait(); err != nil {
-		sp.end()
+		sp.leave()
 		return &persistence.CloseError{Dir: sp.dir, Err: err}
 	}
 	defer sp.end()
@@ -70,7 +70,7 @@ func closeDB(db *badger.DB, sp *space) error {
 
 // post hands a request to the committer and waits for its answer.
 func (s *Store) post(r *request) error {
-	late := time.NewTimer(commitWait)
+	late := time.NewTimer(s.commitWait)
 	defer late.Stop()
 	if err := s.enqueue(r, late.C); err != nil {
 		return err
@@ -79,7 +79,7 @@ func (s *Store) post(r *request) error {
 	case err := <-r.done:
 		return err
 	case <-late.C:
-		return &persistence.WriteError{Err: errHangs}
+		return &persistence.WriteError{Err: hangs(s.commitWait)}
 	}
 }
 
@@ -93,7 +93,7 @@ func (s *Store) enqueue(r *request, late <-chan time.Time) error {
 	case s.requests <- r:
 		return nil
 	case <-late:
-		return &persistence.DiskError{Dir: s.space.dir, Doing: "waiting for earlier commits", Err: errHangs}
+		return &persistence.DiskError{Dir: s.space.dir, Doing: "waiting for earlier commits", Err: hangs(s.commitWait)}
 	}
 }
 
@@ -107,13 +107,13 @@ func (s *Store) Probe() (persistence.Room, error) { return s.space.look() }
 func (s *Store) Close() error {
 	result := make(chan error, 1)
 	go func() { result <- s.close() }()
-	late := time.NewTimer(closeWait)
+	late := time.NewTimer(s.closeWait)
 	defer late.Stop()
 	select {
 	case err := <-result:
 		return err
 	case <-late.C:
-		return &persistence.CloseError{Dir: s.space.dir, Err: fmt.Errorf("the disk has not answered for %v", closeWait)}
+		return &persistence.CloseError{Dir: s.space.dir, Err: hangs(s.closeWait)}
 	}
 }
 

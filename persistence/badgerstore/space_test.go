@@ -3,7 +3,6 @@ package badgerstore
 import (
 	"bytes"
 	"errors"
-	"log/slog"
 	"math"
 	"os"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/mtfleet/mtfleet/persistence"
 )
@@ -202,56 +202,31 @@ func TestACompactionPassesTheGate(t *testing.T) {
 	}
 }
 
-func TestFilesAreTheOwnersWhateverTheUmask(t *testing.T) {
-	defer syscall.Umask(syscall.Umask(0))
-	dir := filepath.Join(t.TempDir(), "store")
-	var log bytes.Buffer
-	for range 2 {
-		s, err := Open(Options{Dir: dir, Key: testKey, Logger: slog.New(slog.NewTextHandler(&log, nil))})
-		if err != nil {
-			t.Fatal(err)
+func TestADiskThatHangsEndsCommitsAndClose(t *testing.T) {
+	answer, real := make(chan struct{}), realDisk()
+	var hung atomic.Bool
+	d := real
+	d.usage = func(dir string) (usage, error) {
+		if hung.Load() {
+			<-answer
 		}
-		put(t, s, claim(t, s), oneRecord("alice"))
-		if _, err := s.Probe(); err != nil {
-			t.Fatal(err)
-		}
-		wantOwnersOnly(t, dir)
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
-		}
-		wantOwnersOnly(t, dir)
+		return real.usage(dir)
 	}
-	if strings.Contains(log.String(), "chmod") {
-		t.Errorf("warned of nothing: %s", log.String())
-	}
-	loose := filepath.Join(dir, manifest)
-	if err := os.Chmod(loose, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	s, err := Open(Options{Dir: dir, Key: testKey, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	s, err := Open(Options{Dir: t.TempDir(), Key: testKey, disk: d})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
+	owner := claim(t, s)
+	s.commitWait, s.closeWait = 20*time.Millisecond, 20*time.Millisecond
+	hung.Store(true)
+	var unknown *persistence.WriteError
+	if err := s.Commit(persistence.Commit{Owner: owner, Put: []persistence.Record{oneRecord("alice")}}); !errors.As(err, &unknown) {
+		t.Errorf("a commit that the disk does not answer: %v", err)
 	}
-	if !strings.Contains(log.String(), loose+" (mode 0644)") || !strings.Contains(log.String(), "chmod -R go= "+dir) {
-		t.Errorf("a loose mode is not told: %s", log.String())
+	var left *persistence.CloseError
+	if err := s.Close(); !errors.As(err, &left) {
+		t.Errorf("Close: %v", err)
 	}
-	if info, err := os.Stat(loose); err != nil || info.Mode().Perm() != 0o644 {
-		t.Errorf("an operator's mode was changed: %v, %v", info.Mode(), err)
-	}
-}
-
-func wantOwnersOnly(t *testing.T, dir string) {
-	t.Helper()
-	files, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range files {
-		if info, err := f.Info(); err == nil && info.Mode().Perm() != 0o600 {
-			t.Errorf("%s has mode %v", f.Name(), info.Mode())
-		}
-	}
+	close(answer)
+	<-s.ended
 }

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
@@ -39,6 +40,8 @@ type Store struct {
 	db     *badger.DB
 	sealer *sealer
 	space  *space
+	// How long callers and Close wait for the disk.
+	commitWait, closeWait time.Duration
 
 	// mu makes Close wait for those who are about to post a request or to
 	// read; the committer does not take it.
@@ -77,7 +80,10 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, closeDB(db, space))
 	}
-	s := &Store{db: db, sealer: sealer, space: space, requests: make(chan *request, maxQueue), done: make(chan struct{}), ended: make(chan struct{})}
+	s := &Store{
+		db: db, sealer: sealer, space: space, commitWait: commitWait, closeWait: closeWait,
+		requests: make(chan *request, maxQueue), done: make(chan struct{}), ended: make(chan struct{}),
+	}
 	c := &committer{db: db, sealer: sealer, owner: owner, room: space.wait}
 	go func() {
 		defer close(s.done)
