@@ -20,7 +20,7 @@ func (s *space) settle(u usage) error {
 		return s.failed("reading the directory", err)
 	}
 	seen := make(map[string]fs.FileInfo, len(entries))
-	s.tables, s.logs = 0, 0
+	s.logs = 0
 	newest, next := 0, false
 	for _, e := range entries {
 		name := e.Name()
@@ -28,13 +28,10 @@ func (s *space) settle(u usage) error {
 		if err != nil || !info.Mode().IsRegular() {
 			continue // gone meanwhile, or not the store's
 		}
-		switch filepath.Ext(name) {
-		case ".sst":
-			s.tables += info.Size()
-		case ".mem":
+		if filepath.Ext(name) == ".mem" {
 			if info.Size() == 0 {
 				next = true // or an old one that is being deleted: looked at again
-				break
+				continue
 			}
 			s.logs++
 			n, _ := strconv.Atoi(strings.TrimSuffix(name, ".mem"))
@@ -101,7 +98,8 @@ func (s *space) deleteEmptyLogs() error {
 	return nil
 }
 
-// adopt gives a file that Badger made its mode, and MANIFEST some blocks.
+// adopt gives a file that Badger made its mode, and its blocks where mapping did
+// not.
 func (s *space) adopt(name string) error {
 	f, err := os.OpenFile(filepath.Join(s.dir, name), os.O_RDWR, 0)
 	if err != nil {
@@ -115,8 +113,11 @@ func (s *space) adopt(name string) error {
 	if old := s.old[name]; info.Mode().Perm()&0o077 != 0 && (old == nil || !os.SameFile(old, info)) {
 		chmod(int(f.Fd())) // Badger asks for 0666
 	}
-	if name == manifest {
+	switch {
+	case name == manifest:
 		return s.blocks(int(f.Fd()), info.Size()+manifestAhead, true)
+	case filepath.Ext(name) == ".mem":
+		return s.blocks(int(f.Fd()), min(info.Size(), logSize), false)
 	}
 	return nil
 }
@@ -138,7 +139,7 @@ func (s *space) mapping(fd int, name string, length int64) error {
 	case old:
 		return nil // is read, and cut where it ends
 	case ext == ".mem":
-		need = min(length, logSize)
+		need = min(length, headSize) // the rest is there, or comes before it is needed
 	}
 	if !old {
 		chmod(fd)

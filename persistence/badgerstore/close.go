@@ -42,10 +42,7 @@ func openDB(o Options) (*badger.DB, *space, error) {
 		sp.end()
 		return nil, nil, openError(o.Dir, err)
 	}
-	if err := sp.wait(); err != nil { // a log that becomes a table is waited for
-		_ = closeDB(db, sp) // which is left as it is for the same reason
-		return nil, nil, err
-	}
+	_ = sp.wait() // for old logs to become tables; what is missing then, commits are told
 	return db, sp, nil
 }
 
@@ -57,7 +54,7 @@ func closeDB(db *badger.DB, sp *space) error {
 		sp.end()
 		return nil
 	}
-	if err := sp.wait(); err != nil {
+	if err := sp.wait(); err != nil && !sp.nothingToFlush(err) {
 		sp.leave()
 		return &persistence.CloseError{Dir: sp.dir, Err: err}
 	}

@@ -27,7 +27,7 @@ func script(t *testing.T, s *Store, requests ...*request) []error {
 		queue <- r
 	}
 	close(queue)
-	c := &committer{db: s.db, sealer: s.sealer, room: s.space.wait, owner: ownerOnDisk(t, s)}
+	c := &committer{db: s.db, sealer: s.sealer, room: s.space.room, owner: ownerOnDisk(t, s)}
 	c.run(queue)
 	errs := make([]error, len(requests))
 	for i, r := range requests {

@@ -94,6 +94,7 @@ type fullRun struct {
 	mu      sync.Mutex
 	acked   [fullWriters]int
 	refused int
+	why     string   // the last refusal
 	said    []string // anything else
 	stderr  bytes.Buffer
 }
@@ -133,7 +134,7 @@ func (r *fullRun) hear(line string) {
 		return
 	}
 	if strings.HasPrefix(line, "refused") {
-		r.refused++
+		r.refused, r.why = r.refused+1, line
 		return
 	}
 	r.said = append(r.said, line)
@@ -167,7 +168,9 @@ func (r *fullRun) progress(t *testing.T) {
 			return
 		}
 		if time.Since(begun) > 20*time.Second {
-			t.Fatal("there is room again, and nothing is written")
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			t.Fatalf("there is room again, and nothing is written: %s", r.why)
 		}
 	}
 }
@@ -252,9 +255,9 @@ func TestADiskThatFillsUpAgainAndAgainLosesNothing(t *testing.T) {
 			if refused == 0 || len(said) > 0 {
 				t.Errorf("%d commits were refused, and the child said %q", refused, said)
 			}
-			free := fill(t, dir, 0)
 			_ = r.cmd.Process.Kill()
 			<-r.ended
+			free := fill(t, dir, 0)
 			var full *persistence.FullError
 			if _, err := Open(Options{Dir: store, Key: testKey}); !errors.As(err, &full) || full.Free >= full.Needed {
 				t.Errorf("opening it on a full disk: %v", err)

@@ -9,34 +9,30 @@ import (
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
-// gate stops a compaction before it makes a table, until there is room for it,
-// and until a file can be made at all: Badger takes a table that it could not
-// make for an empty one, and forgets the records that should be in it. Commits
-// are refused meanwhile.
+// gate stops a compaction before it makes a table, until a file can be made at
+// all: Badger takes a table that it could not make for an empty one, and forgets
+// the records that should be in it. Commits are refused meanwhile. Blocks are
+// waited for when the file is there (mapping).
 func (s *space) gate() {
-	for s.mayCompact() != nil {
+	for s.mayMerge() != nil {
 		s.pause()
 	}
 }
 
-func (s *space) mayCompact() error {
+func (s *space) mayMerge() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.waits = s.compactionRoom(); s.waits == nil {
+	if s.waits = s.fileCanBeMade(); s.waits == nil {
 		s.merged = time.Now()
 	}
 	return s.waits
 }
 
-func (s *space) compactionRoom() error {
+func (s *space) fileCanBeMade() error {
 	const doing = "to merge its tables"
 	u, err := s.disk.usage(s.dir)
 	if err != nil {
 		return s.failed("looking at the disk", err)
-	}
-	need := min(s.tables+s.tables/8, compactionMost) + 1<<20
-	if u.free >= 0 && u.free+s.held < need {
-		return &persistence.FullError{Dir: s.dir, Free: u.free, Needed: need, Doing: doing}
 	}
 	if u.inodes >= 0 && u.inodes < inodesLeast {
 		return &persistence.FullError{Dir: s.dir, Free: u.inodes, Needed: inodesLeast, Inodes: true, Doing: doing}
@@ -47,7 +43,7 @@ func (s *space) compactionRoom() error {
 		err = errors.Join(f.Close(), os.Remove(probe))
 	}
 	if err != nil {
-		return s.refused(doing, need, u, err)
+		return s.refused(doing, floor(u), u, err)
 	}
 	return nil
 }

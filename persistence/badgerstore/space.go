@@ -43,9 +43,9 @@ const (
 	// otherSize is what is written of the files that hold no records of ours, the
 	// value log and DISCARD: their heads.
 	otherSize = 4 << 10
-	// compactionMost bounds what one compaction has written and not yet
-	// exchanged for what it read: 13 tables of 4 MB at once.
-	compactionMost = 64 << 20
+	// headSize is what a new log has when Badger opens the store; it gets the rest
+	// before the first commit, when the old logs are gone.
+	headSize = 1 << 20
 
 	floorLeast, floorMost = 4 << 20, 64 << 20
 	floorShare            = 64 // of the file system: a disk of 4 GB has the whole floor
@@ -102,8 +102,8 @@ type space struct {
 	held     int64                  // of the reserve
 	known    map[string]fs.FileInfo // files that have their mode and blocks
 	sparse   bool                   // the file system cannot allocate
-	tables   int64                  // bytes of all tables
 	logs     int                    // that hold something
+	wrote    bool                   // a transaction, into the present log or an earlier one
 	waits    error                  // what a table waits for
 	merged   time.Time              // when a compaction last made one
 	flushErr error
@@ -151,6 +151,7 @@ func (s *space) prepare() error {
 		}
 		s.old[e.Name()] = f
 	}
+	s.wrote = s.old[manifest] == nil // a new store begins with a record
 	var ok bool
 	if s.unregister, ok = register(s); !ok {
 		s.log.Debug("room cannot be set aside here: if the disk fills up while the store writes, the process may be killed", "dir", s.dir)
@@ -162,9 +163,10 @@ func (s *space) prepare() error {
 }
 
 // needToOpen is what must be free: a new log, and a table of each old one, which
-// is freed when its table is there, so one at a time; the reserve serves for that.
-// The rest of a new store takes less than a megabyte. What is needed beyond that
-// to take commits is looked at when the old logs are gone.
+// is freed when its table is there, so one at a time; the reserve serves for that,
+// and the empty log that is deleted. The rest of a new store takes less than a
+// megabyte. What is needed beyond that to take commits is looked at when the old
+// logs are gone.
 func needToOpen(u usage, entries []fs.DirEntry) int64 {
 	var logs, empty, reserve int64
 	for _, e := range entries {
@@ -179,7 +181,7 @@ func needToOpen(u usage, entries []fs.DirEntry) int64 {
 			reserve = min(allocated(f), reserveSize)
 		}
 	}
-	return logSize + max(0, min(logs, logSize)-reserve) - empty + 1<<20 + floor(u)
+	return max(headSize+1<<20+max(0, min(logs, logSize)-reserve)-empty, 0) + floor(u)
 }
 
 // floor is how much must be free before anything is written.
@@ -232,8 +234,8 @@ func (s *space) lookLocked() (persistence.Room, error) {
 	return room, nil
 }
 
-// wait is look, for the committer: where something is about to give room back,
-// that is waited for.
+// wait is look, and where something is about to give room back, that is waited
+// for.
 func (s *space) wait() error {
 	for end := time.Now().Add(settleWait); ; {
 		_, err := s.look()
@@ -247,6 +249,24 @@ func (s *space) wait() error {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
+}
+
+// room is wait for the committer, which writes when there is some.
+func (s *space) room() error {
+	err := s.wait()
+	if err == nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.wrote = true
+	}
+	return err
+}
+
+// nothingToFlush tells whether Badger can be closed without making a table.
+func (s *space) nothingToFlush(err error) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return errors.As(err, new(*persistence.FullError)) && !s.wrote && s.logs == 1 && s.waits == nil
 }
 
 // busy tells whether a log is being turned into a table, or tables were being

@@ -84,7 +84,7 @@ func Open(o Options) (*Store, error) {
 		db: db, sealer: sealer, space: space, commitWait: commitWait, closeWait: closeWait,
 		requests: make(chan *request, maxQueue), done: make(chan struct{}), ended: make(chan struct{}),
 	}
-	c := &committer{db: db, sealer: sealer, owner: owner, room: space.wait}
+	c := &committer{db: db, sealer: sealer, owner: owner, room: space.room}
 	go func() {
 		defer close(s.done)
 		c.run(s.requests)
