@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -64,6 +65,9 @@ func (a *app) run(ctx context.Context, cfg *config.Config, loopback bool) error 
 	// does not opens the store itself, and a few of those in a row would keep it
 	// from us.
 	socket, err := control.Listen(cfg.Control.Socket)
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return &exitError{code: exitFailed, kind: control.KindStore, text: err.Error() + ": make room on that disk", err: err}
+	}
 	if err != nil {
 		return err
 	}

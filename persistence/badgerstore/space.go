@@ -164,15 +164,18 @@ func (s *space) prepare() error {
 
 // needToOpen is what must be free: a new log, and a table of each old one, which
 // is freed when its table is there, so one at a time; the reserve serves for that,
-// and the empty log that is deleted. The rest of a new store takes less than a
-// megabyte. What is needed beyond that to take commits is looked at when the old
-// logs are gone.
+// and the empty log that is deleted. What is needed beyond that to take commits is
+// looked at when the old logs are gone. A new store has two logs, the reserve and
+// less than a megabyte else: 36 MB on a small file system, with the floor.
 func needToOpen(u usage, entries []fs.DirEntry) int64 {
 	var logs, empty, reserve int64
+	fresh := true
 	for _, e := range entries {
 		f, err := e.Info()
 		switch {
 		case err != nil:
+		case e.Name() == manifest:
+			fresh = false
 		case filepath.Ext(e.Name()) == ".mem" && f.Size() == 0:
 			empty += allocated(f)
 		case filepath.Ext(e.Name()) == ".mem":
@@ -180,6 +183,9 @@ func needToOpen(u usage, entries []fs.DirEntry) int64 {
 		case e.Name() == reserveName:
 			reserve = min(allocated(f), reserveSize)
 		}
+	}
+	if fresh {
+		return 2*logSize + reserveSize + 1<<20 + floor(u)
 	}
 	return max(headSize+1<<20+max(0, min(logs, logSize)-reserve)-empty, 0) + floor(u)
 }
