@@ -35,17 +35,21 @@ const (
 
 // storeWatch is what the Manager knows of its store.
 type storeWatch struct {
-	mu      sync.Mutex // guards the following fields
+	mu sync.Mutex // guards the following fields
+	storeView
+	told  time.Time // when the log last said so
+	tried time.Time // when it was last tried for a caller
+}
+
+type storeView struct {
 	state   storeState
 	err     error     // the last refusal
 	since   time.Time // of the state storeRefuses
 	refused int       // commits, in that state
-	told    time.Time // when the log last said so
-	tried   time.Time // when it was last tried for a caller
 }
 
-// refusal notes one. It returns when the refusals began, and whether this is the
-// first of them, and whether the log is to say so again.
+// refusal notes one. It reports whether it is the first in a row, and whether the
+// log is to say so again.
 func (w *storeWatch) refusal(now time.Time, err error, commits int) (first, remind bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -86,10 +90,10 @@ func (w *storeWatch) taken(err error) bool {
 }
 
 // view returns the state, and the refusals in it.
-func (w *storeWatch) view() (state storeState, err error, since time.Time, refused int) {
+func (w *storeWatch) view() storeView {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.state, w.err, w.since, w.refused
+	return w.storeView
 }
 
 // mayTry reports whether the store may be tried for a caller.
@@ -121,7 +125,7 @@ const timerStore = 2
 // watchStore arms the timer where there is anything to be found out: of a store
 // that refuses, and of one that can tell before anybody commits.
 func (f *fleet) watchStore(c *runtime.Context[fleetMsg]) {
-	state, _, _, _ := f.m.store.view()
+	state := f.m.store.view().state
 	_, tells := f.m.opts.Store.(persistence.Prober)
 	if state == storeRefuses || state == storeWrites && tells {
 		c.After(timerStore, storeLook, storeDue{})
@@ -138,7 +142,7 @@ func (f *fleet) onStoreDue(c *runtime.Context[fleetMsg]) {
 // tryStore finds out whether the store takes commits: one that refused by a
 // commit, which is durable or refused again; one that did not by asking it.
 func (m *Manager) tryStore() error {
-	state, _, _, _ := m.store.view()
+	state := m.store.view().state
 	var err error
 	if state == storeRefuses {
 		err = m.opts.Store.Commit(persistence.Commit{Owner: m.env.Owner, Put: []persistence.Record{{Key: tryKey, Version: 1, Data: []byte("tried")}}})
@@ -149,9 +153,9 @@ func (m *Manager) tryStore() error {
 	case err != nil && !errors.Is(err, persistence.ErrClosed):
 		m.noteRefusal("", err, 0)
 	case err == nil:
-		_, _, since, refused := m.store.view()
+		v := m.store.view()
 		if m.store.works() {
-			m.log.Info("the store takes commits again; everything goes on", "after", m.sys.Clock().Now().Sub(since).Round(time.Millisecond), "refused", refused)
+			m.log.Info("the store takes commits again; everything goes on", "after", m.sys.Clock().Now().Sub(v.since).Round(time.Millisecond), "refused", v.refused)
 		}
 	}
 	return err
@@ -186,13 +190,13 @@ func (m *Manager) noteRefusal(id persistence.AccountID, err error, commits int) 
 	}
 	now := m.sys.Clock().Now()
 	first, remind := m.store.refusal(now, err, commits)
-	_, _, since, refused := m.store.view()
 	switch {
 	case first:
-		m.log.Error("the store refused a commit: nothing new is begun and connections are kept until it takes them again", "since", since, "account", id, "err", Words(err))
+		m.log.Error("the store refused a commit: nothing new is begun and connections are kept until it takes them again", "since", now, "account", id, "err", Words(err))
 		m.fleet.Send(storeRefused{})
 	case remind:
-		m.log.Error("the store still refuses commits", "since", since, "refused", refused, "err", Words(err))
+		v := m.store.view()
+		m.log.Error("the store still refuses commits", "since", v.since, "refused", v.refused, "err", Words(err))
 	}
 }
 
@@ -202,9 +206,9 @@ func (m *Manager) storeWorks() error {
 	if m.closed() {
 		return ErrClosed
 	}
-	state, err, _, _ := m.store.view()
-	if state == storeTaken || state == storeRefuses && !m.store.mayTry(m.sys.Clock().Now()) {
-		return &StoreError{Err: err}
+	v := m.store.view()
+	if v.state == storeTaken || v.state == storeRefuses && !m.store.mayTry(m.sys.Clock().Now()) {
+		return &StoreError{Err: v.err}
 	}
 	if err := m.tryStore(); err != nil {
 		return &StoreError{Err: err}
@@ -214,7 +218,7 @@ func (m *Manager) storeWorks() error {
 
 // sayUnwritten says at the end what a store that refuses did not get.
 func (m *Manager) sayUnwritten() {
-	if state, err, since, refused := m.store.view(); state == storeRefuses {
-		m.log.Error("the store refuses commits to the end: what the accounts had to write since then is not on disk", "since", since, "refused", refused, "err", Words(err))
+	if v := m.store.view(); v.state == storeRefuses {
+		m.log.Error("the store refuses commits to the end: what the accounts had to write since then is not on disk", "since", v.since, "refused", v.refused, "err", Words(v.err))
 	}
 }

@@ -88,7 +88,7 @@ func (m *Manager) observeAccounts(obs metric.Observer, gauge metric.Int64Observa
 
 func (m *Manager) observeStore(obs metric.Observer, refuses, free metric.Int64Observable) {
 	var bad int64
-	if state, _, _, _ := m.store.view(); state != storeWrites {
+	if m.store.view().state != storeWrites {
 		bad = 1
 	}
 	obs.ObserveInt64(refuses, bad)

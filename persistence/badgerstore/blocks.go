@@ -209,8 +209,8 @@ func (s *space) giveUp() {
 	}
 }
 
-// keepReserve fills the reserve up and writes a few bytes into it: a disk that
-// takes none, because it fails or was made read-only, is found out here.
+// keepReserve fills the reserve up and writes a few bytes into it now and then: a
+// disk that takes none, because it fails or was made read-only, is found out here.
 func (s *space) keepReserve(u usage) error {
 	if s.reserve == nil {
 		if err := s.openReserve(os.O_RDWR | os.O_CREATE); err != nil {
@@ -225,8 +225,13 @@ func (s *space) keepReserve(u usage) error {
 			return s.refused("for its reserve", reserveSize, u, err)
 		}
 	}
-	if _, err := s.disk.write(s.reserve, []byte("mtfleet\n"), 0); err != nil {
-		return s.refused("", floor(u), u, err)
+	if s.writeErr == nil && time.Since(s.written) < writeEvery {
+		return nil
+	}
+	_, s.writeErr = s.disk.write(s.reserve, []byte("mtfleet\n"), 0)
+	s.written = time.Now()
+	if s.writeErr != nil {
+		return s.refused("", floor(u), u, s.writeErr)
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ import (
 // unixMapper is the head of x/sys/unix's mapper.
 type unixMapper struct {
 	sync.Mutex
-	active map[*byte][]byte
+	_      map[*byte][]byte // active
 	mmap   func(addr, length uintptr, prot, flags, fd int, offset int64) (uintptr, error)
 	munmap func(addr, length uintptr) error
 }

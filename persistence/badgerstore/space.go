@@ -58,6 +58,9 @@ const (
 	settleWait = time.Second
 	// roomRetry is how often who waits for room looks again.
 	roomRetry = 100 * time.Millisecond
+	// writeEvery is how often the reserve is written: it costs a sync as much as a
+	// small commit.
+	writeEvery = time.Second
 	// flushRetry is how long a failed flush is remembered; Badger repeats it each
 	// second.
 	flushRetry = 3 * time.Second
@@ -106,6 +109,8 @@ type space struct {
 	wrote    bool                   // a transaction, into the present log or an earlier one
 	waits    error                  // what a table waits for
 	merged   time.Time              // when a compaction last made one
+	writeErr error                  // of the last write into the reserve
+	written  time.Time              // when that was
 	flushErr error
 	flushAt  time.Time
 }

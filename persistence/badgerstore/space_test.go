@@ -71,6 +71,9 @@ func TestACommitIsRefusedWhileTheDiskHasNoRoomAndTakenAfterwards(t *testing.T) {
 			}
 			owner := claim(t, s)
 			tt.bad(d)
+			s.space.mu.Lock()
+			s.space.written = time.Time{} // it is time to write again
+			s.space.mu.Unlock()
 			err = s.Commit(persistence.Commit{Owner: owner, Put: []persistence.Record{oneRecord("alice")}})
 			var full *persistence.FullError
 			var disk *persistence.DiskError
