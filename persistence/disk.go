@@ -40,8 +40,8 @@ func (e *FullError) Error() string {
 // Unwrap returns the system's refusal.
 func (e *FullError) Unwrap() error { return e.Err }
 
-// DiskError says that a store took nothing because its directory cannot be
-// written: it is gone, read-only, or the disk fails. Nothing was written.
+// DiskError says that a store took or gave nothing because its directory is gone
+// or read-only, or the disk fails. Nothing was written.
 type DiskError struct {
 	Dir   string
 	Doing string // "looking at the directory"
@@ -50,7 +50,7 @@ type DiskError struct {
 
 // Error says where, and what the system said.
 func (e *DiskError) Error() string {
-	return fmt.Sprintf("persistence: the store in %s cannot be written: %s: %v", e.Dir, e.Doing, e.Err)
+	return fmt.Sprintf("persistence: the store in %s cannot be used: %s: %v", e.Dir, e.Doing, e.Err)
 }
 
 // Unwrap returns the system's error.

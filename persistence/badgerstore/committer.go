@@ -72,7 +72,7 @@ func (c *committer) add(r *request) {
 	if c.txn == nil {
 		c.begin()
 	}
-	if err := c.check(r); err != nil {
+	if err := reading(c.db.Opts().Dir, func() error { return c.check(r) }); err != nil {
 		r.done <- err
 		return
 	}

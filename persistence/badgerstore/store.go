@@ -205,7 +205,7 @@ func (s *Store) view(f func(*badger.Txn) error) error {
 	if s.closed {
 		return persistence.ErrClosed
 	}
-	return s.db.View(f)
+	return reading(s.space.dir, func() error { return s.db.View(f) })
 }
 
 // Accounts implements persistence.Store. It reads key names only, about 0.4 s
@@ -243,7 +243,7 @@ func (s *Store) Load(id persistence.AccountID) (records []persistence.Record, er
 	var bad []error
 	err = s.view(func(txn *badger.Txn) error {
 		prefix := accountPrefix(id)
-		it := txn.NewIterator(badger.IteratorOptions{Prefix: prefix, PrefetchValues: true, PrefetchSize: 16})
+		it := txn.NewIterator(badger.IteratorOptions{Prefix: prefix}) // values lie beside their keys; a prefetch would read them on other goroutines
 		defer it.Close()
 		for it.Seek(prefix); it.Valid(); it.Next() {
 			k, ok := parseName(it.Item().Key())
