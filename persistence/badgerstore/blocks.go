@@ -20,13 +20,16 @@ func (s *space) settle(u usage) error {
 		return s.failed("reading the directory", err)
 	}
 	seen := make(map[string]fs.FileInfo, len(entries))
-	s.logs = 0
+	s.logs, s.tables = 0, 0
 	newest, next := 0, false
 	for _, e := range entries {
 		name := e.Name()
 		info, err := e.Info()
 		if err != nil || !info.Mode().IsRegular() {
 			continue // gone meanwhile, or not the store's
+		}
+		if filepath.Ext(name) == ".sst" {
+			s.tables += info.Size()
 		}
 		if filepath.Ext(name) == ".mem" {
 			if info.Size() == 0 {
@@ -53,6 +56,9 @@ func (s *space) settle(u usage) error {
 		return s.failed("looking for its log", errors.New("it is gone"))
 	}
 	s.known = seen
+	if newest != s.newest { // the last transaction went into the new one
+		s.newest, s.used = newest, s.last
+	}
 	if _, err := os.Stat(s.logPath(newest + 1)); next && err == nil {
 		return nil
 	}
@@ -98,8 +104,7 @@ func (s *space) deleteEmptyLogs() error {
 	return nil
 }
 
-// adopt gives a file that Badger made its mode, and its blocks where mapping did
-// not.
+// adopt gives a file that Badger made its mode, and its blocks.
 func (s *space) adopt(name string) error {
 	f, err := os.OpenFile(filepath.Join(s.dir, name), os.O_RDWR, 0)
 	if err != nil {
@@ -122,57 +127,40 @@ func (s *space) adopt(name string) error {
 	return nil
 }
 
-// mapping is called before a file is mapped for writing, on the goroutine that
-// does it. What is written by the map has its blocks when it returns. A table is
-// waited for as long as it takes: Badger must not be told that it cannot be
-// made, for a compaction would then forget the records in it.
-func (s *space) mapping(fd int, name string, length int64) error {
-	s.mu.Lock()
-	old := s.old[name] != nil
-	s.mu.Unlock()
-	ext, need := filepath.Ext(name), int64(otherSize)
-	switch {
-	case ext == ".sst" && written(fd):
-		return nil // and is only read
-	case ext == ".sst":
-		need = length
-	case old:
-		return nil // is read, and cut where it ends
-	case ext == ".mem":
-		need = min(length, headSize) // the rest is there, or comes before it is needed
+// appeared is called by the watcher with the name of each new file. A table gets
+// its blocks while Badger begins to copy into it; where the disk has none, those
+// of the reserve.
+func (s *space) appeared(name string) {
+	if filepath.Ext(name) != ".sst" {
+		return // the committer looks after the others
 	}
-	if !old {
-		chmod(fd)
+	f, err := os.OpenFile(filepath.Join(s.dir, name), os.O_RDWR, 0)
+	if err != nil {
+		return // gone
 	}
-	for first := true; ; first = false {
-		err := s.tableBlocks(fd, need, ext == ".sst")
-		if err == nil || ext != ".sst" {
-			return err
+	defer f.Close()
+	chmod(int(f.Fd()))
+	for range 1000 { // it has its length some microseconds after its name
+		if info, err := f.Stat(); err == nil && info.Size() > 0 {
+			s.tableBlocks(f, info.Size())
+			return
 		}
-		if first {
-			s.log.Warn("a table of the store waits for room", "file", name, "bytes", need, "err", err)
-		}
-		s.pause()
 	}
 }
 
-func (s *space) tableBlocks(fd int, need int64, table bool) error {
+func (s *space) tableBlocks(f *os.File, size int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	err := s.blocks(fd, need, true)
-	switch {
-	case !table:
-	case err == nil:
-		s.waits = nil
-	default:
-		u, _ := s.disk.usage(s.dir)
-		s.waits = s.refused("for a table", need+reserveSize+floor(u), u, err)
+	if u, err := s.disk.usage(s.dir); err == nil && u.free >= 0 && u.free < size {
+		s.giveUp() // first: to be refused takes milliseconds
 	}
-	return err
+	if err := s.blocks(int(f.Fd()), size, true); err != nil {
+		s.log.Warn("a table of the store has not all of its room", "file", f.Name(), "err", err)
+	}
 }
 
-// pause is what who waits for room does. At the end it does not return: what the
-// process has not written then, it will not.
+// pause is what a merge does that waits for room. At the end it does not return:
+// what the process has not written then, it will not.
 func (s *space) pause() {
 	select {
 	case <-s.stop:

@@ -29,8 +29,8 @@ const maxBatch = 2000
 type committer struct {
 	db     *badger.DB
 	sealer *sealer
-	owner  persistence.Owner // as it is on disk
-	room   func() error      // tells whether a transaction may be written
+	owner  persistence.Owner               // as it is on disk
+	room   func(entries, size int64) error // tells whether a transaction may be written
 
 	// The transaction being filled.
 	txn     *badger.Txn
@@ -209,7 +209,7 @@ func (c *committer) flush() {
 	}
 	var err error
 	if len(c.pending) > 0 {
-		if err = c.room(); err == nil {
+		if err = c.room(c.count, c.size); err == nil {
 			if err = c.txn.Commit(); err != nil {
 				err = &persistence.WriteError{Err: err}
 			} else {

@@ -168,7 +168,7 @@ func TestAFailingDiskIsReportedToEverybodyInTheTransaction(t *testing.T) {
 	if err := s.db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	c := &committer{db: s.db, sealer: s.sealer, room: func() error { return nil }, owner: owner}
+	c := &committer{db: s.db, sealer: s.sealer, room: func(_, _ int64) error { return nil }, owner: owner}
 	requests := []*request{{claim: "a", done: make(chan error, 1)}, {claim: "b", done: make(chan error, 1)}}
 	for _, r := range requests {
 		c.add(r)

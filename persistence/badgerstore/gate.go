@@ -9,10 +9,10 @@ import (
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
-// gate stops a compaction before it makes a table, until a file can be made at
-// all: Badger takes a table that it could not make for an empty one, and forgets
-// the records that should be in it. Commits are refused meanwhile. Blocks are
-// waited for when the file is there (mapping).
+// gate stops a merge before it makes a table, until there is room for it, and
+// until a file can be made at all: Badger takes a table that it could not make for
+// an empty one, and forgets the records that should be in it. It runs on the
+// goroutine of the merge, which holds no lock there. Commits are refused meanwhile.
 func (s *space) gate() {
 	for s.mayMerge() != nil {
 		s.pause()
@@ -22,17 +22,32 @@ func (s *space) gate() {
 func (s *space) mayMerge() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.waits = s.fileCanBeMade(); s.waits == nil {
-		s.merged = time.Now()
+	now := time.Now()
+	if now.Sub(s.merged) > settleWait {
+		s.merging = 0
+	}
+	if s.waits = s.roomToMerge(); s.waits == nil {
+		s.merging++
+		s.merged = now
 	}
 	return s.waits
 }
 
-func (s *space) fileCanBeMade() error {
+// roomToMerge: several tables are made at once, and what was let through within
+// the last second counts as not there yet. All of them are no more than there are.
+func (s *space) roomToMerge() error {
 	const doing = "to merge its tables"
 	u, err := s.disk.usage(s.dir)
 	if err != nil {
 		return s.failed("looking at the disk", err)
+	}
+	need := min((s.merging+1)*mergeSize, s.tables+s.tables/8) + floorLeast
+	switch {
+	case u.free < 0 || u.free >= need:
+	case u.free+s.held >= need:
+		s.giveUp()
+	default:
+		return &persistence.FullError{Dir: s.dir, Free: u.free, Needed: need, Doing: doing}
 	}
 	if u.inodes >= 0 && u.inodes < inodesLeast {
 		return &persistence.FullError{Dir: s.dir, Free: u.inodes, Needed: inodesLeast, Inodes: true, Doing: doing}
@@ -43,7 +58,7 @@ func (s *space) fileCanBeMade() error {
 		err = errors.Join(f.Close(), os.Remove(probe))
 	}
 	if err != nil {
-		return s.refused(doing, floor(u), u, err)
+		return s.refused(doing, need, u, err)
 	}
 	return nil
 }

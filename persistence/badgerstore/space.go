@@ -16,21 +16,25 @@ import (
 
 // Badger writes through memory maps of sparse files: where the disk has no block
 // for a page, the process is killed by SIGBUS, which no Go code can catch. So
-// each mapped file has its blocks before it is mapped, and nothing is begun that
+// what is mapped gets its blocks as early as can be, and nothing is begun that
 // may need more than there is:
 //
 //   - the next log (NNNNN.mem) lies ready, empty and with all its blocks, before a
 //     transaction is written: Badger takes an empty file for a new one. So a
 //     commit needs no block that is not there already. An empty log is no log to
 //     Badger's Open, so Open and Close delete it.
-//   - a table (NNNNNN.sst) gets its blocks while it is mapped (mapping). Where there
-//     are none it gets those of a reserve file, which is what a flush needs; else
-//     whoever makes it waits there until there are.
+//   - a table (NNNNNN.sst) is made by Badger without a step between its making and
+//     its first page. Before a transaction that may change logs, and before a merge
+//     makes a table, there must be room for it above the floor. A watcher gives
+//     it its blocks some tens of microseconds after it was made, those of a reserve
+//     file where there are no others.
 //   - MANIFEST has some beyond its end: half an entry in it makes a store that does
 //     not open.
 //
-// Below a floor of free space commits are refused, so that what is left serves
-// to go on: flush, merge, close.
+// What is left: others write the floor and a table, 14 to 74 MB, in the time from
+// our look to the end of a flush, which is 50 to 100 ms for each 8 MB of commits,
+// and only while the watcher is late for the pages. At 1 GB/s into the page cache
+// that is possible with a disk of 64 MB, and hardly with one of 4 GB.
 const (
 	// logSize is how much of a log is written at most: Badger changes it at
 	// 8 MB (MemTableSize), looks before each transaction, and one has 15 % of that
@@ -40,9 +44,13 @@ const (
 	reserveSize = logSize
 	// manifestAhead: an entry has about 30 bytes, a change of tables a few.
 	manifestAhead = 64 << 10
-	// otherSize is what is written of the files that hold no records of ours, the
-	// value log and DISCARD: their heads.
-	otherSize = 4 << 10
+	// changeAt is what must be in a log before Badger may change it (MemTableSize);
+	// entryCost is what an entry takes at most in it beside key and value, in the
+	// file or in the index in memory.
+	changeAt  = 8 << 20
+	entryCost = 140
+	// mergeSize is a table that a merge makes: 4 MB, 8 on a level below the first.
+	mergeSize = 8 << 20
 	// headSize is what a new log has when Badger opens the store; it gets the rest
 	// before the first commit, when the old logs are gone.
 	headSize = 1 << 20
@@ -94,9 +102,9 @@ type space struct {
 	disk disk
 	log  *slog.Logger
 
-	stop       chan struct{} // closed at the end
-	stopped    sync.Once
-	unregister func() // ends the calls of mapping
+	stop    chan struct{} // closed at the end
+	stopped sync.Once
+	watched func() // ends the watcher and waits for it
 
 	mu       sync.Mutex             // guards what follows
 	made     fs.FileInfo            // the directory, as it was at Open
@@ -107,7 +115,12 @@ type space struct {
 	sparse   bool                   // the file system cannot allocate
 	logs     int                    // that hold something
 	wrote    bool                   // a transaction, into the present log or an earlier one
-	waits    error                  // what a table waits for
+	tables   int64                  // bytes of all tables
+	newest   int                    // number of the present log
+	used     int64                  // of the present log, at most
+	last     int64                  // what the last transaction took of it, at most
+	merging  int64                  // tables let through by the gate a moment ago
+	waits    error                  // what a merge waits for
 	merged   time.Time              // when a compaction last made one
 	writeErr error                  // of the last write into the reserve
 	written  time.Time              // when that was
@@ -119,11 +132,10 @@ func newSpace(dir string, d disk, log *slog.Logger) *space {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &space{dir: dir, disk: d, log: log, stop: make(chan struct{}), unregister: func() {}, known: map[string]fs.FileInfo{}}
+	return &space{dir: dir, disk: d, log: log, stop: make(chan struct{}), watched: func() {}, known: map[string]fs.FileInfo{}}
 }
 
-// prepare looks at the disk before Badger opens the store, and has what is
-// mapped from then on come to mapping.
+// prepare looks at the disk before Badger opens the store, and begins to watch.
 func (s *space) prepare() error {
 	info, err := os.Stat(s.dir)
 	if err != nil {
@@ -157,10 +169,7 @@ func (s *space) prepare() error {
 		s.old[e.Name()] = f
 	}
 	s.wrote = s.old[manifest] == nil // a new store begins with a record
-	var ok bool
-	if s.unregister, ok = register(s); !ok {
-		s.log.Debug("room cannot be set aside here: if the disk fills up while the store writes, the process may be killed", "dir", s.dir)
-	}
+	s.watched = watch(s.dir, s.appeared)
 	if err := s.openReserve(os.O_RDWR); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return s.failed("opening its reserve", err)
 	}
@@ -239,6 +248,9 @@ func (s *space) lookLocked() (persistence.Room, error) {
 	if s.waits != nil {
 		return room, s.waits
 	}
+	if need := logSize + room.Needed; s.used >= changeAt && u.free >= 0 && u.free < need {
+		return room, &persistence.FullError{Dir: s.dir, Free: u.free, Needed: need, Doing: "to change its log"}
+	}
 	if s.flushErr != nil && time.Since(s.flushAt) < flushRetry {
 		return room, s.failed("writing a table", s.flushErr)
 	}
@@ -262,13 +274,16 @@ func (s *space) wait() error {
 	}
 }
 
-// room is wait for the committer, which writes when there is some.
-func (s *space) room() error {
+// room is wait for the committer, which writes so many entries and bytes when
+// there is some.
+func (s *space) room(entries, size int64) error {
 	err := s.wait()
 	if err == nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.wrote = true
+		s.last = size + entries*entryCost
+		s.used += s.last
 	}
 	return err
 }
@@ -314,14 +329,13 @@ func bare(err error) error {
 	return err
 }
 
-// leave ends the waiting for room, by never going on: Badger is not closed, and
-// may still map files.
+// leave ends the waiting for room, by never going on: Badger is not closed.
 func (s *space) leave() { s.stopped.Do(func() { close(s.stop) }) }
 
 // end is for when Badger is closed.
 func (s *space) end() {
 	s.leave()
-	s.unregister()
+	s.watched()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.reserve != nil {

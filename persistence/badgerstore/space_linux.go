@@ -46,12 +46,6 @@ func allocated(info os.FileInfo) int64 {
 	return info.Size()
 }
 
-// written tells whether a file has blocks already: it was not made just now.
-func written(fd int) bool {
-	var st syscall.Stat_t
-	return syscall.Fstat(fd, &st) == nil && st.Blocks > 0
-}
-
 func chmod(fd int) { _ = syscall.Fchmod(fd, fileMode) }
 
 // inUse tells whether another process has the directory locked, as Badger does.

@@ -17,10 +17,8 @@ func allocate(int, int64) error { return errors.ErrUnsupported }
 
 func allocated(info os.FileInfo) int64 { return info.Size() }
 
-func written(int) bool { return true }
-
 func chmod(int) {}
 
 func inUse(string) bool { return false }
 
-func register(*space) (end func(), ok bool) { return func() {}, false }
+func watch(string, func(string)) (end func()) { return func() {} }

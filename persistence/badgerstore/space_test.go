@@ -130,7 +130,7 @@ func TestADirectoryThatIsGoneEndsCommitsAndClose(t *testing.T) {
 			owner := claim(t, s)
 			put(t, s, owner, oneRecord("alice"))
 			// What is left open is closed at the end: goroutines are counted.
-			t.Cleanup(func() { _ = os.RemoveAll(dir); _ = os.Mkdir(dir, 0o700); _ = s.db.Close() })
+			t.Cleanup(func() { _ = os.RemoveAll(dir); _ = os.Mkdir(dir, 0o700); _ = s.db.Close(); s.space.end() })
 			if err := remove(dir); err != nil {
 				t.Fatal(err)
 			}
@@ -171,9 +171,51 @@ func TestAFullDiskAtCloseLosesNothing(t *testing.T) {
 	if err := s.db.Close(); err != nil {
 		t.Fatal(err)
 	}
+	s.space.end()
 	again := mustOpen(t, copied)
 	if records, err := again.Load("alice"); err != nil || len(records) != 1 {
 		t.Errorf("alice has %v, %v", records, err)
+	}
+}
+
+func TestALogIsChangedOnlyWithRoomForItsTable(t *testing.T) {
+	d := newSmallDisk()
+	s, err := Open(Options{Dir: t.TempDir(), Key: testKey, disk: d.disk()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner := claim(t, s)
+	d.free.Store(10 << 20) // above the floor
+	pad := bytes.Repeat([]byte{1}, 200<<10)
+	commit := func() error {
+		return s.Commit(persistence.Commit{Owner: owner, Put: []persistence.Record{{Key: persistence.Key{Account: "a", Kind: persistence.KindMeta, Sub: "pad"}, Version: 1, Data: pad}}})
+	}
+	n := 0
+	for ; n < 100 && err == nil; n++ {
+		err = commit()
+	}
+	var full *persistence.FullError
+	if !errors.As(err, &full) || !strings.Contains(err.Error(), "to change its log") || n < 40 {
+		t.Errorf("after %d commits of 200 KB: %v", n, err)
+	}
+	s.space.mu.Lock()
+	if s.space.logs != 1 {
+		t.Errorf("there are %d logs", s.space.logs)
+	}
+	s.space.mu.Unlock()
+	d.free.Store(50 << 20)
+	for range 10 {
+		if err := commit(); err != nil {
+			t.Error(err)
+		}
+	}
+	s.space.mu.Lock()
+	if s.space.used > 4<<20 {
+		t.Errorf("the new log has %d bytes already", s.space.used)
+	}
+	s.space.mu.Unlock()
+	if err := s.Close(); err != nil {
+		t.Error(err)
 	}
 }
 
