@@ -91,6 +91,7 @@ func (endCall) fleetMsg()          {}
 const (
 	timerRespawn = iota + 1
 	timerDigest
+	timerStore
 )
 
 // keepFleet returns the actor that keeps a fleet.
@@ -104,10 +105,11 @@ func keepFleet(m *Manager) runtime.Actor[fleetMsg] {
 // Started goes on where a fleet that failed ended: every account whose actor
 // ended with it is started again.
 func (f *fleet) Started(c *runtime.Context[fleetMsg]) {
+	f.watchStore(c)
 	if !f.begun {
 		return
 	}
-	if f.m.storeNot.Load() {
+	if f.m.store.view().state == storeTaken {
 		f.onStoreLost(c)
 		return
 	}
@@ -155,6 +157,10 @@ func (f *fleet) Receive(c *runtime.Context[fleetMsg], m fleetMsg) {
 		f.onWedged(c, m.w)
 	case respawnDue:
 		f.onRespawnDue(c)
+	case storeRefused, storeTried:
+		f.watchStore(c)
+	case storeDue:
+		f.onStoreDue(c)
 	case endCall:
 		m.end()
 	}

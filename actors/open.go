@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -38,10 +37,8 @@ type Manager struct {
 	hub   *hub
 	done  chan struct{} // closed when Close begins
 
-	closing  sync.Once
-	trouble  storeTrouble
-	storeBad atomic.Pointer[error] // the last refused commit; nil while the store works
-	storeNot atomic.Bool           // the store belongs to another manager now
+	closing sync.Once
+	store   storeWatch
 
 	mu       sync.RWMutex // guards the following fields
 	accounts map[persistence.AccountID]*Account
@@ -239,37 +236,6 @@ func (m *Manager) holdPhone(id persistence.AccountID, had, wants string) error {
 	return nil
 }
 
-func (m *Manager) storeFailed(id persistence.AccountID, err error) {
-	m.storeBad.Store(&err)
-	var stale *persistence.StaleOwnerError
-	if errors.As(err, &stale) && m.storeNot.CompareAndSwap(false, true) {
-		m.log.Error("the store belongs to another manager now; every account here is stopped", "err", err)
-		m.fleet.Send(storeLost{})
-	}
-	m.meters.storeFailures.Add(context.Background(), 1)
-	if n, tell := m.trouble.failed(m.sys.Clock().Now()); tell {
-		m.log.Error("the store refuses commits; sign-ins are held, connections are kept", "commits", n, "account", id, "err", err)
-	}
-}
-
-// storeWorks tells whether something new may be begun. After a failure the
-// store is tried before the answer is yes again.
-func (m *Manager) storeWorks() error {
-	if m.closed() {
-		return ErrClosed
-	}
-	if bad := m.storeBad.Load(); bad != nil {
-		if m.storeNot.Load() {
-			return &StoreError{Err: *bad}
-		}
-		if _, err := m.opts.Store.Accounts(); err != nil {
-			return &StoreError{Err: *bad}
-		}
-		m.storeBad.Store(nil)
-	}
-	return nil
-}
-
 // closed reports whether Close has begun.
 func (m *Manager) closed() bool {
 	select {
@@ -310,6 +276,7 @@ func (m *Manager) Add(ctx context.Context, id string, o AccountOptions) (*Accoun
 	err := m.opts.Store.Commit(persistence.Commit{Owner: m.env.Owner, Put: []persistence.Record{rec.Record()}})
 	if err != nil {
 		m.forget(a)
+		m.storeFailed(a.id, err)
 		return nil, fmt.Errorf("adding account %q: %w", id, err)
 	}
 	_, err = runtime.Ask(ctx, m.fleet, func(r runtime.Reply[struct{}]) fleetMsg { return startAccount{a: a, reply: r} })
@@ -400,6 +367,7 @@ func (m *Manager) Close(ctx context.Context) error {
 	if err := m.sys.Close(ctx); err != nil {
 		return err
 	}
+	m.sayUnwritten()
 	m.meters.stop()
 	return m.net.Wait(ctx)
 }

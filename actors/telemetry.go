@@ -16,6 +16,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/account"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
+	"github.com/mtfleet/mtfleet/persistence"
 )
 
 const scope = "github.com/mtfleet/mtfleet/actors"
@@ -45,7 +46,7 @@ func (m *Manager) openTelemetry(o Options) error {
 	m.tracer = tracers.Tracer(scope)
 	meter := provider.Meter(scope)
 	x := &meters{}
-	var errs [8]error
+	var errs [10]error
 	x.calls, errs[0] = meter.Int64Counter("mtfleet.calls", metric.WithDescription("API calls ended, by DC and result"))
 	x.callSeconds, errs[1] = meter.Float64Histogram("mtfleet.call.duration", metric.WithUnit("s"), metric.WithDescription("time from Invoke to its end"))
 	x.keys, errs[2] = meter.Int64Counter("mtfleet.keys", metric.WithDescription("auth keys made, by DC and kind"))
@@ -55,13 +56,18 @@ func (m *Manager) openTelemetry(o Options) error {
 	x.storeFailures, errs[6] = meter.Int64Counter("mtfleet.store.failures", metric.WithDescription("commits the store refused"))
 	accounts, err := meter.Int64ObservableGauge("mtfleet.accounts", metric.WithDescription("accounts by state"))
 	errs[7] = err
+	refuses, err := meter.Int64ObservableGauge("mtfleet.store.refuses", metric.WithDescription("1 while the store refuses commits"))
+	errs[8] = err
+	free, err := meter.Int64ObservableGauge("mtfleet.store.free", metric.WithUnit("By"), metric.WithDescription("room on the store's file system, where it is known"))
+	errs[9] = err
 	if err := errors.Join(errs[:]...); err != nil {
 		return fmt.Errorf("making metrics: %w", err)
 	}
 	reg, err := meter.RegisterCallback(func(_ context.Context, obs metric.Observer) error {
 		m.observeAccounts(obs, accounts)
+		m.observeStore(obs, refuses, free)
 		return nil
-	}, accounts)
+	}, accounts, refuses, free)
 	if err != nil {
 		return fmt.Errorf("making metrics: %w", err)
 	}
@@ -78,6 +84,19 @@ func (m *Manager) observeAccounts(obs metric.Observer, gauge metric.Int64Observa
 	}
 	for state, n := range counts {
 		obs.ObserveInt64(gauge, n, metric.WithAttributes(attribute.String("state", state.String())))
+	}
+}
+
+func (m *Manager) observeStore(obs metric.Observer, refuses, free metric.Int64Observable) {
+	var bad int64
+	if m.store.view().state != storeWrites {
+		bad = 1
+	}
+	obs.ObserveInt64(refuses, bad)
+	if p, ok := m.opts.Store.(persistence.Prober); ok {
+		if room, _ := p.Probe(); room.Free >= 0 {
+			obs.ObserveInt64(free, room.Free)
+		}
 	}
 }
 

@@ -55,6 +55,15 @@ func TestScripts(t *testing.T) {
 			"mode":       mode,
 			"freeport":   freePort,
 			"httpget":    httpGet,
+			"smalldisk":  smallDisk,
+			"filldisk":   fillDisk,
+			"freedisk":   freeDisk,
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "mount" {
+				return canMount(), nil
+			}
+			return false, errors.New("unknown condition")
 		},
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,6 +19,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/wire"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
 	"github.com/mtfleet/mtfleet/config"
+	"github.com/mtfleet/mtfleet/persistence"
 )
 
 func (a *app) runCommand() *cobra.Command {
@@ -65,6 +67,9 @@ func (a *app) run(ctx context.Context, cfg *config.Config, loopback bool) error 
 	// does not opens the store itself, and a few of those in a row would keep it
 	// from us.
 	socket, err := control.Listen(cfg.Control.Socket)
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return &exitError{code: exitFailed, kind: control.KindStore, text: err.Error() + ": make room on that disk", err: err}
+	}
 	if err != nil {
 		return err
 	}
@@ -75,7 +80,17 @@ func (a *app) run(ctx context.Context, cfg *config.Config, loopback bool) error 
 	}
 	o.Store = store
 	err = a.serve(ctx, cfg, o, log, socket)
-	return errors.Join(err, store.Close())
+	return errors.Join(err, closeStore(store))
+}
+
+// closeStore closes a store. Where that fails it is said also to who interrupted
+// the manager.
+func closeStore(store persistence.Store) error {
+	err := store.Close()
+	if err == nil {
+		return nil
+	}
+	return &exitError{code: exitFailed, kind: control.KindStore, text: actors.Words(err), err: err}
 }
 
 // alone tells whether a manager of this store runs already; the store's lock

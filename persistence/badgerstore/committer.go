@@ -30,8 +30,9 @@ const maxBatch = 2000
 type committer struct {
 	db     *badger.DB
 	sealer *sealer
-	owner  persistence.Owner // as it is on disk
-	chain  *chain            // nil in tests of the committer alone
+	owner  persistence.Owner               // as it is on disk
+	chain  *chain                          // nil in tests of the committer alone
+	room   func(entries, size int64) error // tells whether a transaction may be written
 
 	// The transaction being filled.
 	txn     *badger.Txn
@@ -73,7 +74,7 @@ func (c *committer) add(r *request) {
 	if c.txn == nil {
 		c.begin()
 	}
-	if err := c.check(r); err != nil {
+	if err := reading(c.db.Opts().Dir, func() error { return c.check(r) }); err != nil {
 		r.done <- err
 		return
 	}
@@ -228,10 +229,12 @@ func (c *committer) flush() {
 	}
 	var err error
 	if len(c.pending) > 0 {
-		if err = c.commit(); err != nil {
-			err = &persistence.WriteError{Err: err}
-		} else {
-			c.owner = c.next
+		if err = c.room(c.count, c.size); err == nil {
+			if err = c.commit(); err != nil {
+				err = &persistence.WriteError{Err: err}
+			} else {
+				c.owner = c.next
+			}
 		}
 	}
 	for _, r := range c.pending {

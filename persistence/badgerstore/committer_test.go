@@ -27,7 +27,7 @@ func script(t *testing.T, s *Store, requests ...*request) []error {
 		queue <- r
 	}
 	close(queue)
-	c := &committer{db: s.db, sealer: s.sealer, owner: ownerOnDisk(t, s)}
+	c := &committer{db: s.db, sealer: s.sealer, room: s.space.room, owner: ownerOnDisk(t, s)}
 	c.run(queue)
 	errs := make([]error, len(requests))
 	for i, r := range requests {
@@ -168,7 +168,7 @@ func TestAFailingDiskIsReportedToEverybodyInTheTransaction(t *testing.T) {
 	if err := s.db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	c := &committer{db: s.db, sealer: s.sealer, owner: owner}
+	c := &committer{db: s.db, sealer: s.sealer, room: func(_, _ int64) error { return nil }, owner: owner}
 	requests := []*request{{claim: "a", done: make(chan error, 1)}, {claim: "b", done: make(chan error, 1)}}
 	for _, r := range requests {
 		c.add(r)

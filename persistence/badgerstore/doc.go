@@ -80,6 +80,15 @@
 // A wrong master key is found when the store is opened, by a sealed check
 // record, before anything is written.
 //
+// # Room
+//
+// A commit is refused with a *persistence.FullError while the disk has less than
+// the floor, with a *persistence.DiskError while the directory is gone, read-only
+// or failing: Badger is not touched then, and it goes on by itself. Open ends so
+// before anything is mapped. Close leaves the log to the next Open where no table
+// can be made (*persistence.CloseError). All of it is in space.go; on other
+// systems than Linux only the directory is looked after.
+//
 // # Housekeeping
 //
 // There is no value-log garbage collection to run: values here are far below the

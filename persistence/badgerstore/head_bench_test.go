@@ -77,7 +77,7 @@ func (s *groupStore) commit(b *testing.B, n int) {
 	}
 	s.next += s.size
 	close(queue)
-	c := &committer{db: s.db, sealer: s.sealer, owner: s.owner, chain: s.opened.chain}
+	c := &committer{db: s.db, sealer: s.sealer, owner: s.owner, chain: s.opened.chain, room: s.space.room}
 	c.run(queue)
 	for _, r := range requests {
 		if err := <-r.done; err != nil {

@@ -15,21 +15,26 @@ import (
 // opened is a store's database with its head.
 type opened struct {
 	lock  *dirLock
+	space *space
 	db    *badger.DB
 	owner persistence.Owner
 	chain *chain
 	moved bool
 }
 
+// close keeps the lock where the database was left as it is: this process still
+// has its files.
 func (o *opened) close() error {
 	var err error
 	if o.chain != nil && o.chain.file != nil {
 		err = o.chain.file.close()
 	}
 	if o.db != nil {
-		err = errors.Join(err, o.db.Close())
+		err = errors.Join(err, closeDB(o.db, o.space))
+	} else if o.space != nil {
+		o.space.end()
 	}
-	if o.lock != nil {
+	if o.lock != nil && !errors.As(err, new(*persistence.CloseError)) {
 		err = errors.Join(err, o.lock.release())
 	}
 	return err
@@ -37,8 +42,8 @@ func (o *opened) close() error {
 
 // openChecked opens the database of a store that holds what it should. The
 // directory exists. log is not nil.
-func openChecked(o Options, s *sealer, log *slog.Logger) (to *opened, err error) {
-	to = &opened{}
+func openChecked(o Options, s *sealer, log *slog.Logger, sp *space) (to *opened, err error) {
+	to = &opened{space: sp}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, to.close())
@@ -51,6 +56,10 @@ func openChecked(o Options, s *sealer, log *slog.Logger) (to *opened, err error)
 	if to.lock, err = lockDir(o.Dir); err != nil {
 		return to, err
 	}
+	if err = sp.prepare(); err != nil {
+		return to, err
+	}
+	tellModes(o.Dir, log)
 	var in inspection
 	if !o.noHead {
 		if in, err = inspect(o, s, d); err != nil {
@@ -65,9 +74,10 @@ func openChecked(o Options, s *sealer, log *slog.Logger) (to *opened, err error)
 	if len(unused) > 0 {
 		log.Warn("files without anything of the store were put aside", "store", o.Dir, "files", unused)
 	}
-	if to.db, err = openBadger(o); err != nil {
+	if to.db, err = openBadger(o, sp); err != nil {
 		return to, in.openError(o.Dir, s, err)
 	}
+	_ = sp.wait() // for old logs to become tables; what is missing then, commits are told
 	if to.owner, err = prepare(to.db, s, o); err != nil {
 		return to, err
 	}
@@ -84,13 +94,13 @@ func openChecked(o Options, s *sealer, log *slog.Logger) (to *opened, err error)
 
 // openBadger opens the database. Badger is given files that were read before, so
 // a panic of its own is as unlikely as an error; it is made one.
-func openBadger(o Options) (db *badger.DB, err error) {
+func openBadger(o Options, sp *space) (db *badger.DB, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%v", p)
 		}
 	}()
-	return badger.Open(badgerOptions(o).WithBypassLockGuard(ownLock))
+	return badger.Open(badgerOptions(o).WithBypassLockGuard(ownLock).WithLogger(badgerLogger{o.Logger, sp}))
 }
 
 // openError tells a store that Badger does not take from a machine that does not

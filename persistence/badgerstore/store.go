@@ -41,6 +41,7 @@ type Options struct {
 	noHead    bool          // leave the head and the copy out
 	copyDelay time.Duration // instead of copyDelay; negative for never but at the end
 	reached   func(step)    // see chain
+	disk      disk          // zero is the real one
 }
 
 // Store is a persistence.Store on a local disk.
@@ -49,6 +50,9 @@ type Store struct {
 	sealer *sealer
 	opened *opened
 	keeper *keeper // nil without a head
+	space  *space
+	// How long callers and Close wait for the disk.
+	commitWait, closeWait time.Duration
 
 	// mu makes Close wait for those who are about to post a request or to
 	// read; the committer does not take it.
@@ -57,6 +61,7 @@ type Store struct {
 
 	requests chan *request
 	done     chan struct{} // closed when the committer has ended
+	ended    chan struct{} // closed when everything has, or was left as it is
 }
 
 var _ persistence.Store = (*Store)(nil)
@@ -80,21 +85,31 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("persistence: open store: %w", err)
 	}
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("persistence: open store: %w", err)
-	}
 	log := o.Logger
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	to, err := openChecked(o, sealer, log)
+	if o.disk.usage == nil {
+		o.disk = realDisk()
+	}
+	space := newSpace(o.Dir, o.disk, log)
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, space.refused("to make the store's directory", logSize+reserveSize, usage{}, err)
+	}
+	to, err := openChecked(o, sealer, log, space)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{db: to.db, sealer: sealer, opened: to, requests: make(chan *request, maxQueue), done: make(chan struct{})}
-	c := &committer{db: to.db, sealer: sealer, owner: to.owner, chain: to.chain}
+	s := &Store{
+		db: to.db, sealer: sealer, opened: to, space: space, commitWait: commitWait, closeWait: closeWait,
+		requests: make(chan *request, maxQueue), done: make(chan struct{}), ended: make(chan struct{}),
+	}
+	c := &committer{db: to.db, sealer: sealer, owner: to.owner, chain: to.chain, room: space.room}
 	if to.chain != nil {
-		s.keeper = startKeeper(&keeper{dir: o.Dir, db: to.db, sealer: sealer, digest: to.chain.digest, head: to.chain.file, log: log, delay: o.copyDelay, from: to.chain.at.commit})
+		s.keeper = startKeeper(&keeper{
+			dir: o.Dir, db: to.db, sealer: sealer, digest: to.chain.digest, head: to.chain.file, log: log, delay: o.copyDelay,
+			from: to.chain.at.commit, room: space.spare,
+		})
 		to.chain.told, to.chain.reached = s.keeper.committed, o.reached
 	}
 	go func() {
@@ -109,26 +124,30 @@ func badgerOptions(o Options) badger.Options {
 	return badger.DefaultOptions(o.Dir).
 		WithSyncWrites(true).
 		WithDetectConflicts(false). // one writer
-		WithLogger(badgerLogger{o.Logger}).
 		WithMemTableSize(8 << 20).WithNumMemtables(2).
 		WithBaseTableSize(4 << 20).WithBaseLevelSize(16 << 20).
-		WithNumLevelZeroTables(2).WithNumLevelZeroTablesStall(6).WithNumCompactors(2).
+		WithNumLevelZeroTables(1). // a small disk has no room for two of the same records
+		WithNumLevelZeroTablesStall(6).WithNumCompactors(2).
 		WithBlockCacheSize(16 << 20).WithIndexCacheSize(16 << 20).
 		WithCompression(options.None). // sealed data does not compress
-		WithValueLogFileSize(64 << 20).
+		WithValueLogFileSize(1 << 20). // the least: no value is so long that it goes there
 		WithMetricsEnabled(false)
 }
 
 func openError(dir string, err error) error {
 	// Badger's lock error has no type of its own.
 	if strings.Contains(err.Error(), "Cannot acquire directory lock") {
-		e := &persistence.LockedError{Dir: dir}
-		if b, err := os.ReadFile(filepath.Join(dir, "LOCK")); err == nil {
-			e.PID, _ = strconv.Atoi(strings.TrimSpace(string(b)))
-		}
-		return e
+		return lockedError(dir)
 	}
 	return fmt.Errorf("persistence: open store in %s: %w", dir, err)
+}
+
+func lockedError(dir string) error {
+	e := &persistence.LockedError{Dir: dir}
+	if b, err := os.ReadFile(filepath.Join(dir, "LOCK")); err == nil {
+		e.PID, _ = strconv.Atoi(strings.TrimSpace(string(b)))
+	}
+	return e
 }
 
 // prepare checks the master key and reads the owner. A store without a check
@@ -222,7 +241,7 @@ func (s *Store) view(f func(*badger.Txn) error) error {
 	if s.closed {
 		return persistence.ErrClosed
 	}
-	return s.db.View(f)
+	return reading(s.space.dir, func() error { return s.db.View(f) })
 }
 
 // Accounts implements persistence.Store. It reads key names only, about 0.4 s
@@ -260,7 +279,7 @@ func (s *Store) Load(id persistence.AccountID) (records []persistence.Record, er
 	var bad []error
 	err = s.view(func(txn *badger.Txn) error {
 		prefix := accountPrefix(id)
-		it := txn.NewIterator(badger.IteratorOptions{Prefix: prefix, PrefetchValues: true, PrefetchSize: 16})
+		it := txn.NewIterator(badger.IteratorOptions{Prefix: prefix}) // values lie beside their keys; a prefetch would read them on other goroutines
 		defer it.Close()
 		for it.Seek(prefix); it.Valid(); it.Next() {
 			k, ok := parseName(it.Item().Key())
@@ -317,38 +336,4 @@ func (s *Store) Claim(node string) (persistence.Owner, error) {
 		return persistence.Owner{}, err
 	}
 	return r.owner, nil
-}
-
-// post hands a request to the committer and waits for its answer.
-func (s *Store) post(r *request) error {
-	s.mu.RLock()
-	if s.closed {
-		s.mu.RUnlock()
-		return persistence.ErrClosed
-	}
-	s.requests <- r
-	s.mu.RUnlock()
-	return <-r.done
-}
-
-// Close implements persistence.Store: commits that were accepted are written and
-// answered before it returns.
-func (s *Store) Close() error {
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		<-s.done
-		return nil
-	}
-	s.closed = true
-	close(s.requests)
-	s.mu.Unlock()
-	<-s.done
-	if s.keeper != nil {
-		s.keeper.stop()
-	}
-	if err := s.opened.close(); err != nil {
-		return fmt.Errorf("persistence: close store: %w", err)
-	}
-	return nil
 }

@@ -195,6 +195,9 @@ func classifyStore(err error) (Kind, bool) {
 		write   *persistence.WriteError
 		damaged *persistence.DamagedError
 		copied  *persistence.CopiedError
+		full    *persistence.FullError
+		disk    *persistence.DiskError
+		closing *persistence.CloseError
 		refused *actors.StoreError
 	)
 	switch {
@@ -206,7 +209,7 @@ func classifyStore(err error) (Kind, bool) {
 		return KindDamaged, true
 	case errors.As(err, &invalid):
 		return KindInvalid, true
-	case errors.As(err, &refused), errors.As(err, &write), errors.Is(err, persistence.ErrClosed):
+	case errors.As(err, &refused), errors.As(err, &write), errors.As(err, &full), errors.As(err, &disk), errors.As(err, &closing), errors.Is(err, persistence.ErrClosed):
 		return KindStore, true
 	}
 	return "", false

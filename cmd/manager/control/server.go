@@ -127,7 +127,11 @@ func serveEvents(s Service, w http.ResponseWriter, r *http.Request) {
 type SocketError struct {
 	Path   string
 	Reason string
+	Err    error // the system's refusal, where that is the reason
 }
+
+// Unwrap returns the system's refusal.
+func (e *SocketError) Unwrap() error { return e.Err }
 
 func (e *SocketError) Error() string {
 	return fmt.Sprintf("the control socket %s %s", e.Path, e.Reason)
@@ -138,12 +142,13 @@ func (e *SocketError) Error() string {
 // is replaced. The listener's file is removed by Close. The error is a
 // *SocketError.
 func Listen(path string) (net.Listener, error) {
-	fail := func(reason string) error { return &SocketError{path, reason} }
+	fail := func(reason string) error { return &SocketError{Path: path, Reason: reason} }
+	refused := func(what string, err error) error { return &SocketError{path, what + err.Error(), err} }
 	info, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
-		return nil, fail("cannot be looked at: " + err.Error())
+		return nil, refused("cannot be looked at: ", err)
 	case info.Mode().Type() != fs.ModeSocket:
 		return nil, fail("is in the way: there is another file of that name; move it, or set control.socket")
 	default:
@@ -153,24 +158,24 @@ func Listen(path string) (net.Listener, error) {
 		}
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fail("cannot be made: " + err.Error())
+		return nil, refused("cannot be made: ", err)
 	}
 	// Made in a directory only we can enter and then moved, so that there is no
 	// instant at which another user could connect.
 	private, err := os.MkdirTemp(filepath.Dir(path), ".s")
 	if err != nil {
-		return nil, fail("cannot be made: " + err.Error())
+		return nil, refused("cannot be made: ", err)
 	}
 	defer os.RemoveAll(private)
 	made := filepath.Join(private, "s")
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: made, Net: "unix"})
 	if err != nil {
-		return nil, fail("cannot be opened: " + err.Error())
+		return nil, refused("cannot be opened: ", err)
 	}
 	l.SetUnlinkOnClose(false)
 	if err := errors.Join(os.Chmod(made, 0o600), os.Rename(made, path)); err != nil {
 		_ = l.Close()
-		return nil, fail("cannot be made: " + err.Error())
+		return nil, refused("cannot be made: ", err)
 	}
 	return newListener(l, path), nil
 }
