@@ -172,7 +172,11 @@ func TestAFullDiskAtCloseLosesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.space.end()
-	again := mustOpen(t, copied)
+	again, err := Open(Options{Dir: copied, Key: testKey, Adopt: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
 	if records, err := again.Load("alice"); err != nil || len(records) != 1 {
 		t.Errorf("alice has %v, %v", records, err)
 	}
