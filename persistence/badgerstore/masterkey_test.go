@@ -88,6 +88,9 @@ func TestMasterKeyRefusals(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), mode); err != nil {
 			t.Fatal(err)
 		}
+		if err := os.Chmod(path, mode); err != nil { // whatever the umask
+			t.Fatal(err)
+		}
 		return path
 	}
 	good := strings.Repeat("ab", 32)
