@@ -241,7 +241,9 @@ func (a *app) printDescriptor(d serve.Descriptor, f testdcFlags) error {
 	for _, app := range d.Apps {
 		fmt.Fprintf(&b, "  app     api_id %d, api_hash %s\n", app.ID, app.Hash)
 	}
-	fmt.Fprintf(&b, "  layers  %s\n\n", strings.Trim(fmt.Sprint(d.Layers), "[]"))
+	if n := len(d.Layers); n > 0 {
+		fmt.Fprintf(&b, "  layers  %d to %d\n\n", d.Layers[0], d.Layers[n-1])
+	}
 	const most = 10 // of each; the rest is in the descriptor
 	for i, p := range d.Phones {
 		if i == most {
