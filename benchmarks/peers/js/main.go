@@ -34,8 +34,11 @@ func run(ctx context.Context) error {
 	dir := flag.String("dir", "js", "the folder with the scripts and their node_modules")
 	only := flag.String("only", "", "run the rows whose name contains this")
 	each := flag.Duration("each", 40*time.Second, "how long one row may take")
+	total := flag.Duration("total", 5*time.Minute, "how long all of them may take")
 	verbose := flag.Bool("v", false, "let the clients log, and list everything the DCs wrote down")
 	flag.Parse()
+	ctx, cancel := context.WithTimeout(ctx, *total)
+	defer cancel()
 	node, reason := ready(*dir)
 	if reason != "" {
 		fmt.Println("skipped: " + reason)

@@ -65,7 +65,7 @@ type outcome struct {
 func (r outcome) layers() string { return strings.Trim(fmt.Sprint(r.layer), "[]") }
 
 // steps are what every script reports, in order.
-var steps = []string{"signed in", "call", "update", "reconnected", "logged out", "done"}
+var steps = []string{"signed in", "call", "content", "update", "reconnected", "logged out", "done"}
 
 func play(ctx context.Context, o orders, node, dir string, limit time.Duration, verbose bool) outcome {
 	ctx, cancel := context.WithTimeout(ctx, limit)
