@@ -108,7 +108,7 @@ func (a *app) testdc(ctx context.Context, f testdcFlags) error {
 		return err
 	}
 	<-ctx.Done()
-	a.printf("test DC stopped\n")
+	a.reportClients(cluster)
 	return nil
 }
 
