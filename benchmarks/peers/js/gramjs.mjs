@@ -1,11 +1,14 @@
-// GramJS (https://gram.js.org), layer 198: inner data without a DC, no PFS.
+// GramJS (https://gram.js.org): inner data without a DC, no PFS. Older releases, each with its layer, are installed under
+// names of their own.
 import bigInt from 'big-integer'
-import { Api, Logger, TelegramClient, sessions } from 'telegram'
-import { CustomFile } from 'telegram/client/uploads.js'
-import { Raw } from 'telegram/events/index.js'
-import { ConnectionTCPAbridged, ConnectionTCPFull, ConnectionTCPObfuscated } from 'telegram/network/index.js'
-import { _serverKeys } from 'telegram/crypto/RSA.js'
 import { app, bot, dc, login, orders, phone, play, rsa, step, update } from './play.mjs'
+
+const gramjs = orders.package ?? 'telegram'
+const { Api, Logger, TelegramClient, sessions } = (await import(gramjs)).default
+const { CustomFile } = (await import(`${gramjs}/client/uploads.js`)).default
+const { Raw } = (await import(`${gramjs}/events/index.js`)).default
+const { ConnectionTCPAbridged, ConnectionTCPFull, ConnectionTCPObfuscated } = (await import(`${gramjs}/network/index.js`)).default
+const { _serverKeys } = (await import(`${gramjs}/crypto/RSA.js`)).default
 
 const key = rsa()
 _serverKeys.clear()
