@@ -177,3 +177,12 @@ func TestCodesOfOldLayersAreOfTheirTime(t *testing.T) {
 		}
 	}
 }
+
+func TestIPv6AddressesAreMarked(t *testing.T) {
+	w := newWorld(t, Config{})
+	w.b.SetEndpoints([]Endpoint{{DC: 1, IP: "127.0.0.1", Port: 80}, {DC: 1, IP: "::1", Port: 443}})
+	list := must(w, 1, 5, &tg.HelpGetConfigRequest{}).DCOptions
+	if len(list) != 2 || list[0].IPv6 || !list[1].IPv6 || list[0].ID != list[1].ID {
+		t.Errorf("options %+v", list)
+	}
+}
