@@ -1,9 +1,9 @@
 package schema
 
 import (
-	"slices"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 )
