@@ -46,8 +46,10 @@ type demoResult struct {
 	// Violations counts what the DCs refused because it was against the protocol.
 	// Using a key that a DC has forgotten is not that.
 	Violations int `json:"protocol_violations"`
-	PermKeys   int `json:"perm_keys_made"`
-	TempKeys   int `json:"temp_keys_made"`
+	// Noted counts what was against the documents and served all the same.
+	Noted    int `json:"protocol_noted"`
+	PermKeys int `json:"perm_keys_made"`
+	TempKeys int `json:"temp_keys_made"`
 
 	// Error is what kept the demonstration from going on; the figures are not
 	// complete then.
@@ -157,7 +159,8 @@ func (r *demoResult) violations(d *demo) (list []dctest.Violation) {
 			list = append(list, v)
 		}
 	}
-	r.Violations = d.cluster.Counts().Refused
+	n := d.cluster.Counts()
+	r.Violations, r.Noted = n.Refused, n.Noted
 	return list
 }
 
