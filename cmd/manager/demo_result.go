@@ -43,11 +43,13 @@ type demoResult struct {
 	UpdatesTwice int `json:"updates_twice"`
 	Overlaps     int `json:"ledger_overlaps"`
 	Orphans      int `json:"ledger_orphans"`
-	// Violations counts what the manager did against the protocol. Using a key
-	// that a DC has forgotten is not that.
+	// Violations counts what the DCs refused because it was against the protocol.
+	// Using a key that a DC has forgotten is not that.
 	Violations int `json:"protocol_violations"`
-	PermKeys   int `json:"perm_keys_made"`
-	TempKeys   int `json:"temp_keys_made"`
+	// Noted counts what was against the documents and served all the same.
+	Noted    int `json:"protocol_noted"`
+	PermKeys int `json:"perm_keys_made"`
+	TempKeys int `json:"temp_keys_made"`
 
 	// Error is what kept the demonstration from going on; the figures are not
 	// complete then.
@@ -149,15 +151,16 @@ func (r *demoResult) judge(d *demo, l dctest.Ledger, keys []dctest.StoreKey, bef
 	d.keepLedger(l, verdict, r.violations(d))
 }
 
-// violations counts and returns what the manager did against the protocol.
+// violations counts what the DCs refused, and returns that and what they noted.
 func (r *demoResult) violations(d *demo) (list []dctest.Violation) {
 	all, _ := d.cluster.Violations()
 	for _, v := range all {
-		if v.Rule != dctest.RuleKey {
+		if v.Severity != dctest.SeverityInfo {
 			list = append(list, v)
 		}
 	}
-	r.Violations = len(list)
+	n := d.cluster.Counts()
+	r.Violations, r.Noted = n.Refused, n.Noted
 	return list
 }
 

@@ -212,7 +212,7 @@ func demoResultCmd(ts *testscript.TestScript, neg bool, args []string) {
 		"accounts": n, "signed_in": n, "pfs_bound": n,
 		"online_after_dc_restart": n, "online_after_manager_restart": n, "online_after_temp_keys_lost": n,
 		"new_logins_after_restart": 0, "calls_failed": 0, "updates_lost": 0,
-		"ledger_overlaps": 0, "ledger_orphans": 0, "protocol_violations": 0,
+		"ledger_overlaps": 0, "ledger_orphans": 0, "protocol_violations": 0, "protocol_noted": 0,
 	} {
 		if v, ok := got[field].(float64); !ok || v != want {
 			ts.Fatalf("%s is %v, want %v", field, got[field], want)

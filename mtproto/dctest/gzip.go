@@ -3,6 +3,7 @@ package dctest
 import (
 	"bytes"
 	"compress/gzip"
+	"compress/zlib"
 	"errors"
 	"io"
 
@@ -24,7 +25,7 @@ func (d *delivery) inflate(body []byte) ([]byte, error) {
 	if r.Err() != nil || left <= 0 {
 		return nil, errGzip
 	}
-	z, err := gzip.NewReader(bytes.NewReader(packed))
+	z, err := unpacker(packed)
 	if err != nil {
 		d.inflated += leastInflate
 		return nil, errGzip
@@ -38,6 +39,14 @@ func (d *delivery) inflate(body []byte) ([]byte, error) {
 		return nil, errGzip
 	}
 	return out, nil
+}
+
+// unpacker reads a gzip stream (RFC 1952) or, as TDLib and mtcute pack, a zlib stream (RFC 1950).
+func unpacker(packed []byte) (io.Reader, error) {
+	if len(packed) > 1 && packed[0] == 0x1f && packed[1] == 0x8b {
+		return gzip.NewReader(bytes.NewReader(packed))
+	}
+	return zlib.NewReader(bytes.NewReader(packed))
 }
 
 // deflate packs a result when that saves a tenth of it.

@@ -86,10 +86,19 @@ func (s *attempts) sweep(now time.Time) {
 }
 
 // chainFor is how codes reach a number: the app needs another live authorization to show the code in.
-func (b *Backend) chainFor(u *user) []CodeType {
-	chain := b.cfg.CodeChain
-	if chain[0] == CodeApp && len(chain) > 1 && (u == nil || !u.online()) {
-		return chain[1:]
+// A layer that has no word for a type is spared it; if nothing is left, the code is a text message.
+func (b *Backend) chainFor(u *user, layer int) []CodeType {
+	var chain []CodeType
+	for i, t := range b.cfg.CodeChain {
+		if i == 0 && t == CodeApp && len(b.cfg.CodeChain) > 1 && (u == nil || !u.online()) {
+			continue
+		}
+		if t.knownAt(layer) {
+			chain = append(chain, t)
+		}
+	}
+	if len(chain) == 0 {
+		return []CodeType{CodeSMS}
 	}
 	return chain
 }

@@ -3,6 +3,8 @@ package api
 import (
 	"crypto/subtle"
 	"strings"
+
+	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
 // CodeType is how a login code travels (auth.SentCodeType).
@@ -53,6 +55,19 @@ func (t CodeType) canFollow() bool {
 		return true
 	}
 	return false
+}
+
+// knownAt says whether a layer has constructors for t.
+func (t CodeType) knownAt(layer int) bool {
+	switch t {
+	case CodeFragment:
+		return tg.LayerHas(layer, tg.AuthSentCodeTypeFragmentSMSID)
+	case CodeWord:
+		return tg.LayerHas(layer, tg.AuthSentCodeTypeSMSWordID)
+	case CodePhrase:
+		return tg.LayerHas(layer, tg.AuthSentCodeTypeSMSPhraseID)
+	}
+	return true
 }
 
 var codeWords = [...]string{"amber", "basin", "cedar", "delta", "ember", "fjord", "grove", "heron", "islet", "jetty", "kayak", "lemon", "maple", "north", "olive", "prism"}

@@ -44,14 +44,23 @@ func (c *call) getDifference(q *tg.UpdatesGetDifferenceRequest) (tg.AnyUpdatesDi
 		limit = min(limit, int(asked))
 	}
 	entries, skip, all := l.slice(q.Pts, limit)
-	other := make([]tl.Raw, len(entries))
+	other, messages, users := make([]tl.Raw, 0, len(entries)), []tl.Raw(nil), []tg.AnyUser(nil)
 	for i := range entries {
-		other[i] = entries[i].appendUpdate(nil, skip)
+		if m := entries[i].message; m != nil {
+			messages = append(messages, m)
+			users = []tg.AnyUser{c.user.self()}
+		} else {
+			other = append(other, entries[i].appendUpdate(nil, skip))
+		}
 		skip = 0
 	}
 	if all {
-		return &tg.UpdatesDifference{OtherUpdates: other, State: state(l.pts, now)}, nil
+		return &tg.UpdatesDifference{
+			NewMessages: messages, OtherUpdates: other, Users: users, State: state(l.pts, now),
+		}, nil
 	}
 	last := entries[len(entries)-1]
-	return &tg.UpdatesDifferenceSlice{OtherUpdates: other, IntermediateState: state(last.pts, last.at)}, nil
+	return &tg.UpdatesDifferenceSlice{
+		NewMessages: messages, OtherUpdates: other, Users: users, IntermediateState: state(last.pts, last.at),
+	}, nil
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"strings"
 	"time"
 
 	"github.com/mtfleet/mtfleet/tl"
@@ -50,7 +51,7 @@ func (c *call) getConfig(*tg.HelpGetConfigRequest) (*tg.Config, *Error) {
 	}
 	for _, e := range c.b.endpoints {
 		cfg.DCOptions = append(cfg.DCOptions, tg.DCOption{
-			ID: int32(e.DC), IPAddress: e.IP, Port: int32(e.Port), ThisPortOnly: true,
+			ID: int32(e.DC), IPAddress: e.IP, IPv6: strings.Contains(e.IP, ":"), Port: int32(e.Port), ThisPortOnly: true,
 		})
 	}
 	return cfg, nil

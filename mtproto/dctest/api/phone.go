@@ -66,7 +66,8 @@ func (c *call) sendCode(q *tg.AuthSendCodeRequest) (tg.AnyAuthSentCode, *Error) 
 		c.b.end(now, c.key.row, whyReplaced)
 		c.key = nil
 	}
-	if tokens, ok := q.Settings.LogoutTokens.Get(); ok && u != nil && c.state() != keyHome && c.state() != keyGuest {
+	hasSuccess := tg.LayerHas(c.req.Layer, tg.AuthSentCodeSuccessID)
+	if tokens, ok := q.Settings.LogoutTokens.Get(); ok && u != nil && hasSuccess && c.state() != keyHome && c.state() != keyGuest {
 		if c.b.spendToken(now, u, tokens) {
 			auth, err := c.finishLogin(u)
 			if err != nil {
@@ -75,7 +76,7 @@ func (c *call) sendCode(q *tg.AuthSendCodeRequest) (tg.AnyAuthSentCode, *Error) 
 			return &tg.AuthSentCodeSuccess{Authorization: auth}, nil
 		}
 	}
-	a := c.b.begin(now, c.ref, c.phone, c.b.chainFor(u))
+	a := c.b.begin(now, c.ref, c.phone, c.b.chainFor(u, c.req.Layer))
 	if a == nil {
 		return nil, errSMSCodeCreateFailed
 	}

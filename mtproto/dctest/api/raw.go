@@ -42,8 +42,11 @@ func appendTooLong(b []byte) []byte { return tl.AppendUint32(b, updatesTooLongID
 
 func appendUpdateConfig(b []byte) []byte { return tl.AppendUint32(b, updateConfigID) }
 
-// appendUpdate appends updateDeleteMessages with the ids from skip on.
+// appendUpdate appends updateNewMessage, or updateDeleteMessages with the ids from skip on.
 func (e *logEntry) appendUpdate(b []byte, skip int) []byte {
+	if e.message != nil {
+		return append(b, value(updateNewMessageID, e.message, int(e.pts), 1)...)
+	}
 	ids := e.ids[skip:]
 	b = tl.AppendUint32(b, updateDeleteMessagesID)
 	b = tl.AppendVectorHeader(b, len(ids))

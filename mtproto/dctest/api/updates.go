@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// updateLog is the common pts sequence of one user. Its only updates are updateDeleteMessages, which have a pts and no
-// Message.
+// updateLog is the common pts sequence of one user: updateDeleteMessages, and the texts that the user sent to itself.
 //
 // Bound: Config.LogMax entries; older ones are dropped and floor rises.
 type updateLog struct {
@@ -22,6 +21,17 @@ type logEntry struct {
 	at  time.Time
 	pts int32   // state after it
 	ids []int32 // one pts each
+	// message is the boxed Message of updateNewMessage; nil for updateDeleteMessages.
+	message []byte
+}
+
+// add puts an entry at the end and forgets the oldest beyond limit.
+func (l *updateLog) add(e logEntry, limit int) {
+	l.entries = append(l.entries, e)
+	if over := len(l.entries) - limit; over > 0 {
+		l.floor = l.entries[over-1].pts
+		l.entries = l.entries[over:]
+	}
 }
 
 func newUpdateLog() updateLog { return updateLog{pts: 1, floor: 1, nextMsg: 1} }
@@ -79,11 +89,7 @@ func (b *Backend) appendDelete(now time.Time, userID int64, ids []int32) (pts in
 	}
 	l.pts += int32(len(ids))
 	e := logEntry{at: now, pts: l.pts, ids: append([]int32(nil), ids...)}
-	l.entries = append(l.entries, e)
-	if over := len(l.entries) - b.cfg.LogMax; over > 0 {
-		l.floor = l.entries[over-1].pts
-		l.entries = l.entries[over:]
-	}
+	l.add(e, b.cfg.LogMax)
 	return l.pts, updatesOf(now, e.appendUpdate(nil, 0)), nil
 }
 
@@ -128,7 +134,9 @@ func (b *Backend) DeletedIDs(userID int64) []int32 {
 	var out []int32
 	if u := b.dir.byID[userID]; u != nil {
 		for _, e := range u.log.entries {
-			out = append(out, e.ids...)
+			if e.message == nil {
+				out = append(out, e.ids...)
+			}
 		}
 	}
 	return out
