@@ -109,7 +109,7 @@ func (c *Cluster) encrypted(now time.Time, cn *conn, id crypt.KeyID, packet []by
 // checkSalt answers a wrong salt with bad_server_salt. A bind is let through: clients cannot always resend it.
 func (c *Cluster) checkSalt(d *delivery, value int64) bool {
 	ok := c.saltOK(d.key, d.t, value)
-	if (!ok || len(c.faults) > 0) && d.key.temp && c.carriesBind(d.msg.body) {
+	if (!ok || len(c.faults) > 0) && d.key.temp && carriesBind(d.msg.body) {
 		if c.hit(d.now, FaultBindSalt, d.place()) == nil {
 			return true
 		}
@@ -125,14 +125,16 @@ func (c *Cluster) checkSalt(d *delivery, value int64) bool {
 	return false
 }
 
-// carriesBind tells whether a body is auth.bindTempAuthKey, wrapped or not, or a container with one.
-func (c *Cluster) carriesBind(body []byte) bool {
+// carriesBind tells whether a body is auth.bindTempAuthKey, wrapped or not, or a container with one. It unpacks within a
+// limit of its own, once the packet's.
+func carriesBind(body []byte) bool {
+	var limit delivery
 	members := []message{{body: body}}
 	if bodyID(body) == mt.MsgContainerID {
 		members, _ = splitContainer(body)
 	}
 	for _, m := range members {
-		if w, err := c.unwrap(m.body); err == nil && bodyID(w.query) == mt.AuthBindTempAuthKeyRequestID {
+		if w, err := limit.unwrap(m.body); err == nil && bodyID(w.query) == mt.AuthBindTempAuthKeyRequestID {
 			return true
 		}
 	}
