@@ -2,6 +2,7 @@ package crypt
 
 import (
 	"bytes"
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
@@ -77,6 +78,11 @@ func RSAUnpad(priv *PrivateKey, c []byte) ([]byte, error) {
 	if err != nil {
 		return nil, ErrRSAPad
 	}
+	return rsaUnpad(block)
+}
+
+// rsaUnpad opens a decrypted block in place.
+func rsaUnpad(block []byte) ([]byte, error) {
 	ae := block[32:]
 	var tempKey, zeroIV [32]byte
 	defer clear(tempKey[:])
@@ -91,6 +97,32 @@ func RSAUnpad(priv *PrivateKey, c []byte) ([]byte, error) {
 		return nil, ErrRSAPad
 	}
 	return padded, nil
+}
+
+// RSAOpen is RSAUnpad for a server that serves clients of before RSA_PAD too. Their block is one zero byte, SHA1(object),
+// the object and random bytes (the auth_key page before 2021, "data_with_hash"): then data is the 235 bytes behind the
+// hash, and hash is not nil. The caller, who alone knows where the object ends, must compare it. It fails with
+// ErrRSAPad. About a millisecond.
+func RSAOpen(priv *PrivateKey, c []byte) (data []byte, hash *[sha1.Size]byte, err error) {
+	if len(c) != KeySize {
+		return nil, nil, ErrRSAPad
+	}
+	block, err := priv.decrypt(c)
+	if err != nil {
+		return nil, nil, ErrRSAPad
+	}
+	old := bytes.Clone(block)
+	if data, err = rsaUnpad(block); err == nil {
+		clear(old)
+		return data, nil, nil
+	}
+	if old[0] != 0 {
+		clear(old)
+		return nil, nil, ErrRSAPad
+	}
+	hash = new([sha1.Size]byte)
+	copy(hash[:], old[1:])
+	return old[1+sha1.Size:], hash, nil
 }
 
 // rsaPadHash is SHA256(temp_key ‖ data with padding).

@@ -20,11 +20,8 @@ var (
 	errBindTwice   = &api.Error{Code: 400, Text: "TEMP_AUTH_KEY_ALREADY_BOUND"}
 )
 
-// runBind answers auth.bindTempAuthKey.
+// runBind answers auth.bindTempAuthKey, bare or wrapped: TDLib sends it inside initConnection, packed.
 func (c *Cluster) runBind(now time.Time, q *query) {
-	if q.wrapped {
-		c.violateQuery(now, q, RuleBind, "a bind inside a wrapper")
-	}
 	var req mt.AuthBindTempAuthKeyRequest
 	if err := tl.Unmarshal(q.query, &req); err != nil {
 		c.violateQuery(now, q, RuleTL, err.Error())
@@ -55,6 +52,9 @@ func (c *Cluster) runBind(now time.Time, q *query) {
 		}
 	}
 	c.bind(k, perm, time.Unix(int64(req.ExpiresAt), 0))
+	if q.app != nil {
+		_ = c.initGate(now, q) // what is wrong with it, the next query hears
+	}
 	c.finish(now, q, tl.AppendBool(nil, true), false)
 }
 
@@ -129,7 +129,8 @@ func (c *Cluster) dropTempKeys(now time.Time, q *query) api.Reply {
 	}
 	k := q.s.key
 	delay, refused := c.api.Admit(c.request(now, q), methodDropTemp)
-	if refused != nil {
+	// TDLib drops its temp keys before anybody has signed in, and takes a 401 for the loss of its login.
+	if refused != nil && refused.Text != "AUTH_KEY_UNREGISTERED" {
 		return api.Reply{Err: refused, Delay: delay}
 	}
 	for _, t := range slices.Clone(k.owner().temps) {

@@ -18,8 +18,7 @@ const (
 	badMsgTooOld   int32 = 20
 	badSeqNoLow    int32 = 32
 	badSeqNoHigh   int32 = 33
-	badSeqNoOdd    int32 = 34 // even expected
-	badSeqNoEven   int32 = 35 // odd expected
+	badSeqNoEven   int32 = 35 // odd expected; 34, even expected, is never sent
 	badSalt        int32 = 48
 	badContainer   int32 = 64
 )
@@ -85,8 +84,8 @@ func (c *Cluster) checkOrder(d *delivery) {
 }
 
 // checkSeqNo compares a new message with its neighbours by msg_id: seqnos grow with ids, odd ones are used once
-// (codes 32 and 33). Queries are odd, containers and acknowledgements even (35 and 34); other service messages are
-// accepted both ways, as the real server does.
+// (codes 32 and 33), and queries are odd (35). Containers and acknowledgements ought to be even: mtcute numbers its
+// acknowledgements as content, and the real server takes them. Other service messages are right both ways.
 func (c *Cluster) checkSeqNo(d *delivery, m message, kind messageKind) bool {
 	code := int32(0)
 	i, _ := d.s.find(m.msgID)
@@ -97,7 +96,10 @@ func (c *Cluster) checkSeqNo(d *delivery, m message, kind messageKind) bool {
 	case i < len(d.s.window) && !seqNoAfter(m.seqNo, d.s.window[i].seqNo):
 		code = badSeqNoHigh
 	case odd && (kind == kindContainer || kind == kindPlain):
-		code = badSeqNoOdd
+		v := d.violation(RuleSeqNo, m.msgID, fmt.Sprintf("odd seqno %d of what asks for no acknowledgement", m.seqNo))
+		v.Severity = SeverityNoted
+		c.violate(v)
+		return true
 	case !odd && kind == kindQuery:
 		code = badSeqNoEven
 	default:

@@ -34,7 +34,9 @@ type Cluster struct {
 
 	ledger         *ledger
 	violations     []Violation
-	violationCount int
+	violationCount int // all of them; the next two are among them
+	refusedCount   int
+	notedCount     int
 
 	gzipper *gzip.Writer // made on first use: it is large
 	scratch []byte       // plaintext being built or read
@@ -45,6 +47,7 @@ type dcState struct {
 	id        int
 	skew      time.Duration // its clock against the caller's
 	keys      map[crypt.KeyID]*authKey
+	gone      map[crypt.KeyID]bool // keys there were: who still uses one broke no rule
 	handshake *handshake.Server
 	lastMsgID int64
 }
@@ -71,7 +74,7 @@ func New(cfg Config) (*Cluster, error) {
 		ledger: newLedger(cfg.EchoRecords),
 	}
 	for id := 1; id <= cfg.DCs; id++ {
-		d := &dcState{id: id, keys: make(map[crypt.KeyID]*authKey)}
+		d := &dcState{id: id, keys: make(map[crypt.KeyID]*authKey), gone: make(map[crypt.KeyID]bool)}
 		if d.handshake, err = c.newHandshake(d); err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package dctest
 import (
 	"bytes"
 	"compress/gzip"
+	"compress/zlib"
 	"errors"
 	"io"
 
@@ -23,7 +24,7 @@ func (c *Cluster) inflate(body []byte) ([]byte, error) {
 	if r.Err() != nil {
 		return nil, errGzip
 	}
-	z, err := gzip.NewReader(bytes.NewReader(packed))
+	z, err := unpacker(packed)
 	if err != nil {
 		return nil, errGzip
 	}
@@ -35,6 +36,14 @@ func (c *Cluster) inflate(body []byte) ([]byte, error) {
 		return nil, errGzip
 	}
 	return out, nil
+}
+
+// unpacker reads a gzip stream (RFC 1952) or, as TDLib and mtcute pack, a zlib stream (RFC 1950).
+func unpacker(packed []byte) (io.Reader, error) {
+	if len(packed) > 1 && packed[0] == 0x1f && packed[1] == 0x8b {
+		return gzip.NewReader(bytes.NewReader(packed))
+	}
+	return zlib.NewReader(bytes.NewReader(packed))
 }
 
 // deflate packs a result when that saves a tenth of it.

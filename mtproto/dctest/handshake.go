@@ -40,6 +40,7 @@ func (c *Cluster) handshakeReply(now time.Time, cn *conn, r handshake.Reply, ret
 	}
 	if k := r.Result; k != nil {
 		d := cn.dc
+		c.noteOldForms(now, cn, k.Old)
 		c.addKey(now, d, k.Key, k.ServerSalt, k.Temp, k.DC < 0, k.ExpiresAt.Sub(d.clock(now)))
 	}
 	if r.Packet != nil {
@@ -62,6 +63,18 @@ func (c *Cluster) handshakeReply(now time.Time, cn *conn, r handshake.Reply, ret
 	})
 	if !ok {
 		c.transportError(cn, codeFlood)
+	}
+}
+
+// noteOldForms writes down that a client sent what the auth_key page described before 2021.
+func (c *Cluster) noteOldForms(now time.Time, cn *conn, old handshake.OldForms) {
+	for form, text := range map[handshake.OldForms]string{
+		handshake.OldInner: "inner data without a DC",
+		handshake.OldRSA:   "an RSA block of before RSA_PAD",
+	} {
+		if old&form != 0 {
+			c.violate(Violation{At: now, DC: cn.dc.id, Conn: cn.id, Rule: RuleOldForm, Text: text})
+		}
 	}
 }
 

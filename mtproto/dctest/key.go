@@ -101,6 +101,10 @@ func (c *Cluster) removeKey(now time.Time, k *authKey, why string) {
 	}
 	k.gone = true
 	delete(k.dc.keys, k.id())
+	if len(k.dc.gone) >= maxGone {
+		clear(k.dc.gone)
+	}
+	k.dc.gone[k.id()] = true
 	c.ledger.keyGone(now, k, why)
 	for _, s := range sortedSessions(k) {
 		c.forgetSession(s)

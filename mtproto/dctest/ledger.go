@@ -34,7 +34,9 @@ type Counts struct {
 	Echoes     int `json:"echoes"`     // executions of testdc.echo
 	Repeated   int `json:"repeated"`   // executions of an echo id that had run before
 	Unrecorded int `json:"unrecorded"` // executions of ids beyond Config.EchoRecords: not checked for repeats
-	Violations int `json:"violations"`
+	Violations int `json:"violations"` // of any severity
+	Refused    int `json:"refused"`    // violations that the server refused
+	Noted      int `json:"noted"`      // violations that it let pass
 }
 
 // KeyRecord is one auth key.
@@ -192,7 +194,7 @@ func (l *ledger) echo(id, user int64, k *authKey) {
 func (c *Cluster) Counts() Counts {
 	n := c.ledger.counts
 	n.Logins = len(c.api.Logins())
-	n.Violations = c.violationCount
+	n.Violations, n.Refused, n.Noted = c.violationCount, c.refusedCount, c.notedCount
 	return n
 }
 

@@ -172,6 +172,7 @@ func (c *Cluster) initGate(now time.Time, q *query) *api.Error {
 	k := q.s.key
 	if q.layer != 0 {
 		if !slices.Contains(c.api.Layers(), q.layer) {
+			c.violateQuery(now, q, RuleLayer, fmt.Sprintf("layer %d", q.layer))
 			return errLayer
 		}
 		k.layer = q.layer

@@ -58,7 +58,11 @@ func (d *delivery) violation(rule Rule, msgID int64, text string) Violation {
 func (c *Cluster) encrypted(now time.Time, cn *conn, id crypt.KeyID, packet []byte, quickAck bool) {
 	k := c.lookup(now, cn.dc, id)
 	if k == nil {
-		c.violate(Violation{At: now, DC: cn.dc.id, Conn: cn.id, Key: int64(id), Rule: RuleKey, Text: "unknown auth key"})
+		v := Violation{At: now, DC: cn.dc.id, Conn: cn.id, Key: int64(id), Rule: RuleKey, Text: "unknown auth key"}
+		if cn.dc.gone[id] {
+			v.Severity, v.Text = SeverityInfo, "an auth key that is gone"
+		}
+		c.violate(v)
 		c.transportError(cn, codeUnknownKey)
 		return
 	}
@@ -103,7 +107,7 @@ func (c *Cluster) encrypted(now time.Time, cn *conn, id crypt.KeyID, packet []by
 // checkSalt answers a wrong salt with bad_server_salt. A bind is let through: clients cannot always resend it.
 func (c *Cluster) checkSalt(d *delivery, value int64) bool {
 	ok := c.saltOK(d.key, d.t, value)
-	if (!ok || len(c.faults) > 0) && d.key.temp && carriesBind(d.msg.body) {
+	if (!ok || len(c.faults) > 0) && d.key.temp && c.carriesBind(d.msg.body) {
 		if c.hit(d.now, FaultBindSalt, d.place()) == nil {
 			return true
 		}
@@ -119,20 +123,15 @@ func (c *Cluster) checkSalt(d *delivery, value int64) bool {
 	return false
 }
 
-// carriesBind tells whether a body is auth.bindTempAuthKey or a container with one.
-func carriesBind(body []byte) bool {
-	switch bodyID(body) {
-	case mt.AuthBindTempAuthKeyRequestID:
-		return true
-	case mt.MsgContainerID:
-		members, err := splitContainer(body)
-		if err != nil {
-			return false
-		}
-		for _, m := range members {
-			if bodyID(m.body) == mt.AuthBindTempAuthKeyRequestID {
-				return true
-			}
+// carriesBind tells whether a body is auth.bindTempAuthKey, wrapped or not, or a container with one.
+func (c *Cluster) carriesBind(body []byte) bool {
+	members := []message{{body: body}}
+	if bodyID(body) == mt.MsgContainerID {
+		members, _ = splitContainer(body)
+	}
+	for _, m := range members {
+		if w, err := c.unwrap(m.body); err == nil && bodyID(w.query) == mt.AuthBindTempAuthKeyRequestID {
+			return true
 		}
 	}
 	return false

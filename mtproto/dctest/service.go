@@ -88,7 +88,9 @@ func (c *Cluster) service(d *delivery, m message) {
 // server does.
 func (c *Cluster) parsed(d *delivery, m message, r *tl.Reader) bool {
 	if err := r.End(); err != nil {
-		c.violate(d.violation(RuleTL, m.msgID, err.Error()))
+		v := d.violation(RuleTL, m.msgID, err.Error())
+		v.Severity = SeverityNoted
+		c.violate(v)
 		return false
 	}
 	return true
@@ -99,7 +101,9 @@ func (c *Cluster) parsed(d *delivery, m message, r *tl.Reader) bool {
 func (c *Cluster) idList(d *delivery, m message, r *tl.Reader) []int64 {
 	r.ID()
 	if r.ID() != tl.VectorID {
-		c.violate(d.violation(RuleTL, m.msgID, "not a vector of ids"))
+		v := d.violation(RuleTL, m.msgID, "not a vector of ids")
+		v.Severity = SeverityNoted
+		c.violate(v)
 		return nil
 	}
 	n := r.BareVectorLen(8)
@@ -246,7 +250,9 @@ func (c *Cluster) destroySession(d *delivery, id int64) {
 	other := d.key.sessions[id]
 	if other == nil || other == d.s {
 		if other == d.s {
-			c.violate(d.violation(RuleSession, 0, "destroy_session of the session that asks"))
+			v := d.violation(RuleSession, 0, "destroy_session of the session that asks")
+			v.Severity = SeverityNoted
+			c.violate(v)
 		}
 		c.reply(d.now, d.s, &mt.DestroySessionNone{SessionID: id}, false)
 		return

@@ -37,6 +37,7 @@ func TestEachStrictnessRuleIsAnsweredAndRecorded(t *testing.T) {
 		code   int32 // transport error
 		closed bool
 		rule   dctest.Rule
+		noted  bool // ... and answered all the same
 	}
 	cases := []struct {
 		name string
@@ -93,7 +94,7 @@ func TestEachStrictnessRuleIsAnsweredAndRecorded(t *testing.T) {
 			m := p.Service(w.now, ping)
 			p.send(p.Service(w.now, ping))
 			p.send(m)
-		}, outcome{rule: dctest.RuleOrder}},
+		}, outcome{rule: dctest.RuleOrder, noted: true}},
 		{"seqno too low", func(w *world, p *peer) {
 			p.send(p.Message(w.now, ping.Append(nil), true))
 			p.Content = 0
@@ -104,10 +105,21 @@ func TestEachStrictnessRuleIsAnsweredAndRecorded(t *testing.T) {
 			p.send(p.Message(w.now, ping.Append(nil), true))
 			early.SeqNo = 7
 			p.send(early)
-		}, outcome{bad: 33, rule: dctest.RuleOrder}},
+		}, outcome{bad: 33, rule: dctest.RuleSeqNo}},
 		{"acknowledgement with odd seqno", func(w *world, p *peer) {
 			p.send(p.Message(w.now, (&mt.MsgsAck{MsgIDs: []int64{1}}).Append(nil), true))
-		}, outcome{bad: 34, rule: dctest.RuleSeqNo}},
+		}, outcome{rule: dctest.RuleSeqNo, noted: true}},
+		{"container with odd seqno", func(w *world, p *peer) {
+			m := p.Container(w.now, p.Service(w.now, ping))
+			m.SeqNo++
+			p.send(m)
+		}, outcome{rule: dctest.RuleSeqNo, noted: true}},
+		{"acknowledgement that does not parse", func(w *world, p *peer) {
+			p.send(p.Message(w.now, tl.AppendUint32(nil, mt.MsgsAckID), false))
+		}, outcome{rule: dctest.RuleTL, noted: true}},
+		{"destroy_session of itself", func(w *world, p *peer) {
+			p.send(p.Service(w.now, &mt.DestroySessionRequest{SessionID: p.Session}))
+		}, outcome{rule: dctest.RuleSession, noted: true}},
 		{"query with even seqno", func(w *world, p *peer) {
 			p.send(p.Message(w.now, raw.Wrap(229, 1, echoOf(1)), false))
 		}, outcome{bad: 35, rule: dctest.RuleSeqNo}},
@@ -172,6 +184,14 @@ func TestEachStrictnessRuleIsAnsweredAndRecorded(t *testing.T) {
 				if got := p.badMsg(); got != tc.want.bad {
 					t.Errorf("bad_msg_notification %d, want %d", got, tc.want.bad)
 				}
+			}
+			severity := dctest.SeverityRefused
+			if tc.want.noted {
+				severity = dctest.SeverityNoted
+			}
+			if tc.want.rule != "" && !w.violatedAs(tc.want.rule, severity) {
+				list, _ := w.c.Violations()
+				t.Errorf("violations %v, want %s (%s)", list, tc.want.rule, severity)
 			}
 			if rules := w.violated(); tc.want.rule != "" && !slices.Contains(rules, tc.want.rule) {
 				t.Errorf("violations %v, want %s", rules, tc.want.rule)

@@ -18,7 +18,6 @@ type wrapping struct {
 	app            *api.AppInfo // initConnection; nil without one
 	withoutUpdates bool
 	after          []int64 // invokeAfterMsg(s)
-	wrapped        bool    // there was any wrapper, gzip included
 	query          []byte  // what they wrap, boxed
 }
 
@@ -45,13 +44,11 @@ func (c *Cluster) unwrap(body []byte) (w wrapping, err error) {
 			if body, err = c.inflate(body); err != nil {
 				return w, err
 			}
-			w.wrapped = true
 			continue
 		default:
 			w.query = body
 			return w, nil
 		}
-		w.wrapped = true
 		if err := r.Err(); err != nil {
 			return w, err
 		}

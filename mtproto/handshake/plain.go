@@ -29,6 +29,8 @@ const (
 	msgIDMask   = 3
 	msgIDClient = 0
 	msgIDAnswer = 1
+	// msgIDAny is what a server asks of clients: nothing. Shipped ones send 0 in a handshake, and 1 in probes.
+	msgIDAny = -1
 )
 
 // msgIDs makes msg_ids for one sender: the time in units of 2^-32 seconds, with kind in the two low bits, strictly
@@ -52,7 +54,7 @@ func appendPlain(dst []byte, msgID int64, body []byte) []byte {
 	return append(dst, body...)
 }
 
-// parsePlain checks the envelope and the kind of msg_id, and cuts out the body. Real servers put random bytes into the
+// parsePlain checks the envelope and the kind of msg_id (msgIDAny for none), and cuts out the body. Real servers put random bytes into the
 // length behind the object, other clients behind the length: whoever parses the body must stop where the object ends.
 func parsePlain(packet []byte, kind int64) (body []byte, err error) {
 	if len(packet) < plainHeader || len(packet) > maxPlain {
@@ -63,7 +65,7 @@ func parsePlain(packet []byte, kind int64) (body []byte, err error) {
 	if le.Uint64(packet) != 0 || length == 0 || uint64(length) > uint64(len(packet)-plainHeader) {
 		return nil, ErrEnvelope
 	}
-	if id := int64(le.Uint64(packet[8:])); id <= 0 || id&msgIDMask != kind {
+	if id := int64(le.Uint64(packet[8:])); kind != msgIDAny && (id <= 0 || id&msgIDMask != kind) {
 		return nil, ErrMsgID
 	}
 	return packet[plainHeader : plainHeader+int(length)], nil

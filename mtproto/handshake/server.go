@@ -87,7 +87,20 @@ type ServerResult struct {
 	ServerSalt int64
 	// Fingerprint names the RSA key that the client chose.
 	Fingerprint int64
+	// Old names the obsolete forms that the client used: OldInner, OldRSA or both; 0 for none.
+	Old OldForms
 }
+
+// OldForms are forms of req_DH_params that documents no longer describe and that shipped clients still send. A server
+// answers them as any other.
+type OldForms uint8
+
+const (
+	// OldInner is p_q_inner_data or p_q_inner_data_temp, which name no DC.
+	OldInner OldForms = 1 << iota
+	// OldRSA is the RSA block of before RSA_PAD: SHA1(inner data), inner data, random bytes.
+	OldRSA
+)
 
 // Server is the DC's side of any number of handshakes. A handshake belongs to its nonces, not to a connection: a packet
 // that was answered before is answered again the same way, wherever it comes from. It has one owner.
@@ -138,6 +151,7 @@ type exchange struct {
 	temp      bool
 	dc        int
 	expiresIn time.Duration
+	old       OldForms
 	retries   int
 	retryID   int64
 }
@@ -188,7 +202,7 @@ func (s *Server) Force(f Forced) { s.forced = f }
 // Receive takes a plain packet of a client.
 func (s *Server) Receive(now time.Time, packet []byte) Reply {
 	s.Advance(now)
-	body, err := parsePlain(packet, msgIDClient)
+	body, err := parsePlain(packet, msgIDAny)
 	if err != nil {
 		return refuse(StepReqPQ, err)
 	}

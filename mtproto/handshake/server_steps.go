@@ -1,7 +1,9 @@
 package handshake
 
 import (
+	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -102,9 +104,10 @@ func (s *Server) open(x *exchange, query [sha256.Size]byte, encrypted []byte) Re
 
 // opened is the outcome of the server's work for server_DH_params_ok.
 type opened struct {
-	exchange  *exchange // not touched by the work
-	encrypted []byte    // its input, in case it must be done again
-	padded    []byte    // the inner data with its padding; secret
+	exchange  *exchange        // not touched by the work
+	encrypted []byte           // its input, in case it must be done again
+	padded    []byte           // the inner data with its padding; secret
+	hash      *[sha1.Size]byte // of the inner data alone, in the old form of the block
 	ga        []byte
 	err       error
 }
@@ -114,7 +117,7 @@ func openWork(j *job, x *exchange, group *crypt.Group, encrypted []byte) func() 
 	return func() WorkResult {
 		defer clear(a[:])
 		out := opened{exchange: x, encrypted: encrypted}
-		if out.padded, out.err = crypt.RSAUnpad(key, encrypted); out.err == nil {
+		if out.padded, out.hash, out.err = crypt.RSAOpen(key, encrypted); out.err == nil {
 			out.ga = group.ExpG(a[:])
 		}
 		return WorkResult{j, out}
@@ -126,7 +129,7 @@ func (s *Server) sendServerDHParams(now time.Time, x *exchange, o opened) Reply 
 	if o.err != nil {
 		return s.end(x, StepReqDHParams, ErrEncrypted)
 	}
-	if err := s.readInner(x, o.padded); err != nil {
+	if err := s.readInner(x, o.padded, o.hash); err != nil {
 		return s.end(x, StepReqDHParams, err)
 	}
 	if s.cfg.Group.CheckPublic(o.ga) != nil {
@@ -147,33 +150,32 @@ func (s *Server) sendServerDHParams(now time.Time, x *exchange, o opened) Reply 
 	}).Append(nil))
 }
 
-// readInner takes the inner data that says which key is wanted. Only the two forms that name a DC are served.
-func (s *Server) readInner(x *exchange, padded []byte) error {
-	var temp mt.PQInnerDataTempDC
-	switch bodyID(padded) {
-	case mt.PQInnerDataDCID:
-		var m mt.PQInnerDataDC
-		if _, err := parse(padded, &m); err != nil {
-			return err
-		}
-		temp = mt.PQInnerDataTempDC{PQ: m.PQ, P: m.P, Q: m.Q, Nonce: m.Nonce, ServerNonce: m.ServerNonce, NewNonce: m.NewNonce, DC: m.DC}
-		defer clear(m.NewNonce[:])
-	case mt.PQInnerDataTempDCID:
-		if _, err := parse(padded, &temp); err != nil {
-			return err
-		}
-		x.temp = true
-	default:
-		return ErrUnexpected
+// readInner takes the inner data that says which key is wanted. The two forms that name no DC are what GramJS, Telethon
+// and others send to this day; they ask for the DC that they reach.
+func (s *Server) readInner(x *exchange, padded []byte, hash *[sha1.Size]byte) error {
+	in, n, err := parseInner(padded)
+	if err != nil {
+		return err
 	}
+	temp := &in.PQInnerDataTempDC
 	defer clear(temp.NewNonce[:])
+	x.temp, x.old = in.temp, 0
+	if in.noDC {
+		x.old |= OldInner
+	}
+	if hash != nil {
+		if sum := sha1.Sum(padded[:n]); subtle.ConstantTimeCompare(sum[:], hash[:]) != 1 {
+			return ErrEncrypted
+		}
+		x.old |= OldRSA
+	}
 	if err := checkNonces(&temp.Nonce, &temp.ServerNonce, &x.nonce, &x.serverNonce); err != nil {
 		return err
 	}
 	if !sameNumber(temp.PQ, x.pq) || !sameNumber(temp.P, x.p) || !sameNumber(temp.Q, x.q) {
 		return ErrFactors
 	}
-	if x.dc = int(temp.DC); !s.cfg.AcceptDC(x.dc) {
+	if x.dc = int(temp.DC); !in.noDC && !s.cfg.AcceptDC(x.dc) {
 		return ErrDC
 	}
 	if x.temp && temp.ExpiresIn <= 0 {
@@ -182,6 +184,42 @@ func (s *Server) readInner(x *exchange, padded []byte) error {
 	x.expiresIn = min(time.Duration(temp.ExpiresIn)*time.Second, maxTempLife)
 	x.newNonce = temp.NewNonce
 	return nil
+}
+
+// inner is the inner data in any of its four forms.
+type inner struct {
+	mt.PQInnerDataTempDC
+	temp, noDC bool
+}
+
+// parseInner reads it, and returns how long it is without the padding.
+func parseInner(padded []byte) (in inner, n int, err error) {
+	switch bodyID(padded) {
+	case mt.PQInnerDataID:
+		var m mt.PQInnerData
+		n, err = parse(padded, &m)
+		in.noDC = true
+		in.PQ, in.P, in.Q, in.Nonce, in.ServerNonce, in.NewNonce = m.PQ, m.P, m.Q, m.Nonce, m.ServerNonce, m.NewNonce
+		clear(m.NewNonce[:])
+	case mt.PQInnerDataDCID:
+		var m mt.PQInnerDataDC
+		n, err = parse(padded, &m)
+		in.DC = m.DC
+		in.PQ, in.P, in.Q, in.Nonce, in.ServerNonce, in.NewNonce = m.PQ, m.P, m.Q, m.Nonce, m.ServerNonce, m.NewNonce
+		clear(m.NewNonce[:])
+	case mt.PQInnerDataTempID:
+		var m mt.PQInnerDataTemp
+		n, err = parse(padded, &m)
+		in.temp, in.noDC, in.ExpiresIn = true, true, m.ExpiresIn
+		in.PQ, in.P, in.Q, in.Nonce, in.ServerNonce, in.NewNonce = m.PQ, m.P, m.Q, m.Nonce, m.ServerNonce, m.NewNonce
+		clear(m.NewNonce[:])
+	case mt.PQInnerDataTempDCID:
+		in.temp = true
+		n, err = parse(padded, &in.PQInnerDataTempDC)
+	default:
+		err = ErrUnexpected
+	}
+	return in, n, err
 }
 
 func (s *Server) receiveSetClientDHParams(now time.Time, body []byte) Reply {
@@ -258,7 +296,7 @@ func (s *Server) sendDHGen(now time.Time, x *exchange, c computed) Reply {
 	}
 	m := mt.DHGenOk{Nonce: x.nonce, ServerNonce: x.serverNonce, NewNonceHash1: hash(1)}
 	result := &ServerResult{
-		Key: c.key, Temp: x.temp, DC: x.dc, Fingerprint: x.key.Public().Fingerprint(),
+		Key: c.key, Temp: x.temp, DC: x.dc, Old: x.old, Fingerprint: x.key.Public().Fingerprint(),
 		ServerSalt: crypt.FirstSalt(&x.newNonce, &x.serverNonce),
 	}
 	if x.temp {
