@@ -12,6 +12,7 @@ import (
 // Ledger is what happened on a cluster, as plain data. Tests and demos read it and take no client's word for anything.
 type Ledger struct {
 	Counts         Counts              `json:"counts"`
+	Layers         []int               `json:"layers"` // that clients declared and that are served, rising
 	Keys           []KeyRecord         `json:"keys"`
 	Binds          []BindRecord        `json:"binds"`
 	Sessions       []SessionRecord     `json:"sessions"`
@@ -85,6 +86,7 @@ type EchoRecord struct {
 // ledger is the running account.
 type ledger struct {
 	counts    Counts
+	layers    []int
 	keys      []*KeyRecord
 	keyIndex  map[*authKey]*KeyRecord
 	binds     []BindRecord
@@ -161,6 +163,13 @@ func (l *ledger) packet(k *authKey, s *session, msgID int64) {
 	}
 }
 
+// layer notes a layer that a client declared.
+func (l *ledger) layer(n int) {
+	if i, ok := slices.BinarySearch(l.layers, n); !ok {
+		l.layers = slices.Insert(l.layers, i, n)
+	}
+}
+
 func (l *ledger) sessionGone(s *session) { delete(l.byS, s) }
 
 // apiQuery notes an API query; main says that it asks for updates.
@@ -202,6 +211,7 @@ func (c *Cluster) Counts() Counts {
 func (c *Cluster) Ledger() Ledger {
 	l := Ledger{
 		Counts:         c.Counts(),
+		Layers:         slices.Clone(c.ledger.layers),
 		Binds:          slices.Clone(c.ledger.binds),
 		Logins:         c.api.Logins(),
 		Authorizations: c.api.Authorizations(),

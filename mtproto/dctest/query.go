@@ -176,6 +176,7 @@ func (c *Cluster) initGate(now time.Time, q *query) *api.Error {
 			return errLayer
 		}
 		k.layer = q.layer
+		c.ledger.layer(q.layer)
 	}
 	if q.app != nil {
 		if k.layer == 0 {

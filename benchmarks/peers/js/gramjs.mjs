@@ -1,0 +1,65 @@
+// GramJS (https://gram.js.org), layer 198: inner data without a DC, no PFS.
+import bigInt from 'big-integer'
+import { Api, Logger, TelegramClient, sessions } from 'telegram'
+import { Raw } from 'telegram/events/index.js'
+import { ConnectionTCPAbridged, ConnectionTCPFull, ConnectionTCPObfuscated } from 'telegram/network/index.js'
+import { _serverKeys } from 'telegram/crypto/RSA.js'
+import { app, bot, dc, login, orders, phone, play, rsa, step, update } from './play.mjs'
+
+const key = rsa()
+_serverKeys.clear()
+_serverKeys.set(key.fingerprint, { n: bigInt(key.n, 16), e: 65537 })
+
+const transports = { full: ConnectionTCPFull, abridged: ConnectionTCPAbridged, obfuscated: ConnectionTCPObfuscated }
+
+// It writes a port into 15 bits, and does so whenever it connects.
+class Session extends sessions.StringSession {
+  get port() {
+    return 80
+  }
+}
+
+// GramJS dials port 80 of every DC, whatever it was told.
+const atItsPort = (transport) =>
+  class extends transport {
+    constructor(o) {
+      super({ ...o, port: dc(o.dcId).port })
+    }
+  }
+
+function client(session) {
+  return new TelegramClient(session, app.api_id, app.api_hash, {
+    baseLogger: new Logger(orders.verbose ? 'debug' : 'none'),
+    connection: atItsPort(transports[orders.transport ?? 'full']),
+    connectionRetries: 3,
+  })
+}
+
+await play(async () => {
+  const session = new Session('')
+  session.setDC(orders.first, dc(orders.first).ip, dc(orders.first).port)
+  let tg = client(session)
+  tg.onError = async (e) => orders.verbose && console.error(e)
+  await tg.start(
+    login === 'bot'
+      ? { botAuthToken: bot.token }
+      : { phoneNumber: '+' + phone.phone, phoneCode: async () => phone.code, onError: (e) => { throw e } },
+  )
+  step('signed in')
+  const me = await tg.getMe()
+  if (String(me.id) !== String(orders.user)) throw new Error(`signed in as ${me.id}, not ${orders.user}`)
+  step('call')
+  await update(
+    new Promise((done) => tg.addEventHandler((u) => u instanceof Api.UpdateDeleteMessages && done(), new Raw({}))),
+  )
+
+  const saved = tg.session.save()
+  await tg.destroy()
+  tg = client(new Session(saved))
+  await tg.connect()
+  if (String((await tg.getMe()).id) !== String(orders.user)) throw new Error('somebody else after the reconnect')
+  step('reconnected')
+  await tg.invoke(new Api.auth.LogOut())
+  step('logged out')
+  await tg.destroy()
+})

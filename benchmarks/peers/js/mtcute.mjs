@@ -1,0 +1,51 @@
+// mtcute (https://mtcute.dev), the TypeScript client: layer of its schema, PFS on demand.
+import { MemoryStorage, TelegramClient } from '@mtcute/node'
+import { NodeCryptoProvider } from '@mtcute/node/utils.js'
+import { addPublicKey } from '@mtcute/core/utils.js'
+import { app, bot, dc, login, orders, phone, play, rsa, step, update } from './play.mjs'
+
+const crypto = new NodeCryptoProvider()
+await crypto.initialize?.()
+addPublicKey(crypto, rsa().pem)
+
+function client() {
+  const { ip, port } = dc(orders.first)
+  const at = { id: orders.first, ipAddress: ip, port }
+  return new TelegramClient({
+    apiId: app.api_id,
+    apiHash: app.api_hash,
+    crypto,
+    storage: new MemoryStorage(),
+    defaultDcs: { main: at, media: { ...at, mediaOnly: true } },
+    initConnectionOptions: { deviceModel: 'mtcute', systemVersion: 'node', appVersion: '0.30' },
+    network: { usePfs: orders.pfs },
+    logLevel: orders.verbose ? 5 : 1,
+  })
+}
+
+await play(async () => {
+  let tg = client()
+  tg.onError.add((e) => orders.verbose && console.error(e))
+  await tg.start(
+    login === 'bot'
+      ? { botToken: bot.token }
+      : { phone: '+' + phone.phone, code: phone.code, password: () => { throw new Error('a password is asked for') } },
+  )
+  step('signed in')
+  const me = await tg.getMe()
+  if (String(me.id) !== String(orders.user)) throw new Error(`signed in as ${me.id}, not ${orders.user}`)
+  step('call')
+  const heard = (c) => new Promise((done) => c.onRawUpdate.add(({ update }) => update._ === 'updateDeleteMessages' && done()))
+  await update(heard(tg))
+
+  const session = await tg.exportSession()
+  await tg.destroy()
+  tg = client()
+  await tg.importSession(session)
+  await tg.start()
+  if (String((await tg.getMe()).id) !== String(orders.user)) throw new Error('somebody else after the reconnect')
+  step('reconnected')
+  await tg.logOut()
+  step('logged out')
+  await tg.destroy()
+})

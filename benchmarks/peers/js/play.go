@@ -1,0 +1,190 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mtfleet/mtfleet/mtproto/dctest"
+	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
+)
+
+// orders is what one script is told, and one row of the table.
+type orders struct {
+	Client     string           `json:"-"`     // the script's name
+	Login      string           `json:"login"` // bot or phone
+	PFS        bool             `json:"pfs"`
+	Transport  string           `json:"transport,omitempty"`
+	First      int              `json:"first"` // the DC it tries first
+	User       int64            `json:"user"`
+	Verbose    bool             `json:"verbose"`
+	Descriptor serve.Descriptor `json:"descriptor"`
+}
+
+// home is where the user lives; who begins elsewhere is sent there.
+const home = 2
+
+func plays() []orders {
+	return []orders{
+		{Client: "mtcute", Login: "bot", First: home},
+		{Client: "mtcute", Login: "phone", First: home},
+		{Client: "mtcute", Login: "bot", PFS: true, First: home},
+		{Client: "mtcute", Login: "phone", PFS: true, First: 1},
+		{Client: "gramjs", Login: "bot", First: home},
+		{Client: "gramjs", Login: "phone", First: 1, Transport: "obfuscated"},
+		{Client: "mtprotocore", Login: "bot", First: home},
+		{Client: "mtprotocore", Login: "phone", First: 1},
+	}
+}
+
+func (o orders) keys() string {
+	if o.PFS {
+		return "temp"
+	}
+	return "perm"
+}
+
+func (o orders) String() string { return o.Client + " " + o.Login + " " + o.keys() }
+
+// outcome is what became of one script, by its own word and by the ledger.
+type outcome struct {
+	failure              string
+	layer                []int
+	refused, noted, info int
+}
+
+func (r outcome) layers() string { return strings.Trim(fmt.Sprint(r.layer), "[]") }
+
+// steps are what every script reports, in order.
+var steps = []string{"signed in", "call", "update", "reconnected", "logged out", "done"}
+
+func play(ctx context.Context, o orders, node, dir string, limit time.Duration, verbose bool) outcome {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	s, err := serve.Start(serve.Config{Persons: 3, Bots: 3})
+	if err != nil {
+		return outcome{failure: err.Error()}
+	}
+	defer s.Close()
+	o.Descriptor, o.Verbose = s.Descriptor(), verbose
+	if o.User, err = who(o); err != nil {
+		return outcome{failure: err.Error()}
+	}
+	r := outcome{}
+	if err := o.run(ctx, s, node, dir); err != nil {
+		r.failure = err.Error()
+	}
+	r.judge(s, verbose)
+	return r
+}
+
+// who picks somebody at home.
+func who(o orders) (int64, error) {
+	for _, p := range o.Descriptor.Phones {
+		if o.Login == "phone" && p.DC == home {
+			return p.UserID, nil
+		}
+	}
+	for _, b := range o.Descriptor.Bots {
+		if o.Login == "bot" && b.DC == home {
+			return b.UserID, nil
+		}
+	}
+	return 0, errors.New("nobody lives on the home DC")
+}
+
+// run starts the script and listens to it.
+func (o orders) run(ctx context.Context, s *serve.Cluster, node, dir string) error {
+	args, err := json.Marshal(o)
+	if err != nil {
+		return err
+	}
+	c := exec.CommandContext(ctx, node, o.Client+".mjs", string(args))
+	c.Dir = dir
+	var log bytes.Buffer
+	c.Stderr = &log
+	if o.Verbose {
+		c.Stderr = os.Stderr
+	}
+	out, err := c.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := c.Start(); err != nil {
+		return err
+	}
+	done, told := o.listen(out, s)
+	err = c.Wait()
+	switch {
+	case told != "":
+		return errors.New(told)
+	case ctx.Err() != nil:
+		return fmt.Errorf("it took too long; it got as far as %q", last(done))
+	case err != nil:
+		return fmt.Errorf("after %q: %v: %s", last(done), err, firstLine(log.String()))
+	case !slices.Equal(done, steps):
+		return fmt.Errorf("it did %q, not %q", done, steps)
+	}
+	return nil
+}
+
+// listen reads what the script says, and pushes an update when it asks.
+func (o orders) listen(out io.Reader, s *serve.Cluster) (done []string, failure string) {
+	lines := bufio.NewScanner(out)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var said struct{ Step, Want, Failed string }
+		if json.Unmarshal(lines.Bytes(), &said) != nil {
+			if o.Verbose {
+				fmt.Fprintln(os.Stderr, lines.Text())
+			}
+			continue // a client that logs to standard output
+		}
+		switch {
+		case said.Failed != "":
+			failure = said.Failed
+		case said.Want == "update":
+			if _, err := s.PushUpdate(o.User); err != nil {
+				failure = err.Error()
+			}
+		case said.Step != "":
+			done = append(done, said.Step)
+		}
+	}
+	return done, failure
+}
+
+// judge counts what the DCs wrote down.
+func (r *outcome) judge(s *serve.Cluster, verbose bool) {
+	list, total := s.Violations()
+	n := s.Counts()
+	r.refused, r.noted = n.Refused, n.Noted
+	r.info = total - n.Refused - n.Noted
+	r.layer = s.Ledger().Layers
+	for _, v := range list {
+		if verbose || v.Severity == dctest.SeverityRefused {
+			fmt.Fprintf(os.Stderr, "  %v\n", v)
+		}
+	}
+}
+
+func last(list []string) string {
+	if len(list) == 0 {
+		return "start"
+	}
+	return list[len(list)-1]
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
+	return line
+}
