@@ -248,7 +248,7 @@ func TestAPasswordIsAStepThatSaysItIsUnsupported(t *testing.T) {
 		s, store := cluster(t, small), persistence.NewMemory()
 		m := open(t, options(s, store))
 		p := s.Descriptor().Phones[0]
-		if err := s.API(func(b *api.Backend, _ time.Time) { _ = b.SetPassword(p.UserID, true) }); err != nil {
+		if err := s.API(func(b *api.Backend, _ time.Time) { _ = b.SetPassword(p.UserID, "correct horse") }); err != nil {
 			t.Fatal(err)
 		}
 		a := add(t, m, "alice")

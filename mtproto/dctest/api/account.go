@@ -72,6 +72,9 @@ func (c *call) resetAuthorization(q *tg.AccountResetAuthorizationRequest) (bool,
 		c.b.end(c.req.Now, row, whyRevoked)
 		return true, nil
 	}
+	if q.Hash != 0 && c.b.dropAccepted(c.user, q.Hash) { // it was accepted by QR and has not come yet
+		return true, nil
+	}
 	return false, errHashInvalid
 }
 

@@ -71,7 +71,7 @@ func TestOnlyOtherSessionsCanBeReset(t *testing.T) {
 	for _, row := range w.b.history {
 		refused(w, "one's own row or guest", 1, 1, &tg.AccountResetAuthorizationRequest{Hash: row.hash}, 400, "HASH_INVALID")
 	}
-	_ = w.b.SetPassword(u.ID, true)
+	_ = w.b.SetPassword(u.ID, "correct horse")
 	_, _ = ask(w, 1, 3, signIn(u.Phone, w.hash(1, 3, u.Phone), w.b.Code(u.Phone)))
 	refused(w, "a half login", 1, 3, self(), 401, "SESSION_PASSWORD_NEEDED")
 	must(w, 1, 1, &tg.AuthResetAuthorizationsRequest{})

@@ -1,6 +1,10 @@
 package api
 
-import "time"
+import (
+	"time"
+
+	"github.com/mtfleet/mtfleet/mtproto/crypt"
+)
 
 // Backend is the one implementation of Server. One owner calls it; it keeps no goroutine, clock or lock.
 type Backend struct {
@@ -13,6 +17,11 @@ type Backend struct {
 	attempts attempts
 	exports  map[string]*export // by bytes
 	floods   floods
+	qr       qrTokens
+	proofs   proofs
+	mail     mailbox
+	sent     []SentCode
+	group    *crypt.Group // of passwords; made when the first is needed
 	faults   []*fault
 
 	history []*authorization // every row there ever was: the ledger wants them all
@@ -48,6 +57,8 @@ func New(cfg Config) (*Backend, error) {
 		keys:     map[keyRef]*key{},
 		attempts: attempts{byHash: map[string]*attempt{}},
 		exports:  map[string]*export{},
+		qr:       newQRTokens(),
+		proofs:   proofs{byID: map[int64]*proof{}},
 	}, nil
 }
 
@@ -75,15 +86,23 @@ func (b *Backend) Advance(now time.Time) {
 	b.attempts.sweep(past)
 	b.floods.sweep(past)
 	b.sweepExports(past)
+	b.qr.sweep(past)
+	b.proofs.sweep(past)
+	b.mail.sweep(past)
 	b.sweepAt = time.Time{}
 	b.armSweep(now)
 }
 
 // armSweep sets the next sweep when there is something that will expire.
 func (b *Backend) armSweep(now time.Time) {
-	if b.sweepAt.IsZero() && len(b.attempts.byHash)+len(b.exports)+len(b.floods.calls) > 0 {
+	if b.sweepAt.IsZero() && b.perishable() > 0 {
 		b.sweepAt = now.Add(sweepEvery)
 	}
+}
+
+// perishable counts what will expire.
+func (b *Backend) perishable() int {
+	return len(b.attempts.byHash) + len(b.exports) + len(b.floods.calls) + len(b.qr.byValue) + len(b.proofs.byID) + len(b.mail.live)
 }
 
 // Deadline is when Advance is wanted next; zero when nothing will expire.

@@ -19,6 +19,8 @@ type call struct {
 	query tl.Object // the parsed query; nil for methods that are not served
 	user  *user     // of the key, or named by a sign-in call; nil when unknown
 	phone string    // digits, of calls that name a number
+
+	rowHash int64 // of the authorization the call makes; 0 takes a random one
 }
 
 // state is the state of the key that carried the call.

@@ -112,8 +112,11 @@ func (c *call) authorize(u *user, kind rowKind, parent *authorization) *authoriz
 		b.end(c.req.Now, k.row, whyReplaced)
 		k = b.record(c.ref)
 	}
+	if c.rowHash == 0 {
+		c.rowHash = b.randomHash()
+	}
 	row := &authorization{
-		key: k, user: u, kind: kind, hash: b.randomHash(), parent: parent,
+		key: k, user: u, kind: kind, hash: c.rowHash, parent: parent,
 		app: c.req.App, host: remoteHost(c.req.RemoteAddr), created: c.req.Now, active: c.req.Now,
 	}
 	k.row, k.user, k.why, k.duplicate = row, u, nil, false

@@ -2,7 +2,6 @@ package api
 
 import (
 	"crypto/subtle"
-	"strconv"
 	"time"
 
 	"github.com/mtfleet/mtfleet/tl"
@@ -70,10 +69,15 @@ func (c *call) finishLogin(u *user) (tg.AnyAuthAuthorization, *Error) {
 		return c.authorizationOf(u), nil
 	case s == keyHome, s == keyGuest:
 		return nil, errAuthRestart
-	case u.password:
+	case u.hasPassword():
 		c.authorize(u, kindHalf, nil)
 		return nil, errSessionPassword
 	}
+	return c.admit(u), nil
+}
+
+// admit makes the key the account's: every factor was right.
+func (c *call) admit(u *user) *tg.AuthAuthorization {
 	row := c.authorize(u, kindHome, nil)
 	now := c.req.Now
 	u.loginsSince(now.Add(-24 * time.Hour))
@@ -81,7 +85,7 @@ func (c *call) finishLogin(u *user) (tg.AnyAuthAuthorization, *Error) {
 	if !u.bot {
 		c.b.pushHome(u, c.key, updateShort(now, appendNewAuthorization(nil, row)))
 	}
-	return c.authorizationOf(u), nil
+	return c.authorizationOf(u)
 }
 
 // authorizationOf is the success of a sign-in.
@@ -136,5 +140,5 @@ func accountScope(u *user) string {
 	if u == nil {
 		return "nobody"
 	}
-	return "user " + strconv.FormatInt(u.id, 10)
+	return userScope(u)
 }

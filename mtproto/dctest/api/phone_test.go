@@ -406,7 +406,7 @@ func TestAPasswordStopsTheLoginHalfway(t *testing.T) {
 	w := newWorld(t, Config{})
 	u := w.person(1)
 	token := w.login(u, 9).FutureAuthToken.Value
-	if err := w.b.SetPassword(u.ID, true); err != nil {
+	if err := w.b.SetPassword(u.ID, "correct horse"); err != nil {
 		t.Fatal(err)
 	}
 	hash := w.hash(1, 1, u.Phone)

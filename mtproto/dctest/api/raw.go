@@ -14,6 +14,7 @@ const (
 	updateDeleteMessagesID      uint32 = 0xa20db0e5
 	updateNewAuthorizationID    uint32 = 0x8951abef
 	updateConfigID              uint32 = 0xa229dd06
+	updateLoginTokenID          uint32 = 0x564fe691
 	updateServiceNotificationID uint32 = 0xebe46819
 	messageMediaEmptyID         uint32 = 0x3ded6320
 	jsonObjectID                uint32 = 0x99c1d49d
@@ -39,6 +40,8 @@ func updateShort(now time.Time, update []byte) []byte {
 }
 
 func appendTooLong(b []byte) []byte { return tl.AppendUint32(b, updatesTooLongID) }
+
+func appendLoginToken(b []byte) []byte { return tl.AppendUint32(b, updateLoginTokenID) }
 
 func appendUpdateConfig(b []byte) []byte { return tl.AppendUint32(b, updateConfigID) }
 

@@ -21,6 +21,9 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func newWorld(t testing.TB, cfg Config) *world {
 	t.Helper()
+	if cfg.Group == nil {
+		cfg.Group = known
+	}
 	b, err := New(cfg)
 	if err != nil {
 		t.Fatalf("New: %v", err)
