@@ -167,7 +167,7 @@ func TestAppConfigTellsAFrozenAccountWhy(t *testing.T) {
 	change := &tg.AccountSetAuthorizationTTLRequest{AuthorizationTTLDays: 30}
 	refused(w, "a change", 1, 1, change, 420, "FROZEN_METHOD_INVALID")
 	w.sleep(2 * time.Hour)
-	refused(w, "a change after the freeze", 1, 1, change, 400, "METHOD_INVALID")
+	refused(w, "a change after the freeze", 1, 1, change, 406, "FRESH_RESET_AUTHORISATION_FORBIDDEN")
 	if err := w.b.Unfreeze(w.now, u.ID); err != nil {
 		t.Fatal(err)
 	}

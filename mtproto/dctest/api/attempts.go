@@ -19,6 +19,8 @@ type attempt struct {
 	hash    string // phone_code_hash
 	key     keyRef
 	chain   []CodeType // what is left to send, current first
+	code    string     // what a person types; "" while none was sent
+	email   string     // a login e-mail confirmed during the sign-in of a number without an account
 	created time.Time
 	expires time.Time
 	resend  time.Time // auth.resendCode is refused before
@@ -48,6 +50,10 @@ func (b *Backend) begin(now time.Time, key keyRef, phone string, chain []CodeTyp
 	a := &attempt{
 		phone: phone, hash: b.randomHex(12), key: key, chain: chain,
 		created: now, expires: now.Add(b.cfg.CodeTTL), resend: now.Add(b.cfg.ResendTimeout), purpose: purposeSignIn,
+		code: b.codeFor(phone, chain[0]),
+	}
+	if chain[0] == CodePaid {
+		a.expires = now.Add(paidTTL)
 	}
 	b.attempts.byHash[a.hash] = a
 	return a
@@ -83,23 +89,4 @@ func (s *attempts) sweep(now time.Time) {
 			delete(s.byHash, hash)
 		}
 	}
-}
-
-// chainFor is how codes reach a number: the app needs another live authorization to show the code in.
-func (b *Backend) chainFor(u *user) []CodeType {
-	chain := b.cfg.CodeChain
-	if chain[0] == CodeApp && len(chain) > 1 && (u == nil || !u.online()) {
-		return chain[1:]
-	}
-	return chain
-}
-
-// online says whether a code could be shown in another session of the account.
-func (u *user) online() bool {
-	for _, row := range u.rows {
-		if row.kind == kindHome {
-			return true
-		}
-	}
-	return false
 }

@@ -15,7 +15,9 @@ type Backend struct {
 	expired  map[string]bool // bot tokens that were replaced
 	keys     map[keyRef]*key
 	attempts attempts
-	exports  map[string]*export // by bytes
+	chains   map[string][]CodeType // by number: SetCodes
+	paid     map[string]bool       // numbers whose sign-in was paid for
+	exports  map[string]*export    // by bytes
 	floods   floods
 	qr       qrTokens
 	proofs   proofs

@@ -98,6 +98,7 @@ type Config struct {
 	MailTTL           time.Duration // life of a mailed code; 0 is 15 minutes, from 1 s to 24 hours
 	PasswordResetWait time.Duration // from account.resetPassword until it is done; 0 is 7 days, at most 30
 	LoginEmailWait    time.Duration // from auth.resetLoginEmail until it is done; 0 is 7 days, negative none, at most 30 days
+	Firebase          bool          // any attestation is good; otherwise none is
 	// Group is the group of passwords. nil makes the well-known one when the first password needs it.
 	Group *crypt.Group
 	// LogMax is how many updates a user's log keeps; who asks for older ones gets differenceTooLong. 0 is 10000
@@ -205,22 +206,30 @@ func (c *Config) validate() error {
 	if c.RevokedError != "SESSION_REVOKED" && c.RevokedError != "AUTH_KEY_UNREGISTERED" {
 		return &ConfigError{"RevokedError", "neither SESSION_REVOKED nor AUTH_KEY_UNREGISTERED"}
 	}
-	return c.validateChain()
+	return validChain(c.CodeChain)
 }
 
-// validateChain checks that every step after the first can be announced as a next_type: auth.CodeType has no app, word or
-// phrase.
-func (c *Config) validateChain() error {
-	if len(c.CodeChain) == 0 || len(c.CodeChain) > 16 {
+// validChain checks that every step after the first that sends a code can be announced as a next_type: auth.CodeType has
+// no app, word or phrase.
+func validChain(chain []CodeType) error {
+	if len(chain) == 0 || len(chain) > 16 {
 		return &ConfigError{"CodeChain", "wants 1 to 16 steps"}
 	}
-	for i, t := range c.CodeChain {
+	announced := false
+	for i, t := range chain {
 		if t == 0 || t > codeTypeLast {
 			return &ConfigError{"CodeChain", "names an unknown code type"}
 		}
-		if i > 0 && !t.canFollow() {
+		if announced && !t.canFollow() {
 			return &ConfigError{"CodeChain", "has " + t.String() + " after the first step, which next_type cannot announce"}
 		}
+		if t == CodeSetUpEmail || t == CodePaid {
+			if i == len(chain)-1 {
+				return &ConfigError{"CodeChain", "ends with " + t.String() + ", which sends no code"}
+			}
+			continue
+		}
+		announced = true
 	}
 	return nil
 }

@@ -44,14 +44,23 @@ func (c *call) getDifference(q *tg.UpdatesGetDifferenceRequest) (tg.AnyUpdatesDi
 		limit = min(limit, int(asked))
 	}
 	entries, skip, all := l.slice(q.Pts, limit)
-	other := make([]tl.Raw, len(entries))
+	var messages, other []tl.Raw
+	var users []tg.AnyUser
 	for i := range entries {
-		other[i] = entries[i].appendUpdate(nil, skip)
+		switch e := &entries[i]; {
+		case e.text == "":
+			other = append(other, e.appendUpdate(nil, skip))
+		case c.req.Layer == tg.Layer: // Message has another form in every older layer
+			messages = append(messages, e.message())
+			users = []tg.AnyUser{serviceUser()}
+		}
 		skip = 0
 	}
 	if all {
-		return &tg.UpdatesDifference{OtherUpdates: other, State: state(l.pts, now)}, nil
+		return &tg.UpdatesDifference{NewMessages: messages, OtherUpdates: other, Users: users, State: state(l.pts, now)}, nil
 	}
 	last := entries[len(entries)-1]
-	return &tg.UpdatesDifferenceSlice{OtherUpdates: other, IntermediateState: state(last.pts, last.at)}, nil
+	return &tg.UpdatesDifferenceSlice{
+		NewMessages: messages, OtherUpdates: other, Users: users, IntermediateState: state(last.pts, last.at),
+	}, nil
 }

@@ -21,6 +21,11 @@ type user struct {
 	username   string
 	twoStep    twoStep
 	loginEmail string // that login codes go to; "" without one
+	// emailResetAt is when a running auth.resetLoginEmail is done; zero without one.
+	emailResetAt time.Time
+
+	authTTLDays int // of account.setAuthorizationTTL; 0 is Config.AuthTTLDays
+	reloginDays int // AskForPassword
 
 	banned      bool // by the service: the number and the keys answer so
 	deactivated bool // deleted: the number is free again, the keys answer so
@@ -68,6 +73,7 @@ var (
 	ErrUserUnknown = errors.New("api: no such user")
 	ErrPhoneTaken  = errors.New("api: phone number is taken or malformed")
 	ErrDCUnknown   = errors.New("api: no such DC")
+	ErrEmail       = errors.New("api: no e-mail address")
 )
 
 // Populate adds persons with test phone numbers and bots with tokens, spread over the DCs in turn. The same seed and the

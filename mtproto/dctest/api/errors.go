@@ -49,6 +49,7 @@ var (
 	errDCIDInvalid          = &Error{400, "DC_ID_INVALID"}
 	errFirstNameInvalid     = &Error{400, "FIRSTNAME_INVALID"}
 	errFreshReset           = &Error{406, "FRESH_RESET_AUTHORISATION_FORBIDDEN"}
+	errFormExpired          = &Error{400, "FORM_EXPIRED"}
 	errFrozen               = &Error{420, "FROZEN_METHOD_INVALID"}
 	errHashInvalid          = &Error{400, "HASH_INVALID"}
 	errInputConstructor     = &Error{400, "INPUT_CONSTRUCTOR_INVALID"}
@@ -71,6 +72,7 @@ var (
 	errSessionPassword      = &Error{401, "SESSION_PASSWORD_NEEDED"}
 	errSignUpForbidden      = &Error{400, "PHONE_NUMBER_APP_SIGNUP_FORBIDDEN"}
 	errSMSCodeCreateFailed  = &Error{400, "SMS_CODE_CREATE_FAILED"}
+	errUpdateApp            = &Error{406, "UPDATE_APP_TO_LOGIN"}
 	errUserBotRequired      = &Error{400, "USER_BOT_REQUIRED"}
 	errUserDeactivated      = &Error{401, "USER_DEACTIVATED"}
 	errUserDeactivatedBan   = &Error{401, "USER_DEACTIVATED_BAN"}

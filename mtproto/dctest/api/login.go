@@ -78,7 +78,9 @@ func (c *call) finishLogin(u *user) (tg.AnyAuthAuthorization, *Error) {
 
 // admit makes the key the account's: every factor was right.
 func (c *call) admit(u *user) *tg.AuthAuthorization {
+	watched := u.online()
 	row := c.authorize(u, kindHome, nil)
+	row.unconfirmed = watched && !u.bot
 	now := c.req.Now
 	u.loginsSince(now.Add(-24 * time.Hour))
 	u.logins = append(u.logins, now)
@@ -93,6 +95,9 @@ func (c *call) authorizationOf(u *user) *tg.AuthAuthorization {
 	auth := &tg.AuthAuthorization{User: u.self()}
 	if n := c.b.cfg.TmpSessions; n > 0 {
 		auth.TmpSessions = tl.Some(int32(n))
+	}
+	if u.reloginDays > 0 && !u.hasPassword() {
+		auth.SetupPasswordRequired, auth.OtherwiseReloginDays = true, tl.Some(int32(u.reloginDays))
 	}
 	if !u.bot {
 		auth.FutureAuthToken = tl.Some(c.b.newToken(c.req.Now, u))

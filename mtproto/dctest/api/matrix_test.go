@@ -52,9 +52,9 @@ func bodyOf(t testing.TB, m *method) []byte {
 	case *tg.AccountGetTmpPasswordRequest:
 		q.Password = srp
 	case *tg.AccountSendVerifyEmailCodeRequest:
-		q.Purpose = &tg.EmailVerifyPurposePassport{}
+		q.Purpose = &tg.EmailVerifyPurposeLoginSetup{}
 	case *tg.AccountVerifyEmailRequest:
-		q.Purpose, q.Verification = &tg.EmailVerifyPurposePassport{}, &tg.EmailVerificationCode{}
+		q.Purpose, q.Verification = &tg.EmailVerifyPurposeLoginSetup{}, &tg.EmailVerificationCode{}
 	case *tg.AuthFinishPasskeyLoginRequest:
 		q.Credential = &tg.InputPasskeyCredentialFirebasePNV{}
 	case *tg.AccountRegisterPasskeyRequest:

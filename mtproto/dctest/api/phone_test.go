@@ -263,8 +263,8 @@ func TestTheAppGetsTheCodeWhenTheAccountHasAnotherSession(t *testing.T) {
 	}
 }
 
-func TestEveryCodeTypeCanBeAnswered(t *testing.T) {
-	for ct := CodeApp; ct <= codeTypeLast; ct++ {
+func TestEveryCodeTypedFromAMessageOrCallIsTaken(t *testing.T) {
+	for ct := CodeApp; ct <= CodePhrase; ct++ {
 		t.Run(ct.String(), func(t *testing.T) {
 			w := newWorld(t, Config{CodeChain: []CodeType{ct}})
 			u := w.person(1)

@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// updateLog is the common pts sequence of one user. Its only updates are updateDeleteMessages, which have a pts and no
-// Message.
+// updateLog is the common pts sequence of one user: updateDeleteMessages, and the texts of the service account.
 //
 // Bound: Config.LogMax entries; older ones are dropped and floor rises.
 type updateLog struct {
@@ -22,6 +21,8 @@ type logEntry struct {
 	at  time.Time
 	pts int32   // state after it
 	ids []int32 // one pts each
+	// text makes the entry a message of the service account with the one id; "" is a deletion.
+	text string
 }
 
 func newUpdateLog() updateLog { return updateLog{pts: 1, floor: 1, nextMsg: 1} }
@@ -51,40 +52,70 @@ func (b *Backend) PushUpdate(now time.Time, userID int64) (pts int32, err error)
 // PushDelete appends one updateDeleteMessages to the user's log and pushes it to every home key of the user. It
 // returns the pts after it.
 func (b *Backend) PushDelete(now time.Time, userID int64, ids ...int32) (pts int32, err error) {
-	pts, body, err := b.appendDelete(now, userID, ids)
+	e, err := b.appendDelete(now, userID, ids)
 	if err != nil {
 		return 0, err
 	}
-	b.pushHome(b.dir.byID[userID], nil, body)
-	return pts, nil
+	b.pushHome(b.dir.byID[userID], nil, updatesOf(now, e.appendUpdate(nil, 0)))
+	return e.pts, nil
 }
 
 // AppendDelete is PushDelete without the push: the fault of a lost update, which only updates.getDifference recovers.
 func (b *Backend) AppendDelete(now time.Time, userID int64, ids ...int32) (pts int32, err error) {
-	pts, _, err = b.appendDelete(now, userID, ids)
-	return pts, err
+	e, err := b.appendDelete(now, userID, ids)
+	return e.pts, err
 }
 
-func (b *Backend) appendDelete(now time.Time, userID int64, ids []int32) (pts int32, body []byte, err error) {
+func (b *Backend) appendDelete(now time.Time, userID int64, ids []int32) (logEntry, error) {
 	u, err := b.user(userID)
 	if err != nil {
-		return 0, nil, err
+		return logEntry{}, err
 	}
 	if len(ids) == 0 || len(ids) > maxDeletedIDs {
-		return 0, nil, fmt.Errorf("%w, not %d", ErrTooManyIDs, len(ids))
+		return logEntry{}, fmt.Errorf("%w, not %d", ErrTooManyIDs, len(ids))
 	}
-	l := &u.log
-	if l.pts > math.MaxInt32-int32(len(ids)) {
-		return 0, nil, ErrLogFull
+	return u.log.add(b.cfg.LogMax, logEntry{at: now, ids: append([]int32(nil), ids...)})
+}
+
+// add gives an entry its pts and keeps it; the oldest go beyond keep.
+func (l *updateLog) add(keep int, e logEntry) (logEntry, error) {
+	if l.pts > math.MaxInt32-int32(len(e.ids)) {
+		return logEntry{}, ErrLogFull
 	}
-	l.pts += int32(len(ids))
-	e := logEntry{at: now, pts: l.pts, ids: append([]int32(nil), ids...)}
+	l.pts += int32(len(e.ids))
+	e.pts = l.pts
 	l.entries = append(l.entries, e)
-	if over := len(l.entries) - b.cfg.LogMax; over > 0 {
+	if over := len(l.entries) - keep; over > 0 {
 		l.floor = l.entries[over-1].pts
 		l.entries = l.entries[over:]
 	}
-	return l.pts, updatesOf(now, e.appendUpdate(nil, 0)), nil
+	return e, nil
+}
+
+// serviceUserID is the account from which Telegram writes to its users.
+const serviceUserID = 777000
+
+// Tell writes a text to a user from the service account, as it does with login codes: a message in the user's log, pushed
+// to the home sessions. It returns the pts after it.
+func (b *Backend) Tell(now time.Time, userID int64, text string) (pts int32, err error) {
+	u, err := b.user(userID)
+	if err != nil {
+		return 0, err
+	}
+	return b.tell(now, u, text)
+}
+
+func (b *Backend) tell(now time.Time, u *user, text string) (pts int32, err error) {
+	if u.log.nextMsg == math.MaxInt32 {
+		return 0, ErrLogFull
+	}
+	e, err := u.log.add(b.cfg.LogMax, logEntry{at: now, ids: []int32{u.log.nextMsg}, text: text})
+	if err != nil {
+		return 0, err
+	}
+	u.log.nextMsg++
+	b.pushHome(u, nil, e.shortMessage())
+	return e.pts, nil
 }
 
 // slice returns the entries after pts, at most limit pts of them but at least one entry, and whether that is all. skip
@@ -128,7 +159,9 @@ func (b *Backend) DeletedIDs(userID int64) []int32 {
 	var out []int32
 	if u := b.dir.byID[userID]; u != nil {
 		for _, e := range u.log.entries {
-			out = append(out, e.ids...)
+			if e.text == "" {
+				out = append(out, e.ids...)
+			}
 		}
 	}
 	return out

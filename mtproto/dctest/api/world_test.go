@@ -81,6 +81,9 @@ func ask[R any](w *world, dc int, perm int64, q tl.Query[R]) (R, *Error) {
 		w.t.Fatalf("%s: result is not one value of the schema: %d of %d bytes, %v", q.TypeName(), n, len(r.Body), err)
 	}
 	for _, layer := range tg.Layers() {
+		if !tg.LayerHas(layer, idOf(r.Body)) && idOf(r.Body) == tg.AuthSentCodePaymentRequiredID {
+			continue // such a layer is told to update
+		}
 		if _, err := tg.Downgrade(layer, r.Body); err != nil {
 			w.t.Errorf("%s: result at layer %d: %v", q.TypeName(), layer, err)
 		}
