@@ -52,7 +52,7 @@ numbers and their codes, bot tokens. It stops on SIGINT and SIGTERM.
 		RunE: func(c *cobra.Command, _ []string) error { return a.testdc(c.Context(), f) },
 	}
 	flags := c.Flags()
-	flags.StringArrayVar(&f.addrs, "addr", nil, "listen there: `DC=HOST:PORT`, a loopback address; port 0 takes a free one (repeatable; default: a free port for each DC)")
+	flags.StringArrayVar(&f.addrs, "addr", nil, "listen there: `DC=HOST:PORT`, a loopback address; port 0 takes a free one (repeatable, for one DC too; default: a free port for each DC)")
 	flags.IntVar(&f.dcs, "dcs", dctest.DefaultDCs, "how many DCs, 1 to 9")
 	flags.IntVar(&f.users, "users", 3, "how many persons with phone numbers")
 	flags.IntVar(&f.bots, "bots", 2, "how many bots")
@@ -133,7 +133,7 @@ func (f testdcFlags) cluster() (serve.Config, error) {
 	cfg := serve.Config{
 		Core:    dctest.Config{DCs: f.dcs, Test: f.testMode, BindStrict: f.bindStrict},
 		API:     api.Config{Seed: f.seed, AutoCreate: f.autoCreate, CodeTTL: f.codeTTL},
-		Persons: f.users, Bots: f.bots, Addrs: map[int]string{},
+		Persons: f.users, Bots: f.bots, Addrs: map[int][]string{},
 	}
 	if f.dcs < 1 || f.dcs > 9 {
 		return cfg, usage("testdc: --dcs %d: a cluster has 1 to 9 DCs", f.dcs)
@@ -150,10 +150,7 @@ func (f testdcFlags) cluster() (serve.Config, error) {
 		if !ok || err != nil {
 			return cfg, usage("testdc: --addr %s: this must be DC=HOST:PORT, for example 2=127.0.0.1:4432", s)
 		}
-		if _, twice := cfg.Addrs[n]; twice {
-			return cfg, usage("testdc: --addr: DC %d is given twice", n)
-		}
-		cfg.Addrs[n] = addr
+		cfg.Addrs[n] = append(cfg.Addrs[n], addr)
 	}
 	if f.rsaKey == "" {
 		return cfg, nil
@@ -241,7 +238,9 @@ func (a *app) printDescriptor(d serve.Descriptor, f testdcFlags) error {
 	for _, app := range d.Apps {
 		fmt.Fprintf(&b, "  app     api_id %d, api_hash %s\n", app.ID, app.Hash)
 	}
-	fmt.Fprintf(&b, "  layers  %s\n\n", strings.Trim(fmt.Sprint(d.Layers), "[]"))
+	if n := len(d.Layers); n > 0 {
+		fmt.Fprintf(&b, "  layers  %d to %d\n\n", d.Layers[0], d.Layers[n-1])
+	}
 	const most = 10 // of each; the rest is in the descriptor
 	for i, p := range d.Phones {
 		if i == most {

@@ -139,6 +139,12 @@ func (c *Cluster) run(now time.Time, q *query) {
 		c.fail(now, q, errPermEmpty)
 		return
 	}
+	// Queries of older layers are asked in the constructors of the newest from here on. What cannot be read the API half
+	// refuses, and testdc.echo is no part of any layer.
+	if query, err := tg.Upgrade(k.layer, q.query); err == nil {
+		q.query = query
+		id = bodyID(query)
+	}
 	if !tg.LayerHas(k.layer, id) {
 		c.violateQuery(now, q, RuleUnknownQuery, fmt.Sprintf("a query that layer %d does not have", k.layer))
 		c.fail(now, q, errNoMethod)

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"slices"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -218,8 +219,8 @@ func TestLayers(t *testing.T) {
 			}
 		}
 	}
-	if want := []int{198, 222, 223, 225, 227, 228}; len(numbers) != len(want) {
-		t.Errorf("layers %v, want %v", numbers, want)
+	if !slices.IsSorted(numbers) || numbers[0] != 144 || numbers[len(numbers)-1] != 228 {
+		t.Errorf("layers %v, want 144 to 228 in rising order", numbers)
 	}
 	for text, want := range map[string]string{
 		"a = A;":                       "belongs to no layer",

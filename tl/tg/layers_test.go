@@ -14,8 +14,14 @@ import (
 )
 
 func TestLayers(t *testing.T) {
-	if got, want := tg.Layers(), []int{198, 222, 223, 225, 227, 228, 229}; !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
+	all := tg.Layers()
+	if len(all) != 229-144+1 || all[0] != 144 || all[len(all)-1] != tg.Layer {
+		t.Errorf("got %v, want 144 to 229", all)
+	}
+	for _, listed := range tg.ListedLayers() {
+		if !slices.Contains(all, listed) {
+			t.Errorf("layer %d has forms of its own and is not served", listed)
+		}
 	}
 	for _, test := range []struct {
 		layer int
@@ -27,7 +33,10 @@ func TestLayers(t *testing.T) {
 		{228, tg.AuthInitPasskeyLoginRequestID, true},
 		{198, tg.AuthInitPasskeyLoginRequestID, false},
 		{198, tg.AuthSendCodeRequestID, true},
-		{199, tg.AuthSendCodeRequestID, false},
+		{199, tg.AuthSendCodeRequestID, true},
+		{199, tg.AuthInitPasskeyLoginRequestID, false}, // as at 198
+		{143, tg.AuthSendCodeRequestID, false},
+		{230, tg.AuthSendCodeRequestID, false},
 	} {
 		if got := tg.LayerHas(test.layer, test.id); got != test.want {
 			t.Errorf("layer %d has %08x: %v", test.layer, test.id, got)
@@ -64,8 +73,12 @@ func newOlderReader(t testing.TB, layer int, b []byte) *olderReader {
 		t.Fatal(err)
 	}
 	replaced := make(map[string]bool)
-	for _, l := range layers {
-		if l.Number != layer {
+	for i, l := range layers {
+		next := tg.Layer
+		if i+1 < len(layers) {
+			next = layers[i+1].Number
+		}
+		if layer < l.Number || layer >= next {
 			continue
 		}
 		for _, name := range l.Absent {
@@ -140,7 +153,7 @@ func (o *olderReader) value(typ schema.Type) {
 
 func TestDowngradedAuthorizationIsReadByOldClients(t *testing.T) {
 	b := authorization.Append(nil)
-	for _, layer := range tg.Layers() {
+	for _, layer := range tg.ListedLayers() {
 		out, err := tg.Downgrade(layer, b)
 		if err != nil {
 			t.Errorf("layer %d: %v", layer, err)
@@ -153,7 +166,8 @@ func TestDowngradedAuthorizationIsReadByOldClients(t *testing.T) {
 		}
 		flags2 := o.users[0]["flags2"]
 		hasStory, hasColor, hasCollectible := flags2&(1<<5) != 0, flags2&(1<<8) != 0, flags2&(1<<9) != 0
-		if older := layer == 198; hasStory == older || !hasColor || hasCollectible == older {
+		// Colours came at 167, collectible ones at 216, and at 218 the newest story became an object.
+		if hasStory != (layer >= 218) || hasColor != (layer >= 167) || hasCollectible != (layer >= 216) {
 			t.Errorf("layer %d: story %v, color %v, collectible %v", layer, hasStory, hasColor, hasCollectible)
 		}
 	}
@@ -161,7 +175,7 @@ func TestDowngradedAuthorizationIsReadByOldClients(t *testing.T) {
 
 func TestDowngradeEverythingNested(t *testing.T) {
 	users := (&tg.UsersGetUsersRequest{}).AppendResult(nil, []tg.AnyUser{user, &tg.UserEmpty{ID: 1}, user})
-	for _, layer := range tg.Layers() {
+	for _, layer := range tg.ListedLayers() {
 		out, err := tg.Downgrade(layer, envelope.Append(nil))
 		if err != nil {
 			t.Fatalf("layer %d: %v", layer, err)
@@ -183,12 +197,12 @@ func TestDowngradeEverythingNested(t *testing.T) {
 
 func TestDowngradeSentCodePaymentRequired(t *testing.T) {
 	b := (&tg.AuthSentCodePaymentRequired{StoreProduct: "p", PremiumDays: 7, Currency: "USD", Amount: 99}).Append(nil)
-	for _, layer := range tg.Layers() {
+	for _, layer := range tg.ListedLayers() {
 		out, err := tg.Downgrade(layer, b)
-		if layer == 198 {
+		if layer < 200 {
 			var absent *tg.AbsentError
-			if !errors.As(err, &absent) || absent.Layer != 198 || absent.ID != tg.AuthSentCodePaymentRequiredID {
-				t.Errorf("layer 198: %v", err)
+			if !errors.As(err, &absent) || absent.Layer != layer || absent.ID != tg.AuthSentCodePaymentRequiredID {
+				t.Errorf("layer %d: %v", layer, err)
 			}
 			continue
 		}
@@ -200,8 +214,8 @@ func TestDowngradeSentCodePaymentRequired(t *testing.T) {
 		if o.boxed("auth.SentCode"); o.r.End() != nil {
 			t.Errorf("layer %d: %v", layer, o.r.Err())
 		}
-		if want := len(b); layer <= 223 && len(out) != want-4 || layer > 223 && len(out) != want {
-			t.Errorf("layer %d: %d bytes, the newest form has %d", layer, len(out), want)
+		if layer > 224 != bytes.Equal(out, b) {
+			t.Errorf("layer %d: %d bytes, the newest form has %d", layer, len(out), len(b))
 		}
 	}
 }
@@ -209,8 +223,13 @@ func TestDowngradeSentCodePaymentRequired(t *testing.T) {
 func TestDowngradeRefusals(t *testing.T) {
 	b := authorization.Append(nil)
 	var layerErr *tg.LayerError
-	if _, err := tg.Downgrade(200, b); !errors.As(err, &layerErr) || layerErr.Layer != 200 {
-		t.Errorf("an unlisted layer: %v", err)
+	for _, layer := range []int{-1, 0, 143, 230} {
+		if _, err := tg.Downgrade(layer, b); !errors.As(err, &layerErr) || layerErr.Layer != layer {
+			t.Errorf("layer %d: %v", layer, err)
+		}
+		if _, err := tg.Upgrade(layer, b); !errors.As(err, &layerErr) || layerErr.Layer != layer {
+			t.Errorf("layer %d: %v", layer, err)
+		}
 	}
 	for name, test := range map[string]struct {
 		input []byte
@@ -244,7 +263,7 @@ func TestDowngradeLeavesTheRestAlone(t *testing.T) {
 			v.Timeout = tl.Some(rapid.Int32().Draw(t, "timeout"))
 		}
 		b := v.Append(nil)
-		for _, layer := range tg.Layers() {
+		for _, layer := range tg.ListedLayers() {
 			if out, err := tg.Downgrade(layer, b); err != nil || !bytes.Equal(out, b) {
 				t.Fatalf("layer %d: %x became %x, %v", layer, b, out, err)
 			}
@@ -255,10 +274,16 @@ func TestDowngradeLeavesTheRestAlone(t *testing.T) {
 func FuzzDowngrade(f *testing.F) {
 	seeds(f)
 	f.Fuzz(func(t *testing.T, input []byte) {
-		for _, layer := range []int{198, 223, 227} {
-			out, err := tg.Downgrade(layer, input)
-			if err == nil && len(out) > len(input) {
+		for _, layer := range []int{144, 158, 198, 223, 227} {
+			if out, err := tg.Downgrade(layer, input); err == nil && len(out)%4 != len(input)%4 {
 				t.Fatalf("layer %d: %d bytes became %d", layer, len(input), len(out))
+			}
+			out, err := tg.Upgrade(layer, input)
+			if err != nil {
+				continue
+			}
+			if n, err := tl.Skip(tg.Schema, out); err == nil && n != len(out) {
+				t.Fatalf("layer %d: %d bytes became %d, of which %d are a value", layer, len(input), len(out), n)
 			}
 		}
 	})

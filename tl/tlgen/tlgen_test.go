@@ -147,7 +147,7 @@ a.getter#12 = Item;
 		"broken.tl": &fstest.MapFile{Data: []byte("a#1 = A")},
 		"layers.tl": &fstest.MapFile{Data: []byte("// LAYER 1\nnone#9 = None;\n")},
 		"absent.tl": &fstest.MapFile{Data: []byte("// LAYER 1\n// absent: none\n")},
-		"old.tl":    &fstest.MapFile{Data: []byte("// LAYER 1\nitem#8 id:int more:int = Item;\n")},
+		"old.tl":    &fstest.MapFile{Data: []byte("// LAYER 1\nitem#8 id:int more:Item = Item;\n")},
 	}
 	const head = "package x\nschema s.tl\n"
 	for config, want := range map[string]string{

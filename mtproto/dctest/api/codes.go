@@ -4,6 +4,8 @@ import (
 	"crypto/subtle"
 	"slices"
 	"strings"
+
+	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
 // CodeType is how a login code travels (auth.SentCodeType).
@@ -64,6 +66,25 @@ func (t CodeType) canFollow() bool {
 		return true
 	}
 	return false
+}
+
+// knownAt says whether a layer has constructors for t.
+func (t CodeType) knownAt(layer int) bool {
+	switch t {
+	case CodeFragment:
+		return tg.LayerHas(layer, tg.AuthSentCodeTypeFragmentSMSID)
+	case CodeWord:
+		return tg.LayerHas(layer, tg.AuthSentCodeTypeSMSWordID)
+	case CodePhrase:
+		return tg.LayerHas(layer, tg.AuthSentCodeTypeSMSPhraseID)
+	case CodeEmail:
+		return tg.LayerHas(layer, tg.AuthSentCodeTypeEmailCodeID)
+	case CodeSetUpEmail:
+		return tg.LayerHas(layer, tg.AuthSentCodeTypeSetUpEmailRequiredID)
+	case CodeFirebase:
+		return tg.LayerHas(layer, tg.AuthSentCodeTypeFirebaseSMSID)
+	}
+	return true
 }
 
 var codeWords = [...]string{"amber", "basin", "cedar", "delta", "ember", "fjord", "grove", "heron", "islet", "jetty", "kayak", "lemon", "maple", "north", "olive", "prism"}
@@ -151,27 +172,28 @@ func (b *Backend) SetCodes(phone string, chain ...CodeType) error {
 	return nil
 }
 
-// chainFor is how codes reach a number now: Config.CodeChain or SetCodes, without what does not fit the account.
-func (b *Backend) chainFor(phone string, u *user) []CodeType {
+// chainFor is how codes reach a number now: Config.CodeChain or SetCodes, without what does not fit the account, and
+// without what the layer has no word for; if nothing is left, the code is a text message.
+func (b *Backend) chainFor(phone string, u *user, layer int) []CodeType {
 	chain, own := b.chains[phone]
 	if !own {
 		chain = b.cfg.CodeChain
 	}
-	mailed := u != nil && u.loginEmail != ""
+	mailed := u != nil && u.loginEmail != "" && CodeEmail.knownAt(layer)
 	var fits []CodeType
 	if mailed && (!own || slices.Contains(chain, CodeSetUpEmail)) && !slices.Contains(chain, CodeEmail) {
 		fits = append(fits, CodeEmail)
 	}
 	for _, t := range chain {
 		switch {
-		case t == CodeApp && (u == nil || !u.online() || len(fits) > 0),
-			t == CodeEmail && !mailed, t == CodeSetUpEmail && mailed, t == CodePaid && b.paid[phone]:
+		case !t.knownAt(layer), t == CodeApp && (u == nil || !u.online() || len(fits) > 0), t == CodeEmail && !mailed,
+			t == CodeSetUpEmail && mailed, t == CodePaid && b.paid[phone]:
 		default:
 			fits = append(fits, t)
 		}
 	}
 	if len(fits) == 0 {
-		return chain[:1:1] // better a code nobody sees than none
+		return []CodeType{CodeSMS}
 	}
 	return fits
 }

@@ -77,15 +77,11 @@ func TestTheServiceTellsTheCodeInAnotherSession(t *testing.T) {
 	w.pushes()
 	w.hash(1, 2, u.Phone)
 	p := w.pushes()
-	if len(p) != 1 || p[0].Perm != 1 || idOf(p[0].Body) != updateShortMessageID {
+	if len(p) != 1 || p[0].Perm != 1 || idOf(p[0].Body) != updatesID {
 		t.Fatalf("pushed %+v", p)
 	}
-	var m tg.UpdateShortMessage
-	if err := tl.Unmarshal(p[0].Body, &m); err != nil {
-		t.Fatal(err)
-	}
-	if m.UserID != 777000 || !strings.Contains(m.Message, w.b.Code(u.Phone)) || m.Pts != from+1 || m.PtsCount != 1 {
-		t.Errorf("the message is %+v", m)
+	if pts, count, ok := tg.UpdatePts(pushedUpdate(t, p[0].Body)); !ok || pts != from+1 || count != 1 || !strings.Contains(string(p[0].Body), w.b.Code(u.Phone)) {
+		t.Errorf("the message has pts %d, count %d, %v", pts, count, ok)
 	}
 	_, _ = w.b.PushUpdate(w.now, u.ID)
 	d := must(w, 1, 1, &tg.UpdatesGetDifferenceRequest{Pts: from, Date: 1}).(*tg.UpdatesDifference)

@@ -46,15 +46,23 @@ func (c *call) getDifference(q *tg.UpdatesGetDifferenceRequest) (tg.AnyUpdatesDi
 	entries, skip, all := l.slice(q.Pts, limit)
 	var messages, other []tl.Raw
 	var users []tg.AnyUser
+	var service, own bool
 	for i := range entries {
 		switch e := &entries[i]; {
-		case e.text == "":
+		case e.message == nil:
 			other = append(other, e.appendUpdate(nil, skip))
-		case c.req.Layer == tg.Layer: // Message has another form in every older layer
-			messages = append(messages, e.message())
-			users = []tg.AnyUser{serviceUser()}
+		case e.service:
+			messages, service = append(messages, e.message), true
+		default:
+			messages, own = append(messages, e.message), true
 		}
 		skip = 0
+	}
+	if service {
+		users = append(users, serviceUser())
+	}
+	if own {
+		users = append(users, c.user.self())
 	}
 	if all {
 		return &tg.UpdatesDifference{NewMessages: messages, OtherUpdates: other, Users: users, State: state(l.pts, now)}, nil

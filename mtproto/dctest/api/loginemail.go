@@ -54,7 +54,7 @@ func (c *call) resetLoginEmail(q *tg.AuthResetLoginEmailRequest) (tg.AnyAuthSent
 	}
 	u.loginEmail, u.emailResetAt = "", time.Time{}
 	c.b.done(a)
-	return c.startCode(c.b.chainFor(c.phone, u), "")
+	return c.startCode(c.b.chainFor(c.phone, u, c.req.Layer), "")
 }
 
 // emailPurpose is what an address is to be verified for, found to be allowed.

@@ -227,7 +227,7 @@ func TestMethodNamesAreRead(t *testing.T) {
 	if got := w.b.Method([]byte{9, 9, 9, 9}); got != "" {
 		t.Errorf("Method of an unknown id = %q", got)
 	}
-	if len(methodIndex) != len(methodTable) {
+	if len(methodIndex) != len(methodTable)+len(contentTable) {
 		t.Error("two lines of the table share an id")
 	}
 }
@@ -265,7 +265,7 @@ func TestCheckInitRefusesWhatSaysNothing(t *testing.T) {
 		layer int
 		spoil func(a *AppInfo)
 	}{
-		{"CONNECTION_LAYER_INVALID", 158, func(*AppInfo) {}},
+		{"CONNECTION_LAYER_INVALID", 143, func(*AppInfo) {}},
 		{"CONNECTION_LAYER_INVALID", tg.Layer + 1, func(*AppInfo) {}},
 		{"CONNECTION_API_ID_INVALID", tg.Layer, func(a *AppInfo) { a.APIID = 0 }},
 		{"CONNECTION_API_ID_INVALID", tg.Layer, func(a *AppInfo) { a.APIID = 5 }},

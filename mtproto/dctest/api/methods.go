@@ -1,6 +1,8 @@
 package api
 
 import (
+	"slices"
+
 	"github.com/mtfleet/mtfleet/tl"
 	"github.com/mtfleet/mtfleet/tl/tg"
 )
@@ -166,7 +168,7 @@ var methodTable = [...]*method{
 	// What needs no account, and what needs one.
 	serve(method{unbound: true}, (*call).getConfig),
 	serve(method{unbound: true}, (*call).getNearestDC),
-	serve(method{}, (*call).getAppConfig),
+	appConfigOf(serve(method{}, (*call).getAppConfig)),
 	serve(method{needs: needsUser}, (*call).getUsers),
 	serve(method{needs: needsUser, home: true}, (*call).getState),
 	serve(method{needs: needsUser, home: true}, (*call).getDifference),
@@ -177,8 +179,8 @@ func methodByID(id uint32) *method { return methodIndex[id] }
 
 // methodIndex is the table by constructor id; it is not changed after initialisation.
 var methodIndex = func() map[uint32]*method {
-	index := make(map[uint32]*method, len(methodTable))
-	for _, m := range methodTable {
+	index := make(map[uint32]*method, len(methodTable)+len(contentTable))
+	for _, m := range slices.Concat(methodTable[:], contentTable[:]) {
 		index[m.id] = m
 	}
 	return index

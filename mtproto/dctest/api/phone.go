@@ -75,7 +75,7 @@ func (c *call) sendCode(q *tg.AuthSendCodeRequest) (tg.AnyAuthSentCode, *Error) 
 			return &tg.AuthSentCodeSuccess{Authorization: auth}, nil
 		}
 	}
-	return c.startCode(c.b.chainFor(c.phone, u), "")
+	return c.startCode(c.b.chainFor(c.phone, u, c.req.Layer), "")
 }
 
 // startCode begins an attempt and sends its code. email is a login e-mail that the attempt already confirmed.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/tl"
+	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
 // Constructors that stay raw bytes in the generated package: updates, and what is inside them.
@@ -16,9 +17,6 @@ const (
 	updateConfigID              uint32 = 0xa229dd06
 	updateLoginTokenID          uint32 = 0x564fe691
 	updateServiceNotificationID uint32 = 0xebe46819
-	updateShortMessageID        uint32 = 0x313bc7f8
-	messageID                   uint32 = 0x7600b9d3
-	peerUserID                  uint32 = 0x59511722
 	messageMediaEmptyID         uint32 = 0x3ded6320
 	jsonObjectID                uint32 = 0x99c1d49d
 	jsonObjectValueID           uint32 = 0xc0de1bd9
@@ -36,6 +34,16 @@ func updatesOf(now time.Time, update []byte) []byte {
 	return tl.AppendInt32(b, 0)
 }
 
+// updatesFrom is updatesOf with the user that the update names.
+func updatesFrom(now time.Time, from *tg.User, update []byte) []byte {
+	b := tl.AppendUint32(nil, updatesID)
+	b = append(tl.AppendVectorHeader(b, 1), update...)
+	b = append(tl.AppendVectorHeader(b, 1), from.Append(nil)...)
+	b = tl.AppendVectorHeader(b, 0)
+	b = tl.AppendInt32(b, int32(now.Unix()))
+	return tl.AppendInt32(b, 0)
+}
+
 // updateShort wraps one update that needs no users, chats or seq.
 func updateShort(now time.Time, update []byte) []byte {
 	b := append(tl.AppendUint32(nil, updateShortID), update...)
@@ -48,8 +56,11 @@ func appendLoginToken(b []byte) []byte { return tl.AppendUint32(b, updateLoginTo
 
 func appendUpdateConfig(b []byte) []byte { return tl.AppendUint32(b, updateConfigID) }
 
-// appendUpdate appends updateDeleteMessages with the ids from skip on.
+// appendUpdate appends updateNewMessage, or updateDeleteMessages with the ids from skip on.
 func (e *logEntry) appendUpdate(b []byte, skip int) []byte {
+	if e.message != nil {
+		return append(b, value(updateNewMessageID, e.message, int(e.pts), 1)...)
+	}
 	ids := e.ids[skip:]
 	b = tl.AppendUint32(b, updateDeleteMessagesID)
 	b = tl.AppendVectorHeader(b, len(ids))
@@ -58,30 +69,6 @@ func (e *logEntry) appendUpdate(b []byte, skip int) []byte {
 	}
 	b = tl.AppendInt32(b, e.pts)
 	return tl.AppendInt32(b, int32(len(ids)))
-}
-
-// shortMessage is a text of the service account, as updateShortMessage: its form is the same in every layer served.
-func (e *logEntry) shortMessage() []byte {
-	b := tl.AppendUint32(nil, updateShortMessageID)
-	b = tl.AppendUint32(b, 0) // flags: none of the optional fields
-	b = tl.AppendInt32(b, e.ids[0])
-	b = tl.AppendInt64(b, serviceUserID)
-	b = tl.AppendString(b, e.text)
-	b = tl.AppendInt32(b, e.pts)
-	b = tl.AppendInt32(b, 1)
-	return tl.AppendInt32(b, int32(e.at.Unix()))
-}
-
-// message is the same text as a Message of layer 229, for updates.getDifference.
-func (e *logEntry) message() []byte {
-	b := tl.AppendUint32(nil, messageID)
-	b = tl.AppendUint32(b, 0) // flags
-	b = tl.AppendUint32(b, 0) // flags2
-	b = tl.AppendInt32(b, e.ids[0])
-	b = tl.AppendUint32(b, peerUserID)
-	b = tl.AppendInt64(b, serviceUserID)
-	b = tl.AppendInt32(b, int32(e.at.Unix()))
-	return tl.AppendString(b, e.text)
 }
 
 // appendNewAuthorization appends the notice other sessions get of a sign-in, as one that is not confirmed yet.

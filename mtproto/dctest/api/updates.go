@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// updateLog is the common pts sequence of one user: updateDeleteMessages, and the texts of the service account.
+// updateLog is the common pts sequence of one user: updateDeleteMessages, the texts that the user
+// sent to itself, and those of the service account.
 //
 // Bound: Config.LogMax entries; older ones are dropped and floor rises.
 type updateLog struct {
@@ -21,8 +22,9 @@ type logEntry struct {
 	at  time.Time
 	pts int32   // state after it
 	ids []int32 // one pts each
-	// text makes the entry a message of the service account with the one id; "" is a deletion.
-	text string
+	// message is the boxed Message of updateNewMessage; nil for updateDeleteMessages. service says who it is from.
+	message []byte
+	service bool
 }
 
 func newUpdateLog() updateLog { return updateLog{pts: 1, floor: 1, nextMsg: 1} }
@@ -109,12 +111,16 @@ func (b *Backend) tell(now time.Time, u *user, text string) (pts int32, err erro
 	if u.log.nextMsg == math.MaxInt32 {
 		return 0, ErrLogFull
 	}
-	e, err := u.log.add(b.cfg.LogMax, logEntry{at: now, ids: []int32{u.log.nextMsg}, text: text})
+	id := u.log.nextMsg
+	e, err := u.log.add(b.cfg.LogMax, logEntry{
+		at: now, ids: []int32{id}, service: true,
+		message: value(messageID, 0, 0, int(id), value(peerUserID, int64(serviceUserID)), int(now.Unix()), text),
+	})
 	if err != nil {
 		return 0, err
 	}
 	u.log.nextMsg++
-	b.pushHome(u, nil, e.shortMessage())
+	b.pushHome(u, nil, updatesFrom(now, serviceUser(), e.appendUpdate(nil, 0)))
 	return e.pts, nil
 }
 
@@ -159,7 +165,7 @@ func (b *Backend) DeletedIDs(userID int64) []int32 {
 	var out []int32
 	if u := b.dir.byID[userID]; u != nil {
 		for _, e := range u.log.entries {
-			if e.text == "" {
+			if e.message == nil {
 				out = append(out, e.ids...)
 			}
 		}

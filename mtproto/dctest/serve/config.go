@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -29,8 +31,9 @@ type Config struct {
 	API           api.Config
 	Persons, Bots int
 
-	// Addrs are the addresses to listen on by DC, "127.0.0.1:0" for those not named. Only loopback is accepted.
-	Addrs map[int]string
+	// Addrs are the addresses to listen on by DC, at most 16 of each, "127.0.0.1:0" for DCs not named. Only loopback is
+	// accepted.
+	Addrs map[int][]string
 	// MemoryOnly opens no socket: clients come through Dialer, and the addresses are made up.
 	MemoryOnly bool
 
@@ -120,26 +123,47 @@ func (c *Config) rsaKey() (*crypt.PrivateKey, error) {
 }
 
 func (c *Config) checkAddrs() error {
-	for id, addr := range c.Addrs {
-		if id < 1 || id > c.Core.DCs {
-			return &AddrError{id, addr, fmt.Sprintf("the cluster has DCs 1 to %d", c.Core.DCs)}
-		}
-		host, _, err := net.SplitHostPort(addr)
-		if err != nil {
-			return &AddrError{id, addr, "not HOST:PORT"}
-		}
-		if ip, err := netip.ParseAddr(host); err != nil || !ip.IsLoopback() {
-			return &AddrError{id, addr, "not a loopback address; a test cluster is never open to a network"}
+	for id, addrs := range c.Addrs {
+		for i, addr := range addrs {
+			if reason := c.badAddr(id, i, addr); reason != "" {
+				return &AddrError{id, addr, reason}
+			}
 		}
 	}
 	return nil
 }
 
-func (c *Config) addr(dc int) string {
-	if a, ok := c.Addrs[dc]; ok {
-		return a
+// maxAddrs bounds the addresses of one DC: each is a listener with its goroutine.
+const maxAddrs = 16
+
+// badAddr says what is wrong with the i-th address of a DC; "" if nothing is.
+func (c *Config) badAddr(id, i int, addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	ip, ipErr := netip.ParseAddr(host)
+	switch {
+	case id < 1 || id > c.Core.DCs:
+		return fmt.Sprintf("the cluster has DCs 1 to %d", c.Core.DCs)
+	case i >= maxAddrs:
+		return fmt.Sprintf("a DC has at most %d addresses", maxAddrs)
+	case err != nil:
+		return "not HOST:PORT"
+	case ipErr != nil || !ip.IsLoopback():
+		return "not a loopback address; a test cluster is never open to a network"
+	case port != "0" && slices.Contains(c.Addrs[id][:i], addr):
+		return "it is given twice"
 	}
-	return "127.0.0.1:0"
+	return ""
+}
+
+// addrs are the addresses of one DC, at least one.
+func (c *Config) addrs(dc int) []string {
+	switch addrs := c.Addrs[dc]; {
+	case len(addrs) > 0:
+		return addrs
+	case c.MemoryOnly:
+		return []string{"127.0.0.1:" + strconv.Itoa(memoryPort+dc)}
+	}
+	return []string{"127.0.0.1:0"}
 }
 
 // lockedReader lets the owner and the writers of padded transports share one source of randomness.

@@ -23,13 +23,13 @@ import (
 
 func TestOnlyLoopbackIsServed(t *testing.T) {
 	for _, addr := range []string{"0.0.0.0:0", "192.0.2.1:443", "[::]:0", ":0", "localhost:0", "127.0.0.1"} {
-		_, err := serve.Start(serve.Config{Addrs: map[int]string{1: addr}})
+		_, err := serve.Start(serve.Config{Addrs: map[int][]string{1: {addr}}})
 		var refused *serve.AddrError
 		if !errors.As(err, &refused) || refused.DC != 1 || refused.Addr != addr {
 			t.Errorf("%s: %v", addr, err)
 		}
 	}
-	_, err := serve.Start(serve.Config{Addrs: map[int]string{7: "127.0.0.1:0"}})
+	_, err := serve.Start(serve.Config{Addrs: map[int][]string{7: {"127.0.0.1:0"}}})
 	if refused := (*serve.AddrError)(nil); !errors.As(err, &refused) {
 		t.Errorf("a DC that does not exist: %v", err)
 	}
@@ -41,7 +41,7 @@ func TestPortInUseIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer busy.Close()
-	_, err = serve.Start(serve.Config{Addrs: map[int]string{2: busy.Addr().String()}})
+	_, err = serve.Start(serve.Config{Addrs: map[int][]string{2: {busy.Addr().String()}}})
 	if refused := (*serve.AddrError)(nil); !errors.As(err, &refused) || refused.DC != 2 {
 		t.Errorf("%v", err)
 	}

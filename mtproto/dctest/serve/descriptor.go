@@ -13,16 +13,16 @@ import (
 // Descriptor is what a client, in whatever language, needs to know about a cluster. Its secrets are those of a test.
 type Descriptor struct {
 	Test       bool      `json:"test"` // DC ids on the wire are 10000 higher
-	DCs        []DCAddr  `json:"dcs"`
+	DCs        []DCAddr  `json:"dcs"`  // by DC; one of several addresses is listed once for each
 	PublicKeys []RSAKey  `json:"public_keys"`
 	Apps       []AppID   `json:"apps"` // accepted api_id and api_hash; none means any
 	Phones     []Phone   `json:"phones"`
 	Bots       []Bot     `json:"bots"`
-	Layers     []int     `json:"layers"`
+	Layers     []int     `json:"layers"` // served
 	ServerTime time.Time `json:"server_time"`
 }
 
-// DCAddr is where a DC listens.
+// DCAddr is one address where a DC listens.
 type DCAddr struct {
 	ID   int    `json:"id"`
 	IP   string `json:"ip"`

@@ -12,13 +12,18 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 )
 
-// listener is the front door of one DC: a TCP listener, or only its address for in-memory clients.
+// listener is the front of one DC: its doors, which open and close together.
 type listener struct {
-	dc   int
-	mu   sync.Mutex
+	dc    int
+	mu    sync.Mutex
+	doors []door // at least one
+	down  bool
+}
+
+// door is one TCP listener, or only its address for in-memory clients.
+type door struct {
 	tcp  net.Listener // nil while stopped and in memory
 	addr string       // stays the same over stop and start
-	down bool
 }
 
 // memoryPort is the first port of the made-up addresses of a cluster without sockets.
@@ -27,18 +32,20 @@ const memoryPort = 40000
 // listenAll opens the listeners of all DCs, or none.
 func (s *Cluster) listenAll() error {
 	for id := 1; id <= s.cfg.Core.DCs; id++ {
-		l := &listener{dc: id, addr: s.cfg.addr(id)}
-		if s.cfg.MemoryOnly {
-			if _, named := s.cfg.Addrs[id]; !named {
-				l.addr = "127.0.0.1:" + strconv.Itoa(memoryPort+id)
-			}
-		} else if err := l.listen(); err != nil {
-			for _, other := range s.listeners {
-				other.stop()
-			}
-			return &AddrError{id, l.addr, err.Error()}
+		l := &listener{dc: id}
+		for _, addr := range s.cfg.addrs(id) {
+			l.doors = append(l.doors, door{addr: addr})
 		}
 		s.listeners = append(s.listeners, l)
+		if s.cfg.MemoryOnly {
+			continue
+		}
+		if at, err := l.listen(); err != nil {
+			for _, l := range s.listeners {
+				l.stop()
+			}
+			return &AddrError{id, at, err.Error()}
+		}
 	}
 	return nil
 }
@@ -46,29 +53,46 @@ func (s *Cluster) listenAll() error {
 // reopenTimeout is how long a port that was ours may stay busy before start gives up.
 const reopenTimeout = 2 * time.Second
 
-func (l *listener) listen() error {
+// listen opens all doors; after an error, which is about the address at, some are open.
+func (l *listener) listen() (at string, err error) {
 	deadline := time.Now().Add(reopenTimeout)
+	for i := range l.doors {
+		if err := l.doors[i].listen(l.down, deadline); err != nil {
+			return l.doors[i].addr, err
+		}
+	}
+	return "", nil
+}
+
+// listen opens one door. With again, its port was ours and may stay busy until deadline.
+func (d *door) listen(again bool, deadline time.Time) error {
 	for {
-		tcp, err := net.Listen("tcp", l.addr)
+		tcp, err := net.Listen("tcp", d.addr)
 		if err == nil {
-			l.tcp, l.addr = tcp, tcp.Addr().String()
+			d.tcp, d.addr = tcp, tcp.Addr().String()
 			return nil
 		}
-		if !l.down || !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(deadline) {
+		if !again || !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(deadline) {
 			return err
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
 }
 
-// stop closes the door. New connections are refused until start.
+// stop closes the doors. New connections are refused until start.
 func (l *listener) stop() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.down = true
-	if l.tcp != nil {
-		_ = l.tcp.Close()
-		l.tcp = nil
+	l.shut()
+}
+
+func (l *listener) shut() {
+	for i := range l.doors {
+		if d := &l.doors[i]; d.tcp != nil {
+			_ = d.tcp.Close()
+			d.tcp = nil
+		}
 	}
 }
 
@@ -79,14 +103,18 @@ func (l *listener) isDown() bool {
 	return l.down
 }
 
-// serveListener accepts connections in a goroutine until the listener is stopped.
+// serveListener accepts connections, in a goroutine for each door, until the listener is stopped.
 func (s *Cluster) serveListener(l *listener) {
 	l.mu.Lock()
-	tcp := l.tcp
-	l.mu.Unlock()
-	if tcp == nil {
-		return
+	defer l.mu.Unlock()
+	for _, d := range l.doors {
+		if d.tcp != nil {
+			s.serveDoor(l, d.tcp)
+		}
 	}
+}
+
+func (s *Cluster) serveDoor(l *listener, tcp net.Listener) {
 	s.wg.Go(func() {
 		for {
 			nc, err := tcp.Accept()
@@ -110,23 +138,33 @@ func (s *Cluster) listener(dc int) *listener {
 	return s.listeners[dc-1]
 }
 
-// Addr returns where a DC listens, "" if there is no such DC.
+// Addr returns where a DC listens, the first of its addresses; "" if there is no such DC.
 func (s *Cluster) Addr(dc int) string {
-	l := s.listener(dc)
-	if l == nil {
-		return ""
+	if l := s.listener(dc); l != nil {
+		return l.addrs()[0]
 	}
+	return ""
+}
+
+// addrs lists the doors' addresses; they do not change while the cluster runs.
+func (l *listener) addrs() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.addr
+	var list []string
+	for _, d := range l.doors {
+		list = append(list, d.addr)
+	}
+	return list
 }
 
 func (s *Cluster) endpoints() []api.Endpoint {
 	var list []api.Endpoint
 	for _, l := range s.listeners {
-		host, port, _ := net.SplitHostPort(s.Addr(l.dc))
-		n, _ := strconv.Atoi(port)
-		list = append(list, api.Endpoint{DC: l.dc, IP: host, Port: n})
+		for _, addr := range l.addrs() {
+			host, port, _ := net.SplitHostPort(addr)
+			n, _ := strconv.Atoi(port)
+			list = append(list, api.Endpoint{DC: l.dc, IP: host, Port: n})
+		}
 	}
 	return list
 }
@@ -152,7 +190,7 @@ func (s *Cluster) StopDC(dc int, keepTemp bool) error {
 	return nil
 }
 
-// StartDC brings a stopped DC back on the same address.
+// StartDC brings a stopped DC back on the same addresses.
 func (s *Cluster) StartDC(dc int) error {
 	l := s.listener(dc)
 	if l == nil {
@@ -182,7 +220,8 @@ func (l *listener) start(memory bool) (started bool, err error) {
 		return false, nil
 	}
 	if !memory {
-		if err := l.listen(); err != nil {
+		if _, err := l.listen(); err != nil {
+			l.shut()
 			return false, err
 		}
 	}

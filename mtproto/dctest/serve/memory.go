@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"net"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"syscall"
@@ -27,7 +28,7 @@ func (d *Dialer) DialContext(ctx context.Context, network, addr string) (net.Con
 		return nil, refused(err)
 	}
 	for _, l := range d.s.listeners {
-		if d.s.Addr(l.dc) == addr {
+		if slices.Contains(l.addrs(), addr) {
 			return d.DialDC(l.dc)
 		}
 	}
