@@ -25,6 +25,7 @@ type Backend struct {
 	sent     []SentCode
 	group    *crypt.Group // of passwords; made when the first is needed
 	faults   []*fault
+	custom   map[uint32]*method // Register
 
 	history []*authorization // every row there ever was: the ledger wants them all
 	logins  []Login

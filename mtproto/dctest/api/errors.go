@@ -20,6 +20,7 @@ var (
 	errAuthTokenExpired     = &Error{400, "AUTH_TOKEN_EXPIRED"}
 	errAuthTokenInvalid     = &Error{400, "AUTH_TOKEN_INVALID"}
 	errAuthRestart          = &Error{500, "AUTH_RESTART"}
+	errCallFail             = &Error{500, "RPC_CALL_FAIL"}
 	errCodeEmpty            = &Error{400, "CODE_EMPTY"}
 	errCodeInvalid          = &Error{400, "CODE_INVALID"}
 	errEmailHashExpired     = &Error{400, "EMAIL_HASH_EXPIRED"}
