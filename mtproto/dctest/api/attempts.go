@@ -10,6 +10,8 @@ const (
 	purposeSignIn purpose = iota
 	// purposeSignUp: the code was right and the number has no account; auth.signUp makes one.
 	purposeSignUp
+	// purposePNV: a carrier has vouched for a number without an account; auth.firebasePnvSignUp makes one.
+	purposePNV
 )
 
 // attempt is one login by phone, from auth.sendCode on. It is bound to the perm key that asked: another key gets

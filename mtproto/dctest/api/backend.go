@@ -22,10 +22,14 @@ type Backend struct {
 	qr       qrTokens
 	proofs   proofs
 	mail     mailbox
-	sent     []SentCode
-	group    *crypt.Group // of passwords; made when the first is needed
-	faults   []*fault
-	custom   map[uint32]*method // Register
+
+	challenges challenges
+	bearers    bearers
+
+	sent   []SentCode
+	group  *crypt.Group // of passwords; made when the first is needed
+	faults []*fault
+	custom map[uint32]*method // Register
 
 	history []*authorization // every row there ever was: the ledger wants them all
 	logins  []Login
@@ -92,6 +96,8 @@ func (b *Backend) Advance(now time.Time) {
 	b.qr.sweep(past)
 	b.proofs.sweep(past)
 	b.mail.sweep(past)
+	b.challenges.sweep(past)
+	b.bearers.sweep(past)
 	b.sweepAt = time.Time{}
 	b.armSweep(now)
 }
@@ -105,7 +111,8 @@ func (b *Backend) armSweep(now time.Time) {
 
 // perishable counts what will expire.
 func (b *Backend) perishable() int {
-	return len(b.attempts.byHash) + len(b.exports) + len(b.floods.calls) + len(b.qr.byValue) + len(b.proofs.byID) + len(b.mail.live)
+	return len(b.attempts.byHash) + len(b.exports) + len(b.floods.calls) + len(b.qr.byValue) + len(b.proofs.byID) + len(b.mail.live) +
+		len(b.challenges.byKey) + len(b.bearers.web)
 }
 
 // Deadline is when Advance is wanted next; zero when nothing will expire.

@@ -98,7 +98,13 @@ type Config struct {
 	MailTTL           time.Duration // life of a mailed code; 0 is 15 minutes, from 1 s to 24 hours
 	PasswordResetWait time.Duration // from account.resetPassword until it is done; 0 is 7 days, at most 30
 	LoginEmailWait    time.Duration // from auth.resetLoginEmail until it is done; 0 is 7 days, negative none, at most 30 days
+	PNV               bool          // serve the sign-in by a carrier's word (auth.initFirebasePnvLogin), as we read it
 	Firebase          bool          // any attestation is good; otherwise none is
+	// Passkeys checks passkeys; nil: there are none. PasskeyRP is the relying party they are made for, "" is
+	// "passkeys.invalid", and PasskeyOrigins are the origins they may be used at, nil is https:// and the party's name.
+	Passkeys       Passkeys
+	PasskeyRP      string
+	PasskeyOrigins []string
 	// Group is the group of passwords. nil makes the well-known one when the first password needs it.
 	Group *crypt.Group
 	// LogMax is how many updates a user's log keeps; who asks for older ones gets differenceTooLong. 0 is 10000
@@ -139,6 +145,11 @@ func (c Config) withDefaults() Config {
 	def(&c.MailTTL, 15*time.Minute)
 	def(&c.PasswordResetWait, 7*24*time.Hour)
 	def(&c.LoginEmailWait, 7*24*time.Hour)
+	def(&c.PasskeyRP, "passkeys.invalid")
+	if c.PasskeyOrigins == nil {
+		c.PasskeyOrigins = []string{"https://" + c.PasskeyRP}
+	}
+	c.PasskeyOrigins = append([]string(nil), c.PasskeyOrigins...)
 	def(&c.Limits.SendCodeNumber, RateLimit{5, 24 * time.Hour})
 	def(&c.Limits.SendCodeAddress, RateLimit{20, 24 * time.Hour})
 	def(&c.Limits.ImportBot, RateLimit{10, 10 * time.Minute})

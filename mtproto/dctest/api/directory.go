@@ -20,6 +20,7 @@ type user struct {
 	last       string
 	username   string
 	twoStep    twoStep
+	passkeys   []*passkey
 	loginEmail string // that login codes go to; "" without one
 	// emailResetAt is when a running auth.resetLoginEmail is done; zero without one.
 	emailResetAt time.Time

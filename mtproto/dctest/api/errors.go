@@ -9,6 +9,12 @@ import (
 var (
 	errAccessTokenInvalid   = &Error{400, "ACCESS_TOKEN_INVALID"}
 	errAccessTokenExpired   = &Error{400, "ACCESS_TOKEN_EXPIRED"}
+	errAccessDenied         = &Error{403, "ACCESS_DENIED"}
+	errCredentialInvalid    = &Error{400, "CREDENTIAL_INVALID"}
+	errPasskeyNotFound      = &Error{400, "PASSKEY_CREDENTIAL_NOT_FOUND"}
+	errPasskeyOrigin        = &Error{400, "PASSKEY_ORIGIN_MISMATCH"}
+	errPasskeyRestart       = &Error{500, "PASSKEY_AUTH_RESTART"}
+	errWebTokenExpired      = &Error{400, "WEBAUTH_TOKEN_EXPIRED"}
 	errAPIIDInvalid         = &Error{400, "API_ID_INVALID"}
 	errAPIIDPublished       = &Error{400, "API_ID_PUBLISHED_FLOOD"}
 	errAuthBytesInvalid     = &Error{400, "AUTH_BYTES_INVALID"}

@@ -124,12 +124,12 @@ var methodTable = [...]*method{
 	// Bots, web tokens, passkeys, carrier numbers.
 	limited(routed(serve(method{}, (*call).importBot), (*call).routeImportBot),
 		func(c *Config) RateLimit { return c.Limits.ImportBot }),
-	parsed[tg.AuthImportWebTokenAuthorizationRequest](method{who: people}),
-	parsed[tg.AuthInitPasskeyLoginRequest](method{who: people}),
-	parsed[tg.AuthFinishPasskeyLoginRequest](method{who: people}),
-	parsed[tg.AuthInitFirebasePnvLoginRequest](method{who: people}),
-	parsed[tg.AuthFinishFirebasePnvLoginRequest](method{who: people}),
-	parsed[tg.AuthFirebasePnvSignUpRequest](method{who: people}),
+	routed(serve(method{who: people}, (*call).importWebToken), (*call).routeImportWebToken),
+	serve(method{who: people}, (*call).initPasskeyLogin),
+	routed(serve(method{who: people}, (*call).finishPasskeyLogin), (*call).routeFinishPasskeyLogin),
+	serve(method{who: people}, (*call).initPNV),
+	routed(serve(method{who: people}, (*call).finishPNV), (*call).routeFinishPNV),
+	serve(method{who: people}, (*call).signUpPNV),
 	// Other DCs, keys, the end.
 	limited(serve(method{needs: needsUser, home: true, movesOut: true}, (*call).exportAuthorization),
 		func(c *Config) RateLimit { return c.Limits.ExportAuthorization }),
@@ -160,10 +160,10 @@ var methodTable = [...]*method{
 	routed(serve(method{who: people}, (*call).verifyEmail), (*call).routeVerifyEmail),
 	parsed[tg.AccountDeleteAccountRequest](method{who: people, home: true}),
 	serve(method{who: people, needs: needsUser, home: true}, (*call).registerDevice),
-	parsed[tg.AccountInitPasskeyRegistrationRequest](method{who: people, needs: needsUser, home: true, changes: true}),
-	parsed[tg.AccountRegisterPasskeyRequest](method{who: people, needs: needsUser, home: true, changes: true}),
-	parsed[tg.AccountGetPasskeysRequest](method{who: people, needs: needsUser, home: true}),
-	parsed[tg.AccountDeletePasskeyRequest](method{who: people, needs: needsUser, home: true, changes: true}),
+	serve(method{who: people, needs: needsUser, home: true, changes: true}, (*call).initPasskeyRegistration),
+	serve(method{who: people, needs: needsUser, home: true, changes: true}, (*call).registerPasskey),
+	serve(method{who: people, needs: needsUser, home: true}, (*call).getPasskeys),
+	serve(method{who: people, needs: needsUser, home: true, changes: true}, (*call).deletePasskey),
 
 	// What needs no account, and what needs one.
 	serve(method{unbound: true}, (*call).getConfig),

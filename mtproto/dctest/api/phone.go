@@ -3,7 +3,6 @@ package api
 import (
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/mtfleet/mtfleet/tl"
 	"github.com/mtfleet/mtfleet/tl/tg"
@@ -229,12 +228,9 @@ func (c *call) signUp(q *tg.AuthSignUpRequest) (tg.AnyAuthAuthorization, *Error)
 	if c.user != nil {
 		return nil, errPhoneOccupied
 	}
-	first, last := strings.TrimSpace(q.FirstName), strings.TrimSpace(q.LastName)
-	if n := utf8.RuneCountInString(first); n == 0 || n > maxNameLen || !utf8.ValidString(first) {
-		return nil, errFirstNameInvalid
-	}
-	if utf8.RuneCountInString(last) > maxNameLen || !utf8.ValidString(last) {
-		return nil, errLastNameInvalid
+	first, last, err := signUpNames(q.FirstName, q.LastName)
+	if err != nil {
+		return nil, err
 	}
 	if s := c.state(); s == keyHome || s == keyGuest {
 		return nil, errAuthRestart

@@ -106,7 +106,7 @@ func newer(err error) bool {
 		tg.AuthSentCodeTypeSMSPhraseID, tg.AuthCodeTypeFragmentSMSID, tg.HelpAppConfigID, tg.HelpAppConfigNotModifiedID,
 		updateNewAuthorizationID, tg.AuthSentCodeTypeEmailCodeID, tg.AuthSentCodeTypeSetUpEmailRequiredID,
 		tg.AuthSentCodeTypeFirebaseSMSID, tg.AuthSentCodePaymentRequiredID,
-		tg.AccountEmailVerifiedID, tg.AccountEmailVerifiedLoginID:
+		tg.AccountEmailVerifiedID, tg.AccountEmailVerifiedLoginID, tg.AuthFirebasePnvIntentID:
 		return true
 	}
 	return false
