@@ -43,8 +43,8 @@ type demoResult struct {
 	UpdatesTwice int `json:"updates_twice"`
 	Overlaps     int `json:"ledger_overlaps"`
 	Orphans      int `json:"ledger_orphans"`
-	// Violations counts what the manager did against the protocol. Using a key
-	// that a DC has forgotten is not that.
+	// Violations counts what the DCs refused because it was against the protocol.
+	// Using a key that a DC has forgotten is not that.
 	Violations int `json:"protocol_violations"`
 	PermKeys   int `json:"perm_keys_made"`
 	TempKeys   int `json:"temp_keys_made"`
@@ -149,15 +149,15 @@ func (r *demoResult) judge(d *demo, l dctest.Ledger, keys []dctest.StoreKey, bef
 	d.keepLedger(l, verdict, r.violations(d))
 }
 
-// violations counts and returns what the manager did against the protocol.
+// violations counts what the DCs refused, and returns that and what they noted.
 func (r *demoResult) violations(d *demo) (list []dctest.Violation) {
 	all, _ := d.cluster.Violations()
 	for _, v := range all {
-		if v.Severity == dctest.SeverityRefused {
+		if v.Severity != dctest.SeverityInfo {
 			list = append(list, v)
 		}
 	}
-	r.Violations = len(list)
+	r.Violations = d.cluster.Counts().Refused
 	return list
 }
 

@@ -108,7 +108,7 @@ func (a *app) testdc(ctx context.Context, f testdcFlags) error {
 		return err
 	}
 	<-ctx.Done()
-	a.printf("test DC stopped\n")
+	a.reportClients(cluster)
 	return nil
 }
 
@@ -165,7 +165,7 @@ func rsaKeyFile(path string) ([]byte, error) {
 	text, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		key, err := crypt.GeneratePrivateKey(rand.Reader)
+		key, err := serve.NewRSAKey(rand.Reader)
 		if err != nil {
 			return nil, err
 		}

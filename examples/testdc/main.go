@@ -63,7 +63,8 @@ func run(ctx context.Context, life time.Duration) error {
 
 	// The ledger is the cluster's own record. A test believes it, and not the
 	// client: keys made, sessions opened, how often each call was executed. The
-	// one violation is the first packet under the temp key that was forgotten.
+	// one violation, for information and nobody's fault, is the first packet under
+	// the temp key that was forgotten.
 	ledger := cluster.Ledger()
 	fmt.Printf("# the client made %d calls, and none failed; the ledger says:\n", calls)
 	if err := show(ledger.Counts); err != nil {

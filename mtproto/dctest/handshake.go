@@ -68,13 +68,14 @@ func (c *Cluster) handshakeReply(now time.Time, cn *conn, r handshake.Reply, ret
 
 // noteOldForms writes down that a client sent what the auth_key page described before 2021.
 func (c *Cluster) noteOldForms(now time.Time, cn *conn, old handshake.OldForms) {
-	for form, text := range map[handshake.OldForms]string{
-		handshake.OldInner: "inner data without a DC",
-		handshake.OldRSA:   "an RSA block of before RSA_PAD",
-	} {
-		if old&form != 0 {
-			c.violate(Violation{At: now, DC: cn.dc.id, Conn: cn.id, Rule: RuleOldForm, Text: text})
-		}
+	note := func(text string) {
+		c.violate(Violation{At: now, DC: cn.dc.id, Conn: cn.id, Rule: RuleOldForm, Text: text})
+	}
+	if old&handshake.OldInner != 0 {
+		note("inner data without a DC")
+	}
+	if old&handshake.OldRSA != 0 {
+		note("an RSA block of before RSA_PAD")
 	}
 }
 

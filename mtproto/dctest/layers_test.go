@@ -109,10 +109,11 @@ func (l *layered) updates(t *testing.T, b *api.Backend, u api.User) {
 	}
 	l.whole(l.queue[0].Body, schema.Type{Name: "Updates"})
 	l.queue = nil
-	if got := l.must("messages.sendMessage", fieldsOf{
+	sent := l.must("messages.sendMessage", fieldsOf{
 		"peer": l.write("inputPeerSelf", nil), "message": "to myself", "random_id": int64(1),
-	}).(fieldsOf); got["pts"] != before["pts"].(int32)+2 {
-		t.Errorf("messages.sendMessage: %v after %v", got, before)
+	}).(fieldsOf)["updates"].([]any)
+	if got := sent[1].(fieldsOf); sent[0].(fieldsOf)["random_id"] != int64(1) || got["pts"] != before["pts"].(int32)+2 {
+		t.Errorf("messages.sendMessage: %v after %v", sent, before)
 	}
 	diff := l.must("updates.getDifference", fieldsOf{"pts": int(before["pts"].(int32)), "date": int(before["date"].(int32)), "qts": 0}).(fieldsOf)
 	if len(diff["new_messages"].([]any)) != 1 || len(diff["other_updates"].([]any)) != 1 {

@@ -73,6 +73,20 @@ type ruling struct {
 	page     string // where that is written, under https://core.telegram.org; "" where only servers tell
 }
 
+// Severity is what becomes of a breach of the rule, unless the Violation says otherwise.
+func (r Rule) Severity() Severity { return rulings[r].severity }
+
+// Answer is what the client gets for it, in words.
+func (r Rule) Answer() string { return rulings[r].answer }
+
+// Page is where the rule is written; "" where only servers tell.
+func (r Rule) Page() string {
+	if page := rulings[r].page; page != "" {
+		return "https://core.telegram.org" + page
+	}
+	return ""
+}
+
 var rulings = map[Rule]ruling{
 	RuleFrame:     {SeverityRefused, "-404 or a close", "/mtproto/mtproto-transports#transport-errors"},
 	RuleKey:       {SeverityRefused, "-404", "/mtproto/mtproto-transports#transport-errors"},
@@ -102,7 +116,7 @@ var rulings = map[Rule]ruling{
 // violate writes a violation down. Without a severity it gets its rule's.
 func (c *Cluster) violate(v Violation) {
 	if v.Severity == "" {
-		v.Severity = rulings[v.Rule].severity
+		v.Severity = v.Rule.Severity()
 	}
 	c.violationCount++
 	switch v.Severity {

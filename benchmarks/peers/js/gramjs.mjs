@@ -1,10 +1,14 @@
-// GramJS (https://gram.js.org), layer 198: inner data without a DC, no PFS.
+// GramJS (https://gram.js.org): inner data without a DC, no PFS. Older releases, each with its layer, are installed under
+// names of their own.
 import bigInt from 'big-integer'
-import { Api, Logger, TelegramClient, sessions } from 'telegram'
-import { Raw } from 'telegram/events/index.js'
-import { ConnectionTCPAbridged, ConnectionTCPFull, ConnectionTCPObfuscated } from 'telegram/network/index.js'
-import { _serverKeys } from 'telegram/crypto/RSA.js'
 import { app, bot, dc, login, orders, phone, play, rsa, step, update } from './play.mjs'
+
+const gramjs = orders.package ?? 'telegram'
+const { Api, Logger, TelegramClient, sessions } = (await import(gramjs)).default
+const { CustomFile } = (await import(`${gramjs}/client/uploads.js`)).default
+const { Raw } = (await import(`${gramjs}/events/index.js`)).default
+const { ConnectionTCPAbridged, ConnectionTCPFull, ConnectionTCPObfuscated } = (await import(`${gramjs}/network/index.js`)).default
+const { _serverKeys } = (await import(`${gramjs}/crypto/RSA.js`)).default
 
 const key = rsa()
 _serverKeys.clear()
@@ -49,6 +53,15 @@ await play(async () => {
   const me = await tg.getMe()
   if (String(me.id) !== String(orders.user)) throw new Error(`signed in as ${me.id}, not ${orders.user}`)
   step('call')
+  if (login === 'phone') {
+    const sent = await tg.sendMessage('me', { message: 'to myself' })
+    if (sent.message !== 'to myself') throw new Error(`sent ${sent.message}`)
+    if ((await tg.getDialogs()).length > 0) throw new Error('there are dialogs')
+    await tg.invoke(new Api.contacts.GetContacts({ hash: bigInt.zero }))
+    await tg.invoke(new Api.users.GetFullUser({ id: 'me' }))
+    await tg.uploadFile({ file: new CustomFile('zeros', 200_000, '', Buffer.alloc(200_000)), workers: 1 })
+  }
+  step('content')
   await update(
     new Promise((done) => tg.addEventHandler((u) => u instanceof Api.UpdateDeleteMessages && done(), new Raw({}))),
   )

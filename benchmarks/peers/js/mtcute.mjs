@@ -35,6 +35,15 @@ await play(async () => {
   const me = await tg.getMe()
   if (String(me.id) !== String(orders.user)) throw new Error(`signed in as ${me.id}, not ${orders.user}`)
   step('call')
+  if (login === 'phone') {
+    const sent = await tg.sendText('me', 'to myself')
+    if (sent.text !== 'to myself') throw new Error(`sent ${sent.text}`)
+    for await (const d of tg.iterDialogs({ limit: 10 })) throw new Error(`a dialog: ${d}`)
+    await tg.getContacts()
+    await tg.getFullUser('me')
+    await tg.uploadFile({ file: new Uint8Array(200_000), fileName: 'zeros' })
+  }
+  step('content')
   const heard = (c) => new Promise((done) => c.onRawUpdate.add(({ update }) => update._ === 'updateDeleteMessages' && done()))
   await update(heard(tg))
 

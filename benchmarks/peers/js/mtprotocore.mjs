@@ -49,6 +49,14 @@ await play(async () => {
   }
   await me()
   step('call')
+  if (login === 'phone') {
+    const self = { _: 'inputPeerSelf' }
+    await call(tg, 'messages.sendMessage', { peer: self, message: 'to myself', random_id: [1, 1] })
+    await call(tg, 'messages.getDialogs', { offset_peer: self, offset_date: 0, offset_id: 0, limit: 10, hash: 0 })
+    await call(tg, 'users.getFullUser', { id: { _: 'inputUserSelf' } })
+    await call(tg, 'help.getAppConfig', { hash: 0 })
+  }
+  step('content')
   await update(
     new Promise((done) => {
       const seen = (u) => u.updates?.some((v) => v._ === 'updateDeleteMessages') && done()

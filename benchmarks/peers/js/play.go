@@ -24,7 +24,8 @@ type orders struct {
 	Login      string           `json:"login"` // bot or phone
 	PFS        bool             `json:"pfs"`
 	Transport  string           `json:"transport,omitempty"`
-	First      int              `json:"first"` // the DC it tries first
+	Package    string           `json:"package,omitempty"` // another release of the client
+	First      int              `json:"first"`             // the DC it tries first
 	User       int64            `json:"user"`
 	Verbose    bool             `json:"verbose"`
 	Descriptor serve.Descriptor `json:"descriptor"`
@@ -41,6 +42,8 @@ func plays() []orders {
 		{Client: "mtcute", Login: "phone", PFS: true, First: 1},
 		{Client: "gramjs", Login: "bot", First: home},
 		{Client: "gramjs", Login: "phone", First: 1, Transport: "obfuscated"},
+		{Client: "gramjs", Login: "phone", First: home, Package: "gramjs-181", Transport: "abridged"},
+		{Client: "gramjs", Login: "phone", First: home, Package: "gramjs-145"},
 		{Client: "mtprotocore", Login: "bot", First: home},
 		{Client: "mtprotocore", Login: "phone", First: 1},
 	}
@@ -65,7 +68,7 @@ type outcome struct {
 func (r outcome) layers() string { return strings.Trim(fmt.Sprint(r.layer), "[]") }
 
 // steps are what every script reports, in order.
-var steps = []string{"signed in", "call", "update", "reconnected", "logged out", "done"}
+var steps = []string{"signed in", "call", "content", "update", "reconnected", "logged out", "done"}
 
 func play(ctx context.Context, o orders, node, dir string, limit time.Duration, verbose bool) outcome {
 	ctx, cancel := context.WithTimeout(ctx, limit)

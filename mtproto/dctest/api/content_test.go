@@ -100,7 +100,9 @@ func TestAMessageToOneselfReachesTheOtherSessions(t *testing.T) {
 	w.login(u, 6)
 	w.pushes()
 	r := w.raw(1, 5, sendMessage(value(tg.InputPeerUserID, u.ID, int64(1)), "hello"))
-	if r.Err != nil || idOf(r.Body) != updateShortSentMessageID {
+	var answer tg.Updates
+	if r.Err != nil || tl.Unmarshal(r.Body, &answer) != nil || len(answer.Updates) != 2 || len(answer.Users) != 1 ||
+		string(answer.Updates[0]) != string(value(updateMessageIDID, 1, int64(77))) || idOf(answer.Updates[1]) != updateNewMessageID {
 		t.Fatalf("answer %x, %v", r.Body, r.Err)
 	}
 	// The other key hears of it in all its sessions, one's own key in all but the one that sent.

@@ -11,10 +11,10 @@ import (
 
 // Constructors of a message and of how it is told.
 const (
-	updateShortSentMessageID uint32 = 0x9015e101
-	updateNewMessageID       uint32 = 0x1f2b0afd
-	messageID                uint32 = 0x7600b9d3
-	peerUserID               uint32 = 0x59511722
+	updateMessageIDID  uint32 = 0x4e90bfd6
+	updateNewMessageID uint32 = 0x1f2b0afd
+	messageID          uint32 = 0x7600b9d3
+	peerUserID         uint32 = 0x59511722
 )
 
 // maxMessage is the longest text, in characters: message_length_max of help.getConfig.
@@ -33,13 +33,16 @@ var (
 func (c *call) sendMessage() ([]byte, *Error) {
 	var peer tg.AnyInputPeer
 	var text string
+	var random int64
 	_, err := tl.Walk(tg.Schema, c.req.Body, func(f tl.Field) {
 		r := tl.NewReader(c.req.Body[f.Start:f.End])
-		switch f.Index { // flags, peer, reply_to, message
+		switch f.Index { // flags, peer, reply_to, message, random_id
 		case 1:
 			peer = tg.ParseAnyInputPeer(r)
 		case 3:
 			text = r.String()
+		case 4:
+			random = r.Int64()
 		}
 	})
 	switch peer := peer.(type) {
@@ -64,10 +67,23 @@ func (c *call) sendMessage() ([]byte, *Error) {
 		return nil, errPtsInvalid
 	}
 	e := c.b.appendMessage(c.req.Now, c.user, text)
-	body := updatesFrom(c.req.Now, c.user.self(), e.appendUpdate(nil, 0))
+	update := e.appendUpdate(nil, 0)
+	body := c.updatesWithSelf(update)
 	c.b.pushHome(c.user, c.key, body)
 	c.b.pushes = append(c.b.pushes, Push{DC: c.ref.dc, Perm: c.ref.perm, ExceptSession: c.req.Session, Body: body})
-	return value(updateShortSentMessageID, 2, int(e.ids[0]), int(e.pts), 1, int(c.req.Now.Unix())), nil
+	// The answer says too which random_id became which id. updateShortSentMessage would not do: clients do not know the
+	// peer of inputPeerSelf.
+	return c.updatesWithSelf(value(updateMessageIDID, int(e.ids[0]), random), update), nil
+}
+
+// updatesWithSelf wraps updates that name the user they are for.
+func (c *call) updatesWithSelf(list ...[]byte) []byte {
+	body := tl.AppendVectorHeader(tl.AppendUint32(nil, updatesID), len(list))
+	for _, update := range list {
+		body = append(body, update...)
+	}
+	body = append(tl.AppendVectorHeader(body, 1), c.user.self().Append(nil)...)
+	return value(body, vector, int(c.req.Now.Unix()), 0)
 }
 
 // appendMessage puts a message of a user to itself into the log.

@@ -2,11 +2,14 @@ package serve_test
 
 import (
 	"errors"
+	mathrand "math/rand/v2"
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
+	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
 	"github.com/mtfleet/mtfleet/mtproto/transport"
@@ -75,4 +78,20 @@ func dialAddr(t *testing.T, addr string) *peer {
 		t.Fatal(err)
 	}
 	return dial(t, c, transport.Config{Kind: transport.Intermediate})
+}
+
+// One key in sixteen has a fingerprint that begins with a zero, and mtcute cannot find it.
+func TestRSAKeysAreFoundByEveryClient(t *testing.T) {
+	seeded := func() *mathrand.ChaCha8 { return mathrand.NewChaCha8([32]byte{68}) }
+	bad, err := crypt.GeneratePrivateKey(seeded())
+	if err != nil || uint64(bad.Public().Fingerprint())>>60 != 0 {
+		t.Fatalf("fingerprint %x, %v; the seed was chosen for a zero", uint64(bad.Public().Fingerprint()), err)
+	}
+	key, err := serve.NewRSAKey(seeded())
+	if err != nil || uint64(key.Public().Fingerprint())>>60 == 0 {
+		t.Errorf("fingerprint %x, %v", uint64(key.Public().Fingerprint()), err)
+	}
+	if _, err := serve.NewRSAKey(strings.NewReader("")); err == nil {
+		t.Error("a key without randomness")
+	}
 }
