@@ -41,23 +41,14 @@ func (m *Machine) misfit(a Answer) *Error {
 	return &Error{Reason: ReasonAnswer, Message: fmt.Sprintf("the answer %q does not fit: the sign-in is at %q", a.Kind, m.s.State)}
 }
 
-// codeMost bounds a code: phrases are a few words.
-const codeMost = 256
-
 func (m *Machine) inputCode(a Answer) error {
 	if m.s.State != StateWaitCode {
 		return m.misfit(a)
 	}
-	// Inner spaces collapse, case stays: words and phrases go as they were
-	// typed, and digits are often written in groups.
-	code := strings.Join(strings.Fields(a.Code), " ")
-	switch m.s.Sent.How {
-	case HowWord, HowPhrase:
-	default:
-		code = strings.NewReplacer(" ", "", "-", "").Replace(code)
-	}
-	if code == "" || len(code) > codeMost {
-		return &Error{Reason: ReasonAnswer, Message: "this is no code; type it as it was received"}
+	code, problem := normalCode(m.s.Sent, a.Code)
+	if problem != "" {
+		// Nothing was sent: a slip costs none of the tries the server counts.
+		return &Error{Reason: ReasonAnswer, Message: "this is not the code: " + problem + "; type it as it was received"}
 	}
 	m.s.Code, m.s.LastError, m.s.Repeats = code, "", 0
 	m.call(callSignIn)
@@ -93,9 +84,9 @@ func (m *Machine) inputPhone(a Answer) error {
 	default:
 		return m.misfit(a)
 	}
-	phone, ok := normalPhone(a.Phone)
-	if !ok {
-		return badPhone()
+	phone, problem := normalPhone(a.Phone)
+	if problem != "" {
+		return badPhone(problem)
 	}
 	m.s.NextPhone = phone
 	m.s.FirstName, m.s.LastName, m.s.Terms, m.s.MinAge = "", "", "", 0

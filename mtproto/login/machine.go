@@ -60,27 +60,29 @@ type Machine struct {
 	out     []Output
 }
 
-// NewPhone returns the sign-in of a person by phone number, written with or
-// without plus, spaces and dashes. It fails with an *Error.
+// NewPhone returns the sign-in of a person by phone number, as people write and
+// copy it: with or without plus, spaces, dashes, brackets, in the digits of any
+// script. It fails with an *Error that says what is wrong with it.
 func NewPhone(cfg Config, phone string) (*Machine, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	digits, ok := normalPhone(phone)
-	if !ok {
-		return nil, badPhone()
+	digits, problem := normalPhone(phone)
+	if problem != "" {
+		return nil, badPhone(problem)
 	}
 	return &Machine{cfg: cfg, s: Snapshot{Phone: digits}}, nil
 }
 
-// NewBot returns the sign-in of a bot by its token. It fails with an *Error.
+// NewBot returns the sign-in of a bot by its token, or by an address of the Bot
+// API with the token in it. It fails with an *Error.
 func NewBot(cfg Config, token string) (*Machine, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	token = strings.TrimSpace(token)
-	if _, ok := botID(token); !ok {
-		return nil, &Error{Reason: ReasonToken, Message: "a bot token looks like 123456:secret; copy it from @BotFather again"}
+	token, problem := normalToken(token)
+	if problem != "" {
+		return nil, badToken(problem)
 	}
 	return &Machine{cfg: cfg, s: Snapshot{Token: token}}, nil
 }
@@ -91,7 +93,7 @@ func Restore(cfg Config, s Snapshot) (*Machine, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	_, phone := normalPhone(s.Phone)
+	phone := storedPhone(s.Phone)
 	_, bot := botID(s.Token)
 	if phone == bot || int(s.State) >= len(stateNames) || s.State == StateMigrating && !s.Target.Valid() {
 		return nil, &Error{Reason: ReasonServer, Retry: true, Message: "the stored sign-in makes no sense; begin it anew"}
@@ -244,22 +246,6 @@ func (m *Machine) showStep() {
 
 func (m *Machine) emit(o Output) { m.out = append(m.out, o) }
 
-// normalPhone returns the digits of a number: 5 to 15 of them, as E.164 has
-// it, short ones being for test DCs.
-func normalPhone(phone string) (string, bool) {
-	digits := strings.Map(func(r rune) rune {
-		switch r {
-		case '+', ' ', '-', '(', ')', '.', '\u00a0':
-			return -1
-		}
-		return r
-	}, phone)
-	if len(digits) < 5 || len(digits) > 15 || strings.Trim(digits, "0123456789") != "" {
-		return "", false
-	}
-	return digits, true
-}
-
 // botID returns the user id in front of a bot token.
 func botID(token string) (int64, bool) {
 	digits, secret, ok := strings.Cut(token, ":")
@@ -276,6 +262,8 @@ func botID(token string) (int64, bool) {
 	return id, id > 0
 }
 
-func badPhone() *Error {
-	return &Error{Reason: ReasonPhone, Message: "this is no phone number; write it with its country code, as +49 170 1234567"}
+func badPhone(problem string) *Error {
+	return &Error{Reason: ReasonPhone, Message: "this is no phone number: " + problem}
 }
+
+func badToken(problem string) *Error { return &Error{Reason: ReasonToken, Message: problem} }

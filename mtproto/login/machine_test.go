@@ -269,7 +269,7 @@ func TestConfigIsTheOperatorsOwn(t *testing.T) {
 
 func TestStepIsTheSameInJSON(t *testing.T) {
 	p := &play{now: epoch, cfg: testConfig()}
-	for _, cmd := range []string{"phone 491701234567", "start", "result sent sms next=call timeout=60", "code 1", "refused 400 PHONE_CODE_INVALID"} {
+	for _, cmd := range []string{"phone 491701234567", "start", "result sent sms next=call timeout=60", "code 12345", "refused 400 PHONE_CODE_INVALID"} {
 		if err := p.run(cmd); err != nil {
 			t.Fatal(err)
 		}

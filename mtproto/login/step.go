@@ -104,14 +104,16 @@ const (
 type Answer struct {
 	// Kind says which of the other fields matter.
 	Kind AnswerKind `json:"kind"`
-	// Code belongs to AnswerCode. Spaces around it do not matter.
+	// Code belongs to AnswerCode, as it was received. What cannot be the code
+	// that was sent is refused, and costs no try.
 	Code string `json:"code,omitempty"`
-	// Phone belongs to AnswerPhone; with or without plus, spaces and dashes.
+	// Phone belongs to AnswerPhone, as NewPhone takes it.
 	Phone string `json:"phone,omitempty"`
 	// FirstName and LastName belong to AnswerSignUp; the last may be empty.
 	FirstName string `json:"first_name,omitempty"`
 	LastName  string `json:"last_name,omitempty"`
-	// Password belongs to AnswerPassword.
+	// Password belongs to AnswerPassword, and is never altered: spaces are part
+	// of it.
 	Password string `json:"password,omitempty"`
 }
 
