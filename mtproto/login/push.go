@@ -58,7 +58,7 @@ func (m *Machine) onScanned() {
 	case m.s.State == StateWaitScan:
 		m.secret.link = ""
 		m.call(callExportToken)
-	case m.s.State == StateExporting && m.s.QR.Shown:
+	case m.s.State == StateExporting:
 		m.s.QR.Again = true
 	}
 }

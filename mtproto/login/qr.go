@@ -39,9 +39,6 @@ type QRPart struct {
 	Since     time.Time `json:"since,omitzero"`      // the first one was shown
 	RefreshAt time.Time `json:"refresh_at,omitzero"` // the one that is shown is replaced
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
-	// Shown: one was, which may have been scanned, so that the next export may
-	// sign in.
-	Shown bool `json:"shown,omitempty"`
 	// Again: a scan was pushed while an export was under way.
 	Again bool `json:"again,omitempty"`
 }
@@ -52,7 +49,7 @@ func (m *Machine) qrMethod(c call) (method, bool) {
 		return method{
 			// An export more changes nothing: the server shows the same code or the
 			// next. But its answer may be an authorization.
-			state: StateExporting, repeatable: true, moves: true, matters: true, patient: true, signsIn: m.s.QR.Shown,
+			state: StateExporting, repeatable: true, moves: true, patient: true, signsIn: true,
 			query: func(m *Machine) tl.Object {
 				return &tg.AuthExportLoginTokenRequest{APIID: m.cfg.APIID, APIHash: m.cfg.APIHash, ExceptIDs: m.cfg.OtherUsers}
 			},
@@ -120,7 +117,6 @@ func (m *Machine) onQR(now time.Time, v *tg.AuthLoginToken) {
 	m.secret.login = nil
 	if m.s.QR.Again { // the scan came while this was on its way
 		m.s.QR.Again = false
-		m.s.QR.Shown = true
 		m.call(callExportToken)
 		return
 	}
@@ -129,7 +125,6 @@ func (m *Machine) onQR(now time.Time, v *tg.AuthLoginToken) {
 	m.secret.link = "tg://login?token=" + base64.RawURLEncoding.EncodeToString(v.Token)
 	m.s.QR.ExpiresAt = now.Add(left)
 	m.s.QR.RefreshAt = now.Add(max(left-qrEarly, time.Second))
-	m.s.QR.Shown = true
 	m.wait(StateWaitScan)
 }
 
@@ -169,7 +164,6 @@ func (m *Machine) onTokenError(now time.Time, e *tgerr.Error) bool {
 	}
 	m.s.Repeats++
 	m.secret.login, m.s.LastError = nil, e.Type
-	m.s.QR.Shown = false
 	m.call(callExportToken)
 	return true
 }

@@ -1,6 +1,7 @@
 package login
 
 import (
+	"strings"
 	"time"
 
 	"github.com/mtfleet/mtfleet/mtproto/dc"
@@ -88,7 +89,7 @@ func (m *Machine) onClass(now time.Time, e *tgerr.Error) {
 			m.restart(halfExpired)
 			return
 		}
-		m.refuseAll(e)
+		m.fail(&Error{Reason: ReasonServer, Err: e, Retry: true, Message: "the server has ended the key of this sign-in; begin it anew"})
 	default:
 		m.refuseAll(e)
 	}
@@ -100,7 +101,11 @@ func banned(e *tgerr.Error) *Error {
 
 // refuseAll ends the sign-in for an error that nobody expects here.
 func (m *Machine) refuseAll(e *tgerr.Error) {
-	m.fail(&Error{Reason: ReasonServer, Err: e, Retry: e.Code == 401, Message: "the server refused the sign-in"})
+	if strings.HasSuffix(e.Type, "METHOD_INVALID") {
+		m.fail(&Error{Reason: ReasonUnsupported, Err: e, Message: "the server does not offer this way of signing in; choose another"})
+		return
+	}
+	m.fail(&Error{Reason: ReasonServer, Err: e, Message: "the server refused the sign-in"})
 }
 
 // trouble repeats a call after the server's own error, a few times.

@@ -45,6 +45,7 @@ type play struct {
 	disk *Snapshot
 	call CallID
 	work Work
+	last Output
 	srp  int64    // the id of the last parameters given out
 	mine []string // what was typed and shown, and may not be stored
 	buf  strings.Builder
@@ -72,7 +73,7 @@ func (p *play) drain() {
 		case OutDone, OutFailed:
 			p.disk = nil
 		case OutCall:
-			p.call = out.Call
+			p.call, p.last = out.Call, out
 		case OutWork:
 			p.work = out.Work
 		}
@@ -312,6 +313,8 @@ func (p *play) run(line string) error {
 		p.m, err = NewWebToken(p.cfg, rest)
 	case "work":
 		p.m.Worked(p.now, p.work.ID, p.work.Do())
+	case "stub-work":
+		p.m.Worked(p.now, p.work.ID, worked(p.m.secret.password.want))
 	case "push":
 		p.m.Pushed(p.now, push(word[1]))
 	case "clock":
