@@ -60,6 +60,90 @@ func accountPassword(id int64, words []string) []byte {
 	return v.Append(nil)
 }
 
+func user(id int64, bot bool) *tg.User {
+	return &tg.User{ID: id, Self: true, Bot: bot, FirstName: tl.Some("Ada"), LastName: tl.Some("L."), Username: tl.Some("ada")}
+}
+
+// sentCode builds the server's answer from words like "app 5 next=sms timeout=60".
+func sentCode(words []string) tl.Object {
+	c := &tg.AuthSentCode{PhoneCodeHash: "h1"}
+	n := int32(5)
+	for _, w := range words[1:] {
+		name, value, _ := strings.Cut(w, "=")
+		number, _ := strconv.Atoi(value)
+		switch name {
+		case "hash":
+			c.PhoneCodeHash = value
+		case "timeout":
+			c.Timeout = tl.Some(int32(number))
+		case "next":
+			c.NextType = tl.Some(map[string]tg.AnyAuthCodeType{
+				"sms": &tg.AuthCodeTypeSMS{}, "call": &tg.AuthCodeTypeCall{}, "flash_call": &tg.AuthCodeTypeFlashCall{},
+				"missed_call": &tg.AuthCodeTypeMissedCall{}, "fragment": &tg.AuthCodeTypeFragmentSMS{},
+			}[value])
+		}
+	}
+	email, setup := &tg.AuthSentCodeTypeEmailCode{EmailPattern: "a**@b.c", Length: n}, &tg.AuthSentCodeTypeSetUpEmailRequired{}
+	for _, w := range words[1:] {
+		name, value, _ := strings.Cut(w, "=")
+		number, _ := strconv.Atoi(value)
+		switch name {
+		case "google":
+			email.GoogleSigninAllowed, setup.GoogleSigninAllowed = true, true
+		case "reset":
+			email.ResetAvailablePeriod = tl.Some(int32(number))
+		case "pending":
+			email.ResetPendingDate = tl.Some(int32(epoch.Unix()) + int32(number))
+		}
+	}
+	c.Type = map[string]tg.AnyAuthSentCodeType{
+		"app":         &tg.AuthSentCodeTypeApp{Length: n},
+		"sms":         &tg.AuthSentCodeTypeSMS{Length: n},
+		"call":        &tg.AuthSentCodeTypeCall{Length: n},
+		"flash_call":  &tg.AuthSentCodeTypeFlashCall{Pattern: "49*"},
+		"missed_call": &tg.AuthSentCodeTypeMissedCall{Prefix: "49", Length: n},
+		"fragment":    &tg.AuthSentCodeTypeFragmentSMS{URL: "https://fragment.com/x", Length: n},
+		"firebase":    &tg.AuthSentCodeTypeFirebaseSMS{Length: n, PlayIntegrityProjectID: tl.Some(int64(77)), PlayIntegrityNonce: tl.Some([]byte("n"))},
+		"word":        &tg.AuthSentCodeTypeSMSWord{Beginning: tl.Some("b")},
+		"phrase":      &tg.AuthSentCodeTypeSMSPhrase{Beginning: tl.Some("blue")},
+		"email":       email,
+		"email_setup": setup,
+	}[words[0]]
+	return c
+}
+
+// answer builds the TL bytes of a result.
+func answer(words []string) []byte {
+	switch words[0] {
+	case "sent":
+		return sentCode(words[1:]).Append(nil)
+	case "payment":
+		return (&tg.AuthSentCodePaymentRequired{PhoneCodeHash: "h1", Currency: "EUR"}).Append(nil)
+	case "user", "bot":
+		id, _ := strconv.ParseInt(words[1], 10, 64)
+		return (&tg.AuthAuthorization{User: user(id, words[0] == "bot"), FutureAuthToken: tl.Some([]byte("future"))}).Append(nil)
+	case "sent-user":
+		return (&tg.AuthSentCodeSuccess{Authorization: &tg.AuthAuthorization{User: user(42, false)}}).Append(nil)
+	case "nobody":
+		return (&tg.AuthAuthorization{User: &tg.UserEmpty{ID: 1}}).Append(nil)
+	case "sign-up":
+		return (&tg.AuthAuthorizationSignUpRequired{TermsOfService: tl.Some(tg.HelpTermsOfService{ID: tg.DataJSON{Data: "{}"}, Text: "Be nice."})}).Append(nil)
+	case "self":
+		id, _ := strconv.ParseInt(words[1], 10, 64)
+		return (*tg.UsersGetUsersRequest)(nil).AppendResult(nil, []tg.AnyUser{user(id, len(words) > 2)})
+	case "selves":
+		return (*tg.UsersGetUsersRequest)(nil).AppendResult(nil, nil)
+	case "true":
+		return tl.AppendBool(nil, true)
+	case "logged-out":
+		return (&tg.AuthLoggedOut{}).Append(nil)
+	}
+	if b := answerMore(words); b != nil {
+		return b
+	}
+	return []byte(words[0])
+}
+
 func verification(v tg.AnyEmailVerification) string {
 	switch v := v.(type) {
 	case *tg.EmailVerificationCode:

@@ -19,7 +19,6 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
-	"github.com/mtfleet/mtfleet/tl"
 	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
@@ -39,16 +38,18 @@ func testConfig() Config {
 
 // A play is a machine, its clock and its disk.
 type play struct {
-	now  time.Time
-	cfg  Config
-	m    *Machine
-	disk *Snapshot
-	call CallID
-	work Work
-	last Output
-	srp  int64    // the id of the last parameters given out
-	mine []string // what was typed and shown, and may not be stored
-	buf  strings.Builder
+	now     time.Time
+	cfg     Config
+	m       *Machine
+	disk    *Snapshot
+	call    CallID
+	work    Work
+	last    Output
+	visited map[State]bool
+	keep    bool     // leave the outputs where they are
+	srp     int64    // the id of the last parameters given out
+	mine    []string // what was typed and shown, and may not be stored
+	buf     strings.Builder
 }
 
 // numbers are the phone numbers and the user ids of the transcripts, which are
@@ -56,6 +57,9 @@ type play struct {
 var numbers = regexp.MustCompile(`49170\d+|123456\b`)
 
 func (p *play) drain() {
+	if p.keep {
+		return
+	}
 	for out, ok := p.m.Next(); ok; out, ok = p.m.Next() {
 		switch out.Kind {
 		case OutSave:
@@ -137,90 +141,6 @@ func (p *play) describe(out Output) string {
 		return fmt.Sprintf("%v retry=%v\n    %v", out, out.Err.Retry, out.Err)
 	}
 	return out.String()
-}
-
-func user(id int64, bot bool) *tg.User {
-	return &tg.User{ID: id, Self: true, Bot: bot, FirstName: tl.Some("Ada"), LastName: tl.Some("L."), Username: tl.Some("ada")}
-}
-
-// sentCode builds the server's answer from words like "app 5 next=sms timeout=60".
-func sentCode(words []string) tl.Object {
-	c := &tg.AuthSentCode{PhoneCodeHash: "h1"}
-	n := int32(5)
-	for _, w := range words[1:] {
-		name, value, _ := strings.Cut(w, "=")
-		number, _ := strconv.Atoi(value)
-		switch name {
-		case "hash":
-			c.PhoneCodeHash = value
-		case "timeout":
-			c.Timeout = tl.Some(int32(number))
-		case "next":
-			c.NextType = tl.Some(map[string]tg.AnyAuthCodeType{
-				"sms": &tg.AuthCodeTypeSMS{}, "call": &tg.AuthCodeTypeCall{}, "flash_call": &tg.AuthCodeTypeFlashCall{},
-				"missed_call": &tg.AuthCodeTypeMissedCall{}, "fragment": &tg.AuthCodeTypeFragmentSMS{},
-			}[value])
-		}
-	}
-	email, setup := &tg.AuthSentCodeTypeEmailCode{EmailPattern: "a**@b.c", Length: n}, &tg.AuthSentCodeTypeSetUpEmailRequired{}
-	for _, w := range words[1:] {
-		name, value, _ := strings.Cut(w, "=")
-		number, _ := strconv.Atoi(value)
-		switch name {
-		case "google":
-			email.GoogleSigninAllowed, setup.GoogleSigninAllowed = true, true
-		case "reset":
-			email.ResetAvailablePeriod = tl.Some(int32(number))
-		case "pending":
-			email.ResetPendingDate = tl.Some(int32(epoch.Unix()) + int32(number))
-		}
-	}
-	c.Type = map[string]tg.AnyAuthSentCodeType{
-		"app":         &tg.AuthSentCodeTypeApp{Length: n},
-		"sms":         &tg.AuthSentCodeTypeSMS{Length: n},
-		"call":        &tg.AuthSentCodeTypeCall{Length: n},
-		"flash_call":  &tg.AuthSentCodeTypeFlashCall{Pattern: "49*"},
-		"missed_call": &tg.AuthSentCodeTypeMissedCall{Prefix: "49", Length: n},
-		"fragment":    &tg.AuthSentCodeTypeFragmentSMS{URL: "https://fragment.com/x", Length: n},
-		"firebase":    &tg.AuthSentCodeTypeFirebaseSMS{Length: n, PlayIntegrityProjectID: tl.Some(int64(77)), PlayIntegrityNonce: tl.Some([]byte("n"))},
-		"word":        &tg.AuthSentCodeTypeSMSWord{Beginning: tl.Some("b")},
-		"phrase":      &tg.AuthSentCodeTypeSMSPhrase{Beginning: tl.Some("blue")},
-		"email":       email,
-		"email_setup": setup,
-	}[words[0]]
-	return c
-}
-
-// answer builds the TL bytes of a result.
-func answer(words []string) []byte {
-	switch words[0] {
-	case "sent":
-		return sentCode(words[1:]).Append(nil)
-	case "payment":
-		return (&tg.AuthSentCodePaymentRequired{PhoneCodeHash: "h1", Currency: "EUR"}).Append(nil)
-	case "user", "bot":
-		id, _ := strconv.ParseInt(words[1], 10, 64)
-		return (&tg.AuthAuthorization{User: user(id, words[0] == "bot"), FutureAuthToken: tl.Some([]byte("future"))}).Append(nil)
-	case "sent-user":
-		return (&tg.AuthSentCodeSuccess{Authorization: &tg.AuthAuthorization{User: user(42, false)}}).Append(nil)
-	case "nobody":
-		return (&tg.AuthAuthorization{User: &tg.UserEmpty{ID: 1}}).Append(nil)
-	case "sign-up":
-		return (&tg.AuthAuthorizationSignUpRequired{TermsOfService: tl.Some(tg.HelpTermsOfService{ID: tg.DataJSON{Data: "{}"}, Text: "Be nice."})}).Append(nil)
-	case "self":
-		id, _ := strconv.ParseInt(words[1], 10, 64)
-		return (*tg.UsersGetUsersRequest)(nil).AppendResult(nil, []tg.AnyUser{user(id, len(words) > 2)})
-	case "selves":
-		return (*tg.UsersGetUsersRequest)(nil).AppendResult(nil, nil)
-	case "true":
-		return tl.AppendBool(nil, true)
-	case "logged-out":
-		return (&tg.AuthLoggedOut{}).Append(nil)
-	}
-	if b := answerMore(words); b != nil {
-		return b
-	}
-	return []byte(words[0])
 }
 
 func (p *play) run(line string) error {
@@ -380,6 +300,9 @@ func (p *play) run(line string) error {
 		return nil
 	}
 	p.drain()
+	if p.visited != nil {
+		p.visited[p.m.State()] = true
+	}
 	fmt.Fprintf(&p.buf, "  (%v)\n", p.m.State())
 	return nil
 }
@@ -391,13 +314,14 @@ func TestTranscripts(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no transcripts: %v", err)
 	}
+	visited := map[State]bool{}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
 			want, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
 			}
-			p := &play{now: epoch, cfg: testConfig()}
+			p := &play{now: epoch, cfg: testConfig(), visited: visited}
 			for i, line := range strings.Split(string(want), "\n") {
 				switch {
 				case strings.HasPrefix(line, "> "):
@@ -420,6 +344,11 @@ func TestTranscripts(t *testing.T) {
 				t.Errorf("the transcript differs (-want +got):\n%s", diff)
 			}
 		})
+	}
+	for s, name := range stateNames {
+		if !visited[s] {
+			t.Errorf("no transcript passes through %q", name)
+		}
 	}
 }
 
