@@ -32,6 +32,7 @@ func (m *Machine) onRefused(now time.Time, e *tgerr.Error) {
 	what := m.pending()
 	switch c := call(m.s.Pending); {
 	case c == callCancelCode:
+		m.s.Half = m.s.Half || e.Class() == tgerr.ClassPassword // so it says
 		m.onCanceled()
 	case c == callLogOut:
 		m.onLogOutRefused(now, e)
