@@ -419,6 +419,8 @@ func drive(t *testing.T, m *actors.Manager, store *storetest.Crashing, p serve.P
 				_, _ = a.Answer(ctx, actors.Answer{Kind: actors.AnswerCode, Code: p.Code})
 			case st.Step != nil && st.Step.Kind == login.StepNewCode:
 				_, _ = a.Answer(ctx, actors.Answer{Kind: actors.AnswerResend})
+			case st.Step != nil && st.Step.Kind == login.StepToken: // it is not stored
+				_, _ = a.Answer(ctx, actors.Answer{Kind: login.AnswerToken, Token: b.Token})
 			}
 			cancel()
 		}

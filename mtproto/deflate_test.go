@@ -94,11 +94,11 @@ func TestPackingIsDoneWhenWorthIt(t *testing.T) {
 
 func TestInflateTakesZlibToo(t *testing.T) {
 	// zlib.compress(b"abcd") of another implementation
-	got, err := inflate(unhex(t, "789c4b4c4a4e0100 03d8018b"), 100)
+	got, _, err := inflate(unhex(t, "789c4b4c4a4e0100 03d8018b"), 100)
 	if err != nil || string(got) != "abcd" {
 		t.Errorf("got %q, %v", got, err)
 	}
-	if _, err := inflate([]byte("neither nor"), 100); err == nil {
+	if _, _, err := inflate([]byte("neither nor"), 100); err == nil {
 		t.Error("what is no stream is an error")
 	}
 }

@@ -12,8 +12,12 @@ import (
 )
 
 const (
-	// maxUnpacked bounds what the gzip_packed objects of one packet may unpack to, together, in bytes.
+	// maxUnpacked bounds what the gzip_packed objects of one packet may unpack to, together, in bytes. What cannot be
+	// unpacked counts too, with all that was unpacked before that was known.
 	maxUnpacked = 16 << 20
+	// leastUnpacked is what a stream counts for at least: setting up to read it costs as much as so many bytes. A packet
+	// has room for 4,096 of them; a server puts 1,024 messages into a container at most.
+	leastUnpacked = 4 << 10
 	// maxGzipDepth is how deep gzip_packed may be nested.
 	maxGzipDepth = 2
 	// deflateRatio is the best that deflate can do: 258 bytes for two bits, and a little.
@@ -21,7 +25,7 @@ const (
 )
 
 var (
-	errGzipSize  = errors.New("gzip_packed unpacks to more than 16 MiB")
+	errGzipSize  = errors.New("the gzip_packed of one packet unpack to more than 16 MiB")
 	errGzipDepth = errors.New("gzip_packed nested too deep")
 	errGzipForm  = errors.New("gzip_packed holds no gzip stream")
 )
@@ -40,18 +44,22 @@ func unpack(body []byte, budget *int) ([]byte, error) {
 		if err := r.Err(); err != nil {
 			return nil, err
 		}
-		out, err := inflate(packed, *budget)
+		if *budget <= 0 {
+			return nil, errGzipSize
+		}
+		out, cost, err := inflate(packed, *budget)
+		*budget -= max(cost, leastUnpacked)
 		if err != nil {
 			return nil, err
 		}
-		*budget -= len(out)
 		body = out
 	}
 	return body, nil
 }
 
-// inflate unpacks a gzip stream (or a zlib one, which some servers send) of at most limit bytes.
-func inflate(packed []byte, limit int) ([]byte, error) {
+// inflate unpacks a gzip stream (or a zlib one, which some servers send) of at most limit bytes. cost is how many bytes were
+// unpacked, or had room made for them, whether or not it failed.
+func inflate(packed []byte, limit int) (_ []byte, cost int, _ error) {
 	var z io.Reader
 	var err error
 	hint := 4 * len(packed)
@@ -63,10 +71,10 @@ func inflate(packed []byte, limit int) ([]byte, error) {
 	case len(packed) >= 6 && packed[0]&0x0f == 8:
 		z, err = zlib.NewReader(src)
 	default:
-		return nil, errGzipForm
+		return nil, 0, errGzipForm
 	}
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	// The hint is the sender's word; it may cost no more than the input justifies.
 	hint = max(0, min(hint, limit, deflateRatio*len(packed)))
@@ -74,11 +82,11 @@ func inflate(packed []byte, limit int) ([]byte, error) {
 	n, err := out.ReadFrom(io.LimitReader(z, int64(limit)+1))
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, max(int(n), hint), err
 	case n > int64(limit):
-		return nil, errGzipSize
+		return nil, max(int(n), hint), errGzipSize
 	}
-	return out.Bytes(), nil
+	return out.Bytes(), int(n), nil
 }
 
 // pack returns body as gzip_packed if it is large enough and that saves at least a tenth, and as it is otherwise.

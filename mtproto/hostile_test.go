@@ -2,11 +2,16 @@ package mtproto
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mtfleet/mtfleet/tl"
 )
 
 // Pitfalls that need more than a script.
@@ -261,12 +266,77 @@ func TestGzipBomb(t *testing.T) {
 	p.lines()
 	p.deliver(p.message(p.result(int64(p.byName["c2"]), bomb), idReply, true))
 	p.want("the query fails, the session lives",
-		"failed q1: mtproto: unreadable result: gzip_packed unpacks to more than 16 MiB; the server may have executed the query")
+		"failed q1: mtproto: unreadable result: the gzip_packed of one packet unpack to more than 16 MiB; the server may have executed the query")
 	deep := gzipped(gzipped(gzipped(boxed(idTestUpdate, "u"))))
 	p.deliver(p.message(deep, idPush, true))
 	p.want("nested too deep: an update is missing", "gap")
 	p.deliver(p.message(gzipped(gzipped(boxed(idTestUpdate, "u"))), idPush, true))
 	p.want("nested twice is legal", "updates update u")
+}
+
+// A packet has one budget, and every message spends of it what it cost, unpacked or not.
+func TestWhatDoesNotUnpackUsesUpThePacketsBudget(t *testing.T) {
+	bomb := gzipped(make([]byte, maxUnpacked+4))
+	zeros := gzipped(make([]byte, 1<<20))
+	damaged := slices.Clone(zeros)
+	damaged[len(damaged)-12] ^= 1 // known only when all of it has been unpacked
+	liar := gzipped(bytes.Repeat([]byte("abcd"), 6<<10))
+	copy(liar[14:], bytes.Repeat([]byte{0xff}, 16))                      // no deflate block,
+	binary.LittleEndian.PutUint32(liar[len(liar)-len(liar)%4-4:], 1<<30) // and a length that asks for much room
+	for name, c := range map[string]struct {
+		body []byte
+		last int // how many of them there is room for, at most
+	}{
+		"larger than the limit": {bomb, 1},
+		"with a bad checksum":   {damaged, 16},
+		"of nothing":            {gzipped(nil), maxUnpacked / leastUnpacked},
+		"of no stream":          {tl.AppendBytes(tl.AppendUint32(nil, idGzipPacked), make([]byte, 20)), maxUnpacked / leastUnpacked},
+		"with a false length":   {liar, maxUnpacked / leastUnpacked},
+	} {
+		budget, n := maxUnpacked, 0
+		for ; budget > 0 && n <= c.last; n++ {
+			_, _ = unpack(c.body, &budget)
+		}
+		if n > c.last {
+			t.Errorf("%s: %d of them leave %d bytes", name, n, budget)
+		}
+		if _, err := unpack(zeros, &budget); !errors.Is(err, errGzipSize) {
+			t.Errorf("%s: and then another: %v", name, err)
+		}
+	}
+	budget := maxUnpacked
+	if b, err := unpack(gzipped(make([]byte, maxUnpacked)), &budget); err != nil || len(b) != maxUnpacked || budget != 0 {
+		t.Errorf("exactly the limit: %d bytes, %v, %d left", len(b), err, budget)
+	}
+}
+
+// A packet full of bombs costs no more than one of them, and what comes in plain is read.
+func TestManyBombsInOnePacketCostWhatOneCosts(t *testing.T) {
+	bomb := gzipped(make([]byte, maxUnpacked+4))
+	p := newPeer(t, nil)
+	p.connect()
+	p.lines()
+	var members []incoming
+	for range 100 {
+		members = append(members, p.message(bomb, idPush, true))
+	}
+	members = append(members, p.message(boxed(idTestUpdate, "u"), idPush, true))
+	allocated := func() uint64 {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.TotalAlloc
+	}
+	before := allocated()
+	p.deliver(members...)
+	// One bomb takes its 16 MiB and what the buffer grew by.
+	if used := allocated() - before; used > 6*maxUnpacked {
+		t.Errorf("a hundred bombs took %d MiB", used>>20)
+	}
+	if lines := p.lines(); !slices.Equal(lines[:2], []string{"gap", "updates update u"}) {
+		t.Errorf("the outputs are %q", lines)
+	}
+	p.deliver(p.message(gzipped(boxed(idTestUpdate, "u")), idPush, true))
+	p.want("the next packet has a budget of its own", "updates update u")
 }
 
 // Salts belong to the key. The next session under the same key begins with the snapshot's.

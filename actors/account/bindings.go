@@ -47,6 +47,8 @@ func (a *account) onBinding(c *ctx, m bindingEvent) {
 	case binding.EventUpdates:
 		if a.updates != nil && len(ev.Raw) >= 4 {
 			a.updates.Push(now, ev.Raw)
+		} else if a.login != nil && p.home {
+			a.login.machine.Pushed(now, ev.Raw)
 		}
 	case binding.EventGap:
 		if a.updates != nil {
@@ -54,6 +56,9 @@ func (a *account) onBinding(c *ctx, m bindingEvent) {
 		}
 	case binding.EventClock:
 		a.stand.Clock(now, ev.Offset)
+		if a.login != nil {
+			a.login.machine.Clock(ev.Offset)
+		}
 	case binding.EventSession:
 		a.journal.soon(now, ev.Session.Record(a.id))
 		a.runJournal(c)

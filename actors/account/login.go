@@ -27,6 +27,9 @@ func (a *account) pumpLogin(c *ctx) (did bool) {
 		switch out.Kind {
 		case login.OutCall:
 			a.loginCall(c, s, out)
+		case login.OutWork:
+			work := out.Work
+			c.Go(func() Message { return loginWorked{s, work.ID, work.Do()} })
 		case login.OutMigrate:
 			s.phase = signInMoves
 			a.stand.SignInHome(c.Now(), out.DC)
@@ -46,6 +49,21 @@ func (a *account) pumpLogin(c *ctx) (did bool) {
 	return did
 }
 
+// loginWorked is what a sign-in had computed.
+type loginWorked struct {
+	login  *signIn
+	id     login.CallID
+	result login.WorkResult
+}
+
+func (loginWorked) accountMessage() {}
+
+func (a *account) onLoginWorked(c *ctx, m loginWorked) {
+	if a.login == m.login {
+		m.login.machine.Worked(c.Now(), m.id, m.result)
+	}
+}
+
 // tellStep answers who waits for a step when the account's status shows it.
 func (a *account) tellStep(c *ctx) {
 	s := a.login
@@ -62,9 +80,8 @@ func (a *account) tellStep(c *ctx) {
 // loginCall runs one query of the sign-in on the home DC. What the store has of
 // waits about its subject is looked up before the first.
 func (a *account) loginCall(c *ctx, s *signIn, out login.Output) {
-	snap := s.machine.Snapshot()
-	about := snap.Phone + snap.Token // one of them is empty
-	if s.about != about {
+	about := s.machine.Subject()
+	if s.about != about && about != "" {
 		s.about, s.next, s.phase = about, out, signInLooks
 		a.store(c, job{kind: jobLoad, account: persistence.FleetID, waits: subjectWaits})
 		return
@@ -75,13 +92,19 @@ func (a *account) loginCall(c *ctx, s *signIn, out login.Output) {
 	}
 	s.step = nil
 	s.call = a.ask(c, standing.ForSignIn, out.Query, policy, 0, a.subject(about), ownCall{login: s, step: out.Call})
-	if snap.Canceled {
+	if s.machine.Snapshot().Canceled {
 		a.hurryCancel(c, s)
 	}
 }
 
 // subject is how a phone number or token is called where waits are kept.
-func (a *account) subject(about string) string { return standing.SubjectID(a.env.SubjectSalt, about) }
+// It is empty for a sign-in that names nobody.
+func (a *account) subject(about string) string {
+	if about == "" {
+		return ""
+	}
+	return standing.SubjectID(a.env.SubjectSalt, about)
+}
 
 // onSubjectRead takes over the waits about the number or token of a sign-in.
 // What cannot be read is the server's to repeat.

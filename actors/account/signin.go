@@ -80,7 +80,7 @@ func (a *account) loginConfig() login.Config {
 		// Accounts are made on test DCs only, never under a key of Telegram's
 		// production DCs.
 		AllowSignUp: !a.env.production(),
-		HasDC:       a.hasDC,
+		HasDC:       a.hasDC, DC: a.stand.Home(), Rand: a.env.Rand, Group: a.env.binding.Group(),
 	}
 }
 
@@ -105,9 +105,9 @@ func (a *account) newSignIn(m SignIn, stored *persistence.Login) (*signIn, error
 		return nil, err
 	}
 	snap := s.machine.Snapshot()
-	s.phone = snap.Phone
-	if snap.NextPhone != "" { // the number a code is asked for next
-		s.phone = snap.NextPhone
+	s.phone = snap.Phone.Number
+	if snap.Phone.Next != "" { // the number a code is asked for next
+		s.phone = snap.Phone.Next
 	}
 	if s.phone != "" {
 		if holder, ok := a.env.ClaimPhone(s.phone, a.id); !ok {
@@ -205,7 +205,7 @@ func (a *account) input(c *ctx, s *signIn, answer login.Answer) error {
 	if answer.Kind == login.AnswerPhone {
 		// Whether the number is one the machine will say.
 		if other, err := login.NewPhone(a.loginConfig(), answer.Phone); err == nil {
-			s.phone = other.Snapshot().Phone
+			s.phone = other.Snapshot().Phone.Number
 		}
 		if holder, ok := a.env.ClaimPhone(s.phone, a.id); !ok {
 			s.phone = before

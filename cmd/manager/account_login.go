@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +12,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode/utf16"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -135,6 +138,10 @@ func (l *signIn) run(ctx context.Context) error {
 		if answer.Kind == actors.AnswerCancel && canceled(err) {
 			return l.sayCanceled()
 		}
+		if step, ok := l.another(ctx, err); ok {
+			p, err = step, nil
+			continue
+		}
 		l.f.refused = err == nil && p.Step != nil && p.Step.LastError != ""
 	}
 	switch {
@@ -144,6 +151,28 @@ func (l *signIn) run(ctx context.Context) error {
 		return l.printJSON(p)
 	}
 	return l.sayf("%s", signedInLine(p.Account))
+}
+
+// another tells a person what was wrong with an answer, when it may be given
+// again: what was refused here has cost nothing.
+func (l *signIn) another(ctx context.Context, refusal error) (p control.Progress, ok bool) {
+	switch control.KindOf(refusal) {
+	case control.KindState, control.KindRefused, control.KindWait:
+	default:
+		return p, false
+	}
+	if refusal == nil || !l.person() {
+		return p, false
+	}
+	err := l.wait(ctx, func(ctx context.Context) (err error) {
+		p, err = l.service.Step(ctx, control.AccountRequest{ID: l.id})
+		return err
+	})
+	if err != nil || p.Step == nil {
+		return p, false
+	}
+	l.printf("%s\n", refusal)
+	return p, true
 }
 
 // canceled tells whether a sign-in ended because it was meant to.
@@ -188,7 +217,7 @@ func (l *signIn) begin(ctx context.Context) (p control.Progress, err error) {
 		return p, &control.Error{Kind: control.KindDamaged, Message: fmt.Sprintf("account %s: %s: %s", l.id, acc.Why, acc.Advice)}
 	case acc.SignedIn:
 		return control.Progress{Account: acc}, nil
-	case acc.Status.State == actors.SigningIn && given && !l.f.cancel:
+	case acc.Status.State == actors.SigningIn && given && !l.f.cancel && !l.asksToken(acc):
 		return p, &control.Error{Kind: control.KindState, Message: fmt.Sprintf(
 			"account %s: a sign-in is under way: go on with it without naming a phone or token again, or end it with --cancel", l.id)}
 	case acc.Status.State == actors.SigningIn:
@@ -214,6 +243,12 @@ func (l *signIn) begin(ctx context.Context) (p control.Progress, err error) {
 	return p, err
 }
 
+// asksToken reports whether the sign-in under way wants the bot token once more,
+// for it is never stored, and that is what was given.
+func (l *signIn) asksToken(acc control.Account) bool {
+	return l.f.tokenFile != "" && acc.Status.Step != nil && acc.Status.Step.Kind == login.StepToken
+}
+
 // credentials is what the sign-in begins with.
 func (l *signIn) credentials(ctx context.Context) (control.SignInRequest, error) {
 	r := control.SignInRequest{ID: l.id, Phone: l.f.phone}
@@ -227,14 +262,32 @@ func (l *signIn) credentials(ctx context.Context) (control.SignInRequest, error)
 	case !l.person():
 		err = usage("account login: there is no terminal to ask in: give --phone, --phone-file or --bot-token-file")
 	default:
-		if r.Phone, err = l.ask(ctx, "Phone number (empty for a bot token): "); err == nil && r.Phone == "" {
-			r.BotToken, err = l.askHidden(ctx, "Bot token: ")
-		}
-		if err == nil && r.Phone == "" && r.BotToken == "" {
-			err = usage("account login: neither a phone number nor a bot token was given")
-		}
+		return l.askCredentials(ctx, r)
 	}
 	return r, err
+}
+
+// askCredentials asks a person, until it gets what can be a number or a token.
+func (l *signIn) askCredentials(ctx context.Context, r control.SignInRequest) (_ control.SignInRequest, err error) {
+	for {
+		if r.Phone, err = l.ask(ctx, "Phone number (empty for a bot token): "); err != nil {
+			return r, err
+		}
+		problem := login.CheckPhone(r.Phone)
+		if r.Phone == "" {
+			if r.BotToken, err = l.askHidden(ctx, "Bot token: "); err != nil {
+				return r, err
+			}
+			if r.BotToken == "" {
+				return r, usage("account login: neither a phone number nor a bot token was given")
+			}
+			problem = login.CheckToken(r.BotToken)
+		}
+		if problem == nil {
+			return r, nil
+		}
+		l.printf("%s\n", actors.Words(problem))
+	}
 }
 
 // person tells whether somebody can be asked.
@@ -290,6 +343,10 @@ func (l *signIn) answerByFlag(ctx context.Context, s actors.Step) (answer actors
 		answer = actors.Answer{Kind: actors.AnswerSignUp, FirstName: l.f.first, LastName: l.f.last}
 		l.f.first, l.f.answered = "", true
 		return answer, true, nil
+	case s.Kind == login.StepToken && l.f.tokenFile != "":
+		token, err := l.secret(ctx, "--bot-token-file", l.f.tokenFile)
+		l.f.tokenFile, l.f.answered = "", true
+		return actors.Answer{Kind: login.AnswerToken, Token: token}, true, err
 	case s.Kind == login.StepPhone && l.f.phone != "" && l.f.answered:
 		answer = actors.Answer{Kind: actors.AnswerPhone, Phone: l.f.phone}
 		l.f.phone = ""
@@ -317,8 +374,13 @@ func parseAnswer(s actors.Step, line string) (answer actors.Answer, ok bool, err
 		}
 		return answer, true, nil
 	}
-	if s.Kind == login.StepPhone {
+	switch s.Kind {
+	case login.StepPhone:
 		return actors.Answer{Kind: actors.AnswerPhone, Phone: line}, true, nil
+	case login.StepToken, login.StepWebToken:
+		return actors.Answer{Kind: login.AnswerToken, Token: line}, true, nil
+	case login.StepPassword:
+		return actors.Answer{Kind: actors.AnswerPassword, Password: line}, true, nil
 	}
 	return actors.Answer{Kind: actors.AnswerCode, Code: line}, true, nil
 }
@@ -360,6 +422,8 @@ func nextFlag(s actors.Step) string {
 		return "--resend"
 	case login.StepSignUp:
 		return "--first-name NAME"
+	case login.StepToken:
+		return "--bot-token-file FILE"
 	}
 	return "--stdin"
 }
@@ -378,13 +442,37 @@ func (l *signIn) secret(ctx context.Context, flag, path string) (string, error) 
 		if err != nil {
 			return "", usage("account login: %s: %v", flag, err)
 		}
-		first, _, _ := strings.Cut(string(b), "\n")
-		s = strings.TrimSpace(first)
+		s = firstLine(b)
 	}
 	if s == "" {
-		return "", usage("account login: %s: there is nothing in its first line", flag)
+		return "", usage("account login: %s: there is nothing in it", flag)
 	}
 	return s, nil
+}
+
+// firstLine is the first line of a file that has anything in it.
+func firstLine(b []byte) string {
+	first, _, _ := strings.Cut(strings.TrimLeft(decoded(b), "\ufeff \t\r\n"), "\n")
+	return strings.TrimSpace(first)
+}
+
+// decoded is the text of a file. Some editors and shells write UTF-16, and say so
+// in front.
+func decoded(b []byte) string {
+	var order binary.ByteOrder
+	switch {
+	case bytes.HasPrefix(b, []byte{0xff, 0xfe}):
+		order = binary.LittleEndian
+	case bytes.HasPrefix(b, []byte{0xfe, 0xff}):
+		order = binary.BigEndian
+	default:
+		return string(b)
+	}
+	units := make([]uint16, 0, len(b)/2)
+	for ; len(b) >= 2; b = b[2:] {
+		units = append(units, order.Uint16(b))
+	}
+	return string(utf16.Decode(units))
 }
 
 // maxLine bounds a line of standard input.
@@ -473,6 +561,12 @@ func (l *signIn) askStep(ctx context.Context, s actors.Step) (answer actors.Answ
 			hint += " (or: cancel)"
 		}
 		return l.askWords(ctx, hint+": ", func(text string) actors.Answer { return actors.Answer{Kind: actors.AnswerCode, Code: text} })
+	case login.StepToken:
+		token, err := l.askHidden(ctx, "Bot token: ")
+		return actors.Answer{Kind: login.AnswerToken, Token: token}, token != "", err
+	case login.StepPassword:
+		password, err := l.askHidden(ctx, "Password: ")
+		return actors.Answer{Kind: actors.AnswerPassword, Password: password}, password != "", err
 	case login.StepNewCode:
 		if now := time.Now(); s.Until.After(now) {
 			l.printf("Another code may be asked for at %s.\n", s.Until.Local().Format(time.DateTime))

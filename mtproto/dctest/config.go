@@ -33,7 +33,8 @@ const (
 	maxSessions    = 64        // sessions per auth key; the longest silent one is forgotten
 	maxContainer   = 1024      // members of a container (reference 6.4)
 	maxIDs         = 8192      // ids in one msgs_ack, msgs_state_req, msg_resend_req (reference 6.4)
-	maxInflate     = 16 << 20  // decompressed bytes of one gzip_packed
+	maxInflate     = 16 << 20  // decompressed bytes of all gzip_packed of one packet
+	leastInflate   = 4 << 10   // what one counts for at least: 4096 in a packet
 	maxGone        = 1 << 20   // ids of keys that are gone, per DC: about 20 MiB; at the limit all are forgotten
 	maxViolations  = 1000      // recorded; the rest is only counted
 	maxWaiting     = 256       // queries of one session waiting for invokeAfterMsg

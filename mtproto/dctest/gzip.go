@@ -14,22 +14,25 @@ import (
 var errGzip = errors.New("gzip_packed does not unpack to one object within the limit")
 
 // inflate unpacks a gzip_packed body; any other is returned as it is. It may hold neither a container nor another
-// gzip_packed.
-func (c *Cluster) inflate(body []byte) ([]byte, error) {
+// gzip_packed. What it unpacks, whether or not that succeeds, is taken from what the packet has left.
+func (d *delivery) inflate(body []byte) ([]byte, error) {
 	if bodyID(body) != mt.GzipPackedID {
 		return body, nil
 	}
 	r := tl.NewReader(body[4:])
 	packed := r.BytesView()
-	if r.Err() != nil {
+	left := maxInflate - d.inflated
+	if r.Err() != nil || left <= 0 {
 		return nil, errGzip
 	}
 	z, err := unpacker(packed)
 	if err != nil {
+		d.inflated += leastInflate
 		return nil, errGzip
 	}
-	out, err := io.ReadAll(io.LimitReader(z, maxInflate+1))
-	if err != nil || len(out) > maxInflate || len(out) < 4 || len(out)%4 != 0 {
+	out, err := io.ReadAll(io.LimitReader(z, int64(left)+1))
+	d.inflated += max(len(out), leastInflate)
+	if err != nil || len(out) > left || len(out) < 4 || len(out)%4 != 0 {
 		return nil, errGzip
 	}
 	if id := bodyID(out); id == mt.GzipPackedID || id == mt.MsgContainerID {

@@ -50,7 +50,7 @@ func (c *Cluster) query(d *delivery, m message) {
 		q.s.running = make(map[int64]*query)
 	}
 	q.s.running[q.msgID] = q
-	w, err := c.unwrap(m.body)
+	w, err := d.unwrap(m.body)
 	if err != nil {
 		c.violate(d.violation(RuleTL, m.msgID, err.Error()))
 		c.fail(d.now, q, errFetch)

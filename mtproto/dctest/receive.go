@@ -43,6 +43,8 @@ type delivery struct {
 	key  *authKey
 	s    *session
 	msg  message // the outer message
+
+	inflated int // bytes that its gzip_packed have cost so far, see maxInflate
 }
 
 func (d *delivery) violation(rule Rule, msgID int64, text string) Violation {
@@ -205,7 +207,7 @@ func (c *Cluster) deliverOne(d *delivery, m message, inside bool) {
 		c.badMsg(d, m, badMsgTooOld)
 		return
 	}
-	body, err := c.inflate(m.body)
+	body, err := d.inflate(m.body)
 	if err != nil {
 		c.violate(d.violation(RuleGzip, m.msgID, err.Error()))
 		c.badMsg(d, m, badContainer)

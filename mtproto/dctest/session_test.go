@@ -3,6 +3,7 @@ package dctest_test
 import (
 	"bytes"
 	"compress/gzip"
+	"runtime"
 	"testing"
 	"time"
 
@@ -380,6 +381,32 @@ func TestGzipInAndOut(t *testing.T) {
 		t.Errorf("echoed %d bytes, packed %v, %v", len(e.Payload), packed, err)
 	}
 	w.noViolations()
+}
+
+// A client's packet full of bombs costs the test DC no more than one of them.
+func TestManyBombsInOnePacketCostWhatOneCosts(t *testing.T) {
+	w := newWorld(t, nil)
+	p := w.withPerm(2).inited()
+	var buf bytes.Buffer
+	z := gzip.NewWriter(&buf)
+	_, _ = z.Write(make([]byte, 16<<20+4))
+	_ = z.Close()
+	bomb := (&mt.GzipPacked{PackedData: buf.Bytes()}).Append(nil)
+	allocated := func(n int) uint64 {
+		var members []raw.Message
+		for range n {
+			members = append(members, p.Message(w.now, bomb, true))
+		}
+		packet := p.Packet(p.Container(w.now, members...))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		p.sendPacket(packet)
+		runtime.ReadMemStats(&after)
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	if one, many := allocated(1), allocated(40); many > 3*one {
+		t.Errorf("one costs %d MiB, forty cost %d", one>>20, many>>20)
+	}
 }
 
 func TestWrappersInEitherOrder(t *testing.T) {

@@ -22,7 +22,7 @@ type wrapping struct {
 }
 
 // unwrap takes the wrappers off, in whatever order they come: official clients and the documents disagree.
-func (c *Cluster) unwrap(body []byte) (w wrapping, err error) {
+func (d *delivery) unwrap(body []byte) (w wrapping, err error) {
 	for range maxWrappers {
 		r := tl.NewReader(body)
 		switch r.PeekID() {
@@ -41,7 +41,7 @@ func (c *Cluster) unwrap(body []byte) (w wrapping, err error) {
 			r.ID()
 			w.after = append(w.after, readIDs(r)...)
 		case mt.GzipPackedID:
-			if body, err = c.inflate(body); err != nil {
+			if body, err = d.inflate(body); err != nil {
 				return w, err
 			}
 			continue
