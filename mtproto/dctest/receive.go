@@ -131,8 +131,9 @@ func (c *Cluster) carriesBind(body []byte) bool {
 	if bodyID(body) == mt.MsgContainerID {
 		members, _ = splitContainer(body)
 	}
+	var look delivery // with a budget of its own: what is unpacked here is unpacked again
 	for _, m := range members {
-		if w, err := c.unwrap(m.body); err == nil && bodyID(w.query) == mt.AuthBindTempAuthKeyRequestID {
+		if w, err := look.unwrap(m.body); err == nil && bodyID(w.query) == mt.AuthBindTempAuthKeyRequestID {
 			return true
 		}
 	}
