@@ -19,6 +19,7 @@ const (
 type attempt struct {
 	phone   string
 	hash    string // phone_code_hash
+	serial  uint64 // which attempt of the cluster it is
 	key     keyRef
 	chain   []CodeType // what is left to send, current first
 	code    string     // what a person types; "" while none was sent
@@ -37,6 +38,7 @@ func (a *attempt) codeType() CodeType { return a.chain[0] }
 // Bound: an attempt lives for CodeTTL, about 300 bytes; at maxAttempts no more codes are made.
 type attempts struct {
 	byHash map[string]*attempt
+	serial uint64
 }
 
 const maxAttempts = 1 << 20
@@ -49,8 +51,10 @@ func (b *Backend) begin(now time.Time, key keyRef, phone string, chain []CodeTyp
 			return nil
 		}
 	}
+	b.attempts.serial++
 	a := &attempt{
-		phone: phone, hash: b.randomHex(12), key: key, chain: chain,
+		serial: b.attempts.serial,
+		phone:  phone, hash: b.randomHex(12), key: key, chain: chain,
 		created: now, expires: now.Add(b.cfg.CodeTTL), resend: now.Add(b.cfg.ResendTimeout), purpose: purposeSignIn,
 		code: b.codeFor(phone, chain[0]),
 	}
@@ -74,13 +78,8 @@ func (b *Backend) find(now time.Time, key keyRef, phone, hash string) (*attempt,
 	return a, nil
 }
 
-// newer orders attempts, those of one instant by their hash: a map has no order.
-func (a *attempt) newer(b *attempt) bool {
-	if !a.created.Equal(b.created) {
-		return a.created.After(b.created)
-	}
-	return a.hash > b.hash
-}
+// newer orders attempts: those of one instant by which came first.
+func (a *attempt) newer(b *attempt) bool { return a.serial > b.serial }
 
 // done forgets an attempt; its hash is dead from now on.
 func (b *Backend) done(a *attempt) { delete(b.attempts.byHash, a.hash) }

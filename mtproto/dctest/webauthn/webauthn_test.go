@@ -50,14 +50,18 @@ func newWorld(t *testing.T) *world {
 
 func ask[R any](w *world, dc int, perm int64, q tl.Query[R]) (out R, err *api.Error) {
 	w.t.Helper()
-	app := api.AppInfo{APIID: api.TestApp().ID, DeviceModel: "rig", SystemVersion: "1", AppVersion: "1", SystemLangCode: "en"}
-	r := w.b.Handle(&api.Request{
-		Now: w.now, DC: dc, Perm: perm, Session: perm, Layer: tg.Layer, App: app, Inited: true, Body: q.Append(nil),
-	})
+	r := w.handle(dc, perm, q.Append(nil))
 	if r.Err != nil {
 		return out, r.Err
 	}
 	return q.ParseResult(tl.NewReader(r.Body)), nil
+}
+
+func (w *world) handle(dc int, perm int64, body []byte) api.Reply {
+	app := api.AppInfo{APIID: api.TestApp().ID, DeviceModel: "rig", SystemVersion: "1", AppVersion: "1", SystemLangCode: "en"}
+	return w.b.Handle(&api.Request{
+		Now: w.now, DC: dc, Perm: perm, Session: perm, Layer: tg.Layer, App: app, Inited: true, Body: body,
+	})
 }
 
 func must[R any](w *world, dc int, perm int64, q tl.Query[R]) R {
