@@ -1,6 +1,10 @@
 package webauthn_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"testing"
@@ -39,13 +43,37 @@ func newWorld(t *testing.T) *world {
 	w := &world{
 		t: t, b: b, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), user: b.Users()[home-1],
 		rp:   virtualwebauthn.RelyingParty{ID: "passkeys.invalid", Name: "Test cluster", Origin: "https://passkeys.invalid"},
-		auth: virtualwebauthn.NewAuthenticator(), key: virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2),
+		auth: virtualwebauthn.NewAuthenticator(), key: newKey(t),
 	}
 	sent := must(w, home, 1, &tg.AuthSendCodeRequest{PhoneNumber: w.user.Phone, APIID: int32(api.TestApp().ID), APIHash: api.TestApp().Hash})
 	must(w, home, 1, &tg.AuthSignInRequest{
 		PhoneNumber: w.user.Phone, PhoneCodeHash: sent.(*tg.AuthSentCode).PhoneCodeHash, PhoneCode: tl.Some(b.Code(w.user.Phone)),
 	})
 	return w
+}
+
+// newKey makes a credential. The library writes a coordinate with a leading zero a byte short, which no verifier takes (one
+// key in 128): such keys are thrown away.
+func newKey(t *testing.T) virtualwebauthn.Credential {
+	t.Helper()
+	for {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		point, err := key.PublicKey.Bytes() // 4, x, y
+		if err != nil {
+			t.Fatal(err)
+		}
+		if point[1] == 0 || point[33] == 0 {
+			continue
+		}
+		der, err := x509.MarshalPKCS8PrivateKey(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return virtualwebauthn.NewCredentialWithImportedKey(virtualwebauthn.KeyTypeEC2, der)
+	}
 }
 
 func ask[R any](w *world, dc int, perm int64, q tl.Query[R]) (out R, err *api.Error) {
