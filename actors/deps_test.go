@@ -45,6 +45,7 @@ var allowedImports = map[string][]string{
 	"mtproto/dctest/api":          {"tl/*", "mtproto/dctest/echo", "mtproto/transport", "mtproto/crypt", "mtproto/handshake", "mtproto/dc", "mtproto/tgerr"},
 	"mtproto/dctest/echo":         {"tl"},
 	"mtproto/dctest/internal/raw": {"tl", "tl/mt", "tl/tg", "mtproto/crypt", "mtproto/handshake"}, // hand-made packets for its tests
+	"mtproto/dctest/webauthn":     {"mtproto/dctest/api"},
 	"mtproto/dctest/serve":        {"tl/*", "mtproto/dctest", "mtproto/dctest/*", "mtproto/transport", "mtproto/crypt", "mtproto/handshake", "mtproto/dc", "mtproto/tgerr"},
 
 	"persistence/badgerstore": {"persistence"},
@@ -70,6 +71,7 @@ var allowedImports = map[string][]string{
 var onlyImporter = map[string]string{
 	"github.com/asynkron/protoactor-go": "actors/runtime",
 	"github.com/dgraph-io/badger":       "persistence/badgerstore",
+	"github.com/go-webauthn/webauthn":   "mtproto/dctest/webauthn",
 }
 
 // mayImportEverything are the rooms at the top of the house.

@@ -198,7 +198,7 @@ func TestARemovalOfWhoIsHalfSignedInLeavesNoOrphan(t *testing.T) {
 		s, store := cluster(t, small), persistence.NewMemory()
 		m := open(t, options(s, store))
 		p := s.Descriptor().Phones[0]
-		if err := s.API(func(b *api.Backend, _ time.Time) { _ = b.SetPassword(p.UserID, true) }); err != nil {
+		if err := s.API(func(b *api.Backend, _ time.Time) { _ = b.SetPassword(p.UserID, "correct horse") }); err != nil {
 			t.Fatal(err)
 		}
 		a := add(t, m, "short")
@@ -212,7 +212,7 @@ func TestARemovalOfWhoIsHalfSignedInLeavesNoOrphan(t *testing.T) {
 			t.Errorf("the removal ended with %v", err)
 		}
 		goneOrKept(t, m, s, store, "short", err)
-		if err := s.API(func(b *api.Backend, _ time.Time) { _ = b.SetPassword(p.UserID, false) }); err != nil {
+		if err := s.API(func(b *api.Backend, _ time.Time) { _ = b.SetPassword(p.UserID, "") }); err != nil {
 			t.Fatal(err)
 		}
 		wait(t, signInPhone(t, m, "short", p, actors.AccountOptions{}), actors.Online)

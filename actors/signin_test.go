@@ -248,7 +248,7 @@ func TestAPasswordIsAStepThatSaysItIsUnsupported(t *testing.T) {
 		s, store := cluster(t, small), persistence.NewMemory()
 		m := open(t, options(s, store))
 		p := s.Descriptor().Phones[0]
-		if err := s.API(func(b *api.Backend, _ time.Time) { _ = b.SetPassword(p.UserID, true) }); err != nil {
+		if err := s.API(func(b *api.Backend, _ time.Time) { _ = b.SetPassword(p.UserID, "correct horse") }); err != nil {
 			t.Fatal(err)
 		}
 		a := add(t, m, "alice")
@@ -419,6 +419,8 @@ func drive(t *testing.T, m *actors.Manager, store *storetest.Crashing, p serve.P
 				_, _ = a.Answer(ctx, actors.Answer{Kind: actors.AnswerCode, Code: p.Code})
 			case st.Step != nil && st.Step.Kind == login.StepNewCode:
 				_, _ = a.Answer(ctx, actors.Answer{Kind: actors.AnswerResend})
+			case st.Step != nil && st.Step.Kind == login.StepToken: // it is not stored
+				_, _ = a.Answer(ctx, actors.Answer{Kind: login.AnswerToken, Token: b.Token})
 			}
 			cancel()
 		}

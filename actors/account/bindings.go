@@ -49,6 +49,8 @@ func (a *account) onBinding(c *ctx, m bindingEvent) {
 	case binding.EventUpdates:
 		if a.updates != nil && len(ev.Raw) >= 4 {
 			a.updates.Push(now, ev.Raw)
+		} else if a.login != nil && p.IsHome() {
+			a.login.Pushed(now, ev.Raw)
 		}
 	case binding.EventGap:
 		if a.updates != nil {
@@ -56,6 +58,9 @@ func (a *account) onBinding(c *ctx, m bindingEvent) {
 		}
 	case binding.EventClock:
 		a.stand.Clock(now, ev.Offset)
+		if a.login != nil {
+			a.login.Clock(ev.Offset)
+		}
 	case binding.EventSession:
 		a.journal.Soon(now, ev.Session.Record(a.id))
 		a.runJournal(c)

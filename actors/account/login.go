@@ -30,6 +30,9 @@ func (a *account) pumpLogin(c *ctx) (did bool) {
 			} else {
 				a.loginCall(c, s, out)
 			}
+		case login.OutWork:
+			work := out.Work
+			c.Go(func() Message { return loginWorked{s, work.ID, work.Do()} })
 		case login.OutMigrate:
 			a.stand.SignInHome(c.Now(), out.DC)
 		case login.OutAsk:
@@ -47,6 +50,21 @@ func (a *account) pumpLogin(c *ctx) (did bool) {
 		}
 	}
 	return did
+}
+
+// loginWorked is what a sign-in had computed.
+type loginWorked struct {
+	login  *signIn
+	id     login.CallID
+	result login.WorkResult
+}
+
+func (loginWorked) accountMessage() {}
+
+func (a *account) onLoginWorked(c *ctx, m loginWorked) {
+	if a.login == m.login {
+		m.login.Worked(c.Now(), m.id, m.result)
+	}
 }
 
 // tellStep answers who waits for a step when the account's status shows it.
@@ -69,8 +87,12 @@ func (a *account) loginCall(c *ctx, s *signIn, out login.Output) {
 	a.hurryCancel(c, s)
 }
 
-// subject is how a phone number or token is called where waits are kept.
+// subject is how a phone number or token is called where waits are kept. It is
+// empty for a sign-in that names nobody.
 func (a *account) subject(s *signIn) string {
+	if s.About() == "" {
+		return ""
+	}
 	return standing.SubjectID(a.env.SubjectSalt, s.About())
 }
 

@@ -33,7 +33,7 @@ func (a *account) loginConfig() login.Config {
 		// Accounts are made on test DCs only, never under a key of Telegram's
 		// production DCs.
 		AllowSignUp: !a.env.production(),
-		HasDC:       a.hasDC,
+		HasDC:       a.hasDC, DC: a.stand.Home(), Rand: a.env.Rand, Group: a.env.binding.Group(),
 	}
 }
 

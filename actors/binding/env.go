@@ -180,6 +180,9 @@ type primes struct {
 // more often is proved again each time. 16 tables of about 0.5 MB.
 const maxProvenGroups = 16
 
+// Group is the group every Telegram DC uses, made once for the process.
+func (e *Env) Group() *crypt.Group { return e.primes.known }
+
 func newPrimes() *primes { return &primes{known: crypt.WellKnownGroup()} }
 
 // find returns the group with prime and generator if it was proved before.

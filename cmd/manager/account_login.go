@@ -217,7 +217,7 @@ func (l *signIn) begin(ctx context.Context) (p control.Progress, err error) {
 		return p, &control.Error{Kind: control.KindDamaged, Message: fmt.Sprintf("account %s: %s: %s", l.id, acc.Why, acc.Advice)}
 	case acc.SignedIn:
 		return control.Progress{Account: acc}, nil
-	case acc.Status.State == actors.SigningIn && given && !l.f.cancel:
+	case acc.Status.State == actors.SigningIn && given && !l.f.cancel && !l.asksToken(acc):
 		return p, &control.Error{Kind: control.KindState, Message: fmt.Sprintf(
 			"account %s: a sign-in is under way: go on with it without naming a phone or token again, or end it with --cancel", l.id)}
 	case acc.Status.State == actors.SigningIn:
@@ -241,6 +241,12 @@ func (l *signIn) begin(ctx context.Context) (p control.Progress, err error) {
 		return err
 	})
 	return p, err
+}
+
+// asksToken reports whether the sign-in under way wants the bot token once more,
+// for it is never stored, and that is what was given.
+func (l *signIn) asksToken(acc control.Account) bool {
+	return l.f.tokenFile != "" && acc.Status.Step != nil && acc.Status.Step.Kind == login.StepToken
 }
 
 // credentials is what the sign-in begins with.
@@ -337,6 +343,10 @@ func (l *signIn) answerByFlag(ctx context.Context, s actors.Step) (answer actors
 		answer = actors.Answer{Kind: actors.AnswerSignUp, FirstName: l.f.first, LastName: l.f.last}
 		l.f.first, l.f.answered = "", true
 		return answer, true, nil
+	case s.Kind == login.StepToken && l.f.tokenFile != "":
+		token, err := l.secret(ctx, "--bot-token-file", l.f.tokenFile)
+		l.f.tokenFile, l.f.answered = "", true
+		return actors.Answer{Kind: login.AnswerToken, Token: token}, true, err
 	case s.Kind == login.StepPhone && l.f.phone != "" && l.f.answered:
 		answer = actors.Answer{Kind: actors.AnswerPhone, Phone: l.f.phone}
 		l.f.phone = ""
@@ -364,8 +374,13 @@ func parseAnswer(s actors.Step, line string) (answer actors.Answer, ok bool, err
 		}
 		return answer, true, nil
 	}
-	if s.Kind == login.StepPhone {
+	switch s.Kind {
+	case login.StepPhone:
 		return actors.Answer{Kind: actors.AnswerPhone, Phone: line}, true, nil
+	case login.StepToken, login.StepWebToken:
+		return actors.Answer{Kind: login.AnswerToken, Token: line}, true, nil
+	case login.StepPassword:
+		return actors.Answer{Kind: actors.AnswerPassword, Password: line}, true, nil
 	}
 	return actors.Answer{Kind: actors.AnswerCode, Code: line}, true, nil
 }
@@ -407,6 +422,8 @@ func nextFlag(s actors.Step) string {
 		return "--resend"
 	case login.StepSignUp:
 		return "--first-name NAME"
+	case login.StepToken:
+		return "--bot-token-file FILE"
 	}
 	return "--stdin"
 }
@@ -544,6 +561,12 @@ func (l *signIn) askStep(ctx context.Context, s actors.Step) (answer actors.Answ
 			hint += " (or: cancel)"
 		}
 		return l.askWords(ctx, hint+": ", func(text string) actors.Answer { return actors.Answer{Kind: actors.AnswerCode, Code: text} })
+	case login.StepToken:
+		token, err := l.askHidden(ctx, "Bot token: ")
+		return actors.Answer{Kind: login.AnswerToken, Token: token}, token != "", err
+	case login.StepPassword:
+		password, err := l.askHidden(ctx, "Password: ")
+		return actors.Answer{Kind: actors.AnswerPassword, Password: password}, password != "", err
 	case login.StepNewCode:
 		if now := time.Now(); s.Until.After(now) {
 			l.printf("Another code may be asked for at %s.\n", s.Until.Local().Format(time.DateTime))

@@ -158,6 +158,8 @@ func advance(ctx context.Context, s control.Service, p person) (done bool, err e
 		case login.StepCode:
 		case login.StepNewCode:
 			answer = actors.Answer{Kind: actors.AnswerResend}
+		case login.StepToken: // it is not stored
+			answer = actors.Answer{Kind: login.AnswerToken, Token: p.token}
 		default:
 			return false, &control.Error{Kind: control.KindInternal, Message: fmt.Sprintf("the sign-in asks for %s: %s", got.Step.Kind, got.Step.Message)}
 		}

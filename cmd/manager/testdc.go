@@ -186,7 +186,7 @@ func (f testdcFlags) addPasswords(cluster *serve.Cluster) error {
 			break
 		}
 		var failed error
-		if err := cluster.API(func(b *api.Backend, _ time.Time) { failed = b.SetPassword(p.UserID, true) }); err != nil {
+		if err := cluster.API(func(b *api.Backend, _ time.Time) { failed = b.SetPassword(p.UserID, "password of "+p.Number) }); err != nil {
 			return err
 		}
 		if failed != nil {

@@ -70,7 +70,7 @@ func run(ctx context.Context) (err error) {
 
 	// A test number 99966XYYYY belongs to DC X, and its code is X five times.
 	ada, grace, nobody := d.Phones[0], d.Phones[1], "+999 66 3 4321"
-	if failed := cluster.API(func(b *api.Backend, _ time.Time) { err = b.SetPassword(grace.UserID, true) }); failed != nil || err != nil {
+	if failed := cluster.API(func(b *api.Backend, _ time.Time) { err = b.SetPassword(grace.UserID, "correct horse") }); failed != nil || err != nil {
 		return errors.Join(failed, err)
 	}
 	code := func(text string) actors.Answer { return actors.Answer{Kind: actors.AnswerCode, Code: text} }

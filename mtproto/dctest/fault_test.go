@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
+	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/internal/raw"
 	"github.com/mtfleet/mtfleet/tl"
 	"github.com/mtfleet/mtfleet/tl/mt"
@@ -358,6 +359,33 @@ func TestClearFaultsReleasesWhatIsHeld(t *testing.T) {
 	w.settle()
 	if p.pong() != 1 || !p.pings(2) {
 		t.Error("what was held is lost")
+	}
+}
+
+func TestTheNextCallOfAnyMethodFailsOnDemand(t *testing.T) {
+	w := newWorld(t, nil)
+	p := w.withPerm(2).inited()
+	if err := w.c.FailNext(w.now, "testdc.echo", "AUTH_KEY_UNREGISTERED"); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.call(echoOf(1)); got != "AUTH_KEY_UNREGISTERED" {
+		t.Errorf("answered %s", got)
+	}
+	if !p.echoed(1) {
+		t.Error("the call after it fails too")
+	}
+	if err := w.c.FailNext(w.now, "testdc.echo", "FLOOD_WAIT_10"); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"FLOOD_WAIT_10", "FLOOD_WAIT_7"} {
+		if got := p.call(echoOf(2)); got != want {
+			t.Errorf("answered %s, want %s", got, want)
+		}
+		w.sleep(3 * time.Second)
+	}
+	var unknown *api.FaultTextError
+	if err := w.c.FailNext(w.now, "testdc.echo", "NO_SUCH_ERROR"); !errors.As(err, &unknown) {
+		t.Errorf("an error nobody documents: %v", err)
 	}
 }
 

@@ -128,13 +128,13 @@ func (c *Cluster) checkSalt(d *delivery, value int64) bool {
 // carriesBind tells whether a body is auth.bindTempAuthKey, wrapped or not, or a container with one. It unpacks within a
 // limit of its own, once the packet's.
 func carriesBind(body []byte) bool {
-	var limit delivery
 	members := []message{{body: body}}
 	if bodyID(body) == mt.MsgContainerID {
 		members, _ = splitContainer(body)
 	}
+	var look delivery // with a budget of its own: what is unpacked here is unpacked again
 	for _, m := range members {
-		if w, err := limit.unwrap(m.body); err == nil && bodyID(w.query) == mt.AuthBindTempAuthKeyRequestID {
+		if w, err := look.unwrap(m.body); err == nil && bodyID(w.query) == mt.AuthBindTempAuthKeyRequestID {
 			return true
 		}
 	}

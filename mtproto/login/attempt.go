@@ -39,6 +39,7 @@ const (
 //	a.Granted(now)                    when it is its turn
 //	OutCall     and a.Looks(): look up the waits about a.About(), then run a.Known()
 //	            otherwise run it; answer: a.Answered
+//	OutWork     run it elsewhere; answer: a.Worked
 //	OutSave     a.Saved() when it is on disk
 //	OutMigrate  a.Migrated(now)
 //	OutDone     ask updates.getState; answer: a.Answered, whatever it is
@@ -84,9 +85,9 @@ func attempt(m *Machine, flow string, fresh bool, err error) (*Attempt, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Attempt{m: m, flow: flow, fresh: fresh, phone: m.s.Phone}
-	if m.s.NextPhone != "" { // the number a code is asked for next
-		a.phone = m.s.NextPhone
+	a := &Attempt{m: m, flow: flow, fresh: fresh, phone: m.s.Phone.Number}
+	if m.s.Phone.Next != "" { // the number a code is asked for next
+		a.phone = m.s.Phone.Next
 	}
 	return a, nil
 }
@@ -107,8 +108,9 @@ func (a *Attempt) PhoneAfter(answer Answer) string {
 	return a.phone
 }
 
-// About is the number or the token that queries are about now. It is a secret.
-func (a *Attempt) About() string { return a.m.s.Phone + a.m.s.Token } // one of them is empty
+// About is the number or the token that queries are about now, empty where they
+// name nobody. It is a secret.
+func (a *Attempt) About() string { return a.m.Subject() }
 
 // Step is what it waits for, nil while that is not a human.
 func (a *Attempt) Step() *Step { return a.step }
@@ -144,7 +146,7 @@ func (a *Attempt) Next() (Output, bool) {
 	out, ok := a.m.Next()
 	switch out.Kind {
 	case OutCall:
-		if about := a.About(); about != a.about {
+		if about := a.About(); about != a.about && about != "" {
 			a.about, a.held, a.phase = about, out, phaseLooks
 		} else {
 			a.step = nil
@@ -212,6 +214,22 @@ func (a *Attempt) Answered(now time.Time, call CallID, body []byte, err error) {
 		a.m.Failed(now, call, err)
 	}
 }
+
+// Worked takes what came of an OutWork, Pushed an update that came meanwhile, and
+// Clock how far the server's clock is from ours.
+func (a *Attempt) Worked(now time.Time, id CallID, r WorkResult) {
+	if a.phase != phaseOver {
+		a.m.Worked(now, id, r)
+	}
+}
+
+func (a *Attempt) Pushed(now time.Time, body []byte) {
+	if a.phase != phaseOver {
+		a.m.Pushed(now, body)
+	}
+}
+
+func (a *Attempt) Clock(offset time.Duration) { a.m.Clock(offset) }
 
 // placed ends it well. An answer of no use leaves the place unknown.
 func (a *Attempt) placed(body []byte) {

@@ -223,7 +223,7 @@ func TestAnAttempt(t *testing.T) {
 // TestAnAttemptGoesOnAfterARestart: it is not fresh then, so that a cancellation
 // waits for its turn, and asks for the code that it asked for.
 func TestAnAttemptGoesOnAfterARestart(t *testing.T) {
-	stored, err := Snapshot{State: StateWaitCode, Phone: "491701234567", NextPhone: "491707654321", Hash: "h"}.Encode()
+	stored, err := Snapshot{Flow: FlowPhone, State: StateWaitCode, Phone: PhonePart{Number: "491701234567", Next: "491707654321", Hash: "h"}}.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}

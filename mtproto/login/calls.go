@@ -5,89 +5,153 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
 	"github.com/mtfleet/mtfleet/tl"
 	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
+// A call is one of the queries the machine makes. The names are stored.
+type call string
+
+const (
+	callNone   call = ""
+	callProbe  call = "getUsers"
+	callLogOut call = "logOut"
+)
+
+// method is what is to be known of a call. What is nil is the shell's default.
+type method struct {
+	// state is the one while it is under way.
+	state State
+	// repeatable: the server may run it twice. It reads, or the second time does
+	// no more than the first.
+	repeatable bool
+	// signsIn: it may have signed us in although its answer is not known. Then
+	// we ask who we are before anything else.
+	signsIn bool
+	// matters: its answer matters to a sign-in that was cancelled meanwhile, for it
+	// holds the handle of what is to be undone. So does that of one that signs in.
+	matters bool
+	// moves: a migration moves the sign-in, and the call is repeated there. The
+	// others belong to the DC that began them.
+	moves bool
+	// patient: it is repeated after a wait of any length, for nothing of it gets
+	// old meanwhile.
+	patient bool
+	// query builds it; nil when a secret that it needs was not stored.
+	query func(m *Machine) tl.Object
+	// answer reads and takes its result, and reports whether it could be read.
+	answer func(m *Machine, now time.Time, r *tl.Reader) bool
+	// refused takes the refusals that belong to it. It is asked first, and says
+	// whether it took them: what it leaves means the same for every call.
+	refused func(m *Machine, now time.Time, e *tgerr.Error) bool
+	// lost: no answer will come, and nobody is signed in by it.
+	lost func(m *Machine, now time.Time)
+	// forgotten: a secret that it needs was not stored. Nil: lost.
+	forgotten func(m *Machine)
+	// late: the server's wait is longer than anybody's patience. Nil: it ends.
+	late func(m *Machine, until time.Time)
+	// tired: the server keeps failing. Nil: it ends.
+	tired func(m *Machine, e *tgerr.Error)
+}
+
+// reads makes an answer of a parser and of what takes the value.
+func reads[T any](parse func(*tl.Reader) T, take func(m *Machine, now time.Time, v T)) func(*Machine, time.Time, *tl.Reader) bool {
+	return func(m *Machine, now time.Time, r *tl.Reader) bool {
+		v := parse(r)
+		if r.End() != nil {
+			return false
+		}
+		take(m, now, v)
+		return true
+	}
+}
+
+// repeat sends a call again after a backoff, for as long as it takes.
+func repeat(c call) func(*Machine, time.Time) {
+	return func(m *Machine, now time.Time) {
+		m.s.Pending = string(c)
+		m.again(now)
+	}
+}
+
+// method returns what is to be known of a call, in the room it belongs to.
+func (m *Machine) method(c call) (method, bool) {
+	switch c {
+	case callNone:
+		return method{}, false
+	case callProbe:
+		return method{
+			state: StateProbing, repeatable: true, patient: true, matters: true,
+			query: func(*Machine) tl.Object {
+				return &tg.UsersGetUsersRequest{ID: []tg.AnyInputUser{&tg.InputUserSelf{}}}
+			},
+			answer: reads((*tg.UsersGetUsersRequest)(nil).ParseResult, (*Machine).onProbed),
+			lost:   (*Machine).again,
+		}, true
+	case callLogOut:
+		return method{
+			state: StateLoggingOut, repeatable: true, patient: true, matters: true,
+			query:  func(*Machine) tl.Object { return &tg.AuthLogOutRequest{} },
+			answer: func(m *Machine, _ time.Time, _ *tl.Reader) bool { m.onLoggedOut(); return true },
+			lost:   (*Machine).again,
+		}, true
+	}
+	for _, room := range []func(*Machine, call) (method, bool){
+		(*Machine).phoneMethod, (*Machine).emailMethod, (*Machine).passwordMethod, (*Machine).qrMethod,
+		(*Machine).botMethod, (*Machine).webMethod, (*Machine).passkeyMethod, (*Machine).pnvMethod,
+	} {
+		if found, ok := room(m, c); ok {
+			return found, true
+		}
+	}
+	return method{}, false
+}
+
 // call saves the snapshot and sends the query it describes. The query is on
 // record before it is on the wire: after a crash we know what to ask about.
 func (m *Machine) call(c call) {
-	q := m.query(c)
-	if q == nil {
-		m.fail(&Error{Reason: ReasonServer, Retry: true, Message: "the stored sign-in makes no sense; begin it anew"})
+	what, ok := m.method(c)
+	if !ok {
+		m.fail(senseless())
 		return
 	}
-	if c == callSignUp && !m.cfg.AllowSignUp {
+	if what.state == StateSigningUp && !m.cfg.AllowSignUp {
 		// Refused at the answer already; a snapshot could smuggle it in here.
 		m.fail(signUpRefused(nil))
 		return
 	}
-	if c == callSendCode {
-		m.s.Offered = m.cfg.settings().LogoutTokens.Set
+	q := what.query(m)
+	if q == nil {
+		m.s.LastError = restarted
+		if what.forgotten == nil {
+			m.fail(senseless())
+			return
+		}
+		what.forgotten(m)
+		return
 	}
 	if string(c) != m.s.Pending {
 		m.s.Pending, m.s.Retries, m.s.Troubles = string(c), 0, 0
 	}
-	m.become(stateOf[c])
+	m.s.Until, m.s.Imposed = time.Time{}, false
+	m.become(what.state)
 	m.id++
 	m.save()
-	// A probe changes nothing, and a second cancel or log-out does no more
-	// than the first.
-	once := c != callProbe && c != callCancelCode && c != callLogOut
-	m.emit(Output{Kind: OutCall, Call: m.id, Query: q, Once: once})
+	m.emit(Output{Kind: OutCall, Call: m.id, DC: m.s.DC, Query: q, Once: !what.repeatable})
 }
 
-// query builds the query of a call, nil for none.
-func (m *Machine) query(c call) tl.Object {
-	switch c {
-	case callSendCode:
-		return &tg.AuthSendCodeRequest{PhoneNumber: m.s.Phone, APIID: m.cfg.APIID, APIHash: m.cfg.APIHash, Settings: m.cfg.settings()}
-	case callResendCode:
-		return &tg.AuthResendCodeRequest{PhoneNumber: m.s.Phone, PhoneCodeHash: m.s.Hash}
-	case callCancelCode:
-		return &tg.AuthCancelCodeRequest{PhoneNumber: m.s.Phone, PhoneCodeHash: m.s.Hash}
-	case callSignIn:
-		return &tg.AuthSignInRequest{PhoneNumber: m.s.Phone, PhoneCodeHash: m.s.Hash, PhoneCode: tl.Some(m.s.Code)}
-	case callSignUp:
-		return &tg.AuthSignUpRequest{
-			NoJoinedNotifications: true, PhoneNumber: m.s.Phone, PhoneCodeHash: m.s.Hash,
-			FirstName: m.s.FirstName, LastName: m.s.LastName,
-		}
-	case callImportBot:
-		return &tg.AuthImportBotAuthorizationRequest{APIID: m.cfg.APIID, APIHash: m.cfg.APIHash, BotAuthToken: m.s.Token}
-	case callProbe:
-		return &tg.UsersGetUsersRequest{ID: []tg.AnyInputUser{&tg.InputUserSelf{}}}
-	case callLogOut:
-		return &tg.AuthLogOutRequest{}
-	}
-	return nil
-}
-
-// settings are those of auth.sendCode, with the tokens that may stand for a code.
-func (cfg Config) settings() tg.CodeSettings {
-	s := cfg.Settings
-	if tokens := cfg.FutureTokens; len(tokens) > 0 {
-		s.LogoutTokens = tl.Some(tokens[:min(len(tokens), tokensMost)])
-	}
-	return s
-}
-
-// maySignIn reports whether the call under way may have signed in although its
-// answer is not known.
-func (m *Machine) maySignIn() bool {
-	switch call(m.s.Pending) {
-	case callSignIn, callSignUp, callImportBot:
-		return true
-	case callSendCode:
-		return m.s.Offered
-	}
-	return false
+// pending is what is to be known of the call under way.
+func (m *Machine) pending() method {
+	what, _ := m.method(call(m.s.Pending))
+	return what
 }
 
 // underWay reports whether an answer belongs to the call under way.
 func (m *Machine) underWay(id CallID) bool {
-	return m.started && id == m.id && m.s.Pending != "" && stateOf[call(m.s.Pending)] == m.s.State
+	what, ok := m.method(call(m.s.Pending))
+	return ok && m.started && id == m.id && what.state == m.s.State
 }
 
 // Result says that a call was answered; body is the result's TL bytes.
@@ -95,42 +159,25 @@ func (m *Machine) Result(now time.Time, id CallID, body []byte) {
 	if !m.underWay(id) {
 		return
 	}
-	r := tl.NewReader(body)
-	switch call(m.s.Pending) {
-	case callSendCode, callResendCode:
-		if v := tg.ParseAnyAuthSentCode(r); r.End() == nil {
-			m.onSentCode(now, v)
-			return
-		}
-	case callSignIn, callSignUp, callImportBot:
-		if v := tg.ParseAnyAuthAuthorization(r); r.End() == nil {
-			m.onAuthorization(now, v)
-			return
-		}
-	case callProbe:
-		if v := (*tg.UsersGetUsersRequest)(nil).ParseResult(r); r.End() == nil {
-			m.onProbed(now, v)
-			return
-		}
-	case callCancelCode:
-		m.onCanceled()
-		return
-	case callLogOut:
-		m.onLoggedOut()
-		return
+	switch what := m.pending(); {
+	case m.s.Canceled && !what.signsIn && !what.matters:
+		m.endCanceled(nil)
+	case !what.answer(m, now, tl.NewReader(body)):
+		m.unreadable()
 	}
-	m.unreadable(now)
 }
 
 // unreadable handles a result that cannot be parsed. It may have been a
 // success, so the server is asked; when that answer cannot be read either,
 // there is nothing more to try.
-func (m *Machine) unreadable(now time.Time) {
+func (m *Machine) unreadable() {
 	switch {
-	case m.maySignIn():
-		m.call(callProbe)
+	case m.pending().signsIn:
+		m.probe()
 	case call(m.s.Pending) == callProbe:
-		m.undo() // somebody is signed in
+		m.undo(nobodyKnows()) // somebody is signed in
+	case m.s.Canceled:
+		m.endCanceled(nil)
 	default:
 		m.fail(&Error{Reason: ReasonServer, Retry: true, Message: "the server's answer could not be read; try again, or with a newer version"})
 	}
@@ -145,37 +192,18 @@ func (m *Machine) Lost(now time.Time, id CallID) {
 }
 
 func (m *Machine) lost(now time.Time) {
-	if m.maySignIn() {
-		m.call(callProbe)
-		return
-	}
-	switch call(m.s.Pending) {
-	case callSendCode:
-		// A code may be on its way, but its handle is lost. Sending another by
-		// ourselves could go on for ever; a human decides.
-		if m.s.Canceled {
-			m.fail(canceled())
-			return
-		}
-		m.s.LastError = "ANSWER_LOST"
-		m.s.Until = time.Time{}
-		m.wait(StateWaitNewCode)
-	case callResendCode:
-		// The last code may still be good. If not, the server will say so.
-		if m.s.Canceled {
-			m.call(callCancelCode)
-			return
-		}
-		m.s.LastError = "ANSWER_LOST"
-		m.wait(StateWaitCode)
-	case callProbe:
-		m.again(now)
-	case callCancelCode:
+	what := m.pending()
+	switch c := call(m.s.Pending); {
+	case what.signsIn:
+		m.probe()
+	case c == callProbe, c == callLogOut:
+		what.lost(m, now)
+	case c == callCancelCode:
 		m.onCanceled()
-	case callLogOut:
-		m.again(now)
+	case m.s.Canceled:
+		m.endCanceled(nil)
 	default:
-		m.fail(&Error{Reason: ReasonServer, Retry: true, Message: "the stored sign-in makes no sense; begin it anew"})
+		what.lost(m, now)
 	}
 }
 
@@ -193,28 +221,20 @@ func (m *Machine) Failed(now time.Time, id CallID, err error) {
 	switch {
 	case waits:
 		m.onWait(now, until, e)
-		return
 	case !refused && errors.As(err, &fate) && !fate.NotSent():
 		m.lost(now)
-		return
 	case !refused:
 		m.notSent(now)
-		return
-	}
-	switch call(m.s.Pending) {
-	case callCancelCode:
-		m.onCanceled()
-	case callLogOut:
-		m.onLogOutRefused(now, e)
-	case callProbe:
-		m.onProbeRefused(now, e)
 	default:
 		m.onRefused(now, e)
 	}
 }
 
-// onWait obeys a wait; e is the server's word where it was said just now.
+// onWait obeys a wait; e is the server's word where it was said just now. It is
+// never cut short. A long one outlives the code and the human's patience: then
+// they begin again when it is over.
 func (m *Machine) onWait(now, until time.Time, e *tgerr.Error) {
+	what := m.pending()
 	switch c := call(m.s.Pending); {
 	case c == callCancelCode:
 		m.onCanceled()
@@ -224,14 +244,26 @@ func (m *Machine) onWait(now, until time.Time, e *tgerr.Error) {
 		m.endCanceled(e)
 	case e.Class() == tgerr.ClassFlood:
 		m.tooMany(until, e)
+	case what.patient, until.Sub(now) <= patience:
+		m.waitUntil(now, until, true)
+	case what.late != nil:
+		m.s.LastError = floodWait
+		what.late(m, until)
 	default:
-		m.flood(now, until)
+		m.tooMany(until, e)
 	}
 }
 
-// tooMany ends an attempt whose number the server wants left alone.
+// tooMany ends an attempt that the server does not want to hear of for a while.
 func (m *Machine) tooMany(until time.Time, e *tgerr.Error) {
-	m.fail(&Error{Reason: ReasonFlood, Err: e, Retry: true, Until: until, Message: "there were too many attempts for this number; leave it alone for a day"})
+	err := &Error{Reason: ReasonFlood, Retry: true, Until: until, Message: "there were too many attempts for this number; leave it alone for a day"}
+	if m.s.Flow != FlowPhone {
+		err.Message = "there were too many attempts; leave it alone until then"
+	}
+	if e != nil {
+		err.Err = e
+	}
+	m.fail(err)
 }
 
 // notSent repeats a call after a local trouble, for as long as it lasts. A
@@ -249,61 +281,20 @@ func (m *Machine) notSent(now time.Time) {
 	}
 }
 
-// onRefused sorts the refusals that any of the sign-in calls may get, in the
-// order of how much they end; what is left belongs to the call.
-//
-// With a negative code (-503 Timeout) the server does not know itself what
-// became of the query. One that signs in is looked up, also when it was cancelled:
-// nobody else would end what it left.
-func (m *Machine) onRefused(now time.Time, e *tgerr.Error) {
-	if c := call(m.s.Pending); e.Code < 0 && e.IsRetry() && (c == callSignIn || c == callSignUp || c == callImportBot) {
-		m.lost(now)
-		return
-	}
-	if m.s.Canceled {
-		m.endCanceled(e)
-		return
-	}
-	if target, ok := e.Migrate(); ok {
-		m.migrate(target, e)
-		return
-	}
-	switch e.Class() {
-	case tgerr.ClassConfig:
-		m.fail(&Error{Reason: ReasonConfig, Err: e, Message: "the server refuses this application; check api_id, api_hash and device info in the configuration"})
-	case tgerr.ClassFlood:
-		m.tooMany(now.Add(floodStop), e)
-	case tgerr.ClassDeactivated, tgerr.ClassFrozen:
-		m.fail(&Error{Reason: ReasonBanned, Err: e, Message: "this account is deleted or banned; an official app tells more"})
-	case tgerr.ClassDuplicated:
-		m.fail(&Error{Reason: ReasonServer, Err: e, Retry: true, Message: "the server ended this key because it was used twice; begin the sign-in anew"})
-	case tgerr.ClassChallenge:
-		m.fail(&Error{Reason: ReasonChallenge, Err: e, Message: "the server wants a proof that only an official app can give; sign in there first"})
-	case tgerr.ClassPassword:
-		m.s.Code, m.s.LastError = "", ""
-		m.wait(StateWaitPassword)
-	case tgerr.ClassUnbound, tgerr.ClassInit:
-		m.again(now) // of the connection; the account is repairing it
-	case tgerr.ClassRetry:
-		m.trouble(now, e)
-	default:
-		m.onOwnError(now, e)
-	}
-}
-
-// migrate moves the attempt to another DC. Only the queries that begin an
-// attempt may: a code belongs to the DC that sent it.
-func (m *Machine) migrate(target int, e *tgerr.Error) {
-	c := call(m.s.Pending)
-	id := dcID(target)
+// migrate moves the attempt to another DC and repeats the pending call there.
+func (m *Machine) migrate(id dc.ID, e *tgerr.Error) {
 	known := id.Valid() && (m.cfg.HasDC == nil || m.cfg.HasDC(id))
+	why := func(err *Error) *Error {
+		if e != nil {
+			err.Err = e
+		}
+		return err
+	}
 	switch {
-	case c != callSendCode && c != callImportBot || e.IsFileMigrate():
-		m.fail(&Error{Reason: ReasonMigrate, Err: e, Retry: true, Message: "the server moved the account in the middle of the sign-in; begin it anew"})
 	case !known:
-		m.fail(&Error{Reason: ReasonMigrate, Err: e, Message: fmt.Sprintf("the server points to %v, which is not in the configuration", id)})
+		m.fail(why(&Error{Reason: ReasonMigrate, Message: fmt.Sprintf("the server points to %v, which is not in the configuration", id)}))
 	case m.s.Hops >= hopsMost:
-		m.fail(&Error{Reason: ReasonMigrate, Err: e, Retry: true, Message: fmt.Sprintf("the server sent the sign-in from DC to DC more than %d times; try later", hopsMost)})
+		m.fail(why(&Error{Reason: ReasonMigrate, Retry: true, Message: fmt.Sprintf("the server sent the sign-in from DC to DC more than %d times; try later", hopsMost)}))
 	default:
 		m.s.Hops++
 		m.s.Target = id
@@ -313,38 +304,9 @@ func (m *Machine) migrate(target int, e *tgerr.Error) {
 	}
 }
 
-// flood obeys an imposed wait. It is never cut short. A long one outlives the
-// code and the human's patience: then they begin again when it is over.
-func (m *Machine) flood(now, until time.Time) {
-	c := call(m.s.Pending)
-	switch {
-	case c == callImportBot || until.Sub(now) <= patience:
-		m.waitUntil(now, until, true)
-	default:
-		m.forgetCode()
-		m.s.Until, m.s.LastError = until, "FLOOD_WAIT"
-		m.wait(StateWaitNewCode)
-	}
-}
-
-// trouble repeats a call after the server's own error, a few times.
-func (m *Machine) trouble(now time.Time, e *tgerr.Error) {
-	most := retriesMost
-	switch e.Type {
-	case "AUTH_RESTART", "SIGN_IN_FAILED":
-		most = restartsMost
-	}
-	if m.s.Troubles < most {
-		m.s.Troubles++
-		m.again(now)
-		return
-	}
-	switch call(m.s.Pending) {
-	case callSignIn, callSignUp, callResendCode:
-		m.forgetCode()
-		m.s.LastError = e.Type
-		m.wait(StateWaitNewCode)
-	default:
-		m.fail(&Error{Reason: ReasonServer, Err: e, Retry: true, Message: "the server keeps failing; try again later"})
-	}
+// moveFirst moves to the DC that the flow names before anything is sent.
+func (m *Machine) moveFirst() {
+	spec, _ := m.s.Flow.spec()
+	m.s.Pending = string(spec.first)
+	m.migrate(m.s.Web.DC, nil)
 }

@@ -13,19 +13,12 @@ func canceled() *Error {
 // cancel ends the attempt and leaves nothing behind: no code that is still
 // good, no half or whole authorization. What is under way is waited for.
 func (m *Machine) cancel() {
-	m.s.Canceled, m.s.NextPhone = true, ""
-	switch m.s.State {
-	case StateWaitPassword:
-		m.call(callLogOut)
-	case StateSending, StateSigningIn, StateSigningUp, StateImporting, StateProbing, StateCanceling, StateLoggingOut:
+	m.s.Canceled, m.s.Phone.Next = true, ""
+	switch c := call(m.s.Pending); {
+	case m.underWay(m.id):
 		m.save()
-	case StateWaiting:
-		switch call(m.s.Pending) {
-		case callProbe, callCancelCode, callLogOut:
-			m.save()
-			return
-		}
-		m.endCanceled(nil)
+	case m.s.State == StateWaiting && (c == callProbe || c == callCancelCode || c == callLogOut):
+		m.save()
 	default:
 		m.endCanceled(nil)
 	}
@@ -34,10 +27,13 @@ func (m *Machine) cancel() {
 // endCanceled ends a cancelled attempt when nothing is under way. e is the
 // refusal of the last call, if that is how it ended.
 func (m *Machine) endCanceled(e *tgerr.Error) {
+	if e.IsUnauthorized() {
+		m.s.Half = false
+	}
 	switch {
-	case e != nil && e.Class() == tgerr.ClassPassword:
-		m.call(callLogOut) // half signed in
-	case m.s.Hash != "" && m.s.Pending != string(callCancelCode):
+	case m.s.Half, e.Class() == tgerr.ClassPassword: // half signed in
+		m.call(callLogOut)
+	case m.s.Phone.Hash != "" && m.s.Pending != string(callCancelCode):
 		m.call(callCancelCode)
 	default:
 		m.fail(canceled())
@@ -47,26 +43,27 @@ func (m *Machine) endCanceled(e *tgerr.Error) {
 // onCanceled: auth.cancelCode was answered, or will not be. The code is as
 // good as gone either way.
 func (m *Machine) onCanceled() {
-	next := m.s.NextPhone
+	next := m.s.Phone.Next
 	if m.s.Canceled || next == "" {
 		m.fail(canceled())
 		return
 	}
 	m.forgetCode()
-	m.s.Phone, m.s.NextPhone, m.s.LastError, m.s.Hops = next, "", "", 0
+	m.s.Phone.Number, m.s.Phone.Next, m.s.LastError, m.s.Hops = next, "", "", 0
 	m.call(callSendCode)
 }
 
-// undo takes an authorization back that is not the one asked for.
-func (m *Machine) undo() {
-	m.s.Undo = true
+// undo takes an authorization back, whole or half, and then ends with why.
+func (m *Machine) undo(why *Error) {
+	m.s.Undo = endingOf(why)
 	m.call(callLogOut)
 }
 
 // onLoggedOut: the unwanted authorization is gone.
 func (m *Machine) onLoggedOut() {
-	if m.s.Undo {
-		m.fail(&Error{Reason: ReasonOther, Message: "the server signed in somebody else than was asked for, or would not say whom; that was undone"})
+	m.s.Half = false
+	if m.s.Undo != (Ending{}) {
+		m.fail(m.s.Undo.err())
 		return
 	}
 	m.fail(canceled())
@@ -80,4 +77,31 @@ func (m *Machine) onLogOutRefused(now time.Time, e *tgerr.Error) {
 		return
 	}
 	m.again(now)
+}
+
+// An Ending is the error that a sign-in ends with once what it left at the
+// server is taken back. It is stored meanwhile.
+type Ending struct {
+	Reason  Reason    `json:"reason,omitempty"`
+	Message string    `json:"message,omitempty"`
+	Code    int       `json:"code,omitempty"` // the server's error
+	Server  string    `json:"server,omitempty"`
+	Retry   bool      `json:"retry,omitempty"`
+	Until   time.Time `json:"until,omitzero"`
+}
+
+func endingOf(e *Error) Ending {
+	end := Ending{Reason: e.Reason, Message: e.Message, Retry: e.Retry, Until: e.Until}
+	if server, ok := tgerr.As(e.Err); ok {
+		end.Code, end.Server = server.Code, server.Type
+	}
+	return end
+}
+
+func (end Ending) err() *Error {
+	e := &Error{Reason: end.Reason, Message: end.Message, Retry: end.Retry, Until: end.Until}
+	if end.Server != "" {
+		e.Err = &tgerr.Error{Code: end.Code, Type: end.Server, Message: end.Server}
+	}
+	return e
 }

@@ -30,10 +30,20 @@ const (
 	ReasonChallenge Reason = "challenge"
 	// ReasonOther: the server signed us in as somebody else.
 	ReasonOther Reason = "other_user"
+	// ReasonAlready: this user is signed in here, in another account.
+	ReasonAlready Reason = "already_signed_in"
+	// ReasonExpired: nobody came, or it took too long.
+	ReasonExpired Reason = "expired"
+	// ReasonCredential: the server does not take this passkey.
+	ReasonCredential Reason = "credential"
+	// ReasonHostile: the server offered what would give the password away.
+	ReasonHostile Reason = "hostile_server"
 	// ReasonServer: the server failed or answered what makes no sense.
 	ReasonServer Reason = "server"
 	// ReasonAnswer: this answer does not fit the step.
 	ReasonAnswer Reason = "answer"
+	// ReasonStale: the step that was answered is over.
+	ReasonStale Reason = "stale"
 	// ReasonEarly: this may be asked again later; Until says when.
 	ReasonEarly Reason = "early"
 	// ReasonUnsupported: this version cannot take the step.

@@ -2,89 +2,92 @@ package login
 
 import (
 	"slices"
-	"strings"
+	"strconv"
 	"time"
-
-	"github.com/mtfleet/mtfleet/mtproto/dc"
-	"github.com/mtfleet/mtfleet/tl/tg"
-)
-
-// Config is what a machine needs to know besides the attempt itself.
-type Config struct {
-	// APIID and APIHash are the operator's own; there is no default.
-	APIID   int32
-	APIHash string
-	// Settings go with auth.sendCode; see FutureTokens for the logout tokens
-	// among them.
-	Settings tg.CodeSettings
-	// FutureTokens are the future auth tokens of this account's owner, newest
-	// first: Authorization.FutureAuthToken and auth.loggedOut's. One of them
-	// that the server knows makes a code unnecessary. The first 20 are sent,
-	// none for a bot. Never those of somebody else: a server learns from them
-	// who shares a machine.
-	// https://core.telegram.org/api/auth#future-auth-tokens
-	FutureTokens [][]byte
-	// AllowSignUp permits auth.signUp. It must be false when the perm key was
-	// made under one of Telegram's own RSA keys.
-	AllowSignUp bool
-	// HasDC reports whether an account may live on a DC. Nil trusts the server.
-	HasDC func(dc.ID) bool
-}
-
-const (
-	// hopsMost bounds the migrations of one attempt.
-	hopsMost = 3
-	// restartsMost bounds repeats after AUTH_RESTART and its like, retriesMost
-	// those after other troubles of the server.
-	restartsMost = 3
-	retriesMost  = 5
-	// repeatsMost bounds the imports of a bot whose answers are lost.
-	repeatsMost = 5
-	// tokensMost is how many future auth tokens the server looks at.
-	tokensMost = 20
-	// patience is the longest imposed wait after which a query that concerns a
-	// code is repeated by itself. A code lives about as long.
-	patience = 5 * time.Minute
-	// codeLife is how long a code is thought to live. The server does not say.
-	codeLife = 5 * time.Minute
-	// floodStop is how long a number is left alone after PHONE_NUMBER_FLOOD.
-	floodStop = 24 * time.Hour
 )
 
 // A Machine is one sign-in. It has one owner and no lock.
 type Machine struct {
-	cfg     Config
-	s       Snapshot
-	id      CallID // of the call under way
-	started bool
-	out     []Output
+	cfg      Config
+	s        Snapshot
+	secret   secrets
+	clock    time.Duration // the server's time minus ours, as far as it is known
+	id       CallID        // of the call or the work under way
+	answered [32]byte      // a digest of the last answer
+	started  bool
+	last     *Error // how it ended
+	auth     *Authorization
+	out      []Output
 }
 
 // NewPhone returns the sign-in of a person by phone number, as people write and
 // copy it: with or without plus, spaces, dashes, brackets, in the digits of any
 // script. It fails with an *Error that says what is wrong with it.
 func NewPhone(cfg Config, phone string) (*Machine, error) {
-	if err := cfg.check(); err != nil {
-		return nil, err
-	}
 	digits, problem := normalPhone(phone)
 	if problem != "" {
-		return nil, badPhone(problem)
+		return nil, orConfig(cfg, badPhone(problem))
 	}
-	return &Machine{cfg: cfg, s: Snapshot{Phone: digits}}, nil
+	return newMachine(cfg, Snapshot{Flow: FlowPhone, Phone: PhonePart{Number: digits}})
 }
 
 // NewBot returns the sign-in of a bot by its token, or by an address of the Bot
 // API with the token in it. It fails with an *Error.
 func NewBot(cfg Config, token string) (*Machine, error) {
+	token, problem := normalToken(token)
+	if problem != "" {
+		return nil, orConfig(cfg, badToken(problem))
+	}
+	id, _ := botID(token)
+	m, err := newMachine(cfg, Snapshot{Flow: FlowBot, Bot: BotPart{ID: id}})
+	if err == nil {
+		m.secret.token = token
+	}
+	return m, err
+}
+
+// NewQR returns the sign-in by a QR code, which somebody scans with an app that
+// is signed in.
+func NewQR(cfg Config) (*Machine, error) { return newMachine(cfg, Snapshot{Flow: FlowQR}) }
+
+// NewPasskey returns the sign-in by a passkey. Telegram binds passkeys to its
+// own domain, so that against its DCs only what is bound to that too can answer.
+func NewPasskey(cfg Config) (*Machine, error) {
+	return newMachine(cfg, Snapshot{Flow: FlowPasskey})
+}
+
+// NewWebToken returns the sign-in by the address that a signed-in client made
+// for a web client: the text with #tgWebAuthToken=… in it. It lives about a
+// minute. It fails with an *Error.
+func NewWebToken(cfg Config, link string) (*Machine, error) {
+	web, token, problem := readWebLink(link)
+	if problem != "" {
+		return nil, orConfig(cfg, badWebToken(problem))
+	}
+	m, err := newMachine(cfg, Snapshot{Flow: FlowWeb, Web: web})
+	if err == nil {
+		m.secret.web = token
+	}
+	return m, err
+}
+
+// NewPNV returns the sign-in by a number that its carrier vouches for.
+// Experimental: what its methods mean is a guess from their names.
+func NewPNV(cfg Config) (*Machine, error) { return newMachine(cfg, Snapshot{Flow: FlowPNV}) }
+
+func orConfig(cfg Config, e *Error) error {
+	if err := cfg.check(); err != nil {
+		return err
+	}
+	return e
+}
+
+func newMachine(cfg Config, s Snapshot) (*Machine, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	token, problem := normalToken(token)
-	if problem != "" {
-		return nil, badToken(problem)
-	}
-	return &Machine{cfg: cfg, s: Snapshot{Token: token}}, nil
+	s.DC = cfg.DC
+	return &Machine{cfg: cfg, s: s}, nil
 }
 
 // Restore returns the sign-in of a snapshot. It fails with an *Error when the
@@ -93,19 +96,20 @@ func Restore(cfg Config, s Snapshot) (*Machine, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	phone := storedPhone(s.Phone)
-	_, bot := botID(s.Token)
-	if phone == bot || int(s.State) >= len(stateNames) || s.State == StateMigrating && !s.Target.Valid() {
-		return nil, &Error{Reason: ReasonServer, Retry: true, Message: "the stored sign-in makes no sense; begin it anew"}
+	if !s.sensible() {
+		return nil, senseless()
 	}
-	return &Machine{cfg: cfg, s: s}, nil
+	m := &Machine{cfg: cfg, s: s}
+	m.secret.token, m.secret.code = s.old.Token, s.old.Code
+	m.s.old = oldSecrets{}
+	if cfg.DC != 0 {
+		m.s.DC = cfg.DC
+	}
+	return m, nil
 }
 
-func (cfg Config) check() error {
-	if cfg.APIID <= 0 || cfg.APIHash == "" {
-		return &Error{Reason: ReasonConfig, Message: "api_id and api_hash are missing; get your own at https://my.telegram.org and put them into the configuration"}
-	}
-	return nil
+func senseless() *Error {
+	return &Error{Reason: ReasonServer, Retry: true, Message: "the stored sign-in makes no sense; begin it anew"}
 }
 
 // State returns where the sign-in stands.
@@ -113,6 +117,16 @@ func (m *Machine) State() State { return m.s.State }
 
 // Snapshot returns what Restore needs to go on from here.
 func (m *Machine) Snapshot() Snapshot { return m.s }
+
+// Subject is the phone number or the bot token that the server's waits are
+// about; empty for flows that name nobody, and while the token is not known.
+// It is a secret.
+func (m *Machine) Subject() string {
+	if m.s.Flow == FlowPhone {
+		return m.s.Phone.Number
+	}
+	return m.secret.token
+}
 
 // Next returns the next output. The driver calls it after every input until
 // it reports false.
@@ -127,11 +141,20 @@ func (m *Machine) Next() (Output, bool) {
 
 // Deadline returns when Advance wants to be called, zero for never.
 func (m *Machine) Deadline() time.Time {
-	if m.started && m.s.State == StateWaiting {
+	switch {
+	case !m.started:
+		return time.Time{}
+	case m.s.State == StateWaiting:
 		return m.s.Until
+	case m.s.State == StateWaitScan:
+		return m.s.QR.RefreshAt
 	}
 	return time.Time{}
 }
+
+// Clock says how far the server's clock is ahead of ours. Without it they are
+// taken to agree; what depends on it is bounded.
+func (m *Machine) Clock(offset time.Duration) { m.clock = offset }
 
 // Start begins the sign-in, or goes on with a restored one. Only the first
 // call counts. A query that was under way when the process died counts as
@@ -141,47 +164,58 @@ func (m *Machine) Start(now time.Time) {
 		return
 	}
 	m.started = true
-	switch m.s.State {
-	case StateNew:
-		m.call(m.firstCall())
-	case StateWaiting, StateDone, StateFailed:
-	case StateMigrating:
-		m.emit(Output{Kind: OutMigrate, DC: m.s.Target})
-	case StateSending, StateSigningIn, StateSigningUp, StateImporting, StateProbing, StateCanceling, StateLoggingOut:
-		m.lost(now)
-	default:
-		m.showStep()
-		return
+	m.s.QR.Since = time.Time{} // somebody is there again
+	if m.s.Attempt == "" {
+		// An account has one attempt at a time, so that its begin tells it from
+		// every other.
+		m.s.Attempt = strconv.FormatInt(now.UnixMilli(), 36)
 	}
-	if m.s.State == StateWaiting {
+	switch s := m.s.State; {
+	case s == StateNew && m.s.Flow == FlowWeb && m.s.Web.DC.Valid() && m.s.Web.DC != m.s.DC:
+		m.moveFirst()
+	case s == StateNew:
+		m.begin()
+	case s.over():
+	case s == StateWaiting:
 		m.showStep()
 		m.Advance(now)
+	case s == StateMigrating:
+		m.emit(Output{Kind: OutMigrate, DC: m.s.Target})
+	case m.underWay(m.id):
+		if what := m.pending(); what.repeatable && !what.signsIn && !what.matters {
+			m.call(call(m.s.Pending)) // it only asks
+		} else {
+			m.lost(now)
+		}
+	case s == StateWaitScan, s == StateWaitPasskey, s == StateWaitPNV:
+		m.begin() // what was shown is not stored
+	case s == StateWaitNewPassword:
+		m.s.LastError = restarted // the code that led here is not stored
+		m.wait(StateWaitRecovery)
+	default:
+		m.showStep()
 	}
-}
-
-func (m *Machine) firstCall() call {
-	if m.s.Token != "" {
-		return callImportBot
-	}
-	return callSendCode
 }
 
 // Advance does what the passing of time demands.
 func (m *Machine) Advance(now time.Time) {
-	if !m.started || m.s.State != StateWaiting || now.Before(m.s.Until) {
+	if at := m.Deadline(); at.IsZero() || now.Before(at) {
 		return
 	}
-	m.s.Until, m.s.Imposed = time.Time{}, false
+	if m.s.State == StateWaitScan {
+		m.qrRefresh(now)
+		return
+	}
 	m.call(call(m.s.Pending))
 }
 
 // Migrated says that the driver has moved to the DC it was told to, and can
 // send there.
-func (m *Machine) Migrated(now time.Time) {
+func (m *Machine) Migrated(_ time.Time) {
 	if !m.started || m.s.State != StateMigrating {
 		return
 	}
-	m.s.Target = 0
+	m.s.DC, m.s.Target = m.s.Target, 0
 	m.call(call(m.s.Pending))
 }
 
@@ -191,7 +225,7 @@ func (m *Machine) become(s State) {
 	switch s {
 	case StateWaiting, StateMigrating:
 	default:
-		if stateOf[call(m.s.Pending)] != s {
+		if c, ok := m.method(call(m.s.Pending)); !ok || c.state != s {
 			m.s.Pending, m.s.Retries, m.s.Troubles = "", 0, 0
 		}
 	}
@@ -200,15 +234,19 @@ func (m *Machine) become(s State) {
 // wait shows the step of a state that waits for a human.
 func (m *Machine) wait(s State) {
 	m.become(s)
+	m.s.Asked++
 	m.save()
 	m.showStep()
 }
 
 // waitUntil repeats the pending call at a time; imposed says that the server
 // named it. Whoever signs in is told of those.
-func (m *Machine) waitUntil(now, until time.Time, imposed bool) {
+func (m *Machine) waitUntil(_, until time.Time, imposed bool) {
 	m.become(StateWaiting)
 	m.s.Until, m.s.Imposed = until, imposed
+	if imposed {
+		m.s.Asked++
+	}
 	m.save()
 	if imposed {
 		m.showStep()
@@ -222,18 +260,31 @@ func (m *Machine) again(now time.Time) {
 	m.waitUntil(now, now.Add(delay), false)
 }
 
-// done ends the sign-in well.
-func (m *Machine) done(a *Authorization) {
-	m.become(StateDone)
-	m.s = Snapshot{State: StateDone}
-	m.emit(Output{Kind: OutDone, Authorization: a})
+// over leaves nothing of the attempt but how it ended.
+func (m *Machine) over(s State) {
+	m.become(s)
+	m.s = Snapshot{Flow: m.s.Flow, State: s, Attempt: m.s.Attempt, Asked: m.s.Asked + 1}
+	m.secret = secrets{}
 }
 
-// fail ends the sign-in.
+// done ends the sign-in well.
+func (m *Machine) done(a *Authorization) {
+	m.over(StateDone)
+	m.auth = a
+	step, _ := m.Step()
+	m.emit(Output{Kind: OutDone, Authorization: a, Step: step})
+}
+
+// fail ends the sign-in. What is authorized by half is taken back first.
 func (m *Machine) fail(e *Error) {
-	m.become(StateFailed)
-	m.s = Snapshot{State: StateFailed}
-	m.emit(Output{Kind: OutFailed, Err: e})
+	if m.s.Half {
+		m.undo(e)
+		return
+	}
+	m.over(StateFailed)
+	m.last = e
+	step, _ := m.Step()
+	m.emit(Output{Kind: OutFailed, Err: e, Step: step})
 }
 
 func (m *Machine) save() { m.emit(Output{Kind: OutSave, Snapshot: m.s}) }
@@ -246,24 +297,5 @@ func (m *Machine) showStep() {
 
 func (m *Machine) emit(o Output) { m.out = append(m.out, o) }
 
-// botID returns the user id in front of a bot token.
-func botID(token string) (int64, bool) {
-	digits, secret, ok := strings.Cut(token, ":")
-	if !ok || secret == "" || len(digits) == 0 || len(digits) > 18 || len(token) > 256 {
-		return 0, false
-	}
-	var id int64
-	for _, c := range []byte(digits) {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-		id = id*10 + int64(c-'0')
-	}
-	return id, id > 0
-}
-
-func badPhone(problem string) *Error {
-	return &Error{Reason: ReasonPhone, Message: "this is no phone number: " + problem}
-}
-
-func badToken(problem string) *Error { return &Error{Reason: ReasonToken, Message: problem} }
+// stepID is the id of the step that is shown now.
+func (m *Machine) stepID() string { return m.s.Attempt + "." + strconv.Itoa(m.s.Asked) }

@@ -10,179 +10,38 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
-
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
 	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
-// outcome is how a machine ended, for the auditor below.
-type outcome struct {
-	done, failed bool
-	saved        *Snapshot
-	call         CallID
-	query        string
-}
-
-func (o *outcome) drain(t *rapid.T, m *Machine, now time.Time, last map[string]time.Time) {
-	for out, ok := m.Next(); ok; out, ok = m.Next() {
-		if o.done || o.failed {
-			t.Fatalf("%v after the end", out)
-		}
-		switch out.Kind {
-		case OutSave:
-			s := out.Snapshot
-			o.saved = &s
-		case OutCall:
-			o.call, o.query = out.Call, out.Query.TypeName()
-			if o.saved == nil || o.saved.State != m.State() {
-				t.Fatalf("%v before the snapshot that describes it", out)
-			}
-			if until, ok := last[o.query]; ok && now.Before(until) {
-				t.Fatalf("%v before the server's wait is over", out)
-			}
-			delete(last, o.query)
-			if o.query == "auth.signUp" && !m.cfg.AllowSignUp {
-				t.Fatal("an account would be made where that is refused")
-			}
-		case OutAsk:
-			if out.Step.Message == "" || out.Step.Kind == "" {
-				t.Fatalf("a step says nothing: %+v", out.Step)
-			}
-		case OutDone:
-			o.done = true
-		case OutFailed:
-			o.failed = true
-			if out.Err.Message == "" || out.Err.Reason == "" {
-				t.Fatalf("an error says nothing: %+v", out.Err)
-			}
+// full sets every field of a struct, so that a test cannot forget a new one.
+func full(v reflect.Value) {
+	for i := range v.NumField() {
+		switch f := v.Field(i); {
+		case !v.Type().Field(i).IsExported():
+		case f.Type() == reflect.TypeFor[time.Time]():
+			f.Set(reflect.ValueOf(epoch))
+		case f.Type() == reflect.TypeFor[State]():
+			f.Set(reflect.ValueOf(StateWaiting))
+		case f.Kind() == reflect.Struct:
+			full(f)
+		case f.Kind() == reflect.String:
+			f.SetString("text")
+		case f.Kind() == reflect.Bool:
+			f.SetBool(true)
+		case f.CanInt():
+			f.SetInt(int64(7 + i))
+		default:
+			panic("the test does not know how to set " + v.Type().Field(i).Name)
 		}
 	}
-}
-
-var anyRefusal = []*tgerr.Error{
-	tgerr.New(303, "PHONE_MIGRATE_3"), tgerr.New(303, "USER_MIGRATE_4"), tgerr.New(303, "FILE_MIGRATE_4"), tgerr.New(303, "PHONE_MIGRATE_77"),
-	tgerr.New(400, "PHONE_CODE_INVALID"), tgerr.New(400, "PHONE_CODE_EXPIRED"), tgerr.New(406, "PHONE_NUMBER_INVALID"),
-	tgerr.New(400, "PHONE_NUMBER_UNOCCUPIED"), tgerr.New(400, "PHONE_NUMBER_OCCUPIED"), tgerr.New(400, "FIRSTNAME_INVALID"),
-	tgerr.New(401, "SESSION_PASSWORD_NEEDED"), tgerr.New(401, "AUTH_KEY_UNREGISTERED"), tgerr.New(401, "AUTH_KEY_PERM_EMPTY"),
-	tgerr.New(401, "USER_DEACTIVATED"), tgerr.New(403, "RECAPTCHA_CHECK_x__y"), tgerr.New(406, "AUTH_KEY_DUPLICATED"),
-	tgerr.New(406, "SEND_CODE_UNAVAILABLE"), tgerr.New(400, "ACCESS_TOKEN_INVALID"), tgerr.New(420, "FLOOD_WAIT_7"),
-	tgerr.New(420, "FLOOD_WAIT_7000"), tgerr.New(420, "WHAT"), tgerr.New(500, "AUTH_RESTART"), tgerr.New(-503, "Timeout"),
-	tgerr.New(400, "SMS_CODE_CREATE_FAILED"), tgerr.New(400, "API_ID_INVALID"), tgerr.New(400, "SOMETHING_ELSE"),
-}
-
-// TestAnyInputInAnyState feeds random inputs and crashes. Nothing is sent
-// before it is on disk, before an imposed wait is over, or after the end.
-func TestAnyInputInAnyState(t *testing.T) {
-	results := []string{
-		"sent app next=sms", "sent sms timeout=60", "sent email", "payment", "user 42", "bot 123456", "sent-user", "nobody",
-		"sign-up", "self 42", "self 123456 bot", "selves", "true", "logged-out", "rubbish!", "x",
-	}
-	answers := []Answer{
-		{Kind: AnswerCode, Code: "12345"}, {Kind: AnswerCode}, {Kind: AnswerResend}, {Kind: AnswerPhone, Phone: "4917099999"},
-		{Kind: AnswerPhone}, {Kind: AnswerSignUp, FirstName: "A"}, {Kind: AnswerSignUp}, {Kind: AnswerPassword, Password: "x"},
-		{Kind: AnswerCancel}, {Kind: "nonsense"}, {},
-	}
-	rapid.Check(t, func(t *rapid.T) {
-		cfg := testConfig()
-		cfg.AllowSignUp = rapid.Bool().Draw(t, "sign up")
-		if rapid.Bool().Draw(t, "tokens") {
-			cfg.FutureTokens = [][]byte{[]byte("token")}
-		}
-		m, err := NewPhone(cfg, "491701234567")
-		if rapid.Bool().Draw(t, "bot") {
-			m, err = NewBot(cfg, "123456:secret")
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		var o outcome
-		now := epoch
-		waits := make(map[string]time.Time)
-		for range rapid.IntRange(1, 50).Draw(t, "length") {
-			switch rapid.SampledFrom([]string{"start", "result", "result", "refused", "refused", "not sent", "lost", "migrated", "input", "input", "advance", "deadline", "deadline", "crash"}).Draw(t, "input") {
-			case "start":
-				m.Start(now)
-			case "result":
-				m.Result(now, o.call, answer(strings.Fields(rapid.SampledFrom(results).Draw(t, "result"))))
-			case "refused":
-				e := rapid.SampledFrom(anyRefusal).Draw(t, "error")
-				if wait, ok := e.Wait(); ok && m.underWay(o.call) && o.query != "auth.cancelCode" && !m.s.Canceled {
-					waits[o.query] = now.Add(wait)
-				}
-				m.Failed(now, o.call, e)
-			case "not sent":
-				m.Failed(now, o.call, errors.New("no connection"))
-			case "lost":
-				m.Lost(now, o.call)
-			case "migrated":
-				m.Migrated(now)
-			case "input":
-				a := rapid.SampledFrom(answers).Draw(t, "answer")
-				before := m.Snapshot()
-				var e *Error
-				if err := m.Input(now, a); err != nil {
-					if !errors.As(err, &e) {
-						t.Fatalf("%v is no *Error", err)
-					}
-					if diff := cmp.Diff(before, m.Snapshot()); diff != "" {
-						t.Fatalf("a refused answer changed the machine: %s", diff)
-					}
-				}
-			case "advance":
-				now = now.Add(time.Duration(rapid.IntRange(0, 4000).Draw(t, "seconds")) * time.Second)
-				m.Advance(now)
-			case "deadline":
-				if d := m.Deadline(); d.After(now) {
-					now = d
-				}
-				m.Advance(now)
-				if d := m.Deadline(); !d.IsZero() && !d.After(now) {
-					t.Fatalf("Advance does not get past the deadline of %v", m.State())
-				}
-			case "crash":
-				if o.saved == nil || o.done || o.failed {
-					continue
-				}
-				b, err := o.saved.Encode()
-				if err != nil {
-					t.Fatal(err)
-				}
-				s, err := DecodeSnapshot(b)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if m, err = Restore(cfg, s); err != nil {
-					t.Fatal(err)
-				}
-				o.call = 0
-				m.Start(now)
-			}
-			// Another number is another query as far as waits go.
-			if m.s.Phone != "491701234567" && m.s.Token == "" {
-				clear(waits)
-			}
-			o.drain(t, m, now, waits)
-		}
-	})
 }
 
 func TestSnapshotRoundTrip(t *testing.T) {
-	full := Snapshot{
-		State: StateWaiting, Phone: "1", Token: "t", Hash: "h", Code: "c", FirstName: "f", LastName: "l", Terms: "x", MinAge: 18,
-		Sent:    SentCode{How: HowSMS, Length: 5, Pattern: "p", URL: "u", Next: HowCall, SentAt: epoch, ResendAt: epoch},
-		Pending: "signIn", Until: epoch, Imposed: true, Target: 4, Hops: 1, Retries: 2, Troubles: 3, Repeats: 4, Tries: 5,
-		LastError: "E", Canceled: true, Undo: true, NextPhone: "2", Offered: true,
-	}
-	v := reflect.ValueOf(full)
-	for i := range v.NumField() {
-		if v.Field(i).IsZero() {
-			t.Errorf("the test does not set %s", v.Type().Field(i).Name)
-		}
-	}
-	for _, s := range []Snapshot{full, {}, {State: StateFailed}} {
+	var all Snapshot
+	full(reflect.ValueOf(&all).Elem())
+	for _, s := range []Snapshot{all, {}, {Flow: FlowQR, State: StateFailed}} {
 		b, err := s.Encode()
 		if err != nil {
 			t.Fatal(err)
@@ -191,8 +50,8 @@ func TestSnapshotRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(s, got); diff != "" {
-			t.Errorf("(-want +got):\n%s", diff)
+		if got != s {
+			t.Errorf("%s came back as %+v", b, got)
 		}
 	}
 }
@@ -202,26 +61,33 @@ func TestForeignSnapshotsAreRefused(t *testing.T) {
 		stored  string
 		version bool
 	}{
-		"a later version":   {`{"v":2,"state":"new","passkey":"SECRET"}`, true},
-		"no version":        {`{"state":"new"}`, true},
-		"an unknown field":  {`{"v":1,"state":"new","passkey":"SECRET"}`, false},
-		"an unknown state":  {`{"v":1,"state":"SECRET"}`, false},
-		"no JSON":           {`SECRET`, false},
-		"nothing":           {``, false},
-		"a wrong type":      {`{"v":1,"state":"new","code":{"SECRET":1}}`, false},
-		"half a stored one": {`{"v":1,"state":"n`, false},
+		"a later version":         {`{"v":3,"state":"new","passkey":"SECRET"}`, true},
+		"no version":              {`{"state":"new"}`, true},
+		"an unknown field":        {`{"v":2,"flow":"bot","state":"new","token":"SECRET"}`, false},
+		"an unknown field of old": {`{"v":1,"state":"new","passkey":"SECRET"}`, false},
+		"an unknown state":        {`{"v":2,"flow":"bot","state":"SECRET"}`, false},
+		"no JSON":                 {`SECRET`, false},
+		"nothing":                 {``, false},
+		"a wrong type":            {`{"v":1,"state":"new","code":{"SECRET":1}}`, false},
+		"half a stored one":       {`{"v":2,"state":"n`, false},
 	} {
 		_, err := DecodeSnapshot([]byte(tt.stored))
 		if err == nil || errors.Is(err, ErrVersion) != tt.version || strings.Contains(err.Error(), "SECRET") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	cfg := testConfig()
+	cfg, ada := testConfig(), PhonePart{Number: "491701234567"}
 	for name, s := range map[string]Snapshot{
-		"of nobody":             {},
-		"of two":                {Phone: "491701234567", Token: "1:x"},
-		"of a state from where": {Phone: "491701234567", State: 99},
-		"moving to nowhere":     {Phone: "491701234567", State: StateMigrating},
+		"of nobody":               {},
+		"of a flow nobody knows":  {Flow: "telepathy", Phone: ada},
+		"of two":                  {Flow: FlowPhone, Phone: ada, Bot: BotPart{ID: 1}},
+		"of a bot without an id":  {Flow: FlowBot},
+		"of a QR with a number":   {Flow: FlowQR, Phone: ada},
+		"of a bot with a hint":    {Flow: FlowBot, Bot: BotPart{ID: 1}, Password: PasswordPart{Hint: "x"}},
+		"of a state from where":   {Flow: FlowPhone, Phone: ada, State: 199},
+		"of another flow's state": {Flow: FlowPhone, Phone: ada, State: StateWaitScan},
+		"between two rooms":       {Flow: FlowPhone, Phone: ada, State: StateSigningUp + 1},
+		"moving to nowhere":       {Flow: FlowPhone, Phone: ada, State: StateMigrating},
 	} {
 		if _, err := Restore(cfg, s); err == nil {
 			t.Errorf("a sign-in %s is taken", name)
@@ -229,10 +95,57 @@ func TestForeignSnapshotsAreRefused(t *testing.T) {
 	}
 }
 
+// A sign-in that version 1 stored goes on, with the code and the token it had.
+func TestStoredSignInsOfVersion1GoOn(t *testing.T) {
+	const phone = `"phone":"491701234567"`
+	for name, c := range map[string]struct{ stored, want string }{
+		"waiting for a code":       {`{"v":1,"state":"wait-code",` + phone + `,"hash":"h","sent":{"how":"sms","length":5}}`, "Ask{code}"},
+		"a code being tried":       {`{"v":1,"state":"signing-in",` + phone + `,"hash":"h","code":"12345","pending":"signIn"}`, "Save{probing} Call{users.getUsers}"},
+		"a wait with a code":       {`{"v":1,"state":"waiting",` + phone + `,"hash":"h","code":"12345","pending":"signIn","until":"2026-09-01T12:00:00Z"}`, "Save{signing-in} Call{auth.signIn, once}"},
+		"a bot being imported":     {`{"v":1,"state":"importing","token":"1:x","pending":"importBotAuthorization"}`, "Save{probing} Call{users.getUsers}"},
+		"a bot on its way":         {`{"v":1,"state":"migrating","token":"1:x","pending":"importBotAuthorization","target":4}`, "Migrate{DC 4}"},
+		"a password":               {`{"v":1,"state":"wait-password",` + phone + `}`, "Ask{password}"},
+		"an e-mail's code":         {`{"v":1,"state":"wait-email",` + phone + `,"hash":"h","sent":{"how":"email","length":5,"pattern":"a@b"}}`, "Ask{code}"},
+		"an e-mail to be set up":   {`{"v":1,"state":"wait-email",` + phone + `,"hash":"h","sent":{"how":"email"}}`, "Ask{email}"},
+		"somebody else's undoing":  {`{"v":1,"state":"logging-out",` + phone + `,"pending":"logOut","undo":true}`, "Save{waiting}"},
+		"another number to be":     {`{"v":1,"state":"canceling",` + phone + `,"hash":"h","pending":"cancelCode","next_phone":"491701234568"}`, "Save{sending} Call{auth.sendCode, once}"},
+		"a new account":            {`{"v":1,"state":"probing",` + phone + `,"first_name":"Ada","hash":"h","pending":"getUsers"}`, "Save{waiting}"},
+		"one that is no sign-in":   {`{"v":1,"state":"new"}`, "the stored sign-in makes no sense; begin it anew"},
+		"one of two that are none": {`{"v":1,"state":"new","token":"1:x",` + phone + `}`, "the stored sign-in makes no sense; begin it anew"},
+	} {
+		s, err := DecodeSnapshot([]byte(c.stored))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		m, err := Restore(testConfig(), s)
+		var got []string
+		if err != nil {
+			got = append(got, err.Error())
+		} else {
+			m.Start(epoch)
+			for out, ok := m.Next(); ok; out, ok = m.Next() {
+				got = append(got, out.String())
+				if b, _ := out.Snapshot.Encode(); strings.Contains(string(b), `"12345"`) || strings.Contains(string(b), "1:x") {
+					t.Errorf("%s: stored again: %s", name, b)
+				}
+			}
+		}
+		if strings.Join(got, " ") != c.want {
+			t.Errorf("%s: %v, want %s", name, got, c.want)
+		}
+	}
+	s, _ := DecodeSnapshot([]byte(`{"v":1,"state":"probing",` + phone + `,"first_name":"Ada","hash":"h","pending":"getUsers"}`))
+	if s.Probed != string(callSignUp) {
+		t.Errorf("a lost auth.signUp is taken for %s", s.Probed)
+	}
+}
+
 func TestASmuggledSignUpIsRefused(t *testing.T) {
 	for _, s := range []Snapshot{
-		{State: StateWaitSignUp, Phone: "491701234567", Hash: "h"},
-		{State: StateWaiting, Pending: "signUp", Phone: "491701234567", Hash: "h", FirstName: "Ada"},
+		{Flow: FlowPhone, State: StateWaitSignUp, Phone: PhonePart{Number: "491701234567", Hash: "h"}},
+		{Flow: FlowPhone, State: StateWaiting, Pending: "signUp", Phone: PhonePart{Number: "491701234567", Hash: "h"}, SignUp: SignUpPart{FirstName: "Ada"}},
+		{Flow: FlowPNV, State: StateWaiting, Pending: "firebasePnvSignUp", SignUp: SignUpPart{FirstName: "Ada"}},
 	} {
 		m, err := Restore(testConfig(), s)
 		if err != nil {
@@ -245,7 +158,7 @@ func TestASmuggledSignUpIsRefused(t *testing.T) {
 		}
 		m.Advance(epoch)
 		for out, ok := m.Next(); ok; out, ok = m.Next() {
-			if out.Kind == OutCall && out.Query.TypeID() == tg.AuthSignUpRequestID {
+			if out.Kind == OutCall && (out.Query.TypeID() == tg.AuthSignUpRequestID || out.Query.TypeID() == tg.AuthFirebasePnvSignUpRequestID) {
 				t.Errorf("%v came out", out)
 			}
 		}
@@ -253,7 +166,8 @@ func TestASmuggledSignUpIsRefused(t *testing.T) {
 }
 
 func TestConfigIsTheOperatorsOwn(t *testing.T) {
-	for _, cfg := range []Config{{}, {APIID: 1}, {APIHash: "x"}, {APIID: -1, APIHash: "x"}} {
+	rand := testConfig().Rand
+	for _, cfg := range []Config{{}, {APIID: 1, Rand: rand}, {APIHash: "x", Rand: rand}, {APIID: -1, APIHash: "x", Rand: rand}, {APIID: 1, APIHash: "x"}} {
 		var e *Error
 		if _, err := NewPhone(cfg, "491701234567"); !errors.As(err, &e) || e.Reason != ReasonConfig {
 			t.Errorf("%+v: NewPhone = %v", cfg, err)
@@ -261,7 +175,10 @@ func TestConfigIsTheOperatorsOwn(t *testing.T) {
 		if _, err := NewBot(cfg, "1:x"); !errors.As(err, &e) || e.Reason != ReasonConfig {
 			t.Errorf("%+v: NewBot = %v", cfg, err)
 		}
-		if _, err := Restore(cfg, Snapshot{Token: "1:x"}); !errors.As(err, &e) || e.Reason != ReasonConfig {
+		if _, err := NewQR(cfg); !errors.As(err, &e) || e.Reason != ReasonConfig {
+			t.Errorf("%+v: NewQR = %v", cfg, err)
+		}
+		if _, err := Restore(cfg, Snapshot{Flow: FlowQR}); !errors.As(err, &e) || e.Reason != ReasonConfig {
 			t.Errorf("%+v: Restore = %v", cfg, err)
 		}
 	}
@@ -282,7 +199,7 @@ func TestStepIsTheSameInJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"kind":"code","how":"sms","length":5,"next":"call","resend_at":"2026-09-01T12:01:00Z","expires_at":"2026-09-01T12:05:00Z",` +
+	want := `{"id":"mtim7pc0.2","type":"input","kind":"code","how":"sms","length":5,"next":"call","resend_at":"2026-09-01T12:01:00Z","expires_at":"2026-09-01T12:05:00Z",` +
 		`"tries":1,"last_error":"PHONE_CODE_INVALID","supported":true,"message":"That code was wrong. Type the code from the text message."}`
 	if string(b) != want {
 		t.Errorf("got  %s\nwant %s", b, want)
@@ -298,9 +215,14 @@ func TestStepIsTheSameInJSON(t *testing.T) {
 }
 
 func TestNothingSecretIsPrinted(t *testing.T) {
-	secret := Snapshot{Phone: "SECRET", Token: "SECRET", Hash: "SECRET", Code: "SECRET"}
+	secret := Snapshot{Phone: PhonePart{Number: "SECRET", Hash: "SECRET"}, old: oldSecrets{"SECRET", "SECRET"}}
+	kept := secrets{code: "SECRET", token: "SECRET", login: []byte("SECRET"), password: passwordSecrets{text: "SECRET"}}
 	values := []any{
-		secret, &secret,
+		secret, &secret, kept, &kept,
+		Step{Kind: StepQR, URL: "SECRET"}, &Step{URL: "SECRET"},
+		Output{Kind: OutAsk, Step: Step{Kind: StepQR, URL: "SECRET"}},
+		WorkResult{hash: []byte("SECRET"), proof: &tg.InputCheckPasswordSRP{M1: []byte("SECRET")}},
+		Answer{Kind: AnswerToken, Token: "SECRET", Credential: "SECRET", PlayIntegrity: "SECRET"},
 		Answer{Kind: AnswerCode, Code: "SECRET", Password: "SECRET"},
 		Output{Kind: OutSave, Snapshot: secret},
 		Output{Kind: OutCall, Query: &tg.AuthSignInRequest{PhoneNumber: "SECRET", PhoneCodeHash: "SECRET"}},
@@ -323,7 +245,7 @@ func TestNothingSecretIsPrinted(t *testing.T) {
 
 func TestStatesAreNamed(t *testing.T) {
 	var names []string
-	for s := StateNew; s <= StateFailed; s++ {
+	for s := range stateNames {
 		text, err := s.MarshalText()
 		if err != nil {
 			t.Fatal(err)
@@ -335,7 +257,7 @@ func TestStatesAreNamed(t *testing.T) {
 		names = append(names, string(text))
 	}
 	slices.Sort(names)
-	if len(slices.Compact(names)) != int(StateFailed)+1 {
+	if len(slices.Compact(names)) != len(stateNames) {
 		t.Error("two states share a name")
 	}
 }
@@ -358,23 +280,4 @@ func TestUnknownDCsAreTrustedOnlyWithoutATable(t *testing.T) {
 	if target != 77 {
 		t.Errorf("the sign-in moves to %v", target)
 	}
-}
-
-func FuzzResult(f *testing.F) {
-	for _, s := range []string{"sent app", "user 42", "sign-up", "payment", "selves"} {
-		f.Add(answer(strings.Fields(s)), answer([]string{"user", "42"}))
-	}
-	f.Fuzz(func(t *testing.T, first, second []byte) {
-		m, err := NewPhone(testConfig(), "491701234567")
-		if err != nil {
-			t.Fatal(err)
-		}
-		m.Start(epoch)
-		m.Result(epoch, m.id, first)
-		_ = m.Input(epoch, Answer{Kind: AnswerCode, Code: "12345"})
-		m.Result(epoch, m.id, second)
-		for out, ok := m.Next(); ok; out, ok = m.Next() {
-			_ = out.String()
-		}
-	})
 }

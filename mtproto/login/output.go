@@ -12,8 +12,9 @@ import (
 type OutputKind uint8
 
 const (
-	// OutCall asks to run Query on the login's DC; Once says that the server
-	// must not run it twice. Answer with Call: Result, Failed or Lost.
+	// OutCall asks to run Query on DC, which is the home by now (zero: nobody
+	// told the machine which that is); Once says that the server must not run it
+	// twice. Answer with Call: Result, Failed or Lost.
 	OutCall OutputKind = iota + 1
 	// OutMigrate asks to make DC the home: stop what runs on the old one, make
 	// keys on the new one. Answer: Migrated.
@@ -22,10 +23,14 @@ const (
 	OutAsk
 	// OutSave carries the Snapshot to store in place of the last one. Durable.
 	OutSave
-	// OutDone carries the Authorization. The account is to be stored as signed
+	// OutDone carries the Authorization, and the Step that says so. The account is to be stored as signed
 	// in and the snapshot deleted, in one commit. Durable.
 	OutDone
-	// OutFailed carries the Err that ended the sign-in. The snapshot is to be
+	// OutWork asks to run Work.Do elsewhere, off the owner's goroutine. Answer:
+	// Worked. It is never owed: a process that dies asks again.
+	OutWork
+	// OutFailed carries the Err that ended the sign-in, and the Step that says
+	// so. The snapshot is to be
 	// deleted. Durable.
 	OutFailed
 )
@@ -36,6 +41,7 @@ var outputNames = [...]string{
 	OutAsk:     "Ask",
 	OutSave:    "Save",
 	OutDone:    "Done",
+	OutWork:    "Work",
 	OutFailed:  "Failed",
 }
 
@@ -54,8 +60,9 @@ type Output struct {
 	Call          CallID         // OutCall
 	Query         tl.Object      // OutCall
 	Once          bool           // OutCall
-	DC            dc.ID          // OutMigrate
-	Step          Step           // OutAsk
+	DC            dc.ID          // OutMigrate, OutCall
+	Work          Work           // OutWork
+	Step          Step           // OutAsk, OutDone, OutFailed
 	Snapshot      Snapshot       // OutSave
 	Authorization *Authorization // OutDone
 	Err           *Error         // OutFailed

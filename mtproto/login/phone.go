@@ -1,192 +1,210 @@
 package login
 
 import (
-	"strings"
 	"time"
 
-	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
+	"github.com/mtfleet/mtfleet/tl"
 	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
-func dcID(n int) dc.ID { return dc.ID(n) }
+// The sign-in by phone number: a code is sent, typed, and taken. Its other ways
+// have files of their own: email.go, firebase.go, payment.go, signup.go.
+// https://core.telegram.org/api/auth
 
-// onSentCode takes the answer of auth.sendCode and auth.resendCode.
-func (m *Machine) onSentCode(now time.Time, v tg.AnyAuthSentCode) {
-	switch v := v.(type) {
-	case *tg.AuthSentCode:
-		m.s.Hash = v.PhoneCodeHash // a new one with every code
-		state := m.readSentCode(now, v)
-		if m.s.Canceled {
-			m.call(callCancelCode)
-			return
+const (
+	callSendCode   call = "sendCode"
+	callResendCode call = "resendCode"
+	callCancelCode call = "cancelCode"
+	callSignIn     call = "signIn"
+	callMissing    call = "reportMissingCode"
+)
+
+// PhonePart is what is stored of a sign-in by phone.
+type PhonePart struct {
+	Number string   `json:"number,omitempty"` // digits only
+	Next   string   `json:"next,omitempty"`   // the one to try after cancelCode
+	Hash   string   `json:"hash,omitempty"`   // phone_code_hash of the newest code
+	Sent   SentCode `json:"sent,omitzero"`    // how that code travels
+	// Offered: future auth tokens went with the last auth.sendCode, which may
+	// have signed us in.
+	Offered bool    `json:"offered,omitempty"`
+	MNC     string  `json:"mnc,omitempty"` // of the SIM that got no message
+	Payment Payment `json:"payment,omitzero"`
+}
+
+func (m *Machine) phoneMethod(c call) (method, bool) {
+	switch c {
+	case callSendCode:
+		return method{
+			state: StateSending, moves: true, matters: true, signsIn: m.s.Phone.Offered,
+			query: func(m *Machine) tl.Object {
+				m.s.Phone.Offered = m.cfg.settings().LogoutTokens.Set
+				return &tg.AuthSendCodeRequest{PhoneNumber: m.s.Phone.Number, APIID: m.cfg.APIID, APIHash: m.cfg.APIHash, Settings: m.cfg.settings()}
+			},
+			answer:  reads(tg.ParseAnyAuthSentCode, (*Machine).onSentCode),
+			refused: (*Machine).onPhoneError,
+			lost: func(m *Machine, _ time.Time) {
+				// A code may be on its way, but its handle is lost. Sending another by
+				// ourselves could go on for ever; a human decides.
+				m.s.LastError = answerLost
+				m.s.Until = time.Time{}
+				m.wait(StateWaitNewCode)
+			},
+			late: (*Machine).laterCode,
+		}, true
+	case callResendCode:
+		return method{
+			state: StateSending, matters: true,
+			query: func(m *Machine) tl.Object {
+				return &tg.AuthResendCodeRequest{PhoneNumber: m.s.Phone.Number, PhoneCodeHash: m.s.Phone.Hash}
+			},
+			answer:  reads(tg.ParseAnyAuthSentCode, (*Machine).onSentCode),
+			refused: (*Machine).onPhoneError,
+			// The last code may still be good. If not, the server will say so.
+			lost:  (*Machine).waitCodeAgain,
+			late:  (*Machine).laterCode,
+			tired: (*Machine).newCode,
+		}, true
+	case callCancelCode:
+		return method{
+			state: StateCanceling, repeatable: true, matters: true,
+			query: func(m *Machine) tl.Object {
+				return &tg.AuthCancelCodeRequest{PhoneNumber: m.s.Phone.Number, PhoneCodeHash: m.s.Phone.Hash}
+			},
+			answer: func(m *Machine, _ time.Time, _ *tl.Reader) bool { m.onCanceled(); return true },
+		}, true
+	case callSignIn:
+		return method{
+			state: StateSigningIn, signsIn: true,
+			query:     (*Machine).signInQuery,
+			answer:    reads(tg.ParseAnyAuthAuthorization, (*Machine).onAuthorization),
+			refused:   (*Machine).onPhoneError,
+			lost:      (*Machine).signInLost,
+			forgotten: func(m *Machine) { m.wait(m.codeState()) },
+			late:      (*Machine).laterCode,
+			tired:     (*Machine).newCode,
+		}, true
+	case callMissing:
+		return method{
+			state: StateReporting, repeatable: true,
+			query: func(m *Machine) tl.Object {
+				return &tg.AuthReportMissingCodeRequest{PhoneNumber: m.s.Phone.Number, PhoneCodeHash: m.s.Phone.Hash, Mnc: m.s.Phone.MNC}
+			},
+			answer: func(m *Machine, _ time.Time, _ *tl.Reader) bool { m.wait(m.codeState()); return true },
+			refused: func(m *Machine, now time.Time, e *tgerr.Error) bool {
+				if e.Type == "PHONE_CODE_EXPIRED" || e.Type == "PHONE_NUMBER_INVALID" {
+					return m.onPhoneError(now, e)
+				}
+				return m.stay(m.codeState(), e)
+			},
+			lost: (*Machine).waitCodeAgain,
+			late: func(m *Machine, _ time.Time) { m.wait(m.codeState()) },
+		}, true
+	}
+	for _, room := range []func(*Machine, call) (method, bool){(*Machine).firebaseMethod, (*Machine).paymentMethod, (*Machine).signUpMethod} {
+		if found, ok := room(m, c); ok {
+			return found, true
 		}
-		m.s.LastError, m.s.Tries, m.s.Repeats = "", 0, 0
-		m.wait(state)
-	case *tg.AuthSentCodeSuccess:
-		m.onAuthorization(now, v.Authorization)
-	case *tg.AuthSentCodePaymentRequired:
-		m.s.Hash = v.PhoneCodeHash
-		if m.s.Canceled {
-			m.call(callCancelCode)
-			return
-		}
-		m.wait(StateWaitPayment)
-	default:
-		m.unreadable(now)
 	}
+	return method{}, false
 }
 
-// readSentCode remembers how the code travels and says what to wait for.
-func (m *Machine) readSentCode(now time.Time, v *tg.AuthSentCode) State {
-	timeout := time.Duration(max(v.Timeout.Or(0), 0)) * time.Second
-	c := SentCode{SentAt: now, ResendAt: now.Add(timeout)}
-	if next, ok := v.NextType.Get(); ok {
-		c.Next = howOf(next)
+// stay goes back to the step of a call that came to nothing, with the server's
+// word for it. What is not about this call it leaves to the shell.
+func (m *Machine) stay(s State, e *tgerr.Error) bool {
+	switch e.Class() {
+	case tgerr.ClassBadRequest, tgerr.ClassForbidden:
+		m.s.LastError = e.Type
+		m.wait(s)
+		return true
 	}
-	state := StateWaitCode
-	switch t := v.Type.(type) {
-	case *tg.AuthSentCodeTypeApp:
-		c.How, c.Length = HowApp, int(t.Length)
-	case *tg.AuthSentCodeTypeSMS:
-		c.How, c.Length = HowSMS, int(t.Length)
-	case *tg.AuthSentCodeTypeFirebaseSMS:
-		// Only official apps can pass its check; the SMS may come all the same.
-		c.How, c.Length = HowSMS, int(t.Length)
-	case *tg.AuthSentCodeTypeCall:
-		c.How, c.Length = HowCall, int(t.Length)
-	case *tg.AuthSentCodeTypeFlashCall:
-		c.How, c.Pattern = HowFlashCall, t.Pattern
-	case *tg.AuthSentCodeTypeMissedCall:
-		c.How, c.Pattern, c.Length = HowMissedCall, t.Prefix, int(t.Length)
-	case *tg.AuthSentCodeTypeFragmentSMS:
-		c.How, c.URL, c.Length = HowFragment, t.URL, int(t.Length)
-	case *tg.AuthSentCodeTypeSMSWord:
-		c.How, c.Pattern = HowWord, t.Beginning.Or("")
-	case *tg.AuthSentCodeTypeSMSPhrase:
-		c.How, c.Pattern = HowPhrase, t.Beginning.Or("")
-	case *tg.AuthSentCodeTypeEmailCode:
-		c.How, c.Pattern, c.Length = HowEmail, t.EmailPattern, int(t.Length)
-		state = StateWaitEmail
-	case *tg.AuthSentCodeTypeSetUpEmailRequired:
-		c.How = HowEmail
-		state = StateWaitEmail
-	}
-	m.s.Sent = c
-	return state
+	return false
 }
 
-func howOf(next tg.AnyAuthCodeType) string {
-	switch next.(type) {
-	case *tg.AuthCodeTypeSMS:
-		return HowSMS
-	case *tg.AuthCodeTypeCall:
-		return HowCall
-	case *tg.AuthCodeTypeFlashCall:
-		return HowFlashCall
-	case *tg.AuthCodeTypeMissedCall:
-		return HowMissedCall
-	case *tg.AuthCodeTypeFragmentSMS:
-		return HowFragment
-	}
-	return ""
-}
-
-// onAuthorization takes the answer of the calls that sign in.
-func (m *Machine) onAuthorization(now time.Time, v tg.AnyAuthAuthorization) {
-	switch v := v.(type) {
-	case *tg.AuthAuthorization:
-		a := &Authorization{
-			FutureAuthToken:       v.FutureAuthToken.Value,
-			TmpSessions:           int(v.TmpSessions.Or(0)),
-			SetupPasswordRequired: v.SetupPasswordRequired,
-			ReloginDays:           int(v.OtherwiseReloginDays.Or(0)),
-		}
-		if !a.readUser(v.User) {
-			m.call(callProbe) // signed in, but as whom?
-			return
-		}
-		m.signedIn(a)
-	case *tg.AuthAuthorizationSignUpRequired:
-		m.signUpRequired(v.TermsOfService.Value, nil)
-	default:
-		m.unreadable(now)
-	}
-}
-
-// readUser copies what matters of a user, and reports whether it is one.
-func (a *Authorization) readUser(v tg.AnyUser) bool {
-	u, ok := v.(*tg.User)
-	if !ok || u.ID <= 0 {
-		return false
-	}
-	a.UserID, a.IsBot = u.ID, u.Bot
-	a.Name = strings.TrimSpace(u.FirstName.Or("") + " " + u.LastName.Or(""))
-	a.Username = u.Username.Or("")
-	return true
-}
-
-// signedIn ends the sign-in, or takes it back when nobody wants it any more,
-// or when it is somebody else's.
-func (m *Machine) signedIn(a *Authorization) {
-	id, bot := botID(m.s.Token)
+// signInQuery takes the code as what it is: typed, or vouched for by an e-mail.
+func (m *Machine) signInQuery() tl.Object {
+	q := &tg.AuthSignInRequest{PhoneNumber: m.s.Phone.Number, PhoneCodeHash: m.s.Phone.Hash}
 	switch {
-	case m.s.Canceled:
-		m.call(callLogOut)
-	case bot != a.IsBot, bot && id != a.UserID:
-		m.undo()
+	case m.secret.code == "":
+		return nil
+	case m.s.Phone.Sent.How == HowEmail:
+		q.EmailVerification = tl.Some(m.emailVerification())
 	default:
-		m.done(a)
+		q.PhoneCode = tl.Some(m.secret.code)
 	}
+	return q
 }
 
-// signUpRequired: the code was right, the number has no account.
-func (m *Machine) signUpRequired(terms tg.HelpTermsOfService, e *tgerr.Error) {
-	switch {
-	case m.s.Canceled:
-		m.endCanceled(nil)
-	case m.s.Token != "":
-		m.fail(&Error{Reason: ReasonServer, Message: "the server took the bot token for a new number; check it at @BotFather"})
-	case !m.cfg.AllowSignUp:
-		m.fail(signUpRefused(e))
-	default:
-		m.s.Code, m.s.LastError = "", ""
-		m.s.Terms, m.s.MinAge = terms.Text, int(terms.MinAgeConfirm.Or(0))
-		m.wait(StateWaitSignUp)
-	}
-}
-
-func signUpRefused(e *tgerr.Error) *Error {
-	err := &Error{Reason: ReasonSignUp, Message: "this number has no account, and new accounts are not made here; register it in an official app first"}
-	if e != nil {
-		err.Err = e
-	}
-	return err
-}
-
-// onOwnError sorts the refusals that belong to one of the calls.
-func (m *Machine) onOwnError(now time.Time, e *tgerr.Error) {
-	switch {
-	case m.s.Token != "" && !tgerr.Is(e, "ACCESS_TOKEN_INVALID", "ACCESS_TOKEN_EXPIRED"),
-		m.s.Hash == "" && tgerr.Is(e, "PHONE_CODE_INVALID", "PHONE_CODE_EMPTY", "SEND_CODE_UNAVAILABLE"),
-		m.s.FirstName == "" && tgerr.Is(e, "FIRSTNAME_INVALID", "LASTNAME_INVALID"):
-		m.refuseAll(e) // an answer to another question
+// signInLost: nobody was signed in. The code is tried once more, if it is known.
+func (m *Machine) signInLost(now time.Time) {
+	if m.secret.code != "" && m.s.Repeats == 0 {
+		m.s.Repeats++
+		m.call(callSignIn)
 		return
 	}
+	m.waitCodeAgain(now)
+}
+
+// waitCodeAgain asks for the code that is on its way already.
+func (m *Machine) waitCodeAgain(time.Time) {
+	m.secret.code, m.s.LastError = "", answerLost
+	m.wait(m.codeState())
+}
+
+// codeState is where the newest code is waited for.
+func (m *Machine) codeState() State {
+	switch m.s.Phone.Sent.How {
+	case HowEmail:
+		return StateWaitEmailCode
+	case HowFirebase:
+		return StateWaitFirebase
+	}
+	return StateWaitCode
+}
+
+// newCode gives the code up. The caller has set LastError.
+func (m *Machine) newCode(*tgerr.Error) {
+	m.forgetCode()
+	m.wait(StateWaitNewCode)
+}
+
+// laterCode is newCode after a wait.
+func (m *Machine) laterCode(until time.Time) {
+	m.forgetCode()
+	m.s.Until = until
+	m.wait(StateWaitNewCode)
+}
+
+// phoneAgain is for a half login that is gone: a new code is the human's to ask
+// for.
+func (m *Machine) phoneAgain(why string) {
+	m.forgetCode()
+	m.s.LastError = why
+	m.wait(StateWaitNewCode)
+}
+
+// onPhoneError sorts the refusals that belong to a code or a number.
+func (m *Machine) onPhoneError(now time.Time, e *tgerr.Error) bool {
 	switch e.Type {
-	case "PHONE_CODE_INVALID", "PHONE_CODE_EMPTY":
-		m.s.Code = ""
+	case "PHONE_CODE_INVALID", "PHONE_CODE_EMPTY", "EMAIL_TOKEN_INVALID", "CODE_INVALID":
+		if m.s.Phone.Hash == "" {
+			return false // an answer to another question
+		}
+		m.secret.code = ""
 		m.s.Tries++
 		m.s.LastError = e.Type
-		m.wait(StateWaitCode)
-	case "PHONE_CODE_EXPIRED", "PHONE_CODE_HASH_EMPTY", "EMAIL_INSTALL_MISSING", "PHONE_NUMBER_OCCUPIED":
-		m.forgetCode()
+		m.wait(m.codeState())
+	case "PHONE_CODE_EXPIRED", "PHONE_HASH_EXPIRED", "PHONE_CODE_HASH_EMPTY", "EMAIL_INSTALL_MISSING", "PHONE_NUMBER_OCCUPIED":
 		m.s.LastError = e.Type
-		m.wait(StateWaitNewCode)
+		m.newCode(e)
 	case "SEND_CODE_UNAVAILABLE":
-		m.s.Sent.Next = ""
+		if m.s.Phone.Hash == "" {
+			return false
+		}
+		m.s.Phone.Sent.Next = ""
 		m.s.LastError = e.Type
-		m.wait(StateWaitCode)
+		m.wait(m.codeState())
 	case "PHONE_NUMBER_INVALID":
 		m.forgetCode()
 		m.s.LastError = e.Type
@@ -195,34 +213,117 @@ func (m *Machine) onOwnError(now time.Time, e *tgerr.Error) {
 		m.signUpRequired(tg.HelpTermsOfService{}, e)
 	case "PHONE_NUMBER_APP_SIGNUP_FORBIDDEN":
 		m.fail(signUpRefused(e))
-	case "FIRSTNAME_INVALID", "LASTNAME_INVALID":
-		m.s.LastError = e.Type
-		m.wait(StateWaitSignUp)
 	case "SMS_CODE_CREATE_FAILED":
 		if m.s.Retries < restartsMost {
 			m.again(now)
-			return
+			return true
 		}
 		m.fail(&Error{Reason: ReasonServer, Err: e, Retry: true, Message: "the server could not make a code; try again later"})
 	case "PHONE_NUMBER_BANNED":
 		m.fail(&Error{Reason: ReasonBanned, Err: e, Message: "this number is banned; an official app tells how to appeal"})
 	case "PHONE_PASSWORD_PROTECTED":
 		m.fail(&Error{Reason: ReasonBanned, Err: e, Message: "this number is protected by a password; sign in with an official app first"})
-	case "ACCESS_TOKEN_INVALID", "ACCESS_TOKEN_EXPIRED":
-		m.fail(&Error{Reason: ReasonToken, Err: e, Message: "the server does not know this bot token; copy it from @BotFather again, or make a new one there"})
 	default:
-		m.refuseAll(e)
+		return false
 	}
-}
-
-// refuseAll ends the sign-in for an error that nobody expects here.
-func (m *Machine) refuseAll(e *tgerr.Error) {
-	m.fail(&Error{Reason: ReasonServer, Err: e, Retry: e.Code == 401, Message: "the server refused the sign-in"})
+	return true
 }
 
 // forgetCode drops everything about the code on its way.
 func (m *Machine) forgetCode() {
-	m.s.Hash, m.s.Code, m.s.Sent = "", "", SentCode{}
+	m.secret.code = ""
+	m.s.Phone.Hash, m.s.Phone.Sent, m.s.Phone.Payment = "", SentCode{}, Payment{}
 	m.s.Tries, m.s.Repeats, m.s.Until = 0, 0, time.Time{}
-	m.s.FirstName, m.s.LastName, m.s.Terms, m.s.MinAge = "", "", "", 0
+	m.s.SignUp, m.s.Email = SignUpPart{}, EmailPart{}
+}
+
+func (m *Machine) inputCode(a Answer) error {
+	switch m.s.State {
+	case StateWaitCode, StateWaitFirebase, StateWaitEmailCode:
+	case StateWaitEmailSetup:
+		return m.inputEmailSetup(a)
+	case StateWaitRecovery:
+		return m.inputRecovery(a)
+	default:
+		return m.misfit(a)
+	}
+	code, err := m.typedCode(m.s.Phone.Sent, a.Code)
+	if err != nil {
+		return err
+	}
+	m.secret.code, m.secret.provider, m.s.LastError, m.s.Repeats = code, "", "", 0
+	m.call(callSignIn)
+	return nil
+}
+
+// typedCode reads a code. Nothing is sent of what cannot be the one: a slip
+// costs none of the tries that the server counts.
+func (m *Machine) typedCode(sent SentCode, text string) (string, error) {
+	code, problem := normalCode(sent, text)
+	if problem != "" {
+		return "", &Error{Reason: ReasonAnswer, Message: "this is not the code: " + problem + "; type it as it was received"}
+	}
+	return code, nil
+}
+
+func (m *Machine) inputResend(now time.Time) error {
+	switch m.s.State {
+	case StateWaitNewCode:
+		if now.Before(m.s.Until) {
+			return &Error{Reason: ReasonEarly, Until: m.s.Until, Message: "the server wants us to wait before another code is sent"}
+		}
+		m.s.LastError = ""
+		m.call(callSendCode)
+		return nil
+	case StateWaitCode, StateWaitEmailCode, StateWaitFirebase:
+		switch {
+		case m.s.Phone.Sent.Next == "" && m.s.State != StateWaitFirebase:
+			return &Error{Reason: ReasonAnswer, Message: "the server knows no other way to send a code; type the one that came, or cancel"}
+		case now.Before(m.s.Phone.Sent.ResendAt):
+			return &Error{Reason: ReasonEarly, Until: m.s.Phone.Sent.ResendAt, Message: "another code may be asked for a little later"}
+		}
+		m.s.LastError = ""
+		m.call(callResendCode)
+		return nil
+	}
+	return m.misfit(Answer{Kind: AnswerResend})
+}
+
+// inputMissing reports a text message that did not come. Telegram takes this
+// from its own apps.
+func (m *Machine) inputMissing(a Answer) error {
+	switch how := m.s.Phone.Sent.How; {
+	case m.s.State != StateWaitCode, how != HowSMS && how != HowWord && how != HowPhrase:
+		return m.misfit(a)
+	case len(a.MNC) > 3:
+		return &Error{Reason: ReasonAnswer, Message: "a mobile network code has two or three digits"}
+	}
+	m.s.Phone.MNC, m.s.LastError = a.MNC, ""
+	m.call(callMissing)
+	return nil
+}
+
+func (m *Machine) inputPhone(a Answer) error {
+	switch m.s.State {
+	case StateWaitPhone, StateWaitCode, StateWaitNewCode, StateWaitFirebase, StateWaitPayment,
+		StateWaitEmailAddress, StateWaitEmailSetup, StateWaitEmailCode:
+	case StateWaitSignUp:
+		if m.s.Flow != FlowPhone {
+			return m.misfit(a)
+		}
+	default:
+		return m.misfit(a)
+	}
+	phone, problem := normalPhone(a.Phone)
+	if problem != "" {
+		return badPhone(problem)
+	}
+	m.s.Phone.Next = phone
+	m.s.SignUp = SignUpPart{}
+	if m.s.Phone.Hash != "" {
+		m.call(callCancelCode) // one pending code at a time
+	} else {
+		m.onCanceled()
+	}
+	return nil
 }

@@ -1,6 +1,8 @@
 package login
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
@@ -11,19 +13,27 @@ import (
 //
 //	a user                   we are signed in
 //	SESSION_PASSWORD_NEEDED  the first factor went through
-//	any other 401            it did not; sign in once more
+//	any other 401            it did not; Probed says where to go on
 //	any other refusal        it may have; what there is, is taken back
 //
-// The probe stands in for the lost answer, so it needs no state of its own
-// but what the snapshot still says about the attempt.
+// Where to go on depends on what is still known: after a restart codes, tokens
+// and passwords are gone, and whoever has them is asked again.
 
-func (m *Machine) onProbed(now time.Time, users []tg.AnyUser) {
+// probe looks up what became of the call under way.
+func (m *Machine) probe() {
+	if c := m.s.Pending; c != string(callProbe) {
+		m.s.Probed = c
+	}
+	m.call(callProbe)
+}
+
+func (m *Machine) onProbed(_ time.Time, users []tg.AnyUser) {
 	a := new(Authorization)
 	if len(users) == 1 && a.readUser(users[0]) {
 		m.signedIn(a)
 		return
 	}
-	m.undo()
+	m.undo(nobodyKnows())
 }
 
 func (m *Machine) onProbeRefused(now time.Time, e *tgerr.Error) {
@@ -37,38 +47,92 @@ func (m *Machine) onProbeRefused(now time.Time, e *tgerr.Error) {
 			m.call(callLogOut)
 			return
 		}
-		m.s.Code, m.s.LastError = "", ""
-		m.wait(StateWaitPassword)
+		m.passwordNeeded(e)
 	case tgerr.ClassDeactivated, tgerr.ClassDuplicated:
-		m.onRefused(now, e) // nobody is signed in any more
+		if m.s.Half = false; m.s.Canceled {
+			m.endCanceled(e)
+			return
+		}
+		m.onClass(now, e) // nobody is signed in any more
 	default:
-		m.undo() // somebody may be
+		m.undo(nobodyKnows()) // somebody may be
 	}
 }
 
 // notSignedIn goes back to where the lost call was made.
 func (m *Machine) notSignedIn(now time.Time) {
-	switch {
+	half, what := m.s.Half, m.s.Probed
+	m.s.Half, m.s.Probed = false, ""
+	switch lost, ok := m.method(call(what)); {
 	case m.s.Canceled:
 		m.endCanceled(nil)
-	case m.s.Token != "" && m.s.Repeats < repeatsMost:
-		m.s.Repeats++
-		m.s.Pending = string(callImportBot)
-		m.again(now)
-	case m.s.Token != "":
-		m.fail(&Error{Reason: ReasonServer, Retry: true, Message: "the answers to the sign-in keep getting lost; try again later"})
-	case m.s.FirstName != "":
-		// auth.signUp is never repeated by itself.
-		m.s.LastError = "ANSWER_LOST"
-		m.wait(StateWaitSignUp)
-	case m.s.Hash == "":
-		m.s.LastError = "ANSWER_LOST"
-		m.wait(StateWaitNewCode)
-	case m.s.Code != "" && m.s.Repeats == 0:
-		m.s.Repeats++
-		m.call(callSignIn)
+	case half:
+		m.restart(halfExpired)
+	case !ok:
+		m.fail(senseless())
 	default:
-		m.s.Code, m.s.LastError = "", "ANSWER_LOST"
-		m.wait(StateWaitCode)
+		m.s.LastError = answerLost
+		lost.lost(m, now)
 	}
+}
+
+// onAuthorization takes the answer of the calls that sign in.
+func (m *Machine) onAuthorization(_ time.Time, v tg.AnyAuthAuthorization) {
+	switch v := v.(type) {
+	case *tg.AuthAuthorization:
+		a := &Authorization{
+			FutureAuthToken:       v.FutureAuthToken.Value,
+			TmpSessions:           int(v.TmpSessions.Or(0)),
+			SetupPasswordRequired: v.SetupPasswordRequired,
+			ReloginDays:           int(v.OtherwiseReloginDays.Or(0)),
+		}
+		if !a.readUser(v.User) {
+			m.probe() // signed in, but as whom?
+			return
+		}
+		m.signedIn(a)
+	case *tg.AuthAuthorizationSignUpRequired:
+		m.signUpRequired(v.TermsOfService.Value, nil)
+	default:
+		m.unreadable()
+	}
+}
+
+// readUser copies what matters of a user, and reports whether it is one.
+func (a *Authorization) readUser(v tg.AnyUser) bool {
+	u, ok := v.(*tg.User)
+	if !ok || u.ID <= 0 {
+		return false
+	}
+	a.UserID, a.IsBot = u.ID, u.Bot
+	a.Name = strings.TrimSpace(u.FirstName.Or("") + " " + u.LastName.Or(""))
+	a.Username = u.Username.Or("")
+	return true
+}
+
+// signedIn ends the sign-in, or takes it back when nobody wants it any more,
+// or when it is somebody else's.
+func (m *Machine) signedIn(a *Authorization) {
+	bot := m.s.Flow == FlowBot
+	switch {
+	case m.s.Canceled:
+		m.call(callLogOut)
+	case bot != a.IsBot,
+		bot && m.s.Bot.ID != a.UserID,
+		m.cfg.WantUser != 0 && m.cfg.WantUser != a.UserID,
+		m.s.Flow == FlowWeb && m.s.Web.UserID != 0 && m.s.Web.UserID != a.UserID:
+		m.undo(nobodyKnows())
+	case slices.Contains(m.cfg.OtherUsers, a.UserID):
+		m.undo(already())
+	default:
+		m.done(a)
+	}
+}
+
+func nobodyKnows() *Error {
+	return &Error{Reason: ReasonOther, Message: "the server signed in somebody else than was asked for, or would not say whom; that was undone"}
+}
+
+func already() *Error {
+	return &Error{Reason: ReasonAlready, Message: "this user is signed in here already, in another account; the new authorization was ended"}
 }

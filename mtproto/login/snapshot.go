@@ -10,55 +10,79 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 )
 
-// snapshotVersion is the version of the stored form.
-const snapshotVersion = 1
+// snapshotVersion is the version of the stored form. Version 1 knew the phone
+// and the bot, and stored the code and the token; it is read and never written.
+const snapshotVersion = 2
 
-// A Snapshot is all that a machine needs to go on after a restart. It holds
-// the number, the code handle, the bot token: store it sealed, do not log it.
+// A Snapshot is all that is stored of a sign-in: what the shell knows, and the
+// part of each room that its flow passes through. Codes, passwords, tokens, QR
+// codes and what was exported are not in it: after a restart whoever has them is
+// asked again. It holds the number and the handle of a code: store it sealed, do
+// not log it.
 type Snapshot struct {
+	Flow  Flow  `json:"flow"`
 	State State `json:"state"`
 
-	Phone string `json:"phone,omitempty"` // digits only
-	Token string `json:"token,omitempty"` // of a bot; empty for a phone login
-
-	Hash string   `json:"hash,omitempty"` // phone_code_hash of the newest code
-	Sent SentCode `json:"sent,omitzero"`  // how that code travels
-	Code string   `json:"code,omitempty"` // the code being tried
-
-	FirstName string `json:"first_name,omitempty"` // of a new account
-	LastName  string `json:"last_name,omitempty"`
-	Terms     string `json:"terms,omitempty"`
-	MinAge    int    `json:"min_age,omitempty"`
+	// Attempt tells the steps of this sign-in from those of others, Asked is the
+	// number of the newest one, Answered that of the last one answered.
+	Attempt  string `json:"attempt,omitempty"`
+	Asked    int    `json:"asked,omitempty"`
+	Answered int    `json:"answered,omitempty"`
 
 	// Pending is the query under way, or the one to repeat after a wait or a
-	// migration.
+	// migration; Probed is the one whose answer was lost.
 	Pending string    `json:"pending,omitempty"`
-	Until   time.Time `json:"until,omitzero"`   // end of StateWaiting; earliest new code
+	Probed  string    `json:"probed,omitempty"`
+	Until   time.Time `json:"until,omitzero"`   // end of StateWaiting; earliest new try of others
 	Imposed bool      `json:"imposed,omitzero"` // the wait is the server's
+	DC      dc.ID     `json:"dc,omitempty"`     // where calls go
 	Target  dc.ID     `json:"target,omitempty"` // of StateMigrating
 
-	Offered   bool   `json:"offered,omitempty"`    // future auth tokens went with the last auth.sendCode
 	Hops      int    `json:"hops,omitempty"`       // migrations so far
 	Retries   int    `json:"retries,omitempty"`    // repeats of the pending query
 	Troubles  int    `json:"troubles,omitempty"`   // those after the server's own errors
-	Repeats   int    `json:"repeats,omitempty"`    // sign-ins repeated after a lost answer
-	Tries     int    `json:"tries,omitempty"`      // wrong codes so far
+	Repeats   int    `json:"repeats,omitempty"`    // calls made anew within the attempt
+	Tries     int    `json:"tries,omitempty"`      // wrong answers to this question
 	LastError string `json:"last_error,omitempty"` // for the step
 
-	Canceled  bool   `json:"canceled,omitempty"`   // end as soon as it is safe
-	Undo      bool   `json:"undo,omitempty"`       // log out again: signed in as somebody else
-	NextPhone string `json:"next_phone,omitempty"` // to try after cancelCode
+	Half     bool   `json:"half,omitempty"`     // the first factor was taken: a password is owed
+	Canceled bool   `json:"canceled,omitempty"` // end as soon as it is safe
+	Undo     Ending `json:"undo,omitzero"`      // log out again, and why
+
+	Phone    PhonePart    `json:"phone,omitzero"`
+	SignUp   SignUpPart   `json:"sign_up,omitzero"`
+	Email    EmailPart    `json:"email,omitzero"`
+	Password PasswordPart `json:"password,omitzero"`
+	QR       QRPart       `json:"qr,omitzero"`
+	Bot      BotPart      `json:"bot,omitzero"`
+	Web      WebPart      `json:"web,omitzero"`
+	Passkey  PasskeyPart  `json:"passkey,omitzero"`
+
+	old oldSecrets // of version 1, for this process alone
 }
 
-// A SentCode is what is known about a code on its way.
-type SentCode struct {
-	How      string    `json:"how,omitempty"`
-	Length   int       `json:"length,omitempty"`
-	Pattern  string    `json:"pattern,omitempty"`
-	URL      string    `json:"url,omitempty"`
-	Next     string    `json:"next,omitempty"`
-	SentAt   time.Time `json:"sent_at,omitzero"`
-	ResendAt time.Time `json:"resend_at,omitzero"`
+// sensible reports whether it can be gone on from: its flow is one, passes
+// through its state, and has no part of another.
+func (s Snapshot) sensible() bool {
+	spec, ok := s.Flow.spec()
+	if !ok || !spec.may(s.State) || s.State == StateMigrating && !s.Target.Valid() {
+		return false
+	}
+	if s.State.over() {
+		return true
+	}
+	phone, bot := s.Flow == FlowPhone, s.Flow == FlowBot
+	switch {
+	case phone != storedPhone(s.Phone.Number), bot != (s.Bot.ID > 0),
+		!phone && (s.Phone != PhonePart{} || s.Email != EmailPart{}),
+		!phone && s.Flow != FlowPNV && s.SignUp != SignUpPart{},
+		bot && s.Password != PasswordPart{},
+		s.Flow != FlowQR && s.QR != QRPart{},
+		s.Flow != FlowWeb && s.Web != WebPart{},
+		s.Flow != FlowPasskey && s.Passkey != PasskeyPart{}:
+		return false
+	}
+	return true
 }
 
 // String names the state alone.
@@ -93,15 +117,29 @@ func DecodeSnapshot(b []byte) (Snapshot, error) {
 	if err := json.Unmarshal(b, &head); err != nil {
 		return Snapshot{}, errors.New("the stored sign-in is not readable")
 	}
-	if head.Version != snapshotVersion {
-		return Snapshot{}, fmt.Errorf("%w: %d", ErrVersion, head.Version)
+	switch head.Version {
+	case 1:
+		var old snapshotV1
+		if err := decodeStrictly(b, &old); err != nil {
+			return Snapshot{}, err
+		}
+		return old.upgrade(), nil
+	case snapshotVersion:
+		var stored storedSnapshot
+		if err := decodeStrictly(b, &stored); err != nil {
+			return Snapshot{}, err
+		}
+		return stored.Snapshot, nil
 	}
-	var stored storedSnapshot
+	return Snapshot{}, fmt.Errorf("%w: %d", ErrVersion, head.Version)
+}
+
+func decodeStrictly(b []byte, to any) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&stored); err != nil {
+	if d.Decode(to) != nil {
 		// The decoder's own words may quote a secret.
-		return Snapshot{}, errors.New("the stored sign-in has fields or values of an unknown kind")
+		return errors.New("the stored sign-in has fields or values of an unknown kind")
 	}
-	return stored.Snapshot, nil
+	return nil
 }

@@ -1,8 +1,32 @@
 package login
 
 import (
+	"errors"
 	"fmt"
 	"time"
+)
+
+// A StepType sorts the steps by what is to be done with one, for those who show
+// steps they do not know.
+type StepType string
+
+// The types of steps.
+const (
+	// TypeDisplay: something is to be shown, and goes on by itself.
+	TypeDisplay StepType = "display"
+	// TypeInput: something is to be typed.
+	TypeInput StepType = "input"
+	// TypeWebAuthn: the options are for an authenticator; its assertion is the
+	// answer.
+	TypeWebAuthn StepType = "webauthn"
+	// TypeWaitUntil: nothing is to be done before Until.
+	TypeWaitUntil StepType = "wait_until"
+	// TypeExternal: something is to be done elsewhere, and what came of it is
+	// the answer.
+	TypeExternal StepType = "external"
+	// TypeDone and TypeFailed: it is over.
+	TypeDone   StepType = "done"
+	TypeFailed StepType = "failed"
 )
 
 // A StepKind says what a human is to do.
@@ -15,18 +39,48 @@ const (
 	StepCode StepKind = "code"
 	// StepNewCode asks whether a new code shall be sent.
 	StepNewCode StepKind = "new_code"
-	// StepSignUp asks for the name of a new account.
-	StepSignUp StepKind = "sign_up"
-	// StepPassword asks for the two-step password.
-	StepPassword StepKind = "password"
-	// StepEmail asks for a login e-mail, or a code from it.
-	StepEmail StepKind = "email"
+	// StepFirebase asks for a device's proof to Firebase.
+	StepFirebase StepKind = "firebase"
 	// StepPayment tells that the sign-in must be paid for.
 	StepPayment StepKind = "payment"
+	// StepSignUp asks for the name of a new account.
+	StepSignUp StepKind = "sign_up"
+	// StepEmail asks for an address that shall get the login codes.
+	StepEmail StepKind = "email"
+	// StepEmailSetup asks for the code that was sent to that address.
+	StepEmailSetup StepKind = "email_setup"
+	// StepPassword asks for the two-step password.
+	StepPassword StepKind = "password"
+	// StepRecovery asks for the code from the recovery e-mail.
+	StepRecovery StepKind = "recovery_code"
+	// StepNewPassword asks for a new two-step password, or for none.
+	StepNewPassword StepKind = "new_password"
+	// StepQR shows a QR code: URL is its text.
+	StepQR StepKind = "qr"
+	// StepToken asks for the bot token again.
+	StepToken StepKind = "token"
+	// StepWebToken asks for another link of a web client.
+	StepWebToken StepKind = "web_token"
+	// StepPasskey asks an authenticator; Options is for it.
+	StepPasskey StepKind = "passkey"
+	// StepPNV asks the carrier for the number. Experimental.
+	StepPNV StepKind = "pnv"
 	// StepWait tells that the server wants us to wait until Until. Nothing is
 	// to be done.
 	StepWait StepKind = "wait"
+	// StepOver tells how it ended.
+	StepOver StepKind = "over"
 )
+
+// typeOf sorts the kinds; those that are not here are input.
+var typeOf = map[StepKind]StepType{
+	StepQR:       TypeDisplay,
+	StepPasskey:  TypeWebAuthn,
+	StepWait:     TypeWaitUntil,
+	StepFirebase: TypeExternal,
+	StepPayment:  TypeExternal,
+	StepPNV:      TypeExternal,
+}
 
 // How a code travels.
 const (
@@ -39,11 +93,18 @@ const (
 	HowWord       = "sms_word"    // a word in a text message, beginning with Pattern
 	HowPhrase     = "sms_phrase"  // a phrase in a text message, beginning with Pattern
 	HowEmail      = "email"       // an e-mail to an address like Pattern
+	HowFirebase   = "firebase"    // a text message, once the device has proved itself
 )
 
 // A Step is what the sign-in waits for. It is shown to a human or handed to a
-// script; it holds no secret.
+// script. Of secrets it holds only what is there to be shown: the QR code's
+// text. It is not for logs, and prints as its kind.
 type Step struct {
+	// ID names the step in its answer. It is new with everything that is asked,
+	// and the same after a restart.
+	ID string `json:"id,omitempty"`
+	// Type sorts the kind.
+	Type StepType `json:"type,omitempty"`
 	// Kind says what to do; the other fields belong to some kinds only.
 	Kind StepKind `json:"kind"`
 	// How tells how the code travels.
@@ -55,70 +116,76 @@ type Step struct {
 	Pattern string `json:"pattern,omitempty"`
 	// Hint is the password's hint.
 	Hint string `json:"hint,omitempty"`
-	// URL is where the code is shown.
+	// Recovery says that a forgotten password can be recovered by e-mail.
+	Recovery bool `json:"recovery,omitempty"`
+	// URL is where the code is shown, or the text of the QR code.
 	URL string `json:"url,omitempty"`
+	// Options are those of the WebAuthn request, as JSON with a publicKey in it.
+	Options JSONText `json:"options,omitempty"`
+	// Apple and Google say that a token of theirs does in place of an address or
+	// its code.
+	Apple  bool `json:"apple,omitempty"`
+	Google bool `json:"google,omitempty"`
 	// Next tells how another code would travel; empty when there is no other
 	// way.
 	Next string `json:"next,omitempty"`
 	// ResendAt is when another code may be asked for.
 	ResendAt time.Time `json:"resend_at,omitzero"`
-	// ExpiresAt is when the code is thought to expire. The server does not
-	// tell; a code may be tried later.
+	// ResetAt is when the login e-mail can be, or will be, reset. Zero when it
+	// cannot.
+	ResetAt time.Time `json:"reset_at,omitzero"`
+	// ExpiresAt is when the code is thought to expire, or when the QR code does.
+	// Of codes the server does not tell; one may be tried later.
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	// Until is when the wait imposed by the server is over.
 	Until time.Time `json:"until,omitzero"`
-	// Tries counts the wrong codes so far.
+	// Tries counts the wrong answers so far.
 	Tries int `json:"tries,omitempty"`
-	// LastError is the server's word for what was wrong with the last answer.
+	// LastError is the server's word for what was wrong with the last answer, or
+	// ours: ANSWER_LOST, RESTARTED, and others that Message puts into words.
 	LastError string `json:"last_error,omitempty"`
 	// Terms are the terms of service that signing up accepts.
 	Terms string `json:"terms,omitempty"`
 	// MinAge is the age that signing up confirms, 0 for none.
 	MinAge int `json:"min_age,omitempty"`
-	// Supported is false for a step this version can only show: it can be
-	// cancelled and nothing else.
+	// Payment is what is to be paid.
+	Payment Payment `json:"payment,omitzero"`
+	// Firebase is what the device is to sign.
+	Firebase FirebaseTask `json:"firebase,omitzero"`
+	// Nonce and Payload are for the device's credential manager. Experimental.
+	Nonce   string `json:"nonce,omitempty"`
+	Payload string `json:"payload,omitempty"`
+	// Supported is false for a step that can only be shown: it can be cancelled
+	// and nothing else.
 	Supported bool `json:"supported"`
-	// Message says in a sentence or two what to do.
+	// Message says in a sentence or two what to do, and what went wrong.
 	Message string `json:"message"`
 }
 
-// An AnswerKind says what an [Answer] is.
-type AnswerKind string
-
-const (
-	// AnswerCode is the code, as it was received.
-	AnswerCode AnswerKind = "code"
-	// AnswerResend asks for another code.
-	AnswerResend AnswerKind = "resend"
-	// AnswerPhone is another phone number.
-	AnswerPhone AnswerKind = "phone"
-	// AnswerSignUp is the name of a new account; it accepts the terms.
-	AnswerSignUp AnswerKind = "sign_up"
-	// AnswerPassword is the two-step password.
-	AnswerPassword AnswerKind = "password"
-	// AnswerCancel ends the sign-in.
-	AnswerCancel AnswerKind = "cancel"
-)
-
-// An Answer is what a human says to a [Step].
-type Answer struct {
-	// Kind says which of the other fields matter.
-	Kind AnswerKind `json:"kind"`
-	// Code belongs to AnswerCode, as it was received. What cannot be the code
-	// that was sent is refused, and costs no try.
-	Code string `json:"code,omitempty"`
-	// Phone belongs to AnswerPhone, as NewPhone takes it.
-	Phone string `json:"phone,omitempty"`
-	// FirstName and LastName belong to AnswerSignUp; the last may be empty.
-	FirstName string `json:"first_name,omitempty"`
-	LastName  string `json:"last_name,omitempty"`
-	// Password belongs to AnswerPassword, and is never altered: spaces are part
-	// of it.
-	Password string `json:"password,omitempty"`
-}
-
-// String names the kind alone; codes and passwords stay out of logs.
-func (a Answer) String() string { return fmt.Sprintf("Answer{%s}", a.Kind) }
+// String names the kind alone: a QR code's text is a secret.
+func (s Step) String() string { return fmt.Sprintf("Step{%s}", s.Kind) }
 
 // GoString is String.
-func (a Answer) GoString() string { return a.String() }
+func (s Step) GoString() string { return s.String() }
+
+// A JSONText is JSON that passes through unread.
+type JSONText string
+
+// MarshalJSON gives the text itself.
+func (t JSONText) MarshalJSON() ([]byte, error) {
+	if t == "" {
+		return []byte("null"), nil
+	}
+	return []byte(t), nil
+}
+
+// UnmarshalJSON takes any value.
+func (t *JSONText) UnmarshalJSON(b []byte) error {
+	if t == nil {
+		return errors.New("no place for a JSON text")
+	}
+	if *t = JSONText(b); *t == "null" {
+		*t = ""
+	}
+	return nil
+}

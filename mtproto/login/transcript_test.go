@@ -1,11 +1,14 @@
 package login
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,9 +16,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
-	"github.com/mtfleet/mtfleet/tl"
 	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
@@ -23,30 +26,60 @@ var rewrite = flag.Bool("rewrite", false, "rewrite the transcripts in testdata; 
 
 var epoch = time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
 
+// testGroup is made once: it takes 10 ms.
+var testGroup = crypt.WellKnownGroup()
+
 func testConfig() Config {
-	return Config{APIID: 17, APIHash: "hash", HasDC: func(id dc.ID) bool { return id <= 5 }}
+	return Config{
+		APIID: 17, APIHash: "hash", DC: 2, HasDC: func(id dc.ID) bool { return id <= 5 },
+		Rand: rand.NewChaCha8([32]byte{1}), Group: testGroup,
+	}
 }
 
 // A play is a machine, its clock and its disk.
 type play struct {
-	now  time.Time
-	cfg  Config
-	m    *Machine
-	disk *Snapshot
-	call CallID
-	buf  strings.Builder
+	now     time.Time
+	cfg     Config
+	m       *Machine
+	disk    *Snapshot
+	call    CallID
+	work    Work
+	last    Output
+	visited map[State]bool
+	keep    bool     // leave the outputs where they are
+	srp     int64    // the id of the last parameters given out
+	mine    []string // what was typed and shown, and may not be stored
+	buf     strings.Builder
 }
 
+// numbers are the phone numbers and the user ids of the transcripts, which are
+// stored.
+var numbers = regexp.MustCompile(`49170\d+|123456\b`)
+
 func (p *play) drain() {
+	if p.keep {
+		return
+	}
 	for out, ok := p.m.Next(); ok; out, ok = p.m.Next() {
 		switch out.Kind {
 		case OutSave:
 			s := out.Snapshot
 			p.disk = &s
+			b, err := s.Encode()
+			if err != nil {
+				fmt.Fprintf(&p.buf, "  NOT ENCODED: %v\n", err)
+			}
+			for _, secret := range p.mine {
+				if strings.Contains(numbers.ReplaceAllString(string(b), ""), secret) {
+					fmt.Fprintf(&p.buf, "  STORED: %q\n", secret)
+				}
+			}
 		case OutDone, OutFailed:
 			p.disk = nil
 		case OutCall:
-			p.call = out.Call
+			p.call, p.last = out.Call, out
+		case OutWork:
+			p.work = out.Work
 		}
 		fmt.Fprintf(&p.buf, "  %s\n", p.describe(out))
 	}
@@ -64,6 +97,9 @@ func (p *play) describe(out Output) string {
 			}
 			return line
 		case *tg.AuthSignInRequest:
+			if email, ok := q.EmailVerification.Get(); ok {
+				return fmt.Sprintf("%v %s %s by %s", out, q.PhoneNumber, q.PhoneCodeHash, verification(email))
+			}
 			return fmt.Sprintf("%v %s %s %q", out, q.PhoneNumber, q.PhoneCodeHash, q.PhoneCode.Value)
 		case *tg.AuthResendCodeRequest:
 			return fmt.Sprintf("%v %s", out, q.PhoneCodeHash)
@@ -71,10 +107,17 @@ func (p *play) describe(out Output) string {
 			return fmt.Sprintf("%v %s", out, q.PhoneCodeHash)
 		case *tg.AuthSignUpRequest:
 			return fmt.Sprintf("%v %q %q", out, q.FirstName, q.LastName)
+		case *tg.AuthFirebasePnvSignUpRequest:
+			return fmt.Sprintf("%v %q %q", out, q.FirstName, q.LastName)
+		default:
+			return describeCall(out)
 		}
 	case OutAsk:
 		s := out.Step
 		line := out.String()
+		if s.URL != "" && s.Kind == StepQR {
+			p.mine = append(p.mine, strings.TrimPrefix(s.URL, "tg://login?token="))
+		}
 		for _, f := range []struct {
 			name  string
 			value any
@@ -83,6 +126,10 @@ func (p *play) describe(out Output) string {
 			{"how", s.How, s.How != ""}, {"length", s.Length, s.Length != 0}, {"pattern", s.Pattern, s.Pattern != ""},
 			{"url", s.URL, s.URL != ""}, {"next", s.Next, s.Next != ""}, {"tries", s.Tries, s.Tries != 0},
 			{"error", s.LastError, s.LastError != ""}, {"terms", s.Terms, s.Terms != ""},
+			{"hint", s.Hint, s.Hint != ""}, {"recovery", "yes", s.Recovery}, {"apple", "yes", s.Apple}, {"google", "yes", s.Google},
+			{"options", s.Options, s.Options != ""}, {"pay", fmt.Sprint(s.Payment.Amount, s.Payment.Currency), s.Payment != Payment{}},
+			{"firebase", s.Firebase.Project, s.Firebase != FirebaseTask{}}, {"nonce", s.Nonce, s.Nonce != ""},
+			{"resets", "+" + s.ResetAt.Sub(p.now).String(), !s.ResetAt.IsZero()},
 			{"until", "+" + s.Until.Sub(p.now).String(), !s.Until.IsZero()}, {"unsupported", "yes", !s.Supported},
 		} {
 			if f.set {
@@ -94,74 +141,6 @@ func (p *play) describe(out Output) string {
 		return fmt.Sprintf("%v retry=%v\n    %v", out, out.Err.Retry, out.Err)
 	}
 	return out.String()
-}
-
-func user(id int64, bot bool) *tg.User {
-	return &tg.User{ID: id, Self: true, Bot: bot, FirstName: tl.Some("Ada"), LastName: tl.Some("L."), Username: tl.Some("ada")}
-}
-
-// sentCode builds the server's answer from words like "app 5 next=sms timeout=60".
-func sentCode(words []string) tl.Object {
-	c := &tg.AuthSentCode{PhoneCodeHash: "h1"}
-	n := int32(5)
-	for _, w := range words[1:] {
-		name, value, _ := strings.Cut(w, "=")
-		number, _ := strconv.Atoi(value)
-		switch name {
-		case "hash":
-			c.PhoneCodeHash = value
-		case "timeout":
-			c.Timeout = tl.Some(int32(number))
-		case "next":
-			c.NextType = tl.Some(map[string]tg.AnyAuthCodeType{
-				"sms": &tg.AuthCodeTypeSMS{}, "call": &tg.AuthCodeTypeCall{}, "flash_call": &tg.AuthCodeTypeFlashCall{},
-				"missed_call": &tg.AuthCodeTypeMissedCall{}, "fragment": &tg.AuthCodeTypeFragmentSMS{},
-			}[value])
-		}
-	}
-	c.Type = map[string]tg.AnyAuthSentCodeType{
-		"app":         &tg.AuthSentCodeTypeApp{Length: n},
-		"sms":         &tg.AuthSentCodeTypeSMS{Length: n},
-		"call":        &tg.AuthSentCodeTypeCall{Length: n},
-		"flash_call":  &tg.AuthSentCodeTypeFlashCall{Pattern: "49*"},
-		"missed_call": &tg.AuthSentCodeTypeMissedCall{Prefix: "49", Length: n},
-		"fragment":    &tg.AuthSentCodeTypeFragmentSMS{URL: "https://fragment.com/x", Length: n},
-		"firebase":    &tg.AuthSentCodeTypeFirebaseSMS{Length: n},
-		"word":        &tg.AuthSentCodeTypeSMSWord{Beginning: tl.Some("b")},
-		"phrase":      &tg.AuthSentCodeTypeSMSPhrase{Beginning: tl.Some("blue")},
-		"email":       &tg.AuthSentCodeTypeEmailCode{EmailPattern: "a**@b.c", Length: n},
-		"email_setup": &tg.AuthSentCodeTypeSetUpEmailRequired{},
-	}[words[0]]
-	return c
-}
-
-// answer builds the TL bytes of a result.
-func answer(words []string) []byte {
-	switch words[0] {
-	case "sent":
-		return sentCode(words[1:]).Append(nil)
-	case "payment":
-		return (&tg.AuthSentCodePaymentRequired{PhoneCodeHash: "h1", Currency: "EUR"}).Append(nil)
-	case "user", "bot":
-		id, _ := strconv.ParseInt(words[1], 10, 64)
-		return (&tg.AuthAuthorization{User: user(id, words[0] == "bot"), FutureAuthToken: tl.Some([]byte("future"))}).Append(nil)
-	case "sent-user":
-		return (&tg.AuthSentCodeSuccess{Authorization: &tg.AuthAuthorization{User: user(42, false)}}).Append(nil)
-	case "nobody":
-		return (&tg.AuthAuthorization{User: &tg.UserEmpty{ID: 1}}).Append(nil)
-	case "sign-up":
-		return (&tg.AuthAuthorizationSignUpRequired{TermsOfService: tl.Some(tg.HelpTermsOfService{ID: tg.DataJSON{Data: "{}"}, Text: "Be nice."})}).Append(nil)
-	case "self":
-		id, _ := strconv.ParseInt(words[1], 10, 64)
-		return (*tg.UsersGetUsersRequest)(nil).AppendResult(nil, []tg.AnyUser{user(id, len(words) > 2)})
-	case "selves":
-		return (*tg.UsersGetUsersRequest)(nil).AppendResult(nil, nil)
-	case "true":
-		return tl.AppendBool(nil, true)
-	case "logged-out":
-		return (&tg.AuthLoggedOut{}).Append(nil)
-	}
-	return []byte(words[0])
 }
 
 func (p *play) run(line string) error {
@@ -180,6 +159,7 @@ func (p *play) run(line string) error {
 	case "phone":
 		p.m, err = NewPhone(p.cfg, rest)
 	case "bot":
+		p.mine = append(p.mine, rest)
 		p.m, err = NewBot(p.cfg, rest)
 	case "crash":
 		if p.disk == nil {
@@ -199,7 +179,12 @@ func (p *play) run(line string) error {
 	case "start":
 		p.m.Start(p.now)
 	case "result":
-		p.m.Result(p.now, p.call, answer(word[1:]))
+		body := answer(word[1:])
+		if word[1] == "password" {
+			p.srp++
+			body = accountPassword(p.srp, word[2:])
+		}
+		p.m.Result(p.now, p.call, body)
 	case "late-result":
 		p.m.Result(p.now, p.call-1, answer(word[1:]))
 	case "refused":
@@ -218,6 +203,7 @@ func (p *play) run(line string) error {
 	case "lost":
 		p.m.Lost(p.now, p.call)
 	case "migrated":
+		p.cfg.DC = p.m.Snapshot().Target
 		p.m.Migrated(p.now)
 	case "advance":
 		d, durErr := time.ParseDuration(word[1])
@@ -234,7 +220,64 @@ func (p *play) run(line string) error {
 		fmt.Fprintf(&p.buf, "  +%v\n", d.Sub(p.now))
 		p.now = d
 		p.m.Advance(p.now)
+	case "qr":
+		p.cfg.DC = 2
+		p.m, err = NewQR(p.cfg)
+	case "passkey":
+		p.cfg.DC = 2
+		p.m, err = NewPasskey(p.cfg)
+	case "pnv":
+		p.m, err = NewPNV(p.cfg)
+	case "web":
+		p.cfg.DC = 2
+		p.m, err = NewWebToken(p.cfg, rest)
+	case "work":
+		p.m.Worked(p.now, p.work.ID, p.work.Do())
+	case "stub-work":
+		p.m.Worked(p.now, p.work.ID, worked(p.m.secret.password.want))
+	case "push":
+		p.m.Pushed(p.now, push(word[1]))
+	case "clock":
+		d, durErr := time.ParseDuration(word[1])
+		if durErr != nil {
+			return durErr
+		}
+		p.m.Clock(d)
+	case "other-users":
+		for _, w := range word[1:] {
+			id, _ := strconv.ParseInt(w, 10, 64)
+			p.cfg.OtherUsers = append(p.cfg.OtherUsers, id)
+		}
+		return nil
+	case "firebase-allowed":
+		p.cfg.Settings.AllowFirebase = true
+		return nil
+	case "perm-keys":
+		p.cfg.PermKeyID = func(id dc.ID) (int64, bool) { return 1000 + int64(id), true }
+		return nil
+	case "step":
+		if step, ok := p.m.Step(); ok {
+			fmt.Fprintf(&p.buf, "  %s %s %s\n", step.ID, step.Type, step.Kind)
+		}
+		return nil
+	case "answer":
+		var a Answer
+		if err := json.Unmarshal([]byte(rest), &a); err != nil {
+			return err
+		}
+		for _, secret := range []string{a.Code, a.Password, a.Token, a.PlayIntegrity} {
+			if secret != "" {
+				p.mine = append(p.mine, secret)
+			}
+		}
+		err = p.m.Input(p.now, a)
+	case "assert":
+		err = p.m.Input(p.now, Answer{Kind: AnswerPasskey, Credential: JSONText(assertion(word[1]))})
 	case "code":
+		p.mine = append(p.mine, rest)
+		if rest == "" {
+			p.mine = nil
+		}
 		err = p.m.Input(p.now, Answer{Kind: AnswerCode, Code: rest})
 	case "resend":
 		err = p.m.Input(p.now, Answer{Kind: AnswerResend})
@@ -243,6 +286,7 @@ func (p *play) run(line string) error {
 	case "name":
 		err = p.m.Input(p.now, Answer{Kind: AnswerSignUp, FirstName: word[1], LastName: strings.Join(word[2:], " ")})
 	case "password":
+		p.mine = append(p.mine, rest)
 		err = p.m.Input(p.now, Answer{Kind: AnswerPassword, Password: rest})
 	case "cancel":
 		err = p.m.Input(p.now, Answer{Kind: AnswerCancel})
@@ -256,6 +300,9 @@ func (p *play) run(line string) error {
 		return nil
 	}
 	p.drain()
+	if p.visited != nil {
+		p.visited[p.m.State()] = true
+	}
 	fmt.Fprintf(&p.buf, "  (%v)\n", p.m.State())
 	return nil
 }
@@ -267,13 +314,14 @@ func TestTranscripts(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no transcripts: %v", err)
 	}
+	visited := map[State]bool{}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
 			want, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
 			}
-			p := &play{now: epoch, cfg: testConfig()}
+			p := &play{now: epoch, cfg: testConfig(), visited: visited}
 			for i, line := range strings.Split(string(want), "\n") {
 				switch {
 				case strings.HasPrefix(line, "> "):
@@ -296,6 +344,11 @@ func TestTranscripts(t *testing.T) {
 				t.Errorf("the transcript differs (-want +got):\n%s", diff)
 			}
 		})
+	}
+	for s, name := range stateNames {
+		if !visited[s] {
+			t.Errorf("no transcript passes through %q", name)
+		}
 	}
 }
 

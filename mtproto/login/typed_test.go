@@ -37,7 +37,7 @@ func TestANumberIsReadAsPeopleCopyIt(t *testing.T) {
 			t.Errorf("%s: %q: %v", name, in, err)
 			continue
 		}
-		if got := m.Snapshot().Phone; got != want {
+		if got := m.Snapshot().Phone.Number; got != want {
 			t.Errorf("%s: %q became %q", name, in, got)
 		}
 	}
@@ -91,7 +91,7 @@ func waitingForCode(t testing.TB, sent SentCode) *Machine {
 		t.Fatal(err)
 	}
 	m.Start(epoch)
-	m.s.Hash, m.s.Sent = "h", sent
+	m.s.Phone.Hash, m.s.Phone.Sent = "h", sent
 	m.wait(StateWaitCode)
 	for _, ok := m.Next(); ok; _, ok = m.Next() {
 	}
@@ -127,7 +127,7 @@ func TestACodeIsReadAsPeopleCopyIt(t *testing.T) {
 			t.Errorf("%s: %q: %v", c.name, c.in, err)
 			continue
 		}
-		if got := m.Snapshot().Code; got != c.want {
+		if got := m.secret.code; got != c.want {
 			t.Errorf("%s: %q is sent as %q, want %q", c.name, c.in, got, c.want)
 		}
 	}
@@ -194,11 +194,11 @@ func TestABotTokenIsReadAsPeopleCopyIt(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if got := m.Snapshot().Token; got != want {
+		if got := m.secret.token; got != want {
 			t.Errorf("%s: became %q", name, got)
 		}
 	}
-	if m, err := NewBot(testConfig(), "123456:ends-in_-"); err != nil || m.Snapshot().Token != "123456:ends-in_-" {
+	if m, err := NewBot(testConfig(), "123456:ends-in_-"); err != nil || m.secret.token != "123456:ends-in_-" {
 		t.Errorf("a token that ends in dashes: %v", err)
 	}
 	for in, want := range map[string]string{

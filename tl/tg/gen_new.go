@@ -73,6 +73,8 @@ func New(id uint32) tl.Object {
 		return new(UpdateConfig)
 	case UpdateLoginTokenID:
 		return new(UpdateLoginToken)
+	case UpdateSentPhoneCodeID:
+		return new(UpdateSentPhoneCode)
 	case UpdatesStateID:
 		return new(UpdatesState)
 	case UpdatesDifferenceEmptyID:

@@ -319,6 +319,15 @@ func (*UpdateLoginToken) GoString() string { return "updateLoginToken" }
 func (*UpdateLoginToken) LogValue() slog.Value { return slog.StringValue("updateLoginToken") }
 
 // String implements fmt.Stringer.
+func (*UpdateSentPhoneCode) String() string { return "updateSentPhoneCode" }
+
+// GoString implements fmt.GoStringer.
+func (*UpdateSentPhoneCode) GoString() string { return "updateSentPhoneCode" }
+
+// LogValue implements slog.LogValuer.
+func (*UpdateSentPhoneCode) LogValue() slog.Value { return slog.StringValue("updateSentPhoneCode") }
+
+// String implements fmt.Stringer.
 func (*UpdatesState) String() string { return "updates.state" }
 
 // GoString implements fmt.GoStringer.

@@ -273,6 +273,39 @@ func (*UpdateLoginToken) Append(b []byte) []byte { return tl.AppendUint32(b, Upd
 // Parse implements tl.Object.
 func (*UpdateLoginToken) Parse(r *tl.Reader) { r.Expect(UpdateLoginTokenID, "updateLoginToken") }
 
+// UpdateSentPhoneCodeID is the id of updateSentPhoneCode.
+const UpdateSentPhoneCodeID uint32 = 0x504aa18f
+
+// UpdateSentPhoneCode is the constructor updateSentPhoneCode of the type Update.
+//
+//	updateSentPhoneCode#504aa18f sent_code:auth.SentCode = Update
+type UpdateSentPhoneCode struct {
+	SentCode AnyAuthSentCode // sent_code:auth.SentCode
+}
+
+// TypeID implements tl.Object.
+func (*UpdateSentPhoneCode) TypeID() uint32 { return UpdateSentPhoneCodeID }
+
+// TypeName implements tl.Object.
+func (*UpdateSentPhoneCode) TypeName() string { return "updateSentPhoneCode" }
+
+// Append implements tl.Object.
+func (v *UpdateSentPhoneCode) Append(b []byte) []byte {
+	b = tl.AppendUint32(b, UpdateSentPhoneCodeID)
+	b = tl.AppendObject(b, v.SentCode, "updateSentPhoneCode", "sent_code")
+	return b
+}
+
+// Parse implements tl.Object.
+func (v *UpdateSentPhoneCode) Parse(r *tl.Reader) {
+	*v = UpdateSentPhoneCode{}
+	if !r.Expect(UpdateSentPhoneCodeID, "updateSentPhoneCode") {
+		return
+	}
+	v.SentCode = ParseAnyAuthSentCode(r)
+	r.Within("updateSentPhoneCode")
+}
+
 // AnyUpdates is the TL type Updates. Its constructors are:
 //   - [*UpdatesTooLong]
 //   - [*UpdateShortMessage]

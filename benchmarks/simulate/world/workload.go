@@ -230,8 +230,11 @@ func (w *world) signIn(u *user) error {
 	}
 	for step != nil {
 		answer := actors.Answer{Kind: actors.AnswerCode, Code: w.dcs.api.Code(u.Phone)}
-		if step.Kind == login.StepNewCode {
+		switch step.Kind {
+		case login.StepNewCode:
 			answer = actors.Answer{Kind: actors.AnswerResend}
+		case login.StepToken: // it is not stored
+			answer = actors.Answer{Kind: login.AnswerToken, Token: u.BotToken}
 		}
 		if step, err = a.Answer(ctx, answer); err != nil {
 			return err

@@ -71,7 +71,7 @@ func TestOnlyOtherSessionsCanBeReset(t *testing.T) {
 	for _, row := range w.b.history {
 		refused(w, "one's own row or guest", 1, 1, &tg.AccountResetAuthorizationRequest{Hash: row.hash}, 400, "HASH_INVALID")
 	}
-	_ = w.b.SetPassword(u.ID, true)
+	_ = w.b.SetPassword(u.ID, "correct horse")
 	_, _ = ask(w, 1, 3, signIn(u.Phone, w.hash(1, 3, u.Phone), w.b.Code(u.Phone)))
 	refused(w, "a half login", 1, 3, self(), 401, "SESSION_PASSWORD_NEEDED")
 	must(w, 1, 1, &tg.AuthResetAuthorizationsRequest{})
@@ -167,7 +167,7 @@ func TestAppConfigTellsAFrozenAccountWhy(t *testing.T) {
 	change := &tg.AccountSetAuthorizationTTLRequest{AuthorizationTTLDays: 30}
 	refused(w, "a change", 1, 1, change, 420, "FROZEN_METHOD_INVALID")
 	w.sleep(2 * time.Hour)
-	refused(w, "a change after the freeze", 1, 1, change, 400, "METHOD_INVALID")
+	refused(w, "a change after the freeze", 1, 1, change, 406, "FRESH_RESET_AUTHORISATION_FORBIDDEN")
 	if err := w.b.Unfreeze(w.now, u.ID); err != nil {
 		t.Fatal(err)
 	}

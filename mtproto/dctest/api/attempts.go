@@ -10,6 +10,8 @@ const (
 	purposeSignIn purpose = iota
 	// purposeSignUp: the code was right and the number has no account; auth.signUp makes one.
 	purposeSignUp
+	// purposePNV: a carrier has vouched for a number without an account; auth.firebasePnvSignUp makes one.
+	purposePNV
 )
 
 // attempt is one login by phone, from auth.sendCode on. It is bound to the perm key that asked: another key gets
@@ -17,8 +19,11 @@ const (
 type attempt struct {
 	phone   string
 	hash    string // phone_code_hash
+	serial  uint64 // which attempt of the cluster it is
 	key     keyRef
 	chain   []CodeType // what is left to send, current first
+	code    string     // what a person types; "" while none was sent
+	email   string     // a login e-mail confirmed during the sign-in of a number without an account
 	created time.Time
 	expires time.Time
 	resend  time.Time // auth.resendCode is refused before
@@ -33,6 +38,7 @@ func (a *attempt) codeType() CodeType { return a.chain[0] }
 // Bound: an attempt lives for CodeTTL, about 300 bytes; at maxAttempts no more codes are made.
 type attempts struct {
 	byHash map[string]*attempt
+	serial uint64
 }
 
 const maxAttempts = 1 << 20
@@ -45,9 +51,15 @@ func (b *Backend) begin(now time.Time, key keyRef, phone string, chain []CodeTyp
 			return nil
 		}
 	}
+	b.attempts.serial++
 	a := &attempt{
-		phone: phone, hash: b.randomHex(12), key: key, chain: chain,
+		serial: b.attempts.serial,
+		phone:  phone, hash: b.randomHex(12), key: key, chain: chain,
 		created: now, expires: now.Add(b.cfg.CodeTTL), resend: now.Add(b.cfg.ResendTimeout), purpose: purposeSignIn,
+		code: b.codeFor(phone, chain[0]),
+	}
+	if chain[0] == CodePaid {
+		a.expires = now.Add(paidTTL)
 	}
 	b.attempts.byHash[a.hash] = a
 	return a
@@ -66,13 +78,8 @@ func (b *Backend) find(now time.Time, key keyRef, phone, hash string) (*attempt,
 	return a, nil
 }
 
-// newer orders attempts, those of one instant by their hash: a map has no order.
-func (a *attempt) newer(b *attempt) bool {
-	if !a.created.Equal(b.created) {
-		return a.created.After(b.created)
-	}
-	return a.hash > b.hash
-}
+// newer orders attempts: those of one instant by which came first.
+func (a *attempt) newer(b *attempt) bool { return a.serial > b.serial }
 
 // done forgets an attempt; its hash is dead from now on.
 func (b *Backend) done(a *attempt) { delete(b.attempts.byHash, a.hash) }
@@ -83,32 +90,4 @@ func (s *attempts) sweep(now time.Time) {
 			delete(s.byHash, hash)
 		}
 	}
-}
-
-// chainFor is how codes reach a number: the app needs another live authorization to show the code in.
-// A layer that has no word for a type is spared it; if nothing is left, the code is a text message.
-func (b *Backend) chainFor(u *user, layer int) []CodeType {
-	var chain []CodeType
-	for i, t := range b.cfg.CodeChain {
-		if i == 0 && t == CodeApp && len(b.cfg.CodeChain) > 1 && (u == nil || !u.online()) {
-			continue
-		}
-		if t.knownAt(layer) {
-			chain = append(chain, t)
-		}
-	}
-	if len(chain) == 0 {
-		return []CodeType{CodeSMS}
-	}
-	return chain
-}
-
-// online says whether a code could be shown in another session of the account.
-func (u *user) online() bool {
-	for _, row := range u.rows {
-		if row.kind == kindHome {
-			return true
-		}
-	}
-	return false
 }

@@ -1,6 +1,10 @@
 package api
 
-import "time"
+import (
+	"time"
+
+	"github.com/mtfleet/mtfleet/mtproto/crypt"
+)
 
 // Backend is the one implementation of Server. One owner calls it; it keeps no goroutine, clock or lock.
 type Backend struct {
@@ -11,9 +15,21 @@ type Backend struct {
 	expired  map[string]bool // bot tokens that were replaced
 	keys     map[keyRef]*key
 	attempts attempts
-	exports  map[string]*export // by bytes
+	chains   map[string][]CodeType // by number: SetCodes
+	paid     map[string]bool       // numbers whose sign-in was paid for
+	exports  map[string]*export    // by bytes
 	floods   floods
-	faults   []*fault
+	qr       qrTokens
+	proofs   proofs
+	mail     mailbox
+
+	challenges challenges
+	bearers    bearers
+
+	sent   []SentCode
+	group  *crypt.Group // of passwords; made when the first is needed
+	faults []*fault
+	custom map[uint32]*method // Register
 
 	history []*authorization // every row there ever was: the ledger wants them all
 	logins  []Login
@@ -48,6 +64,8 @@ func New(cfg Config) (*Backend, error) {
 		keys:     map[keyRef]*key{},
 		attempts: attempts{byHash: map[string]*attempt{}},
 		exports:  map[string]*export{},
+		qr:       newQRTokens(),
+		proofs:   proofs{byID: map[int64]*proof{}},
 	}, nil
 }
 
@@ -75,15 +93,26 @@ func (b *Backend) Advance(now time.Time) {
 	b.attempts.sweep(past)
 	b.floods.sweep(past)
 	b.sweepExports(past)
+	b.qr.sweep(past)
+	b.proofs.sweep(past)
+	b.mail.sweep(past)
+	b.challenges.sweep(past)
+	b.bearers.sweep(past)
 	b.sweepAt = time.Time{}
 	b.armSweep(now)
 }
 
 // armSweep sets the next sweep when there is something that will expire.
 func (b *Backend) armSweep(now time.Time) {
-	if b.sweepAt.IsZero() && len(b.attempts.byHash)+len(b.exports)+len(b.floods.calls) > 0 {
+	if b.sweepAt.IsZero() && b.perishable() > 0 {
 		b.sweepAt = now.Add(sweepEvery)
 	}
+}
+
+// perishable counts what will expire.
+func (b *Backend) perishable() int {
+	return len(b.attempts.byHash) + len(b.exports) + len(b.floods.calls) + len(b.qr.byValue) + len(b.proofs.byID) + len(b.mail.live) +
+		len(b.challenges.byKey) + len(b.bearers.web)
 }
 
 // Deadline is when Advance is wanted next; zero when nothing will expire.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"crypto/subtle"
+	"slices"
 	"strings"
 
 	"github.com/mtfleet/mtfleet/tl/tg"
@@ -10,7 +11,7 @@ import (
 // CodeType is how a login code travels (auth.SentCodeType).
 type CodeType uint8
 
-// The code types a chain may name. E-mail, payment and attestation are not among them.
+// The code types a chain may name.
 const (
 	// CodeApp is a message in the account's other sessions. It opens a chain and is skipped for an account without any.
 	CodeApp CodeType = iota + 1
@@ -28,8 +29,17 @@ const (
 	CodeWord
 	// CodePhrase is a whole phrase as the code.
 	CodePhrase
+	// CodeEmail is a code mailed to the account's login e-mail; it is skipped for an account without one.
+	CodeEmail
+	// CodeSetUpEmail sends no code: a login e-mail has to be set up first, then the chain goes on. It is skipped for an
+	// account that has one.
+	CodeSetUpEmail
+	// CodeFirebase is a text message after an attestation of the device, which only official apps pass.
+	CodeFirebase
+	// CodePaid sends no code: the sign-in has to be paid for first (Pay), then the chain goes on.
+	CodePaid
 
-	codeTypeLast = CodePhrase
+	codeTypeLast = CodePaid
 )
 
 // callPrefix begins the number that flash and missed calls come from.
@@ -38,7 +48,8 @@ const callPrefix = "88800"
 // fragmentURL is where an anonymous number would read its code; it resolves nowhere.
 const fragmentURL = "https://fragment.invalid/number/"
 
-var codeTypeNames = [...]string{"none", "app", "SMS", "call", "flash call", "missed call", "fragment", "word", "phrase"}
+var codeTypeNames = [...]string{"none", "app", "SMS", "call", "flash call", "missed call", "fragment", "word", "phrase",
+	"e-mail", "e-mail set-up", "Firebase", "payment"}
 
 // String returns the name used in errors.
 func (t CodeType) String() string {
@@ -66,6 +77,12 @@ func (t CodeType) knownAt(layer int) bool {
 		return tg.LayerHas(layer, tg.AuthSentCodeTypeSMSWordID)
 	case CodePhrase:
 		return tg.LayerHas(layer, tg.AuthSentCodeTypeSMSPhraseID)
+	case CodeEmail:
+		return tg.LayerHas(layer, tg.AuthSentCodeTypeEmailCodeID)
+	case CodeSetUpEmail:
+		return tg.LayerHas(layer, tg.AuthSentCodeTypeSetUpEmailRequiredID)
+	case CodeFirebase:
+		return tg.LayerHas(layer, tg.AuthSentCodeTypeFirebaseSMSID)
 	}
 	return true
 }
@@ -91,6 +108,10 @@ func (b *Backend) digitsFor(phone string) string {
 // codeFor is what a person would type to answer a code of type t.
 func (b *Backend) codeFor(phone string, t CodeType) string {
 	switch t {
+	case CodeSetUpEmail, CodePaid:
+		return ""
+	case CodeEmail:
+		return b.randomDigits(mailCodeLen)
 	case CodeFlashCall:
 		return callPrefix + b.digitsFor(phone)
 	case CodeWord:
@@ -114,7 +135,7 @@ func sameCode(t CodeType, typed, code string) bool {
 	if t == CodeWord || t == CodePhrase {
 		typed = strings.ToLower(strings.Join(strings.Fields(typed), " "))
 	}
-	return subtle.ConstantTimeCompare([]byte(typed), []byte(code)) == 1
+	return code != "" && subtle.ConstantTimeCompare([]byte(typed), []byte(code)) == 1
 }
 
 // Code returns the login code that answers the newest live code request of a number, or the code its next request will
@@ -130,5 +151,59 @@ func (b *Backend) Code(phone string) string {
 	if newest == nil {
 		return b.digitsFor(phone)
 	}
-	return b.codeFor(phone, newest.codeType())
+	return newest.code
+}
+
+// SetCodes decides how codes reach a number from now on, in place of Config.CodeChain: one type after the other, as they
+// are resent. No types restores Config.CodeChain. The error is a *ConfigError.
+func (b *Backend) SetCodes(phone string, chain ...CodeType) error {
+	phone = normalizePhone(phone)
+	if len(chain) == 0 {
+		delete(b.chains, phone)
+		return nil
+	}
+	if err := validChain(chain); err != nil {
+		return err
+	}
+	if b.chains == nil {
+		b.chains = map[string][]CodeType{}
+	}
+	b.chains[phone] = slices.Clone(chain)
+	return nil
+}
+
+// chainFor is how codes reach a number now: Config.CodeChain or SetCodes, without what does not fit the account, and
+// without what the layer has no word for; if nothing is left, the code is a text message.
+func (b *Backend) chainFor(phone string, u *user, layer int) []CodeType {
+	chain, own := b.chains[phone]
+	if !own {
+		chain = b.cfg.CodeChain
+	}
+	mailed := u != nil && u.loginEmail != "" && CodeEmail.knownAt(layer)
+	var fits []CodeType
+	if mailed && (!own || slices.Contains(chain, CodeSetUpEmail)) && !slices.Contains(chain, CodeEmail) {
+		fits = append(fits, CodeEmail)
+	}
+	for _, t := range chain {
+		switch {
+		case !t.knownAt(layer), t == CodeApp && (u == nil || !u.online() || len(fits) > 0), t == CodeEmail && !mailed,
+			t == CodeSetUpEmail && mailed, t == CodePaid && b.paid[phone]:
+		default:
+			fits = append(fits, t)
+		}
+	}
+	if len(fits) == 0 {
+		return []CodeType{CodeSMS}
+	}
+	return fits
+}
+
+// online says whether a code could be shown in another session of the account.
+func (u *user) online() bool {
+	for _, row := range u.rows {
+		if row.kind == kindHome {
+			return true
+		}
+	}
+	return false
 }

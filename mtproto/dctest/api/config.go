@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/mtfleet/mtfleet/mtproto/crypt"
 )
 
 // App is an application a client signs in with: the pair of my.telegram.org.
@@ -32,6 +34,10 @@ type Limits struct {
 	ImportBot           RateLimit // auth.importBotAuthorization per bot; default 10 in 10 minutes
 	ExportAuthorization RateLimit // auth.exportAuthorization per account; default 1 a second
 	GetAuthorizations   RateLimit // account.getAuthorizations per account; default 10 a minute
+	ExportLoginToken    RateLimit // auth.exportLoginToken per key; default 20 in 10 seconds
+	AcceptLoginToken    RateLimit // auth.acceptLoginToken per account; default 10 an hour
+	CheckPassword       RateLimit // proofs of a password per account, right or wrong; default 5 in 10 minutes
+	Mail                RateLimit // mails per account or number; default 10 an hour
 }
 
 // Config describes the cluster's people and rules. The zero value is usable; New copies it, applies the defaults and
@@ -86,6 +92,21 @@ type Config struct {
 	DuplicateWindow time.Duration
 	// DifferenceSlice is the most pts one updates.getDifference carries; 0 is 100, at most 1000.
 	DifferenceSlice int
+
+	QRTTL             time.Duration // life of a token of auth.exportLoginToken; 0 is 30 s, from 1 s to 10 minutes
+	ProofTTL          time.Duration // life of an srp_id; 0 is 30 minutes, from 1 s to 24 hours
+	MailTTL           time.Duration // life of a mailed code; 0 is 15 minutes, from 1 s to 24 hours
+	PasswordResetWait time.Duration // from account.resetPassword until it is done; 0 is 7 days, at most 30
+	LoginEmailWait    time.Duration // from auth.resetLoginEmail until it is done; 0 is 7 days, negative none, at most 30 days
+	PNV               bool          // serve the sign-in by a carrier's word (auth.initFirebasePnvLogin), as we read it
+	Firebase          bool          // any attestation is good; otherwise none is
+	// Passkeys checks passkeys; nil: there are none. PasskeyRP is the relying party they are made for, "" is
+	// "passkeys.invalid", and PasskeyOrigins are the origins they may be used at, nil is https:// and the party's name.
+	Passkeys       Passkeys
+	PasskeyRP      string
+	PasskeyOrigins []string
+	// Group is the group of passwords. nil makes the well-known one when the first password needs it.
+	Group *crypt.Group
 	// LogMax is how many updates a user's log keeps; who asks for older ones gets differenceTooLong. 0 is 10000
 	// (about 100 bytes each), at most 1000000.
 	LogMax int
@@ -119,11 +140,25 @@ func (c Config) withDefaults() Config {
 	def(&c.RevokedError, "SESSION_REVOKED")
 	def(&c.DifferenceSlice, 100)
 	def(&c.LogMax, 10000)
+	def(&c.QRTTL, 30*time.Second)
+	def(&c.ProofTTL, 30*time.Minute)
+	def(&c.MailTTL, 15*time.Minute)
+	def(&c.PasswordResetWait, 7*24*time.Hour)
+	def(&c.LoginEmailWait, 7*24*time.Hour)
+	def(&c.PasskeyRP, "passkeys.invalid")
+	if c.PasskeyOrigins == nil {
+		c.PasskeyOrigins = []string{"https://" + c.PasskeyRP}
+	}
+	c.PasskeyOrigins = append([]string(nil), c.PasskeyOrigins...)
 	def(&c.Limits.SendCodeNumber, RateLimit{5, 24 * time.Hour})
 	def(&c.Limits.SendCodeAddress, RateLimit{20, 24 * time.Hour})
 	def(&c.Limits.ImportBot, RateLimit{10, 10 * time.Minute})
 	def(&c.Limits.ExportAuthorization, RateLimit{1, time.Second})
 	def(&c.Limits.GetAuthorizations, RateLimit{10, time.Minute})
+	def(&c.Limits.ExportLoginToken, RateLimit{20, 10 * time.Second})
+	def(&c.Limits.AcceptLoginToken, RateLimit{10, time.Hour})
+	def(&c.Limits.CheckPassword, RateLimit{5, 10 * time.Minute})
+	def(&c.Limits.Mail, RateLimit{10, time.Hour})
 	if c.Apps == nil {
 		c.Apps = []App{testApp}
 	} else {
@@ -160,11 +195,20 @@ func (c *Config) validate() error {
 		{"DuplicateWindow", int64(c.DuplicateWindow), 0, int64(time.Hour)},
 		{"DifferenceSlice", int64(c.DifferenceSlice), 1, 1000},
 		{"LogMax", int64(c.LogMax), 1, 1000000},
+		{"QRTTL", int64(c.QRTTL), int64(time.Second), int64(10 * time.Minute)},
+		{"ProofTTL", int64(c.ProofTTL), int64(time.Second), int64(24 * time.Hour)},
+		{"MailTTL", int64(c.MailTTL), int64(time.Second), int64(24 * time.Hour)},
+		{"PasswordResetWait", int64(c.PasswordResetWait), 1, int64(30 * 24 * time.Hour)},
+		{"LoginEmailWait", int64(c.LoginEmailWait), -1 << 63, int64(30 * 24 * time.Hour)},
 		{"Limits.SendCodeNumber", c.Limits.SendCodeNumber.badness(), 0, 0},
 		{"Limits.SendCodeAddress", c.Limits.SendCodeAddress.badness(), 0, 0},
 		{"Limits.ImportBot", c.Limits.ImportBot.badness(), 0, 0},
 		{"Limits.ExportAuthorization", c.Limits.ExportAuthorization.badness(), 0, 0},
 		{"Limits.GetAuthorizations", c.Limits.GetAuthorizations.badness(), 0, 0},
+		{"Limits.ExportLoginToken", c.Limits.ExportLoginToken.badness(), 0, 0},
+		{"Limits.AcceptLoginToken", c.Limits.AcceptLoginToken.badness(), 0, 0},
+		{"Limits.CheckPassword", c.Limits.CheckPassword.badness(), 0, 0},
+		{"Limits.Mail", c.Limits.Mail.badness(), 0, 0},
 	} {
 		if f.v < f.min || f.v > f.max {
 			return &ConfigError{f.name, "out of bounds"}
@@ -173,22 +217,30 @@ func (c *Config) validate() error {
 	if c.RevokedError != "SESSION_REVOKED" && c.RevokedError != "AUTH_KEY_UNREGISTERED" {
 		return &ConfigError{"RevokedError", "neither SESSION_REVOKED nor AUTH_KEY_UNREGISTERED"}
 	}
-	return c.validateChain()
+	return validChain(c.CodeChain)
 }
 
-// validateChain checks that every step after the first can be announced as a next_type: auth.CodeType has no app, word or
-// phrase.
-func (c *Config) validateChain() error {
-	if len(c.CodeChain) == 0 || len(c.CodeChain) > 16 {
+// validChain checks that every step after the first that sends a code can be announced as a next_type: auth.CodeType has
+// no app, word or phrase.
+func validChain(chain []CodeType) error {
+	if len(chain) == 0 || len(chain) > 16 {
 		return &ConfigError{"CodeChain", "wants 1 to 16 steps"}
 	}
-	for i, t := range c.CodeChain {
+	announced := false
+	for i, t := range chain {
 		if t == 0 || t > codeTypeLast {
 			return &ConfigError{"CodeChain", "names an unknown code type"}
 		}
-		if i > 0 && !t.canFollow() {
+		if announced && !t.canFollow() {
 			return &ConfigError{"CodeChain", "has " + t.String() + " after the first step, which next_type cannot announce"}
 		}
+		if t == CodeSetUpEmail || t == CodePaid {
+			if i == len(chain)-1 {
+				return &ConfigError{"CodeChain", "ends with " + t.String() + ", which sends no code"}
+			}
+			continue
+		}
+		announced = true
 	}
 	return nil
 }

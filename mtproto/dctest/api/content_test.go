@@ -94,7 +94,7 @@ func sendMessage(peer []byte, text string) []byte {
 }
 
 func TestAMessageToOneselfReachesTheOtherSessions(t *testing.T) {
-	w := newWorld(t, Config{})
+	w := newWorld(t, Config{CodeChain: []CodeType{CodeSMS}})
 	u := w.person(1)
 	w.login(u, 5)
 	w.login(u, 6)

@@ -44,20 +44,28 @@ func (c *call) getDifference(q *tg.UpdatesGetDifferenceRequest) (tg.AnyUpdatesDi
 		limit = min(limit, int(asked))
 	}
 	entries, skip, all := l.slice(q.Pts, limit)
-	other, messages, users := make([]tl.Raw, 0, len(entries)), []tl.Raw(nil), []tg.AnyUser(nil)
+	var messages, other []tl.Raw
+	var users []tg.AnyUser
+	var service, own bool
 	for i := range entries {
-		if m := entries[i].message; m != nil {
-			messages = append(messages, m)
-			users = []tg.AnyUser{c.user.self()}
-		} else {
-			other = append(other, entries[i].appendUpdate(nil, skip))
+		switch e := &entries[i]; {
+		case e.message == nil:
+			other = append(other, e.appendUpdate(nil, skip))
+		case e.service:
+			messages, service = append(messages, e.message), true
+		default:
+			messages, own = append(messages, e.message), true
 		}
 		skip = 0
 	}
+	if service {
+		users = append(users, serviceUser())
+	}
+	if own {
+		users = append(users, c.user.self())
+	}
 	if all {
-		return &tg.UpdatesDifference{
-			NewMessages: messages, OtherUpdates: other, Users: users, State: state(l.pts, now),
-		}, nil
+		return &tg.UpdatesDifference{NewMessages: messages, OtherUpdates: other, Users: users, State: state(l.pts, now)}, nil
 	}
 	last := entries[len(entries)-1]
 	return &tg.UpdatesDifferenceSlice{

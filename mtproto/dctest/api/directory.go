@@ -19,7 +19,14 @@ type user struct {
 	first      string
 	last       string
 	username   string
-	password   bool // two-step verification is on
+	twoStep    twoStep
+	passkeys   []*passkey
+	loginEmail string // that login codes go to; "" without one
+	// emailResetAt is when a running auth.resetLoginEmail is done; zero without one.
+	emailResetAt time.Time
+
+	authTTLDays int // of account.setAuthorizationTTL; 0 is Config.AuthTTLDays
+	reloginDays int // AskForPassword
 
 	banned      bool // by the service: the number and the keys answer so
 	deactivated bool // deleted: the number is free again, the keys answer so
@@ -59,7 +66,7 @@ type Person struct {
 	Phone               string // digits; "" takes the next free test number of the home DC
 	HomeDC              int    // 0 takes the DC of a test number, else the next in turn
 	FirstName, LastName string // "" are made from the seed
-	Password            bool   // two-step verification: sign-in answers SESSION_PASSWORD_NEEDED
+	Password            string // two-step verification: sign-in answers SESSION_PASSWORD_NEEDED; "" is off
 }
 
 // Errors of the directory.
@@ -67,6 +74,7 @@ var (
 	ErrUserUnknown = errors.New("api: no such user")
 	ErrPhoneTaken  = errors.New("api: phone number is taken or malformed")
 	ErrDCUnknown   = errors.New("api: no such DC")
+	ErrEmail       = errors.New("api: no e-mail address")
 )
 
 // Populate adds persons with test phone numbers and bots with tokens, spread over the DCs in turn. The same seed and the
@@ -106,12 +114,12 @@ func (b *Backend) AddPerson(p Person) (int64, error) {
 		return 0, ErrPhoneTaken
 	}
 	u := b.newUser(home)
-	u.phone, u.password = phone, p.Password
+	u.phone = phone
 	if p.FirstName != "" {
 		u.first, u.last = p.FirstName, p.LastName
 	}
 	b.dir.byPhone[phone] = u
-	return u.id, nil
+	return u.id, b.SetPassword(u.id, p.Password)
 }
 
 // AddBot adds one bot; home 0 takes the next DC in turn. It returns the user id; the token is in Users.
@@ -207,7 +215,10 @@ func validPhone(digits string) bool { return len(digits) >= 5 && len(digits) <= 
 func (b *Backend) Users() []User {
 	out := make([]User, 0, len(b.dir.order))
 	for _, u := range b.dir.order {
-		v := User{ID: u.id, HomeDC: u.home, Phone: u.phone, Password: u.password, BotToken: u.token}
+		v := User{ID: u.id, HomeDC: u.home, Phone: u.phone, BotToken: u.token}
+		if pass := u.twoStep.pass; pass != nil {
+			v.Password, v.PasswordText = true, pass.text
+		}
 		if !u.bot {
 			v.Code = b.digitsFor(u.phone)
 		}
@@ -222,16 +233,6 @@ func (b *Backend) user(id int64) (*user, error) {
 		return u, nil
 	}
 	return nil, fmt.Errorf("%w: %d", ErrUserUnknown, id)
-}
-
-// SetPassword turns a person's two-step verification on or off. It changes the next sign-in only.
-func (b *Backend) SetPassword(userID int64, on bool) error {
-	u, err := b.user(userID)
-	if err != nil {
-		return err
-	}
-	u.password = on && !u.bot
-	return nil
 }
 
 // Ban ends every authorization of a user with USER_DEACTIVATED_BAN; a banned number gets no code.

@@ -101,7 +101,7 @@ func TestPeopleThatCannotBeAdded(t *testing.T) {
 	if _, err := w.b.AddBot(-1); !errors.Is(err, ErrDCUnknown) {
 		t.Errorf("DC -1: %v", err)
 	}
-	id, err := w.b.AddPerson(Person{Phone: "+1 555 000 1234", HomeDC: 3, FirstName: "Grace", LastName: "Hopper", Password: true})
+	id, err := w.b.AddPerson(Person{Phone: "+1 555 000 1234", HomeDC: 3, FirstName: "Grace", LastName: "Hopper", Password: "correct horse"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestOperatorCallsWantAKnownUser(t *testing.T) {
 	w := newWorld(t, Config{})
 	for name, err := range map[string]error{
 		"Ban": w.b.Ban(noon, 1), "Deactivate": w.b.Deactivate(noon, 1), "Freeze": w.b.Freeze(noon, 1, noon, ""),
-		"Unfreeze": w.b.Unfreeze(noon, 1), "SetPassword": w.b.SetPassword(1, true), "Move": w.b.Move(1, 1),
+		"Unfreeze": w.b.Unfreeze(noon, 1), "SetPassword": w.b.SetPassword(1, "correct horse"), "Move": w.b.Move(1, 1),
 		"Revoke": w.b.Revoke(noon, 1),
 	} {
 		if !errors.Is(err, ErrUserUnknown) {

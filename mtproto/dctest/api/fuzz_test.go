@@ -25,7 +25,7 @@ func FuzzHandle(f *testing.F) {
 		w.login(u, 1)
 		w.guest(u, 1, 2, 2)
 		w.login(w.bot(1), 3)
-		_ = w.b.SetPassword(u.ID, true)
+		_ = w.b.SetPassword(u.ID, "correct horse")
 		_, _ = ask(w, 1, 4, signIn(u.Phone, w.hash(1, 4, u.Phone), w.b.Code(u.Phone)))
 		w.pushes()
 
@@ -105,7 +105,7 @@ func (w *world) step(op, arg byte) {
 	case 6:
 		_ = w.b.Move(u.ID, int(arg>>4)%3+1)
 	case 7:
-		_ = w.b.SetPassword(u.ID, arg&128 != 0)
+		_ = w.b.SetPassword(u.ID, [...]string{"", "correct horse"}[arg>>7])
 	case 8:
 		_ = w.b.InjectDuplicate(dc, perm)
 	case 9:

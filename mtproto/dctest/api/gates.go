@@ -19,6 +19,8 @@ type call struct {
 	query tl.Object // the parsed query; nil for methods that are not served
 	user  *user     // of the key, or named by a sign-in call; nil when unknown
 	phone string    // digits, of calls that name a number
+
+	rowHash int64 // of the authorization the call makes; 0 takes a random one
 }
 
 // state is the state of the key that carried the call.
@@ -31,22 +33,15 @@ func (c *call) state() keyState {
 
 // Method returns the name of the query that starts body, or "" when it is unknown.
 func (b *Backend) Method(body []byte) string {
-	if m := methodOf(body); m != nil {
+	if m := b.methodOf(body); m != nil {
 		return m.name
 	}
 	return ""
 }
 
-func methodOf(body []byte) *method {
-	if len(body) < 4 {
-		return nil
-	}
-	return methodByID(binary.LittleEndian.Uint32(body))
-}
-
 // Handle answers one query: exactly one of body and error, whatever the bytes are.
 func (b *Backend) Handle(req *Request) Reply {
-	m := methodOf(req.Body)
+	m := b.methodOf(req.Body)
 	if m == nil {
 		if len(req.Body) < 4 {
 			return Reply{Err: errInputFetch}

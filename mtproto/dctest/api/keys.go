@@ -78,6 +78,9 @@ type authorization struct {
 	parent *authorization
 	guests []*authorization
 
+	unconfirmed            bool // signed in while there were other sessions, which have not agreed yet
+	noSecretChats, noCalls bool
+
 	app             AppInfo
 	host            string
 	created, active time.Time
@@ -112,8 +115,11 @@ func (c *call) authorize(u *user, kind rowKind, parent *authorization) *authoriz
 		b.end(c.req.Now, k.row, whyReplaced)
 		k = b.record(c.ref)
 	}
+	if c.rowHash == 0 {
+		c.rowHash = b.randomHash()
+	}
 	row := &authorization{
-		key: k, user: u, kind: kind, hash: b.randomHash(), parent: parent,
+		key: k, user: u, kind: kind, hash: c.rowHash, parent: parent,
 		app: c.req.App, host: remoteHost(c.req.RemoteAddr), created: c.req.Now, active: c.req.Now,
 	}
 	k.row, k.user, k.why, k.duplicate = row, u, nil, false
@@ -230,12 +236,22 @@ func (b *Backend) InjectDuplicate(dc int, perm int64) error {
 	return nil
 }
 
-// expire ends a home authorization nobody used for Config.AuthTTLDays. It is noticed when it is used again.
+// halfTTL is how long a sign-in may wait for its password.
+const halfTTL = 24 * time.Hour
+
+// expire ends a home authorization nobody used for the account's days, and a half login nobody finished. It is noticed when it is used again.
 func (c *call) expire() {
 	k := c.key
-	ttl := time.Duration(c.b.cfg.AuthTTLDays) * 24 * time.Hour
-	if k != nil && k.state == keyHome && c.req.Now.Sub(k.row.active) >= ttl {
+	if k == nil || k.row == nil {
+		return
+	}
+	ttl := halfTTL
+	if k.state == keyHome {
+		ttl = time.Duration(k.user.ttlDays(&c.b.cfg)) * 24 * time.Hour
+	}
+	if k.state != keyGuest && c.req.Now.Sub(k.row.active) >= ttl {
 		c.b.end(c.req.Now, k.row, whyExpired)
+		c.key = c.b.keyOf(c.ref)
 	}
 }
 

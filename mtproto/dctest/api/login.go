@@ -2,7 +2,6 @@ package api
 
 import (
 	"crypto/subtle"
-	"strconv"
 	"time"
 
 	"github.com/mtfleet/mtfleet/tl"
@@ -70,18 +69,25 @@ func (c *call) finishLogin(u *user) (tg.AnyAuthAuthorization, *Error) {
 		return c.authorizationOf(u), nil
 	case s == keyHome, s == keyGuest:
 		return nil, errAuthRestart
-	case u.password:
+	case u.hasPassword():
 		c.authorize(u, kindHalf, nil)
 		return nil, errSessionPassword
 	}
+	return c.admit(u), nil
+}
+
+// admit makes the key the account's: every factor was right.
+func (c *call) admit(u *user) *tg.AuthAuthorization {
+	watched := u.online()
 	row := c.authorize(u, kindHome, nil)
+	row.unconfirmed = watched && !u.bot
 	now := c.req.Now
 	u.loginsSince(now.Add(-24 * time.Hour))
 	u.logins = append(u.logins, now)
 	if !u.bot {
 		c.b.pushHome(u, c.key, updateShort(now, appendNewAuthorization(nil, row)))
 	}
-	return c.authorizationOf(u), nil
+	return c.authorizationOf(u)
 }
 
 // authorizationOf is the success of a sign-in.
@@ -89,6 +95,9 @@ func (c *call) authorizationOf(u *user) *tg.AuthAuthorization {
 	auth := &tg.AuthAuthorization{User: u.self()}
 	if n := c.b.cfg.TmpSessions; n > 0 {
 		auth.TmpSessions = tl.Some(int32(n))
+	}
+	if u.reloginDays > 0 && !u.hasPassword() {
+		auth.SetupPasswordRequired, auth.OtherwiseReloginDays = true, tl.Some(int32(u.reloginDays))
 	}
 	if !u.bot {
 		auth.FutureAuthToken = tl.Some(c.b.newToken(c.req.Now, u))
@@ -136,5 +145,5 @@ func accountScope(u *user) string {
 	if u == nil {
 		return "nobody"
 	}
-	return "user " + strconv.FormatInt(u.id, 10)
+	return userScope(u)
 }

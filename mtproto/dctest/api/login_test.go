@@ -82,7 +82,7 @@ func importPrefix(id int64) string {
 }
 
 func TestOtherSessionsHearOfANewLogin(t *testing.T) {
-	w := newWorld(t, Config{})
+	w := newWorld(t, Config{CodeChain: []CodeType{CodeSMS}})
 	u := w.person(1)
 	w.login(u, 1)
 	if p := w.pushes(); len(p) != 0 {

@@ -52,9 +52,9 @@ func bodyOf(t testing.TB, m *method) []byte {
 	case *tg.AccountGetTmpPasswordRequest:
 		q.Password = srp
 	case *tg.AccountSendVerifyEmailCodeRequest:
-		q.Purpose = &tg.EmailVerifyPurposePassport{}
+		q.Purpose = &tg.EmailVerifyPurposeLoginSetup{}
 	case *tg.AccountVerifyEmailRequest:
-		q.Purpose, q.Verification = &tg.EmailVerifyPurposePassport{}, &tg.EmailVerificationCode{}
+		q.Purpose, q.Verification = &tg.EmailVerifyPurposeLoginSetup{}, &tg.EmailVerificationCode{}
 	case *tg.AuthFinishPasskeyLoginRequest:
 		q.Credential = &tg.InputPasskeyCredentialFirebasePNV{}
 	case *tg.AccountRegisterPasskeyRequest:
@@ -94,7 +94,7 @@ func TestGateMatrix(t *testing.T) {
 		{"K1 anonymous", 1, func(*world) {}, unless(anonymousList, "AUTH_KEY_UNREGISTERED")},
 		{"K2 half", 1, func(w *world) {
 			u := w.person(1)
-			_ = w.b.SetPassword(u.ID, true)
+			_ = w.b.SetPassword(u.ID, "correct horse")
 			_, _ = ask(w, 1, 5, signIn(u.Phone, w.hash(1, 5, u.Phone), u.Code))
 		}, unless(anonymousList+" "+halfList, "SESSION_PASSWORD_NEEDED")},
 		{"K3 person at home", 1, func(w *world) { w.login(w.person(1), 5) }, passes},

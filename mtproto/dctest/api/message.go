@@ -89,11 +89,11 @@ func (c *call) updatesWithSelf(list ...[]byte) []byte {
 // appendMessage puts a message of a user to itself into the log.
 func (b *Backend) appendMessage(now time.Time, u *user, text string) logEntry {
 	l := &u.log
-	l.pts++
 	id := l.nextMsg
-	l.nextMsg++
-	e := logEntry{at: now, pts: l.pts, ids: []int32{id}, message: appendMessage(nil, u.id, id, now, text)}
-	l.add(e, b.cfg.LogMax)
+	e, err := l.add(b.cfg.LogMax, logEntry{at: now, ids: []int32{id}, message: appendMessage(nil, u.id, id, now, text)})
+	if err == nil {
+		l.nextMsg++
+	}
 	return e
 }
 

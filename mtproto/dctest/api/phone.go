@@ -3,7 +3,6 @@ package api
 import (
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/mtfleet/mtfleet/tl"
 	"github.com/mtfleet/mtfleet/tl/tg"
@@ -66,8 +65,7 @@ func (c *call) sendCode(q *tg.AuthSendCodeRequest) (tg.AnyAuthSentCode, *Error) 
 		c.b.end(now, c.key.row, whyReplaced)
 		c.key = nil
 	}
-	hasSuccess := tg.LayerHas(c.req.Layer, tg.AuthSentCodeSuccessID)
-	if tokens, ok := q.Settings.LogoutTokens.Get(); ok && u != nil && hasSuccess && c.state() != keyHome && c.state() != keyGuest {
+	if tokens, ok := q.Settings.LogoutTokens.Get(); ok && u != nil && c.state() != keyHome && c.state() != keyGuest {
 		if c.b.spendToken(now, u, tokens) {
 			auth, err := c.finishLogin(u)
 			if err != nil {
@@ -76,11 +74,46 @@ func (c *call) sendCode(q *tg.AuthSendCodeRequest) (tg.AnyAuthSentCode, *Error) 
 			return &tg.AuthSentCodeSuccess{Authorization: auth}, nil
 		}
 	}
-	a := c.b.begin(now, c.ref, c.phone, c.b.chainFor(u, c.req.Layer))
+	return c.startCode(c.b.chainFor(c.phone, u, c.req.Layer), "")
+}
+
+// startCode begins an attempt and sends its code. email is a login e-mail that the attempt already confirmed.
+func (c *call) startCode(chain []CodeType, email string) (tg.AnyAuthSentCode, *Error) {
+	if chain[0] == CodePaid && !tg.LayerHas(c.req.Layer, tg.AuthSentCodePaymentRequiredID) {
+		return nil, errUpdateApp
+	}
+	a := c.b.begin(c.req.Now, c.ref, c.phone, chain)
 	if a == nil {
 		return nil, errSMSCodeCreateFailed
 	}
+	a.email = email
+	if a.codeType() == CodePaid {
+		return paymentRequired(a), nil
+	}
+	if a.codeType() == CodeFirebase {
+		a.code = "" // it is sent when the attestation has come
+	}
+	c.deliver(a)
 	return c.sentCode(a), nil
+}
+
+// deliver brings an attempt's code to where a person finds it: the list of codes, and for the app the chat with the service
+// in the account's other sessions.
+func (c *call) deliver(a *attempt) {
+	if a.code == "" {
+		return
+	}
+	sent := SentCode{At: c.req.Now, Expires: a.expires, Kind: a.codeType().String(), Phone: a.phone, Code: a.code}
+	if u := c.user; u != nil {
+		sent.UserID = u.id
+		switch a.codeType() {
+		case CodeEmail:
+			sent.Email = u.loginEmail
+		case CodeApp:
+			c.b.tell(c.req.Now, u, "Login code: "+a.code+". Do not give this code to anyone.")
+		}
+	}
+	c.b.recordCode(sent)
 }
 
 // floodSendCode limits auth.sendCode per number and per address. Every client of a loopback cluster has the same
@@ -110,17 +143,13 @@ func (c *call) resendCode(q *tg.AuthResendCodeRequest) (tg.AnyAuthSentCode, *Err
 	switch {
 	case err != nil:
 		return nil, err
-	case len(a.chain) < 2:
+	case len(a.chain) < 2, a.codeType() == CodeSetUpEmail, a.codeType() == CodePaid:
 		return nil, errSendCodeUnavailable
 	case now.Before(a.resend):
 		return nil, errWait(a.resend.Sub(now))
 	}
 	c.b.done(a)
-	next := c.b.begin(now, c.ref, c.phone, a.chain[1:])
-	if next == nil {
-		return nil, errSMSCodeCreateFailed
-	}
-	return c.sentCode(next), nil
+	return c.startCode(a.chain[1:], a.email)
 }
 
 func (c *call) routeCancelCode(q *tg.AuthCancelCodeRequest) *Error {
@@ -145,14 +174,23 @@ func (c *call) routeSignIn(q *tg.AuthSignInRequest) *Error { return c.routePhone
 // signIn answers auth.signIn: a right code makes the key the account's, asks for a name, or for the password.
 func (c *call) signIn(q *tg.AuthSignInRequest) (tg.AnyAuthAuthorization, *Error) {
 	code := strings.TrimSpace(q.PhoneCode.Or(""))
-	if code == "" {
+	mailed, _ := q.EmailVerification.Or(nil).(*tg.EmailVerificationCode)
+	if code == "" && mailed == nil {
 		return nil, errPhoneCodeEmpty
 	}
 	a, err := c.b.find(c.req.Now, c.ref, c.phone, q.PhoneCodeHash)
 	if err != nil {
 		return nil, err
 	}
-	if !sameCode(a.codeType(), code, c.b.codeFor(a.phone, a.codeType())) {
+	if a.codeType() == CodeEmail { // only as an e-mail verification
+		if code = ""; mailed != nil {
+			code = strings.TrimSpace(mailed.Code)
+		}
+	}
+	if code == "" {
+		return nil, errPhoneCodeEmpty
+	}
+	if !sameCode(a.codeType(), code, a.code) {
 		a.tries++
 		return nil, errPhoneCodeInvalid
 	}
@@ -162,7 +200,7 @@ func (c *call) signIn(q *tg.AuthSignInRequest) (tg.AnyAuthAuthorization, *Error)
 			a.expires = c.req.Now.Add(c.b.cfg.CodeTTL)
 			return &tg.AuthAuthorizationSignUpRequired{TermsOfService: tl.Some(termsOfService())}, nil
 		}
-		if err := c.create("", ""); err != nil {
+		if err := c.create("", "", a.email); err != nil {
 			return nil, err
 		}
 	}
@@ -190,17 +228,14 @@ func (c *call) signUp(q *tg.AuthSignUpRequest) (tg.AnyAuthAuthorization, *Error)
 	if c.user != nil {
 		return nil, errPhoneOccupied
 	}
-	first, last := strings.TrimSpace(q.FirstName), strings.TrimSpace(q.LastName)
-	if n := utf8.RuneCountInString(first); n == 0 || n > maxNameLen || !utf8.ValidString(first) {
-		return nil, errFirstNameInvalid
-	}
-	if utf8.RuneCountInString(last) > maxNameLen || !utf8.ValidString(last) {
-		return nil, errLastNameInvalid
+	first, last, err := signUpNames(q.FirstName, q.LastName)
+	if err != nil {
+		return nil, err
 	}
 	if s := c.state(); s == keyHome || s == keyGuest {
 		return nil, errAuthRestart
 	}
-	if err := c.create(first, last); err != nil {
+	if err := c.create(first, last, a.email); err != nil {
 		return nil, err
 	}
 	c.b.done(a)
@@ -208,61 +243,12 @@ func (c *call) signUp(q *tg.AuthSignUpRequest) (tg.AnyAuthAuthorization, *Error)
 }
 
 // create makes the person of the number at hand, with this DC as home.
-func (c *call) create(first, last string) *Error {
+func (c *call) create(first, last, email string) *Error {
 	id, err := c.b.AddPerson(Person{Phone: c.phone, HomeDC: c.ref.dc, FirstName: first, LastName: last})
 	if err != nil {
 		return errPhoneOccupied
 	}
 	c.user = c.b.dir.byID[id]
+	c.user.loginEmail = email
 	return nil
-}
-
-// sentCode describes an attempt's current code to the client.
-func (c *call) sentCode(a *attempt) *tg.AuthSentCode {
-	sent := &tg.AuthSentCode{Type: c.b.sentCodeType(a), PhoneCodeHash: a.hash}
-	if len(a.chain) > 1 {
-		sent.NextType = tl.Some(nextType(a.chain[1]))
-		if wait := a.resend.Sub(c.req.Now); wait > 0 {
-			sent.Timeout = tl.Some(int32(wholeSeconds(wait)))
-		}
-	}
-	return sent
-}
-
-func (b *Backend) sentCodeType(a *attempt) tg.AnyAuthSentCodeType {
-	t := a.codeType()
-	code := b.codeFor(a.phone, t)
-	length := int32(len(code))
-	switch t {
-	case CodeApp:
-		return &tg.AuthSentCodeTypeApp{Length: length}
-	case CodeCall:
-		return &tg.AuthSentCodeTypeCall{Length: length}
-	case CodeFlashCall:
-		return &tg.AuthSentCodeTypeFlashCall{Pattern: callPrefix + strings.Repeat("*", len(code)-len(callPrefix))}
-	case CodeMissedCall:
-		return &tg.AuthSentCodeTypeMissedCall{Prefix: callPrefix, Length: length}
-	case CodeFragment:
-		return &tg.AuthSentCodeTypeFragmentSMS{URL: fragmentURL + a.phone, Length: length}
-	case CodeWord:
-		return &tg.AuthSentCodeTypeSMSWord{Beginning: tl.Some(code[:1])}
-	case CodePhrase:
-		first, _, _ := strings.Cut(code, " ")
-		return &tg.AuthSentCodeTypeSMSPhrase{Beginning: tl.Some(first)}
-	}
-	return &tg.AuthSentCodeTypeSMS{Length: length}
-}
-
-func nextType(t CodeType) tg.AnyAuthCodeType {
-	switch t {
-	case CodeCall:
-		return &tg.AuthCodeTypeCall{}
-	case CodeFlashCall:
-		return &tg.AuthCodeTypeFlashCall{}
-	case CodeMissedCall:
-		return &tg.AuthCodeTypeMissedCall{}
-	case CodeFragment:
-		return &tg.AuthCodeTypeFragmentSMS{}
-	}
-	return &tg.AuthCodeTypeSMS{}
 }

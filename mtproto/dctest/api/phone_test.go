@@ -263,8 +263,8 @@ func TestTheAppGetsTheCodeWhenTheAccountHasAnotherSession(t *testing.T) {
 	}
 }
 
-func TestEveryCodeTypeCanBeAnswered(t *testing.T) {
-	for ct := CodeApp; ct <= codeTypeLast; ct++ {
+func TestEveryCodeTypedFromAMessageOrCallIsTaken(t *testing.T) {
+	for ct := CodeApp; ct <= CodePhrase; ct++ {
 		t.Run(ct.String(), func(t *testing.T) {
 			w := newWorld(t, Config{CodeChain: []CodeType{ct}})
 			u := w.person(1)
@@ -406,7 +406,7 @@ func TestAPasswordStopsTheLoginHalfway(t *testing.T) {
 	w := newWorld(t, Config{})
 	u := w.person(1)
 	token := w.login(u, 9).FutureAuthToken.Value
-	if err := w.b.SetPassword(u.ID, true); err != nil {
+	if err := w.b.SetPassword(u.ID, "correct horse"); err != nil {
 		t.Fatal(err)
 	}
 	hash := w.hash(1, 1, u.Phone)

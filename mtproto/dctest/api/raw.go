@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/tl"
+	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
 // Constructors that stay raw bytes in the generated package: updates, and what is inside them.
@@ -14,6 +15,7 @@ const (
 	updateDeleteMessagesID      uint32 = 0xa20db0e5
 	updateNewAuthorizationID    uint32 = 0x8951abef
 	updateConfigID              uint32 = 0xa229dd06
+	updateLoginTokenID          uint32 = 0x564fe691
 	updateServiceNotificationID uint32 = 0xebe46819
 	messageMediaEmptyID         uint32 = 0x3ded6320
 	jsonObjectID                uint32 = 0x99c1d49d
@@ -32,6 +34,16 @@ func updatesOf(now time.Time, update []byte) []byte {
 	return tl.AppendInt32(b, 0)
 }
 
+// updatesFrom is updatesOf with the user that the update names.
+func updatesFrom(now time.Time, from *tg.User, update []byte) []byte {
+	b := tl.AppendUint32(nil, updatesID)
+	b = append(tl.AppendVectorHeader(b, 1), update...)
+	b = append(tl.AppendVectorHeader(b, 1), from.Append(nil)...)
+	b = tl.AppendVectorHeader(b, 0)
+	b = tl.AppendInt32(b, int32(now.Unix()))
+	return tl.AppendInt32(b, 0)
+}
+
 // updateShort wraps one update that needs no users, chats or seq.
 func updateShort(now time.Time, update []byte) []byte {
 	b := append(tl.AppendUint32(nil, updateShortID), update...)
@@ -39,6 +51,8 @@ func updateShort(now time.Time, update []byte) []byte {
 }
 
 func appendTooLong(b []byte) []byte { return tl.AppendUint32(b, updatesTooLongID) }
+
+func appendLoginToken(b []byte) []byte { return tl.AppendUint32(b, updateLoginTokenID) }
 
 func appendUpdateConfig(b []byte) []byte { return tl.AppendUint32(b, updateConfigID) }
 

@@ -115,9 +115,11 @@ type User struct {
 	ID       int64  `json:"id"`
 	HomeDC   int    `json:"home_dc"`
 	Phone    string `json:"phone,omitempty"`
-	Code     string `json:"code,omitempty"` // the login code, when the directory uses a fixed one
-	Password bool   `json:"password,omitempty"`
-	BotToken string `json:"bot_token,omitempty"`
+	Code     string `json:"code,omitempty"`     // the login code, when the directory uses a fixed one
+	Password bool   `json:"password,omitempty"` // two-step verification is on
+	// PasswordText is the two-step password while it is the one the cluster's operator set.
+	PasswordText string `json:"password_text,omitempty"`
+	BotToken     string `json:"bot_token,omitempty"`
 }
 
 // Server is the API half as the protocol half sees it. One owner calls it; no call blocks.

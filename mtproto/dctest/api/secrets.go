@@ -42,6 +42,12 @@ func (s *stream) uint64() uint64 {
 	return binary.LittleEndian.Uint64(b[:])
 }
 
+func (s *stream) bytes(n int) []byte {
+	b := make([]byte, n)
+	_, _ = s.Read(b)
+	return b
+}
+
 // text draws n characters of alphabet; the bias of the modulus does not matter for test data.
 func (s *stream) text(n int, alphabet string) string {
 	b := make([]byte, n)

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// updateLog is the common pts sequence of one user: updateDeleteMessages, and the texts that the user sent to itself.
+// updateLog is the common pts sequence of one user: updateDeleteMessages, the texts that the user
+// sent to itself, and those of the service account.
 //
 // Bound: Config.LogMax entries; older ones are dropped and floor rises.
 type updateLog struct {
@@ -21,17 +22,9 @@ type logEntry struct {
 	at  time.Time
 	pts int32   // state after it
 	ids []int32 // one pts each
-	// message is the boxed Message of updateNewMessage; nil for updateDeleteMessages.
+	// message is the boxed Message of updateNewMessage; nil for updateDeleteMessages. service says who it is from.
 	message []byte
-}
-
-// add puts an entry at the end and forgets the oldest beyond limit.
-func (l *updateLog) add(e logEntry, limit int) {
-	l.entries = append(l.entries, e)
-	if over := len(l.entries) - limit; over > 0 {
-		l.floor = l.entries[over-1].pts
-		l.entries = l.entries[over:]
-	}
+	service bool
 }
 
 func newUpdateLog() updateLog { return updateLog{pts: 1, floor: 1, nextMsg: 1} }
@@ -61,36 +54,74 @@ func (b *Backend) PushUpdate(now time.Time, userID int64) (pts int32, err error)
 // PushDelete appends one updateDeleteMessages to the user's log and pushes it to every home key of the user. It
 // returns the pts after it.
 func (b *Backend) PushDelete(now time.Time, userID int64, ids ...int32) (pts int32, err error) {
-	pts, body, err := b.appendDelete(now, userID, ids)
+	e, err := b.appendDelete(now, userID, ids)
 	if err != nil {
 		return 0, err
 	}
-	b.pushHome(b.dir.byID[userID], nil, body)
-	return pts, nil
+	b.pushHome(b.dir.byID[userID], nil, updatesOf(now, e.appendUpdate(nil, 0)))
+	return e.pts, nil
 }
 
 // AppendDelete is PushDelete without the push: the fault of a lost update, which only updates.getDifference recovers.
 func (b *Backend) AppendDelete(now time.Time, userID int64, ids ...int32) (pts int32, err error) {
-	pts, _, err = b.appendDelete(now, userID, ids)
-	return pts, err
+	e, err := b.appendDelete(now, userID, ids)
+	return e.pts, err
 }
 
-func (b *Backend) appendDelete(now time.Time, userID int64, ids []int32) (pts int32, body []byte, err error) {
+func (b *Backend) appendDelete(now time.Time, userID int64, ids []int32) (logEntry, error) {
 	u, err := b.user(userID)
 	if err != nil {
-		return 0, nil, err
+		return logEntry{}, err
 	}
 	if len(ids) == 0 || len(ids) > maxDeletedIDs {
-		return 0, nil, fmt.Errorf("%w, not %d", ErrTooManyIDs, len(ids))
+		return logEntry{}, fmt.Errorf("%w, not %d", ErrTooManyIDs, len(ids))
 	}
-	l := &u.log
-	if l.pts > math.MaxInt32-int32(len(ids)) {
-		return 0, nil, ErrLogFull
+	return u.log.add(b.cfg.LogMax, logEntry{at: now, ids: append([]int32(nil), ids...)})
+}
+
+// add gives an entry its pts and keeps it; the oldest go beyond keep.
+func (l *updateLog) add(keep int, e logEntry) (logEntry, error) {
+	if l.pts > math.MaxInt32-int32(len(e.ids)) {
+		return logEntry{}, ErrLogFull
 	}
-	l.pts += int32(len(ids))
-	e := logEntry{at: now, pts: l.pts, ids: append([]int32(nil), ids...)}
-	l.add(e, b.cfg.LogMax)
-	return l.pts, updatesOf(now, e.appendUpdate(nil, 0)), nil
+	l.pts += int32(len(e.ids))
+	e.pts = l.pts
+	l.entries = append(l.entries, e)
+	if over := len(l.entries) - keep; over > 0 {
+		l.floor = l.entries[over-1].pts
+		l.entries = l.entries[over:]
+	}
+	return e, nil
+}
+
+// serviceUserID is the account from which Telegram writes to its users.
+const serviceUserID = 777000
+
+// Tell writes a text to a user from the service account, as it does with login codes: a message in the user's log, pushed
+// to the home sessions. It returns the pts after it.
+func (b *Backend) Tell(now time.Time, userID int64, text string) (pts int32, err error) {
+	u, err := b.user(userID)
+	if err != nil {
+		return 0, err
+	}
+	return b.tell(now, u, text)
+}
+
+func (b *Backend) tell(now time.Time, u *user, text string) (pts int32, err error) {
+	if u.log.nextMsg == math.MaxInt32 {
+		return 0, ErrLogFull
+	}
+	id := u.log.nextMsg
+	e, err := u.log.add(b.cfg.LogMax, logEntry{
+		at: now, ids: []int32{id}, service: true,
+		message: value(messageID, 0, 0, int(id), value(peerUserID, int64(serviceUserID)), int(now.Unix()), text),
+	})
+	if err != nil {
+		return 0, err
+	}
+	u.log.nextMsg++
+	b.pushHome(u, nil, updatesFrom(now, serviceUser(), e.appendUpdate(nil, 0)))
+	return e.pts, nil
 }
 
 // slice returns the entries after pts, at most limit pts of them but at least one entry, and whether that is all. skip

@@ -16,7 +16,7 @@ func difference(pts int32) *tg.UpdatesGetDifferenceRequest {
 }
 
 func TestAPushReachesEveryHomeKeyAndTheLog(t *testing.T) {
-	w := newWorld(t, Config{})
+	w := newWorld(t, Config{CodeChain: []CodeType{CodeSMS}})
 	u := w.person(1)
 	w.login(u, 1)
 	w.login(u, 2)

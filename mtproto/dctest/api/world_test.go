@@ -22,6 +22,9 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func newWorld(t testing.TB, cfg Config) *world {
 	t.Helper()
+	if cfg.Group == nil {
+		cfg.Group = known
+	}
 	b, err := New(cfg)
 	if err != nil {
 		t.Fatalf("New: %v", err)
@@ -101,7 +104,9 @@ func newer(err error) bool {
 	switch absent.ID {
 	case tg.AuthSentCodeSuccessID, tg.AuthSentCodeTypeFragmentSMSID, tg.AuthSentCodeTypeSMSWordID,
 		tg.AuthSentCodeTypeSMSPhraseID, tg.AuthCodeTypeFragmentSMSID, tg.HelpAppConfigID, tg.HelpAppConfigNotModifiedID,
-		updateNewAuthorizationID:
+		updateNewAuthorizationID, tg.AuthSentCodeTypeEmailCodeID, tg.AuthSentCodeTypeSetUpEmailRequiredID,
+		tg.AuthSentCodeTypeFirebaseSMSID, tg.AuthSentCodePaymentRequiredID,
+		tg.AccountEmailVerifiedID, tg.AccountEmailVerifiedLoginID, tg.AuthFirebasePnvIntentID:
 		return true
 	}
 	return false

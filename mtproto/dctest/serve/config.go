@@ -16,6 +16,7 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
+	"github.com/mtfleet/mtfleet/mtproto/dctest/webauthn"
 )
 
 // DefaultMaxConns is Config.MaxConns when that is 0.
@@ -83,6 +84,9 @@ func (c Config) prepare() (out Config, backend *api.Backend, err error) {
 		c.API.DCs, c.API.TestMode = c.Core.DCs, c.Core.Test
 		if c.API.Rand == nil {
 			c.API.Rand = c.Core.Rand
+		}
+		if c.API.Passkeys == nil {
+			c.API.Passkeys = webauthn.Verifier{}
 		}
 		if backend, err = api.New(c.API); err != nil {
 			return c, nil, err

@@ -19,6 +19,25 @@ func (s *Cluster) Fault(f dctest.Fault) (id uint64, err error) {
 	return id, err
 }
 
+// FailNext makes the next call of a method answer a documented error, by name ("FLOOD_WAIT_30") or with its code ("406
+// ANYTHING"). The error is an *api.FaultTextError.
+func (s *Cluster) FailNext(method, text string) (err error) {
+	if gone := s.do(func(core *dctest.Cluster, now time.Time) { err = core.FailNext(now, method, text) }); gone != nil {
+		return gone
+	}
+	return err
+}
+
+// Codes returns the codes that were sent to persons so far, oldest first: by message, call, app and mail.
+func (s *Cluster) Codes() (list []api.SentCode) {
+	s.look(func(*dctest.Cluster, time.Time) {
+		if s.backend != nil {
+			list = s.backend.Codes()
+		}
+	})
+	return list
+}
+
 // ClearFaults ends faults by id, or all of them.
 func (s *Cluster) ClearFaults(ids ...uint64) error {
 	return s.do(func(core *dctest.Cluster, now time.Time) { core.ClearFaults(now, ids...) })

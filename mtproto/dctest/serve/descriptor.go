@@ -48,6 +48,8 @@ type Phone struct {
 	DC       int    `json:"dc"`
 	UserID   int64  `json:"user_id"`
 	Password bool   `json:"password,omitempty"` // two-step verification is on
+	// PasswordText is the two-step password, while nobody has changed it.
+	PasswordText string `json:"password_text,omitempty"`
 }
 
 // Bot is one bot and its token.
@@ -116,5 +118,5 @@ func (d *Descriptor) addUser(u api.User) {
 		d.Bots = append(d.Bots, Bot{u.BotToken, u.HomeDC, u.ID})
 		return
 	}
-	d.Phones = append(d.Phones, Phone{u.Phone, u.Code, u.HomeDC, u.ID, u.Password})
+	d.Phones = append(d.Phones, Phone{u.Phone, u.Code, u.HomeDC, u.ID, u.Password, u.PasswordText})
 }
