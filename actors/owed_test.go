@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"go.opentelemetry.io/otel/metric"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
@@ -162,7 +164,7 @@ func TestWhatStoppedAnAccountOutlivesItsActor(t *testing.T) {
 				s, memory := cluster(t, small), persistence.NewMemory()
 				store := storetest.NewFailing(memory, nil)
 				o, b := options(s, store), &bomb{}
-				o.Logger = slog.New(b)
+				o.MeterProvider = b
 				m := open(t, o)
 				a := signInPhone(t, m, "alice", s.Descriptor().Phones[0], actors.AccountOptions{})
 				wait(t, a, actors.Online)
@@ -188,18 +190,36 @@ func TestWhatStoppedAnAccountOutlivesItsActor(t *testing.T) {
 	}
 }
 
-// bomb is a log that fails whoever tells it, once, that the store refused: that
+// bomb is a meter that fails whoever counts, once, that the store refused: that
 // is the account's actor.
-type bomb struct{ armed atomic.Bool }
+type bomb struct {
+	metricnoop.MeterProvider
+	armed atomic.Bool
+}
 
-func (b *bomb) Enabled(context.Context, slog.Level) bool { return true }
-func (b *bomb) WithAttrs([]slog.Attr) slog.Handler       { return b }
-func (b *bomb) WithGroup(string) slog.Handler            { return b }
-func (b *bomb) Handle(_ context.Context, r slog.Record) error {
-	if strings.HasPrefix(r.Message, "the store refused") && b.armed.CompareAndSwap(true, false) {
-		panic("the log is broken")
+func (b *bomb) Meter(string, ...metric.MeterOption) metric.Meter { return bombMeter{b: b} }
+
+type bombMeter struct {
+	metricnoop.Meter
+	b *bomb
+}
+
+func (m bombMeter) Int64Counter(name string, _ ...metric.Int64CounterOption) (metric.Int64Counter, error) {
+	if name != "mtfleet.store.failures" {
+		return metricnoop.Int64Counter{}, nil
 	}
-	return nil
+	return bombCounter{b: m.b}, nil
+}
+
+type bombCounter struct {
+	metricnoop.Int64Counter
+	b *bomb
+}
+
+func (c bombCounter) Add(context.Context, int64, ...metric.AddOption) {
+	if c.b.armed.CompareAndSwap(true, false) {
+		panic("the meter is broken")
+	}
 }
 
 // TestAProcessThatDiesOwesNothingItPromised: the store refuses, and the process

@@ -52,15 +52,7 @@ func (a *account) pumpLogin(c *ctx) (did bool) {
 	return did
 }
 
-// loginWorked is what a sign-in had computed.
-type loginWorked struct {
-	login  *signIn
-	id     login.CallID
-	result login.WorkResult
-}
-
-func (loginWorked) accountMessage() {}
-
+// onLoginWorked hands on what a sign-in had computed.
 func (a *account) onLoginWorked(c *ctx, m loginWorked) {
 	if a.login == m.login {
 		m.login.Worked(c.Now(), m.id, m.result)

@@ -61,6 +61,12 @@ type (
 		err  error
 		on   binding.Where
 	}
+	// loginWorked is what a sign-in had computed.
+	loginWorked struct {
+		login  *signIn
+		id     login.CallID
+		result login.WorkResult
+	}
 	bindingEvent struct {
 		peer  *peers.Peer
 		from  *journal.Fence
@@ -86,6 +92,7 @@ func (Answer) accountMessage()        {}
 func (Wish) accountMessage()          {}
 func (Check) accountMessage()         {}
 func (callReturned) accountMessage()  {}
+func (loginWorked) accountMessage()   {}
 func (bindingEvent) accountMessage()  {}
 func (bindingWrite) accountMessage()  {}
 func (stored) accountMessage()        {}
