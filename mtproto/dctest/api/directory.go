@@ -21,7 +21,8 @@ type user struct {
 	username   string
 	twoStep    twoStep
 	passkeys   []*passkey
-	loginEmail string // that login codes go to; "" without one
+	deleteAt   time.Time // of an asked for account.deleteAccount without the password; zero without one
+	loginEmail string    // that login codes go to; "" without one
 	// emailResetAt is when a running auth.resetLoginEmail is done; zero without one.
 	emailResetAt time.Time
 

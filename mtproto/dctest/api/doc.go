@@ -30,6 +30,24 @@
 // bot or person, frozen, DC, flood and injected faults, the method itself.
 //
 // Numbers of the form 99966XYYYY belong to DC X. Their login code is X repeated;
-// other numbers get a code derived from the seed. Every code can be read with
-// Users or Code, so that no test needs a side channel.
+// other numbers get a code derived from the seed, mailed codes are random. Every
+// code that was sent is in Codes, the one to type now is Code, and the newest in
+// a mailbox is Mail, so that no test needs a side channel.
+//
+// # Ways to sign in
+//
+// All of Telegram's are served: by phone (phone.go, codes.go, paid.go), with a
+// login e-mail (loginemail.go), by QR code (qr.go), bot token (login.go), passkey
+// (passkey.go), web token and, behind a switch, a carrier's word (webtoken.go).
+// A two-step password stands behind each (password.go, proof.go, settings.go,
+// recovery.go): proofs are checked by SRP, nothing is taken on trust.
+//
+// What a person does outside, the operator of the cluster does: SetCodes says how
+// codes reach a number, Pay pays for a sign-in, SetTwoStep sets a password,
+// SetLoginEmail an address, WebToken makes what a web address would carry, Revoke
+// and RevokeKey end sessions. FailNext makes any call fail with any documented
+// error, Register adds or replaces a method.
+//
+// Where Telegram's behaviour is not documented, the choice made here is said at
+// the function that makes it.
 package api

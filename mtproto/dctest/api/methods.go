@@ -158,7 +158,7 @@ var methodTable = [...]*method{
 	serve(method{who: people, needs: needsUser, home: true, changes: true}, (*call).declinePasswordReset),
 	routed(serve(method{who: people}, (*call).sendVerifyEmailCode), (*call).routeSendVerifyEmailCode),
 	routed(serve(method{who: people}, (*call).verifyEmail), (*call).routeVerifyEmail),
-	parsed[tg.AccountDeleteAccountRequest](method{who: people, home: true}),
+	serve(method{who: people, needs: needsHalf, home: true}, (*call).deleteAccount),
 	serve(method{who: people, needs: needsUser, home: true}, (*call).registerDevice),
 	serve(method{who: people, needs: needsUser, home: true, changes: true}, (*call).initPasskeyRegistration),
 	serve(method{who: people, needs: needsUser, home: true, changes: true}, (*call).registerPasskey),

@@ -28,6 +28,7 @@ type unconfirmed struct {
 // twoStep is the two-step verification of an account.
 type twoStep struct {
 	pass    *password // nil: off
+	setAt   time.Time // when the person set it; zero when the operator did
 	changes int       // how often it was set, changed or removed: an srp_id of before is SRP_PASSWORD_CHANGED
 	waits   *unconfirmed
 
@@ -39,13 +40,14 @@ func (u *user) hasPassword() bool { return u.twoStep.pass != nil }
 
 // setPassword replaces the password, or removes it.
 func (u *user) setPassword(pass *password) {
-	u.twoStep.pass, u.twoStep.waits, u.twoStep.resetAt = pass, nil, time.Time{}
+	u.twoStep.pass, u.twoStep.waits, u.twoStep.resetAt, u.twoStep.setAt = pass, nil, time.Time{}, time.Time{}
 	u.twoStep.changes++
 }
 
 // changePassword is setPassword by the person: tokens that stand for a first factor are void.
-func (u *user) changePassword(pass *password) {
+func (u *user) changePassword(now time.Time, pass *password) {
 	u.setPassword(pass)
+	u.twoStep.setAt = now
 	u.tokens = nil
 }
 

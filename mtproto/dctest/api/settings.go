@@ -78,7 +78,7 @@ func (c *call) applySettings(s passwordSettings) *Error {
 	}
 	switch {
 	case s.remove:
-		u.changePassword(nil)
+		u.changePassword(c.req.Now, nil)
 		return nil
 	case s.pass != nil && confirm && !u.hasPassword():
 		u.twoStep.waits = &unconfirmed{pass: s.pass, email: s.email}
@@ -86,7 +86,7 @@ func (c *call) applySettings(s passwordSettings) *Error {
 		if s.pass.email = old; s.setEmail && s.email == "" {
 			s.pass.email = ""
 		}
-		u.changePassword(s.pass)
+		u.changePassword(c.req.Now, s.pass)
 	case s.email == "":
 		u.twoStep.pass.email = ""
 	}
@@ -129,7 +129,7 @@ func (c *call) confirmPasswordEmail(q *tg.AccountConfirmPasswordEmailRequest) (b
 	switch {
 	case w.pass != nil:
 		w.pass.email = w.email
-		u.changePassword(w.pass)
+		u.changePassword(c.req.Now, w.pass)
 	case u.hasPassword():
 		u.twoStep.pass.email = w.email
 	}
@@ -168,7 +168,7 @@ func (c *call) resetPassword(*tg.AccountResetPasswordRequest) (tg.AnyAccountRese
 	case t.pass == nil:
 		return nil, errPasswordEmpty
 	case !t.resetAt.IsZero() && !now.Before(t.resetAt):
-		c.user.changePassword(nil)
+		c.user.changePassword(c.req.Now, nil)
 		return &tg.AccountResetPasswordOk{}, nil
 	case t.resetAt.IsZero() && now.Before(t.retryAt):
 		return &tg.AccountResetPasswordFailedWait{RetryDate: int32(t.retryAt.Unix())}, nil
