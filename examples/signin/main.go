@@ -86,9 +86,13 @@ func run(ctx context.Context) (err error) {
 			true,
 		},
 		{
-			"an account with a two-step password, which this version shows and cannot answer", "grace", grace.Number,
-			[]actors.Answer{code(grace.Code), {Kind: actors.AnswerCancel}},
-			false,
+			"an account with a two-step password, typed wrong at first", "grace", grace.Number,
+			[]actors.Answer{
+				code(grace.Code),
+				{Kind: actors.AnswerPassword, Password: "wrong horse"},
+				{Kind: actors.AnswerPassword, Password: "correct horse"},
+			},
+			true,
 		},
 	} {
 		if err := s.tell(ctx, manager); err != nil {

@@ -109,11 +109,11 @@ func (m *Machine) passwordNeeded(e *tgerr.Error) {
 		m.undo(&Error{Reason: ReasonServer, Err: e, Message: "the server wants a two-step password, which a bot has not"})
 		return
 	}
-	m.s.Half, m.s.Probed = true, ""
 	why := ""
 	if m.s.Half { // what was tried with the password is not known
 		why = answerLost
 	}
+	m.s.Half, m.s.Probed = true, ""
 	code, provider := m.secret.code, m.secret.provider
 	m.forgetSecrets()
 	m.secret.code, m.secret.provider = code, provider // for onPasswordGone
