@@ -19,7 +19,6 @@ import (
 type player struct {
 	*world
 	m    *login.Machine
-	cfg  login.Config
 	at   int   // DC
 	perm int64 // on each DC
 	lose int   // the answer to this call is lost, counted from 1; 0 loses none

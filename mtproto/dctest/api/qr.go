@@ -66,6 +66,12 @@ func (s *qrTokens) sweep(now time.Time) {
 	}
 }
 
+// isAccepted says whether a key has yet to come and learn that a token of its was accepted.
+func (s *qrTokens) isAccepted(key keyRef, now time.Time) bool {
+	t := s.accepted[key]
+	return t != nil && now.Before(t.expires)
+}
+
 // newQRToken makes a token for the calling key, or nil when there is no room.
 func (c *call) newQRToken(ttl time.Duration) *qrToken {
 	s, now := &c.b.qr, c.req.Now
@@ -100,7 +106,7 @@ func (c *call) exportLoginToken(q *tg.AuthExportLoginTokenRequest) (tg.AnyAuthLo
 	case keyGuest:
 		return nil, errAuthRestart
 	}
-	if t := c.b.qr.accepted[c.ref]; t != nil && now.Before(t.expires) {
+	if t := c.b.qr.accepted[c.ref]; c.b.qr.isAccepted(c.ref, now) {
 		if t.user.home == c.ref.dc {
 			delete(c.b.qr.accepted, c.ref)
 			return c.loginTokenSuccess(t.user, t.hash)
@@ -172,7 +178,7 @@ func (c *call) acceptLoginToken(q *tg.AuthAcceptLoginTokenRequest) (*tg.Authoriz
 	switch now := c.req.Now; {
 	case t == nil || t.target != 0:
 		return nil, errAuthTokenInvalid
-	case t.user != nil:
+	case t.user != nil, c.b.qr.isAccepted(t.key, now): // this one, or another that its key showed
 		return nil, errAuthTokenAccepted
 	case !now.Before(t.expires):
 		return nil, errAuthTokenExpired

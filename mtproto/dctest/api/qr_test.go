@@ -52,7 +52,7 @@ func TestAScanAtTheSameDCSignsInAtTheNextQuestion(t *testing.T) {
 	u := w.person(1)
 	w.login(u, 1)
 	w.app.DeviceModel = "the new rig"
-	token := w.shown(1, 9).Token
+	early, token := w.shown(1, 9).Token, w.shown(1, 9).Token
 	w.pushes()
 	row := must(w, 1, 1, accept(token))
 	if row.DeviceModel != "the new rig" || row.Hash == 0 || row.Current || row.PasswordPending {
@@ -62,6 +62,9 @@ func TestAScanAtTheSameDCSignsInAtTheNextQuestion(t *testing.T) {
 	if len(p) != 1 || p[0].Perm != 9 || p[0].DC != 1 || idOf(p[0].Body[4:]) != updateLoginTokenID {
 		t.Fatalf("pushed %+v, want updateLoginToken to the waiting key", p)
 	}
+	w.login(w.person(2), 2)
+	refused(w, "an earlier token of the same key", 2, 2, accept(early), 400, "AUTH_TOKEN_ALREADY_ACCEPTED")
+	w.pushes()
 	refused(w, "before its next question the key", 1, 9, self(), 401, "AUTH_KEY_UNREGISTERED")
 	refused(w, "a second scan", 1, 1, accept(token), 400, "AUTH_TOKEN_ALREADY_ACCEPTED")
 	ok, is := must(w, 1, 9, exportToken()).(*tg.AuthLoginTokenSuccess)
