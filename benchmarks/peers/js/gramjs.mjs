@@ -1,7 +1,7 @@
 // GramJS (https://gram.js.org): inner data without a DC, no PFS. Older releases, each with its layer, are installed under
 // names of their own.
 import bigInt from 'big-integer'
-import { app, bot, dc, login, orders, phone, play, rsa, step, update } from './play.mjs'
+import { app, bot, dc, login, orders, phone, play, rsa, scan, step, update } from './play.mjs'
 
 const gramjs = orders.package ?? 'telegram'
 const { Api, Logger, TelegramClient, sessions } = (await import(gramjs)).default
@@ -44,11 +44,22 @@ await play(async () => {
   session.setDC(orders.first, dc(orders.first).ip, dc(orders.first).port)
   let tg = client(session)
   tg.onError = async (e) => orders.verbose && console.error(e)
-  await tg.start(
-    login === 'bot'
-      ? { botAuthToken: bot.token }
-      : { phoneNumber: '+' + phone.phone, phoneCode: async () => phone.code, onError: (e) => { throw e } },
-  )
+  const answers = {
+    password: async () => orders.password,
+    onError: (e) => { throw e },
+  }
+  if (login.startsWith('qr')) {
+    await tg.connect()
+    // It listens to the update only after it has asked for the code.
+    const qrCode = async ({ token }) => setTimeout(() => scan(token.toString('base64url')), 100)
+    await tg.signInUserWithQrCode({ apiId: app.api_id, apiHash: app.api_hash }, { ...answers, qrCode })
+  } else {
+    await tg.start(
+      login === 'bot'
+        ? { botAuthToken: bot.token }
+        : { ...answers, phoneNumber: '+' + phone.phone, phoneCode: async () => phone.code },
+    )
+  }
   step('signed in')
   const me = await tg.getMe()
   if (String(me.id) !== String(orders.user)) throw new Error(`signed in as ${me.id}, not ${orders.user}`)

@@ -2,7 +2,7 @@
 import { MemoryStorage, TelegramClient } from '@mtcute/node'
 import { NodeCryptoProvider } from '@mtcute/node/utils.js'
 import { addPublicKey } from '@mtcute/core/utils.js'
-import { app, bot, dc, login, orders, phone, play, rsa, step, update } from './play.mjs'
+import { app, bot, dc, login, orders, phone, play, rsa, scan, step, update } from './play.mjs'
 
 const crypto = new NodeCryptoProvider()
 await crypto.initialize?.()
@@ -26,10 +26,13 @@ function client() {
 await play(async () => {
   let tg = client()
   tg.onError.add((e) => orders.verbose && console.error(e))
+  const password = orders.password ?? (() => { throw new Error('a password is asked for') })
   await tg.start(
     login === 'bot'
       ? { botToken: bot.token }
-      : { phone: '+' + phone.phone, code: phone.code, password: () => { throw new Error('a password is asked for') } },
+      : login.startsWith('qr')
+      ? { qrCodeHandler: (url) => scan(new URL(url).searchParams.get('token')), password }
+      : { phone: '+' + phone.phone, code: phone.code, password },
   )
   step('signed in')
   const me = await tg.getMe()

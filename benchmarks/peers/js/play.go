@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,21 +16,26 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
+	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
 )
 
 // orders is what one script is told, and one row of the table.
 type orders struct {
 	Client     string           `json:"-"`     // the script's name
-	Login      string           `json:"login"` // bot or phone
+	Login      string           `json:"login"` // bot, phone, 2fa, qr, or qr+2fa
 	PFS        bool             `json:"pfs"`
 	Transport  string           `json:"transport,omitempty"`
 	Package    string           `json:"package,omitempty"` // another release of the client
 	First      int              `json:"first"`             // the DC it tries first
 	User       int64            `json:"user"`
+	Password   string           `json:"password,omitempty"`
 	Verbose    bool             `json:"verbose"`
 	Descriptor serve.Descriptor `json:"descriptor"`
 }
+
+// password is the two-step password of who has one.
+const password = "correct horse"
 
 // home is where the user lives; who begins elsewhere is sent there.
 const home = 2
@@ -40,8 +46,17 @@ func plays() []orders {
 		{Client: "mtcute", Login: "phone", First: home},
 		{Client: "mtcute", Login: "bot", PFS: true, First: home},
 		{Client: "mtcute", Login: "phone", PFS: true, First: 1},
+		{Client: "mtcute", Login: "2fa", First: 1},
+		{Client: "mtcute", Login: "2fa", PFS: true, First: home},
+		{Client: "mtcute", Login: "qr", First: home},
+		{Client: "mtcute", Login: "qr", PFS: true, First: 1},
+		{Client: "mtcute", Login: "qr+2fa", First: 1},
 		{Client: "gramjs", Login: "bot", First: home},
 		{Client: "gramjs", Login: "phone", First: 1, Transport: "obfuscated"},
+		{Client: "gramjs", Login: "2fa", First: home},
+		{Client: "gramjs", Login: "qr", First: home},
+		{Client: "gramjs", Login: "qr", First: 1},
+		{Client: "gramjs", Login: "qr+2fa", First: home},
 		{Client: "gramjs", Login: "phone", First: home, Package: "gramjs-181", Transport: "abridged"},
 		{Client: "gramjs", Login: "phone", First: home, Package: "gramjs-145"},
 		{Client: "mtprotocore", Login: "bot", First: home},
@@ -82,6 +97,12 @@ func play(ctx context.Context, o orders, node, dir string, limit time.Duration, 
 	if o.User, err = who(o); err != nil {
 		return outcome{failure: err.Error()}
 	}
+	if strings.HasSuffix(o.Login, "2fa") {
+		if failed := s.API(func(b *api.Backend, _ time.Time) { err = b.SetPassword(o.User, password) }); err != nil || failed != nil {
+			return outcome{failure: errors.Join(err, failed).Error()}
+		}
+		o.Password = password
+	}
 	r := outcome{}
 	if err := o.run(ctx, s, node, dir); err != nil {
 		r.failure = err.Error()
@@ -93,7 +114,7 @@ func play(ctx context.Context, o orders, node, dir string, limit time.Duration, 
 // who picks somebody at home.
 func who(o orders) (int64, error) {
 	for _, p := range o.Descriptor.Phones {
-		if o.Login == "phone" && p.DC == home {
+		if o.Login != "bot" && p.DC == home {
 			return p.UserID, nil
 		}
 	}
@@ -145,7 +166,7 @@ func (o orders) listen(out io.Reader, s *serve.Cluster) (done []string, failure 
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		var said struct{ Step, Want, Failed string }
+		var said struct{ Step, Want, Token, Failed string }
 		if json.Unmarshal(lines.Bytes(), &said) != nil {
 			if o.Verbose {
 				fmt.Fprintln(os.Stderr, lines.Text())
@@ -159,11 +180,29 @@ func (o orders) listen(out io.Reader, s *serve.Cluster) (done []string, failure 
 			if _, err := s.PushUpdate(o.User); err != nil {
 				failure = err.Error()
 			}
+		case said.Want == "scan":
+			if err := o.scan(s, said.Token); err != nil {
+				failure = err.Error()
+			}
 		case said.Step != "":
 			done = append(done, said.Step)
 		}
 	}
 	return done, failure
+}
+
+// scan accepts a token that the client shows as a QR code, as the user's phone would. One that was scanned already is shown
+// until the client has heard of it.
+func (o orders) scan(s *serve.Cluster, text string) error {
+	token, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(text, "="))
+	if err != nil {
+		return err
+	}
+	gone := s.API(func(b *api.Backend, now time.Time) { err = b.Scan(now, token, o.User) })
+	if refused := (*api.Error)(nil); errors.As(err, &refused) && refused.Text == "AUTH_TOKEN_ALREADY_ACCEPTED" {
+		err = nil
+	}
+	return errors.Join(gone, err)
 }
 
 // judge counts what the DCs wrote down.

@@ -1,7 +1,8 @@
 // What every script here shares: its orders from the command line, its report on standard output.
 //
 // The runner starts `node CLIENT.mjs '{"descriptor": ..., "login": "bot", "pfs": true}'` and reads one JSON object a
-// line: {"step": "..."} for each thing that worked, {"want": "update"} when an update should be pushed now, and
+// line: {"step": "..."} for each thing that worked, {"want": "update"} when an update should be pushed now,
+// {"want": "scan", "token": ...} when it shows a QR code, and
 // {"failed": "..."} at most once. A client speaks to loopback only: every other address is refused before it is dialled.
 import net from 'node:net'
 
@@ -21,6 +22,8 @@ net.Socket.prototype.connect = function (...args) {
 }
 
 const say = (o) => process.stdout.write(JSON.stringify(o) + '\n')
+// scan shows a login token as a QR code; the runner is who scans it.
+export const scan = (token) => say({ want: 'scan', token })
 export const step = (name) => say({ step: name })
 
 // update asks for an update, again and again until one has come: the first may come before the client listens.

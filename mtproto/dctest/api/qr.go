@@ -224,3 +224,17 @@ func (b *Backend) dropAccepted(u *user, hash int64) bool {
 func (c *call) floodExportLoginToken() *Error {
 	return c.flood(c.b.cfg.Limits.ExportLoginToken, "key "+strconv.Itoa(c.ref.dc)+" "+strconv.FormatInt(c.ref.perm, 16))
 }
+
+// Scan accepts a token that a key shows as a QR code, as a session of the person at home would: for clients that have
+// nobody to scan it. The error is an *Error, as auth.acceptLoginToken answers it, or that there is no such person.
+func (b *Backend) Scan(now time.Time, token []byte, userID int64) error {
+	u, err := b.user(userID)
+	if err != nil {
+		return err
+	}
+	c := &call{b: b, req: &Request{Now: now, DC: u.home}, ref: keyRef{dc: u.home}, key: &key{}, user: u}
+	if _, refused := c.acceptLoginToken(&tg.AuthAcceptLoginTokenRequest{Token: token}); refused != nil {
+		return refused
+	}
+	return nil
+}

@@ -212,3 +212,22 @@ func TestQRRefusals(t *testing.T) {
 	}
 	refused(w, "a guess too many", 1, 1, accept([]byte("guess")), 420, "FLOOD_WAIT_3600")
 }
+
+func TestTheOperatorScansForAPerson(t *testing.T) {
+	w := newWorld(t, Config{})
+	u := w.person(1)
+	if err := w.b.Scan(w.now, []byte("nothing"), u.ID); err == nil {
+		t.Error("a token nobody shows was scanned")
+	}
+	if err := w.b.Scan(w.now, nil, 1); err == nil {
+		t.Error("nobody scanned")
+	}
+	if err := w.b.Scan(w.now, w.shown(1, 9).Token, u.ID); err != nil {
+		t.Fatal(err)
+	}
+	if p := w.pushes(); len(p) != 1 || p[0].Perm != 9 {
+		t.Errorf("pushed %+v", p)
+	}
+	must(w, 1, 9, exportToken())
+	must(w, 1, 9, self())
+}
