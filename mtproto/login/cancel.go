@@ -87,11 +87,12 @@ type Ending struct {
 	Code    int       `json:"code,omitempty"` // the server's error
 	Server  string    `json:"server,omitempty"`
 	Retry   bool      `json:"retry,omitempty"`
+	Account string    `json:"account,omitempty"` // of ReasonAlready
 	Until   time.Time `json:"until,omitzero"`
 }
 
 func endingOf(e *Error) Ending {
-	end := Ending{Reason: e.Reason, Message: e.Message, Retry: e.Retry, Until: e.Until}
+	end := Ending{Reason: e.Reason, Message: e.Message, Retry: e.Retry, Until: e.Until, Account: e.Account}
 	if server, ok := tgerr.As(e.Err); ok {
 		end.Code, end.Server = server.Code, server.Type
 	}
@@ -99,7 +100,7 @@ func endingOf(e *Error) Ending {
 }
 
 func (end Ending) err() *Error {
-	e := &Error{Reason: end.Reason, Message: end.Message, Retry: end.Retry, Until: end.Until}
+	e := &Error{Reason: end.Reason, Message: end.Message, Retry: end.Retry, Until: end.Until, Account: end.Account}
 	if end.Server != "" {
 		e.Err = &tgerr.Error{Code: end.Code, Type: end.Server, Message: end.Server}
 	}

@@ -50,6 +50,11 @@ type Config struct {
 	// A QR code does not sign them in, and a sign-in that brought one of them is
 	// undone: one user, one account.
 	OtherUsers []int64
+	// HoldUser takes a user, whom the server has signed in, for this account, or
+	// returns the account that is or may be that user already: then the sign-in
+	// is undone; empty for none. It is asked at that moment and not before, so
+	// that of two sign-ins of one user one is kept. Nil: nobody else is there.
+	HoldUser func(userID int64) (account string)
 }
 
 const (

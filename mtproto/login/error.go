@@ -61,6 +61,8 @@ type Error struct {
 	Retry bool
 	// Until is the end of a wait, in local time.
 	Until time.Time
+	// Account is the other account, of ReasonAlready; empty where it is not known.
+	Account string
 	// Err is the server's own error, if there was one.
 	Err error
 }

@@ -2,6 +2,7 @@ package login
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -123,8 +124,14 @@ func (m *Machine) signedIn(a *Authorization) {
 		m.s.Flow == FlowWeb && m.s.Web.UserID != 0 && m.s.Web.UserID != a.UserID:
 		m.undo(nobodyKnows())
 	case slices.Contains(m.cfg.OtherUsers, a.UserID):
-		m.undo(already())
+		m.undo(already(""))
 	default:
+		if m.cfg.HoldUser != nil {
+			if account := m.cfg.HoldUser(a.UserID); account != "" {
+				m.undo(already(account))
+				return
+			}
+		}
 		m.done(a)
 	}
 }
@@ -133,6 +140,10 @@ func nobodyKnows() *Error {
 	return &Error{Reason: ReasonOther, Message: "the server signed in somebody else than was asked for, or would not say whom; that was undone"}
 }
 
-func already() *Error {
-	return &Error{Reason: ReasonAlready, Message: "this user is signed in here already, in another account; the new authorization was ended"}
+func already(account string) *Error {
+	other := "another account"
+	if account != "" {
+		other = "account " + strconv.Quote(account)
+	}
+	return &Error{Reason: ReasonAlready, Account: account, Message: other + " is that user already: use it, or log it out or remove it first; the new authorization was ended"}
 }
