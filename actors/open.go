@@ -39,6 +39,7 @@ type Manager struct {
 
 	closing sync.Once
 	store   storeWatch
+	users   users
 
 	mu       sync.RWMutex // guards the following fields
 	accounts map[persistence.AccountID]*Account
@@ -108,6 +109,7 @@ func Open(o Options) (*Manager, error) {
 		opts: o, log: o.Logger, logs: o.Logger.Enabled(context.Background(), slog.LevelWarn), hub: newHub(o.OnEvent), done: make(chan struct{}),
 		accounts: map[persistence.AccountID]*Account{}, phones: map[string]persistence.AccountID{},
 	}
+	m.users.read(o.Store, ids)
 	if err := m.openTelemetry(o); err != nil {
 		return nil, err
 	}
@@ -167,7 +169,7 @@ func (m *Manager) envConfig(owner persistence.Owner, gov runtime.Ref[governor.Me
 		App: m.opts.App, Store: m.opts.Store, Owner: owner, Governor: gov,
 		Network: m.network(), DCs: m.opts.DCs, DefaultDC: m.opts.DefaultDC, TempKeyLife: m.opts.TempKeyLife, TempInMemory: m.opts.TempKeysInMemory,
 		Logger: m.log, Rand: m.opts.Rand,
-		Publish: m.publish, HoldPhone: m.holdPhone,
+		Publish: m.publish, HoldPhone: m.holdPhone, HoldUser: m.users.hold, TakeUser: m.users.take,
 		SubjectSalt: salt, Restored: m.restored, Removed: m.removed, StoreFailed: m.storeFailed, Observe: m.meters.observer(), Trace: m.opts.script,
 	}
 }
@@ -302,6 +304,7 @@ func (m *Manager) forget(a *Account) {
 	defer m.mu.Unlock()
 	if m.accounts[a.id] == a {
 		delete(m.accounts, a.id)
+		m.users.hold(a.id, 0, false)
 		m.hub.forget(string(a.id))
 		if m.logs {
 			m.fleet.Send(accountForgotten{a.id})

@@ -13,6 +13,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/tl"
 	"github.com/mtfleet/mtfleet/tl/tg"
@@ -58,6 +59,14 @@ type EnvConfig struct {
 	// per phone is pending. It fails, and changes nothing, if another account
 	// has it.
 	HoldPhone func(id persistence.AccountID, had, wants string) error
+	// HoldUser says who the account is (0 for nobody) and whether it runs or can
+	// run as that user, in place of what was said of it before. It returns the
+	// account that comes first when another runs as that user; empty for none.
+	HoldUser func(id persistence.AccountID, user int64, runs bool) (other persistence.AccountID)
+	// TakeUser is HoldUser for a sign-in that the server has granted. It returns
+	// any other account that is that user, running or not, and changes nothing
+	// then.
+	TakeUser func(id persistence.AccountID, user int64) (other persistence.AccountID)
 	// SubjectSalt goes into the names under which waits about a phone number or
 	// a token are kept, which are not sealed.
 	SubjectSalt []byte
@@ -113,6 +122,28 @@ func NewEnv(cfg EnvConfig) (*Env, error) {
 	}
 	e.binding, err = binding.NewEnv(bindings)
 	return e, err
+}
+
+// loginConfig is what a sign-in is told of what all accounts share.
+func (a *account) loginConfig() login.Config {
+	return login.Config{
+		APIID: int32(a.env.App.APIID), APIHash: a.env.App.APIHash, FutureTokens: a.tokens,
+		// Accounts are made on test DCs only, never under a key of Telegram's
+		// production DCs.
+		AllowSignUp: !a.env.production(),
+		HasDC:       a.hasDC, DC: a.stand.Home(), Rand: a.env.Rand, Group: a.env.binding.Group(),
+		HoldUser: func(user int64) string { return string(a.env.TakeUser(a.id, user)) },
+	}
+}
+
+// holdUser tells the manager who the account is. It returns the account that runs
+// as that user, if another does. A sign-in has its user taken by itself.
+func (a *account) holdUser() (other string) {
+	if a.stand.State() == SigningIn {
+		return ""
+	}
+	user, runs := a.stand.User()
+	return string(a.env.HoldUser(a.id, user, runs))
 }
 
 // production reports whether a perm key may be made under one of Telegram's

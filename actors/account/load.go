@@ -28,9 +28,12 @@ func (a *account) onLoaded(c *ctx, records []persistence.Record, err error) {
 		a.rec, a.stand = *state.Account, standing.Restore(cfg, snapshotOf(*state.Account, state.Waits))
 		a.place, a.tokens = placeOf(state.Updates), tokensOf(state.Meta)
 		a.purgeRevoked(c, state.PermKeys)
+		other := a.holdUser()
 		switch {
 		case persistence.Vital(err):
 			a.stand.Unreadable(c.Now(), err)
+		case other != "":
+			a.stand.StartSecond(c.Now(), other)
 		case state.Login != nil:
 			a.resumeLogin(c, *state.Login)
 		default:

@@ -24,6 +24,11 @@ func snapshotOf(rec persistence.Account, waits []persistence.Wait) standing.Snap
 	return s
 }
 
+// ContenderOf is an account as standing compares it with others of its user.
+func ContenderOf(rec persistence.Account) standing.Contender {
+	return standing.Contender{Account: string(rec.ID), Created: rec.Created, Snapshot: snapshotOf(rec, nil)}
+}
+
 // stateOf reads a state's name. Records of earlier versions have none where it
 // follows from whether the account is signed in, and call SigningOut otherwise.
 func stateOf(name string, signedIn bool) standing.State {

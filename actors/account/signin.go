@@ -27,16 +27,6 @@ func (s *signIn) answer(step *login.Step, err error) {
 	s.asked = nil
 }
 
-func (a *account) loginConfig() login.Config {
-	return login.Config{
-		APIID: int32(a.env.App.APIID), APIHash: a.env.App.APIHash, FutureTokens: a.tokens,
-		// Accounts are made on test DCs only, never under a key of Telegram's
-		// production DCs.
-		AllowSignUp: !a.env.production(),
-		HasDC:       a.hasDC, DC: a.stand.Home(), Rand: a.env.Rand, Group: a.env.binding.Group(),
-	}
-}
-
 // onSignIn starts a login.
 func (a *account) onSignIn(c *ctx, m SignIn) {
 	if a.login != nil {

@@ -33,7 +33,7 @@ func (a *account) onWish(c *ctx, m Wish) {
 		a.flushUpdates(c)
 		a.stand.Pause(now, r)
 	case Resume:
-		a.stand.Resume(now, r)
+		a.stand.Resume(now, r, a.holdUser())
 	case Remove:
 		a.stand.Remove(now, r, m.Force)
 	case ClearWaits:

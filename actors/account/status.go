@@ -59,6 +59,7 @@ func (a *account) onStatus(c *ctx) {
 		State: s.State, Since: s.Since, Why: s.Why, Advice: s.Advice, Until: s.Until,
 		UserID: snap.UserID, Bot: snap.Bot, HomeDC: int(snap.HomeDC), PFS: a.rec.PFS, SignedIn: a.stand.SignedIn(),
 	}
+	a.holdUser()
 	if a.login != nil && s.State == SigningIn {
 		a.status.Step = a.login.Step()
 	}

@@ -79,14 +79,7 @@ func (m *Machine) start(now time.Time, login bool) {
 		return
 	}
 	m.started = true
-	list := m.waits.list
-	m.waits.list = nil
-	for i := range list {
-		m.waits.restore(now, []Wait{list[i].Wait})
-	}
-	if m.since.IsZero() {
-		m.since = now
-	}
+	m.restoreWaits(now)
 	switch s := m.state; {
 	case login && (idleStates.has(s) || s == SigningIn):
 		m.become(now, SigningIn, "going on after a restart", "", time.Time{})
@@ -108,6 +101,18 @@ func (m *Machine) start(now time.Time, login bool) {
 	}
 	if !slices.ContainsFunc(m.out, func(o Output) bool { return o.Kind == OutStatus }) {
 		m.tell() // also what is as it was
+	}
+}
+
+// restoreWaits counts the ends of the waits that were stored.
+func (m *Machine) restoreWaits(now time.Time) {
+	list := m.waits.list
+	m.waits.list = nil
+	for i := range list {
+		m.waits.restore(now, []Wait{list[i].Wait})
+	}
+	if m.since.IsZero() {
+		m.since = now
 	}
 }
 

@@ -34,11 +34,15 @@ func (m *Machine) Pause(now time.Time, r Request) {
 	m.saved(r)
 }
 
-// Resume ends a pause, and gives a quarantined account another try.
-func (m *Machine) Resume(now time.Time, r Request) {
+// Resume ends a pause, and gives a quarantined account another try. other is the
+// account that runs as the same user, empty for none: beside it this one stays
+// where it is.
+func (m *Machine) Resume(now time.Time, r Request, other string) {
 	switch {
 	case m.removal.erasing:
 		m.reply(r, m.refusal())
+	case other != "" && !m.unreadable:
+		m.reply(r, &StateError{State: m.state, Why: second(other)})
 	case m.state == Paused:
 		m.live(now, "resumed")
 		m.save(now, Changes{Account: true}, false)

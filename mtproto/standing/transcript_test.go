@@ -196,7 +196,7 @@ func (p *play) setUp(w words) error {
 		}
 		p.disk.Waits = append(p.disk.Waits, wait)
 		return nil
-	case "start", "start-login", "unreadable":
+	case "start", "start-login", "start-second", "unreadable":
 		p.m = Restore(testConfig(), p.disk.Snapshot)
 		return p.run(strings.Join(w, " "))
 	}
@@ -231,6 +231,11 @@ func (p *play) input(w words, rest string) error {
 	case "crash":
 		p.m = Restore(testConfig(), p.disk.Snapshot)
 		p.m.Start(now)
+	case "start-second":
+		m.StartSecond(now, w[1])
+	case "crash-second":
+		p.m = Restore(testConfig(), p.disk.Snapshot)
+		p.m.StartSecond(now, w[1])
 	case "advance":
 		p.now = p.now.Add(duration(w[1]))
 		m.Advance(p.now)
@@ -302,7 +307,7 @@ func (p *play) input(w words, rest string) error {
 	case "pause":
 		m.Pause(now, Request(number()))
 	case "resume":
-		m.Resume(now, Request(number()))
+		m.Resume(now, Request(number()), w.value("beside"))
 	case "log-out":
 		m.LogOut(now, Request(number()))
 	case "remove":

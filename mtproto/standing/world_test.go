@@ -320,7 +320,7 @@ func (w *world) step(op, arg int) {
 	case 11:
 		m.Pause(now, 1)
 	case 12:
-		m.Resume(now, 2)
+		m.Resume(now, 2, "")
 	case 13:
 		m.LogOut(now, 3)
 	case 14:

@@ -1,0 +1,116 @@
+package actors
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/mtfleet/mtfleet/actors/account"
+	"github.com/mtfleet/mtfleet/mtproto/standing"
+	"github.com/mtfleet/mtfleet/persistence"
+)
+
+// users knows which account is which user, so that a user has one. It holds an
+// entry for each account that is or may be signed in.
+type users struct {
+	mu  sync.Mutex // guards the following fields
+	who map[persistence.AccountID]int64
+	of  map[int64]holders
+}
+
+// holders are the accounts of one user: the one that runs or may be put into
+// service, empty for none, and those that may not.
+type holders struct {
+	runs persistence.AccountID
+	rest []persistence.AccountID
+}
+
+// read takes in who the accounts of a store are, those that come first first,
+// before any of them is started. What cannot be read its account will say.
+func (u *users) read(store persistence.Store, ids []persistence.AccountID) {
+	all := make([]standing.Contender, 0, len(ids))
+	for _, id := range ids {
+		records, _ := store.Load(id)
+		for _, rec := range records {
+			if rec.Key != persistence.AccountKey(id) {
+				continue
+			}
+			if a, err := persistence.DecodeAccount(rec); err == nil {
+				all = append(all, account.ContenderOf(a))
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b standing.Contender) int { return a.Compare(&b) })
+	for i := range all {
+		user, runs := all[i].User()
+		u.hold(persistence.AccountID(all[i].Account), user, runs)
+	}
+}
+
+// hold says who an account is, 0 for nobody, and whether it runs or can run as
+// that user. It returns the account that runs as that user if it is another.
+func (u *users) hold(id persistence.AccountID, user int64, runs bool) (other persistence.AccountID) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if h := u.of[user]; user != 0 && runs && h.runs == id || user == 0 && u.who[id] == 0 {
+		return "" // as it was, which it mostly is
+	}
+	u.forget(id)
+	if user == 0 {
+		return ""
+	}
+	h := u.of[user]
+	switch {
+	case runs && h.runs == "":
+		h.runs = id
+	case runs:
+		other = h.runs
+		fallthrough
+	default:
+		h.rest = append(h.rest, id)
+	}
+	u.put(id, user, h)
+	return other
+}
+
+// take is hold for a sign-in that the server has granted. It returns any other
+// account of that user, and then changes nothing.
+func (u *users) take(id persistence.AccountID, user int64) (other persistence.AccountID) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	h := u.of[user]
+	if h.runs != "" && h.runs != id {
+		return h.runs
+	}
+	for _, other := range h.rest {
+		if other != id {
+			return other
+		}
+	}
+	u.forget(id)
+	u.put(id, user, holders{runs: id})
+	return ""
+}
+
+func (u *users) put(id persistence.AccountID, user int64, h holders) {
+	if u.who == nil {
+		u.who, u.of = map[persistence.AccountID]int64{}, map[int64]holders{}
+	}
+	u.who[id], u.of[user] = user, h
+}
+
+func (u *users) forget(id persistence.AccountID) {
+	user, known := u.who[id]
+	if !known {
+		return
+	}
+	delete(u.who, id)
+	h := u.of[user]
+	if h.runs == id {
+		h.runs = ""
+	}
+	if h.rest = slices.DeleteFunc(h.rest, func(o persistence.AccountID) bool { return o == id }); h.runs == "" && len(h.rest) == 0 {
+		delete(u.of, user)
+		return
+	}
+	u.of[user] = h
+}
