@@ -178,7 +178,7 @@ func classifyLogin(err error) (Kind, time.Time, bool) {
 		return KindConfig, time.Time{}, true
 	case login.ReasonMigrate, login.ReasonServer:
 		return KindServer, l.Until, true
-	case login.ReasonAnswer, login.ReasonCanceled, login.ReasonUnsupported:
+	case login.ReasonAnswer, login.ReasonCanceled, login.ReasonUnsupported, login.ReasonAlready:
 		return KindState, time.Time{}, true
 	}
 	return KindRefused, l.Until, true
