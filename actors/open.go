@@ -110,6 +110,9 @@ func Open(o Options) (*Manager, error) {
 		accounts: map[persistence.AccountID]*Account{}, phones: map[string]persistence.AccountID{},
 	}
 	m.users.read(o.Store, ids)
+	if o.Only != "" {
+		ids = slices.DeleteFunc(ids, func(id persistence.AccountID) bool { return string(id) != o.Only })
+	}
 	if err := m.openTelemetry(o); err != nil {
 		return nil, err
 	}
@@ -260,6 +263,9 @@ type AccountOptions struct {
 func (m *Manager) Add(ctx context.Context, id string, o AccountOptions) (*Account, error) {
 	if err := persistence.CheckAccountID(persistence.AccountID(id)); err != nil {
 		return nil, err
+	}
+	if only := m.opts.Only; only != "" && id != only { // it may be in the store
+		return nil, fmt.Errorf("this manager keeps account %q alone", only)
 	}
 	if err := m.storeWorks(); err != nil {
 		return nil, err

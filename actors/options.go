@@ -30,6 +30,9 @@ type App = account.App
 type Options struct {
 	// Store keeps the accounts. The Manager claims it and does not close it.
 	Store persistence.Store
+	// Only, if set, is the one account that is started, or may be added; nothing
+	// happens to the others of the store, and which users they are is known.
+	Only string
 	// Node names this process in the store; empty means "local".
 	Node string
 	// App is what accounts say about themselves.

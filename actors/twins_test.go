@@ -144,3 +144,29 @@ func TestOfTwoAccountsOfOneUserTheOneInServiceRuns(t *testing.T) {
 		}
 	})
 }
+
+// A command that opens a store for one account knows who the others are.
+func TestAManagerOfOneAccountKnowsTheUsersOfTheOthers(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, store := cluster(t, small), persistence.NewMemory()
+		b := s.Descriptor().Bots[0]
+		m := open(t, options(s, store))
+		wait(t, signInBot(t, m, "robot", b, actors.AccountOptions{}), actors.Online)
+		closeManager(t, m)
+		time.Sleep(time.Minute)
+		o := options(s, store.Reopen())
+		o.Only = "twin"
+		m = open(t, o)
+		if _, err := m.Account("robot"); err == nil {
+			t.Error("the other account was started")
+		}
+		if _, err := m.Add(soon(t), "robot", actors.AccountOptions{}); err == nil {
+			t.Error("the other account was written over")
+		}
+		_, err := add(t, m, "twin").SignIn(soon(t), actors.BotToken(b.Token))
+		alreadySaid(t, err, "robot")
+		if n := authorizations(s, b.UserID); n != 1 {
+			t.Errorf("there are %d authorizations", n)
+		}
+	})
+}

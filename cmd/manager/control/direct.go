@@ -36,21 +36,6 @@ func NewDirect(o actors.Options, about Info, maxAccounts int) *Direct {
 	return &Direct{options: o, about: about, maxAccounts: maxAccounts}
 }
 
-// view is a store that shows one account only.
-type view struct {
-	persistence.Store
-	only persistence.AccountID
-}
-
-// Accounts implements persistence.Store.
-func (v view) Accounts() ([]persistence.AccountID, error) {
-	ids, err := v.Store.Accounts()
-	if err != nil || !slices.Contains(ids, v.only) {
-		return nil, err
-	}
-	return []persistence.AccountID{v.only}, nil
-}
-
 // open returns a service over a manager with the one account. Without dial no
 // connection is made.
 func (d *Direct) open(ctx context.Context, id string, dial bool) (*Local, error) {
@@ -61,7 +46,7 @@ func (d *Direct) open(ctx context.Context, id string, dial bool) (*Local, error)
 	}
 	if d.manager == nil {
 		o := d.options
-		o.Store = view{o.Store, persistence.AccountID(id)}
+		o.Only = id
 		if !dial {
 			o.Wire.Fence = func() error { return errNoDial }
 		}
