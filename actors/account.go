@@ -187,6 +187,15 @@ func (a *Account) ClearWaits(ctx context.Context, method string) error {
 	return a.wish(ctx, account.Wish{Kind: account.ClearWaits, Method: method})
 }
 
+// RestoreKey takes the perm key of a revoked login back, which is kept sealed for
+// seven days, and connects with it: for an owner who knows that the proofs were
+// wrong, of a DC that ran with old data for example. If the server still refuses
+// it, the account is revoked again. It is refused where a newer key is in its
+// place, or another account is that user by now.
+func (a *Account) RestoreKey(ctx context.Context) error {
+	return a.wish(ctx, account.Wish{Kind: account.RestoreKey})
+}
+
 // stateError says why an account without an actor takes nothing.
 func (a *Account) stateError() *StateError {
 	st := a.Status()

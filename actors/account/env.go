@@ -136,6 +136,9 @@ func (a *account) loginConfig() login.Config {
 	}
 }
 
+// hasDC reports whether the DC table has a DC.
+func (a *account) hasDC(id dc.ID) bool { return a.env.dcs.Table().Has(id) }
+
 // holdUser tells the manager who the account is. It returns the account that runs
 // as that user, if another does. A sign-in has its user taken by itself.
 func (a *account) holdUser() (other string) {
@@ -144,6 +147,14 @@ func (a *account) holdUser() (other string) {
 	}
 	user, runs := a.stand.User()
 	return string(a.env.HoldUser(a.id, user, runs))
+}
+
+// takeBack takes the user of a revoked login, whose key is to be put back.
+func (a *account) takeBack() (other string) {
+	if a.stand.State() != Revoked {
+		return ""
+	}
+	return string(a.env.TakeUser(a.id, a.stand.Snapshot().UserID))
 }
 
 // production reports whether a perm key may be made under one of Telegram's

@@ -49,6 +49,7 @@ const (
 	Resume                     // end a pause, or give a quarantined account another try
 	Remove                     // delete every record of the account and end the actor
 	ClearWaits                 // forget the waits that the server ordered
+	RestoreKey                 // take the key of a revoked login back
 )
 
 // What the actor's own parts post to it.

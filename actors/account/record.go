@@ -1,6 +1,9 @@
 package account
 
 import (
+	"time"
+
+	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/mtproto/updates"
@@ -50,6 +53,19 @@ func recordOf(rec persistence.Account, s standing.Snapshot, signedIn bool) persi
 	rec.UserID, rec.Bot, rec.HomeDC = s.UserID, s.Bot, int(s.HomeDC)
 	rec.SignedIn, rec.Paused = signedIn, s.State == standing.Paused
 	return rec
+}
+
+// round brings a time to the resolution of records.
+func round(t time.Time) time.Time { return t.Round(time.Microsecond) }
+
+// keyWork retires the home perm key, or puts it back and the account with it.
+func keyWork(now time.Time, rec persistence.Account, out standing.Output) journal.Work {
+	w := journal.Work{Kind: journal.Retire, Urgency: journal.Must, Account: rec.ID, DC: int(out.DC), At: round(now)}
+	if out.Kind == standing.OutRestore {
+		w.Kind, w.Urgency = journal.Restore, journal.Once
+		w.Commit.Put = []persistence.Record{recordOf(rec, out.Snapshot, true).Record()}
+	}
+	return w
 }
 
 func waitsOf(list []persistence.Wait) []standing.Wait {

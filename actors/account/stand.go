@@ -36,6 +36,8 @@ func (a *account) onWish(c *ctx, m Wish) {
 		a.stand.Resume(now, r, a.holdUser())
 	case Remove:
 		a.stand.Remove(now, r, m.Force)
+	case RestoreKey:
+		a.stand.RestoreKey(now, r, a.takeBack())
 	case ClearWaits:
 		a.stand.ClearWaits(now, r, m.Method)
 		a.peers.TellGuests(binding.WaitCleared{})
@@ -121,9 +123,9 @@ func (a *account) carryOut(c *ctx, out standing.Output) {
 		a.cancelSignIn(c)
 	case standing.OutErase:
 		a.erase(c, out)
-	case standing.OutRetire:
+	case standing.OutRetire, standing.OutRestore:
 		a.saving = true
-		a.store(c, journal.Work{Kind: journal.Retire, Urgency: journal.Must, Account: a.id, DC: int(out.DC), At: round(c.Now())}, standingWaits)
+		a.store(c, keyWork(c.Now(), a.rec, out), standingWaits)
 	case standing.OutReload:
 		a.reloading = true // when standing has said all
 	case standing.OutGone:
@@ -205,9 +207,3 @@ func (a *account) closeAll(c *ctx) {
 		a.onCall(c, call)
 	}
 }
-
-// hasDC reports whether the DC table has a DC.
-func (a *account) hasDC(id dc.ID) bool { return a.env.dcs.Table().Has(id) }
-
-// round brings a time to the resolution of records.
-func round(t time.Time) time.Time { return t.Round(time.Microsecond) }

@@ -49,7 +49,7 @@ func (a *account) runJournal(c *ctx) {
 // onStored goes on with whoever waited for the job under way.
 func (a *account) onStored(c *ctx, m stored) {
 	q, records, over := a.journal.Ended(c.Now(), journal.Done(m))
-	if m.Err != nil && q.Kind != journal.Load && q.For.reply == nil {
+	if m.Err != nil && q.Kind != journal.Load && q.Kind != journal.Restore && q.For.reply == nil {
 		a.env.StoreFailed(a.id, m.Err)
 	}
 	a.runJournal(c)

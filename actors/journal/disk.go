@@ -80,6 +80,13 @@ func (d *Disk) do(w *Work) (done Done) {
 	if err != nil && len(bad) == 0 {
 		return Done{Err: err} // not about a record: the store itself
 	}
+	if w.Kind == Restore {
+		c, refused := restoreKey(w, records)
+		if refused != nil {
+			return Done{Err: refused}
+		}
+		return Done{Err: d.commit(c)}
+	}
 	if w.Kind == Retire {
 		return Done{Err: d.commit(retireKeys(w.Account, w.DC, w.At, records))}
 	}

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -12,10 +13,11 @@ import (
 type Kind uint8
 
 const (
-	Commit Kind = iota // writes Work.Commit
-	Load               // reads all records of Work.Account
-	Erase              // deletes the account's records, all or those of its login, and writes Work.Commit.Put
-	Retire             // moves the perm key of Work.DC aside, sealed, and deletes what hung on it
+	Commit  Kind = iota // writes Work.Commit
+	Load                // reads all records of Work.Account
+	Erase               // deletes the account's records, all or those of its login, and writes Work.Commit.Put
+	Retire              // moves the perm key of Work.DC aside, sealed, and deletes what hung on it
+	Restore             // puts that key back and writes Work.Commit.Put, or fails with a *NoKeyError
 )
 
 // Urgency says what a refusal means for who asked. Whatever it says, what was to
@@ -40,10 +42,10 @@ const (
 type Work struct {
 	Kind    Kind
 	Urgency Urgency
-	Account persistence.AccountID // of Load, Erase, Retire
-	Commit  persistence.Commit    // of Commit; of Erase what is put
+	Account persistence.AccountID // of Load, Erase, Retire, Restore
+	Commit  persistence.Commit    // of Commit; of Erase and Restore what is put
 	All     bool                  // of Erase: also what outlives a login
-	DC      int                   // of Retire
+	DC      int                   // of Retire, Restore
 	At      time.Time             // of Retire
 
 	void []Change // of Once: what was gathered and owed before it
@@ -55,7 +57,7 @@ func (w *Work) Shared() bool { return w.Account == persistence.FleetID }
 // Covers reports whether the work decides about a record.
 func (w *Work) Covers(key persistence.Key) bool {
 	switch w.Kind {
-	case Commit:
+	case Commit, Restore:
 		return slices.ContainsFunc(w.Commit.Put, func(r persistence.Record) bool { return r.Key == key }) ||
 			slices.Contains(w.Commit.Delete, key)
 	case Erase: // a wait that is kept for all accounts is not the account's
@@ -129,6 +131,42 @@ func retireKeys(id persistence.AccountID, home int, now time.Time, records []per
 	// A key moved aside takes the place of one that was there.
 	out.Delete = without(out.Delete, out.Put)
 	return out
+}
+
+// A NoKeyError says that no retired key can be put back.
+type NoKeyError struct {
+	DC    int
+	Newer bool // there is a newer one in its place; else there is none
+}
+
+func (e *NoKeyError) Error() string {
+	if e.Newer {
+		return fmt.Sprintf("a newer perm key of DC %d is in the place of the retired one: sign in with that", e.DC)
+	}
+	return fmt.Sprintf("no retired perm key of DC %d is kept: sign in again", e.DC)
+}
+
+// restoreKey puts the retired perm key of a DC back.
+func restoreKey(w *Work, records []persistence.Record) (persistence.Commit, error) {
+	state, _ := persistence.DecodeState(records)
+	retired := (*persistence.PermKey)(nil)
+	for i := range state.PermKeys {
+		switch p := &state.PermKeys[i]; {
+		case p.DC != w.DC:
+		case p.Revoked.IsZero():
+			return persistence.Commit{}, &NoKeyError{DC: w.DC, Newer: true}
+		default:
+			retired = p
+		}
+	}
+	if retired == nil {
+		return persistence.Commit{}, &NoKeyError{DC: w.DC}
+	}
+	retired.Revoked = time.Time{}
+	return persistence.Commit{
+		Put:    append(slices.Clone(w.Commit.Put), retired.Record(w.Account)),
+		Delete: []persistence.Key{persistence.RevokedKeyKey(w.Account, w.DC)},
+	}, nil
 }
 
 // erasedKeys lists what an erasure deletes: everything, also what cannot be

@@ -35,7 +35,7 @@ func (a *app) accountCommand() *cobra.Command {
 of it. These commands reach the manager that runs, or open the store themselves
 when none does.`,
 		a.addCommand(), a.loginCommand(), a.listCommand(), a.showCommand(),
-		a.logoutCommand(), a.removeCommand(), a.pauseCommand(), a.resumeCommand(), a.clearWaitCommand())
+		a.logoutCommand(), a.removeCommand(), a.pauseCommand(), a.resumeCommand(), a.restoreKeyCommand(), a.clearWaitCommand())
 }
 
 // withService runs f with the accounts of the store, for as long as it needs.
@@ -290,6 +290,12 @@ func (a *app) logoutCommand() *cobra.Command {
 
 func (a *app) pauseCommand() *cobra.Command {
 	return a.operation("pause", "Disconnect an account and keep its keys", "", "is paused", func(s control.Service) method { return s.Pause })
+}
+
+func (a *app) restoreKeyCommand() *cobra.Command {
+	return a.operation("restore-key", "Take the key of a revoked login back", `restore-key puts back the key of a login that was found revoked, within the seven days
+that it is kept, for an owner who knows that the server was wrong: a DC that ran with
+old data, say. If the server still refuses the key, the account is revoked again.`, "has its key back", func(s control.Service) method { return s.RestoreKey })
 }
 
 func (a *app) resumeCommand() *cobra.Command {

@@ -33,6 +33,7 @@ type Machine struct {
 	home   dc.ID
 
 	started    bool
+	restoring  bool  // the retired key is being put back; what is read then goes on
 	unreadable bool  // its record cannot be read and is not to be written over
 	routed     bool  // calls can go home
 	moving     dc.ID // of OutMove

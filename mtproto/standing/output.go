@@ -75,6 +75,10 @@ const (
 	// OutRetire asks to move the perm key of DC aside, kept sealed, and to
 	// delete what hangs on it. Must.
 	OutRetire
+	// OutRestore asks to put the retired perm key of DC back, if it is kept and no
+	// other is in its place, and to make the account's own record what Snapshot
+	// says in the same commit; otherwise nothing is changed. Durable.
+	OutRestore
 	// OutReload asks to read the account's records again and to go on with a
 	// machine restored from them: what was wrong there may be right now.
 	OutReload
@@ -82,7 +86,7 @@ const (
 	OutGone
 
 	// OutReply answers the owner's Request with Err. When Saved is set and the
-	// store refused the OutSave before it, the answer is the store's error.
+	// OutSave or OutRestore before it was refused, the answer is that error.
 	OutReply
 )
 
@@ -90,7 +94,7 @@ var outputNames = [...]string{
 	OutSave: "Save", OutStatus: "Status", OutOpen: "Open", OutClose: "Close", OutSync: "Sync", OutSend: "Send", OutEnd: "End",
 	OutRecall: "Recall", OutCall: "Call", OutUnbound: "Unbound", OutUnauthorized: "Unauthorized", OutHomeAlive: "HomeAlive",
 	OutForget: "Forget", OutMove: "Move", OutMoved: "Moved", OutCancelSignIn: "CancelSignIn", OutErase: "Erase",
-	OutRetire: "Retire", OutReload: "Reload", OutGone: "Gone", OutReply: "Reply",
+	OutRetire: "Retire", OutRestore: "Restore", OutReload: "Reload", OutGone: "Gone", OutReply: "Reply",
 }
 
 // String is the kind in a word.
@@ -107,13 +111,13 @@ type Output struct {
 	Kind     OutputKind
 	Changes  Changes   // OutSave
 	Must     bool      // OutSave, OutErase, OutRetire: tried until it is on disk
-	DC       dc.ID     // OutOpen, OutUnauthorized, OutMove, OutMoved, OutRetire
+	DC       dc.ID     // OutOpen, OutUnauthorized, OutMove, OutMoved, OutRetire, OutRestore
 	Where    Where     // OutUnbound
 	Call     Call      // OutSend, OutEnd, OutCall
 	Query    tl.Object // OutCall
 	Method   string    // OutRecall
 	All      bool      // OutErase
-	Snapshot Snapshot  // OutErase
+	Snapshot Snapshot  // OutErase, OutRestore
 	Request  Request   // OutReply
 	Saved    bool      // OutReply
 	Err      error     // OutClose, OutEnd, OutUnauthorized, OutReply
@@ -123,7 +127,7 @@ type Output struct {
 // taken.
 func (o Output) Durable() bool {
 	switch o.Kind {
-	case OutSave, OutErase, OutRetire:
+	case OutSave, OutErase, OutRetire, OutRestore:
 		return true
 	}
 	return false
@@ -136,7 +140,7 @@ func (o Output) String() string {
 	switch o.Kind {
 	case OutSave:
 		add("%v", o.Changes)
-	case OutOpen, OutMove, OutMoved, OutRetire:
+	case OutOpen, OutMove, OutMoved, OutRetire, OutRestore:
 		add("%v", o.DC)
 	case OutUnauthorized:
 		add("%v, %v", o.DC, o.Err)

@@ -23,6 +23,8 @@ func (m *Machine) BeginSignIn(now time.Time, bot bool) error {
 		return &StateError{State: m.state, Why: "the account is signed in"}
 	case !idleStates.has(m.state) || m.removal.erasing:
 		return m.refusal()
+	case m.restoring:
+		return &StateError{State: m.state, Why: restoring}
 	}
 	m.bot, m.signIn = bot, signIn{}
 	m.become(now, SigningIn, "starting", "", time.Time{})

@@ -310,6 +310,8 @@ func (p *play) input(w words, rest string) error {
 		m.Resume(now, Request(number()), w.value("beside"))
 	case "log-out":
 		m.LogOut(now, Request(number()))
+	case "restore-key":
+		m.RestoreKey(now, Request(number()), w.value("beside"))
 	case "remove":
 		m.Remove(now, Request(number()), w.has("force"))
 	case "clear-waits":

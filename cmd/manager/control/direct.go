@@ -241,6 +241,18 @@ func (d *Direct) Resume(ctx context.Context, r AccountRequest) (Account, error) 
 	return d.read(persistence.AccountID(r.ID)), nil
 }
 
+// RestoreKey implements Service.
+func (d *Direct) RestoreKey(ctx context.Context, r AccountRequest) (Account, error) {
+	l, err := d.open(ctx, r.ID, false)
+	if err != nil {
+		return Account{}, err
+	}
+	if _, err := l.RestoreKey(ctx, r); err != nil {
+		return Account{}, err
+	}
+	return d.read(persistence.AccountID(r.ID)), nil
+}
+
 // ClearWait implements Service.
 func (d *Direct) ClearWait(ctx context.Context, r ClearWaitRequest) (Account, error) {
 	l, err := d.open(ctx, r.ID, false)

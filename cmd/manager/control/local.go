@@ -227,6 +227,11 @@ func (l *Local) Resume(ctx context.Context, r AccountRequest) (Account, error) {
 	return l.change(ctx, r.ID, func(a *actors.Account) error { return a.Resume(ctx) })
 }
 
+// RestoreKey implements Service.
+func (l *Local) RestoreKey(ctx context.Context, r AccountRequest) (Account, error) {
+	return l.change(ctx, r.ID, func(a *actors.Account) error { return a.RestoreKey(ctx) })
+}
+
 // ClearWait implements Service.
 func (l *Local) ClearWait(ctx context.Context, r ClearWaitRequest) (Account, error) {
 	return l.change(ctx, r.ID, func(a *actors.Account) error { return a.ClearWaits(ctx, r.Method) })

@@ -178,6 +178,11 @@ func (r *Remote) Remove(ctx context.Context, q RemoveRequest) (Empty, error) {
 	return call[RemoveRequest, Empty](ctx, r, "Remove", q)
 }
 
+// RestoreKey implements Service.
+func (r *Remote) RestoreKey(ctx context.Context, q AccountRequest) (Account, error) {
+	return call[AccountRequest, Account](ctx, r, "RestoreKey", q)
+}
+
 // ClearWait implements Service.
 func (r *Remote) ClearWait(ctx context.Context, q ClearWaitRequest) (Account, error) {
 	return call[ClearWaitRequest, Account](ctx, r, "ClearWait", q)

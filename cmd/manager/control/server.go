@@ -42,6 +42,7 @@ func Handler(s Service) http.Handler {
 	unary(mux, "Remove", s.Remove)
 	unary(mux, "Pause", s.Pause)
 	unary(mux, "Resume", s.Resume)
+	unary(mux, "RestoreKey", s.RestoreKey)
 	unary(mux, "ClearWait", s.ClearWait)
 	unary(mux, "Echo", s.Echo)
 	mux.HandleFunc("POST "+servicePath+"Events", func(w http.ResponseWriter, r *http.Request) { serveEvents(s, w, r) })

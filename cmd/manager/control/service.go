@@ -34,6 +34,9 @@ type Service interface {
 	Pause(context.Context, AccountRequest) (Account, error)
 	// Resume ends a pause or a quarantine.
 	Resume(context.Context, AccountRequest) (Account, error)
+	// RestoreKey takes the key of a revoked login back, which is kept for seven
+	// days.
+	RestoreKey(context.Context, AccountRequest) (Account, error)
 	// ClearWait forgets the waits that the server ordered for a method, or all of
 	// the account's.
 	ClearWait(context.Context, ClearWaitRequest) (Account, error)
