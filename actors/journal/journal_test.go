@@ -398,6 +398,19 @@ func TestWhatIsErased(t *testing.T) {
 	if got, want := left(), "account, perm key 2.revoked, perm key 4.revoked, session 2, updates, guest 4, wait m, meta token"; got != want {
 		t.Errorf("after a revocation there are %s, want %s", got, want)
 	}
+	back := Work{Kind: Restore, Account: "a", DC: 2, Commit: persistence.Commit{Put: []persistence.Record{persistence.Account{ID: "a", State: "connecting"}.Record()}}}
+	do(back)
+	if got, want := left(), "account, perm key 2, perm key 4.revoked, session 2, updates, guest 4, wait m, meta token"; got != want {
+		t.Errorf("after the key was taken back there are %s, want %s", got, want)
+	}
+	var none *NoKeyError
+	if err := d.Do(back).Err; !errors.As(err, &none) || !none.Newer {
+		t.Errorf("with a key in its place: %v", err)
+	}
+	back.DC = 5
+	if err := d.Do(back).Err; !errors.As(err, &none) || none.Newer || none.DC != 5 {
+		t.Errorf("without a retired key: %v", err)
+	}
 	do(Work{Kind: Erase, Account: "a", All: true})
 	if got := left(); got != "" {
 		t.Errorf("after a removal there are %s", got)
