@@ -69,6 +69,7 @@ func TestOfTwoAccountsOfOneUserOneRuns(t *testing.T) {
 		_, err := third.SignIn(soon(t), actors.BotToken(b.Token))
 		alreadySaid(t, err, "zoe")
 		closeManager(t, m)
+		time.Sleep(time.Second) // a process does not start at the instant another ends
 		store = store.Reopen()
 		m = open(t, options(s, store))
 		zoe, _ = m.Account("zoe")

@@ -127,6 +127,7 @@ func TestWhoMayBeSignedInKeepsOthersFromTheUser(t *testing.T) {
 					twin := add(t, m, "twin")
 					if restarted {
 						closeManager(t, m)
+						time.Sleep(time.Second) // a process does not start at the instant another ends
 						store = store.Reopen()
 						m = open(t, options(s, store))
 						twin, _ = m.Account("twin")
