@@ -123,7 +123,8 @@ func Open(o Options) (*Store, error) {
 func badgerOptions(o Options) badger.Options {
 	return badger.DefaultOptions(o.Dir).
 		WithSyncWrites(true).
-		WithDetectConflicts(false). // one writer
+		WithDetectConflicts(false).             // one writer
+		WithLogger(badgerLogger{to: o.Logger}). // Badger's own writes to stderr
 		WithMemTableSize(8 << 20).WithNumMemtables(2).
 		WithBaseTableSize(4 << 20).WithBaseLevelSize(16 << 20).
 		WithNumLevelZeroTables(1). // a small disk has no room for two of the same records
