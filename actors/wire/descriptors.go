@@ -12,9 +12,9 @@ const (
 	// leave alone: a store has ten to thirty files open, the control socket a
 	// connection for each command that runs, and there are standard error, the
 	// metrics page and the poller. Of a limit below 128 half are left alone, of a
-	// very low one descriptorsLeast: a manager alone has 16 to 20 open.
+	// very low one descriptorsLeast: a manager alone has 20 to 30 open.
 	descriptorsReserved = 64
-	descriptorsLeast    = 32
+	descriptorsLeast    = 44
 	// SocketsPerAccount is what an account needs at its busiest, when it uses one
 	// DC: its connection and, while a key is replaced, the successor's.
 	SocketsPerAccount = 2

@@ -94,7 +94,7 @@ func TestWhoseLimitItIs(t *testing.T) {
 }
 
 func TestWhatIsLeftForOthers(t *testing.T) {
-	for _, tc := range []struct{ limit, sockets int }{{16, 1}, {40, 8}, {64, 32}, {100, 50}, {128, 64}, {1024, 960}, {20000, 19936}} {
+	for _, tc := range []struct{ limit, sockets int }{{16, 1}, {52, 8}, {64, 20}, {100, 50}, {128, 64}, {1024, 960}, {20000, 19936}} {
 		if got := SocketsWithin(tc.limit); got != tc.sockets {
 			t.Errorf("of %d descriptors %d are for connections, want %d", tc.limit, got, tc.sockets)
 		}
