@@ -25,3 +25,13 @@ func (c *Cluster) FailNext(now time.Time, method, text string) error {
 	_, err = c.Fault(now, f)
 	return err
 }
+
+// FaultsLeft is how many faults still wait for something to hit: none after the call that FailNext was for.
+func (c *Cluster) FaultsLeft(now time.Time) (n int) {
+	for _, f := range c.faults {
+		if f.left != 0 && (f.until.IsZero() || now.Before(f.until)) {
+			n++
+		}
+	}
+	return n
+}

@@ -28,6 +28,12 @@ func (s *Cluster) FailNext(method, text string) (err error) {
 	return err
 }
 
+// FaultsLeft is how many faults still wait for something to hit.
+func (s *Cluster) FaultsLeft() (n int) {
+	s.look(func(core *dctest.Cluster, now time.Time) { n = core.FaultsLeft(now) })
+	return n
+}
+
 // Codes returns the codes that were sent to persons so far, oldest first: by message, call, app and mail.
 func (s *Cluster) Codes() (list []api.SentCode) {
 	s.look(func(*dctest.Cluster, time.Time) {

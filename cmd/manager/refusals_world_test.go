@@ -1,0 +1,276 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/actors/actorstest"
+	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/mtproto/dctest"
+	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
+	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
+	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
+	"github.com/mtfleet/mtfleet/mtproto/login"
+	"github.com/mtfleet/mtfleet/persistence"
+)
+
+// The world of TestEveryRefusalIsSaidInWords: a cluster, a manager, and people
+// who answer whatever a sign-in asks for.
+
+// refusalWorld serves all rows of one road.
+type refusalWorld struct {
+	t     *testing.T
+	road  *road
+	s     *serve.Cluster
+	m     *actors.Manager
+	local *control.Local
+	n     int // people so far
+}
+
+func newRefusalWorld(t *testing.T, r *road) *refusalWorld {
+	never := api.RateLimit{Calls: -1}
+	s := actorstest.Cluster(t, serve.Config{
+		Core: dctest.Config{DCs: 2},
+		API: api.Config{
+			LoginsPerDay: -1, ResendTimeout: -1, LoginEmailWait: -1, Firebase: true, PNV: true,
+			Limits: api.Limits{
+				SendCodeNumber: never, SendCodeAddress: never, ImportBot: never, ExportAuthorization: never, GetAuthorizations: never,
+				ExportLoginToken: never, AcceptLoginToken: never, CheckPassword: never, Mail: never,
+			},
+		},
+	})
+	o := actorstest.Options(s, persistence.NewMemory())
+	if r.options != nil {
+		r.options(&o)
+	}
+	m := actorstest.Open(t, o)
+	return &refusalWorld{t: t, road: r, s: s, m: m, local: &control.Local{Manager: m}}
+}
+
+// api runs f with the cluster's people.
+func (w *refusalWorld) api(f func(b *api.Backend, now time.Time) error) {
+	w.t.Helper()
+	var failed error
+	if err := w.s.API(func(b *api.Backend, now time.Time) { failed = f(b, now) }); err != nil || failed != nil {
+		w.t.Fatal(err, failed)
+	}
+}
+
+// somebody is one person or bot, and the account that signs in as it.
+type somebody struct {
+	w           *refusalWorld
+	id          string
+	user        int64
+	phone, mail string
+	token       string // of a bot
+	a           *actors.Account
+	asked       map[login.StepKind]int
+}
+
+// newcomer makes somebody whose home is DC 2, where sign-ins begin.
+func (w *refusalWorld) newcomer() *somebody {
+	w.t.Helper()
+	w.n++
+	p := &somebody{w: w, id: fmt.Sprintf("x%d", w.n), mail: fmt.Sprintf("x%d@example.org", w.n), asked: map[login.StepKind]int{}}
+	w.api(func(b *api.Backend, now time.Time) (err error) {
+		switch {
+		case w.road.bot:
+			p.user, err = b.AddBot(2)
+		case w.road.fresh:
+			p.phone = fmt.Sprintf("99966290%02d", w.n)
+		default:
+			p.user, err = b.AddPerson(api.Person{HomeDC: 2})
+		}
+		for _, u := range b.Users() {
+			if u.ID == p.user {
+				p.phone, p.token = u.Phone+p.phone, u.BotToken
+			}
+		}
+		if err == nil && w.road.setUp != nil {
+			err = w.road.setUp(b, p)
+		}
+		return err
+	})
+	p.a = actorstest.Add(w.t, w.m, p.id, actors.AccountOptions{NoPFS: !w.road.pfs})
+	return p
+}
+
+const rightPassword = "correct horse"
+
+// begins is what a sign-in of somebody begins with.
+func (p *somebody) begins() control.SignInRequest {
+	if p.w.road.begins != nil {
+		return p.w.road.begins(p)
+	}
+	if p.token != "" {
+		return control.SignInRequest{ID: p.id, BotToken: p.token}
+	}
+	return control.SignInRequest{ID: p.id, Phone: p.phone}
+}
+
+// says is what somebody answers to a step.
+func (p *somebody) says(s *login.Step) login.Answer {
+	p.asked[s.Kind]++
+	if p.w.road.says != nil {
+		if a := p.w.road.says(p, s); a.Kind != "" {
+			return a
+		}
+	}
+	var code, mailed string
+	p.w.api(func(b *api.Backend, _ time.Time) error {
+		code, mailed = b.Code(p.phone), b.Mail(p.mail)
+		return nil
+	})
+	switch s.Kind {
+	case login.StepCode:
+		return login.Answer{Kind: login.AnswerCode, Code: code}
+	case login.StepNewCode:
+		return login.Answer{Kind: login.AnswerResend}
+	case login.StepPhone:
+		return login.Answer{Kind: login.AnswerPhone, Phone: p.phone}
+	case login.StepEmail:
+		return login.Answer{Kind: login.AnswerEmail, Email: p.mail}
+	case login.StepEmailSetup:
+		if mailed == "" {
+			return login.Answer{Kind: login.AnswerEmail, Email: p.mail}
+		}
+		return login.Answer{Kind: login.AnswerCode, Code: mailed}
+	case login.StepRecovery:
+		if mailed == "" {
+			return login.Answer{Kind: login.AnswerForgot}
+		}
+		return login.Answer{Kind: login.AnswerCode, Code: mailed}
+	case login.StepPassword:
+		return login.Answer{Kind: login.AnswerPassword, Password: rightPassword}
+	case login.StepNewPassword:
+		return login.Answer{Kind: login.AnswerNoPassword}
+	case login.StepSignUp:
+		return login.Answer{Kind: login.AnswerSignUp, FirstName: "Ada"}
+	case login.StepPayment:
+		p.w.api(func(b *api.Backend, _ time.Time) error { b.Pay(p.phone); return nil })
+		return login.Answer{Kind: login.AnswerPaid, FormID: 1}
+	case login.StepFirebase:
+		return login.Answer{Kind: login.AnswerFirebase, PlayIntegrity: "token"}
+	case login.StepToken:
+		return login.Answer{Kind: login.AnswerToken, Token: p.token}
+	}
+	p.w.t.Fatalf("nobody knows an answer to the step %q", s.Kind)
+	return login.Answer{}
+}
+
+// answerTo is the scripted answer of a kind.
+func (p *somebody) answerTo(kind login.AnswerKind, s *login.Step) login.Answer {
+	switch kind {
+	case login.AnswerCancel, login.AnswerResend, login.AnswerForgot, login.AnswerResetEmail:
+		return login.Answer{Kind: kind}
+	case login.AnswerMissing:
+		return login.Answer{Kind: kind, MNC: "01"}
+	case login.AnswerPhone:
+		return login.Answer{Kind: kind, Phone: p.phone}
+	}
+	return p.says(s)
+}
+
+// patience is how long an operation may last before the row counts as a hang.
+// The server's own trouble is sat out for half a minute at most.
+const patience = 5 * time.Minute
+
+func (p *somebody) signIn() (*login.Step, error) {
+	return p.within(func(ctx context.Context) (control.Progress, error) { return p.w.local.SignIn(ctx, p.begins()) })
+}
+
+func (p *somebody) answer(a login.Answer) (*login.Step, error) {
+	return p.within(func(ctx context.Context) (control.Progress, error) {
+		return p.w.local.Answer(ctx, control.AnswerRequest{ID: p.id, Answer: a})
+	})
+}
+
+func (p *somebody) step() (*login.Step, error) {
+	return p.within(func(ctx context.Context) (control.Progress, error) {
+		return p.w.local.Step(ctx, control.AccountRequest{ID: p.id})
+	})
+}
+
+func (p *somebody) within(f func(context.Context) (control.Progress, error)) (*login.Step, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	got, err := f(ctx)
+	return got.Step, err
+}
+
+// finish goes on from where a sign-in stands, or begins it anew, until somebody
+// is signed in. It obeys every wait.
+func (p *somebody) finish(step *login.Step, err error) error {
+	var last error
+	for range 40 {
+		if err != nil {
+			last = err
+		}
+		var failed *control.Error
+		switch {
+		case errors.As(err, &failed) && p.a.Status().State == actors.SigningIn:
+			return fmt.Errorf("an answer is refused: %w", err)
+		case errors.As(err, &failed):
+			time.Sleep(max(0, time.Until(failed.Until)) + time.Second)
+			step, err = p.signIn()
+		case err != nil:
+			return err
+		case step == nil:
+			return nil
+		case step.Kind == login.StepWait:
+			time.Sleep(max(0, time.Until(step.Until)) + time.Second)
+			step, err = p.step()
+		case !step.Supported:
+			step, err = p.answer(login.Answer{Kind: login.AnswerCancel})
+		default:
+			time.Sleep(max(0, time.Until(step.Until)) + time.Millisecond)
+			step, err = p.answer(p.says(step))
+		}
+	}
+	return fmt.Errorf("it goes on for ever: %+v, %w", step, last)
+}
+
+// alive checks that an account is signed in and that its calls are answered, also
+// those that are refused to who may only read.
+func (p *somebody) alive() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Hour)
+	defer cancel()
+	if _, err := actors.Invoke(ctx, p.a, &echo.EchoRequest{ID: time.Now().UnixNano()}, actors.WithPolicy(actors.Once)); err != nil {
+		return fmt.Errorf("a call afterwards: %w", err)
+	}
+	return p.untilOnline(ctx)
+}
+
+// untilOnline waits until an account is online; an error says that it will not be.
+func (p *somebody) untilOnline(ctx context.Context) error {
+	for {
+		switch st := p.a.Status(); {
+		case st.State == actors.Online:
+			return nil
+		case !st.SignedIn:
+			return errLost
+		case ctx.Err() != nil:
+			return fmt.Errorf("it is %+v", st)
+		}
+		time.Sleep(time.Second)
+	}
+}
+
+// errLost says that an account is signed in no more.
+var errLost = errors.New("it is signed in no more")
+
+// printed is what `account login` prints when it leaves a step, and its exit code.
+func (p *somebody) printed(s *login.Step) (text string, exit int) {
+	var out bytes.Buffer
+	l := &signIn{app: &app{out: &out, err: &out}, id: "alice"}
+	if err := l.pause(*s); err != nil {
+		return describe(err), exitCode(err)
+	}
+	return strings.TrimSpace(out.String()), exitOK
+}
