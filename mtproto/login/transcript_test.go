@@ -227,7 +227,7 @@ func (p *play) run(line string) error {
 		p.cfg.DC = 2
 		p.m, err = NewPasskey(p.cfg)
 	case "pnv":
-		p.m, err = NewPNV(p.cfg)
+		p.m, err = NewPNV(p.cfg, rest)
 	case "web":
 		p.cfg.DC = 2
 		p.m, err = NewWebToken(p.cfg, rest)
