@@ -9,7 +9,6 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors/account"
 	"github.com/mtfleet/mtfleet/actors/runtime"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -25,11 +24,6 @@ type (
 	EventKind = account.EventKind
 	// Place is where an account stands in the sequence of its updates.
 	Place = account.Place
-	// Step is what a sign-in waits for; the same for Go, the command line's
-	// JSON and the control API.
-	Step = login.Step
-	// Answer answers a Step.
-	Answer = login.Answer
 	// StateError ends a call that an account in its state cannot take.
 	StateError = account.StateError
 	// WaitError ends a call that the server ordered to wait.
@@ -54,19 +48,12 @@ const (
 	Paused      = account.Paused
 )
 
-// The kinds of events and of answers.
+// The kinds of events.
 const (
 	EventState  = account.EventState
 	EventUpdate = account.EventUpdate
 	EventMissed = account.EventMissed
 	EventHole   = account.EventHole
-
-	AnswerCode     = login.AnswerCode
-	AnswerResend   = login.AnswerResend
-	AnswerPhone    = login.AnswerPhone
-	AnswerSignUp   = login.AnswerSignUp
-	AnswerPassword = login.AnswerPassword
-	AnswerCancel   = login.AnswerCancel
 )
 
 // Account is the handle on one account. It stays valid for as long as the
@@ -107,49 +94,6 @@ func (a *Account) Events(ctx context.Context, opts ...StreamOption) iter.Seq[Eve
 
 // current returns the account's actor, the zero Ref while none runs.
 func (a *Account) current() runtime.Ref[account.Message] { return *a.ref.Load() }
-
-// Credentials is what a sign-in begins with: a Phone or a BotToken.
-type Credentials struct{ phone, botToken string }
-
-// Phone signs in a person by phone number, with or without plus and spaces.
-func Phone(number string) Credentials { return Credentials{phone: number} }
-
-// BotToken signs in a bot by the token of @BotFather.
-func BotToken(token string) Credentials { return Credentials{botToken: token} }
-
-// String says what kind it is, and nothing secret.
-func (c Credentials) String() string {
-	if c.botToken != "" {
-		return "bot token"
-	}
-	return "phone number"
-}
-
-// GoString is String.
-func (c Credentials) GoString() string { return c.String() }
-
-// SignIn begins a sign-in and waits until it needs somebody: the returned step
-// says what for. A nil step means that the account is signed in. When ctx ends
-// first the sign-in goes on; Status shows its step. It fails with a
-// *login.Error, a *StateError, a *StoreError or the error of a busy phone
-// number.
-func (a *Account) SignIn(ctx context.Context, c Credentials) (*Step, error) {
-	if err := a.m.storeWorks(); err != nil {
-		return nil, err
-	}
-	return ask(ctx, a, func(r runtime.Reply[*login.Step]) account.Message {
-		return account.SignIn{Phone: c.phone, BotToken: c.botToken, Reply: r}
-	})
-}
-
-// Answer answers the step a sign-in waits for and waits for the next one. A
-// nil step means that the account is signed in. An answer that does not fit is
-// refused with a *login.Error and changes nothing.
-func (a *Account) Answer(ctx context.Context, answer Answer) (*Step, error) {
-	return ask(ctx, a, func(r runtime.Reply[*login.Step]) account.Message {
-		return account.Answer{Answer: answer, Reply: r}
-	})
-}
 
 // LogOut ends the authorization at the server and forgets the keys. It waits
 // until both are done; the account itself stays in the store.

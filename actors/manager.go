@@ -363,6 +363,6 @@ func (f *fleet) failed(c *runtime.Context[fleetMsg], a *Account, reason error) {
 func (f *fleet) quarantine(c *runtime.Context[fleetMsg], a *Account, why, advice string) {
 	s := a.Status()
 	s.State, s.Since, s.Why, s.Advice = account.Quarantined, c.Now(), why, advice
-	s.Step, s.Until, s.Bound = nil, time.Time{}, false
+	s.Step, s.SignIn, s.Until, s.Bound = nil, "", time.Time{}, false
 	a.publish(account.Event{Account: string(a.id), At: c.Now(), Kind: account.EventState, Status: &s})
 }

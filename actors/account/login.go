@@ -124,6 +124,6 @@ func (a *account) storeLogin(c *ctx, s *signIn, snap login.Snapshot) {
 		a.conclude(c, s)
 		return
 	}
-	rec := persistence.Login{Flow: s.Flow(), State: state, Updated: round(c.Now())}
+	rec := persistence.Login{Flow: string(s.Flow()), State: state, Updated: round(c.Now())}
 	a.store(c, journal.Work{Commit: persistence.Commit{Put: []persistence.Record{rec.Record(a.id)}}, Urgency: journal.Must}, loginWaits)
 }

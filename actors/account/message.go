@@ -20,9 +20,8 @@ type (
 	// SignIn starts a login; the reply is its first step that needs somebody,
 	// or the last one: nil.
 	SignIn struct {
-		// Phone or BotToken; exactly one.
-		Phone, BotToken string
-		Reply           runtime.Reply[*login.Step]
+		Start login.Start
+		Reply runtime.Reply[*login.Step]
 	}
 	// Answer answers the step a sign-in waits for.
 	Answer struct {

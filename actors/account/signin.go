@@ -33,12 +33,12 @@ func (a *account) onSignIn(c *ctx, m SignIn) {
 		m.Reply.Send(nil, &StateError{State: SigningIn, Why: "a sign-in is under way: answer its step, or cancel it"})
 		return
 	}
-	attempt, err := login.Begin(a.loginConfig(), m.Phone, m.BotToken)
+	attempt, err := login.Begin(a.loginConfig(), m.Start)
 	if err == nil {
 		err = a.env.HoldPhone(a.id, "", attempt.Phone())
 	}
 	if err == nil {
-		if err = a.stand.BeginSignIn(c.Now(), m.BotToken != ""); err != nil {
+		if err = a.stand.BeginSignIn(c.Now(), m.Start.Flow == login.FlowBot); err != nil {
 			_ = a.env.HoldPhone(a.id, attempt.Phone(), "")
 		}
 	}
@@ -56,7 +56,7 @@ func (a *account) resumeLogin(c *ctx, rec persistence.Login) {
 	if a.stand.State() != SigningIn {
 		return // it goes on when the account is resumed
 	}
-	attempt, err := login.Resume(a.loginConfig(), rec.Flow, rec.State)
+	attempt, err := login.Resume(a.loginConfig(), rec.State)
 	if err == nil {
 		err = a.env.HoldPhone(a.id, "", attempt.Phone())
 	}
@@ -154,7 +154,7 @@ func (a *account) endLogin(err error) {
 	case auth == nil:
 		err = &StateError{State: a.stand.State(), Why: a.stand.Status().Why}
 	default:
-		a.env.Observe.SignedIn(s.Flow())
+		a.env.Observe.SignedIn(string(s.Flow()))
 		a.env.Logger.Info(string(a.id)+" is signed in", "account", a.id, "dc", int(a.stand.Home()), "bot", auth.IsBot)
 	}
 	s.answer(nil, err)

@@ -37,8 +37,10 @@ type Status struct {
 	Advice string `json:"advice,omitempty"`
 	// Until is the end of an ordered wait (Waiting, or SigningIn held by a flood wait).
 	Until time.Time `json:"until,omitzero"`
-	// Step is what a sign-in waits for (SigningIn only).
-	Step *login.Step `json:"step,omitempty"`
+	// Step is what a sign-in waits for, SignIn its id, which the ids of its steps
+	// begin with (SigningIn only).
+	Step   *login.Step `json:"step,omitempty"`
+	SignIn string      `json:"sign_in,omitempty"`
 
 	UserID int64 `json:"user_id,omitempty"`
 	Bot    bool  `json:"bot,omitempty"`
@@ -61,7 +63,7 @@ func (a *account) onStatus(c *ctx) {
 	}
 	a.holdUser()
 	if a.login != nil && s.State == SigningIn {
-		a.status.Step = a.login.Step()
+		a.status.Step, a.status.SignIn = a.login.Step(), a.login.ID()
 	}
 	a.publish(c)
 	if a.login != nil && s.State != SigningIn {

@@ -49,7 +49,6 @@ const (
 type Attempt struct {
 	m     *Machine
 	phase phase
-	flow  string
 	phone string
 	fresh bool   // nothing was sent yet, not even by an earlier process
 	about string // whose waits are known
@@ -60,43 +59,42 @@ type Attempt struct {
 	err   error
 }
 
-// Begin returns the sign-in of a person by phone, or of a bot where a token is
-// given. It fails with an *Error.
-func Begin(cfg Config, phone, token string) (*Attempt, error) {
-	if token != "" {
-		m, err := NewBot(cfg, token)
-		return attempt(m, "bot", true, err)
-	}
-	m, err := NewPhone(cfg, phone)
-	return attempt(m, "phone", true, err)
+// Begin returns a sign-in that was not begun yet. It fails with an *Error.
+func Begin(cfg Config, start Start) (*Attempt, error) {
+	m, err := start.machine(cfg)
+	return attempt(m, true, err)
 }
 
-// Resume returns the sign-in of a stored snapshot, by the Flow it had.
-func Resume(cfg Config, flow string, stored []byte) (*Attempt, error) {
+// Resume returns the sign-in of a stored snapshot.
+func Resume(cfg Config, stored []byte) (*Attempt, error) {
 	snap, err := DecodeSnapshot(stored)
 	if err != nil {
 		return nil, err
 	}
 	m, err := Restore(cfg, snap)
-	return attempt(m, flow, false, err)
+	return attempt(m, false, err)
 }
 
-func attempt(m *Machine, flow string, fresh bool, err error) (*Attempt, error) {
+func attempt(m *Machine, fresh bool, err error) (*Attempt, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Attempt{m: m, flow: flow, fresh: fresh, phone: m.s.Phone.Number}
+	a := &Attempt{m: m, fresh: fresh, phone: m.s.Phone.Number}
 	if m.s.Phone.Next != "" { // the number a code is asked for next
 		a.phone = m.s.Phone.Next
 	}
 	return a, nil
 }
 
-// Flow is "phone" or "bot", for records and metrics.
-func (a *Attempt) Flow() string { return a.flow }
+// ID tells it from every other sign-in, also after a restart: the ids of its
+// steps begin with it.
+func (a *Attempt) ID() string { return a.m.s.Attempt }
 
-// Phone is the number a code is asked for, digits only; empty for a bot. One
-// account at a time asks for codes for a number.
+// Flow is the way to sign in, for records and metrics.
+func (a *Attempt) Flow() Flow { return a.m.s.Flow }
+
+// Phone is the number a code is asked for, digits only; empty for a flow that
+// names none. One account at a time asks for codes for a number.
 func (a *Attempt) Phone() string { return a.phone }
 
 // PhoneAfter is what Phone is when an answer was taken. Whether it is a number

@@ -211,7 +211,7 @@ func TestAnAttempt(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			a, err := Begin(testConfig(), "+49 170 1234567", "")
+			a, err := Begin(testConfig(), Start{Flow: FlowPhone, Phone: "+49 170 1234567"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -227,7 +227,7 @@ func TestAnAttemptGoesOnAfterARestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := Resume(testConfig(), "phone", stored)
+	a, err := Resume(testConfig(), stored)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,10 +240,10 @@ func TestAnAttemptGoesOnAfterARestart(t *testing.T) {
 	p := &tried{t: t, a: a}
 	a.Granted(epoch)
 	p.says("Ask{code}")
-	if _, err := Resume(testConfig(), "phone", []byte("{")); err == nil {
+	if _, err := Resume(testConfig(), []byte("{")); err == nil {
 		t.Error("a snapshot that cannot be read was resumed")
 	}
-	if b, err := Begin(testConfig(), "", "123456:secret"); err != nil || b.Flow() != "bot" || b.Phone() != "" || !strings.HasPrefix(b.About(), "123456:") {
+	if b, err := Begin(testConfig(), Start{Flow: FlowBot, Token: "123456:secret"}); err != nil || b.Flow() != "bot" || b.Phone() != "" || !strings.HasPrefix(b.About(), "123456:") {
 		t.Errorf("a bot: %v", err)
 	}
 }

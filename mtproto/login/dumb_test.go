@@ -265,7 +265,7 @@ func begin(cfg Config, f Flow, home dc.ID) (*Machine, error) {
 	case FlowWeb:
 		return NewWebToken(cfg, fmt.Sprintf("#tgWebAuthToken=SECRET&tgWebAuthUserId=42&tgWebAuthDcId=%d", home))
 	}
-	return NewPNV(cfg)
+	return NewPNV(cfg, "")
 }
 
 var allFlows = []Flow{FlowPhone, FlowBot, FlowQR, FlowPasskey, FlowWeb, FlowPNV}

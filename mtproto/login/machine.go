@@ -72,8 +72,19 @@ func NewWebToken(cfg Config, link string) (*Machine, error) {
 }
 
 // NewPNV returns the sign-in by a number that its carrier vouches for.
-// Experimental: what its methods mean is a guess from their names.
-func NewPNV(cfg Config) (*Machine, error) { return newMachine(cfg, Snapshot{Flow: FlowPNV}) }
+// The one that is expected may be empty; it is not sent. Experimental: what its
+// methods mean is a guess from their names. It fails with an *Error.
+func NewPNV(cfg Config, phone string) (*Machine, error) {
+	s := Snapshot{Flow: FlowPNV}
+	if phone != "" {
+		digits, problem := normalPhone(phone)
+		if problem != "" {
+			return nil, orConfig(cfg, badPhone(problem))
+		}
+		s.Phone.Number = digits
+	}
+	return newMachine(cfg, s)
+}
 
 func orConfig(cfg Config, e *Error) error {
 	if err := cfg.check(); err != nil {
@@ -87,7 +98,7 @@ func newMachine(cfg Config, s Snapshot) (*Machine, error) {
 		return nil, err
 	}
 	s.DC = cfg.DC
-	return &Machine{cfg: cfg, s: s}, nil
+	return named(&Machine{cfg: cfg, s: s})
 }
 
 // Restore returns the sign-in of a snapshot. It fails with an *Error when the
@@ -105,6 +116,19 @@ func Restore(cfg Config, s Snapshot) (*Machine, error) {
 	if cfg.DC != 0 {
 		m.s.DC = cfg.DC
 	}
+	return named(m)
+}
+
+// named gives a sign-in its id, unless it was stored with one.
+func named(m *Machine) (*Machine, error) {
+	if m.s.Attempt != "" {
+		return m, nil
+	}
+	id, err := newAttempt(m.cfg.Rand)
+	if err != nil {
+		return nil, err
+	}
+	m.s.Attempt = id
 	return m, nil
 }
 
@@ -165,11 +189,6 @@ func (m *Machine) Start(now time.Time) {
 	}
 	m.started = true
 	m.s.QR.Since = time.Time{} // somebody is there again
-	if m.s.Attempt == "" {
-		// An account has one attempt at a time, so that its begin tells it from
-		// every other.
-		m.s.Attempt = strconv.FormatInt(now.UnixMilli(), 36)
-	}
 	switch s := m.s.State; {
 	case s == StateNew && m.s.Flow == FlowWeb && m.s.Web.DC.Valid() && m.s.Web.DC != m.s.DC:
 		m.moveFirst()

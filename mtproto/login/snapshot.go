@@ -73,8 +73,9 @@ func (s Snapshot) sensible() bool {
 	}
 	phone, bot := s.Flow == FlowPhone, s.Flow == FlowBot
 	switch {
-	case phone != storedPhone(s.Phone.Number), bot != (s.Bot.ID > 0),
-		!phone && (s.Phone != PhonePart{} || s.Email != EmailPart{}),
+	case phone && !storedPhone(s.Phone.Number), bot != (s.Bot.ID > 0),
+		s.Flow == FlowPNV && s.Phone.Number != "" && !storedPhone(s.Phone.Number),
+		!phone && (s.Phone != PhonePart{Number: s.pnvNumber()} || s.Email != EmailPart{}),
 		!phone && s.Flow != FlowPNV && s.SignUp != SignUpPart{},
 		bot && s.Password != PasswordPart{},
 		s.Flow != FlowQR && s.QR != QRPart{},
@@ -83,6 +84,14 @@ func (s Snapshot) sensible() bool {
 		return false
 	}
 	return true
+}
+
+// pnvNumber is the one that is expected of a carrier, if there is any.
+func (s Snapshot) pnvNumber() string {
+	if s.Flow == FlowPNV {
+		return s.Phone.Number
+	}
+	return ""
 }
 
 // String names the state alone.
