@@ -21,7 +21,9 @@ type road struct {
 	bot, fresh, pfs bool // a bot; a number without an account; temp keys
 	options         func(o *actors.Options)
 	setUp           func(b *api.Backend, p *somebody) error
-	begins          func(p *somebody) control.SignInRequest
+	before          func(p *somebody) error // somebody did this earlier
+	begins          func(p *somebody) actors.Credentials
+	home            int // DC of somebody; 0 is 2, where sign-ins begin
 	says            func(p *somebody, s *login.Step) login.Answer
 
 	// answers lead there; the last one makes the call. Without any the beginning
@@ -53,8 +55,6 @@ var signInRoads = []road{
 	{method: "auth.cancelCode", when: "another number is given while a code is on its way", answers: answers{login.AnswerPhone}},
 	{method: "auth.signIn", when: "the code is given", answers: answers{login.AnswerCode}},
 	{method: "auth.signUp", when: "a new number gives its name", fresh: true, answers: answers{login.AnswerCode, login.AnswerSignUp}},
-	{method: "auth.requestFirebaseSms", when: "a device's proof is given", setUp: withCodes(api.CodeFirebase, api.CodeSMS),
-		answers: answers{login.AnswerFirebase}},
 	{method: "auth.reportMissingCode", when: "no message arrived", answers: answers{login.AnswerMissing}},
 	{method: "auth.resetLoginEmail", when: "nobody can open the login e-mail",
 		setUp: func(b *api.Backend, p *somebody) error { return b.SetLoginEmail(p.user, p.mail) }, says: mailedCode, answers: answers{login.AnswerResetEmail}},

@@ -76,7 +76,7 @@ type row struct {
 // begun anew, and who is signed in stays so unless the error is the proof of the
 // contrary. What is printed is in testdata/refusals: read its diff like code.
 func TestEveryRefusalIsSaidInWords(t *testing.T) {
-	for _, list := range [][]road{signInRoads, accountRoads} {
+	for _, list := range [][]road{signInRoads, flowRoads, accountRoads} {
 		for _, r := range list {
 			name := r.method + " when " + r.when
 			t.Run(name, func(t *testing.T) {
@@ -201,7 +201,12 @@ func (w *refusalWorld) trySignIn(text string) (outcome, error) {
 		if begun = time.Now(); i == len(w.road.answers)-1 {
 			w.fail(text)
 		}
-		if step, err = p.answer(p.answerTo(kind, step)); err != nil && i < len(w.road.answers)-1 {
+		if kind == scan {
+			step, err = p.scans(step)
+		} else {
+			step, err = p.answer(p.answerTo(kind, step))
+		}
+		if err != nil && i < len(w.road.answers)-1 {
 			return outcome{}, err
 		}
 	}

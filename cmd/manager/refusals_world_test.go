@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,14 +71,14 @@ type somebody struct {
 	phone, mail string
 	token       string // of a bot
 	a           *actors.Account
-	asked       map[login.StepKind]int
+	device      *device // that has a passkey
 }
 
 // newcomer makes somebody whose home is DC 2, where sign-ins begin.
 func (w *refusalWorld) newcomer() *somebody {
 	w.t.Helper()
 	w.n++
-	p := &somebody{w: w, id: fmt.Sprintf("x%d", w.n), mail: fmt.Sprintf("x%d@example.org", w.n), asked: map[login.StepKind]int{}}
+	p := &somebody{w: w, id: fmt.Sprintf("x%d", w.n), mail: fmt.Sprintf("x%d@example.org", w.n)}
 	w.api(func(b *api.Backend, now time.Time) (err error) {
 		switch {
 		case w.road.bot:
@@ -85,7 +86,7 @@ func (w *refusalWorld) newcomer() *somebody {
 		case w.road.fresh:
 			p.phone = fmt.Sprintf("99966290%02d", w.n)
 		default:
-			p.user, err = b.AddPerson(api.Person{HomeDC: 2})
+			p.user, err = b.AddPerson(api.Person{HomeDC: cmp.Or(w.road.home, 2)})
 		}
 		for _, u := range b.Users() {
 			if u.ID == p.user {
@@ -98,25 +99,29 @@ func (w *refusalWorld) newcomer() *somebody {
 		return err
 	})
 	p.a = actorstest.Add(w.t, w.m, p.id, actors.AccountOptions{NoPFS: !w.road.pfs})
+	if w.road.before != nil {
+		if err := w.road.before(p); err != nil {
+			w.t.Fatal(err)
+		}
+	}
 	return p
 }
 
 const rightPassword = "correct horse"
 
 // begins is what a sign-in of somebody begins with.
-func (p *somebody) begins() control.SignInRequest {
-	if p.w.road.begins != nil {
+func (p *somebody) begins() actors.Credentials {
+	switch {
+	case p.w.road.begins != nil:
 		return p.w.road.begins(p)
+	case p.token != "":
+		return actors.BotToken(p.token)
 	}
-	if p.token != "" {
-		return control.SignInRequest{ID: p.id, BotToken: p.token}
-	}
-	return control.SignInRequest{ID: p.id, Phone: p.phone}
+	return actors.Phone(p.phone)
 }
 
 // says is what somebody answers to a step.
 func (p *somebody) says(s *login.Step) login.Answer {
-	p.asked[s.Kind]++
 	if p.w.road.says != nil {
 		if a := p.w.road.says(p, s); a.Kind != "" {
 			return a
@@ -159,6 +164,12 @@ func (p *somebody) says(s *login.Step) login.Answer {
 		return login.Answer{Kind: login.AnswerFirebase, PlayIntegrity: "token"}
 	case login.StepToken:
 		return login.Answer{Kind: login.AnswerToken, Token: p.token}
+	case login.StepWebToken:
+		return login.Answer{Kind: login.AnswerToken, Token: webLink(p)}
+	case login.StepPasskey:
+		return p.assertion(s)
+	case login.StepPNV:
+		return login.Answer{Kind: login.AnswerPNV, Token: carrierToken(p)}
 	}
 	p.w.t.Fatalf("nobody knows an answer to the step %q", s.Kind)
 	return login.Answer{}
@@ -181,8 +192,13 @@ func (p *somebody) answerTo(kind login.AnswerKind, s *login.Step) login.Answer {
 // The server's own trouble is sat out for half a minute at most.
 const patience = 5 * time.Minute
 
-func (p *somebody) signIn() (*login.Step, error) {
-	return p.within(func(ctx context.Context) (control.Progress, error) { return p.w.local.SignIn(ctx, p.begins()) })
+func (p *somebody) signIn() (*login.Step, error) { return p.signInWith(p.begins()) }
+
+func (p *somebody) signInWith(c actors.Credentials) (*login.Step, error) {
+	return p.within(func(ctx context.Context) (control.Progress, error) {
+		step, err := p.a.SignIn(ctx, c)
+		return control.Progress{Step: step}, control.Wrap(err)
+	})
 }
 
 func (p *somebody) answer(a login.Answer) (*login.Step, error) {
@@ -215,7 +231,7 @@ func (p *somebody) finish(step *login.Step, err error) error {
 		var failed *control.Error
 		switch {
 		case errors.As(err, &failed) && p.a.Status().State == actors.SigningIn:
-			return fmt.Errorf("an answer is refused: %w", err)
+			return fmt.Errorf("an answer is refused: %w at %+v", err, p.a.Status().Step)
 		case errors.As(err, &failed):
 			time.Sleep(max(0, time.Until(failed.Until)) + time.Second)
 			step, err = p.signIn()
@@ -226,6 +242,8 @@ func (p *somebody) finish(step *login.Step, err error) error {
 		case step.Kind == login.StepWait:
 			time.Sleep(max(0, time.Until(step.Until)) + time.Second)
 			step, err = p.step()
+		case step.Kind == login.StepQR:
+			step, err = p.scans(step)
 		case !step.Supported:
 			step, err = p.answer(login.Answer{Kind: login.AnswerCancel})
 		default:
@@ -241,6 +259,9 @@ func (p *somebody) finish(step *login.Step, err error) error {
 func (p *somebody) alive() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Hour)
 	defer cancel()
+	if until := p.a.Status().Until; !until.IsZero() {
+		time.Sleep(time.Until(until) + time.Second)
+	}
 	if _, err := actors.Invoke(ctx, p.a, &echo.EchoRequest{ID: time.Now().UnixNano()}, actors.WithPolicy(actors.Once)); err != nil {
 		return fmt.Errorf("a call afterwards: %w", err)
 	}
