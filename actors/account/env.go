@@ -135,6 +135,7 @@ func (a *account) loginConfig() login.Config {
 		// production DCs.
 		AllowSignUp: !a.env.production(),
 		HasDC:       a.hasDC, DC: a.stand.Home(), Rand: a.env.Rand, Group: a.env.binding.Group(),
+		HoldPhone:  func(had, wants string) error { return a.env.HoldPhone(a.id, had, wants) },
 		HoldUser:   func(user int64) string { return string(a.env.TakeUser(a.id, user)) },
 		OtherUsers: func(most int) []int64 { return a.env.OtherUsers(a.id, most) },
 		PermKeyID: func(at dc.ID) (int64, bool) {

@@ -51,6 +51,11 @@ type Config struct {
 	// are refused before anything is sent. It is asked when that is wanted, for
 	// they come and go. Nil: nobody.
 	OtherUsers func(most int) []int64
+	// HoldPhone reserves a phone number for this sign-in in place of the one it
+	// had, either of them empty for none, so that at most one code per number is
+	// pending. It fails, and changes nothing, where another sign-in has it. Nil:
+	// there is no other. For an Attempt.
+	HoldPhone func(had, wants string) error
 	// HoldUser takes a user, whom the server has signed in, for this account, or
 	// returns the account that is or may be that user already: then the sign-in
 	// is undone; empty for none. It is asked at that moment and not before, so
@@ -89,6 +94,14 @@ func (cfg Config) check() error {
 		return &Error{Reason: ReasonConfig, Message: "a sign-in needs a source of randomness (Config.Rand)"}
 	}
 	return nil
+}
+
+// hold is HoldPhone.
+func (cfg Config) hold(had, wants string) error {
+	if cfg.HoldPhone == nil {
+		return nil
+	}
+	return cfg.HoldPhone(had, wants)
 }
 
 // others are the users who are here already.
