@@ -107,6 +107,9 @@ type Step struct {
 	Type StepType `json:"type,omitempty"`
 	// Kind says what to do; the other fields belong to some kinds only.
 	Kind StepKind `json:"kind"`
+	// Phone is the number that signs in, digits only; empty for a flow that names
+	// none.
+	Phone string `json:"phone,omitempty"`
 	// How tells how the code travels.
 	How string `json:"how,omitempty"`
 	// Length is the number of digits of the code, 0 when it is not digits.
