@@ -159,7 +159,7 @@ func (l *signIn) another(ctx context.Context, refusal error) (p control.Progress
 		return p, false
 	}
 	err := l.wait(ctx, func(ctx context.Context) (err error) {
-		p, err = l.service.Step(ctx, control.AccountRequest{ID: l.id})
+		p, err = l.service.Step(ctx, control.StepRequest{ID: l.id})
 		return err
 	})
 	if err != nil || p.Step == nil {
@@ -216,7 +216,7 @@ func (l *signIn) begin(ctx context.Context) (p control.Progress, err error) {
 			"account %s: a sign-in is under way: go on with it without naming a phone or token again, or end it with --cancel", l.id)}
 	case acc.Status.State == actors.SigningIn:
 		err = l.wait(ctx, func(ctx context.Context) (err error) {
-			p, err = l.service.Step(ctx, req)
+			p, err = l.service.Step(ctx, control.StepRequest{ID: l.id})
 			return err
 		})
 		return p, err
