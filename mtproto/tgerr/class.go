@@ -164,6 +164,28 @@ func (e *Error) Class() Class {
 	return ClassRetry
 }
 
+// adviceOf is what whoever made a call can do about its refusal.
+var adviceOf = [...]string{
+	ClassRetry:       "the server has trouble of its own; try again later",
+	ClassWait:        "wait as long as it says",
+	ClassFlood:       "it is too much for a while; leave it alone for a day",
+	ClassMigrate:     "it belongs to another DC, which was tried too; try again later",
+	ClassUnbound:     "the connection's key was not known to be the account's; try again",
+	ClassRevoked:     "whether the login is gone is being looked at; try again when the account is online, or look at its state",
+	ClassDeactivated: "the account is deleted or banned; an official app tells more",
+	ClassDuplicated:  "the key was used from two places, and the login is gone; find out who else has it, then sign in again",
+	ClassPassword:    "the two-step password of this login is still owed; sign in again",
+	ClassInit:        "the server does not know this connection; try again",
+	ClassConfig:      "the server refuses this application; check api_id, api_hash and device info in the configuration",
+	ClassFrozen:      "the account is frozen and can only read; appeal in an official app",
+	ClassChallenge:   "it wants a proof that only an official app can give; do it there",
+	ClassForbidden:   "this account may not do that, or not from here; an official app may tell why",
+	ClassBadRequest:  "the server does not take this request; look at what was given, or try a newer version",
+}
+
+// Advice says in a sentence what whoever made the call can do.
+func (e *Error) Advice() string { return adviceOf[e.Class()] }
+
 // IsRetry reports whether the query failed for the server's own reasons.
 func (e *Error) IsRetry() bool { return e.Class() == ClassRetry }
 

@@ -149,7 +149,7 @@ func (d *Direct) read(id persistence.AccountID) Account {
 	case state.Account == nil, err != nil:
 		s.State, s.Why = actors.Quarantined, "its record is not in the store"
 		if err != nil {
-			s.Why = plain(err)
+			s.Why = actors.Words(err)
 		}
 		s.Advice = "restore the store from a backup, or remove the account and add it again"
 	case state.Account.Paused:

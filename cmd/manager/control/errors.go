@@ -104,11 +104,12 @@ func Wrap(err error) error {
 		return e
 	}
 	kind, until := classify(err)
-	return &Error{Kind: kind, Message: plain(err), Until: until, Err: err}
+	return &Error{Kind: kind, Message: plain(kind, err), Until: until, Err: err}
 }
 
-// plain is an error's text without the packages it came through.
-func plain(err error) string {
+// plain is an error's text without the packages it came through, and what can be
+// done where only the server has spoken.
+func plain(kind Kind, err error) string {
 	var l *login.Error
 	if errors.As(err, &l) {
 		s := l.Message
@@ -121,7 +122,11 @@ func plain(err error) string {
 		}
 		return s
 	}
-	return actors.Words(err)
+	s := actors.Words(err)
+	if server, ok := tgerr.As(err); ok && kind == KindServer {
+		s += "; " + server.Advice()
+	}
+	return s
 }
 
 func classify(err error) (Kind, time.Time) {
