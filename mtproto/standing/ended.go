@@ -287,12 +287,19 @@ func (m *Machine) repeatDue(now time.Time) {
 // onBindRefused draws what the refusal of a binding means for more than the
 // binding.
 func (m *Machine) onBindRefused(now time.Time, c *Call, at Where, e *tgerr.Error) {
-	if length, ok := e.Wait(); ok {
-		m.waitFor(now, c, e, length)
-		return
+	why := "the server does not bind the temp key (" + serverWords(e) + "): another one is tried"
+	length, wait := e.Wait()
+	if wait {
+		until := m.waitFor(now, c, e, length)
+		why = "the server does not bind temp keys now (" + serverWords(e) + "): it is asked again at " + until.UTC().Format(time.RFC3339)
 	}
 	if m.atHome(at) {
-		m.terminal(now, e)
+		if m.state == Connecting && !m.routed {
+			m.note(now, why, "")
+		}
+		if !wait {
+			m.terminal(now, e)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package standing
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
@@ -239,7 +240,7 @@ func (m *Machine) stay(now time.Time, err error) {
 		m.live(now, why)
 	}
 	m.save(now, Changes{Account: true}, false)
-	m.endLogOut(err)
+	m.endLogOut(fmt.Errorf("the account is still signed in, for the logout came to nothing: %w", err))
 }
 
 // endLogOut answers everybody who waits for the logout.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/mtproto/tgerr"
 )
 
 // signIn is what the login's step says, for the time when nothing is wrong
@@ -74,7 +75,10 @@ func (m *Machine) SignInFailed(now time.Time, err error) {
 	if m.state != SigningIn || m.removal.erasing {
 		return
 	}
-	why := serverWords(err)
+	why := err.Error() // which says what to do, and what the server said
+	if _, bare := err.(*tgerr.Error); bare {
+		why = serverWords(err)
+	}
 	m.save(now, Changes{Account: true, LoginOver: true}, true)
 	m.close(&StateError{State: New, Why: why})
 	m.become(now, New, why, adviceOf[New], time.Time{})
