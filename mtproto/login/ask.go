@@ -26,6 +26,9 @@ func (m *Machine) shellStep(s *Step) bool {
 		}
 		s.Kind, s.Until, s.LastError = StepWait, m.s.Until, ""
 		s.Message = "The server wants us to wait. The sign-in goes on by itself afterwards."
+		if call(m.s.Pending) == callLogOut {
+			s.Message = "The sign-in is over, and what it left at the server is being ended, which the server does not do yet. It is tried again by itself."
+		}
 	case StateDone:
 		s.Kind, s.Type = StepOver, TypeDone
 		s.Message = "Signed in."
@@ -54,7 +57,7 @@ func (m *Machine) phoneStep(s *Step) bool {
 	case StateWaitPayment:
 		s.Kind, s.Payment, s.Until = StepPayment, m.s.Phone.Payment, m.s.Until
 		s.Message = "The server wants this sign-in to be paid for. That is done elsewhere: pay, then answer paid with the form_id of the payment form. Or cancel, or give another number."
-		if m.s.LastError == "NOT_PAID" {
+		if m.s.LastError == notPaid {
 			s.Message = "The server says that this form is not paid. " + s.Message
 		} else {
 			s.Message = prefixed(m.s.LastError, s.Message)
@@ -94,8 +97,8 @@ func (m *Machine) codeStep(s *Step) {
 	case "SEND_CODE_UNAVAILABLE":
 		s.Message = "The server knows no other way to send a code. " + s.Message
 	case answerLost:
-		s.Message = "The connection was lost before the answer came; another code may have been sent. " + s.Message
-	case "FIREBASE_REFUSED":
+		s.Message = "The connection was lost before the answer came; if another code was asked for, it may have been sent. " + s.Message
+	case firebaseRefused:
 		s.Message = "The server does not take this proof. " + s.Message
 	default:
 		s.Message = prefixed(m.s.LastError, s.Message)
@@ -122,7 +125,7 @@ func newCodeMessage(lastError string) string {
 	case answerLost:
 		return "The connection was lost while a code was being asked for. Ask for one with resend, or cancel."
 	case floodWait:
-		return "The server wants a long wait before another code. Ask for one with resend when until has passed, or cancel."
+		return "The server wants a long wait before another code. Ask for one with resend when that is over, or cancel."
 	case "PHONE_NUMBER_OCCUPIED":
 		return "The number has got an account meanwhile. Ask for a new code with resend, or cancel."
 	case "EMAIL_INSTALL_MISSING":
@@ -131,6 +134,9 @@ func newCodeMessage(lastError string) string {
 		return "The password took too long: the server has forgotten the code. Ask for a new one with resend, or cancel."
 	case passwordGone:
 		return "The account has no two-step password any more. Ask for a new code with resend, or cancel."
+	}
+	if lastError != "" {
+		return "That did not work, and the code may be spent. Ask for a new one with resend, in a while if the server keeps failing, or cancel."
 	}
 	return "There is no valid code. Ask for a new one with resend, or cancel."
 }
@@ -145,7 +151,11 @@ func prefixed(lastError, message string) string {
 	case answerLost:
 		return "The connection was lost before the answer came. " + message
 	case floodWait:
-		return "The server wants us to wait first; until says how long. " + message
+		return "The server wants a pause first. " + message
+	case halfExpired:
+		return "The password took too long: the server has forgotten the step before it. " + message
+	case passwordGone:
+		return "The account has no two-step password any more, so that this begins once more. " + message
 	}
 	return "That did not work. " + message
 }

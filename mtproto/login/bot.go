@@ -50,7 +50,7 @@ func (m *Machine) botMethod(c call) (method, bool) {
 				m.s.Pending = string(callImportBot)
 				m.again(now)
 			default:
-				m.fail(&Error{Reason: ReasonServer, Retry: true, Message: "the answers to the sign-in keep getting lost; try again later"})
+				m.fail(answersLost())
 			}
 		},
 		forgotten: func(m *Machine) { m.wait(StateWaitToken) },
@@ -71,6 +71,10 @@ func (m *Machine) inputBotToken(now time.Time, a Answer) error {
 	m.secret.token, m.s.LastError = token, ""
 	m.call(callImportBot)
 	return nil
+}
+
+func answersLost() *Error {
+	return &Error{Reason: ReasonServer, Retry: true, Message: "the answers to the sign-in keep getting lost; try again later"}
 }
 
 // botID returns the user id in front of a bot token.

@@ -256,9 +256,9 @@ func (m *Machine) onWait(now, until time.Time, e *tgerr.Error) {
 
 // tooMany ends an attempt that the server does not want to hear of for a while.
 func (m *Machine) tooMany(until time.Time, e *tgerr.Error) {
-	err := &Error{Reason: ReasonFlood, Retry: true, Until: until, Message: "there were too many attempts for this number; leave it alone for a day"}
-	if m.s.Flow != FlowPhone {
-		err.Message = "there were too many attempts; leave it alone until then"
+	err := &Error{Reason: ReasonFlood, Retry: true, Until: until, Message: "there were too many attempts; the server wants a pause before the next one"}
+	if e.Class() == tgerr.ClassFlood {
+		err.Message = "there were too many attempts; leave this account alone for a day"
 	}
 	if e != nil {
 		err.Err = e

@@ -70,13 +70,13 @@ func (m *Machine) onLoggedOut() {
 }
 
 // onLogOutRefused: a 401 counts as done. Everything else is tried again, for
-// an authorization that nobody keeps would be an orphan.
+// an authorization that nobody keeps would be an orphan; whoever waits is told.
 func (m *Machine) onLogOutRefused(now time.Time, e *tgerr.Error) {
 	if e.IsUnauthorized() {
 		m.onLoggedOut()
 		return
 	}
-	m.again(now)
+	m.waitUntil(now, now.Add(m.backoff()), true)
 }
 
 // An Ending is the error that a sign-in ends with once what it left at the

@@ -145,7 +145,10 @@ func (m *Machine) onEmailError(now time.Time, e *tgerr.Error) bool {
 		e = tgerr.New(e.Code, "PHONE_CODE_EXPIRED")
 		return m.onPhoneError(now, e)
 	default:
-		return m.onPhoneError(now, e) || m.stay(m.emailSetupState(), e)
+		if call(m.s.Pending) == callVerifyEmail {
+			to = m.emailSetupState() // its code may still be good
+		}
+		return m.onPhoneError(now, e) || m.stay(to, e)
 	}
 	m.secret.code, m.secret.provider = "", ""
 	m.s.LastError = e.Type

@@ -61,7 +61,7 @@ func (m *Machine) firebaseMethod(c call) (method, bool) {
 				m.s.Phone.Sent.How, m.s.Phone.Sent.Firebase = HowSMS, FirebaseTask{}
 				m.wait(StateWaitCode)
 			default:
-				m.s.LastError = "FIREBASE_REFUSED"
+				m.s.LastError = firebaseRefused
 				m.wait(StateWaitFirebase)
 			}
 		}),

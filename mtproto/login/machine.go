@@ -272,11 +272,14 @@ func (m *Machine) waitUntil(_, until time.Time, imposed bool) {
 	}
 }
 
-// again repeats the pending call after a backoff of 1, 2, 4 … 60 s.
-func (m *Machine) again(now time.Time) {
+// again repeats the pending call after a backoff.
+func (m *Machine) again(now time.Time) { m.waitUntil(now, now.Add(m.backoff()), false) }
+
+// backoff is the next pause before the pending call is repeated: 1, 2, 4 … 60 s.
+func (m *Machine) backoff() time.Duration {
 	delay := min(time.Second<<min(m.s.Retries, 6), time.Minute)
 	m.s.Retries++
-	m.waitUntil(now, now.Add(delay), false)
+	return delay
 }
 
 // over leaves nothing of the attempt but how it ended.

@@ -113,8 +113,15 @@ func (m *Machine) passwordNeeded(e *tgerr.Error) {
 	if m.s.Half { // what was tried with the password is not known
 		why = answerLost
 	}
-	m.s.Half, m.s.Probed = true, ""
 	code, provider := m.secret.code, m.secret.provider
+	asked := m.s.Pending
+	if asked == string(callProbe) {
+		asked = m.s.Probed
+	}
+	if !m.s.Half && asked != string(callSignIn) {
+		code, provider = "", "" // of an e-mail that was being set up
+	}
+	m.s.Half, m.s.Probed = true, ""
 	m.forgetSecrets()
 	m.secret.code, m.secret.provider = code, provider // for onPasswordGone
 	m.s.LastError, m.s.Tries, m.s.Repeats, m.s.Password = why, 0, 0, PasswordPart{}
@@ -262,10 +269,10 @@ func (m *Machine) distrusts(err error) bool {
 	return true
 }
 
-// onPasswordError sorts the refusals of a proof. Each spends its parameters.
+// onPasswordError sorts the refusals of a proof, which spend its parameters. What
+// says nothing of them has not: the same proof is tried again.
 func (m *Machine) onPasswordError(_ time.Time, e *tgerr.Error) bool {
 	p := &m.secret.password
-	p.proof = nil
 	switch e.Type {
 	case "PASSWORD_HASH_INVALID":
 		m.s.Tries++
@@ -273,6 +280,7 @@ func (m *Machine) onPasswordError(_ time.Time, e *tgerr.Error) bool {
 	case "SRP_ID_INVALID":
 		if m.s.Password.Stale == 0 && p.text != "" {
 			m.s.Password.Stale++
+			p.proof = nil
 			m.s.LastError = restarted
 			m.call(callGetPassword) // once more with the same password
 			return true

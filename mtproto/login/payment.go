@@ -58,7 +58,7 @@ func (m *Machine) onPaymentRequired(v *tg.AuthSentCodePaymentRequired) {
 		return
 	}
 	if m.s.LastError = ""; asked != 0 {
-		m.s.LastError = "NOT_PAID"
+		m.s.LastError = notPaid
 	}
 	m.wait(StateWaitPayment)
 }

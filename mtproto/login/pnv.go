@@ -3,6 +3,7 @@ package login
 import (
 	"time"
 
+	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
 	"github.com/mtfleet/mtfleet/tl"
 	"github.com/mtfleet/mtfleet/tl/tg"
@@ -45,7 +46,15 @@ func (m *Machine) pnvMethod(c call) (method, bool) {
 				}
 				return &tg.AuthFinishFirebasePnvLoginRequest{GoogleToken: m.secret.google}
 			},
-			answer:    reads(tg.ParseAnyAuthAuthorization, (*Machine).onAuthorization),
+			answer: reads(tg.ParseAnyAuthAuthorization, (*Machine).onAuthorization),
+			refused: func(m *Machine, _ time.Time, e *tgerr.Error) bool {
+				to, moves := e.Migrate()
+				if moves { // another intent, where the account lives
+					m.secret.google, m.s.LastError, m.s.Pending = "", e.Type, string(callInitPNV)
+					m.migrate(dc.ID(to), e)
+				}
+				return moves
+			},
 			lost:      func(m *Machine, _ time.Time) { m.pnvAgain(answerLost) },
 			forgotten: func(m *Machine) { m.pnvAgain(restarted) },
 			tired:     func(m *Machine, e *tgerr.Error) { m.pnvAgain(e.Type) },

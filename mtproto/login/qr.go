@@ -30,7 +30,8 @@ const (
 	// qrMost is the longest a code is shown, whatever the clocks say. They live
 	// for half a minute.
 	qrMost = time.Minute
-	// importsMost bounds the tokens that are refused in a row after a scan.
+	// importsMost bounds the tokens that are refused in a row after a scan, and
+	// the exports in a row whose answers are lost.
 	importsMost = 3
 )
 
@@ -55,7 +56,22 @@ func (m *Machine) qrMethod(c call) (method, bool) {
 			},
 			answer:  reads(tg.ParseAnyAuthLoginToken, (*Machine).onLoginToken),
 			refused: (*Machine).onTokenError,
-			lost:    repeat(callExportToken),
+			lost: func(m *Machine, now time.Time) {
+				if m.s.Repeats >= importsMost {
+					m.fail(answersLost())
+					return
+				}
+				m.s.Repeats++
+				m.s.Pending = string(callExportToken)
+				m.again(now)
+			},
+			tired: func(m *Machine, e *tgerr.Error) {
+				if e.Code < 0 {
+					m.probe() // it may have signed us in all the same
+					return
+				}
+				m.fail(keepsFailing(e))
+			},
 		}, true
 	case callImportToken:
 		return method{

@@ -181,7 +181,7 @@ func (m *Machine) makePassword(proposed tg.AnyPasswordKdfAlgo) {
 	algo, ok := readAlgo(proposed)
 	if !ok {
 		m.secret.password = passwordSecrets{}
-		m.s.LastError = "NEW_ALGO_UNKNOWN"
+		m.s.LastError = algoUnknown
 		m.wait(StateWaitNewPassword)
 		return
 	}

@@ -20,6 +20,12 @@ const (
 	halfExpired = "HALF_LOGIN_EXPIRED"
 	// passwordGone: the account has no two-step password any more.
 	passwordGone = "PASSWORD_REMOVED"
+	// firebaseRefused: the server takes the call and not the device's proof.
+	firebaseRefused = "FIREBASE_REFUSED"
+	// notPaid: the server asks for the payment once more.
+	notPaid = "NOT_PAID"
+	// algoUnknown: the server wants passwords kept in a way that is not known.
+	algoUnknown = "NEW_ALGO_UNKNOWN"
 )
 
 // onRefused sorts a refusal: what ends or moves a sign-in whatever was asked,
@@ -27,7 +33,7 @@ const (
 //
 // With a negative code (-503 Timeout) the server does not know itself what
 // became of the query. One that signs in is looked up, also when it was cancelled:
-// nobody else would end what it left.
+// nobody else would end what it left. One that may run twice is repeated first.
 func (m *Machine) onRefused(now time.Time, e *tgerr.Error) {
 	what := m.pending()
 	switch c := call(m.s.Pending); {
@@ -38,7 +44,7 @@ func (m *Machine) onRefused(now time.Time, e *tgerr.Error) {
 		m.onLogOutRefused(now, e)
 	case c == callProbe:
 		m.onProbeRefused(now, e)
-	case what.signsIn && e.Code < 0 && e.IsRetry():
+	case what.signsIn && e.Code < 0 && e.IsRetry() && (m.s.Canceled || !what.repeatable):
 		m.lost(now)
 	case m.s.Canceled:
 		m.endCanceled(e)
@@ -71,9 +77,9 @@ func (m *Machine) onClass(now time.Time, e *tgerr.Error) {
 		m.tooMany(now.Add(floodStop), e)
 	case tgerr.ClassDeactivated:
 		m.s.Half = false // nobody is signed in any more
-		m.fail(banned(e))
+		m.fail(&Error{Reason: ReasonBanned, Err: e, Message: "this account is deleted or banned; an official app tells more"})
 	case tgerr.ClassFrozen:
-		m.fail(banned(e))
+		m.fail(&Error{Reason: ReasonBanned, Err: e, Message: "this account is frozen, and the server refuses this to it; appeal in an official app, then begin anew"})
 	case tgerr.ClassDuplicated:
 		m.s.Half = false
 		m.fail(&Error{Reason: ReasonServer, Err: e, Retry: true, Message: "the server ended this key because it was used twice; begin the sign-in anew"})
@@ -96,17 +102,13 @@ func (m *Machine) onClass(now time.Time, e *tgerr.Error) {
 	}
 }
 
-func banned(e *tgerr.Error) *Error {
-	return &Error{Reason: ReasonBanned, Err: e, Message: "this account is deleted or banned; an official app tells more"}
-}
-
 // refuseAll ends the sign-in for an error that nobody expects here.
 func (m *Machine) refuseAll(e *tgerr.Error) {
 	if strings.HasSuffix(e.Type, "METHOD_INVALID") {
 		m.fail(&Error{Reason: ReasonUnsupported, Err: e, Message: "the server does not offer this way of signing in; choose another"})
 		return
 	}
-	m.fail(&Error{Reason: ReasonServer, Err: e, Message: "the server refused the sign-in"})
+	m.fail(&Error{Reason: ReasonServer, Err: e, Message: "the server refused the sign-in and gave no reason that is known here; an official app may tell more, or a newer version"})
 }
 
 // trouble repeats a call after the server's own error, a few times.
@@ -124,6 +126,10 @@ func (m *Machine) trouble(now time.Time, e *tgerr.Error) {
 		m.s.LastError = e.Type
 		what.tired(m, e)
 	default:
-		m.fail(&Error{Reason: ReasonServer, Err: e, Retry: true, Message: "the server keeps failing; try again later"})
+		m.fail(keepsFailing(e))
 	}
+}
+
+func keepsFailing(e *tgerr.Error) *Error {
+	return &Error{Reason: ReasonServer, Err: e, Retry: true, Message: "the server keeps failing; try again later"}
 }

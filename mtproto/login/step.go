@@ -192,3 +192,12 @@ func (t *JSONText) UnmarshalJSON(b []byte) error {
 	}
 	return nil
 }
+
+// ServerSaid is LastError where that is the server's own word, else empty.
+func (s Step) ServerSaid() string {
+	switch s.LastError {
+	case answerLost, restarted, floodWait, halfExpired, passwordGone, firebaseRefused, notPaid, algoUnknown:
+		return ""
+	}
+	return s.LastError
+}
