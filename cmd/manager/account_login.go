@@ -387,7 +387,7 @@ func (l *signIn) pause(s actors.Step) error {
 		return &control.Error{Kind: control.KindWait, Until: s.Until, Message: fmt.Sprintf(
 			"account %s: the server wants us to wait. `manager run`, or `%s` after that time, goes on with the sign-in", l.id, again)}
 	case s.LastError == "FLOOD_WAIT":
-		return &control.Error{Kind: control.KindWait, Until: s.Until, Message: fmt.Sprintf("account %s: %s Go on with `%s --resend`, or end it with --cancel", l.id, s.Message, again)}
+		return &control.Error{Kind: control.KindWait, Until: s.Until, Message: fmt.Sprintf("account %s: %s Go on with `%s %s`, or end it with --cancel", l.id, s.Message, again, nextFlag(s))}
 	case !s.Supported:
 		return &control.Error{Kind: control.KindRefused, Message: fmt.Sprintf("account %s: %s (`%s --cancel`)", l.id, s.Message, again)}
 	case l.f.refused || s.LastError != "":
@@ -401,8 +401,8 @@ func (l *signIn) pause(s actors.Step) error {
 // refused says what was wrong with the answer and how to go on.
 func (l *signIn) refused(s actors.Step, again string) error {
 	message := fmt.Sprintf("account %s: %s Nothing is lost: go on with `%s %s`, or end it with --cancel", l.id, s.Message, again, nextFlag(s))
-	if s.LastError != "" && s.LastError != answerLost {
-		message += " (the server said " + s.LastError + ")"
+	if said := s.ServerSaid(); said != "" {
+		message += " (the server said " + said + ")"
 	}
 	return &control.Error{Kind: control.KindRefused, Message: message}
 }

@@ -42,16 +42,11 @@ func (p *somebody) scans(s *login.Step) (*login.Step, error) {
 		}
 		return nil
 	})
-	for begun := time.Now(); ; {
-		st := p.a.Status()
-		switch {
-		case st.State != actors.SigningIn, st.Step != nil && st.Step.ID != s.ID:
-			return p.step()
-		case time.Since(begun) > patience:
-			return st.Step, fmt.Errorf("a scan (%v) leads nowhere", refused)
-		}
-		time.Sleep(100 * time.Millisecond)
+	next, err := p.step(s)
+	if err != nil && refused != nil {
+		err = fmt.Errorf("%w after a scan that was refused: %w", err, refused)
 	}
+	return next, err
 }
 
 func webLink(p *somebody) (link string) {

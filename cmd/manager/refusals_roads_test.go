@@ -20,6 +20,7 @@ type road struct {
 
 	bot, fresh, pfs bool // a bot; a number without an account; temp keys
 	options         func(o *actors.Options)
+	one             bool // somebody is the same in all rows
 	setUp           func(b *api.Backend, p *somebody) error
 	before          func(p *somebody) error // somebody did this earlier
 	begins          func(p *somebody) actors.Credentials
@@ -31,13 +32,22 @@ type road struct {
 	answers []login.AnswerKind
 	// call is made by an account that is signed in, in place of a sign-in.
 	call func(ctx context.Context, p *somebody) error
+	// alone: each row has an account of its own, for the call is made once.
+	alone bool
 	// quiet: nobody waits for the call. It is made while call waits.
 	quiet bool
 	// ends: the account is not signed in afterwards.
 	ends bool
 }
 
+// withPassword sets a password where there is none: the first question about a new
+// one costs as much arithmetic as all else of a row.
 func withPassword(b *api.Backend, p *somebody) error {
+	for _, u := range b.Users() {
+		if u.ID == p.user && u.Password {
+			return nil
+		}
+	}
 	return b.SetTwoStep(p.user, api.TwoStep{Password: rightPassword, Email: p.mail})
 }
 
@@ -63,14 +73,14 @@ var signInRoads = []road{
 		answers: answers{login.AnswerEmail}},
 	{method: "account.verifyEmail", when: "the code of a new login e-mail is given", setUp: withCodes(api.CodeSetUpEmail, api.CodeSMS),
 		answers: answers{login.AnswerEmail, login.AnswerCode}},
-	{method: "account.getPassword", when: "the code was right and a password is wanted", setUp: withPassword, answers: answers{login.AnswerCode}},
-	{method: "auth.checkPassword", when: "the password is given", setUp: withPassword, answers: answers{login.AnswerCode, login.AnswerPassword}},
-	{method: "auth.requestPasswordRecovery", when: "the password is forgotten", setUp: withPassword, answers: answers{login.AnswerCode, login.AnswerForgot}},
-	{method: "auth.checkRecoveryPassword", when: "the code of the recovery e-mail is given", setUp: withPassword,
+	{method: "account.getPassword", when: "the code was right and a password is wanted", setUp: withPassword, one: true, answers: answers{login.AnswerCode}},
+	{method: "auth.checkPassword", when: "the password is given", setUp: withPassword, one: true, answers: answers{login.AnswerCode, login.AnswerPassword}},
+	{method: "auth.requestPasswordRecovery", when: "the password is forgotten", setUp: withPassword, one: true, answers: answers{login.AnswerCode, login.AnswerForgot}},
+	{method: "auth.checkRecoveryPassword", when: "the code of the recovery e-mail is given", setUp: withPassword, one: true,
 		answers: answers{login.AnswerCode, login.AnswerForgot, login.AnswerCode}},
-	{method: "auth.recoverPassword", when: "the forgotten password is replaced", setUp: withPassword,
+	{method: "auth.recoverPassword", when: "the forgotten password is replaced", setUp: withPassword, one: true,
 		answers: answers{login.AnswerCode, login.AnswerForgot, login.AnswerCode, login.AnswerNoPassword}},
-	{method: "auth.logOut", when: "a sign-in is cancelled at its password", setUp: withPassword, answers: answers{login.AnswerCode, login.AnswerCancel}},
+	{method: "auth.logOut", when: "a sign-in is cancelled at its password", setUp: withPassword, one: true, answers: answers{login.AnswerCode, login.AnswerCancel}},
 	{method: "auth.importBotAuthorization", when: "a bot's token is given", bot: true},
 	{method: "updates.getState", when: "a sign-in is through", answers: answers{login.AnswerCode}},
 }
@@ -142,8 +152,8 @@ func (p *somebody) quietly(ctx context.Context) error {
 // accountRoads are the methods of an account that is signed in.
 var accountRoads = []road{
 	{method: "users.getUsers", when: "any call", call: plain(self())},
-	{method: "auth.exportAuthorization", when: "a call goes to another DC", call: elsewhere},
-	{method: "auth.importAuthorization", when: "a call goes to another DC", call: elsewhere},
+	{method: "auth.exportAuthorization", when: "a call goes to another DC", alone: true, call: elsewhere},
+	{method: "auth.importAuthorization", when: "a call goes to another DC", alone: true, call: elsewhere},
 	{method: "auth.bindTempAuthKey", when: "the account connects", pfs: true, quiet: true, call: rotates,
 		options: func(o *actors.Options) { o.TempKeyLife = time.Hour }},
 	{method: "auth.dropTempAuthKeys", when: "a temp key was replaced", pfs: true, quiet: true, call: rotates,

@@ -201,6 +201,9 @@ func (w *refusalWorld) trySignIn(text string) (outcome, error) {
 		if begun = time.Now(); i == len(w.road.answers)-1 {
 			w.fail(text)
 		}
+		if step == nil {
+			return outcome{}, errors.New("the sign-in did not wait for its answer")
+		}
 		if kind == scan {
 			step, err = p.scans(step)
 		} else {
@@ -220,7 +223,7 @@ func (w *refusalWorld) trySignIn(text string) (outcome, error) {
 		got.step(p, step, text)
 		got.first, got.firstExit, got.words = got.words, got.exit, slices.Clone(got.words)
 		time.Sleep(time.Until(step.Until) + time.Second)
-		step, err = p.step()
+		step, err = p.step(step)
 	} else if took := time.Since(begun).Round(time.Second); took > 10*time.Second {
 		got.does = fmt.Sprintf("after %s ", took)
 	}
@@ -234,6 +237,9 @@ func (w *refusalWorld) trySignIn(text string) (outcome, error) {
 		bad = got.end(p, err, text)
 	case step == nil:
 		got.does += "is signed in"
+	case step.Kind == login.StepWait:
+		got.does += "waits on"
+		got.step(p, step, text)
 	default:
 		got.does += "asks for " + string(step.Kind)
 		got.step(p, step, text)
@@ -247,17 +253,20 @@ func (w *refusalWorld) trySignIn(text string) (outcome, error) {
 	if err := p.alive(); err != nil {
 		return got, err
 	}
-	return got, errors.Join(bad, p.a.Pause(context.Background()))
+	return got, errors.Join(bad, p.leave())
 }
 
 // tryCall makes the call as an account that is signed in.
 func (w *refusalWorld) tryCall(text string) (outcome, error) {
-	p := w.newcomer()
-	if err := p.finish(p.signIn()); err != nil {
-		return outcome{}, err
-	}
-	if err := p.alive(); err != nil {
-		return outcome{}, err
+	p := w.kept
+	if w.kept = nil; p == nil {
+		p = w.newcomer()
+		if err := p.finish(p.signIn()); err != nil {
+			return outcome{}, err
+		}
+		if err := p.alive(); err != nil {
+			return outcome{}, err
+		}
 	}
 	w.fail(text)
 	begun := time.Now()
@@ -282,11 +291,16 @@ func (w *refusalWorld) tryCall(text string) (outcome, error) {
 		err = p.finish(p.signIn())
 	} else if w.road.ends && err == nil {
 		return got, bad
+	} else if !w.road.alone && !strings.HasPrefix(text, "420") {
+		w.kept = p // no wait is left that would hold the next call
 	}
 	if err := p.alive(); err != nil {
 		return got, err
 	}
-	return got, errors.Join(bad, p.a.Pause(context.Background()))
+	if w.kept == nil {
+		return got, errors.Join(bad, p.a.Pause(context.Background()))
+	}
+	return got, bad
 }
 
 // say keeps a line that is printed, without what differs from run to run.

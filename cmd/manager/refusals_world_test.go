@@ -31,7 +31,9 @@ type refusalWorld struct {
 	s     *serve.Cluster
 	m     *actors.Manager
 	local *control.Local
-	n     int // people so far
+	n     int       // people so far
+	last  *somebody // of a row of a sign-in, and signed out again
+	kept  *somebody // is signed in, for the next row
 }
 
 func newRefusalWorld(t *testing.T, r *road) *refusalWorld {
@@ -81,6 +83,8 @@ func (w *refusalWorld) newcomer() *somebody {
 	p := &somebody{w: w, id: fmt.Sprintf("x%d", w.n), mail: fmt.Sprintf("x%d@example.org", w.n)}
 	w.api(func(b *api.Backend, now time.Time) (err error) {
 		switch {
+		case w.road.one && w.last != nil:
+			p.user, p.mail = w.last.user, w.last.mail // who is signed out
 		case w.road.bot:
 			p.user, err = b.AddBot(2)
 		case w.road.fresh:
@@ -98,6 +102,7 @@ func (w *refusalWorld) newcomer() *somebody {
 		}
 		return err
 	})
+	w.last = p
 	p.a = actorstest.Add(w.t, w.m, p.id, actors.AccountOptions{NoPFS: !w.road.pfs})
 	if w.road.before != nil {
 		if err := w.road.before(p); err != nil {
@@ -207,9 +212,10 @@ func (p *somebody) answer(a login.Answer) (*login.Step, error) {
 	})
 }
 
-func (p *somebody) step() (*login.Step, error) {
+// step waits for the step after one.
+func (p *somebody) step(after *login.Step) (*login.Step, error) {
 	return p.within(func(ctx context.Context) (control.Progress, error) {
-		return p.w.local.Step(ctx, control.AccountRequest{ID: p.id})
+		return p.w.local.Step(ctx, control.StepRequest{ID: p.id, After: after.ID})
 	})
 }
 
@@ -241,7 +247,7 @@ func (p *somebody) finish(step *login.Step, err error) error {
 			return nil
 		case step.Kind == login.StepWait:
 			time.Sleep(max(0, time.Until(step.Until)) + time.Second)
-			step, err = p.step()
+			step, err = p.step(step)
 		case step.Kind == login.StepQR:
 			step, err = p.scans(step)
 		case !step.Supported:
@@ -285,6 +291,19 @@ func (p *somebody) untilOnline(ctx context.Context) error {
 
 // errLost says that an account is signed in no more.
 var errLost = errors.New("it is signed in no more")
+
+// leave removes an account and ends its session, without a token for the next
+// sign-in.
+func (p *somebody) leave() error {
+	err := p.a.Remove(context.Background(), true)
+	p.w.api(func(b *api.Backend, now time.Time) error {
+		if p.w.road.one {
+			return b.Revoke(now, p.user)
+		}
+		return nil
+	})
+	return err
+}
 
 // printed is what `account login` prints when it leaves a step, and its exit code.
 func (p *somebody) printed(s *login.Step) (text string, exit int) {
