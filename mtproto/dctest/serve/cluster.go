@@ -243,7 +243,10 @@ func (s *Cluster) look(f func(core *dctest.Cluster, now time.Time)) {
 	f(s.core, s.cfg.Now())
 }
 
-func errNoDC(dc int) error { return fmt.Errorf("serve: there is no DC %d", dc) }
+// ErrNoDC says that a DC is none of the cluster's.
+var ErrNoDC = errors.New("serve: there is no such DC")
+
+func errNoDC(dc int) error { return fmt.Errorf("%w: %d", ErrNoDC, dc) }
 
 // mailbox is the owner's queue. Connections are bounded by their credits, work by the core, calls by their callers, so
 // the queue is too.
