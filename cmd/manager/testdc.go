@@ -152,6 +152,7 @@ func testdcError(err error) error {
 
 func (f testdcFlags) cluster() (serve.Config, error) {
 	cfg := serve.Config{
+		Now:     func() time.Time { return time.Now().UTC() }, // what it prints reads the same everywhere
 		Core:    dctest.Config{DCs: f.dcs, Test: f.testMode, BindStrict: f.bindStrict},
 		API:     api.Config{Seed: f.seed, AutoCreate: f.autoCreate, CodeTTL: f.codeTTL},
 		Persons: f.users, Bots: f.bots, Addrs: map[int][]string{},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"syscall"
 	"time"
@@ -84,7 +85,7 @@ func (a *app) printCodes(ctx context.Context, cluster *serve.Cluster) {
 				}{c})
 				continue
 			}
-			a.printf("%s\n", codeLine(c))
+			fmt.Fprintln(a.out, codeLine(c))
 		}
 	}
 }
