@@ -78,7 +78,7 @@ func (l *signIn) ended(err error) error {
 	switch e.Kind {
 	case control.KindStopped:
 		next = fmt.Sprintf("; the sign-in is stored: go on with `%s`", l.again())
-	case control.KindMayHaveRun, control.KindStore, control.KindServer:
+	case control.KindMayHaveRun, control.KindStore:
 		next = fmt.Sprintf("; go on with `%s`, which finds where it stands", l.again())
 	}
 	if next == "" {
