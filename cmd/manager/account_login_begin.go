@@ -25,7 +25,7 @@ func (l *signIn) begin(ctx context.Context) (p control.Progress, err error) {
 	}
 	switch {
 	case control.KindOf(err) == control.KindNoAccount && err != nil:
-		return p, &control.Error{Kind: control.KindNoAccount, Err: err, Message: err.Error() + ": make it with --add, or see `manager account list`"}
+		return p, &control.Error{Kind: control.KindNoAccount, Err: err, Message: err.Error() + ", or sign it in with --add"}
 	case err != nil:
 		return p, err
 	case acc.Status.State == actors.Quarantined:
