@@ -174,7 +174,9 @@ func (l *Local) Step(ctx context.Context, r StepRequest) (Progress, error) {
 	if err != nil {
 		return Progress{}, err
 	}
-	s, err := l.until(ctx, a, func(s actors.Status) bool { return s.State != actors.SigningIn || s.Step != nil && s.Step.ID != r.After })
+	s, err := l.until(ctx, a, func(s actors.Status) bool {
+		return s.State != actors.SigningIn || s.Step != nil && s.Step.ID != r.After
+	})
 	switch {
 	case err != nil:
 		return Progress{}, err
