@@ -105,6 +105,20 @@ func (a *Account) SignIn(ctx context.Context, c Credentials) (*Step, error) {
 	})
 }
 
+// NextStep waits until a sign-in has another step than the one that was seen,
+// nil for none: the next QR code, what follows a scan or a wait. A nil step means
+// that the account is signed in. It fails as SignIn does when the sign-in ends
+// otherwise, and with a *StateError that says why when it had ended before.
+func (a *Account) NextStep(ctx context.Context, seen *Step) (*Step, error) {
+	var after string
+	if seen != nil {
+		after = seen.ID
+	}
+	return ask(ctx, a, func(r runtime.Reply[*login.Step]) account.Message {
+		return account.NextStep{After: after, Reply: r}
+	})
+}
+
 // Answer answers the step a sign-in waits for and waits for the next one. A
 // nil step means that the account is signed in. An answer that does not fit is
 // refused with a *login.Error and changes nothing.

@@ -42,12 +42,13 @@ var allowedImports = map[string][]string{
 	"mtproto/updates":   {"tl", "tl/tg", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr"},
 	"mtproto/security":  {"tl", "tl/tg", "mtproto/crypt", "mtproto/tgerr"},
 
-	"mtproto/dctest":              {"tl/*", "mtproto/dctest/*", "mtproto/transport", "mtproto/crypt", "mtproto/handshake", "mtproto/dc", "mtproto/tgerr"},
-	"mtproto/dctest/api":          {"tl/*", "mtproto/dctest/echo", "mtproto/transport", "mtproto/crypt", "mtproto/handshake", "mtproto/dc", "mtproto/tgerr"},
-	"mtproto/dctest/echo":         {"tl"},
-	"mtproto/dctest/internal/raw": {"tl", "tl/mt", "tl/tg", "mtproto/crypt", "mtproto/handshake"}, // hand-made packets for its tests
-	"mtproto/dctest/webauthn":     {"mtproto/dctest/api"},
-	"mtproto/dctest/serve":        {"tl/*", "mtproto/dctest", "mtproto/dctest/*", "mtproto/transport", "mtproto/crypt", "mtproto/handshake", "mtproto/dc", "mtproto/tgerr"},
+	"mtproto/dctest":               {"tl/*", "mtproto/dctest/*", "mtproto/transport", "mtproto/crypt", "mtproto/handshake", "mtproto/dc", "mtproto/tgerr"},
+	"mtproto/dctest/api":           {"tl/*", "mtproto/dctest/echo", "mtproto/transport", "mtproto/crypt", "mtproto/handshake", "mtproto/dc", "mtproto/tgerr"},
+	"mtproto/dctest/echo":          {"tl"},
+	"mtproto/dctest/internal/raw":  {"tl", "tl/mt", "tl/tg", "mtproto/crypt", "mtproto/handshake"}, // hand-made packets for its tests
+	"mtproto/dctest/webauthn":      {"mtproto/dctest/api"},
+	"mtproto/dctest/serve/control": {"mtproto/dctest", "mtproto/dctest/api", "mtproto/dctest/serve"},
+	"mtproto/dctest/serve":         {"tl/*", "mtproto/dctest", "mtproto/dctest/*", "mtproto/transport", "mtproto/crypt", "mtproto/handshake", "mtproto/dc", "mtproto/tgerr"},
 
 	"persistence/badgerstore": {"persistence"},
 	"persistence/storetest":   {"persistence"},

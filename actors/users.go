@@ -114,3 +114,18 @@ func (u *users) forget(id persistence.AccountID) {
 	}
 	u.of[user] = h
 }
+
+// others returns users who another account than id is or may be, the first of
+// them by their ids.
+func (u *users) others(id persistence.AccountID, most int) []int64 {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	all := make([]int64, 0, len(u.of))
+	for user, h := range u.of {
+		if (h.runs != "" && h.runs != id) || slices.ContainsFunc(h.rest, func(o persistence.AccountID) bool { return o != id }) {
+			all = append(all, user)
+		}
+	}
+	slices.Sort(all) // the order of a map would not replay
+	return all[:min(len(all), most)]
+}

@@ -112,6 +112,8 @@ func (a *account) handle(c *ctx, m Message) {
 		a.onSignIn(c, m)
 	case Answer:
 		a.onAnswer(c, m)
+	case NextStep:
+		a.onNextStep(m)
 	case loginWorked:
 		a.onLoginWorked(c, m)
 	case signInGranted:

@@ -67,6 +67,9 @@ type EnvConfig struct {
 	// any other account that is that user, running or not, and changes nothing
 	// then.
 	TakeUser func(id persistence.AccountID, user int64) (other persistence.AccountID)
+	// OtherUsers returns users who another account is or may be, as many of them as
+	// given.
+	OtherUsers func(id persistence.AccountID, most int) []int64
 	// SubjectSalt goes into the names under which waits about a phone number or
 	// a token are kept, which are not sealed.
 	SubjectSalt []byte
@@ -132,7 +135,13 @@ func (a *account) loginConfig() login.Config {
 		// production DCs.
 		AllowSignUp: !a.env.production(),
 		HasDC:       a.hasDC, DC: a.stand.Home(), Rand: a.env.Rand, Group: a.env.binding.Group(),
-		HoldUser: func(user int64) string { return string(a.env.TakeUser(a.id, user)) },
+		HoldPhone:  func(had, wants string) error { return a.env.HoldPhone(a.id, had, wants) },
+		HoldUser:   func(user int64) string { return string(a.env.TakeUser(a.id, user)) },
+		OtherUsers: func(most int) []int64 { return a.env.OtherUsers(a.id, most) },
+		PermKeyID: func(at dc.ID) (int64, bool) {
+			id := a.peers.At(at).Perm()
+			return int64(id), id != 0
+		},
 	}
 }
 

@@ -96,6 +96,8 @@ func (a *account) Undelivered(m Message) {
 		m.Reply.Send(nil, ErrStopped)
 	case Answer:
 		m.Reply.Send(nil, ErrStopped)
+	case NextStep:
+		m.Reply.Send(nil, ErrStopped)
 	case Wish:
 		m.Reply.Send(struct{}{}, ErrStopped)
 	}

@@ -68,7 +68,7 @@ func (a *account) tellStep(c *ctx) {
 	if s.asks = false; s.Step() != nil && a.stand.State() == SigningIn {
 		a.status.Step = s.Step() // which may be all that is new
 		a.publish(c)
-		s.answer(s.Step(), nil)
+		s.asked.Send(s.Step(), nil)
 	}
 }
 

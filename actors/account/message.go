@@ -28,6 +28,12 @@ type (
 		Answer login.Answer
 		Reply  runtime.Reply[*login.Step]
 	}
+	// NextStep asks for the step that a sign-in waits for when that is another
+	// than After, by its id; nil when it has ended.
+	NextStep struct {
+		After string
+		Reply runtime.Reply[*login.Step]
+	}
 	// Check asks a DC, which others had no answer from, for a sign of life.
 	Check struct{ DC dc.ID }
 	// Wish is what the account's owner wants of it as a whole.
@@ -89,6 +95,7 @@ func (*Call) accountMessage()         {}
 func (CancelCall) accountMessage()    {}
 func (SignIn) accountMessage()        {}
 func (Answer) accountMessage()        {}
+func (NextStep) accountMessage()      {}
 func (Wish) accountMessage()          {}
 func (Check) accountMessage()         {}
 func (callReturned) accountMessage()  {}

@@ -16,15 +16,7 @@ type signIn struct {
 	ticket *governor.Ticket
 	call   *Call                        // the last one
 	asks   bool                         // its step is new: nobody was told of it
-	asked  []runtime.Reply[*login.Step] // who waits for the next step, or the end: a nil step
-}
-
-// answer tells everybody who waits.
-func (s *signIn) answer(step *login.Step, err error) {
-	for _, r := range s.asked {
-		r.Send(step, err)
-	}
-	s.asked = nil
+	asked  runtime.Replies[*login.Step] // who waits for the next step, or the end: a nil step
 }
 
 // onSignIn starts a login.
@@ -35,11 +27,8 @@ func (a *account) onSignIn(c *ctx, m SignIn) {
 	}
 	attempt, err := login.Begin(a.loginConfig(), m.Start)
 	if err == nil {
-		err = a.env.HoldPhone(a.id, "", attempt.Phone())
-	}
-	if err == nil {
 		if err = a.stand.BeginSignIn(c.Now(), m.Start.Flow == login.FlowBot); err != nil {
-			_ = a.env.HoldPhone(a.id, attempt.Phone(), "")
+			attempt.Release()
 		}
 	}
 	if err != nil {
@@ -47,7 +36,7 @@ func (a *account) onSignIn(c *ctx, m SignIn) {
 		return
 	}
 	a.waitForTurn(c, attempt)
-	a.login.asked = append(a.login.asked, m.Reply)
+	a.login.asked.Add(m.Reply)
 }
 
 // resumeLogin goes on with a sign-in that a restart interrupted.
@@ -57,9 +46,6 @@ func (a *account) resumeLogin(c *ctx, rec persistence.Login) {
 		return // it goes on when the account is resumed
 	}
 	attempt, err := login.Resume(a.loginConfig(), rec.State)
-	if err == nil {
-		err = a.env.HoldPhone(a.id, "", attempt.Phone())
-	}
 	if err != nil {
 		a.stand.Quarantine(c.Now(), err.Error(), "end the other sign-in if there is one and resume the account, or remove it by force and add it again")
 		return
@@ -91,19 +77,26 @@ func (a *account) onAnswer(c *ctx, m Answer) {
 		m.Reply.Send(nil, &StateError{State: a.stand.State(), Why: "no sign-in is under way"})
 		return
 	}
-	before, after := s.Phone(), s.PhoneAfter(m.Answer)
-	err := a.env.HoldPhone(a.id, before, after)
-	if err == nil {
-		if err = s.Input(c.Now(), m.Answer); err != nil {
-			_ = a.env.HoldPhone(a.id, after, before)
-		}
-	}
-	if err != nil {
+	if err := s.Input(c.Now(), m.Answer); err != nil {
 		m.Reply.Send(nil, err)
 		return
 	}
-	s.asked = append(s.asked, m.Reply)
+	s.asked.Add(m.Reply)
 	a.hurryCancel(c, s)
+}
+
+// onNextStep answers who saw a step with what follows it.
+func (a *account) onNextStep(m NextStep) {
+	switch s := a.login; {
+	case s == nil && a.stand.SignedIn():
+		m.Reply.Send(nil, nil)
+	case s == nil:
+		m.Reply.Send(nil, &StateError{State: a.stand.State(), Why: a.stand.Status().Why})
+	case s.Step() != nil && !s.asks && s.Step().ID != m.After:
+		m.Reply.Send(s.Step(), nil)
+	default:
+		s.asked.Add(m.Reply)
+	}
 }
 
 // cancelSignIn ends the login for a removal.
@@ -142,7 +135,7 @@ func (a *account) conclude(c *ctx, s *signIn) {
 func (a *account) endLogin(err error) {
 	s := a.login
 	a.login = nil
-	_ = a.env.HoldPhone(a.id, s.Phone(), "")
+	s.Release()
 	if s.ticket != nil {
 		a.env.Governor.Send(governor.Done{Ticket: s.ticket})
 	}
@@ -157,5 +150,5 @@ func (a *account) endLogin(err error) {
 		a.env.Observe.SignedIn(string(s.Flow()))
 		a.env.Logger.Info(string(a.id)+" is signed in", "account", a.id, "dc", int(a.stand.Home()), "bot", auth.IsBot)
 	}
-	s.answer(nil, err)
+	s.asked.Send(nil, err)
 }

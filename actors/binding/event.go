@@ -3,6 +3,7 @@ package binding
 import (
 	"time"
 
+	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/tl"
 )
@@ -15,8 +16,10 @@ type (
 	// what was held is on its way there. Updates may have been missed since the
 	// route before it, unless it is Again the one that the account gave up, for
 	// a word that was about another key.
+	// Perm is the perm key behind it.
 	EventRoute struct {
 		Route Route
+		Perm  crypt.KeyID
 		Again bool
 	}
 	// EventHeld: a rotation begins. There is no route for the moment and calls

@@ -134,7 +134,7 @@ func (b *binding) tell(why string) {
 	case flowHeld:
 		b.notify(EventHeld{})
 	case flowOpen:
-		b.notify(EventRoute{Route: b.route()})
+		b.notify(EventRoute{Route: b.route(), Perm: b.keys.PermID()})
 		for _, call := range take(&b.held) {
 			b.route().Send(call)
 		}
@@ -145,7 +145,7 @@ func (b *binding) tell(why string) {
 // another key.
 func (b *binding) tellAgain() {
 	if b.carries() {
-		b.notify(EventRoute{Route: b.route(), Again: true})
+		b.notify(EventRoute{Route: b.route(), Perm: b.keys.PermID(), Again: true})
 	}
 }
 

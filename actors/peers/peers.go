@@ -55,6 +55,7 @@ type Peer struct {
 	handle  binding.Handle // zero until its keys were read, and until it starts again
 	route   binding.Route  // zero while calls go to the binding
 	bound   bool           // the last route was under a bound temp key
+	perm    crypt.KeyID    // of the last route, zero before there was one
 	from    *journal.Fence // of this start; what an earlier one said is void
 	keeper  runtime.Keeper
 	early   []binding.Message // what is to be told it when it has started; bounded by the callers' admission
@@ -69,6 +70,15 @@ func (p *Peer) DC() dc.ID { return p.id.DC }
 func (p *Peer) IsHome() bool { return p.home }
 func (p *Peer) Bound() bool  { return p != nil && p.bound }
 func (p *Peer) Lost() bool   { return p.route.IsZero() }
+
+// Perm is the perm key that the last route was under, or behind its temp key.
+// Nobody's, and one's before its first route, is zero.
+func (p *Peer) Perm() crypt.KeyID {
+	if p == nil {
+		return 0
+	}
+	return p.perm
+}
 
 // Sent and Returned count the calls that are there: a DC with calls is not idle.
 // Returned may be called from any goroutine.
@@ -191,7 +201,7 @@ func (s *Peers) Hear(p *Peer, from *journal.Fence, ev binding.Event) bool {
 	}
 	switch ev := ev.(type) {
 	case binding.EventRoute:
-		p.route, p.bound = ev.Route, ev.Route.Where().Temp
+		p.route, p.bound, p.perm = ev.Route, ev.Route.Where().Temp, ev.Perm
 	case binding.EventHeld:
 		p.route = binding.Route{}
 	case binding.EventLost:

@@ -1,6 +1,9 @@
 package runtime
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // A Reply takes the answer to one question put to an actor by ordinary Go
 // code. The first answer counts; Send never blocks. The zero Reply discards.
@@ -17,6 +20,24 @@ func (r Reply[R]) Send(value R, err error) {
 	case r.ch <- answer[R]{value, err}:
 	default: // answered already, or nobody asked
 	}
+}
+
+// over reports whether the answer is there, or who asked has left.
+func (r Reply[R]) over() bool { return len(r.ch) > 0 }
+
+// Replies are questions that an actor keeps until it knows more. The zero value
+// is none.
+type Replies[R any] struct{ all []Reply[R] }
+
+// Add keeps a question, and forgets those of askers who have left.
+func (q *Replies[R]) Add(r Reply[R]) { q.all = append(slices.DeleteFunc(q.all, Reply[R].over), r) }
+
+// Send answers all of them.
+func (q *Replies[R]) Send(value R, err error) {
+	for _, r := range q.all {
+		r.Send(value, err)
+	}
+	q.all = nil
 }
 
 // Ask sends the message that question makes and waits for its answer, for ctx,
@@ -45,6 +66,7 @@ func AskUntil[M, R any](ctx context.Context, to Ref[M], end <-chan struct{}, que
 	case <-to.Done():
 	case <-end:
 	case <-ctx.Done():
+		r.Send(none, ctx.Err())
 		return none, ctx.Err()
 	}
 	select {
@@ -78,5 +100,6 @@ func simAsk[R any](ctx context.Context, to *core, end <-chan struct{}, r Reply[R
 	case over():
 		return none, ErrStopped
 	}
+	r.Send(none, ctx.Err())
 	return none, ctx.Err()
 }

@@ -148,7 +148,7 @@ func advance(ctx context.Context, s control.Service, p person) (done bool, err e
 	}
 	var got control.Progress
 	if acc.Status.State == actors.SigningIn {
-		got, err = s.Step(ctx, control.AccountRequest{ID: p.account})
+		got, err = s.Step(ctx, control.StepRequest{ID: p.account})
 	} else {
 		got, err = s.SignIn(ctx, control.SignInRequest{ID: p.account, Phone: plus(p.phone), BotToken: p.token})
 	}

@@ -55,6 +55,8 @@ func TestScripts(t *testing.T) {
 			"mode":       mode,
 			"freeport":   freePort,
 			"httpget":    httpGet,
+			"asks":       asks,
+			"controlled": controlled,
 			"smalldisk":  smallDisk,
 			"filldisk":   fillDisk,
 			"freedisk":   freeDisk,

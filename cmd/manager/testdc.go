@@ -37,6 +37,11 @@ type testdcFlags struct {
 	autoCreate  bool
 	codeTTL     time.Duration
 	json        bool
+
+	control       string
+	controlSocket string
+	printCodes    bool
+	rules         testdcRules
 }
 
 func (a *app) testdcCommand() *cobra.Command {
@@ -46,6 +51,8 @@ func (a *app) testdcCommand() *cobra.Command {
 		Long: `testdc serves a cluster of test DCs on loopback addresses, for any MTProto client
 in any language, and prints what a client needs: addresses, RSA public key, phone
 numbers and their codes, bot tokens. It stops on SIGINT and SIGTERM.
+With --control it is controlled over HTTP, as docs/testdc.md shows: the ledger,
+violations and codes are read there, faults, pushes and scans asked for.
 
   manager testdc --users 3 --bots 2 --descriptor dc.json --write-config dc.yaml
   manager --config dc.yaml account add alice && manager --config dc.yaml account login alice`,
@@ -66,6 +73,10 @@ numbers and their codes, bot tokens. It stops on SIGINT and SIGTERM.
 	flags.BoolVar(&f.autoCreate, "auto-create", false, "an unknown test number becomes a person when its code is right")
 	flags.DurationVar(&f.codeTTL, "code-ttl", 5*time.Minute, "how long a login code can be used, 1s to 1h")
 	flags.BoolVar(&f.json, "json", false, "print the descriptor to standard output as JSON, on one line")
+	flags.StringVar(&f.control, "control", "", "be controlled over HTTP at `HOST:PORT`, a loopback address; port 0 takes a free one")
+	flags.StringVar(&f.controlSocket, "control-socket", "", "be controlled over HTTP at a unix socket, a `FILE` of mode 0600")
+	flags.BoolVar(&f.printCodes, "print-codes", false, "print each code that is sent, by message, call, app or mail; with --json as JSON, one a line")
+	f.rules.add(c)
 	return c
 }
 
@@ -83,7 +94,13 @@ func (a *app) testdc(ctx context.Context, f testdcFlags) error {
 	if err := f.addPasswords(cluster); err != nil {
 		return err
 	}
+	controlled, err := f.startControl(cluster)
+	if err != nil {
+		return err
+	}
+	defer controlled.Close()
 	d := cluster.Descriptor()
+	d.Control = controlled.url
 	if f.config != "" {
 		if err := writeFile(f.config, []byte(clusterConfig(d, ""))); err != nil {
 			return err
@@ -107,7 +124,11 @@ func (a *app) testdc(ctx context.Context, f testdcFlags) error {
 	if err != nil {
 		return err
 	}
-	<-ctx.Done()
+	if f.printCodes {
+		a.printCodes(ctx, cluster)
+	} else {
+		<-ctx.Done()
+	}
 	a.reportClients(cluster)
 	return nil
 }
@@ -131,6 +152,7 @@ func testdcError(err error) error {
 
 func (f testdcFlags) cluster() (serve.Config, error) {
 	cfg := serve.Config{
+		Now:     func() time.Time { return time.Now().UTC() }, // what it prints reads the same everywhere
 		Core:    dctest.Config{DCs: f.dcs, Test: f.testMode, BindStrict: f.bindStrict},
 		API:     api.Config{Seed: f.seed, AutoCreate: f.autoCreate, CodeTTL: f.codeTTL},
 		Persons: f.users, Bots: f.bots, Addrs: map[int][]string{},
@@ -151,6 +173,9 @@ func (f testdcFlags) cluster() (serve.Config, error) {
 			return cfg, usage("testdc: --addr %s: this must be DC=HOST:PORT, for example 2=127.0.0.1:4432", s)
 		}
 		cfg.Addrs[n] = append(cfg.Addrs[n], addr)
+	}
+	if err := f.rules.apply(&cfg.API); err != nil {
+		return cfg, err
 	}
 	if f.rsaKey == "" {
 		return cfg, nil
@@ -239,8 +264,15 @@ func (a *app) printDescriptor(d serve.Descriptor, f testdcFlags) error {
 		fmt.Fprintf(&b, "  app     api_id %d, api_hash %s\n", app.ID, app.Hash)
 	}
 	if n := len(d.Layers); n > 0 {
-		fmt.Fprintf(&b, "  layers  %d to %d\n\n", d.Layers[0], d.Layers[n-1])
+		fmt.Fprintf(&b, "  layers  %d to %d\n", d.Layers[0], d.Layers[n-1])
 	}
+	if d.Control != "" {
+		fmt.Fprintf(&b, "  control %s\n", d.Control)
+	}
+	if f.controlSocket != "" {
+		fmt.Fprintf(&b, "  control %s\n", f.controlSocket)
+	}
+	b.WriteByte('\n')
 	const most = 10 // of each; the rest is in the descriptor
 	for i, p := range d.Phones {
 		if i == most {

@@ -34,6 +34,7 @@ type Cluster struct {
 
 	ledger         *ledger
 	violations     []Violation
+	violationsKept map[Severity]int
 	violationCount int // all of them; the next two are among them
 	refusedCount   int
 	notedCount     int

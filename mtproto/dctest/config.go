@@ -36,7 +36,7 @@ const (
 	maxInflate     = 16 << 20  // decompressed bytes of all gzip_packed of one packet
 	leastInflate   = 4 << 10   // what one counts for at least: 4096 in a packet
 	maxGone        = 1 << 20   // ids of keys that are gone, per DC: about 20 MiB; at the limit all are forgotten
-	maxViolations  = 1000      // recorded; the rest is only counted
+	maxViolations  = 1000      // recorded of each severity; the rest is only counted
 	maxWaiting     = 256       // queries of one session waiting for invokeAfterMsg
 	maxWorks       = 4096      // pieces of work handed out and not yet done: 4096 handshakes
 	maxFloods      = 1 << 16   // flood waits that faults imposed; at the limit all are forgiven

@@ -12,9 +12,20 @@ import (
 // the ones that the cluster answers itself included. The error is written as api.ParseError reads it; after a FLOOD_WAIT
 // the same account is refused until it has passed.
 func (c *Cluster) FailNext(now time.Time, method, text string) error {
-	e, err := api.ParseError(text)
+	f, err := ErrorFault(method, text)
 	if err != nil {
 		return err
+	}
+	_, err = c.Fault(now, f)
+	return err
+}
+
+// ErrorFault is what FailNext makes of a method and an error, for who wants to narrow it. The error is an
+// *api.FaultTextError.
+func ErrorFault(method, text string) (Fault, error) {
+	e, err := api.ParseError(text)
+	if err != nil {
+		return Fault{}, err
 	}
 	f := Fault{Kind: FaultRPC, Method: method, Code: e.Code, Text: e.Text, Count: 1}
 	if secs, ok := strings.CutPrefix(e.Text, "FLOOD_WAIT_"); ok {
@@ -22,6 +33,5 @@ func (c *Cluster) FailNext(now time.Time, method, text string) error {
 			f.Wait = Duration(time.Duration(n) * time.Second)
 		}
 	}
-	_, err = c.Fault(now, f)
-	return err
+	return f, nil
 }

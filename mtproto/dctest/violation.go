@@ -125,12 +125,16 @@ func (c *Cluster) violate(v Violation) {
 	case SeverityNoted:
 		c.notedCount++
 	}
-	if len(c.violations) < maxViolations {
+	if c.violationsKept == nil {
+		c.violationsKept = make(map[Severity]int, 3)
+	}
+	if c.violationsKept[v.Severity] < maxViolations {
+		c.violationsKept[v.Severity]++
 		c.violations = append(c.violations, v)
 	}
 }
 
-// Violations returns what was written down so far (the first 1000, of every severity) and how much in all.
+// Violations returns what was written down so far, the first 1000 of each severity, and how much in all.
 func (c *Cluster) Violations() (list []Violation, total int) {
 	return append([]Violation(nil), c.violations...), c.violationCount
 }

@@ -5,7 +5,7 @@ import "time"
 // Step returns what the sign-in waits for, and whether it waits for anything
 // that a human should see. At the end it tells how it ended.
 func (m *Machine) Step() (Step, bool) {
-	s := Step{ID: m.stepID(), LastError: m.s.LastError, Supported: true}
+	s := Step{ID: m.stepID(), Phone: m.s.Phone.Number, LastError: m.s.LastError, Supported: true}
 	ok := m.shellStep(&s) || m.phoneStep(&s) || m.emailStep(&s) || m.passwordStep(&s) || m.otherStep(&s)
 	if !ok {
 		return Step{}, false

@@ -59,13 +59,14 @@ type Attempt struct {
 	err   error
 }
 
-// Begin returns a sign-in that was not begun yet. It fails with an *Error.
+// Begin returns a sign-in that was not begun yet. It fails with an *Error, or
+// with Config.HoldPhone's.
 func Begin(cfg Config, start Start) (*Attempt, error) {
 	m, err := start.machine(cfg)
 	return attempt(m, true, err)
 }
 
-// Resume returns the sign-in of a stored snapshot.
+// Resume returns the sign-in of a stored snapshot, and fails as Begin does.
 func Resume(cfg Config, stored []byte) (*Attempt, error) {
 	snap, err := DecodeSnapshot(stored)
 	if err != nil {
@@ -83,6 +84,9 @@ func attempt(m *Machine, fresh bool, err error) (*Attempt, error) {
 	if m.s.Phone.Next != "" { // the number a code is asked for next
 		a.phone = m.s.Phone.Next
 	}
+	if err := m.cfg.hold("", a.phone); err != nil {
+		return nil, err
+	}
 	return a, nil
 }
 
@@ -97,9 +101,12 @@ func (a *Attempt) Flow() Flow { return a.m.s.Flow }
 // names none. One account at a time asks for codes for a number.
 func (a *Attempt) Phone() string { return a.phone }
 
-// PhoneAfter is what Phone is when an answer was taken. Whether it is a number
-// Input says.
-func (a *Attempt) PhoneAfter(answer Answer) string {
+// Release gives the phone number back that the sign-in holds.
+func (a *Attempt) Release() { _ = a.m.cfg.hold(a.phone, "") }
+
+// phoneAfter is what the number is when an answer was taken. Whether it is one
+// the machine says.
+func (a *Attempt) phoneAfter(answer Answer) string {
 	if digits, problem := normalPhone(answer.Phone); problem == "" && answer.Kind == AnswerPhone {
 		return digits
 	}
@@ -239,19 +246,24 @@ func (a *Attempt) placed(body []byte) {
 }
 
 // Input is what the human said. An answer that does not fit is refused with an
-// *Error and changes nothing. Before its turn, which may be far away while a DC
+// *Error, one with a number that another sign-in has with Config.HoldPhone's
+// error, and changes nothing. Before its turn, which may be far away while a DC
 // is down, a cancellation ends it at once.
 func (a *Attempt) Input(now time.Time, answer Answer) error {
 	if answer.Kind == AnswerCancel && a.fresh {
 		a.Fail(&Error{Reason: ReasonCanceled, Retry: true, Message: "the sign-in was cancelled before it began"})
 		return nil
 	}
-	after := a.PhoneAfter(answer)
-	err := a.m.Input(now, answer)
-	if err == nil {
-		a.phone = after
+	after := a.phoneAfter(answer)
+	if err := a.m.cfg.hold(a.phone, after); err != nil {
+		return err
 	}
-	return err
+	if err := a.m.Input(now, answer); err != nil {
+		_ = a.m.cfg.hold(after, a.phone)
+		return err
+	}
+	a.phone = after
+	return nil
 }
 
 // Cancel ends it for an account that is to be removed. A login that the server

@@ -134,7 +134,7 @@ func TestAnAttempt(t *testing.T) {
 		{"those about another number are looked up too", func(p *tried) {
 			p.toCode()
 			answer := Answer{Kind: AnswerPhone, Phone: "+49 170 7654321"}
-			if got := p.a.PhoneAfter(answer); got != "491707654321" || p.a.Phone() != "491701234567" {
+			if got := p.a.phoneAfter(answer); got != "491707654321" || p.a.Phone() != "491701234567" {
 				p.t.Errorf("the number will be %q, and is %q", got, p.a.Phone())
 			}
 			if err := p.a.Input(epoch, answer); err != nil || p.a.Phone() != "491707654321" {
@@ -246,4 +246,54 @@ func TestAnAttemptGoesOnAfterARestart(t *testing.T) {
 	if b, err := Begin(testConfig(), Start{Flow: FlowBot, Token: "123456:secret"}); err != nil || b.Flow() != "bot" || b.Phone() != "" || !strings.HasPrefix(b.About(), "123456:") {
 		t.Errorf("a bot: %v", err)
 	}
+}
+
+// TestAnAttemptHoldsItsNumber: the number that a code is asked for, or is next,
+// and no other.
+func TestAnAttemptHoldsItsNumber(t *testing.T) {
+	held := map[string]bool{"491700000000": true} // somebody else's
+	cfg := testConfig()
+	cfg.HoldPhone = func(had, wants string) error {
+		if held[wants] && wants != had {
+			return errors.New("taken")
+		}
+		delete(held, had)
+		if wants != "" {
+			held[wants] = true
+		}
+		return nil
+	}
+	holds := func(number string) {
+		t.Helper()
+		want := map[string]bool{"491700000000": true}
+		if number != "" {
+			want[number] = true
+		}
+		if fmt.Sprint(held) != fmt.Sprint(want) {
+			t.Errorf("held are %v, want %v", held, want)
+		}
+	}
+	if _, err := Begin(cfg, Start{Flow: FlowPhone, Phone: "+49 170 0000000"}); err == nil {
+		t.Fatal("a number that is taken began a sign-in")
+	}
+	holds("")
+	a, err := Begin(cfg, Start{Flow: FlowPhone, Phone: "+49 170 1234567"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	holds("491701234567")
+	p := &tried{t: t, a: a}
+	p.toCode()
+	for _, number := range []string{"+49 170 0000000", "none"} {
+		if err := a.Input(epoch, Answer{Kind: AnswerPhone, Phone: number}); err == nil {
+			t.Errorf("%s was taken", number)
+		}
+		holds("491701234567")
+	}
+	if err := a.Input(epoch, Answer{Kind: AnswerPhone, Phone: "+49 170 7654321"}); err != nil {
+		t.Fatal(err)
+	}
+	holds("491707654321")
+	a.Release()
+	holds("")
 }

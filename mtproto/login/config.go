@@ -46,10 +46,16 @@ type Config struct {
 	// WantUser is who is to be signed in; anybody else is logged out again. Zero:
 	// whoever it is.
 	WantUser int64
-	// OtherUsers are the users who are signed in here already, in other accounts.
-	// A QR code does not sign them in, and a sign-in that brought one of them is
-	// undone: one user, one account.
-	OtherUsers []int64
+	// OtherUsers returns users who are signed in here already, in other accounts,
+	// as many of them as given: a QR code does not sign them in, and their passkeys
+	// are refused before anything is sent. It is asked when that is wanted, for
+	// they come and go. Nil: nobody.
+	OtherUsers func(most int) []int64
+	// HoldPhone reserves a phone number for this sign-in in place of the one it
+	// had, either of them empty for none, so that at most one code per number is
+	// pending. It fails, and changes nothing, where another sign-in has it. Nil:
+	// there is no other. For an Attempt.
+	HoldPhone func(had, wants string) error
 	// HoldUser takes a user, whom the server has signed in, for this account, or
 	// returns the account that is or may be that user already: then the sign-in
 	// is undone; empty for none. It is asked at that moment and not before, so
@@ -66,6 +72,9 @@ const (
 	retriesMost  = 5
 	// repeatsMost bounds the imports of a bot whose answers are lost.
 	repeatsMost = 5
+	// exceptMost bounds the users that a QR code is not for, 8 bytes each: those
+	// beyond it are signed out again by HoldUser.
+	exceptMost = 1000
 	// tokensMost is how many future auth tokens the server looks at.
 	tokensMost = 20
 	// patience is the longest imposed wait after which a query that concerns a
@@ -85,6 +94,22 @@ func (cfg Config) check() error {
 		return &Error{Reason: ReasonConfig, Message: "a sign-in needs a source of randomness (Config.Rand)"}
 	}
 	return nil
+}
+
+// hold is HoldPhone.
+func (cfg Config) hold(had, wants string) error {
+	if cfg.HoldPhone == nil {
+		return nil
+	}
+	return cfg.HoldPhone(had, wants)
+}
+
+// others are the users who are here already.
+func (cfg Config) others() []int64 {
+	if cfg.OtherUsers == nil {
+		return nil
+	}
+	return cfg.OtherUsers(exceptMost)
 }
 
 // settings are those of auth.sendCode, with the tokens that may stand for a code.

@@ -199,7 +199,7 @@ func TestStepIsTheSameInJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"id":"6ae6783f4fbd.2","type":"input","kind":"code","how":"sms","length":5,"next":"call","resend_at":"2026-09-01T12:01:00Z","expires_at":"2026-09-01T12:05:00Z",` +
+	want := `{"id":"6ae6783f4fbd.2","type":"input","kind":"code","how":"sms","length":5,"phone":"491701234567","next":"call","resend_at":"2026-09-01T12:01:00Z","expires_at":"2026-09-01T12:05:00Z",` +
 		`"tries":1,"last_error":"PHONE_CODE_INVALID","supported":true,"message":"That code was wrong. Type the code from the text message."}`
 	if string(b) != want {
 		t.Errorf("got  %s\nwant %s", b, want)

@@ -151,7 +151,7 @@ func (m *Machine) inputPasskey(a Answer) error {
 	switch {
 	case problem != "":
 		return &Error{Reason: ReasonAnswer, Message: "this is no assertion of a passkey: " + problem}
-	case slices.Contains(m.cfg.OtherUsers, c.user):
+	case slices.Contains(m.cfg.others(), c.user):
 		return &Error{Reason: ReasonAlready, Message: "the user of this passkey is signed in here already, in another account; use another passkey, or cancel"}
 	case c.dc != m.s.DC && m.cfg.HasDC != nil && !m.cfg.HasDC(c.dc):
 		return &Error{Reason: ReasonAnswer, Message: "the user of this passkey lives on a DC which is not in the configuration"}

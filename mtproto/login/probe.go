@@ -123,15 +123,15 @@ func (m *Machine) signedIn(a *Authorization) {
 		m.cfg.WantUser != 0 && m.cfg.WantUser != a.UserID,
 		m.s.Flow == FlowWeb && m.s.Web.UserID != 0 && m.s.Web.UserID != a.UserID:
 		m.undo(nobodyKnows())
-	case slices.Contains(m.cfg.OtherUsers, a.UserID):
+	case m.cfg.HoldUser != nil:
+		if account := m.cfg.HoldUser(a.UserID); account != "" {
+			m.undo(already(account))
+			return
+		}
+		m.done(a)
+	case slices.Contains(m.cfg.others(), a.UserID):
 		m.undo(already(""))
 	default:
-		if m.cfg.HoldUser != nil {
-			if account := m.cfg.HoldUser(a.UserID); account != "" {
-				m.undo(already(account))
-				return
-			}
-		}
 		m.done(a)
 	}
 }

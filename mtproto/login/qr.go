@@ -51,7 +51,7 @@ func (m *Machine) qrMethod(c call) (method, bool) {
 			// next. But its answer may be an authorization.
 			state: StateExporting, repeatable: true, moves: true, patient: true, signsIn: true,
 			query: func(m *Machine) tl.Object {
-				return &tg.AuthExportLoginTokenRequest{APIID: m.cfg.APIID, APIHash: m.cfg.APIHash, ExceptIDs: m.cfg.OtherUsers}
+				return &tg.AuthExportLoginTokenRequest{APIID: m.cfg.APIID, APIHash: m.cfg.APIHash, ExceptIDs: m.cfg.others()}
 			},
 			answer:  reads(tg.ParseAnyAuthLoginToken, (*Machine).onLoginToken),
 			refused: (*Machine).onTokenError,

@@ -114,6 +114,9 @@ type Step struct {
 	// Pattern is what is known of the calling number, the word, the phrase or
 	// the e-mail address.
 	Pattern string `json:"pattern,omitempty"`
+	// Phone is the number that signs in, digits only; empty for a flow that names
+	// none.
+	Phone string `json:"phone,omitempty"`
 	// Hint is the password's hint.
 	Hint string `json:"hint,omitempty"`
 	// Recovery says that a forgotten password can be recovered by e-mail.

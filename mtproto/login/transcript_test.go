@@ -244,10 +244,12 @@ func (p *play) run(line string) error {
 		}
 		p.m.Clock(d)
 	case "other-users":
+		var others []int64
 		for _, w := range word[1:] {
 			id, _ := strconv.ParseInt(w, 10, 64)
-			p.cfg.OtherUsers = append(p.cfg.OtherUsers, id)
+			others = append(others, id)
 		}
+		p.cfg.OtherUsers = func(int) []int64 { return others }
 		return nil
 	case "firebase-allowed":
 		p.cfg.Settings.AllowFirebase = true

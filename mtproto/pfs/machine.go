@@ -139,6 +139,14 @@ func (m *Machine) Serving() (crypt.KeyID, bool) {
 // Perm returns a copy of the perm key's record, nil when there is none.
 func (m *Machine) Perm() *PermKey { return m.perm.clone() }
 
+// PermID returns the perm key's id, zero for none.
+func (m *Machine) PermID() crypt.KeyID {
+	if m.perm == nil {
+		return 0
+	}
+	return m.perm.Key.ID()
+}
+
 // Next returns the next output. The driver calls it after every input until
 // it reports false.
 func (m *Machine) Next() (Output, bool) {

@@ -7,56 +7,96 @@ import (
 	"iter"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
 // Direct is a Service over a store that no manager runs. It reads what can be
 // read; for anything else it opens a manager with the one account that is meant,
 // so that nothing happens to the others, and keeps it until another account is
-// meant or Close.
+// meant or Close. It is safe for concurrent use; for several accounts at once it
+// is not made, see Keep.
 type Direct struct {
 	options     actors.Options
 	about       Info
 	maxAccounts int
 
+	mu      sync.RWMutex    // held for reading while the manager is used
 	manager *actors.Manager // nil until needed
 	opened  string          // the account it has
 	dialing bool            // it may dial
+	kept    string          // the only account it may have; empty for any
 }
 
 var _ Service = (*Direct)(nil)
 
 // NewDirect makes a Service of a store and the options a manager would have. It
-// closes the store when it is closed. It is for one goroutine.
+// closes the store when it is closed.
 func NewDirect(o actors.Options, about Info, maxAccounts int) *Direct {
 	about.Running, about.PID, about.Since = false, os.Getpid(), time.Now()
 	return &Direct{options: o, about: about, maxAccounts: maxAccounts}
 }
 
-// open returns a service over a manager with the one account. Without dial no
-// connection is made.
-func (d *Direct) open(ctx context.Context, id string, dial bool) (*Local, error) {
-	if d.manager != nil && (d.opened != id || dial && !d.dialing) {
-		if err := d.stop(ctx); err != nil {
-			return nil, err
+// Keep makes it refuse what concerns any other account, but for reading: a
+// sign-in is under way that must not be put away for it. command is what Info
+// says holds the store.
+func (d *Direct) Keep(id, command string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.kept, d.about.Command = id, command
+}
+
+// open returns a service over a manager with the one account, to be used until
+// done is called. Without dial no connection is made.
+func (d *Direct) open(ctx context.Context, id string, dial bool) (l *Local, done func(), err error) {
+	for {
+		d.mu.RLock()
+		if d.fits(id, dial) {
+			return &Local{Manager: d.manager, About: d.about}, d.mu.RUnlock, nil
+		}
+		about, elsewhere := d.about, d.kept != "" && d.kept != id
+		d.mu.RUnlock()
+		if elsewhere {
+			return nil, nil, &Error{Kind: KindInUse, Message: fmt.Sprintf(
+				"`%s`, process %d, holds the store for its own account: finish or leave that first (nothing is lost), or sign several accounts in through one `manager run`", about.Command, about.PID)}
+		}
+		if err := d.change(ctx, id, dial); err != nil {
+			return nil, nil, err
 		}
 	}
-	if d.manager == nil {
-		o := d.options
-		o.Only = id
-		if !dial {
-			o.Wire.Fence = func() error { return errNoDial }
-		}
-		m, err := actors.Open(o)
-		if err != nil {
-			return nil, Wrap(err)
-		}
-		d.manager, d.opened, d.dialing = m, id, dial
+}
+
+// fits tells whether the open manager will do.
+func (d *Direct) fits(id string, dial bool) bool {
+	return d.manager != nil && d.opened == id && (d.dialing || !dial)
+}
+
+// change opens another manager in place of the one that is open, when nobody uses
+// that any more.
+func (d *Direct) change(ctx context.Context, id string, dial bool) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.fits(id, dial) {
+		return nil
 	}
-	return &Local{Manager: d.manager, About: d.about}, nil
+	if err := d.stop(ctx); err != nil {
+		return err
+	}
+	o := d.options
+	o.Only = id
+	if !dial {
+		o.Wire.Fence = func() error { return errNoDial }
+	}
+	m, err := actors.Open(o)
+	if err != nil {
+		return Wrap(err)
+	}
+	d.manager, d.opened, d.dialing = m, id, dial
+	return nil
 }
 
 // errNoDial keeps an account that is only being edited off the network.
@@ -75,11 +115,17 @@ func (d *Direct) stop(ctx context.Context) error {
 func (d *Direct) Close() error {
 	ctx, cancel := actors.CloseGrace()
 	defer cancel()
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	return errors.Join(d.stop(ctx), Wrap(d.options.Store.Close()))
 }
 
 // Info implements Service.
-func (d *Direct) Info(context.Context, Empty) (Info, error) { return d.about, nil }
+func (d *Direct) Info(context.Context, Empty) (Info, error) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.about, nil
+}
 
 // read makes an account of its records.
 func (d *Direct) read(id persistence.AccountID) Account {
@@ -110,6 +156,9 @@ func (d *Direct) read(id persistence.AccountID) Account {
 		s.State, s.Advice = actors.Paused, "resume it when it should connect again"
 	case state.Login != nil:
 		s.State, s.Since = actors.SigningIn, state.Login.Updated
+		if snap, err := login.DecodeSnapshot(state.Login.State); err == nil {
+			s.SignIn = snap.Attempt
+		}
 		s.Advice = "go on with `manager account login " + string(id) + "`"
 	case a.State != "", s.State == actors.SigningOut:
 		s.State, s.Why, s.Advice = actors.Connecting, "it was under way when the manager stopped", "it goes on when a manager runs: start one with `manager run`"
@@ -124,14 +173,21 @@ func (d *Direct) read(id persistence.AccountID) Account {
 }
 
 // List implements Service.
-func (d *Direct) List(context.Context, Empty) (List, error) {
+func (d *Direct) List(ctx context.Context, _ Empty) (List, error) {
 	ids, err := d.options.Store.Accounts()
 	if err != nil {
 		return List{}, Wrap(err)
 	}
 	list := List{Accounts: []Account{}}
 	for _, id := range ids {
-		list.Accounts = append(list.Accounts, d.read(id))
+		acc, err := d.show(ctx, id)
+		switch {
+		case KindOf(err) == KindNoAccount: // removed meanwhile
+			continue
+		case err != nil:
+			return List{}, err
+		}
+		list.Accounts = append(list.Accounts, acc)
 	}
 	return list, nil
 }
@@ -153,10 +209,19 @@ func (d *Direct) Show(ctx context.Context, r AccountRequest) (Account, error) {
 		return Account{}, err
 	case !ok:
 		return Account{}, Wrap(&actors.NoAccountError{ID: r.ID})
-	case d.manager != nil && d.opened == r.ID:
-		return (&Local{Manager: d.manager}).Show(ctx, r)
 	}
-	return d.read(persistence.AccountID(r.ID)), nil
+	return d.show(ctx, persistence.AccountID(r.ID))
+}
+
+// show asks the manager about the account that it has connected, and the store
+// about any other.
+func (d *Direct) show(ctx context.Context, id persistence.AccountID) (Account, error) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if d.fits(string(id), true) {
+		return (&Local{Manager: d.manager}).Show(ctx, AccountRequest{string(id)})
+	}
+	return d.read(id), nil
 }
 
 // Add implements Service.
@@ -168,73 +233,81 @@ func (d *Direct) Add(ctx context.Context, r AddRequest) (Account, error) {
 	if d.maxAccounts > 0 && n >= d.maxAccounts {
 		return Account{}, &Error{Kind: KindState, Message: fmt.Sprintf("there are %d accounts, as many as limits.accounts allows: remove one, or raise the limit", n)}
 	}
-	l, err := d.open(ctx, r.ID, false)
+	l, done, err := d.open(ctx, r.ID, false)
 	if err != nil {
 		return Account{}, err
 	}
+	defer done()
 	return l.Add(ctx, r)
 }
 
 // SignIn implements Service.
 func (d *Direct) SignIn(ctx context.Context, r SignInRequest) (Progress, error) {
-	l, err := d.open(ctx, r.ID, true)
+	l, done, err := d.open(ctx, r.ID, true)
 	if err != nil {
 		return Progress{}, err
 	}
+	defer done()
 	return l.SignIn(ctx, r)
 }
 
 // Answer implements Service.
 func (d *Direct) Answer(ctx context.Context, r AnswerRequest) (Progress, error) {
-	l, err := d.open(ctx, r.ID, true)
+	l, done, err := d.open(ctx, r.ID, true)
 	if err != nil {
 		return Progress{}, err
 	}
+	defer done()
 	return l.Answer(ctx, r)
 }
 
 // Step implements Service.
-func (d *Direct) Step(ctx context.Context, r AccountRequest) (Progress, error) {
-	l, err := d.open(ctx, r.ID, true)
+func (d *Direct) Step(ctx context.Context, r StepRequest) (Progress, error) {
+	l, done, err := d.open(ctx, r.ID, true)
 	if err != nil {
 		return Progress{}, err
 	}
+	defer done()
 	return l.Step(ctx, r)
 }
 
 // LogOut implements Service.
 func (d *Direct) LogOut(ctx context.Context, r AccountRequest) (Account, error) {
-	l, err := d.open(ctx, r.ID, true)
+	l, done, err := d.open(ctx, r.ID, true)
 	if err != nil {
 		return Account{}, err
 	}
+	defer done()
 	return l.LogOut(ctx, r)
 }
 
 // Remove implements Service.
 func (d *Direct) Remove(ctx context.Context, r RemoveRequest) (Empty, error) {
-	l, err := d.open(ctx, r.ID, false)
+	l, done, err := d.open(ctx, r.ID, false)
 	if err != nil {
 		return Empty{}, err
 	}
+	defer done()
 	return l.Remove(ctx, r)
 }
 
 // Pause implements Service.
 func (d *Direct) Pause(ctx context.Context, r AccountRequest) (Account, error) {
-	l, err := d.open(ctx, r.ID, false)
+	l, done, err := d.open(ctx, r.ID, false)
 	if err != nil {
 		return Account{}, err
 	}
+	defer done()
 	return l.Pause(ctx, r)
 }
 
 // Resume implements Service.
 func (d *Direct) Resume(ctx context.Context, r AccountRequest) (Account, error) {
-	l, err := d.open(ctx, r.ID, false)
+	l, done, err := d.open(ctx, r.ID, false)
 	if err != nil {
 		return Account{}, err
 	}
+	defer done()
 	if _, err := l.Resume(ctx, r); err != nil {
 		return Account{}, err
 	}
@@ -243,10 +316,11 @@ func (d *Direct) Resume(ctx context.Context, r AccountRequest) (Account, error) 
 
 // RestoreKey implements Service.
 func (d *Direct) RestoreKey(ctx context.Context, r AccountRequest) (Account, error) {
-	l, err := d.open(ctx, r.ID, false)
+	l, done, err := d.open(ctx, r.ID, false)
 	if err != nil {
 		return Account{}, err
 	}
+	defer done()
 	if _, err := l.RestoreKey(ctx, r); err != nil {
 		return Account{}, err
 	}
@@ -255,10 +329,11 @@ func (d *Direct) RestoreKey(ctx context.Context, r AccountRequest) (Account, err
 
 // ClearWait implements Service.
 func (d *Direct) ClearWait(ctx context.Context, r ClearWaitRequest) (Account, error) {
-	l, err := d.open(ctx, r.ID, false)
+	l, done, err := d.open(ctx, r.ID, false)
 	if err != nil {
 		return Account{}, err
 	}
+	defer done()
 	if _, err := l.ClearWait(ctx, r); err != nil {
 		return Account{}, err
 	}
@@ -267,10 +342,11 @@ func (d *Direct) ClearWait(ctx context.Context, r ClearWaitRequest) (Account, er
 
 // Echo implements Service.
 func (d *Direct) Echo(ctx context.Context, r EchoRequest) (EchoResult, error) {
-	l, err := d.open(ctx, r.ID, true)
+	l, done, err := d.open(ctx, r.ID, true)
 	if err != nil {
 		return EchoResult{}, err
 	}
+	defer done()
 	return l.Echo(ctx, r)
 }
 

@@ -139,16 +139,13 @@ func (l *Local) Show(ctx context.Context, r AccountRequest) (Account, error) {
 
 // SignIn implements Service.
 func (l *Local) SignIn(ctx context.Context, r SignInRequest) (Progress, error) {
-	if (r.Phone == "") == (r.BotToken == "") {
-		return Progress{}, &Error{Kind: KindInvalid, Message: "a sign-in begins with a phone number or a bot token: give one of them"}
+	credentials, err := r.credentials()
+	if err != nil {
+		return Progress{}, err
 	}
 	a, err := l.account(ctx, r.ID)
 	if err != nil {
 		return Progress{}, err
-	}
-	credentials := actors.Phone(r.Phone)
-	if r.BotToken != "" {
-		credentials = actors.BotToken(r.BotToken)
 	}
 	step, err := a.SignIn(ctx, credentials)
 	return l.progress(ctx, a, step, err)
@@ -172,12 +169,14 @@ func (l *Local) progress(ctx context.Context, a *actors.Account, step *actors.St
 }
 
 // Step implements Service.
-func (l *Local) Step(ctx context.Context, r AccountRequest) (Progress, error) {
+func (l *Local) Step(ctx context.Context, r StepRequest) (Progress, error) {
 	a, err := l.account(ctx, r.ID)
 	if err != nil {
 		return Progress{}, err
 	}
-	s, err := l.until(ctx, a, func(s actors.Status) bool { return s.State != actors.SigningIn || s.Step != nil })
+	s, err := l.until(ctx, a, func(s actors.Status) bool {
+		return s.State != actors.SigningIn || s.Step != nil && s.Step.ID != r.After
+	})
 	switch {
 	case err != nil:
 		return Progress{}, err

@@ -164,8 +164,8 @@ func (r *Remote) Answer(ctx context.Context, q AnswerRequest) (Progress, error) 
 }
 
 // Step implements Service.
-func (r *Remote) Step(ctx context.Context, q AccountRequest) (Progress, error) {
-	return call[AccountRequest, Progress](ctx, r, "Step", q)
+func (r *Remote) Step(ctx context.Context, q StepRequest) (Progress, error) {
+	return call[StepRequest, Progress](ctx, r, "Step", q)
 }
 
 // LogOut implements Service.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/mtproto/login"
 )
 
 // Service is what commands can do with the accounts of a store. An error is an
@@ -24,8 +25,9 @@ type Service interface {
 	SignIn(context.Context, SignInRequest) (Progress, error)
 	// Answer answers the step a sign-in waits for and waits for the next one.
 	Answer(context.Context, AnswerRequest) (Progress, error)
-	// Step waits until the sign-in under way needs somebody or is over.
-	Step(context.Context, AccountRequest) (Progress, error)
+	// Step waits until the sign-in under way needs somebody or is over; with
+	// After, until it shows another step than that one.
+	Step(context.Context, StepRequest) (Progress, error)
 	// LogOut ends the authorization at the server and forgets the keys.
 	LogOut(context.Context, AccountRequest) (Account, error)
 	// Remove deletes everything the store has of an account.
@@ -61,6 +63,8 @@ type Info struct {
 	Version string    `json:"version"`
 	Since   time.Time `json:"since"`
 	Store   string    `json:"store"` // the store's directory
+	// Command is what holds the store where no manager runs.
+	Command string `json:"command,omitempty"`
 }
 
 // StateOffline is the state of a signed-in account that no manager runs.
@@ -99,6 +103,12 @@ type AccountRequest struct {
 	ID string `json:"id"`
 }
 
+// StepRequest names an account, and the step of its sign-in that is known.
+type StepRequest struct {
+	ID    string `json:"id"`
+	After string `json:"after,omitempty"`
+}
+
 // ClearWaitRequest names an account and a method; an empty method is all of them.
 type ClearWaitRequest struct {
 	ID     string `json:"id"`
@@ -112,11 +122,45 @@ type AddRequest struct {
 	NoPFS bool `json:"no_pfs,omitempty"`
 }
 
-// SignInRequest begins a sign-in with a phone number or a bot token.
+// SignInRequest begins a sign-in. Without a flow it is the one of what is given:
+// a phone number, a bot token, or the link of a web client.
 type SignInRequest struct {
-	ID       string `json:"id"`
-	Phone    string `json:"phone,omitempty"`
-	BotToken string `json:"bot_token,omitempty"`
+	ID       string     `json:"id"`
+	Flow     login.Flow `json:"flow,omitempty"`
+	Phone    string     `json:"phone,omitempty"`
+	BotToken string     `json:"bot_token,omitempty"`
+	WebToken string     `json:"web_token,omitempty"`
+}
+
+// credentials are what the account is signed in with.
+func (r SignInRequest) credentials() (actors.Credentials, error) {
+	if r.Flow == "" {
+		switch {
+		case r.Phone != "":
+			r.Flow = login.FlowPhone
+		case r.BotToken != "":
+			r.Flow = login.FlowBot
+		case r.WebToken != "":
+			r.Flow = login.FlowWeb
+		}
+	}
+	want := map[login.Flow]struct {
+		with bool // what it begins with
+		make func() actors.Credentials
+	}{
+		login.FlowPhone:   {r.Phone != "", func() actors.Credentials { return actors.Phone(r.Phone) }},
+		login.FlowBot:     {r.BotToken != "", func() actors.Credentials { return actors.BotToken(r.BotToken) }},
+		login.FlowWeb:     {r.WebToken != "", func() actors.Credentials { return actors.WebToken(r.WebToken) }},
+		login.FlowQR:      {true, actors.QR},
+		login.FlowPasskey: {true, actors.Passkey},
+		login.FlowPNV:     {true, func() actors.Credentials { return actors.PNV(r.Phone) }},
+	}[r.Flow]
+	others := r.Phone != "" && r.Flow != login.FlowPhone && r.Flow != login.FlowPNV ||
+		r.BotToken != "" && r.Flow != login.FlowBot || r.WebToken != "" && r.Flow != login.FlowWeb
+	if want.make == nil || !want.with || others {
+		return actors.Credentials{}, &Error{Kind: KindInvalid, Message: "a sign-in begins with a phone number, a bot token or the link of a web client, or with the flow qr, passkey or pnv: give one of them"}
+	}
+	return want.make(), nil
 }
 
 // String names the account alone.

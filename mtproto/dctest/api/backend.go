@@ -26,10 +26,11 @@ type Backend struct {
 	challenges challenges
 	bearers    bearers
 
-	sent   []SentCode
-	group  *crypt.Group // of passwords; made when the first is needed
-	faults []*fault
-	custom map[uint32]*method // Register
+	sent      []SentCode
+	sentCount int          // of codes, ever
+	group     *crypt.Group // of passwords; made when the first is needed
+	faults    []*fault
+	custom    map[uint32]*method // Register
 
 	history []*authorization // every row there ever was: the ledger wants them all
 	logins  []Login

@@ -2,6 +2,7 @@ package api
 
 import (
 	"crypto/subtle"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -57,6 +58,16 @@ func (t CodeType) String() string {
 		return codeTypeNames[t]
 	}
 	return "unknown"
+}
+
+// ParseCodeType reads a name as String writes it. The error is a *ConfigError and lists the names.
+func ParseCodeType(name string) (CodeType, error) {
+	for t := CodeApp; t <= codeTypeLast; t++ {
+		if strings.EqualFold(t.String(), name) {
+			return t, nil
+		}
+	}
+	return 0, &ConfigError{"CodeChain", fmt.Sprintf("has %q; there are %s", name, strings.Join(codeTypeNames[1:], ", "))}
 }
 
 // canFollow says whether auth.CodeType has a constructor to announce t as next_type.

@@ -75,6 +75,11 @@ func DocumentedErrors(method string) ([]Error, error) {
 	if err != nil {
 		return nil, err
 	}
+	return list.of(method), nil
+}
+
+// of is DocumentedErrors of one method.
+func (list *errorList) of(method string) []Error {
 	out := slices.Clone(furtherErrors[method])
 	for _, text := range list.Throws[method] {
 		if !slices.ContainsFunc(out, func(e Error) bool { return e.Text == text }) {
@@ -82,7 +87,7 @@ func DocumentedErrors(method string) ([]Error, error) {
 		}
 	}
 	slices.SortFunc(out, func(a, b Error) int { return strings.Compare(a.Text, b.Text) })
-	return out, nil
+	return out
 }
 
 // FaultTextError says why a text names no error.

@@ -132,7 +132,19 @@ func (b *Backend) recordCode(sent SentCode) {
 		b.sent = append(b.sent[:0:0], b.sent[maxSentCodes/8:]...)
 	}
 	b.sent = append(b.sent, sent)
+	b.sentCount++
 }
+
+// CodesFrom returns the codes that were sent after the first n ones, oldest first, as far as they are kept, and how many
+// were sent in all: the n of the next question.
+func (b *Backend) CodesFrom(n int) (list []SentCode, total int) {
+	kept := b.sentCount - len(b.sent) // the number of the oldest there is
+	from := min(max(n-kept, 0), len(b.sent))
+	return append([]SentCode(nil), b.sent[from:]...), b.sentCount
+}
+
+// CodesSent counts the codes that were sent, ever.
+func (b *Backend) CodesSent() int { return b.sentCount }
 
 // Codes returns the codes that were sent, oldest first: what a person would find on a phone, in an app or in a mailbox.
 func (b *Backend) Codes() []SentCode { return append([]SentCode(nil), b.sent...) }

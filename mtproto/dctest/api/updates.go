@@ -124,6 +124,17 @@ func (b *Backend) tell(now time.Time, u *user, text string) (pts int32, err erro
 	return e.pts, nil
 }
 
+// Notify shows a service notification (updateServiceNotification) of a type to a user's home sessions, as a popup. It is in
+// no log: a session that is not connected gets it when it comes back.
+func (b *Backend) Notify(now time.Time, userID int64, kind, text string) error {
+	u, err := b.user(userID)
+	if err != nil {
+		return err
+	}
+	b.pushHome(u, nil, updateShort(now, appendServiceNotification(nil, kind, text)))
+	return nil
+}
+
 // slice returns the entries after pts, at most limit pts of them but at least one entry, and whether that is all. skip
 // is how many ids of the first entry lie at or before pts.
 func (l *updateLog) slice(pts int32, limit int) (entries []logEntry, skip int, all bool) {

@@ -28,11 +28,14 @@ type Cluster struct {
 	core  *dctest.Cluster
 	conns map[dctest.ConnID]*conn
 
+	codesTold int // how many codes had been sent when codeNews was closed last
+
 	mu        sync.Mutex // guards what follows
 	closed    bool
 	nextConn  dctest.ConnID
 	open      map[*conn]struct{}
-	listeners []*listener // by DC - 1
+	listeners []*listener   // by DC - 1
+	codeNews  chan struct{} // closed, and replaced, when codes are sent
 }
 
 // Start makes a cluster and opens its listeners. An *AddrError, an *api.ConfigError or a *dctest.ConfigError says what
@@ -54,6 +57,8 @@ func Start(cfg Config) (*Cluster, error) {
 		done:  make(chan struct{}),
 		conns: make(map[dctest.ConnID]*conn),
 		open:  make(map[*conn]struct{}),
+
+		codeNews: make(chan struct{}),
 	}
 	if err := s.listenAll(); err != nil {
 		return nil, err
@@ -167,6 +172,7 @@ func (s *Cluster) handle(e *event) {
 		e.call(s.core, now)
 	}
 	s.outputs()
+	s.tellCodes()
 }
 
 // outputs carries out what the core wants.
@@ -237,7 +243,10 @@ func (s *Cluster) look(f func(core *dctest.Cluster, now time.Time)) {
 	f(s.core, s.cfg.Now())
 }
 
-func errNoDC(dc int) error { return fmt.Errorf("serve: there is no DC %d", dc) }
+// ErrNoDC says that a DC is none of the cluster's.
+var ErrNoDC = errors.New("serve: there is no such DC")
+
+func errNoDC(dc int) error { return fmt.Errorf("%w: %d", ErrNoDC, dc) }
 
 // mailbox is the owner's queue. Connections are bounded by their credits, work by the core, calls by their callers, so
 // the queue is too.

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -38,6 +39,46 @@ func (s *Cluster) Codes() (list []api.SentCode) {
 	return list
 }
 
+// CodesFrom returns the codes sent after the first n ones, oldest first, and how many were sent in all: the n of the next
+// question. Without any it waits until there are, ctx ends or the cluster is closed.
+func (s *Cluster) CodesFrom(ctx context.Context, n int) (list []api.SentCode, total int) {
+	if s.backend == nil {
+		return nil, 0
+	}
+	for {
+		s.mu.Lock()
+		news := s.codeNews
+		s.mu.Unlock()
+		s.look(func(*dctest.Cluster, time.Time) { list, total = s.backend.CodesFrom(n) })
+		if len(list) > 0 || ctx.Err() != nil {
+			return list, total
+		}
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return list, total
+		case <-s.done:
+			return list, total
+		}
+	}
+}
+
+// tellCodes wakes who waits in CodesFrom when codes were sent. The owner calls it.
+func (s *Cluster) tellCodes() {
+	if s.backend == nil {
+		return
+	}
+	sent := s.backend.CodesSent()
+	if sent == s.codesTold {
+		return
+	}
+	s.codesTold = sent
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.codeNews)
+	s.codeNews = make(chan struct{})
+}
+
 // ClearFaults ends faults by id, or all of them.
 func (s *Cluster) ClearFaults(ids ...uint64) error {
 	return s.do(func(core *dctest.Cluster, now time.Time) { core.ClearFaults(now, ids...) })
@@ -63,7 +104,7 @@ func (s *Cluster) Counts() dctest.Counts {
 	return n
 }
 
-// Violations returns what clients did wrong so far (the first 1000) and how often in all.
+// Violations returns what clients did wrong so far (the first 1000 of each severity) and how often in all.
 func (s *Cluster) Violations() (list []dctest.Violation, total int) {
 	s.look(func(core *dctest.Cluster, _ time.Time) { list, total = core.Violations() })
 	return list, total

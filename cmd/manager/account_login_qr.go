@@ -1,0 +1,161 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+	"rsc.io/qr"
+
+	"github.com/mtfleet/mtfleet/actors"
+)
+
+// The colours of a QR code, whatever those of the terminal are: black on white of
+// the cube of 256 colours, which no theme changes. Cameras want dark modules on
+// a light ground.
+const (
+	qrColours = "\x1b[38;5;16;48;5;231m"
+	qrPlain   = "\x1b[0m"
+)
+
+// qrLines draws a code with so many light modules around it, two modules a line.
+func qrLines(text string, quiet int) ([]string, error) {
+	code, err := qr.Encode(text, qr.L)
+	if err != nil {
+		return nil, err
+	}
+	var lines []string
+	for y := -quiet; y < code.Size+quiet; y += 2 {
+		var b strings.Builder
+		for x := -quiet; x < code.Size+quiet; x++ {
+			b.WriteString([]string{" ", "▀", "▄", "█"}[bit(code.Black(x, y))+2*bit(code.Black(x, y+1))])
+		}
+		lines = append(lines, qrColours+b.String()+qrPlain)
+	}
+	return lines, nil
+}
+
+func bit(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// qrScreen is where a QR code is drawn, and drawn again in the same place.
+type qrScreen struct {
+	rows       int // from its first line to the cursor; 0 when nothing is drawn
+	width      int // of the terminal then
+	link, foot string
+}
+
+// quietZones are the light modules around a code, as the standard wants them, and
+// as cameras still read it where there is less room.
+var quietZones = []int{4, 2}
+
+// show draws what fits into a terminal of that size, over what was drawn before.
+func (q *qrScreen) show(w io.Writer, width, height int, title, link, foot string) error {
+	q.link, q.foot = link, foot
+	text := rows(title, width) + rows(link, width) + rows(foot, width) + 1 // of the cursor
+	var picture []string
+	for _, quiet := range quietZones {
+		lines, err := qrLines(link, quiet)
+		if err != nil {
+			return err
+		}
+		if len(lines)+text <= height && rows(lines[0], width) == 1 {
+			picture = lines
+			break
+		}
+	}
+	if picture == nil {
+		foot = "The terminal is too small for the QR code. " + foot
+	}
+	lines := append(append([]string{title}, picture...), link, foot)
+	var b strings.Builder
+	if q.rows > 0 && q.width == width {
+		b.WriteString(up(q.rows))
+	}
+	q.rows, q.width = 0, width
+	for _, line := range lines {
+		b.WriteString(line + "\x1b[K\r\n")
+		q.rows += rows(line, width)
+	}
+	b.WriteString("\x1b[J")
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// expired says that the code on the screen is over: the next one is late.
+func (q *qrScreen) expired(w io.Writer) {
+	if q.rows > 0 {
+		// Over the foot alone: the rest scrolls by no one's doing.
+		fmt.Fprintf(w, "%sThis code has expired; the next one comes as soon as the DC can be reached.\x1b[K\r\n\x1b[J", up(rows(q.foot, q.width)))
+	}
+}
+
+// typed counts a line that a person has typed below it.
+func (q *qrScreen) typed() {
+	if q.rows > 0 {
+		q.rows++
+	}
+}
+
+// clear takes the code away: it has been scanned, or is worth nothing any more.
+func (q *qrScreen) clear(w io.Writer) {
+	if q.rows > 0 {
+		fmt.Fprint(w, up(q.rows)+"\x1b[J")
+	}
+	*q = qrScreen{}
+}
+
+// up moves the cursor to the beginning of the line so many rows above.
+func up(rows int) string { return fmt.Sprintf("\x1b[%dA\r", rows) }
+
+// rows is how many rows a line takes in a terminal.
+func rows(line string, width int) int {
+	line = strings.NewReplacer(qrColours, "", qrPlain, "").Replace(line)
+	return max((utf8.RuneCountInString(line)+width-1)/max(width, 1), 1)
+}
+
+// showQR shows the code of a step: drawn where a person sees it, and otherwise as
+// its link, a line each time.
+func (l *signIn) showQR(s actors.Step) error {
+	if l.f.json {
+		return nil
+	}
+	tty, ok := l.drawsOn()
+	if !ok {
+		return l.sayf("%s", s.URL)
+	}
+	width, height, err := term.GetSize(int(tty.Fd()))
+	if err != nil || width <= 0 || height <= 0 {
+		width, height = 80, 24
+	}
+	title := "Scan this in an app that is signed in: Settings, Devices, Link Desktop Device."
+	if s.LastError != "" {
+		title = s.Message
+	}
+	foot := "It is replaced by itself. Ctrl-C leaves the sign-in."
+	if l.person() {
+		foot = "It is replaced by itself. To end the sign-in type cancel."
+	}
+	if until := when(s.ExpiresAt, time.Now(), "%s", ""); until != "" {
+		foot = "Good until " + until + ". " + foot
+	}
+	return l.screen.show(l.err, width, height, title, s.URL, foot)
+}
+
+// drawsOn is the terminal that a QR code can be drawn on.
+func (l *signIn) drawsOn() (*os.File, bool) {
+	tty, ok := terminal(l.err)
+	switch name := lookup(l.env, "TERM"); {
+	case name == "dumb", name == "" && os.PathSeparator == '/':
+		return nil, false
+	}
+	return tty, ok
+}
