@@ -285,10 +285,12 @@ func TestADocumentedRefusalIsToldInWords(t *testing.T) {
 		"auth.checkRecoveryPassword": func(t *testing.T, a *actors.Account) error {
 			return a.RecoverPassword(soon(t), "123456", actors.PasswordChange{})
 		},
-		"account.resetAuthorization":          func(t *testing.T, a *actors.Account) error { return a.TerminateSession(soon(t), "0000000000000012") },
-		"auth.resetAuthorizations":            func(t *testing.T, a *actors.Account) error { return a.TerminateOtherSessions(soon(t)) },
-		"account.setAuthorizationTTL":         func(t *testing.T, a *actors.Account) error { return a.SetSessionsTTL(soon(t), 30) },
-		"account.changeAuthorizationSettings": func(t *testing.T, a *actors.Account) error { return a.ChangeSession(soon(t), actors.SessionSettings{Confirm: true}) },
+		"account.resetAuthorization":  func(t *testing.T, a *actors.Account) error { return a.TerminateSession(soon(t), "0000000000000012") },
+		"auth.resetAuthorizations":    func(t *testing.T, a *actors.Account) error { return a.TerminateOtherSessions(soon(t)) },
+		"account.setAuthorizationTTL": func(t *testing.T, a *actors.Account) error { return a.SetSessionsTTL(soon(t), 30) },
+		"account.changeAuthorizationSettings": func(t *testing.T, a *actors.Account) error {
+			return a.ChangeSession(soon(t), actors.SessionSettings{Confirm: true})
+		},
 		"auth.acceptLoginToken": func(t *testing.T, a *actors.Account) error {
 			_, err := a.AcceptQR(soon(t), "tg://login?token=AAECAwQFBgcICQoLDA0ODw")
 			return err

@@ -66,3 +66,32 @@ func NoticeOf(update tl.Raw) (n Notice, ok bool) {
 	}
 	return n, false
 }
+
+// String is one line for people: what was told, and what to do about it.
+func (n Notice) String() string {
+	switch n.Kind {
+	case NoticeNewSession:
+		s := "somebody signed in to the account"
+		if n.Device != "" {
+			s += " on " + n.Device
+		}
+		if n.Location != "" {
+			s += " from " + n.Location
+		}
+		return s + "; if that was not its owner, end session " + n.Session
+	case NoticeSessionConfirmed:
+		return "session " + n.Session + " of the account was confirmed"
+	case NoticeKeyDropped:
+		return "the server says that it dropped this key (" + n.Type + "); it is asked whether that is so"
+	}
+	return string(n.Kind)
+}
+
+// Doubt is why it has to be asked whether the account is signed in still; "" when
+// it has not.
+func (n Notice) Doubt() string {
+	if n.Kind == NoticeKeyDropped {
+		return "the server told " + n.Type
+	}
+	return ""
+}
