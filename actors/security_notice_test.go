@@ -184,3 +184,26 @@ func TestAListWithoutOurSessionIsASignOfARevocation(t *testing.T) {
 		})
 	}
 }
+
+// TestASilentRevocationIsFound: the server says nothing, and nobody calls.
+func TestASilentRevocationIsFound(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		o := own(t, small)
+		time.Sleep(time.Minute)
+		queries := o.s.Counts().Queries
+		time.Sleep(6 * time.Hour)
+		if n := o.s.Counts().Queries - queries; n < 18 || n > 30 {
+			t.Errorf("in six silent hours there were %d queries", n)
+		}
+		for _, method := range []string{"updates.getDifference", "users.getUsers"} {
+			inject(t, o.s, dctest.Fault{Kind: dctest.FaultRPC, Method: method, Code: 401, Text: "SESSION_EXPIRED", Count: 1})
+		}
+		if st := o.alice.Status(); st.State != actors.Online {
+			t.Fatalf("it is %+v", st)
+		}
+		time.Sleep(21 * time.Minute)
+		if st := o.alice.Status(); st.State != actors.Revoked || !strings.Contains(st.Why, "SESSION_EXPIRED") {
+			t.Errorf("after twenty minutes it is %+v", st)
+		}
+	})
+}
