@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/mtfleet/mtfleet/actors"
 )
@@ -17,10 +18,26 @@ func asked[R any](ctx context.Context, l *Local, id string, f func(*actors.Accou
 		return none, err
 	}
 	got, err := f(a)
-	if err != nil {
-		return none, l.fail(ctx, a, err)
+	var state *actors.StateError
+	switch {
+	case err == nil:
+		return got, nil
+	case errors.As(err, &state) && !errors.Is(err, actors.ErrMayHaveRun):
+		return none, &Error{Kind: KindState, Err: err, Message: standsSo(a, state)}
 	}
-	return got, nil
+	return none, l.fail(ctx, a, err)
+}
+
+// standsSo says why an account in its state cannot be asked, and what to do.
+func standsSo(a *actors.Account, e *actors.StateError) string {
+	s := fmt.Sprintf("account %s is %s", a.ID(), e.State)
+	if e.Why != "" {
+		s += " (" + actors.Plain(e.Why) + ")"
+	}
+	if st := a.Status(); st.State == e.State && st.Advice != "" {
+		s += ": " + st.Advice
+	}
+	return s
 }
 
 // changed runs one that changes something, and says of what has no answer that it
