@@ -59,6 +59,15 @@ func (l *signIn) sayCanceled() error {
 
 func (l *signIn) again() string { return "manager account login " + l.id }
 
+// interrupted says that nothing is lost.
+func (l *signIn) interrupted(err error) error {
+	if !l.stored {
+		return err
+	}
+	return &exitError{code: exitInterrupted, kind: control.KindCanceled, err: err,
+		text: fmt.Sprintf("interrupted: the sign-in of account %s is stored; go on with `%s`, or end it with --cancel", l.id, l.again())}
+}
+
 // ended says what to do after an error that ends the command.
 func (l *signIn) ended(err error) error {
 	var e *control.Error
@@ -69,7 +78,7 @@ func (l *signIn) ended(err error) error {
 	switch e.Kind {
 	case control.KindStopped:
 		next = fmt.Sprintf("; the sign-in is stored: go on with `%s`", l.again())
-	case control.KindMayHaveRun, control.KindStore, control.KindServer:
+	case control.KindMayHaveRun, control.KindStore:
 		next = fmt.Sprintf("; go on with `%s`, which finds where it stands", l.again())
 	}
 	if next == "" {

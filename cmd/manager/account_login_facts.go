@@ -34,7 +34,7 @@ func facts(s actors.Step, now time.Time) []string {
 	f.code(s)
 	f.add("hint", s.Hint)
 	if s.Kind == actors.StepPassword && !s.Recovery && s.Supported {
-		f.add("forgot?", "there is no recovery e-mail; an official app that is signed in can reset it, in a week")
+		f.add("forgot?", "no recovery e-mail; an official app can reset it, in a week")
 	}
 	if s.Tries > 0 {
 		f.add("tries", fmt.Sprintf("%d wrong so far", s.Tries))

@@ -17,7 +17,9 @@ type signIn struct {
 	id      string
 	f       loginFlags
 	input   *input
+	shown   string // the id of the step that a person has before their eyes
 	screen  qrScreen
+	stored  bool    // it can be gone on with
 	served  *served // the control socket, while we hold the store and wait
 	refusal error   // of the last answer, when it may be given again
 }
@@ -32,6 +34,7 @@ type turn struct {
 func (l *signIn) run(ctx context.Context) error {
 	p, err := l.begin(ctx)
 	for err == nil && p.Step != nil {
+		l.stored = true
 		if l.f.json {
 			if err := l.printJSON(progressLine{p, refusalLine(l.refusal)}); err != nil {
 				return err
@@ -57,6 +60,8 @@ func (l *signIn) run(ctx context.Context) error {
 	}
 	l.screen.clear(l.err)
 	switch {
+	case err != nil && ctx.Err() != nil:
+		return l.interrupted(err)
 	case err != nil:
 		return l.ended(err)
 	case l.f.json:

@@ -20,10 +20,10 @@ import (
 func (l *signIn) askStep(ctx context.Context, s actors.Step) (t turn, err error) {
 	if s.Kind == actors.StepQR {
 		err = l.showQR(s)
-	} else {
-		l.screen.clear(l.err)
+	} else if l.screen.clear(l.err); s.ID != l.shown { // a refusal is all that is new
 		l.showStep(s)
 	}
+	l.shown = s.ID
 	for err == nil && t == (turn{}) {
 		t, err = l.askOnce(ctx, s)
 	}

@@ -140,12 +140,9 @@ func (l *signIn) showQR(s actors.Step) error {
 	if s.LastError != "" {
 		title = s.Message
 	}
-	foot := "It is replaced by itself. Ctrl-C leaves the sign-in."
+	foot := "Good until " + when(s.ExpiresAt, time.Now(), "%s", "it is replaced") + ", then replaced."
 	if l.person() {
-		foot = "It is replaced by itself. To end the sign-in type cancel."
-	}
-	if until := when(s.ExpiresAt, time.Now(), "%s", ""); until != "" {
-		foot = "Good until " + until + ". " + foot
+		foot += " To end the sign-in type cancel."
 	}
 	return l.screen.show(l.err, width, height, title, s.URL, foot)
 }

@@ -107,6 +107,10 @@ func alone(ctx context.Context, cfg *config.Config) error {
 	if err != nil || !sameDir(info.Store, cfg.Store.Dir) {
 		return nil // opening the socket will tell
 	}
+	if !info.Running {
+		return &exitError{code: exitInUse, kind: control.KindInUse,
+			text: fmt.Sprintf("`%s`, process %d, holds the store in %s and waits for somebody: finish it, or leave it with Ctrl-C (nothing is lost), then start the manager", info.Command, info.PID, cfg.Store.Dir)}
+	}
 	return &exitError{code: exitInUse, kind: control.KindInUse,
 		text: fmt.Sprintf("a manager of the store in %s runs already, as process %d: stop that one first, or give this one a data directory of its own (store.dir)", cfg.Store.Dir, info.PID)}
 }
