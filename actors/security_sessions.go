@@ -10,8 +10,7 @@ import (
 	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
-// Sessions lists the authorizations of the account, our own first where the
-// server puts it there. A list without our own is a sign that ours has ended: the
+// Sessions lists the authorizations of the account, our own first. A list without our own is a sign that ours has ended: the
 // account is asked whether that is so, and becomes Revoked if it is.
 func (a *Account) Sessions(ctx context.Context) (Sessions, error) {
 	v, err := secure(ctx, a, &tg.AccountGetAuthorizationsRequest{})
@@ -46,8 +45,7 @@ func (a *Account) TerminateOtherSessions(ctx context.Context) error {
 // SetSessionsTTL sets after how many days without a query a session ends. Ours has
 // to be a day old.
 func (a *Account) SetSessionsTTL(ctx context.Context, days int) error {
-	const most = 1 << 20 // what the server does not take, it refuses itself
-	if days < 0 || days > most {
+	if days != int(int32(days)) { // what else the server does not take, it refuses itself
 		return &SecurityError{Reason: SecurityDays, Message: "that is no number of days"}
 	}
 	return a.old(ctx, agree(ctx, a, &tg.AccountSetAuthorizationTTLRequest{AuthorizationTTLDays: int32(days)}, WithPolicy(Repeatable)))

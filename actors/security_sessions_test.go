@@ -81,7 +81,7 @@ func TestAllOtherSessionsAreEnded(t *testing.T) {
 		wait(t, one, actors.Revoked)
 		wait(t, two, actors.Revoked)
 		call(t, o.alice)
-		for days, want := range map[int]actors.SecurityReason{-1: actors.SecurityDays, 0: actors.SecurityDays, 1 << 30: actors.SecurityDays, 1000: actors.SecurityDays} {
+		for days, want := range map[int]actors.SecurityReason{-1: actors.SecurityDays, 0: actors.SecurityDays, 1 << 30: actors.SecurityDays, 1 << 40: actors.SecurityDays, 1000: actors.SecurityDays} {
 			insecure(t, o.alice.SetSessionsTTL(soon(t), days), want)
 		}
 		if err := o.alice.SetSessionsTTL(soon(t), 30); err != nil {

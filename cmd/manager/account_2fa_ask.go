@@ -23,10 +23,12 @@ func (t *twoStep) fresh(ctx context.Context) (string, error) {
 			return password, err
 		}
 		again, _, err := t.askPassword(ctx, "The same once more: ")
-		if err != nil {
+		switch {
+		case errors.Is(err, io.EOF):
+			return "", usage("account 2fa: the new password was not given twice")
+		case err != nil:
 			return "", err
-		}
-		if again == password {
+		case again == password:
 			return password, nil
 		}
 		t.printf("These two differ.\n")

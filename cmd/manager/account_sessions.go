@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -52,7 +53,7 @@ func (a *app) sessionsListCommand() *cobra.Command {
 				if f.json {
 					return a.printJSON(list)
 				}
-				return a.printSessions(list)
+				return printSessions(a.out, list, a.width())
 			})
 		},
 	}
@@ -60,31 +61,35 @@ func (a *app) sessionsListCommand() *cobra.Command {
 	return c
 }
 
-func (a *app) printSessions(list actors.Sessions) error {
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+// printSessions prints a table whose lines have no more than width letters.
+func printSessions(out io.Writer, list actors.Sessions, width int) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ID\tAGE\tACTIVE\tFROM\tWHAT")
 	for _, s := range list.Sessions {
 		id := s.ID
 		if s.Current {
 			id = "this one"
 		}
-		from := words(s.IP, s.Country, s.Region)
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", id, ago(s.Created), ago(s.Active), cut(from, fromWidth), cut(sessionWords(s), a.width()-beforeWhat))
+		from := fromWidth
+		if width == noWidth {
+			from = noWidth
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", id, ago(s.Created), ago(s.Active),
+			cut(words(s.IP, s.Country, s.Region), from), cut(sessionWords(s), max(width-beforeWhat, whatLeast)))
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	return a.sayf("Sessions end after %d days without a query.", list.TTLDays)
+	fmt.Fprintf(w, "Sessions end after %d days without a query.\n", list.TTLDays)
+	return w.Flush()
 }
 
 const (
 	// fromWidth is what a table has for an address and a country.
-	fromWidth = 24
+	fromWidth = 20
 	// beforeWhat is how much of a line the other columns take at most: an id of 16
-	// letters, two times of up to 6, the address, and two spaces behind each.
+	// letters, two times of up to 6, the address, and two spaces behind each. Of 80
+	// letters 24 are left.
 	beforeWhat = 16 + 6 + 6 + fromWidth + 4*2
 	// whatLeast is the least that is shown of what a session is.
-	whatLeast = 24
+	whatLeast = 20
 	// noWidth is for what is read by no person: nothing is cut.
 	noWidth = 1 << 16
 )
@@ -101,13 +106,13 @@ func (a *app) width() int {
 	return 80
 }
 
-// cut shortens a text to n letters, and no more than a line can be short.
+// cut shortens a text to n letters.
 func cut(s string, n int) string {
 	if s == "" {
 		return "-"
 	}
-	if r := []rune(s); len(r) > max(n, whatLeast) {
-		return string(r[:max(n, whatLeast)-3]) + "..."
+	if r := []rune(s); len(r) > n {
+		return string(r[:n-3]) + "..."
 	}
 	return s
 }

@@ -28,8 +28,8 @@ func TestASessionsNameIsItsHash(t *testing.T) {
 
 func TestSessionsAreReadWhole(t *testing.T) {
 	got := SessionsOf(&tg.AccountAuthorizations{AuthorizationTTLDays: 180, Authorizations: []tg.Authorization{
-		{Current: true, APIID: 7, DeviceModel: "a machine", AppName: "mtfleet", DateCreated: int32(noon.Unix())},
 		{Hash: 0x12, PasswordPending: true, Unconfirmed: true, OfficialApp: true, CallRequestsDisabled: true, EncryptedRequestsDisabled: true, IP: "192.0.2.1"},
+		{Current: true, APIID: 7, DeviceModel: "a machine", AppName: "mtfleet", DateCreated: int32(noon.Unix())},
 	}})
 	want := Sessions{TTLDays: 180, Sessions: []Session{
 		{Current: true, APIID: 7, Device: "a machine", App: "mtfleet", Created: time.Unix(noon.Unix(), 0)},

@@ -1,6 +1,7 @@
 package security
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -42,12 +43,21 @@ type Session struct {
 	Region        string    `json:"region,omitempty"`
 }
 
-// SessionsOf reads account.authorizations.
+// SessionsOf reads account.authorizations, our own session first.
 func SessionsOf(v *tg.AccountAuthorizations) Sessions {
 	s := Sessions{TTLDays: int(v.AuthorizationTTLDays), Sessions: []Session{}}
 	for i := range v.Authorizations {
 		s.Sessions = append(s.Sessions, SessionOf(&v.Authorizations[i]))
 	}
+	slices.SortStableFunc(s.Sessions, func(a, b Session) int {
+		switch {
+		case a.Current == b.Current:
+			return 0
+		case a.Current:
+			return -1
+		}
+		return 1
+	})
 	return s
 }
 
