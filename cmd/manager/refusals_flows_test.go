@@ -60,7 +60,7 @@ func webLink(p *somebody) (link string) {
 
 func web(p *somebody) actors.Credentials { return actors.WebToken(webLink(p)) }
 
-func passkey(p *somebody) actors.Credentials { return actors.Passkey() }
+func byPasskey(p *somebody) actors.Credentials { return actors.Passkey() }
 
 // device holds the passkey of somebody.
 type device struct {
@@ -180,8 +180,8 @@ var flowRoads = []road{
 	{method: "auth.exportLoginToken", when: "a QR code was scanned", begins: qr, answers: answers{scan}},
 	{method: "auth.importLoginToken", when: "a QR code was scanned by somebody of another DC", home: 1, begins: qr, answers: answers{scan}},
 	{method: "auth.importWebTokenAuthorization", when: "the link of a web client is given", begins: web},
-	{method: "auth.initPasskeyLogin", when: "a passkey's challenge is asked for", before: getsPasskey, begins: passkey},
-	{method: "auth.finishPasskeyLogin", when: "a passkey's answer is given", before: getsPasskey, begins: passkey, answers: answers{login.AnswerPasskey}},
+	{method: "auth.initPasskeyLogin", when: "a passkey's challenge is asked for", before: getsPasskey, begins: byPasskey},
+	{method: "auth.finishPasskeyLogin", when: "a passkey's answer is given", before: getsPasskey, begins: byPasskey, answers: answers{login.AnswerPasskey}},
 	{method: "auth.initFirebasePnvLogin", when: "a carrier is asked for a number", begins: pnv},
 	{method: "auth.finishFirebasePnvLogin", when: "a carrier's word is given", begins: pnv, answers: answers{login.AnswerPNV}},
 	{method: "auth.firebasePnvSignUp", when: "a new number gives its name", fresh: true, begins: pnv, answers: answers{login.AnswerPNV, login.AnswerSignUp}},
