@@ -143,3 +143,31 @@ func TestWhatIsWrittenDownHoldsNoSecrets(t *testing.T) {
 		t.Error("the codes are for who asks for them")
 	}
 }
+
+func TestFaultsThatWaitAreListedAndBounded(t *testing.T) {
+	w := newWorld(t, nil)
+	p := w.withPerm(2).inited()
+	w.fault(dctest.Fault{Kind: dctest.FaultRPC, Method: "testdc.echo", Code: 500, Text: "RPC_CALL_FAIL", Count: 2})
+	w.fault(dctest.Fault{Kind: dctest.FaultDrop, DC: 1, For: dctest.Duration(time.Minute)})
+	p.call(echoOf(1))
+	list := w.c.WaitingFaults(w.now)
+	if len(list) != 2 || list[0].Left != 1 || list[0].Fault.Count != 2 || list[1].Until.Sub(w.now) != time.Minute {
+		t.Errorf("waiting are %+v", list)
+	}
+	p.call(echoOf(2))
+	w.sleep(time.Minute)
+	if list := w.c.WaitingFaults(w.now); len(list) != 0 {
+		t.Errorf("still waiting are %+v", list)
+	}
+	f := dctest.Fault{Kind: dctest.FaultDrop, DC: 1}
+	for i := range 4096 {
+		if _, err := w.c.Fault(w.now, f); err != nil {
+			t.Fatalf("fault %d: %v", i, err)
+		}
+	}
+	if _, err := w.c.Fault(w.now, f); err == nil {
+		t.Error("there is no bound")
+	}
+	w.c.ClearFaults(w.now)
+	w.fault(f)
+}
