@@ -174,7 +174,7 @@ func (f testdcFlags) cluster() (serve.Config, error) {
 		}
 		cfg.Addrs[n] = append(cfg.Addrs[n], addr)
 	}
-	if err := f.rules.apply(&cfg.API); err != nil {
+	if err := f.rules.apply(&cfg.Core, &cfg.API); err != nil {
 		return cfg, err
 	}
 	if f.rsaKey == "" {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 )
 
@@ -18,6 +19,12 @@ type testdcRules struct {
 	codeTries    int
 	resendAfter  time.Duration
 	qrTTL        time.Duration
+	exportTTL    time.Duration
+	srpTTL       time.Duration
+	mailTTL      time.Duration
+	tempKeyMax   time.Duration
+	resetWait    time.Duration
+	emailWait    time.Duration
 	freshSession time.Duration
 	loginsPerDay int
 	limits       []string
@@ -31,6 +38,12 @@ func (r *testdcRules) add(c *cobra.Command) {
 	flags.IntVar(&r.codeTries, "code-tries", 5, "wrong codes until a code is void, 1 to 100")
 	flags.DurationVar(&r.resendAfter, "resend-after", time.Minute, "how long a code is waited for before another may be asked for; 0s is not at all")
 	flags.DurationVar(&r.qrTTL, "qr-ttl", 30*time.Second, "how long a QR code can be scanned, 1s to 10m")
+	flags.DurationVar(&r.exportTTL, "export-ttl", time.Minute, "how long an exported authorization can be imported, 1s to 1h")
+	flags.DurationVar(&r.srpTTL, "srp-ttl", 30*time.Minute, "how long an srp_id of a password is good, 1s to 24h")
+	flags.DurationVar(&r.mailTTL, "mail-ttl", 15*time.Minute, "how long a mailed code can be used, 1s to 24h")
+	flags.DurationVar(&r.tempKeyMax, "temp-key-max", dctest.DefaultTempKeyMax, "how long a temp key lives at most, 10s to 24h")
+	flags.DurationVar(&r.resetWait, "password-reset-wait", 7*24*time.Hour, "from account.resetPassword until it is done, up to 720h")
+	flags.DurationVar(&r.emailWait, "login-email-wait", 7*24*time.Hour, "from auth.resetLoginEmail until it is done, up to 720h; 0s is at once")
 	flags.DurationVar(&r.freshSession, "fresh-session", 24*time.Hour, "how old a session is before it may end others; 0s is at once")
 	flags.IntVar(&r.loginsPerDay, "logins-per-day", 5, "sign-ins of a number in a day until PHONE_NUMBER_FLOOD; 0 is no limit")
 	flags.StringArrayVar(&r.limits, "limit", nil, "a flood limit: `NAME=CALLS/PERIOD` or NAME=off, of "+strings.Join(floodLimitNames(), ", ")+" (repeatable)")
@@ -67,16 +80,25 @@ func floodLimitNames() []string {
 
 // apply writes the rules into a configuration, whose bounds it leaves to it. There 0
 // stands for the default, and no limit at all is negative.
-func (r testdcRules) apply(cfg *api.Config) error {
+func (r testdcRules) apply(core *dctest.Config, cfg *api.Config) error {
+	core.TempKeyMax = r.tempKeyMax
+	cfg.ExportTTL, cfg.ProofTTL, cfg.MailTTL, cfg.PasswordResetWait = r.exportTTL, r.srpTTL, r.mailTTL, r.resetWait
+	cfg.LoginEmailWait = noneIsNegative(r.emailWait)
 	cfg.CodeLength, cfg.CodeMaxTries, cfg.QRTTL = r.codeLength, r.codeTries, r.qrTTL
 	cfg.ResendTimeout, cfg.FreshSession, cfg.LoginsPerDay = noneIsNegative(r.resendAfter), noneIsNegative(r.freshSession), noneIsNegative(r.loginsPerDay)
 	for _, flag := range []struct {
 		name  string
 		value int
-	}{{"--code-length", r.codeLength}, {"--code-tries", r.codeTries}, {"--qr-ttl", int(r.qrTTL)}} {
+	}{
+		{"--code-length", r.codeLength}, {"--code-tries", r.codeTries}, {"--qr-ttl", int(r.qrTTL)}, {"--export-ttl", int(r.exportTTL)},
+		{"--srp-ttl", int(r.srpTTL)}, {"--mail-ttl", int(r.mailTTL)}, {"--password-reset-wait", int(r.resetWait)},
+	} {
 		if flag.value <= 0 {
 			return usage("testdc: %s: it must be more than 0", flag.name)
 		}
+	}
+	if r.tempKeyMax < 10*time.Second || r.tempKeyMax > dctest.DefaultTempKeyMax {
+		return usage("testdc: --temp-key-max %s: it is 10s to 24h", r.tempKeyMax)
 	}
 	if r.noLimits {
 		cfg.LoginsPerDay = -1

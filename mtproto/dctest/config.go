@@ -39,6 +39,7 @@ const (
 	maxViolations  = 1000      // recorded of each severity; the rest is only counted
 	maxWaiting     = 256       // queries of one session waiting for invokeAfterMsg
 	maxWorks       = 4096      // pieces of work handed out and not yet done: 4096 handshakes
+	maxFaults      = 4096      // waiting at once: each packet looks at them all
 	maxFloods      = 1 << 16   // flood waits that faults imposed; at the limit all are forgiven
 	maxHeld        = 1024      // packets a fault holds back per connection and direction
 	maxPacketOut   = 512 << 10 // soft size at which a flush starts another packet

@@ -31,6 +31,10 @@ func (c *Cluster) Fault(now time.Time, f Fault) (id uint64, err error) {
 		c.settle(now)
 		return 0, nil
 	}
+	c.faults = slices.DeleteFunc(c.faults, func(f *activeFault) bool { return f.over(now) })
+	if len(c.faults) >= maxFaults {
+		return 0, &FaultError{f.Kind, fmt.Sprintf("%d faults wait already", maxFaults)}
+	}
 	c.faultID++
 	a := &activeFault{Fault: f, id: c.faultID, left: -1}
 	switch {
@@ -45,6 +49,30 @@ func (c *Cluster) Fault(now time.Time, f Fault) (id uint64, err error) {
 	c.faults = append(c.faults, a)
 	c.settle(now)
 	return a.id, nil
+}
+
+// WaitingFault is a fault that waits for its next candidates.
+type WaitingFault struct {
+	ID    uint64    `json:"id"`
+	Left  int       `json:"left,omitempty"` // hits it has left; 0 for no limit
+	Until time.Time `json:"until,omitzero"` // when it ends; zero for never
+	Fault Fault     `json:"fault"`          // as it was asked for
+}
+
+// WaitingFaults lists the faults that ClearFaults would end, oldest first.
+func (c *Cluster) WaitingFaults(now time.Time) []WaitingFault {
+	var list []WaitingFault
+	for _, f := range c.faults {
+		if !f.over(now) {
+			list = append(list, WaitingFault{f.id, max(f.left, 0), f.until, f.Fault})
+		}
+	}
+	return list
+}
+
+// over tells whether a fault hits nothing any more.
+func (f *activeFault) over(now time.Time) bool {
+	return f.left == 0 || !f.until.IsZero() && !now.Before(f.until)
 }
 
 // ClearFaults ends faults by id, or all without ids. Packets held back are delivered.

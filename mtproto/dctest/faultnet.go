@@ -36,9 +36,7 @@ func (c *Cluster) hitIf(now time.Time, kind FaultKind, p place, also func(*activ
 	if len(c.faults) == 0 {
 		return nil
 	}
-	c.faults = slices.DeleteFunc(c.faults, func(f *activeFault) bool {
-		return f.left == 0 || !f.until.IsZero() && !now.Before(f.until)
-	})
+	c.faults = slices.DeleteFunc(c.faults, func(f *activeFault) bool { return f.over(now) })
 	for _, f := range c.faults {
 		if f.Kind != kind || !f.covers(p) || !also(f) {
 			continue

@@ -1,7 +1,7 @@
 // GramJS (https://gram.js.org): inner data without a DC, no PFS. Older releases, each with its layer, are installed under
 // names of their own.
 import bigInt from 'big-integer'
-import { app, bot, dc, login, orders, phone, play, rsa, scan, step, update } from './play.mjs'
+import { app, bot, code, dc, login, orders, phone, play, rsa, scan, step, update } from './play.mjs'
 
 const gramjs = orders.package ?? 'telegram'
 const { Api, Logger, TelegramClient, sessions } = (await import(gramjs)).default
@@ -57,7 +57,7 @@ await play(async () => {
     await tg.start(
       login === 'bot'
         ? { botAuthToken: bot.token }
-        : { ...answers, phoneNumber: '+' + phone.phone, phoneCode: async () => phone.code },
+        : { ...answers, phoneNumber: '+' + phone.phone, phoneCode: code },
     )
   }
   step('signed in')

@@ -2,7 +2,7 @@
 import { MemoryStorage, TelegramClient } from '@mtcute/node'
 import { NodeCryptoProvider } from '@mtcute/node/utils.js'
 import { addPublicKey } from '@mtcute/core/utils.js'
-import { app, bot, dc, login, orders, phone, play, rsa, scan, step, update } from './play.mjs'
+import { app, bot, code, dc, login, orders, phone, play, rsa, scan, step, update } from './play.mjs'
 
 const crypto = new NodeCryptoProvider()
 await crypto.initialize?.()
@@ -32,7 +32,7 @@ await play(async () => {
       ? { botToken: bot.token }
       : login.startsWith('qr')
       ? { qrCodeHandler: (url) => scan(new URL(url).searchParams.get('token')), password }
-      : { phone: '+' + phone.phone, code: phone.code, password },
+      : { phone: '+' + phone.phone, code, password },
   )
   step('signed in')
   const me = await tg.getMe()

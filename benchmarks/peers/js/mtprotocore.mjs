@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { app, bot, descriptor, login, orders, phone, play, rsa, step, update } from './play.mjs'
+import { app, bot, code, descriptor, login, orders, phone, play, rsa, step, update } from './play.mjs'
 
 const require = createRequire(import.meta.url)
 const RSA = require('@mtproto/core/src/utils/rsa')
@@ -40,7 +40,7 @@ await play(async () => {
     await call(tg, 'auth.importBotAuthorization', { flags: 0, bot_auth_token: bot.token })
   } else {
     const { phone_code_hash } = await call(tg, 'auth.sendCode', { phone_number: phone.phone, settings: { _: 'codeSettings' } })
-    await call(tg, 'auth.signIn', { phone_number: phone.phone, phone_code_hash, phone_code: phone.code })
+    await call(tg, 'auth.signIn', { phone_number: phone.phone, phone_code_hash, phone_code: await code() })
   }
   step('signed in')
   const me = async () => {

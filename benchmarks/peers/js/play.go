@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +17,7 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
+	"github.com/mtfleet/mtfleet/mtproto/dctest/serve/control"
 )
 
 // orders is what one script is told, and one row of the table.
@@ -93,7 +93,14 @@ func play(ctx context.Context, o orders, node, dir string, limit time.Duration, 
 		return outcome{failure: err.Error()}
 	}
 	defer s.Close()
+	l, err := control.Listen("127.0.0.1:0")
+	if err != nil {
+		return outcome{failure: err.Error()}
+	}
+	controlled := control.Serve(s, l)
+	defer controlled.Close()
 	o.Descriptor, o.Verbose = s.Descriptor(), verbose
+	o.Descriptor.Control = "http://" + l.Addr().String()
 	if o.User, err = who(o); err != nil {
 		return outcome{failure: err.Error()}
 	}
@@ -104,7 +111,7 @@ func play(ctx context.Context, o orders, node, dir string, limit time.Duration, 
 		o.Password = password
 	}
 	r := outcome{}
-	if err := o.run(ctx, s, node, dir); err != nil {
+	if err := o.run(ctx, node, dir); err != nil {
 		r.failure = err.Error()
 	}
 	r.judge(s, verbose)
@@ -127,7 +134,7 @@ func who(o orders) (int64, error) {
 }
 
 // run starts the script and listens to it.
-func (o orders) run(ctx context.Context, s *serve.Cluster, node, dir string) error {
+func (o orders) run(ctx context.Context, node, dir string) error {
 	args, err := json.Marshal(o)
 	if err != nil {
 		return err
@@ -146,7 +153,7 @@ func (o orders) run(ctx context.Context, s *serve.Cluster, node, dir string) err
 	if err := c.Start(); err != nil {
 		return err
 	}
-	done, told := o.listen(out, s)
+	done, told := o.listen(out)
 	err = c.Wait()
 	switch {
 	case told != "":
@@ -161,48 +168,24 @@ func (o orders) run(ctx context.Context, s *serve.Cluster, node, dir string) err
 	return nil
 }
 
-// listen reads what the script says, and pushes an update when it asks.
-func (o orders) listen(out io.Reader, s *serve.Cluster) (done []string, failure string) {
+// listen reads what the script says.
+func (o orders) listen(out io.Reader) (done []string, failure string) {
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		var said struct{ Step, Want, Token, Failed string }
-		if json.Unmarshal(lines.Bytes(), &said) != nil {
+		var said struct{ Step, Failed string }
+		switch {
+		case json.Unmarshal(lines.Bytes(), &said) != nil: // a client that logs to standard output
 			if o.Verbose {
 				fmt.Fprintln(os.Stderr, lines.Text())
 			}
-			continue // a client that logs to standard output
-		}
-		switch {
 		case said.Failed != "":
 			failure = said.Failed
-		case said.Want == "update":
-			if _, err := s.PushUpdate(o.User); err != nil {
-				failure = err.Error()
-			}
-		case said.Want == "scan":
-			if err := o.scan(s, said.Token); err != nil {
-				failure = err.Error()
-			}
 		case said.Step != "":
 			done = append(done, said.Step)
 		}
 	}
 	return done, failure
-}
-
-// scan accepts a token that the client shows as a QR code, as the user's phone would. One that was scanned already is shown
-// until the client has heard of it.
-func (o orders) scan(s *serve.Cluster, text string) error {
-	token, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(text, "="))
-	if err != nil {
-		return err
-	}
-	gone := s.API(func(b *api.Backend, now time.Time) { err = b.Scan(now, token, o.User) })
-	if refused := (*api.Error)(nil); errors.As(err, &refused) && refused.Text == "AUTH_TOKEN_ALREADY_ACCEPTED" {
-		err = nil
-	}
-	return errors.Join(gone, err)
 }
 
 // judge counts what the DCs wrote down.

@@ -1,9 +1,10 @@
 // What every script here shares: its orders from the command line, its report on standard output.
 //
 // The runner starts `node CLIENT.mjs '{"descriptor": ..., "login": "bot", "pfs": true}'` and reads one JSON object a
-// line: {"step": "..."} for each thing that worked, {"want": "update"} when an update should be pushed now,
-// {"want": "scan", "token": ...} when it shows a QR code, and
-// {"failed": "..."} at most once. A client speaks to loopback only: every other address is refused before it is dialled.
+// line: {"step": "..."} for each thing that worked, and {"failed": "..."} at most once. What a person or an operator would
+// do it asks for itself, of the HTTP control that the descriptor names (docs/testdc.md): it reads the code that was sent,
+// scans its QR code, has an update pushed, and looks whether it was refused anything. A client speaks to loopback only:
+// every other address is refused before it is dialled.
 import net from 'node:net'
 
 export const orders = JSON.parse(process.argv[2])
@@ -22,15 +23,36 @@ net.Socket.prototype.connect = function (...args) {
 }
 
 const say = (o) => process.stdout.write(JSON.stringify(o) + '\n')
-// scan shows a login token as a QR code; the runner is who scans it.
-export const scan = (token) => say({ want: 'scan', token })
 export const step = (name) => say({ step: name })
 
-// update asks for an update, again and again until one has come: the first may come before the client listens.
+// control asks the test DCs something and returns the answer with its status.
+async function control(method, path, body) {
+  const r = await fetch(descriptor.control + path, { method, body: body && JSON.stringify(body) })
+  const answer = await r.json()
+  if (!r.ok && r.status !== 409) throw new Error(`${method} ${path}: ${r.status} ${answer.error} ${answer.field ?? ''}`)
+  return answer
+}
+
+// code is the newest code that was sent to the phone, as its owner would read it there.
+export async function code() {
+  const { codes } = await control('GET', `/codes?phone=${phone.phone}&wait=20s`)
+  if (codes.length === 0) throw new Error('no code was sent')
+  return codes.at(-1).code
+}
+
+// scan accepts a login token that is shown as a QR code, as the user's phone would. One that was scanned already is shown
+// until the client has heard of it.
+export async function scan(token) {
+  const answer = await control('POST', '/scan', { token, user_id: orders.user })
+  if (answer.error && answer.error !== 'AUTH_TOKEN_ALREADY_ACCEPTED') throw new Error(answer.error)
+}
+
+// update has an update pushed, again and again until one has come: the first may come before the client listens.
 export async function update(arrived) {
-  const again = setInterval(() => say({ want: 'update' }), 500)
-  say({ want: 'update' })
+  const push = () => control('POST', '/push', { kind: 'update', user_id: orders.user }).catch(fail)
+  const again = setInterval(push, 500)
   try {
+    await push()
     await arrived
   } finally {
     clearInterval(again)
@@ -42,12 +64,18 @@ export async function update(arrived) {
 export async function play(script) {
   try {
     await script()
+    const { violations } = await control('GET', '/violations?severity=refused')
+    if (violations.length > 0) throw new Error(`refused: ${violations[0].rule}: ${violations[0].text}`)
     say({ step: 'done' })
     process.stdout.write('', () => process.exit(0))
   } catch (e) {
-    say({ failed: e?.stack?.split('\n').slice(0, 3).join(' | ') ?? String(e) })
-    process.stdout.write('', () => process.exit(1))
+    fail(e)
   }
+}
+
+function fail(e) {
+  say({ failed: e?.stack?.split('\n').slice(0, 3).join(' | ') ?? String(e) })
+  process.stdout.write('', () => process.exit(1))
 }
 
 export const wait = (ms) => new Promise((done) => setTimeout(done, ms))

@@ -165,6 +165,9 @@ func (b *Backend) Code(phone string) string {
 	return newest.code
 }
 
+// maxChains bounds the numbers with a chain of their own, some 60 bytes each.
+const maxChains = 1 << 16
+
 // SetCodes decides how codes reach a number from now on, in place of Config.CodeChain: one type after the other, as they
 // are resent. No types restores Config.CodeChain. The error is a *ConfigError.
 func (b *Backend) SetCodes(phone string, chain ...CodeType) error {
@@ -175,6 +178,9 @@ func (b *Backend) SetCodes(phone string, chain ...CodeType) error {
 	}
 	if err := validChain(chain); err != nil {
 		return err
+	}
+	if _, known := b.chains[phone]; !known && len(b.chains) >= maxChains {
+		return &ConfigError{"CodeChain", fmt.Sprintf("of its own is had by %d numbers already", maxChains)}
 	}
 	if b.chains == nil {
 		b.chains = map[string][]CodeType{}

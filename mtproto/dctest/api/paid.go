@@ -12,6 +12,7 @@ const (
 	paidTTL     = 24 * time.Hour  // of an attempt that waits for the payment
 	paidFormTTL = 5 * time.Minute // within which it has to be made
 	paidPause   = 3 * time.Second // between two questions whether it was
+	maxPaid     = 1 << 16         // numbers paid for, some 40 bytes each; at the limit all are forgotten
 
 	firebaseProject  = 123456789012
 	firebaseNonceLen = 32
@@ -19,7 +20,7 @@ const (
 
 // Pay pays for the sign-ins of a number that SetCodes asks a payment for: auth.checkPaidAuth goes on to the code.
 func (b *Backend) Pay(phone string) {
-	if b.paid == nil {
+	if b.paid == nil || len(b.paid) >= maxPaid {
 		b.paid = map[string]bool{}
 	}
 	b.paid[normalizePhone(phone)] = true

@@ -135,6 +135,7 @@ type event struct {
 	text   string
 	result dctest.WorkResult
 	call   func(core *dctest.Cluster, now time.Time)
+	ran    chan struct{} // closed when call has run and what the core wanted of it is under way
 }
 
 type eventKind uint8
@@ -173,6 +174,9 @@ func (s *Cluster) handle(e *event) {
 	}
 	s.outputs()
 	s.tellCodes()
+	if e.ran != nil {
+		close(e.ran)
+	}
 }
 
 // outputs carries out what the core wants.
@@ -212,11 +216,7 @@ func (s *Cluster) worker() {
 // do runs f on the owner and waits for it.
 func (s *Cluster) do(f func(core *dctest.Cluster, now time.Time)) error {
 	ran := make(chan struct{})
-	ok := s.box.post(event{kind: evCall, call: func(core *dctest.Cluster, now time.Time) {
-		f(core, now)
-		close(ran)
-	}})
-	if !ok {
+	if !s.box.post(event{kind: evCall, call: f, ran: ran}) {
 		return ErrClosed
 	}
 	select {

@@ -90,6 +90,12 @@ func (s *Cluster) ClearFaults(ids ...uint64) error {
 	return s.do(func(core *dctest.Cluster, now time.Time) { core.ClearFaults(now, ids...) })
 }
 
+// WaitingFaults lists the faults that wait for their next candidates, oldest first.
+func (s *Cluster) WaitingFaults() (list []dctest.WaitingFault) {
+	s.look(func(core *dctest.Cluster, now time.Time) { list = core.WaitingFaults(now) })
+	return list
+}
+
 // forget is the memory of a restarted DC.
 func (s *Cluster) forget(dc int, keepTemp bool) error {
 	_, err := s.Fault(dctest.Fault{Kind: dctest.FaultRestart, DC: dc, KeepTempKeys: keepTemp})

@@ -177,25 +177,30 @@ func TestBrokenFramesAreRecorded(t *testing.T) {
 }
 
 func TestPauseBacksUpTheClient(t *testing.T) {
-	s := start(t, serve.Config{MemoryOnly: true})
-	conn, err := s.Dialer().DialDC(1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := dial(t, conn, transport.Config{Kind: transport.Intermediate})
-	p.makeKey(1, false)
-	if _, err := s.Fault(dctest.Fault{Kind: dctest.FaultPause, For: dctest.Duration(200 * time.Millisecond)}); err != nil {
-		t.Fatal(err)
-	}
-	begin := time.Now()
-	for range 3 { // one packet may already be on its way in
-		if err := p.write(p.Packet(p.Service(time.Now(), &mt.PingRequest{PingID: 1}))); err != nil {
+	rsaKey() // made outside the bubble
+	group()
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, serve.Config{MemoryOnly: true})
+		conn, err := s.Dialer().DialDC(1)
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	if d := time.Since(begin); d < 100*time.Millisecond {
-		t.Errorf("three writes took %s", d)
-	}
+		p := dial(t, conn, transport.Config{Kind: transport.Intermediate})
+		p.makeKey(1, false)
+		const pause = 200 * time.Millisecond
+		if _, err := s.Fault(dctest.Fault{Kind: dctest.FaultPause, For: dctest.Duration(pause)}); err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		for range 3 { // one packet may already be on its way in
+			if err := p.write(p.Packet(p.Service(time.Now(), &mt.PingRequest{PingID: 1}))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if d := time.Since(begin); d != pause {
+			t.Errorf("three writes took %s", d)
+		}
+	})
 }
 
 func TestConnectionsAreBounded(t *testing.T) {

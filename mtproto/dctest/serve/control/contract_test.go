@@ -3,6 +3,7 @@ package control_test
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -59,6 +60,17 @@ func (tr *transcript) ask(method, target string, body string) string {
 func newRecorder() *httptest.ResponseRecorder { return httptest.NewRecorder() }
 
 func newStream(n byte) *rand.ChaCha8 { return rand.NewChaCha8([32]byte{n}) }
+
+// askFor asks for something long and writes one part of the answer down.
+func (tr *transcript) askFor(part, target string) {
+	tr.t.Helper()
+	_, answer := ask(tr.h, "GET", target, "")
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(answer), &all); err != nil {
+		tr.t.Fatal(err)
+	}
+	fmt.Fprintf(tr, "> GET %s, of which %q\n%s\n\n", target, part, all[part])
+}
 
 func ask(h http.Handler, method, target, body string) (status int, answer string) {
 	r := httptest.NewRequest(method, "http://127.0.0.1:8090"+target, strings.NewReader(body))
@@ -180,6 +192,7 @@ func play(t *testing.T) *transcript {
 	tr.ask("POST", "/codes", `{"phone":"`+scanner.Number+`","chain":["payment","SMS"]}`)
 	tr.ask("POST", "/pay", `{"phone":"`+scanner.Number+`"}`)
 	tr.ask("POST", "/fault", `{"kind":"drop","dc":1,"direction":"out","count":3}`)
+	tr.askFor("waiting", "/fault")
 	tr.ask("DELETE", "/fault?id=1", "")
 	tr.ask("POST", "/fault", fmt.Sprintf(`{"kind":"freeze","user_id":%d,"for":"1h"}`, person.UserID))
 	tr.ask("POST", "/fault", fmt.Sprintf(`{"kind":"migrate","user_id":%d,"dc":2}`, scanner.UserID))

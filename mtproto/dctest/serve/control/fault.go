@@ -81,8 +81,9 @@ func faultKinds() []faultKind {
 
 func (h *handler) faults(r *http.Request) (any, error) {
 	return struct {
-		Kinds []faultKind `json:"kinds"`
-	}{faultKinds()}, params(r)
+		Waiting []dctest.WaitingFault `json:"waiting"`
+		Kinds   []faultKind           `json:"kinds"`
+	}{append([]dctest.WaitingFault{}, h.cluster.WaitingFaults()...), faultKinds()}, params(r)
 }
 
 // faultRequest is a fault of dctest with the fields of the other kinds.

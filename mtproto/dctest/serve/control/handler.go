@@ -35,6 +35,7 @@ type handler struct {
 	routes  []route
 	slots   chan struct{} // one is held by each request that is answered
 	waits   chan struct{} // and one by each of those that waits for codes
+	ledgers chan struct{} // held by the one that has a copy of the whole ledger
 	quit    chan struct{}
 	inner   http.Handler
 }
@@ -45,7 +46,7 @@ func Handler(cluster *serve.Cluster) http.Handler { return newHandler(cluster) }
 func newHandler(cluster *serve.Cluster) *handler {
 	h := &handler{
 		cluster: cluster, quit: make(chan struct{}),
-		slots: make(chan struct{}, maxRequests), waits: make(chan struct{}, maxWaits),
+		slots: make(chan struct{}, maxRequests), waits: make(chan struct{}, maxWaits), ledgers: make(chan struct{}, 1),
 	}
 	h.routes = h.table()
 	pages := http.NewCrossOriginProtection()
@@ -68,7 +69,7 @@ func (h *handler) table() []route {
 		{"GET", "/codes", "the codes sent by message, call, app and mail; ?phone=&email=&from=&limit=, &wait=10s for the next", h.codes},
 		{"POST", "/codes", "how codes reach a number from now on: app, SMS, call, e-mail, payment, ...", h.setCodes},
 		{"GET", "/methods", "the methods that are answered, with their documented errors; ?name=", h.methods},
-		{"GET", "/fault", "the kinds of faults and their fields", h.faults},
+		{"GET", "/fault", "the faults that wait, and the kinds there are with their fields", h.faults},
 		{"POST", "/fault", "let something go wrong, now or at the next candidates", h.fault},
 		{"DELETE", "/fault", "end faults; ?id= (repeatable), all without", h.clearFaults},
 		{"POST", "/push", "push an update, a text from 777000, or a service notification to a user", h.push},

@@ -25,6 +25,12 @@ func (h *handler) descriptor(r *http.Request) (any, error) {
 	return d, params(r)
 }
 
+// copyLedger copies the ledger, one at a time: it may have millions of records.
+func (h *handler) copyLedger() (l dctest.Ledger, free func()) {
+	h.ledgers <- struct{}{}
+	return h.cluster.Ledger(), func() { <-h.ledgers }
+}
+
 // ledgerLists names the lists of the ledger.
 var ledgerLists = [...]string{"keys", "binds", "sessions", "echoes", "logins", "authorizations", "updates"}
 
@@ -66,7 +72,8 @@ func (h *handler) ledger(r *http.Request) (any, error) {
 	if list != "" && !slices.Contains(ledgerLists[:], list) {
 		return nil, (&problem{Error: "there is no list " + list, Field: "list", Allowed: ledgerLists[:]}).asError()
 	}
-	l := h.cluster.Ledger()
+	l, free := h.copyLedger()
+	defer free()
 	out := ledgerPage{Counts: l.Counts, Layers: append([]int{}, l.Layers...), From: p.from, Totals: ledgerTotals{
 		len(l.Keys), len(l.Binds), len(l.Sessions), len(l.Echoes), len(l.Logins), len(l.Authorizations), len(l.Updates),
 	}}
@@ -127,7 +134,9 @@ func (h *handler) verdict(r *http.Request) (any, error) {
 	if q.Before.IsZero() {
 		q.Before = h.cluster.Descriptor().ServerTime
 	}
-	v := h.cluster.Ledger().Verdict(q.Store, q.Delivered, q.Before)
+	l, free := h.copyLedger()
+	defer free()
+	v := l.Verdict(q.Store, q.Delivered, q.Before)
 	all := page{limit: maxLimit}
 	out := verdictAnswer{
 		Judged: []string{"overlaps", "repeated"}, Overlaps: cut(v.Overlaps, all), Orphans: []dctest.Orphan{},
