@@ -184,11 +184,12 @@ func (f signInFlow) once(t *testing.T, on conditions, h harm, at int) *stage {
 // killed, every connection cut, or the sign-in sent to another DC, at each query
 // that a DC executes and at each step that is shown.
 func TestEveryFlowEndsWellWhateverHappens(t *testing.T) {
+	brief := testing.Short() || raceDetector
 	for _, f := range signInFlows {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
-			f.everywhere(t, conditions{strict: true}, !f.slow || !testing.Short())
-			if testing.Short() {
+			f.everywhere(t, conditions{strict: true}, !brief)
+			if brief {
 				return
 			}
 			f.everywhere(t, conditions{noPFS: true}, !f.slow)
