@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"time"
+
+	"github.com/descope/virtualwebauthn"
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
@@ -96,17 +99,53 @@ func mailedCode(p *somebody, s *login.Step) (a login.Answer) {
 	return a
 }
 
-// asks makes a call of a query.
-func asks[R any](query func(p *somebody) tl.Query[R], opts ...actors.CallOption) func(context.Context, *somebody) error {
+// plain makes a call of a query that is the same for everybody.
+func plain[R any](q tl.Query[R]) func(context.Context, *somebody) error {
 	return func(ctx context.Context, p *somebody) error {
-		_, err := actors.Invoke(ctx, p.a, query(p), opts...)
+		_, err := actors.Invoke(ctx, p.a, q)
 		return err
 	}
 }
 
-// plain is a query that is the same for everybody.
-func plain[R any](q tl.Query[R]) func(context.Context, *somebody) error {
-	return asks(func(*somebody) tl.Query[R] { return q })
+// with makes a call of a method of an account that answers nothing.
+func with(call func(*actors.Account, context.Context) error) func(context.Context, *somebody) error {
+	return func(ctx context.Context, p *somebody) error { return call(p.a, ctx) }
+}
+
+// got is with for a method that answers something.
+func got[R any](call func(*actors.Account, context.Context) (R, error)) func(context.Context, *somebody) error {
+	return func(ctx context.Context, p *somebody) error {
+		_, err := call(p.a, ctx)
+		return err
+	}
+}
+
+// changesPassword sets a password where there is none, or another.
+func changesPassword(ctx context.Context, p *somebody) error {
+	c := actors.PasswordChange{Current: p.password, New: p.password + "x"}
+	_, err := p.a.ChangePassword(ctx, c)
+	if err == nil {
+		p.password = c.New
+	}
+	return err
+}
+
+// registersPasskey lets a new device make a passkey.
+func registersPasskey(ctx context.Context, p *somebody) (err error) {
+	if p.device, err = newDevice(); err != nil {
+		return err
+	}
+	options, err := p.a.InitPasskey(ctx)
+	if err != nil {
+		return err
+	}
+	opts, err := virtualwebauthn.ParseAttestationOptions(string(options))
+	if err != nil {
+		return err
+	}
+	p.device.auth.Options.UserHandle = []byte(opts.UserID)
+	_, err = p.a.FinishPasskey(ctx, json.RawMessage(virtualwebauthn.CreateAttestationResponse(p.device.rp, p.device.auth, p.device.key, *opts)))
+	return err
 }
 
 // elsewhere calls the other DC.
@@ -163,22 +202,35 @@ var accountRoads = []road{
 		_, err := p.w.local.LogOut(ctx, control.AccountRequest{ID: p.id})
 		return err
 	}},
-	{method: "auth.acceptLoginToken", when: "a QR code is accepted", call: plain(&tg.AuthAcceptLoginTokenRequest{Token: []byte("token")})},
-	{method: "auth.resetAuthorizations", when: "all other sessions are ended", call: plain(&tg.AuthResetAuthorizationsRequest{})},
-	{method: "account.getAuthorizations", when: "the sessions are listed", call: plain(&tg.AccountGetAuthorizationsRequest{})},
-	{method: "account.resetAuthorization", when: "a session is ended", call: plain(&tg.AccountResetAuthorizationRequest{Hash: 7})},
-	{method: "account.setAuthorizationTTL", when: "the life of idle sessions is set", call: plain(&tg.AccountSetAuthorizationTTLRequest{AuthorizationTTLDays: 90})},
-	{method: "account.changeAuthorizationSettings", when: "a session is confirmed", call: plain(&tg.AccountChangeAuthorizationSettingsRequest{Hash: 7, Confirmed: true})},
+	{method: "auth.acceptLoginToken", when: "a QR code is accepted", call: func(ctx context.Context, p *somebody) error {
+		_, err := p.a.AcceptQR(ctx, "tg://login?token=bm9ib2R5J3MgdG9rZW4")
+		return err
+	}},
+	{method: "auth.resetAuthorizations", when: "all other sessions are ended", call: with((*actors.Account).TerminateOtherSessions)},
+	{method: "account.getAuthorizations", when: "the sessions are listed", call: got((*actors.Account).Sessions)},
+	{method: "account.resetAuthorization", when: "a session is ended", call: func(ctx context.Context, p *somebody) error {
+		return p.a.TerminateSession(ctx, "7")
+	}},
+	{method: "account.setAuthorizationTTL", when: "the life of idle sessions is set", call: func(ctx context.Context, p *somebody) error {
+		return p.a.SetSessionsTTL(ctx, 90)
+	}},
+	{method: "account.changeAuthorizationSettings", when: "a session is confirmed", call: func(ctx context.Context, p *somebody) error {
+		return p.a.ChangeSession(ctx, actors.SessionSettings{ID: "7", Confirm: true})
+	}},
 	{method: "account.invalidateSignInCodes", when: "codes are made void", call: plain(&tg.AccountInvalidateSignInCodesRequest{Codes: []string{"12345"}})},
-	{method: "account.getPassword", when: "the password is looked at", call: plain(&tg.AccountGetPasswordRequest{})},
-	{method: "account.updatePasswordSettings", when: "the password is changed", call: plain(&tg.AccountUpdatePasswordSettingsRequest{Password: &tg.InputCheckPasswordEmpty{}})},
-	{method: "account.confirmPasswordEmail", when: "the recovery e-mail is confirmed", call: plain(&tg.AccountConfirmPasswordEmailRequest{Code: "12345"})},
-	{method: "account.resendPasswordEmail", when: "its code is sent again", call: plain(&tg.AccountResendPasswordEmailRequest{})},
-	{method: "account.cancelPasswordEmail", when: "the recovery e-mail is given up", call: plain(&tg.AccountCancelPasswordEmailRequest{})},
-	{method: "account.resetPassword", when: "the password is reset", call: plain(&tg.AccountResetPasswordRequest{})},
-	{method: "account.declinePasswordReset", when: "that reset is refused", call: plain(&tg.AccountDeclinePasswordResetRequest{})},
-	{method: "account.initPasskeyRegistration", when: "a passkey is begun", call: plain(&tg.AccountInitPasskeyRegistrationRequest{})},
-	{method: "account.registerPasskey", when: "a passkey is registered", call: plain(&tg.AccountRegisterPasskeyRequest{Credential: &tg.InputPasskeyCredentialFirebasePNV{PnvToken: "x"}})},
-	{method: "account.getPasskeys", when: "passkeys are listed", call: plain(&tg.AccountGetPasskeysRequest{})},
-	{method: "account.deletePasskey", when: "a passkey is deleted", call: plain(&tg.AccountDeletePasskeyRequest{ID: "x"})},
+	{method: "account.getPassword", when: "the password is looked at", call: got((*actors.Account).TwoStep)},
+	{method: "account.updatePasswordSettings", when: "the password is changed", call: changesPassword},
+	{method: "account.confirmPasswordEmail", when: "the recovery e-mail is confirmed", call: func(ctx context.Context, p *somebody) error {
+		return p.a.ConfirmPasswordEmail(ctx, "12345")
+	}},
+	{method: "account.resendPasswordEmail", when: "its code is sent again", call: with((*actors.Account).ResendPasswordEmail)},
+	{method: "account.cancelPasswordEmail", when: "the recovery e-mail is given up", call: with((*actors.Account).CancelPasswordEmail)},
+	{method: "account.resetPassword", when: "the password is reset", call: got((*actors.Account).ResetPassword)},
+	{method: "account.declinePasswordReset", when: "that reset is refused", call: with((*actors.Account).DeclinePasswordReset)},
+	{method: "account.initPasskeyRegistration", when: "a passkey is begun", call: got((*actors.Account).InitPasskey)},
+	{method: "account.registerPasskey", when: "a passkey is registered", call: registersPasskey},
+	{method: "account.getPasskeys", when: "passkeys are listed", call: got((*actors.Account).Passkeys)},
+	{method: "account.deletePasskey", when: "a passkey is deleted", call: func(ctx context.Context, p *somebody) error {
+		return p.a.DeletePasskey(ctx, "x")
+	}},
 }

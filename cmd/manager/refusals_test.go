@@ -139,15 +139,20 @@ func (r *road) travel(t *testing.T) (rows []row) {
 			if err != nil {
 				t.Errorf("%s: %v; it printed %q", text, err, got.words)
 			}
-			if got.does == usual.does {
-				got = outcome{does: "goes on by itself"}
-			} else if rest, ok := strings.CutSuffix(got.does, usual.does); ok {
-				got.does, got.words, got.exit = rest+"goes on by itself", got.first, got.firstExit
-			}
-			rows = append(rows, row{text, got})
+			rows = append(rows, row{text, got.against(usual)})
 		}
 	})
 	return rows
+}
+
+// against says what an outcome has that is not usual.
+func (o outcome) against(usual outcome) outcome {
+	rest, same := strings.CutSuffix(o.does, usual.does)
+	if !same || !slices.Equal(o.words[len(o.first):], usual.words) {
+		return o
+	}
+	o.does, o.words, o.exit = rest+"goes on as usual", o.first, o.firstExit
+	return o
 }
 
 // try answers the next call of the road's method with an error, "" for none, and
@@ -387,7 +392,7 @@ func (r *road) table(rows []row) string {
 	fmt.Fprintf(&b, "%s, when %s\n", r.method, r.when)
 	for len(rows) > 0 {
 		first := rows[0].outcome
-		if first.exit == exitOK && strings.HasSuffix(first.does, "goes on by itself") {
+		if first.exit == exitOK && strings.HasSuffix(first.does, "goes on as usual") {
 			first.words = nil
 		}
 		same := func(x row) bool {

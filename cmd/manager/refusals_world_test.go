@@ -74,6 +74,7 @@ type somebody struct {
 	token       string // of a bot
 	a           *actors.Account
 	device      *device // that has a passkey
+	password    string  // two-step, as the account set it
 }
 
 // newcomer makes somebody whose home is DC 2, where sign-ins begin.
