@@ -136,6 +136,9 @@ func (b *binding) stopKey(c *ctx, out pfs.Output) {
 	case b.using != nil && !b.using.temp:
 		why = "the server does not know the key"
 	}
+	if until := b.keys.BindAfter(); until.After(c.Now()) {
+		why += " when the server's wait for that is over, at " + until.UTC().Format(time.RFC3339)
+	}
 	b.using = nil
 	b.closeAsk(c)
 	b.setFlow(c, flowLost, why)

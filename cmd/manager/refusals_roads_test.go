@@ -123,8 +123,8 @@ func got[R any](call func(*actors.Account, context.Context) (R, error)) func(con
 // changesPassword sets a password where there is none, or another.
 func changesPassword(ctx context.Context, p *somebody) error {
 	c := actors.PasswordChange{Current: p.password, New: p.password + "x"}
-	_, err := p.a.ChangePassword(ctx, c)
-	if err == nil {
+	waits, err := p.a.ChangePassword(ctx, c)
+	if err == nil && !waits.Waits {
 		p.password = c.New
 	}
 	return err

@@ -316,12 +316,15 @@ func (o *outcome) say(where, line, text string) {
 }
 
 var (
-	aTime     = regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\dZ?`)
+	aTime     = regexp.MustCompile(`(\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\dZ?`)
 	anAccount = regexp.MustCompile(`\bx\d+\b`)
+	aNumber   = regexp.MustCompile(`\+99966\d+`)
+	anAddress = regexp.MustCompile(`\bx\S*@example\.org`)
 )
 
 // plainer puts one name for every account, time, and the error itself.
 func plainer(line, text string) string {
+	line = anAddress.ReplaceAllString(aNumber.ReplaceAllString(line, "+NUMBER"), "ADDRESS")
 	line = aTime.ReplaceAllString(anAccount.ReplaceAllString(line, "alice"), "TIME")
 	code, name, _ := strings.Cut(strings.TrimSuffix(text, ", always"), " ")
 	if name == "" {

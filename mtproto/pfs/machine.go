@@ -139,6 +139,10 @@ func (m *Machine) Serving() (crypt.KeyID, bool) {
 // Perm returns a copy of the perm key's record, nil when there is none.
 func (m *Machine) Perm() *PermKey { return m.perm.clone() }
 
+// BindAfter returns the end of a wait that the server imposed on binds, zero or
+// past for none.
+func (m *Machine) BindAfter() time.Time { return m.bindAfter }
+
 // PermID returns the perm key's id, zero for none.
 func (m *Machine) PermID() crypt.KeyID {
 	if m.perm == nil {
