@@ -57,9 +57,12 @@ func (m *Machine) phoneStep(s *Step) bool {
 	case StateWaitPayment:
 		s.Kind, s.Payment, s.Until = StepPayment, m.s.Phone.Payment, m.s.Until
 		s.Message = "The server wants this sign-in to be paid for. That is done elsewhere: pay, then answer paid with the form_id of the payment form. Or cancel, or give another number."
-		if m.s.LastError == notPaid {
+		switch m.s.LastError {
+		case notPaid:
 			s.Message = "The server says that this form is not paid. " + s.Message
-		} else {
+		case "FORM_EXPIRED":
+			s.Message = "That payment form has expired; a new one is needed. " + s.Message
+		default:
 			s.Message = prefixed(m.s.LastError, s.Message)
 		}
 	case StateWaitSignUp:
@@ -191,14 +194,14 @@ func (m *Machine) emailStep(s *Step) bool {
 		s.Apple, s.Google, s.Until = sent.Apple, sent.Google, m.s.Until
 		switch {
 		case m.s.LastError == "TASK_ALREADY_EXISTS":
-			s.Message = "The login e-mail is being reset already; reset_at says until when at the latest. " + codeMessage[HowEmail]
+			s.Message = "The login e-mail is being reset already, which takes its time. " + codeMessage[HowEmail]
 			s.ResetAt = sent.ResetAt
 		case !sent.ResetAt.IsZero():
 			s.ResetAt = sent.ResetAt
 			s.Message += " The login e-mail is being reset; the old one does until then."
 		case sent.ResetIn >= 0:
 			s.ResetAt = sent.SentAt.Add(sent.ResetIn)
-			s.Message += " If nobody has access to that mailbox any more, answer reset_email; reset_at says when that would be through."
+			s.Message += " If nobody has access to that mailbox any more, answer reset_email: codes come by phone again after a while."
 		}
 	default:
 		s.Tries = 0
