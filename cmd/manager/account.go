@@ -243,6 +243,7 @@ func (a *app) printAccount(acc control.Account) error {
 	if !acc.Since.IsZero() {
 		row("since", acc.Since.Local().Format(time.DateTime)+", "+ago(acc.Since)+" ago")
 	}
+	row("sign-in", acc.SignIn)
 	row("why", acc.Why)
 	if !acc.Until.IsZero() {
 		row("until", acc.Until.Local().Format(time.DateTime))

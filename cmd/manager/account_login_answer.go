@@ -213,8 +213,10 @@ func (l *signIn) scripted(ctx context.Context, s actors.Step) (turn, error) {
 
 // showScript shows who reads no JSON what is not in the answer to come.
 func (l *signIn) showScript(s actors.Step) error {
+	again := s.ID == l.shown
+	l.shown = s.ID
 	switch {
-	case l.f.json:
+	case l.f.json, again:
 		return nil
 	case s.Kind == actors.StepQR:
 		return l.showQR(s)

@@ -25,7 +25,7 @@ func (l *signIn) begin(ctx context.Context) (p control.Progress, err error) {
 	}
 	switch {
 	case control.KindOf(err) == control.KindNoAccount && err != nil:
-		return p, &control.Error{Kind: control.KindNoAccount, Err: err, Message: err.Error() + ": make it with --add, or see `manager account list`"}
+		return p, &control.Error{Kind: control.KindNoAccount, Err: err, Message: err.Error() + ", or sign it in with --add"}
 	case err != nil:
 		return p, err
 	case acc.Status.State == actors.Quarantined:
@@ -42,6 +42,9 @@ func (l *signIn) begin(ctx context.Context) (p control.Progress, err error) {
 		return p, err
 	}
 	if !l.f.json {
+		if r.Flow == login.FlowPNV {
+			l.printf("A carrier's word is experimental: nobody has published what the server's methods mean.\n")
+		}
 		l.printf("Signing in account %s ...\n", l.id)
 	}
 	err = l.wait(ctx, func(ctx context.Context) (err error) {

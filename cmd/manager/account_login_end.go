@@ -64,6 +64,9 @@ func (l *signIn) interrupted(err error) error {
 	if !l.stored {
 		return err
 	}
+	if l.person() {
+		l.printf("\n") // behind the prompt
+	}
 	return &exitError{code: exitInterrupted, kind: control.KindCanceled, err: err,
 		text: fmt.Sprintf("interrupted: the sign-in of account %s is stored; go on with `%s`, or end it with --cancel", l.id, l.again())}
 }

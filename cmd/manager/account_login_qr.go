@@ -80,21 +80,23 @@ func (q *qrScreen) show(w io.Writer, width, height int, title, link, foot string
 	if q.rows > 0 && q.width == width {
 		b.WriteString(up(q.rows))
 	}
+	b.WriteString("\x1b[J")
 	q.rows, q.width = 0, width
 	for _, line := range lines {
-		b.WriteString(line + "\x1b[K\r\n")
+		b.WriteString(line + "\r\n")
 		q.rows += rows(line, width)
 	}
-	b.WriteString("\x1b[J")
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
 // expired says that the code on the screen is over: the next one is late.
 func (q *qrScreen) expired(w io.Writer) {
-	if q.rows > 0 {
-		// Over the foot alone: the rest scrolls by no one's doing.
-		fmt.Fprintf(w, "%sThis code has expired; the next one comes as soon as the DC can be reached.\x1b[K\r\n\x1b[J", up(rows(q.foot, q.width)))
+	const late = "This code has expired; the next one comes when the DC can be reached."
+	if q.rows > 0 { // in place of the foot
+		fmt.Fprint(w, up(rows(q.foot, q.width))+"\x1b[J"+late+"\r\n")
+		q.rows += rows(late, q.width) - rows(q.foot, q.width)
+		q.foot = late
 	}
 }
 

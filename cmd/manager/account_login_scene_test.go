@@ -36,12 +36,15 @@ type scene struct {
 
 const scenePassword = " open sesame "
 
+// sceneQR is how long a QR code lives: two seconds are between two of them.
+const sceneQR = 4 * time.Second
+
 func newScene(t *testing.T) *scene {
 	t.Helper()
 	if runtime.GOOS == "windows" {
 		t.Skip("needs a unix socket and SIGKILL")
 	}
-	cluster, err := serve.Start(serve.Config{Persons: 4, Bots: 1, API: api.Config{Passkeys: webauthn.Verifier{}, PNV: true, LoginsPerDay: -1}})
+	cluster, err := serve.Start(serve.Config{Persons: 4, Bots: 1, API: api.Config{Passkeys: webauthn.Verifier{}, PNV: true, LoginsPerDay: -1, QRTTL: sceneQR}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,14 +27,13 @@ func (a *app) askPassword(ctx context.Context, prompt string) (password string, 
 	if err != nil {
 		return "", true, err
 	}
+	hide(fd)
 	a.printf("%s", prompt)
 	password, err = interruptible(ctx, func() (string, error) {
 		b, err := term.ReadPassword(fd)
 		return string(b), err
 	})
-	if err != nil {
-		_ = term.Restore(fd, state) // an interrupted read leaves the echo off
-	}
+	_ = term.Restore(fd, state)
 	a.printf("\n")
 	return password, true, err
 }

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"rsc.io/qr"
+)
+
+const someLink = "tg://login?token=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+
+// TestAQRCodeIsDarkOnLight reads the modules back from what is drawn.
+func TestAQRCodeIsDarkOnLight(t *testing.T) {
+	code, err := qr.Encode(someLink, qr.L)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, quiet := range quietZones {
+		lines, err := qrLines(someLink, quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for row, line := range lines {
+			body, ok := strings.CutPrefix(line, qrColours)
+			body, reset := strings.CutSuffix(body, qrPlain)
+			if !ok || !reset {
+				t.Fatalf("line %d has not its own colours: %q", row, line)
+			}
+			for x, r := range []rune(body) {
+				top, bottom := r == '▀' || r == '█', r == '▄' || r == '█'
+				if top != code.Black(x-quiet, 2*row-quiet) || bottom != code.Black(x-quiet, 2*row+1-quiet) {
+					t.Fatalf("quiet zone %d, line %d, column %d: %q", quiet, row, x, r)
+				}
+			}
+			if n := len([]rune(body)); n != code.Size+2*quiet {
+				t.Fatalf("line %d has %d columns", row, n)
+			}
+		}
+	}
+}
+
+// TestAQRCodeIsDrawnAgainInItsPlace: the next code covers the last one and moves
+// nothing, in terminals of several sizes.
+func TestAQRCodeIsDrawnAgainInItsPlace(t *testing.T) {
+	title := "Scan this in an app that is signed in: Settings, Devices, Link Desktop Device."
+	foot := "Good until 12:00:00 (in 28s), then replaced. To end the sign-in type cancel."
+	for _, c := range []struct {
+		width, height int
+		quiet         int // -1: it does not fit
+	}{{80, 24, 2}, {80, 25, 4}, {200, 60, 4}, {80, 22, -1}, {37, 40, 2}, {36, 60, -1}, {44, 60, 4}} {
+		t.Run(fmt.Sprintf("%dx%d", c.width, c.height), func(t *testing.T) {
+			s := newScreen(c.width, c.height)
+			s.write("$ manager account login alice --qr\r\n")
+			var q qrScreen
+			draw := func(link string) string {
+				var b bytes.Buffer
+				if err := q.show(&b, c.width, c.height, title, link, foot); err != nil {
+					t.Fatal(err)
+				}
+				s.write(b.String())
+				return s.text()
+			}
+			first := draw(someLink)
+			scrolled := s.scrolled
+			other := strings.Replace(someLink, "AAEC", "ZZZZ", 1)
+			second := draw(other)
+			if s.scrolled != scrolled {
+				t.Errorf("it scrolled by %d", s.scrolled-scrolled)
+			}
+			if again := draw(someLink); again != first || second == first || strings.Count(again, "Scan this") != 1 {
+				t.Errorf("drawn again:\n%s\nat first:\n%s", again, first)
+			}
+			if drawn := strings.ContainsAny(first, "▀▄█"); drawn != (c.quiet >= 0) {
+				t.Errorf("a code is drawn: %v\n%s", drawn, first)
+			}
+			if lines, _ := qrLines(someLink, max(c.quiet, 0)); c.quiet >= 0 && strings.Count(first, "\n") < len(lines) {
+				t.Errorf("the quiet zone is not %d:\n%s", c.quiet, first)
+			}
+			if !strings.Contains(strings.ReplaceAll(first, "\n", ""), someLink) {
+				t.Errorf("the link is missing:\n%s", first)
+			}
+			// A line that was typed below it, an expired code, and the end.
+			s.write("what?\r\n")
+			q.typed()
+			draw(someLink)
+			var b bytes.Buffer
+			q.expired(&b)
+			q.clear(&b)
+			if s.write(b.String()); strings.ContainsAny(s.text(), "▀▄█") || strings.Contains(s.text(), "token") {
+				t.Errorf("it is not taken away:\n%s", s.text())
+			}
+			if c.height > 30 && !strings.HasPrefix(s.text(), "$ manager") {
+				t.Errorf("more is taken away:\n%s", s.text())
+			}
+		})
+	}
+}
+
+// screen is a terminal, for the few sequences that are used.
+type screen struct {
+	cells    [][]rune
+	row, col int
+	scrolled int
+}
+
+func newScreen(width, height int) *screen {
+	s := &screen{}
+	for range height {
+		s.cells = append(s.cells, blank(width))
+	}
+	return s
+}
+
+func blank(width int) []rune { return []rune(strings.Repeat(" ", width)) }
+
+func (s *screen) write(text string) {
+	for len(text) > 0 {
+		if rest, ok := strings.CutPrefix(text, "\x1b["); ok {
+			end := strings.IndexAny(rest, "ABCDHJKmhl")
+			n := 1
+			_, _ = fmt.Sscanf(rest[:end], "%d", &n)
+			s.control(rest[end], n)
+			text = rest[end+1:]
+			continue
+		}
+		r := []rune(text)[0]
+		text = text[len(string(r)):]
+		switch {
+		case r == '\r':
+			s.col = 0
+		case r == '\n':
+			s.newline()
+		default:
+			if s.col == len(s.cells[0]) {
+				s.col = 0
+				s.newline()
+			}
+			s.cells[s.row][s.col] = r
+			s.col++
+		}
+	}
+}
+
+func (s *screen) newline() {
+	if s.row < len(s.cells)-1 {
+		s.row++
+		return
+	}
+	s.cells = append(s.cells[1:], blank(len(s.cells[0])))
+	s.scrolled++
+}
+
+func (s *screen) control(what byte, n int) {
+	width := len(s.cells[0])
+	switch what {
+	case 'A':
+		s.row = max(s.row-n, 0)
+	case 'K':
+		copy(s.cells[s.row][min(s.col, width):], blank(width))
+	case 'J':
+		copy(s.cells[s.row][min(s.col, width):], blank(width))
+		for row := s.row + 1; row < len(s.cells); row++ {
+			s.cells[row] = blank(width)
+		}
+	}
+}
+
+func (s *screen) text() string {
+	var lines []string
+	for _, row := range s.cells {
+		lines = append(lines, strings.TrimRight(string(row), " "))
+	}
+	return strings.TrimRight(strings.Join(lines, "\n"), "\n")
+}
