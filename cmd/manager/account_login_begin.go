@@ -42,6 +42,9 @@ func (l *signIn) begin(ctx context.Context) (p control.Progress, err error) {
 		return p, err
 	}
 	if !l.f.json {
+		if r.Flow == login.FlowPNV {
+			l.printf("A carrier's word is experimental: nobody has published what the server's methods mean.\n")
+		}
 		l.printf("Signing in account %s ...\n", l.id)
 	}
 	err = l.wait(ctx, func(ctx context.Context) (err error) {

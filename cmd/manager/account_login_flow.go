@@ -150,6 +150,7 @@ func (l *signIn) other(ctx context.Context, s actors.Step) (*control.Progress, e
 // of the input it fails with io.EOF.
 func (l *signIn) typedOr(ctx context.Context, s actors.Step) (line string, next *control.Progress, err error) {
 	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	news := make(chan error, 1)
 	go func() {
 		var err error
@@ -162,26 +163,24 @@ func (l *signIn) typedOr(ctx context.Context, s actors.Step) (line string, next 
 		lines <- typed{line, err}
 	}()
 	// Both are waited for: the store may be closed next, the terminal read.
-	select {
-	case err := <-news:
-		cancel()
-		<-lines
-		return "", next, err
-	case t := <-lines:
-		if errors.Is(t.err, io.EOF) && byItself(s) && !l.person() {
-			err := <-news // nobody can answer, and nobody needs to
+	for late := expiry(s); ; {
+		select {
+		case <-late:
+			late = nil
+			l.screen.expired(l.err)
+		case err := <-news:
 			cancel()
+			l.input.keep(<-lines)
 			return "", next, err
+		case t := <-lines:
+			if errors.Is(t.err, io.EOF) && byItself(s) && !l.person() {
+				err := <-news // nobody can answer, and nobody needs to
+				return "", next, err
+			}
+			cancel()
+			<-news
+			return t.line, nil, t.err
 		}
-		cancel()
-		<-news
-		return t.line, nil, t.err
-	case <-expiry(s):
-		l.screen.expired(l.err)
-		err := <-news
-		cancel()
-		<-lines
-		return "", next, err
 	}
 }
 

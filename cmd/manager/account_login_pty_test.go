@@ -140,6 +140,19 @@ func TestAPersonScansAQRCodeAndTypesThePassword(t *testing.T) {
 	p.types("what")
 	p.sees("a word about words, and the code once more", func(text string) bool { return shown(text) && linkOn(text) != second })
 
+	// While the DC is away no code that is over is passed off as good.
+	if err := s.cluster.StopDC(2, true); err != nil {
+		t.Fatal(err)
+	}
+	p.sees("that it is late", func(text string) bool {
+		return strings.HasSuffix(text, "the next one comes when the DC can be reached.")
+	})
+	late := linkOn(p.screen.text())
+	if err := s.cluster.StartDC(2); err != nil {
+		t.Fatal(err)
+	}
+	p.sees("the next one", func(text string) bool { return shown(text) && linkOn(text) != late })
+
 	// It is scanned: the code goes away, the hint is shown, and nothing of the password.
 	s.api(func(b *api.Backend, now time.Time) error {
 		return b.Scan(now, qrToken(t, linkOn(p.screen.text())), s.phone.UserID)

@@ -15,6 +15,7 @@ type input struct {
 	tty     *os.File // the terminal at which a person is asked; nil for none
 	lines   *bufio.Reader
 	pending chan typed // the read under way, where there is no terminal
+	kept    *typed     // came too late for who had waited
 }
 
 type typed struct {
@@ -37,6 +38,10 @@ func newInput(in io.Reader, asLines bool) *input {
 // next waits for a line, without its end, or for ctx. At the end of the input it
 // fails with io.EOF.
 func (i *input) next(ctx context.Context) (string, error) {
+	if t := i.kept; t != nil {
+		i.kept = nil
+		return t.line, t.err
+	}
 	if i.tty != nil {
 		return i.nextTyped(ctx)
 	}
@@ -50,6 +55,13 @@ func (i *input) next(ctx context.Context) (string, error) {
 		return t.line, t.err
 	case <-ctx.Done():
 		return "", ctx.Err()
+	}
+}
+
+// keep gives a line back that nobody took, for the next who asks.
+func (i *input) keep(t typed) {
+	if t.err == nil {
+		i.kept = &t
 	}
 }
 
