@@ -292,11 +292,14 @@ func (w *refusalWorld) tryCall(text string) (outcome, error) {
 		bad = got.said(err, text)
 	}
 	time.Sleep(time.Second)
-	if lost := got.stands(p, text); lost {
-		err = p.finish(p.signIn())
-	} else if w.road.ends && err == nil {
+	switch lost := got.stands(p, text); {
+	case lost:
+		if err := p.finish(p.signIn()); err != nil {
+			return got, fmt.Errorf("it cannot sign in again: %w", err)
+		}
+	case w.road.ends && err == nil:
 		return got, bad
-	} else if !w.road.alone && !strings.HasPrefix(text, "420") {
+	case !w.road.alone && !strings.HasPrefix(text, "420"):
 		w.kept = p // no wait is left that would hold the next call
 	}
 	if err := p.alive(); err != nil {
@@ -318,12 +321,14 @@ func (o *outcome) say(where, line, text string) {
 var (
 	aTime     = regexp.MustCompile(`(\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\dZ?`)
 	anAccount = regexp.MustCompile(`\bx\d+\b`)
+	aSecret   = regexp.MustCompile(`[A-Za-z0-9_-]{43}`) // 32 random bytes
 	aNumber   = regexp.MustCompile(`\+99966\d+`)
 	anAddress = regexp.MustCompile(`\bx\S*@example\.org`)
 )
 
 // plainer puts one name for every account, time, and the error itself.
 func plainer(line, text string) string {
+	line = aSecret.ReplaceAllString(line, "RANDOM")
 	line = anAddress.ReplaceAllString(aNumber.ReplaceAllString(line, "+NUMBER"), "ADDRESS")
 	line = aTime.ReplaceAllString(anAccount.ReplaceAllString(line, "alice"), "TIME")
 	code, name, _ := strings.Cut(strings.TrimSuffix(text, ", always"), " ")
