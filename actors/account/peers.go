@@ -61,13 +61,13 @@ func (a *account) startPeer(c *ctx, p *peers.Peer, from *journal.Fence, state *p
 // ChildStopped hears of a binding that is completely gone. One that failed is
 // started again after a while.
 func (a *account) ChildStopped(c *ctx, child runtime.ActorID, reason error) {
-	if c.Stopping() || reason == nil {
+	if c.Stopping() {
 		return
 	}
+	a.peers.Stopped(child)
 	p, delay, tooOften := a.peers.Failed(child, c.Now(), c.Rand())
 	switch {
 	case p == nil:
-		return
 	case tooOften:
 		a.stand.Quarantine(c.Now(), "a connection failed too often: "+reason.Error(), adviceFault)
 	default:

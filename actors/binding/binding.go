@@ -95,7 +95,7 @@ func newBinding(env *Env, cfg Config, rand io.Reader) (*binding, error) {
 	}
 	hash := fnv.New64a()
 	_, _ = hash.Write([]byte(cfg.Account))
-	b := &binding{env: env, cfg: cfg, who: hash.Sum64(), session: cfg.Keys.Session, dropAfter: cfg.DropAfter}
+	b := &binding{env: env, cfg: cfg, who: hash.Sum64(), session: cfg.Keys.Session, dropAfter: cfg.DropAfter, lastID: cfg.Spoken.Last()}
 	b.keys = pfs.New(pfs.Config{
 		PFS: cfg.PFS, TempInMemory: env.TempInMemory, TempLife: env.TempLife, Rand: rand,
 		Known: env.known, Reading: env.readings.of(cfg.ID.DC), BindAfter: cfg.BindAfter,

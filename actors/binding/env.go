@@ -104,6 +104,9 @@ type Purpose uint8
 // Main carries API calls and, at home, updates.
 const Main Purpose = 0
 
+// Spoken is what connections of one DC said last.
+type Spoken = dcconn.Spoken
+
 // Config is what one binding begins with.
 type Config struct {
 	Account persistence.AccountID
@@ -127,6 +130,9 @@ type Config struct {
 	BindAfter, DropAfter time.Time
 	// Active says that somebody waits: it dials before those nobody waits for.
 	Active bool
+	// Spoken is where connections of this DC note what they said last, also those
+	// of a binding before this one, which has ended. Nil: there was none.
+	Spoken *Spoken
 	// Notify receives the events, in order, from within the actor. It must not
 	// wait: send yourself a message.
 	Notify func(Event)

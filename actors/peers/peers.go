@@ -57,6 +57,7 @@ type Peer struct {
 	bound   bool           // the last route was under a bound temp key
 	perm    crypt.KeyID    // of the last route, zero before there was one
 	from    *journal.Fence // of this start; what an earlier one said is void
+	after   bool           // it begins when the one before it at its DC has ended
 	keeper  runtime.Keeper
 	early   []binding.Message // what is to be told it when it has started; bounded by the callers' admission
 	pending atomic.Int64      // calls that were sent there and have not ended
@@ -92,6 +93,15 @@ type Peers struct {
 	trace *Trace
 	all   []*Peer // in the order they were opened
 	home  *Peer   // one of them, nil while there is none
+
+	ending []*Peer   // closed ones whose binding has not ended yet
+	spoken []*spoken // one for each DC that had one; a map would cost each account more
+}
+
+// spoken is what connections to a DC said last.
+type spoken struct {
+	binding.Spoken
+	at dc.ID
 }
 
 // New returns the peers of an account: none. The trace may be nil.
@@ -136,10 +146,29 @@ func (s *Peers) Open(at dc.ID, home bool) *Peer {
 	return p
 }
 
-// begin begins, or begins anew, with a binding: from what is on disk.
+// begin begins, or begins anew, with a binding: from what is on disk. It waits
+// for the end of one before it, for the server is to see one session of the key
+// after the other.
 func (s *Peers) begin(p *Peer) {
 	p.from = &journal.Fence{}
-	s.host.Read(p, p.from)
+	p.after = slices.ContainsFunc(s.ending, func(old *Peer) bool { return old.id.DC == p.id.DC })
+	if !p.after {
+		s.host.Read(p, p.from)
+	}
+}
+
+// Stopped hears of a binding that is completely gone, with its connections. One
+// that was closed makes way for the next at its DC.
+func (s *Peers) Stopped(child runtime.ActorID) {
+	i := slices.IndexFunc(s.ending, func(p *Peer) bool { return p.handle.ID() == child })
+	if i < 0 {
+		return
+	}
+	old := s.ending[i]
+	s.ending = slices.Delete(s.ending, i, i+1)
+	if p := s.At(old.id.DC); p != nil && p.after {
+		s.begin(p)
+	}
 }
 
 // Start starts the binding whose account was read, unless it was closed since. It
@@ -151,6 +180,7 @@ func (s *Peers) Start(p *Peer, from *journal.Fence, state *persistence.State, no
 	cfg := s.host.Config(p.id.DC)
 	cfg.Account, cfg.ID, cfg.Home, cfg.Keys = s.id, p.id, p.home, binding.RecordsOf(state, p.id.DC)
 	cfg.Active = cfg.Active || len(p.early) > 0
+	cfg.Spoken = s.spokenAt(p.id.DC)
 	cfg.Notify = func(ev binding.Event) { s.host.Heard(p, from, ev) }
 	cfg.Commit = func(commit persistence.Commit, owed bool, done func(error)) {
 		w := journal.Work{Commit: commit, Urgency: journal.Once}
@@ -171,6 +201,14 @@ func (s *Peers) Start(p *Peer, from *journal.Fence, state *persistence.State, no
 		p.handle.Send(m)
 	}
 	return nil
+}
+
+func (s *Peers) spokenAt(at dc.ID) *binding.Spoken {
+	i := slices.IndexFunc(s.spoken, func(l *spoken) bool { return l.at == at })
+	if i < 0 {
+		i, s.spoken = len(s.spoken), append(s.spoken, &spoken{at: at})
+	}
+	return &s.spoken[i].Spoken
 }
 
 // Unusable gives up a peer whose records cannot be used. For home the error is
@@ -282,6 +320,9 @@ func (s *Peers) Close(p *Peer) {
 	}
 	p.from.Closed = true
 	p.route = binding.Route{}
+	if !p.handle.IsZero() {
+		s.ending = append(s.ending, p)
+	}
 	p.handle.Stop()
 	p.release()
 }
