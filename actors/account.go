@@ -54,6 +54,7 @@ const (
 	EventUpdate = account.EventUpdate
 	EventMissed = account.EventMissed
 	EventHole   = account.EventHole
+	EventNotice = account.EventNotice
 )
 
 // Account is the handle on one account. It stays valid for as long as the

@@ -40,6 +40,7 @@ var allowedImports = map[string][]string{
 	"mtproto/guest":     {"tl", "tl/tg", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr"},
 	"mtproto/standing":  {"tl", "tl/tg", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr"},
 	"mtproto/updates":   {"tl", "tl/tg", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr"},
+	"mtproto/security":  {"tl", "tl/tg", "mtproto/crypt", "mtproto/tgerr"},
 
 	"mtproto/dctest":               {"tl/*", "mtproto/dctest/*", "mtproto/transport", "mtproto/crypt", "mtproto/handshake", "mtproto/dc", "mtproto/tgerr"},
 	"mtproto/dctest/api":           {"tl/*", "mtproto/dctest/echo", "mtproto/transport", "mtproto/crypt", "mtproto/handshake", "mtproto/dc", "mtproto/tgerr"},
@@ -60,9 +61,9 @@ var allowedImports = map[string][]string{
 	"actors/dcs":      {"tl", "tl/tg", "mtproto/dc"}, // the table all accounts share: a lock, no actor
 	"actors/binding":  {"actors/runtime", "actors/governor", "actors/dcconn", "mtproto/pfs", "mtproto/guest", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr", "tl", "tl/tg", "persistence"},
 	"actors/peers":    {"actors/runtime", "actors/binding", "actors/journal", "mtproto/crypt", "mtproto/dc", "persistence"}, // the account's side of its bindings: part of its actor
-	"actors/account":  {"actors/runtime", "actors/governor", "actors/binding", "actors/peers", "actors/journal", "actors/dcs", "tl", "tl/tg", "mtproto/standing", "mtproto/login", "mtproto/updates", "mtproto/crypt", "mtproto/dc", "persistence"},
+	"actors/account":  {"actors/runtime", "actors/governor", "actors/binding", "actors/peers", "actors/journal", "actors/dcs", "tl", "tl/tg", "mtproto/standing", "mtproto/login", "mtproto/updates", "mtproto/security", "mtproto/crypt", "mtproto/dc", "persistence"},
 	"actors/digest":   {"mtproto/standing"},
-	"actors":          {"actors/runtime", "actors/digest", "actors/governor", "actors/account", "actors/wire", "tl", "persistence", "mtproto/dc", "mtproto/tgerr", "mtproto/login", "mtproto/standing"},
+	"actors":          {"actors/runtime", "actors/digest", "actors/governor", "actors/account", "actors/wire", "tl", "tl/tg", "persistence", "mtproto/dc", "mtproto/tgerr", "mtproto/login", "mtproto/standing", "mtproto/security"}, // tl/tg: the calls about an account's safety
 
 	// Helpers of tests: nothing but tests and benchmarks imports them.
 	"actors/actorstest": {"actors", "actors/governor", "persistence", "mtproto/crypt", "mtproto/dctest", "mtproto/dctest/*", "mtproto/tgerr", "mtproto/login"},

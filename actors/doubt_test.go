@@ -142,6 +142,8 @@ func TestAQuestionWhoseAnswersAreLostIsNotAskedForEver(t *testing.T) {
 				}
 				if f.Kind == dctest.FaultNoReply {
 					inject(t, s, f)
+					// What is asked in a silence is no proof either.
+					inject(t, s, dctest.Fault{Kind: dctest.FaultRPC, Method: "updates.getDifference", Code: 401, Text: "SESSION_REVOKED", Count: 1_000_000})
 				}
 				for _, done := range calls {
 					if err := ended(t, "a call", done, time.Minute); err == nil {

@@ -145,6 +145,9 @@ func (a *account) loginConfig() login.Config {
 	}
 }
 
+// Group is the group every Telegram DC uses, made once for the process.
+func (e *Env) Group() *crypt.Group { return e.binding.Group() }
+
 // hasDC reports whether the DC table has a DC.
 func (a *account) hasDC(id dc.ID) bool { return a.env.dcs.Table().Has(id) }
 

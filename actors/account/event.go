@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/mtfleet/mtfleet/mtproto/security"
 	"github.com/mtfleet/mtfleet/tl"
 )
 
@@ -24,9 +25,13 @@ const (
 	// that the server no longer has them or that this version cannot read them.
 	// What they changed must be read anew.
 	EventHole
+	// EventNotice: the server told something about the account's safety, as
+	// Event.Notice: somebody signed in to it, or this key was dropped. The
+	// update it came in is an EventUpdate before it.
+	EventNotice
 )
 
-var eventNames = [...]string{EventState: "state", EventUpdate: "update", EventMissed: "missed", EventHole: "hole"}
+var eventNames = [...]string{EventState: "state", EventUpdate: "update", EventMissed: "missed", EventHole: "hole", EventNotice: "notice"}
 
 // String returns the kind's name as JSON holds it.
 func (k EventKind) String() string {
@@ -76,6 +81,8 @@ type Event struct {
 	// Qts is the same for updates that count by it: secret chats and what
 	// happens to bots.
 	Qts int32 `json:"qts,omitempty"`
+	// Notice is set for EventNotice.
+	Notice *security.Notice `json:"notice,omitempty"`
 	// From and To are set for EventHole. From is zero if the account was signed
 	// in and where its updates stood was never known.
 	From Place `json:"from,omitzero"`

@@ -2,6 +2,7 @@ package account
 
 import (
 	"github.com/mtfleet/mtfleet/actors/peers"
+	"github.com/mtfleet/mtfleet/mtproto/security"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/mtproto/updates"
 )
@@ -80,5 +81,10 @@ func (a *account) deliver(c *ctx, out updates.Output) {
 			Account: string(a.id), At: now, Kind: EventUpdate,
 			Update: raw, Users: out.Users, Chats: out.Chats, Pts: pts, Qts: qts,
 		})
+		if n, ok := security.NoticeOf(raw); ok {
+			a.env.Logger.Warn(n.String(), "account", a.id)
+			a.env.Publish(Event{Account: string(a.id), At: now, Kind: EventNotice, Notice: &n})
+			a.stand.Suspect(now, n.Doubt())
+		}
 	}
 }

@@ -35,7 +35,8 @@ func (a *app) accountCommand() *cobra.Command {
 of it. These commands reach the manager that runs, or open the store themselves
 when none does.`,
 		a.addCommand(), a.loginCommand(), a.listCommand(), a.showCommand(),
-		a.logoutCommand(), a.removeCommand(), a.pauseCommand(), a.resumeCommand(), a.restoreKeyCommand(), a.clearWaitCommand())
+		a.logoutCommand(), a.removeCommand(), a.pauseCommand(), a.resumeCommand(), a.restoreKeyCommand(), a.clearWaitCommand(),
+		a.twoStepCommand(), a.sessionsCommand(), a.passkeysCommand(), a.acceptQRCommand())
 }
 
 // withService runs f with the accounts of the store, for as long as it needs.

@@ -46,7 +46,8 @@ func exitCodesTopic() *cobra.Command {
   3    in use: the store, the control socket, or an address to listen on; or the
        store is a copy whose original may be in use
   4    the master key is missing, unreadable, or not the store's
-  5    the server refused the sign-in: wrong or expired code, unknown token, ...
+  5    the server refused: a wrong or expired code or link, an unknown token, a wrong
+       two-step password, ...
   6    the server ordered to wait; the message says until when
   7    a DC cannot be reached, or the manager went away
   8    the store is damaged: something is missing, a record cannot be read, or it

@@ -56,6 +56,8 @@ func TestScripts(t *testing.T) {
 			"freeport":   freePort,
 			"httpget":    httpGet,
 			"asks":       asks,
+			"sent":       sent,
+			"found":      found,
 			"controlled": controlled,
 			"smalldisk":  smallDisk,
 			"filldisk":   fillDisk,

@@ -1,6 +1,7 @@
 package standing
 
 import (
+	"errors"
 	"time"
 
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
@@ -37,6 +38,16 @@ func (m *Machine) doubtHome(now time.Time, err error) {
 	m.doubt = doubt{err: err, round: m.doubt.round}
 	m.showDoubt(now, "asking on a second connection whether that is so")
 	m.confirm(now)
+}
+
+// Suspect says that the server told in other words than a 401 that our
+// authorization has ended; what is those words. They prove nothing: the login is
+// doubted, as after a 401, and given up for the server's refusals alone. An empty
+// text is nothing told.
+func (m *Machine) Suspect(now time.Time, what string) {
+	if what != "" {
+		m.doubtHome(now, errors.New(what))
+	}
 }
 
 // showDoubt tells that the login is doubted, and why.
@@ -84,12 +95,16 @@ func (m *Machine) onConfirmed(now time.Time, c *Call, at Where, err error) {
 	d.asking = false
 	switch {
 	case err == nil:
+		what := "a 401"
+		if _, was := tgerr.As(d.err); !was {
+			what = "what the server told"
+		}
 		m.alive()
-		m.note(now, "a 401 was not confirmed: the login is alive", "")
+		m.note(now, what+" was not confirmed: the login is alive", "")
 		m.sync()
 	case refused && e.Class() == tgerr.ClassRevoked:
 		m.revoke(now, serverWords(err))
-	case refused && e.IsUnauthorized():
+	case refused && (e.IsUnauthorized() || e.Class() == tgerr.ClassDuplicated):
 		m.terminal(now, e)
 	case wait:
 		d.at = until

@@ -269,6 +269,8 @@ func (p *play) input(w words, rest string) error {
 
 	case "routed":
 		m.Routed(now)
+	case "suspect":
+		m.Suspect(now, rest)
 	case "route-lost":
 		m.RouteLost(now, rest)
 	case "unreachable":

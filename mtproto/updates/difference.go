@@ -205,7 +205,7 @@ func (m *Machine) arrive(now time.Time, s State, first bool) {
 	m.move(now, s)
 	m.barren, m.garbled = 0, false
 	again := m.again || m.reloads
-	m.become(PhaseCurrent)
+	m.current(now)
 	m.settle(now)
 	switch after := m.state; {
 	case m.phase != PhaseGap, after.Pts != before.Pts, after.Qts != before.Qts, after.Seq != before.Seq:
@@ -215,7 +215,7 @@ func (m *Machine) arrive(now time.Time, s State, first bool) {
 			m.fruitless = 0
 			m.dropKept()
 			m.tellLost()
-			m.become(PhaseCurrent)
+			m.current(now)
 		}
 	}
 	if first {

@@ -34,6 +34,13 @@ const (
 	// up to two senseless answers, and so two pauses, before each of the 64 is
 	// asked 3 (64 + 1) + 1 = 196 times. pts and qts never go back meanwhile.
 	barrenMost = 64
+	// quietMost is how long nothing may come before the server is asked whether
+	// that is so: pushes may have stopped because the authorization has ended.
+	// https://core.telegram.org/api/updates#recovering-gaps
+	quietMost = 15 * time.Minute
+	// quietSpread is added to it in part, so that accounts that went quiet at one
+	// moment, of a lost DC say, do not ask at one moment for ever.
+	quietSpread = 5 * time.Minute
 	// retryMost bounds the pause between attempts: 1, 2, 4 … 60 s.
 	retryMost = time.Minute
 )
@@ -54,7 +61,8 @@ type Machine struct {
 	id    CallID // of the call under way
 	again bool   // ask once more after the answer under way: it may be stale
 
-	until      time.Time // end of PhaseGap and PhaseRetrying
+	until      time.Time // end of PhaseGap and PhaseRetrying; of PhaseCurrent, when it is looked whether it is quiet
+	heard      time.Time // the last push or answer
 	failures   int       // in a row
 	unreadable int       // differences in a row
 	fruitless  int       // differences in a row
@@ -107,7 +115,7 @@ func (m *Machine) Next() (Output, bool) {
 // Deadline returns when Advance wants to be called, zero for never.
 func (m *Machine) Deadline() time.Time {
 	var d time.Time
-	if m.phase == PhaseGap || m.phase == PhaseRetrying {
+	if m.phase == PhaseGap || m.phase == PhaseRetrying || m.phase == PhaseCurrent {
 		d = m.until
 	}
 	if m.dirty && (d.IsZero() || m.saveAt.Before(d)) {
@@ -170,6 +178,11 @@ func (m *Machine) Advance(now time.Time) {
 	if (m.phase == PhaseGap || m.phase == PhaseRetrying) && !now.Before(m.until) {
 		m.ask()
 	}
+	if m.phase == PhaseCurrent && !m.until.IsZero() && !now.Before(m.until) {
+		if m.until = m.heard.Add(m.quiet()); !now.Before(m.until) {
+			m.ask()
+		}
+	}
 	if m.dirty && !now.Before(m.saveAt) {
 		m.save(false)
 	}
@@ -177,10 +190,25 @@ func (m *Machine) Advance(now time.Time) {
 
 // become is the only way to another phase.
 func (m *Machine) become(p Phase) {
-	m.phase = p
-	if p != PhaseGap && p != PhaseRetrying {
+	if p != PhaseGap && p != PhaseRetrying && (p != PhaseCurrent || m.phase != PhaseCurrent) {
 		m.until = time.Time{}
 	}
+	m.phase = p
+}
+
+// current is become for PhaseCurrent. The time to look is set once and moved on
+// when it comes, so that an update costs no timer.
+func (m *Machine) current(now time.Time) {
+	m.become(PhaseCurrent)
+	if m.heard = now; m.until.IsZero() {
+		m.until = now.Add(m.quiet())
+	}
+}
+
+// quiet is how long nothing may come, by what differs between accounts.
+func (m *Machine) quiet() time.Duration {
+	mixed := (uint32(m.state.Pts)*31 + uint32(m.state.Date)) * 2654435761 // Knuth's multiplicative hash
+	return quietMost + quietSpread*time.Duration(mixed>>16)/(1<<16)
 }
 
 // ask asks the server where we stand: from our state, or for one.

@@ -127,7 +127,7 @@ func (m *Machine) settle(now time.Time) {
 		m.become(PhaseGap)
 		m.until = since.Add(gapWait)
 	case !m.lostAny():
-		m.become(PhaseCurrent)
+		m.current(now)
 	case m.phase != PhaseGap: // nothing is kept, but something was and did not come
 		m.become(PhaseGap)
 		m.until = now.Add(gapWait)

@@ -109,6 +109,9 @@ func Wrap(err error) error {
 
 // plain is an error's text without the packages it came through.
 func plain(err error) string {
+	if s, ok := plainSecurity(err); ok {
+		return s
+	}
 	var l *login.Error
 	if errors.As(err, &l) {
 		s := l.Message
@@ -126,6 +129,9 @@ func plain(err error) string {
 
 func classify(err error) (Kind, time.Time) {
 	if kind, until, ok := classifyLogin(err); ok {
+		return kind, until
+	}
+	if kind, until, ok := classifySecurity(err); ok {
 		return kind, until
 	}
 	if kind, ok := classifyStore(err); ok {

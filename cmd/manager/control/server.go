@@ -44,6 +44,7 @@ func Handler(s Service) http.Handler {
 	unary(mux, "Resume", s.Resume)
 	unary(mux, "RestoreKey", s.RestoreKey)
 	unary(mux, "ClearWait", s.ClearWait)
+	handleSecurity(mux, s)
 	unary(mux, "Echo", s.Echo)
 	mux.HandleFunc("POST "+servicePath+"Events", func(w http.ResponseWriter, r *http.Request) { serveEvents(s, w, r) })
 	return mux

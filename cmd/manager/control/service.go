@@ -42,6 +42,8 @@ type Service interface {
 	// ClearWait forgets the waits that the server ordered for a method, or all of
 	// the account's.
 	ClearWait(context.Context, ClearWaitRequest) (Account, error)
+	// Security is what an account's owner can do about its safety.
+	Security
 	// Echo calls testdc.echo, which only a test DC has.
 	Echo(context.Context, EchoRequest) (EchoResult, error)
 	// Events returns the events after a cursor as they come, until ctx ends or
