@@ -57,7 +57,7 @@ func TestAWaitOnAConfirmationIsObeyed(t *testing.T) {
 		a := signInBot(t, m, "robot", s.Descriptor().Bots[0], actors.AccountOptions{})
 		wait(t, a, actors.Online)
 		time.Sleep(time.Minute)
-		refuse(t, s, "users.getUsers", 420, "FLOOD_WAIT_840")
+		refuse(t, s, "users.getUsers", 420, "FLOOD_WAIT_1200")
 		refuse(t, s, "testdc.echo", 401, "SESSION_REVOKED")
 		queries := s.Counts().Queries
 		if err := echoed(t, a); err == nil {
