@@ -116,7 +116,7 @@ func (l *signIn) fileByFlag(ctx context.Context, s actors.Step) (answer actors.A
 		return actors.Answer{Kind: actors.AnswerPassword, Password: password}, true, err
 	case l.f.tokenFile != "" && s.Kind == actors.StepToken:
 		answer = actors.Answer{Kind: actors.AnswerToken, Token: take("--bot-token-file", &l.f.tokenFile)}
-	case l.f.webTokenFile != "" && s.Kind == actors.StepWebToken && !l.f.answered && (l.f.webTokenFile != "-" || !l.person()):
+	case l.f.webTokenFile != "" && s.Kind == actors.StepWebToken && (l.f.webTokenFile != "-" || !l.person()):
 		answer = actors.Answer{Kind: actors.AnswerToken, Token: take("--web-token-file", &l.f.webTokenFile)}
 	case l.f.assertionFile != "" && s.Kind == actors.StepPasskey:
 		path := l.f.assertionFile

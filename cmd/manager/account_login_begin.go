@@ -135,10 +135,13 @@ func (l *signIn) credentials(ctx context.Context) (r control.SignInRequest, err 
 
 // webLink reads the link of a web client; a person's is hidden.
 func (l *signIn) webLink(ctx context.Context) (string, error) {
-	if l.f.webTokenFile == "-" && l.person() {
+	path := l.f.webTokenFile
+	l.f.webTokenFile = "" // it is good once
+	if path == "-" && l.person() {
+		l.serve()
 		return l.askHidden(ctx, "Link of the web client (hidden): ")
 	}
-	return l.secret(ctx, "--web-token-file", l.f.webTokenFile)
+	return l.secret(ctx, "--web-token-file", path)
 }
 
 // askCredentials asks a person, until it gets what can be a number or a token.

@@ -106,6 +106,12 @@ func TestAProgramAnswersEveryStep(t *testing.T) {
 			{actors.StepPassword, "", says(strings.TrimSpace(scenePassword))}, {actors.StepPassword, "PASSWORD_HASH_INVALID", word("forgot")},
 			{actors.StepRecovery, "", theMail(recovery)}, {actors.StepNewPassword, "", says(`{"kind":"new_password","password":"another","hint":"none"}`)},
 		}},
+		{"a wait that is over by itself", func(t *testing.T, s *scene) []string {
+			if err := s.cluster.FailNext("auth.sendCode", "FLOOD_WAIT_2"); err != nil {
+				t.Fatal(err)
+			}
+			return codes()(t, s)
+		}, []line{{actors.StepWait, "", says("")}, {actors.StepCode, "", theCode}}},
 		{"a password with spaces", func(t *testing.T, s *scene) []string { return []string{"--phone", "+" + s.phone.Number} }, []line{
 			{actors.StepCode, "", theCode}, {actors.StepPassword, "", says(scenePassword)},
 		}},

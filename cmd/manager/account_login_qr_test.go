@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"rsc.io/qr"
 )
@@ -103,6 +104,7 @@ type screen struct {
 	cells    [][]rune
 	row, col int
 	scrolled int
+	held     string // the beginning of something
 }
 
 func newScreen(width, height int) *screen {
@@ -115,18 +117,26 @@ func newScreen(width, height int) *screen {
 
 func blank(width int) []rune { return []rune(strings.Repeat(" ", width)) }
 
+// write takes what is whole of it; a terminal is read in pieces.
 func (s *screen) write(text string) {
-	for len(text) > 0 {
-		if rest, ok := strings.CutPrefix(text, "\x1b["); ok {
-			end := strings.IndexAny(rest, "ABCDHJKmhl")
+	text = s.held + text
+	for s.held = ""; len(text) > 0; {
+		if strings.HasPrefix(text, "\x1b") {
+			end := strings.IndexAny(text, "ABCDHJKmhl")
+			if end < 0 {
+				break
+			}
 			n := 1
-			_, _ = fmt.Sscanf(rest[:end], "%d", &n)
-			s.control(rest[end], n)
-			text = rest[end+1:]
+			_, _ = fmt.Sscanf(text[2:end], "%d", &n)
+			s.control(text[end], n)
+			text = text[end+1:]
 			continue
 		}
-		r := []rune(text)[0]
-		text = text[len(string(r)):]
+		if !utf8.FullRuneInString(text) {
+			break
+		}
+		r, size := utf8.DecodeRuneInString(text)
+		text = text[size:]
 		switch {
 		case r == '\r':
 			s.col = 0
@@ -141,6 +151,7 @@ func (s *screen) write(text string) {
 			s.col++
 		}
 	}
+	s.held = text
 }
 
 func (s *screen) newline() {
