@@ -34,20 +34,19 @@ type account struct {
 	tokens [][]byte            // future auth tokens, the newest first
 
 	stand    *standing.Machine
-	saving   bool                       // what standing said is on its way to the disk; its other outputs wait
-	refusal  error                      // of the last OutSave, nil when it is on disk
-	kept     map[standing.CallID]*Call  // calls that standing has; nil while there are none
-	wishes   []wish                     // the owner's, under way
-	lastWish standing.Request           // the number of the last one
-	status   Status                     // as of the last OutStatus
-	told     Status                     // what was published last
-	armed    [timerConfig + 1]time.Time // when each timer is due, zero for not
-	peers    *peers.Peers               // its DCs
-	homeless []*Call                    // admitted calls for home, while there is none
-	login    *signIn                    // nil when none is under way
-	updates  *updates.Machine           // nil while nothing is asked
-	place    *updates.State             // where the updates stood last, nil for not known
-	config   time.Time                  // when help.getConfig is asked for again
+	saving   bool                      // what standing said is on its way to the disk; its other outputs wait
+	refusal  error                     // of the last OutSave, nil when it is on disk
+	kept     map[standing.CallID]*Call // calls that standing has; nil while there are none
+	wishes   []wish                    // the owner's, under way
+	lastWish standing.Request          // the number of the last one
+	status   Status                    // as of the last OutStatus
+	told     Status                    // what was published last
+	peers    *peers.Peers              // its DCs
+	homeless []*Call                   // admitted calls for home, while there is none
+	login    *signIn                   // nil when none is under way
+	updates  *updates.Machine          // nil while nothing is asked
+	place    *updates.State            // where the updates stood last, nil for not known
+	config   time.Time                 // when help.getConfig is asked for again
 }
 
 // Spawn starts the account's actor below parent. It restores itself from the
@@ -129,7 +128,6 @@ func (a *account) handle(c *ctx, m Message) {
 
 // onDue lets what a timer was set for go on.
 func (a *account) onDue(c *ctx, timer int) {
-	a.armed[timer] = time.Time{}
 	switch {
 	case timer == timerJournal:
 		a.runJournal(c)
@@ -156,7 +154,7 @@ func (a *account) pump(c *ctx) {
 		return // it is read again
 	}
 	a.tellStep(c)
-	a.arm(c, timerStanding, a.stand.Deadline())
+	c.At(timerStanding, a.stand.Deadline(), due{timerStanding})
 	var login, updates time.Time
 	if a.login != nil {
 		login = a.login.Deadline()
@@ -164,9 +162,9 @@ func (a *account) pump(c *ctx) {
 	if a.updates != nil {
 		updates = a.updates.Deadline()
 	}
-	a.arm(c, timerLogin, login)
-	a.arm(c, timerUpdates, updates)
-	a.arm(c, timerConfig, a.config)
+	c.At(timerLogin, login, due{timerLogin})
+	c.At(timerUpdates, updates, due{timerUpdates})
+	c.At(timerConfig, a.config, due{timerConfig})
 }
 
 // decided tells the trace what an engine said.
@@ -174,17 +172,4 @@ func (a *account) decided(output any) {
 	if t := a.env.Trace; t != nil {
 		t.Decided(a.id, output)
 	}
-}
-
-// arm sets a timer, or takes it back when the time is zero.
-func (a *account) arm(c *ctx, timer int, at time.Time) {
-	switch {
-	case at.Equal(a.armed[timer]):
-		return
-	case at.IsZero():
-		c.Cancel(timer)
-	default:
-		c.After(timer, at.Sub(c.Now()), due{timer})
-	}
-	a.armed[timer] = at
 }

@@ -43,7 +43,7 @@ func (a *account) runJournal(c *ctx) {
 		disk := a.disk
 		c.GoIO(func() Message { return stored(disk.Do(q.Work)) })
 	}
-	a.arm(c, timerJournal, a.journal.Deadline())
+	c.At(timerJournal, a.journal.Deadline(), due{timerJournal})
 }
 
 // onStored goes on with whoever waited for the job under way.

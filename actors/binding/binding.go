@@ -29,7 +29,6 @@ type binding struct {
 	ticket  *governor.Ticket // wanted or held
 	using   *inUse           // the key calls travel under, nil while there is none
 	bind    *pfs.Output      // the bind the machine waits for
-	armed   time.Time        // for which the machine's timer is set
 	session *persistence.Session
 
 	// The connections; see conns.go.
@@ -150,7 +149,6 @@ func (b *binding) Receive(c *ctx, m Message) {
 	case saveAgain:
 		b.save(c)
 	case keysDue:
-		b.armed = time.Time{}
 		b.keys.Advance(now)
 	case respawnDue:
 		b.onRespawn(c)
@@ -171,7 +169,7 @@ func (b *binding) pump(c *ctx) {
 	for b.pumpKeys(c) || b.pumpGuest(c) {
 	}
 	b.staff(c)
-	b.arm(c)
+	c.At(timerKeys, b.keys.Deadline(), keysDue{})
 }
 
 // notify tells the account.
