@@ -42,7 +42,6 @@ type account struct {
 	status   Status                    // as of the last OutStatus
 	told     Status                    // what was published last
 	peers    *peers.Peers              // its DCs
-	homeless []*Call                   // admitted calls for home, while there is none
 	login    *signIn                   // nil when none is under way
 	updates  *updates.Machine          // nil while nothing is asked
 	place    *updates.State            // where the updates stood last, nil for not known

@@ -6,8 +6,6 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors/binding"
 	"github.com/mtfleet/mtfleet/actors/journal"
-	"github.com/mtfleet/mtfleet/actors/peers"
-	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/persistence"
@@ -24,7 +22,7 @@ func (a *account) onCall(c *ctx, call *Call) {
 	}
 	switch err := a.stand.Admit(c.Now(), &call.query); err {
 	case nil:
-		a.send(c, call)
+		a.send(call)
 	case standing.ErrParked:
 		a.keep(call)
 	default:
@@ -32,69 +30,33 @@ func (a *account) onCall(c *ctx, call *Call) {
 	}
 }
 
-// send sends an admitted call on the connection of its DC, or to the binding
-// that will have one.
-func (a *account) send(c *ctx, call *Call) {
-	p := a.peers.To(call.query.DC)
-	if p == nil {
-		a.homeless = append(a.homeless, call) // home is about to be opened
-		return
-	}
-	call.at = p
-	b := a.toBinding(call)
-	route := a.peers.Route(p, b)
-	if route.IsZero() {
-		b.Reply = a.reply(p, call)
-		a.peers.Tell(p, b)
-		return
-	}
-	r, on := a.replier(p, call), route.Where()
-	route.SendFor(b, func(body []byte, err error) { r.reply(body, err, on) })
+// send sends an admitted call to its DC.
+func (a *account) send(call *Call) {
+	a.peers.Send(call.query.DC, a.message(call), call)
 }
 
-// toBinding is a call as bindings know it, but for its reply.
-func (a *account) toBinding(call *Call) binding.Call {
+// message is a call as bindings know it. It comes back to Returned.
+func (a *account) message(call *Call) binding.Call {
+	call.account, call.proves = a.self, a.stand.Proves(&call.query)
 	own := call.own != nil && call.query.Purpose != standing.ForMove
 	return binding.Call{ID: call.id(), Method: call.Method, Body: call.Body, Policy: call.Policy, Own: own}
 }
 
-// reply is how a call comes back: what is its caller's business alone goes to
+// Returned implements [peers.Caller]: what is its caller's business alone goes to
 // the caller directly, everything else to the account.
-func (a *account) reply(p *peers.Peer, call *Call) func([]byte, error, binding.Where) {
-	r := a.replier(p, call)
-	return func(body []byte, err error, on binding.Where) { r.reply(body, err, on) }
-}
-
-// replier is what the way back of one call needs to know.
-type replier struct {
-	self   runtime.Ref[Message]
-	peer   *peers.Peer
-	call   *Call
-	proves bool
-}
-
-func (a *account) replier(p *peers.Peer, call *Call) replier {
-	p.Sent()
-	return replier{a.self, p, call, a.stand.Proves(&call.query)}
-}
-
-func (r replier) reply(body []byte, err error, on binding.Where) {
-	r.peer.Returned()
-	if r.call.own == nil && (err != nil || !r.proves) && !standing.NeedsPolicy(err) {
-		r.call.finish(body, err)
+func (c *Call) Returned(body []byte, err error, on binding.Where) {
+	if c.own == nil && (err != nil || !c.proves) && !standing.NeedsPolicy(err) {
+		c.finish(body, err)
 		return
 	}
-	r.self.Send(callReturned{call: r.call, body: body, err: err, on: on})
+	c.account.Send(callReturned{call: c, body: body, err: err, on: on})
 }
 
 // onReturned tells standing how a call ended, which may have it sent again.
 // What a caller who has left was answered says as much of the account.
 func (a *account) onReturned(c *ctx, m callReturned) {
-	call, on := m.call, whereOf(m.on)
-	if call.at != nil && on.DC == 0 {
-		on.DC, on.Home = call.at.DC(), call.at.IsHome()
-	}
-	switch a.stand.Returned(c.Now(), &call.query, on, m.err) {
+	call := m.call
+	switch a.stand.Returned(c.Now(), &call.query, whereOf(m.on), m.err) {
 	case standing.FateOver:
 		a.end(c, call, m.body, m.err)
 	case standing.FateJudged:
@@ -143,9 +105,7 @@ func (a *account) withdraw(c *ctx, call *Call) {
 		a.end(c, call, nil, ErrStopped)
 		return
 	}
-	if call.at != nil {
-		a.peers.Tell(call.at, binding.Cancel{ID: call.id()})
-	}
+	a.peers.Cancel(call.query.DC, call.id())
 }
 
 // ask runs a query of one of the account's own engines, for what is in q.
@@ -156,18 +116,12 @@ func (a *account) ask(c *ctx, q standing.Call, query tl.Object, own ownCall) *Ca
 }
 
 // askFor runs a query of standing's own. It is admitted already.
-func (a *account) askFor(c *ctx, out standing.Output) {
+func (a *account) askFor(out standing.Output) {
 	call := newOwn(out.Call, out.Query, ownCall{})
-	switch home := a.peers.Home(); {
-	case home == nil:
-		a.stand.Ended(c.Now(), &call.query, standing.Where{}, ErrStopped)
-	case out.Call.Purpose == standing.ForConfirm:
-		call.at = home
-		b := a.toBinding(call)
-		b.Reply = a.reply(home, call)
-		a.peers.Tell(home, binding.Confirm{Call: b})
-	default:
-		a.send(c, call)
+	if out.Call.Purpose == standing.ForConfirm {
+		a.peers.Confirm(a.message(call), call)
+	} else {
+		a.send(call)
 	}
 }
 

@@ -69,7 +69,7 @@ func (a *account) Stopping(c *ctx) {
 	for _, m := range a.early {
 		a.Undelivered(m)
 	}
-	for _, call := range append(a.takeKept(), a.homeless...) {
+	for _, call := range a.takeKept() {
 		call.finish(nil, ErrStopped)
 	}
 	a.peers.Release()

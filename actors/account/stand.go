@@ -103,7 +103,7 @@ func (a *account) carryOut(c *ctx, out standing.Output) {
 	case standing.OutRecall:
 		a.peers.TellAll(binding.Recall{Method: out.Method})
 	case standing.OutCall:
-		a.askFor(c, out)
+		a.askFor(out)
 	case standing.OutUnbound:
 		a.peers.Tell(a.peers.At(out.Where.DC), binding.Unbound{Key: crypt.KeyID(out.Where.Key)})
 	case standing.OutUnauthorized:
@@ -170,13 +170,6 @@ func (a *account) openHome(c *ctx, at dc.ID) {
 		a.peers.Open(at, true)
 	}
 	a.askAhead(c, a.peers.Home())
-	homeless := a.homeless
-	a.homeless = nil
-	for _, call := range homeless {
-		if !call.ended.Load() {
-			a.send(c, call)
-		}
-	}
 }
 
 // moveHome makes another DC the home: what runs there or at the old one begins
@@ -201,9 +194,4 @@ func (a *account) closeAll(c *ctx) {
 		a.login.Drop()
 	}
 	a.peers.CloseAll()
-	homeless := a.homeless
-	a.homeless = nil
-	for _, call := range homeless {
-		a.onCall(c, call)
-	}
 }

@@ -80,11 +80,6 @@ func (p *Peer) Perm() crypt.KeyID {
 	return p.perm
 }
 
-// Sent and Returned count the calls that are there: a DC with calls is not idle.
-// Returned may be called from any goroutine.
-func (p *Peer) Sent()     { p.pending.Add(1) }
-func (p *Peer) Returned() { p.pending.Add(-1) }
-
 // Peers are all of them. One owner: the account's actor.
 type Peers struct {
 	id    persistence.AccountID
@@ -92,6 +87,8 @@ type Peers struct {
 	trace *Trace
 	all   []*Peer // in the order they were opened
 	home  *Peer   // one of them, nil while there is none
+
+	homeless []query // for a home that is about to be opened; bounded by the callers' admission
 }
 
 // New returns the peers of an account: none. The trace may be nil.
@@ -133,6 +130,9 @@ func (s *Peers) Open(at dc.ID, home bool) *Peer {
 		s.trace.Opened(s.id, at, home)
 	}
 	s.begin(p)
+	if home {
+		s.settle()
+	}
 	return p
 }
 
@@ -259,14 +259,6 @@ func (s *Peers) Check(at dc.ID) {
 	}
 }
 
-// Route returns where a call goes that is sent now; zero: Tell the binding.
-func (s *Peers) Route(p *Peer, call binding.Call) binding.Route {
-	if s.trace != nil && !p.route.IsZero() {
-		s.trace.Told(s.id, p.id.DC, call, p.route.Where().Key)
-	}
-	return p.route
-}
-
 // Close ends a peer. What waits for it comes back to be admitted again, or
 // refused in words of the account's state. Nobody may be closed.
 func (s *Peers) Close(p *Peer) {
@@ -291,6 +283,7 @@ func (s *Peers) CloseAll() {
 	for len(s.all) > 0 {
 		s.Close(s.all[0])
 	}
+	s.giveBack()
 }
 
 // Release gives back what waits for bindings that will not be: the account stops.
@@ -298,6 +291,7 @@ func (s *Peers) Release() {
 	for _, p := range s.all {
 		p.release()
 	}
+	s.giveBack()
 }
 
 func (p *Peer) release() {

@@ -50,9 +50,14 @@ func (s *stage) last() *journal.Fence { return s.read[len(s.read)-1] }
 // start lets the binding that was opened last start.
 func (s *stage) start(p *Peer) error { return s.Start(p, s.last(), &persistence.State{}, epoch) }
 
-// call is a call that notes how it ends.
-func (s *stage) call(name string) binding.Call {
-	return binding.Call{Reply: func(_ []byte, err error, _ binding.Where) { s.note("%s given back: %v", name, err != nil) }}
+// caller notes how its call ends.
+type caller struct {
+	*stage
+	name string
+}
+
+func (c caller) Returned(_ []byte, err error, on binding.Where) {
+	c.note("%s given back: %v, DC %d, home: %v", c.name, err != nil, on.DC, on.Home)
 }
 
 func TestPeers(t *testing.T) {
@@ -72,8 +77,8 @@ func TestPeers(t *testing.T) {
 		}, []string{"opens 4, home: false", "opens 2, home: true"}},
 		{"what waits for a binding that will not be is given back", func(t *testing.T, s *stage) {
 			p := s.Open(2, true)
-			s.Tell(p, s.call("call"))
-			s.Tell(p, binding.Confirm{Call: s.call("confirmation")})
+			s.Send(0, binding.Call{}, caller{s, "call"})
+			s.Confirm(binding.Call{}, caller{s, "confirmation"})
 			s.Tell(p, binding.HomeAlive{})
 			s.Close(p)
 			if s.Home() != nil || s.At(2) != nil || !s.last().Closed {
@@ -81,13 +86,30 @@ func TestPeers(t *testing.T) {
 			}
 			s.Release()
 		}, []string{"opens 2, home: true", "tells 2 binding.Call", "tells 2 binding.Confirm", "tells 2 binding.HomeAlive", "closes 2",
-			"call given back: true", "confirmation given back: true"}},
+			"call given back: true, DC 2, home: true", "confirmation given back: true, DC 2, home: true"}},
+		{"calls for a home that is not open wait until it is", func(t *testing.T, s *stage) {
+			s.Send(0, binding.Call{ID: 1}, caller{s, "first"})
+			s.Send(0, binding.Call{ID: 2}, caller{s, "second"})
+			s.Confirm(binding.Call{ID: 3}, caller{s, "third"})
+			s.Open(4, false)
+			s.Cancel(0, 2)
+			if s.Open(2, true); s.Home().pending.Load() != 2 {
+				t.Error("they are not counted there")
+			}
+			s.Cancel(0, 3)
+		}, []string{"opens 4, home: false", "second given back: true, DC 0, home: false", "opens 2, home: true",
+			"tells 2 binding.Call", "tells 2 binding.Call", "tells 2 binding.Cancel"}},
+		{"calls for a home that is never opened are given back once", func(t *testing.T, s *stage) {
+			s.Send(0, binding.Call{}, caller{s, "call"})
+			s.CloseAll()
+			s.Release()
+		}, []string{"call given back: true, DC 0, home: false"}},
 		{"what waits makes a binding active", func(t *testing.T, s *stage) {
 			p := s.Open(2, true)
 			if err := s.start(p); err != nil || s.cfgs[0].Active {
 				t.Errorf("nobody waits: %v", err)
 			}
-			s.Tell(p, s.call("call"))
+			s.Send(0, binding.Call{}, caller{s, "call"})
 			s.Again(p)
 			if err := s.start(p); err != nil || !s.cfgs[1].Active || !s.cfgs[1].PFS || !s.cfgs[1].Home || s.cfgs[1].ID.DC != 2 {
 				t.Errorf("it begins with %+v (%v)", s.cfgs[1], err)
@@ -126,10 +148,12 @@ func TestPeers(t *testing.T) {
 		}, nil},
 		{"a guest that nobody needs is closed, one with calls is not", func(t *testing.T, s *stage) {
 			p := s.Open(4, false)
-			if p.Sent(); !s.Hear(p, s.last(), binding.EventIdle{}) || s.At(4) != p {
+			s.Send(4, binding.Call{}, caller{s, "call"})
+			if !s.Hear(p, s.last(), binding.EventIdle{}) || s.At(4) != p {
 				t.Error("it was closed with a call")
 			}
-			if p.Returned(); !s.Hear(p, s.last(), binding.EventIdle{}) || s.At(4) != nil {
+			p.release()
+			if !s.Hear(p, s.last(), binding.EventIdle{}) || s.At(4) != nil {
 				t.Error("it is there still")
 			}
 			p = s.Open(4, false)
