@@ -3,6 +3,7 @@ package account
 import (
 	"time"
 
+	"github.com/mtfleet/mtfleet/actors/binding"
 	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/actors/peers"
 	"github.com/mtfleet/mtfleet/actors/runtime"
@@ -102,10 +103,8 @@ func (a *account) handle(c *ctx, m Message) {
 		a.onCancel(c, m.Call)
 	case bindingEvent:
 		a.onBinding(c, m)
-	case bindingWrite:
-		a.onBindingWrite(c, m)
-	case respawnDue:
-		a.peers.Again(m.peer)
+	case bindingWork:
+		a.onBindingWork(c, m)
 	case SignIn:
 		a.onSignIn(c, m)
 	case Answer:
@@ -119,7 +118,7 @@ func (a *account) handle(c *ctx, m Message) {
 	case Wish:
 		a.onWish(c, m)
 	case Check:
-		a.peers.Check(m.DC)
+		a.peers.Tell(a.peers.At(m.DC), binding.Check{})
 	case due:
 		a.onDue(c, m.timer)
 	}

@@ -88,8 +88,8 @@ func (a *account) Undelivered(m Message) {
 		m.finish(nil, ErrStopped)
 	case callReturned:
 		m.call.finish(m.body, m.err)
-	case bindingWrite:
-		m.done(ErrStopped)
+	case bindingWork:
+		m.done(nil, ErrStopped)
 	case signInGranted:
 		a.env.Governor.Send(governor.Done{Ticket: m.ticket})
 	case SignIn:

@@ -169,7 +169,7 @@ func (a *account) openHome(c *ctx, at dc.ID) {
 	if a.peers.Home() == nil {
 		a.peers.Open(at, true)
 	}
-	a.askAhead(c, a.peers.Home())
+	a.askAhead(c)
 }
 
 // moveHome makes another DC the home: what runs there or at the old one begins

@@ -21,17 +21,16 @@ import (
 // Host is the account.
 type Host interface {
 	// Config says what the account knows for the binding of a DC: PFS, BindAfter,
-	// DropAfter, and Active when somebody waits for the account. The rest is
-	// filled in here.
-	Config(at dc.ID) binding.Config
+	// DropAfter, Keys if they were read, and Active when somebody waits for the
+	// account. The rest is filled in here.
+	Config(at dc.ID, home bool) binding.Config
 	// Spawn starts a binding below the account.
-	Spawn(cfg binding.Config) (binding.Handle, error)
-	// Read has the account's records read; Start follows.
-	Read(p *Peer, from *journal.Fence)
-	// Heard and Write are called from within a binding, and post what it says to
-	// the account: Hear follows, or the journal's Add.
+	Spawn(cfg binding.Config) binding.Handle
+	// Heard and Store are called from within a binding, and post what it says to
+	// the account: Hear follows, or the journal's Add. Done is called once, with
+	// the records of a Load, or with an error when the fence is closed.
 	Heard(p *Peer, from *journal.Fence, ev binding.Event)
-	Write(from *journal.Fence, w journal.Work, done func(error))
+	Store(from *journal.Fence, w journal.Work, done func([]persistence.Record, error))
 }
 
 // Trace is told what accounts and their bindings say to each other, in the order
@@ -52,14 +51,13 @@ type Trace struct {
 type Peer struct {
 	id      binding.ID
 	home    bool
-	handle  binding.Handle // zero until its keys were read, and until it starts again
+	handle  binding.Handle // of this start
 	route   binding.Route  // zero while calls go to the binding
 	bound   bool           // the last route was under a bound temp key
 	perm    crypt.KeyID    // of the last route, zero before there was one
 	from    *journal.Fence // of this start; what an earlier one said is void
 	keeper  runtime.Keeper
-	early   []binding.Message // what is to be told it when it has started; bounded by the callers' admission
-	pending atomic.Int64      // calls that were sent there and have not ended
+	pending atomic.Int64 // calls that were sent there and have not ended
 }
 
 // DC is which it is.
@@ -119,7 +117,7 @@ func (s *Peers) At(at dc.ID) *Peer {
 	return nil
 }
 
-// Open makes the peer of a DC. Its binding starts when its keys were read.
+// Open makes the peer of a DC.
 func (s *Peers) Open(at dc.ID, home bool) *Peer {
 	p := &Peer{id: binding.ID{DC: at}, home: home}
 	s.all = append(s.all, p)
@@ -129,69 +127,52 @@ func (s *Peers) Open(at dc.ID, home bool) *Peer {
 	if s.trace != nil {
 		s.trace.Opened(s.id, at, home)
 	}
-	s.begin(p)
+	s.begin(p, 0)
 	if home {
 		s.settle()
 	}
 	return p
 }
 
-// begin begins, or begins anew, with a binding: from what is on disk.
-func (s *Peers) begin(p *Peer) {
-	p.from = &journal.Fence{}
-	s.host.Read(p, p.from)
-}
-
-// Start starts the binding whose account was read, unless it was closed since. It
-// fails with what cannot be used: an account cannot live without its home.
-func (s *Peers) Start(p *Peer, from *journal.Fence, state *persistence.State, now time.Time) error {
-	if p.void(from) {
-		return nil
-	}
-	cfg := s.host.Config(p.id.DC)
-	cfg.Account, cfg.ID, cfg.Home, cfg.Keys = s.id, p.id, p.home, binding.RecordsOf(state, p.id.DC)
-	cfg.Active = cfg.Active || len(p.early) > 0
+// begin begins with a binding, after a while when one before it failed.
+func (s *Peers) begin(p *Peer, after time.Duration) {
+	from := &journal.Fence{}
+	cfg := s.host.Config(p.id.DC, p.home)
+	cfg.Account, cfg.ID, cfg.Home, cfg.After = s.id, p.id, p.home, after
 	cfg.Notify = func(ev binding.Event) { s.host.Heard(p, from, ev) }
+	cfg.Load = func(done func(binding.Records, error)) {
+		s.host.Store(from, journal.Work{Kind: journal.Load, Account: s.id}, func(records []persistence.Record, err error) {
+			done(recordsOf(p.id.DC, records, err))
+		})
+	}
 	cfg.Commit = func(commit persistence.Commit, owed bool, done func(error)) {
 		w := journal.Work{Commit: commit, Urgency: journal.Once}
 		if owed {
 			w.Urgency = journal.Should
 		}
-		s.host.Write(from, w, done)
+		s.host.Store(from, w, func(_ []persistence.Record, err error) { done(err) })
 	}
-	handle, err := s.host.Spawn(cfg)
-	if err != nil {
-		return s.Unusable(p, from, err)
-	}
-	p.handle = handle
-	p.keeper.Started(now)
-	early := p.early
-	p.early = nil
-	for _, m := range early {
-		p.handle.Send(m)
-	}
-	return nil
+	p.from, p.handle = from, s.host.Spawn(cfg)
 }
 
-// Unusable gives up a peer whose records cannot be used. For home the error is
-// returned; a guest is closed, and asked for anew by who needs it.
-func (s *Peers) Unusable(p *Peer, from *journal.Fence, err error) error {
-	switch {
-	case p.void(from):
-		return nil
-	case p.home:
-		return err
+// recordsOf picks what a binding begins with out of what was read. It fails where
+// that is not enough to begin with.
+func recordsOf(at dc.ID, records []persistence.Record, err error) (binding.Records, error) {
+	state, bad := persistence.DecodeState(records)
+	if err = persistence.JoinRecords(err, bad); persistence.Vital(err) {
+		return binding.Records{}, err
 	}
-	s.Close(p)
-	return nil
+	return binding.RecordsOf(&state, at), nil
 }
 
 // void reports whether what an earlier start asked for, or a closed one, comes
 // too late.
 func (p *Peer) void(from *journal.Fence) bool { return p.from != from || from.Closed }
 
-// Hear takes what a binding said. It reports whether that counts, and knows then
-// where calls go; a guest that nobody needs, or that failed for good, is closed.
+// Hear takes what a binding said, and knows then where calls go; a guest that
+// nobody needs, or that failed for good, is closed. It reports whether the account
+// has to hear it too: an earlier start's word counts for nothing, and where calls
+// go to a guest is nobody else's business.
 func (s *Peers) Hear(p *Peer, from *journal.Fence, ev binding.Event) bool {
 	if p.void(from) {
 		return false
@@ -202,13 +183,23 @@ func (s *Peers) Hear(p *Peer, from *journal.Fence, ev binding.Event) bool {
 	switch ev := ev.(type) {
 	case binding.EventRoute:
 		p.route, p.bound, p.perm = ev.Route, ev.Route.Where().Temp, ev.Perm
+		return p.home && !ev.Again // it was asked what is new when the last was lost
 	case binding.EventHeld:
 		p.route = binding.Route{}
+		return p.home
 	case binding.EventLost:
 		p.route, p.bound = binding.Route{}, false
+		return p.home
+	case binding.EventUnreachable:
+		return p.home
 	case binding.EventIdle:
 		if p.pending.Load() == 0 {
 			s.Close(p)
+		}
+	case binding.EventUnusable:
+		if !p.home { // it is asked for anew by who needs it
+			s.Close(p)
+			return false
 		}
 	case binding.EventFailed:
 		s.Close(p)
@@ -216,8 +207,7 @@ func (s *Peers) Hear(p *Peer, from *journal.Fence, ev binding.Event) bool {
 	return true
 }
 
-// Tell sends a binding a message, as soon as there is one. Calls go there until
-// it names a route again, where the message says that the last is none. Nobody is
+// Tell sends a binding a message. Calls go there until it names a route again, where the message says that the last is none. Nobody is
 // told nothing.
 func (s *Peers) Tell(p *Peer, m binding.Message) {
 	if p == nil {
@@ -229,10 +219,6 @@ func (s *Peers) Tell(p *Peer, m binding.Message) {
 	}
 	if s.trace != nil {
 		s.trace.Told(s.id, p.id.DC, m, 0)
-	}
-	if p.handle.IsZero() {
-		p.early = append(p.early, m)
-		return
 	}
 	p.handle.Send(m)
 }
@@ -252,13 +238,6 @@ func (s *Peers) TellGuests(m binding.Message) {
 	}
 }
 
-// Check has the binding of a DC, if there is one now, ask for a sign of life.
-func (s *Peers) Check(at dc.ID) {
-	if p := s.At(at); p != nil && !p.handle.IsZero() {
-		s.Tell(p, binding.Check{})
-	}
-}
-
 // Close ends a peer. What waits for it comes back to be admitted again, or
 // refused in words of the account's state. Nobody may be closed.
 func (s *Peers) Close(p *Peer) {
@@ -275,7 +254,6 @@ func (s *Peers) Close(p *Peer) {
 	p.from.Closed = true
 	p.route = binding.Route{}
 	p.handle.Stop()
-	p.release()
 }
 
 // CloseAll ends all of them.
@@ -283,46 +261,23 @@ func (s *Peers) CloseAll() {
 	for len(s.all) > 0 {
 		s.Close(s.all[0])
 	}
-	s.giveBack()
+	s.Release()
 }
 
-// Release gives back what waits for bindings that will not be: the account stops.
-func (s *Peers) Release() {
-	for _, p := range s.all {
-		p.release()
-	}
-	s.giveBack()
-}
-
-func (p *Peer) release() {
-	for _, m := range p.early {
-		switch m := m.(type) {
-		case binding.Call:
-			binding.Route{}.Send(m) // which gives it back
-		case binding.Confirm:
-			binding.Route{}.Send(m.Call)
-		}
-	}
-	p.early = nil
-}
-
-// Failed takes the end of a binding that failed. It returns whose it was, nil for
-// nobody's any more, and after which delay to call Again, unless it failed too
-// often.
-func (s *Peers) Failed(child runtime.ActorID, now time.Time, rand io.Reader) (p *Peer, delay time.Duration, tooOften bool) {
+// Failed takes the end of a binding that failed, and begins with another from what
+// is on disk after a while, unless it failed too often. It returns whose it was,
+// nil for nobody's any more.
+func (s *Peers) Failed(child runtime.ActorID, now time.Time, rand io.Reader) (p *Peer, tooOften bool) {
 	i := slices.IndexFunc(s.all, func(p *Peer) bool { return p.handle.ID() == child })
 	if i < 0 {
-		return nil, 0, false
+		return nil, false
 	}
 	p = s.all[i]
-	p.handle, p.route, p.from = binding.Handle{}, binding.Route{}, &journal.Fence{}
-	delay, tooOften = p.keeper.Failed(now, rand)
-	return p, delay, tooOften
-}
-
-// Again starts what failed once more, from what is on disk.
-func (s *Peers) Again(p *Peer) {
-	if !p.from.Closed && p.handle.IsZero() {
-		s.begin(p)
+	p.route = binding.Route{}
+	delay, tooOften := p.keeper.Failed(now, rand)
+	if !tooOften {
+		p.keeper.Started(now.Add(delay))
+		s.begin(p, delay)
 	}
+	return p, tooOften
 }

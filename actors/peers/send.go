@@ -90,8 +90,8 @@ func (s *Peers) settle() {
 	}
 }
 
-// giveBack returns those that none will be opened for.
-func (s *Peers) giveBack() {
+// Release gives back those that none will be opened for: the account stops.
+func (s *Peers) Release() {
 	homeless := s.homeless
 	s.homeless = nil
 	for _, q := range homeless {
