@@ -89,7 +89,6 @@ func TestARetiredKeyThatTheServerRefusesIsRetiredAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		wait(t, a, actors.Revoked)
-		time.Sleep(time.Second) // an owner takes a moment
 		if err := a.RestoreKey(soon(t)); err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/actors/peers"
 	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/mtproto/updates"
 	"github.com/mtfleet/mtfleet/persistence"
@@ -32,7 +33,7 @@ type account struct {
 
 	rec    persistence.Account // what standing does not know of it
 	left   *persistence.State  // what was read, for the first binding; nil later
-	tokens [][]byte            // future auth tokens, the newest first
+	tokens login.Futures       // future auth tokens
 
 	stand    *standing.Machine
 	saving   bool                      // what standing said is on its way to the disk; its other outputs wait

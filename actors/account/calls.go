@@ -6,7 +6,6 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors/binding"
 	"github.com/mtfleet/mtfleet/actors/journal"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/tl"
@@ -62,8 +61,8 @@ func (a *account) onReturned(c *ctx, m callReturned) {
 	case standing.FateJudged:
 		a.keep(call)
 	case standing.FateOwn:
-		if call.query.Purpose == standing.ForLogOut && m.err == nil && !a.rec.Bot {
-			a.addToken(c, login.LogOutToken(m.body))
+		if call.query.Purpose == standing.ForLogOut && m.err == nil && a.tokens.LoggedOut(m.body) {
+			a.storeTokens(c)
 		}
 	}
 }
@@ -160,13 +159,7 @@ func whereOf(on binding.Where) standing.Where {
 	return standing.Where{DC: on.DC, Home: on.Home, Key: uint64(on.Key), Temp: on.Temp}
 }
 
-// addToken keeps a future auth token, if there is one, before those that are
-// older: it can stand for a code at the next sign-in.
-func (a *account) addToken(c *ctx, token []byte) {
-	if len(token) == 0 {
-		return
-	}
-	a.tokens = append([][]byte{token}, a.tokens...)
-	a.tokens = a.tokens[:min(len(a.tokens), tokensMost)]
-	a.store(c, journal.Work{Commit: persistence.Commit{Put: []persistence.Record{tokensRecord(a.id, a.tokens)}}}, nobodyWaits)
+// storeTokens keeps the future auth tokens. What is lost of them costs a code.
+func (a *account) storeTokens(c *ctx) {
+	a.store(c, journal.Work{Commit: persistence.Commit{Put: []persistence.Record{futuresRecord(a.id, a.tokens)}}}, nobodyWaits)
 }

@@ -130,7 +130,7 @@ func NewEnv(cfg EnvConfig) (*Env, error) {
 // loginConfig is what a sign-in is told of what all accounts share.
 func (a *account) loginConfig() login.Config {
 	return login.Config{
-		APIID: int32(a.env.App.APIID), APIHash: a.env.App.APIHash, FutureTokens: a.tokens,
+		APIID: int32(a.env.App.APIID), APIHash: a.env.App.APIHash, FutureTokens: a.tokens.For,
 		// Accounts are made on test DCs only, never under a key of Telegram's
 		// production DCs.
 		AllowSignUp: !a.env.production(),

@@ -26,7 +26,7 @@ func (a *account) onLoaded(c *ctx, records []persistence.Record, err error) {
 		a.stand.Unreadable(c.Now(), err)
 	} else {
 		a.rec, a.stand = *state.Account, standing.Restore(cfg, snapshotOf(*state.Account, state.Waits))
-		a.place, a.tokens = placeOf(state.Updates), tokensOf(state.Meta)
+		a.place, a.tokens = placeOf(state.Updates), futuresOf(state.Meta)
 		a.purgeRevoked(c, state.PermKeys)
 		other := a.holdUser()
 		switch {

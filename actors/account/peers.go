@@ -43,12 +43,11 @@ func (h host) Store(from *journal.Fence, w journal.Work, done func([]persistence
 
 // ChildStopped hears of a binding that is completely gone.
 func (a *account) ChildStopped(c *ctx, child runtime.ActorID, reason error) {
-	if c.Stopping() || reason == nil {
+	if c.Stopping() {
 		return
 	}
-	switch p, tooOften := a.peers.Failed(child, c.Now(), c.Rand()); {
+	switch p, tooOften := a.peers.Stopped(child, c.Now(), c.Rand()); {
 	case p == nil:
-		return
 	case tooOften:
 		a.stand.Quarantine(c.Now(), "a connection failed too often: "+reason.Error(), adviceFault)
 	case p.IsHome():

@@ -5,10 +5,10 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/mtproto/updates"
 	"github.com/mtfleet/mtfleet/persistence"
-	"github.com/mtfleet/mtfleet/tl"
 	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
@@ -146,37 +146,20 @@ func placeIn(s *tg.UpdatesState) *updates.State {
 
 func place(s updates.State) Place { return Place{Pts: s.Pts, Qts: s.Qts, Seq: s.Seq, Date: s.Date} }
 
-const (
-	// tokensKey is where an account's future auth tokens are: each can stand for
-	// a code at the next sign-in.
-	tokensKey = "future-auth-token"
-	// tokensMost is how many the server looks at.
-	tokensMost = 20
-)
+// tokensKey is where an account's future auth tokens are: each can stand for a
+// code at the next sign-in.
+const tokensKey = "future-auth-token"
 
-// tokensRecord keeps tokens, the newest first. Version 1 held one, as it is.
-func tokensRecord(id persistence.AccountID, tokens [][]byte) persistence.Record {
-	var data []byte
-	for _, token := range tokens {
-		data = tl.AppendBytes(data, token)
-	}
-	return persistence.Record{Key: persistence.Key{Account: id, Kind: persistence.KindMeta, Sub: tokensKey}, Version: 2, Data: data}
+func futuresRecord(id persistence.AccountID, f login.Futures) persistence.Record {
+	version, data := f.Encode()
+	return persistence.Record{Key: persistence.Key{Account: id, Kind: persistence.KindMeta, Sub: tokensKey}, Version: version, Data: data}
 }
 
-func tokensOf(meta []persistence.Record) (tokens [][]byte) {
+func futuresOf(meta []persistence.Record) login.Futures {
 	for _, rec := range meta {
-		switch {
-		case rec.Sub != tokensKey:
-		case rec.Version == 1:
-			tokens = append(tokens, rec.Data)
-		case rec.Version == 2:
-			r := tl.NewReader(rec.Data)
-			for r.Remaining() > 0 && r.Err() == nil && len(tokens) < tokensMost {
-				if token := r.Bytes(); r.Err() == nil {
-					tokens = append(tokens, token)
-				}
-			}
+		if rec.Sub == tokensKey {
+			return login.DecodeFutures(rec.Version, rec.Data)
 		}
 	}
-	return tokens
+	return login.Futures{}
 }

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/mtproto/updates"
 	"github.com/mtfleet/mtfleet/persistence"
@@ -92,22 +93,15 @@ func TestRecordsOfEarlierVersions(t *testing.T) {
 }
 
 func TestTokensComeBackAsTheyWere(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		want := rapid.SliceOfN(rapid.SliceOfN(rapid.Byte(), 1, 300), 0, tokensMost).Draw(t, "tokens")
-		got := tokensOf([]persistence.Record{{Key: persistence.Key{Account: "a", Kind: persistence.KindMeta, Sub: "other"}, Version: 1, Data: []byte("x")}, tokensRecord("a", want)})
-		if len(want)+len(got) > 0 {
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Fatalf("-want +got:\n%s", diff)
-			}
-		}
-	})
-	old := persistence.Record{Key: tokensRecord("a", nil).Key, Version: 1, Data: []byte("token")}
-	if got := tokensOf([]persistence.Record{old}); len(got) != 1 || string(got[0]) != "token" {
-		t.Errorf("of the first version: %q", got)
+	var f login.Futures
+	f.SignedIn(&login.Authorization{UserID: 1, Phone: "491701234567", FutureAuthToken: []byte("token")})
+	other := persistence.Record{Key: persistence.Key{Account: "a", Kind: persistence.KindMeta, Sub: "other"}, Version: 1, Data: []byte("x")}
+	got := futuresOf([]persistence.Record{other, futuresRecord("a", f)})
+	if diff := cmp.Diff([][]byte{[]byte("token")}, got.For("491701234567")); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
-	old.Version, old.Data = 2, []byte{200, 1}
-	if got := tokensOf([]persistence.Record{old}); len(got) != 0 {
-		t.Errorf("of a damaged record: %q", got)
+	if got := futuresOf([]persistence.Record{other}); got.For("491701234567") != nil {
+		t.Error("tokens out of nothing")
 	}
 }
 

@@ -126,7 +126,9 @@ func (a *account) conclude(c *ctx, s *signIn) {
 		return
 	}
 	a.place = placeIn(place)
-	a.addToken(c, auth.FutureAuthToken)
+	if a.tokens.SignedIn(auth) {
+		a.storeTokens(c)
+	}
 	a.stand.SignedInAs(c.Now(), auth.UserID, auth.IsBot, a.stand.Home())
 }
 

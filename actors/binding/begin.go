@@ -13,15 +13,17 @@ import (
 
 // What it hears before it has its keys.
 type (
-	beginDue struct{}
-	loaded   struct {
+	// Begin ends the wait of a binding for the end of one before it.
+	Begin struct{}
+	// loaded is what was read for it.
+	loaded struct {
 		records Records
 		err     error
 	}
 )
 
-func (beginDue) bindingMessage() {}
-func (loaded) bindingMessage()   {}
+func (Begin) bindingMessage()  {}
+func (loaded) bindingMessage() {}
 
 // Spawn starts a binding below parent.
 func Spawn[P any](parent *runtime.Context[P], env *Env, cfg Config) Handle {
@@ -36,17 +38,19 @@ func newBinding(env *Env, cfg Config) *binding {
 
 // Started implements [runtime.Actor].
 func (b *binding) Started(c *ctx) {
-	if b.cfg.After > 0 {
-		c.After(timerBegin, b.cfg.After, beginDue{})
-		return
+	switch {
+	case b.cfg.Wait: // for Begin
+	case b.cfg.After > 0:
+		c.After(timerBegin, b.cfg.After, Begin{})
+	default:
+		b.load(c)
 	}
-	b.load(c)
 }
 
 // waiting handles what comes before the keys do.
 func (b *binding) waiting(c *ctx, m Message) {
 	switch m := m.(type) {
-	case beginDue:
+	case Begin:
 		b.load(c)
 	case loaded:
 		b.begin(c, m.records, m.err)
@@ -76,7 +80,7 @@ func (b *binding) begin(c *ctx, r Records, err error) {
 		b.notify(EventUnusable{err})
 		return
 	}
-	b.session = r.Session
+	b.session, b.lastID = r.Session, b.cfg.Spoken.Last()
 	b.keys = pfs.New(pfs.Config{
 		PFS: b.cfg.PFS, TempInMemory: b.env.TempInMemory, TempLife: b.env.TempLife, Rand: c.Rand(),
 		Known: b.env.known, Reading: b.env.readings.of(b.cfg.ID.DC), BindAfter: b.cfg.BindAfter,

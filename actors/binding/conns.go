@@ -124,7 +124,7 @@ func (b *binding) open(c *ctx, p place) *child {
 	}
 	self := c.Self()
 	ch.ref = dcconn.Spawn(c, b.env.conn, dcconn.Config{
-		DC: b.cfg.ID.DC, Active: b.cfg.Active || b.awaited(), Who: b.who, Address: first,
+		DC: b.cfg.ID.DC, Active: b.cfg.Active || b.awaited(), Who: b.who, Address: first, Spoken: b.cfg.Spoken,
 		Notify: func(ev dcconn.Event) { self.Send(connEvent{ch, ev}) },
 	})
 	b.children = append(b.children, ch)

@@ -104,6 +104,9 @@ type Purpose uint8
 // Main carries API calls and, at home, updates.
 const Main Purpose = 0
 
+// Spoken is what connections of one DC said last.
+type Spoken = dcconn.Spoken
+
 // Config is what one binding begins with.
 type Config struct {
 	Account persistence.AccountID
@@ -113,8 +116,10 @@ type Config struct {
 	Home bool
 	// PFS puts the calls under temp keys.
 	PFS bool
-	// After is how long it waits before it begins: one before it failed.
+	// After is how long it waits before it begins: one before it failed. Wait says
+	// that it waits for Begin: one before it has not ended.
 	After time.Duration
+	Wait  bool
 	// Keys are the records of this DC, if they were read. Otherwise nil, and Load
 	// reads them: it does not block, and calls done once, from any goroutine.
 	// Until then what the binding is told waits.
@@ -132,6 +137,9 @@ type Config struct {
 	BindAfter, DropAfter time.Time
 	// Active says that somebody waits: it dials before those nobody waits for.
 	Active bool
+	// Spoken is where connections of this DC note what they said last, also those
+	// of a binding before this one, which has ended. Nil: there was none.
+	Spoken *Spoken
 	// Notify receives the events, in order, from within the actor. It must not
 	// wait: send yourself a message.
 	Notify func(Event)

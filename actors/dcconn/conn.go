@@ -150,6 +150,7 @@ func (n *conn) Stopping(c *ctx) {
 		n.reply(c, k.id, nil, &mtproto.QueryError{Reason: mtproto.ErrClosed, Fate: mtproto.ErrMayHaveRun})
 	}
 	n.release(governor.Unknown)
+	n.cfg.Spoken.note(n.lastID())
 }
 
 // Undelivered implements [runtime.Collector].

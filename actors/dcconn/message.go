@@ -2,6 +2,7 @@ package dcconn
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/governor"
@@ -45,6 +46,28 @@ type Config struct {
 	Address uint32
 	// Who names the account for the governor; see governor.Ticket. Zero: nobody.
 	Who uint64
+	// Spoken, if set, is told the last msg_id when the connection ends.
+	Spoken *Spoken
+}
+
+// Spoken is how far the msg_ids of connections went that have ended: for those
+// that come after them under the same keys. It is safe for concurrent use.
+type Spoken struct{ last atomic.Uint64 }
+
+// Last is the highest of them, zero for none.
+func (s *Spoken) Last() uint64 {
+	if s == nil {
+		return 0
+	}
+	return s.last.Load()
+}
+
+func (s *Spoken) note(id uint64) {
+	if s == nil {
+		return
+	}
+	for last := s.last.Load(); id > last && !s.last.CompareAndSwap(last, id); last = s.last.Load() {
+	}
 }
 
 // Message is what a DC connection receives.

@@ -87,6 +87,15 @@ type Peers struct {
 	home  *Peer   // one of them, nil while there is none
 
 	homeless []query // for a home that is about to be opened; bounded by the callers' admission
+
+	ending []*Peer   // closed ones whose binding has not ended yet
+	spoken []*spoken // one for each DC that had one; a map would cost each account more
+}
+
+// spoken is what connections to a DC said last.
+type spoken struct {
+	binding.Spoken
+	at dc.ID
 }
 
 // New returns the peers of an account: none. The trace may be nil.
@@ -134,11 +143,13 @@ func (s *Peers) Open(at dc.ID, home bool) *Peer {
 	return p
 }
 
-// begin begins with a binding, after a while when one before it failed.
+// begin begins with a binding, after a while when one before it failed, and not
+// before one that was closed has ended.
 func (s *Peers) begin(p *Peer, after time.Duration) {
 	from := &journal.Fence{}
 	cfg := s.host.Config(p.id.DC, p.home)
 	cfg.Account, cfg.ID, cfg.Home, cfg.After = s.id, p.id, p.home, after
+	cfg.Wait, cfg.Spoken = s.isEnding(p.id.DC), s.spokenAt(p.id.DC)
 	cfg.Notify = func(ev binding.Event) { s.host.Heard(p, from, ev) }
 	cfg.Load = func(done func(binding.Records, error)) {
 		s.host.Store(from, journal.Work{Kind: journal.Load, Account: s.id}, func(records []persistence.Record, err error) {
@@ -153,6 +164,14 @@ func (s *Peers) begin(p *Peer, after time.Duration) {
 		s.host.Store(from, w, func(_ []persistence.Record, err error) { done(err) })
 	}
 	p.from, p.handle = from, s.host.Spawn(cfg)
+}
+
+func (s *Peers) spokenAt(at dc.ID) *binding.Spoken {
+	i := slices.IndexFunc(s.spoken, func(l *spoken) bool { return l.at == at })
+	if i < 0 {
+		i, s.spoken = len(s.spoken), append(s.spoken, &spoken{at: at})
+	}
+	return &s.spoken[i].Spoken
 }
 
 // recordsOf picks what a binding begins with out of what was read. It fails where
@@ -253,6 +272,7 @@ func (s *Peers) Close(p *Peer) {
 	}
 	p.from.Closed = true
 	p.route = binding.Route{}
+	s.ending = append(s.ending, p)
 	p.handle.Stop()
 }
 
@@ -264,15 +284,25 @@ func (s *Peers) CloseAll() {
 	s.Release()
 }
 
-// Failed takes the end of a binding that failed, and begins with another from what
-// is on disk after a while, unless it failed too often. It returns whose it was,
-// nil for nobody's any more.
-func (s *Peers) Failed(child runtime.ActorID, now time.Time, rand io.Reader) (p *Peer, tooOften bool) {
-	i := slices.IndexFunc(s.all, func(p *Peer) bool { return p.handle.ID() == child })
+// Stopped takes the end of a binding, which is completely gone with its
+// connections. One that was closed makes way for the next at its DC. One that
+// failed is begun anew after a while, from what is on disk, unless it failed too
+// often. A peer that failed is returned.
+func (s *Peers) Stopped(child runtime.ActorID, now time.Time, rand io.Reader) (failed *Peer, tooOften bool) {
+	is := func(p *Peer) bool { return p.handle.ID() == child }
+	if i := slices.IndexFunc(s.ending, is); i >= 0 {
+		at := s.ending[i].id.DC
+		s.ending = slices.Delete(s.ending, i, i+1)
+		if p := s.At(at); p != nil && !s.isEnding(at) {
+			p.handle.Send(binding.Begin{})
+		}
+		return nil, false
+	}
+	i := slices.IndexFunc(s.all, is)
 	if i < 0 {
 		return nil, false
 	}
-	p = s.all[i]
+	p := s.all[i]
 	p.route = binding.Route{}
 	delay, tooOften := p.keeper.Failed(now, rand)
 	if !tooOften {
@@ -280,4 +310,10 @@ func (s *Peers) Failed(child runtime.ActorID, now time.Time, rand io.Reader) (p 
 		s.begin(p, delay)
 	}
 	return p, tooOften
+}
+
+// isEnding reports whether a binding that was closed still has connections to a
+// DC: the server is to see one session of a key after the other.
+func (s *Peers) isEnding(at dc.ID) bool {
+	return slices.ContainsFunc(s.ending, func(p *Peer) bool { return p.id.DC == at })
 }

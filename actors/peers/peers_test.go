@@ -101,13 +101,13 @@ func TestPeers(t *testing.T) {
 		{"one that failed begins again after a while, and what it said before is void", func(t *testing.T, s *stage) {
 			p := s.Open(2, true)
 			first := s.last()
-			if got, tooOften := s.Failed(0, epoch, zeros{}); got != p || tooOften || len(s.cfgs) != 2 {
+			if got, tooOften := s.Stopped(0, epoch, zeros{}); got != p || tooOften || len(s.cfgs) != 2 {
 				t.Errorf("it is not begun again: %v", tooOften)
 			}
 			first.Notify(binding.EventHeld{})
 			s.last().Notify(binding.EventHeld{})
 			for i := range 5 {
-				if _, tooOften := s.Failed(0, epoch.Add(time.Duration(i)*time.Second), zeros{}); tooOften != (i == 4) {
+				if _, tooOften := s.Stopped(0, epoch.Add(time.Duration(i)*time.Second), zeros{}); tooOften != (i == 4) {
 					t.Errorf("failure %d is too many: %v", i+2, tooOften)
 				}
 			}
@@ -116,11 +116,30 @@ func TestPeers(t *testing.T) {
 			}
 			s.Close(p)
 			s.last().Notify(binding.EventHeld{})
-			if got, _ := s.Failed(0, epoch, zeros{}); got != nil {
+			if got, _ := s.Stopped(0, epoch, zeros{}); got != nil {
 				t.Error("a closed one failed")
 			}
 		}, []string{"opens 2, home: true", "DC 2 says binding.EventHeld, to the account: false", "DC 2 says binding.EventHeld, to the account: true",
 			"closes 2", "DC 2 says binding.EventHeld, to the account: false"}},
+		{"one at a DC where another has not ended waits for that", func(t *testing.T, s *stage) {
+			s.Close(s.Open(4, false))
+			s.Close(s.Open(4, false))
+			p := s.Open(4, false)
+			if s.cfgs[0].Wait || !s.cfgs[1].Wait || !s.cfgs[2].Wait || s.cfgs[0].Spoken == nil || s.cfgs[0].Spoken != s.cfgs[2].Spoken {
+				t.Errorf("they begin with %+v", s.cfgs)
+			}
+			for range 2 {
+				if got, _ := s.Stopped(0, epoch, zeros{}); got != nil {
+					t.Error("a closed one failed")
+				}
+			}
+			if s.isEnding(4) || s.At(4) != p {
+				t.Error("the end of those that were closed is not known")
+			}
+			if s.Open(2, true); s.last().Wait || s.last().Spoken == s.cfgs[0].Spoken {
+				t.Error("another DC waits, or knows what was said at the first")
+			}
+		}, nil},
 		{"a guest's routes are nobody else's business, its records cost no account", func(t *testing.T, s *stage) {
 			for _, at := range []dc.ID{2, 4} {
 				s.Open(at, at == 2)

@@ -33,13 +33,12 @@ type Config struct {
 	// Settings go with auth.sendCode; see FutureTokens for the logout tokens
 	// among them.
 	Settings tg.CodeSettings
-	// FutureTokens are the future auth tokens of this account's owner, newest
-	// first: Authorization.FutureAuthToken and auth.loggedOut's. One of them
-	// that the server knows makes a code unnecessary. The first 20 are sent,
-	// none for a bot. Never those of somebody else: a server learns from them
-	// who shares a machine.
+	// FutureTokens returns the future auth tokens of whoever has a number, newest
+	// first; see Futures. One of them that the server knows makes a code
+	// unnecessary. The first 20 are sent. Never those of somebody else: a server
+	// learns from them who shares a machine. Nil: there are none.
 	// https://core.telegram.org/api/auth#future-auth-tokens
-	FutureTokens [][]byte
+	FutureTokens func(phone string) [][]byte
 	// AllowSignUp permits auth.signUp. It must be false when the perm key was
 	// made under one of Telegram's own RSA keys.
 	AllowSignUp bool
@@ -75,8 +74,6 @@ const (
 	// exceptMost bounds the users that a QR code is not for, 8 bytes each: those
 	// beyond it are signed out again by HoldUser.
 	exceptMost = 1000
-	// tokensMost is how many future auth tokens the server looks at.
-	tokensMost = 20
 	// patience is the longest imposed wait after which a query that concerns a
 	// code is repeated by itself. A code lives about as long.
 	patience = 5 * time.Minute
@@ -113,10 +110,13 @@ func (cfg Config) others() []int64 {
 }
 
 // settings are those of auth.sendCode, with the tokens that may stand for a code.
-func (cfg Config) settings() tg.CodeSettings {
+func (cfg Config) settings(phone string) tg.CodeSettings {
 	s := cfg.Settings
-	if tokens := cfg.FutureTokens; len(tokens) > 0 {
-		s.LogoutTokens = tl.Some(tokens[:min(len(tokens), tokensMost)])
+	if cfg.FutureTokens == nil {
+		return s
+	}
+	if tokens := cfg.FutureTokens(phone); len(tokens) > 0 {
+		s.LogoutTokens = tl.Some(tokens[:min(len(tokens), futuresMost)])
 	}
 	return s
 }

@@ -5,7 +5,6 @@ import (
 
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/tl"
-	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
 // An OutputKind says what an [Output] asks for.
@@ -109,6 +108,9 @@ type Authorization struct {
 	UserID int64
 	// IsBot tells bots from people.
 	IsBot bool
+	// Phone is the account's number, digits only; empty when the server did not
+	// say, and for bots.
+	Phone string
 	// Name and Username are how the account calls itself; both may be empty.
 	Name, Username string
 	// FutureAuthToken can stand for a code at the next sign-in; nil when the
@@ -120,17 +122,6 @@ type Authorization struct {
 	// be set; without, the next sign-in by SMS must wait for ReloginDays.
 	SetupPasswordRequired bool
 	ReloginDays           int
-}
-
-// LogOutToken is the future auth token in the answer to auth.logOut; nil for
-// none. It is a secret.
-func LogOutToken(body []byte) []byte {
-	r := tl.NewReader(body)
-	out := (*tg.AuthLogOutRequest)(nil).ParseResult(r)
-	if r.End() != nil {
-		return nil
-	}
-	return out.FutureAuthToken.Value
 }
 
 // String names the user's id and nothing secret.

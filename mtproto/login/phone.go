@@ -39,8 +39,9 @@ func (m *Machine) phoneMethod(c call) (method, bool) {
 		return method{
 			state: StateSending, moves: true, matters: true, signsIn: m.s.Phone.Offered,
 			query: func(m *Machine) tl.Object {
-				m.s.Phone.Offered = m.cfg.settings().LogoutTokens.Set
-				return &tg.AuthSendCodeRequest{PhoneNumber: m.s.Phone.Number, APIID: m.cfg.APIID, APIHash: m.cfg.APIHash, Settings: m.cfg.settings()}
+				settings := m.cfg.settings(m.s.Phone.Number)
+				m.s.Phone.Offered = settings.LogoutTokens.Set
+				return &tg.AuthSendCodeRequest{PhoneNumber: m.s.Phone.Number, APIID: m.cfg.APIID, APIHash: m.cfg.APIHash, Settings: settings}
 			},
 			answer:  reads(tg.ParseAnyAuthSentCode, (*Machine).onSentCode),
 			refused: (*Machine).onPhoneError,

@@ -37,8 +37,9 @@ func (m *Machine) pnvMethod(c call) (method, bool) {
 		}, true
 	case callFinishPNV:
 		return method{
-			// A token is good where its intent came from: it does not move.
-			state: StateFinishingPNV, signsIn: true,
+			// The server knows whose number it is when it has the token, and may only
+			// then say where that lives.
+			state: StateFinishingPNV, signsIn: true, moves: true,
 			query: func(m *Machine) tl.Object {
 				if m.secret.google == "" {
 					return nil
@@ -46,12 +47,24 @@ func (m *Machine) pnvMethod(c call) (method, bool) {
 				return &tg.AuthFinishFirebasePnvLoginRequest{GoogleToken: m.secret.google}
 			},
 			answer:    reads(tg.ParseAnyAuthAuthorization, (*Machine).onAuthorization),
+			refused:   (*Machine).onPNVError,
 			lost:      func(m *Machine, _ time.Time) { m.pnvAgain(answerLost) },
 			forgotten: func(m *Machine) { m.pnvAgain(restarted) },
 			tired:     func(m *Machine, e *tgerr.Error) { m.pnvAgain(e.Type) },
 		}, true
 	}
 	return method{}, false
+}
+
+// onPNVError asks for another token where the server does not take this one,
+// which may be good where its intent came from alone.
+func (m *Machine) onPNVError(_ time.Time, e *tgerr.Error) bool {
+	if e.Type != "AUTH_TOKEN_INVALID" && e.Type != "AUTH_TOKEN_EXPIRED" || m.s.Repeats >= restartsMost {
+		return false
+	}
+	m.s.Repeats++
+	m.pnvAgain(e.Type)
+	return true
 }
 
 func (m *Machine) pnvAgain(why string) {

@@ -108,6 +108,9 @@ func (a *Authorization) readUser(v tg.AnyUser) bool {
 	a.UserID, a.IsBot = u.ID, u.Bot
 	a.Name = strings.TrimSpace(u.FirstName.Or("") + " " + u.LastName.Or(""))
 	a.Username = u.Username.Or("")
+	if phone := u.Phone.Or(""); storedPhone(phone) {
+		a.Phone = phone
+	}
 	return true
 }
 

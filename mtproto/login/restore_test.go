@@ -38,7 +38,7 @@ func journeys() map[string]func(t *testing.T) *world {
 	for _, how := range codeKinds {
 		add("phone, a code by "+how, FlowPhone, dumb{codes: []string{how}}, nil)
 	}
-	add("phone, with a token", FlowPhone, dumb{}, func(cfg *Config) { cfg.FutureTokens = [][]byte{[]byte("token")} })
+	add("phone, with a token", FlowPhone, dumb{}, func(cfg *Config) { cfg.FutureTokens = tokensOf("token") })
 	return all
 }
 

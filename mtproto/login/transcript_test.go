@@ -36,6 +36,15 @@ func testConfig() Config {
 	}
 }
 
+// tokensOf are the future auth tokens of everybody.
+func tokensOf(words ...string) func(string) [][]byte {
+	var tokens [][]byte
+	for _, w := range words {
+		tokens = append(tokens, []byte(w))
+	}
+	return func(string) [][]byte { return tokens }
+}
+
 // A play is a machine, its clock and its disk.
 type play struct {
 	now     time.Time
@@ -149,9 +158,7 @@ func (p *play) run(line string) error {
 	var err error
 	switch word[0] {
 	case "tokens":
-		for _, token := range word[1:] {
-			p.cfg.FutureTokens = append(p.cfg.FutureTokens, []byte(token))
-		}
+		p.cfg.FutureTokens = tokensOf(word[1:]...)
 		return nil
 	case "sign-up-allowed":
 		p.cfg.AllowSignUp = true

@@ -33,7 +33,7 @@ func TestAnyWorldEndsWell(t *testing.T) {
 		w := newWorld(t, f, d, func(cfg *Config) {
 			cfg.AllowSignUp = rapid.Bool().Draw(t, "sign up")
 			if f == FlowPhone && rapid.Bool().Draw(t, "tokens") {
-				cfg.FutureTokens = [][]byte{[]byte("token")}
+				cfg.FutureTokens = tokensOf("token")
 			}
 		})
 		for range rapid.IntRange(0, 40).Draw(t, "length") {

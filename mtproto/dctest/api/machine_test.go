@@ -16,7 +16,7 @@ import (
 func (w *world) attemptOf(u User, perm int64, tokens [][]byte, lose bool) (*login.Authorization, int) {
 	w.t.Helper()
 	at, codes := 1, 0
-	m, err := login.NewPhone(login.Config{APIID: int32(TestApp().ID), APIHash: TestApp().Hash, FutureTokens: tokens, Rand: rand.NewChaCha8([32]byte{})}, u.Phone)
+	m, err := login.NewPhone(login.Config{APIID: int32(TestApp().ID), APIHash: TestApp().Hash, FutureTokens: func(string) [][]byte { return tokens }, Rand: rand.NewChaCha8([32]byte{})}, u.Phone)
 	if err != nil {
 		w.t.Fatal(err)
 	}
