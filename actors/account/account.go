@@ -35,19 +35,18 @@ type account struct {
 	left   *persistence.State  // what was read, for the first binding; nil later
 	tokens login.Futures       // future auth tokens
 
-	stand    *standing.Machine
-	saving   bool                      // what standing said is on its way to the disk; its other outputs wait
-	refusal  error                     // of the last OutSave, nil when it is on disk
-	kept     map[standing.CallID]*Call // calls that standing has; nil while there are none
-	wishes   []wish                    // the owner's, under way
-	lastWish standing.Request          // the number of the last one
-	status   Status                    // as of the last OutStatus
-	told     Status                    // what was published last
-	peers    *peers.Peers              // its DCs
-	login    *signIn                   // nil when none is under way
-	updates  *updates.Machine          // nil while nothing is asked
-	place    *updates.State            // where the updates stood last, nil for not known
-	config   time.Time                 // when help.getConfig is asked for again
+	stand   *standing.Machine
+	saving  bool                                         // what standing said is on its way to the disk; its other outputs wait
+	refusal error                                        // of the last OutSave, nil when it is on disk
+	kept    standing.Kept[*Call]                         // calls that standing has
+	wishes  runtime.Numbered[standing.Request, struct{}] // the owner's, under way
+	status  Status                                       // as of the last OutStatus
+	told    Status                                       // what was published last
+	peers   *peers.Peers                                 // its DCs
+	login   *signIn                                      // nil when none is under way
+	updates *updates.Machine                             // nil while nothing is asked
+	place   *updates.State                               // where the updates stood last, nil for not known
+	config  time.Time                                    // when help.getConfig is asked for again
 }
 
 // Spawn starts the account's actor below parent. It restores itself from the

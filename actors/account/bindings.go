@@ -94,11 +94,3 @@ func (a *account) onErrand(c *ctx, p *peers.Peer, ev binding.EventCall) {
 func (a *account) move(c *ctx, to dc.ID) {
 	a.ask(c, standing.Call{Purpose: standing.ForMove, DC: to, Repeatable: true}, &tg.UpdatesGetStateRequest{}, ownCall{})
 }
-
-func (a *account) onMoved(c *ctx, to dc.ID, err error) {
-	if err != nil {
-		a.stand.MoveFailed(c.Now(), err)
-		return
-	}
-	a.stand.Moved(c.Now(), to)
-}

@@ -1,9 +1,6 @@
 package account
 
 import (
-	"cmp"
-	"slices"
-
 	"github.com/mtfleet/mtfleet/actors/binding"
 	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
@@ -23,7 +20,7 @@ func (a *account) onCall(c *ctx, call *Call) {
 	case nil:
 		a.send(call)
 	case standing.ErrParked:
-		a.keep(call)
+		a.kept.Keep(call.query.ID, call)
 	default:
 		a.end(c, call, nil, err)
 	}
@@ -59,7 +56,7 @@ func (a *account) onReturned(c *ctx, m callReturned) {
 	case standing.FateOver:
 		a.end(c, call, m.body, m.err)
 	case standing.FateJudged:
-		a.keep(call)
+		a.kept.Keep(call.query.ID, call)
 	case standing.FateOwn:
 		if call.query.Purpose == standing.ForLogOut && m.err == nil && a.tokens.LoggedOut(m.body) {
 			a.storeTokens(c)
@@ -81,9 +78,9 @@ func (a *account) end(c *ctx, call *Call, body []byte, err error) {
 			a.updates.Answered(c.Now(), own.place, body, err)
 		}
 	case standing.ForConfig:
-		a.onConfig(c, body, err)
+		a.config = a.env.dcs.Learn(c.Now(), body, err)
 	case standing.ForMove:
-		a.onMoved(c, call.query.DC, err)
+		a.stand.MoveEnded(c.Now(), call.query.DC, err)
 	case standing.ForExport, standing.ForImport, standing.ForGuestLogOut:
 		a.peers.Tell(own.peer, binding.Answered{ID: own.errand, Body: body, Err: err})
 	}
@@ -98,9 +95,8 @@ func (a *account) onCancel(c *ctx, call *Call) {
 // withdraw takes a call back: from standing, or from where it was sent, which
 // then answers it.
 func (a *account) withdraw(c *ctx, call *Call) {
-	if a.kept[call.query.ID] != nil {
+	if _, ok := a.kept.Take(call.query.ID); ok {
 		a.stand.Canceled(c.Now(), call.query.ID)
-		delete(a.kept, call.query.ID)
 		a.end(c, call, nil, ErrStopped)
 		return
 	}
@@ -122,37 +118,6 @@ func (a *account) askFor(out standing.Output) {
 	} else {
 		a.send(call)
 	}
-}
-
-// keep remembers a call that standing has.
-func (a *account) keep(call *Call) {
-	if a.kept == nil {
-		a.kept = map[standing.CallID]*Call{}
-	}
-	a.kept[call.query.ID] = call
-}
-
-// take returns a call that standing had, nil when it was taken back.
-func (a *account) take(q standing.Call) *Call {
-	call := a.kept[q.ID]
-	if delete(a.kept, q.ID); len(a.kept) == 0 {
-		a.kept = nil
-	}
-	if call != nil {
-		call.query = q
-	}
-	return call
-}
-
-// takeKept returns all of them, in the order they were made.
-func (a *account) takeKept() []*Call {
-	var all []*Call
-	for _, call := range a.kept {
-		all = append(all, call)
-	}
-	a.kept = nil
-	slices.SortFunc(all, func(x, y *Call) int { return cmp.Compare(x.query.ID, y.query.ID) })
-	return all
 }
 
 func whereOf(on binding.Where) standing.Where {

@@ -41,7 +41,7 @@ func (a *account) onLoaded(c *ctx, records []persistence.Record, err error) {
 		}
 	}
 	a.pump(c)
-	for _, call := range a.takeKept() { // of before they were read again
+	for _, call := range a.kept.TakeAll() { // of before they were read again
 		a.onCall(c, call)
 	}
 	early := a.early
@@ -69,7 +69,7 @@ func (a *account) Stopping(c *ctx) {
 	for _, m := range a.early {
 		a.Undelivered(m)
 	}
-	for _, call := range a.takeKept() {
+	for _, call := range a.kept.TakeAll() {
 		call.finish(nil, ErrStopped)
 	}
 	a.peers.Release()
@@ -78,7 +78,7 @@ func (a *account) Stopping(c *ctx) {
 	if a.login != nil {
 		a.endLogin(ErrStopped)
 	}
-	a.denyAll(ErrStopped)
+	a.wishes.SendAll(struct{}{}, ErrStopped)
 }
 
 // Undelivered ends what reached a stopped account.

@@ -30,6 +30,7 @@ const (
 
 // store gives the journal work; what waits goes on when it is over.
 func (a *account) store(c *ctx, w journal.Work, waits waits) {
+	a.saving = a.saving || waits == standingWaits || waits == eraseWaits
 	a.journal.Add(job{Work: w, For: waiter{waits: waits}})
 	a.runJournal(c)
 }
@@ -79,7 +80,7 @@ func (a *account) onErased(c *ctx, all bool, err error) {
 	a.saving = false
 	switch {
 	case err != nil:
-		a.denyAll(err)
+		a.wishes.SendAll(struct{}{}, err)
 		a.load(c)
 		return
 	case all:

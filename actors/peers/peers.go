@@ -242,13 +242,21 @@ func (s *Peers) Tell(p *Peer, m binding.Message) {
 	p.handle.Send(m)
 }
 
-// TellAll tells every binding, TellGuests all but home's.
+// TellAll tells every binding.
 func (s *Peers) TellAll(m binding.Message) {
 	for _, p := range s.all {
 		s.Tell(p, m)
 	}
 }
 
+// TellGuest tells the binding of a DC that is not home, if there is one.
+func (s *Peers) TellGuest(at dc.ID, m binding.Message) {
+	if p := s.At(at); p != nil && !p.home {
+		s.Tell(p, m)
+	}
+}
+
+// TellGuests tells all but home's.
 func (s *Peers) TellGuests(m binding.Message) {
 	for _, p := range s.all {
 		if !p.home {
