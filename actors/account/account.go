@@ -26,10 +26,9 @@ type account struct {
 	disk    *journal.Disk
 	journal journal.Journal[waiter]
 
-	loaded    bool      // the records were read
-	restored  bool      // and the manager knows
-	early     []Message // what came before that, bounded by the callers' admission
-	reloading bool      // they are to be read again once standing has said all
+	loaded    bool // the records were read
+	restored  bool // and the manager knows
+	reloading bool // they are to be read again once standing has said all
 
 	rec    persistence.Account // what standing does not know of it
 	left   *persistence.State  // what was read, for the first binding; nil later
@@ -80,7 +79,7 @@ func (a *account) Receive(c *ctx, m Message) {
 	} else if a.loaded || m == Message(due{timerJournal}) {
 		a.handle(c, m)
 	} else {
-		a.early = append(a.early, m)
+		c.PutOff(m) // bounded by the callers' admission
 		return
 	}
 	if !a.loaded {

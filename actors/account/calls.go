@@ -1,11 +1,14 @@
 package account
 
 import (
+	"time"
+
 	"github.com/mtfleet/mtfleet/actors/binding"
 	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/tl"
+	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
 // This file takes queries to their DC and back: callers' and those of the
@@ -117,6 +120,14 @@ func (a *account) askFor(out standing.Output) {
 		a.peers.Confirm(a.message(call), call)
 	} else {
 		a.send(call)
+	}
+}
+
+// fetchConfig asks for the table of DCs when nobody did within the hour.
+func (a *account) fetchConfig(c *ctx) {
+	a.config = time.Time{}
+	if a.env.dcs.Claim(c.Now()) {
+		a.ask(c, standing.Call{Purpose: standing.ForConfig, Repeatable: true}, &tg.HelpGetConfigRequest{}, ownCall{})
 	}
 }
 

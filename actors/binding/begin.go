@@ -55,7 +55,9 @@ func (b *binding) waiting(c *ctx, m Message) {
 	case loaded:
 		b.begin(c, m.records, m.err)
 	default:
-		b.early = append(b.early, m) // bounded by the callers' admission
+		_, isCall := m.(Call)
+		b.cfg.Active = b.cfg.Active || isCall
+		c.PutOff(m) // bounded by the callers' admission
 	}
 }
 
@@ -86,7 +88,6 @@ func (b *binding) begin(c *ctx, r Records, err error) {
 		Known: b.env.known, Reading: b.env.readings.of(b.cfg.ID.DC), BindAfter: b.cfg.BindAfter,
 	}, snap)
 	b.cfg.Keys = nil // they are the machines' now
-	b.cfg.Active = b.cfg.Active || len(b.early) > 0
 	b.keeper.Started(c.Now())
 	b.keys.Start(c.Now())
 	if !b.cfg.Home {
@@ -94,7 +95,5 @@ func (b *binding) begin(c *ctx, r Records, err error) {
 		b.startGuest(c)
 	}
 	b.pump(c)
-	for _, m := range take(&b.early) {
-		b.Receive(c, m)
-	}
+	c.Resume()
 }

@@ -14,13 +14,12 @@ type ctx = runtime.Context[Message]
 
 // binding is the actor.
 type binding struct {
-	env   *Env
-	cfg   Config
-	who   uint64    // the account, for the governor
-	early []Message // what it was told before it had its records; see begin.go
+	env *Env
+	cfg Config
+	who uint64 // the account, for the governor
 
 	// The keys; see keys.go, save.go and permit.go.
-	keys    *pfs.Machine        // nil until the records were read
+	keys    *pfs.Machine        // nil until the records were read; see begin.go
 	saving  *persistence.Commit // of the keys, under way or refused; outputs wait for it
 	making  making
 	wants   pfs.KeyKind      // the key of making
@@ -141,9 +140,6 @@ func (b *binding) notify(ev Event) { b.cfg.Notify(ev) }
 // Stopping implements [runtime.Actor]: it answers what is owed. What it knows
 // of keys is on disk.
 func (b *binding) Stopping(*ctx) {
-	for _, m := range take(&b.early) {
-		b.Undelivered(m)
-	}
 	b.endPermit()
 	for _, list := range [][]Call{b.own, b.held} {
 		for i := range list {

@@ -1,6 +1,6 @@
 // Package peers is the DCs of one account as its actor sees them: a binding for
-// each, started from its records and started again when it fails; where calls
-// for it go; what waits until it has started. It is part of the account's actor
+// each, and another when it fails; the way of calls there and back; those that
+// wait for a home. It is part of the account's actor
 // and has none of its own: it never waits, and is used by that actor alone.
 package peers
 
