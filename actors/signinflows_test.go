@@ -53,6 +53,9 @@ var signInFlows = []signInFlow{
 	{name: "phone and recovery", slow: true, begin: byNumber, human: forgetful, setUp: func(st *stage) {
 		st.must(st.b.SetTwoStep(st.user.ID, api.TwoStep{Password: "forgotten", Email: stageMail}))
 	}},
+	{name: "code by e-mail", begin: byNumber, human: answers, setUp: func(st *stage) {
+		st.must(st.b.SetLoginEmail(st.user.ID, stageMail))
+	}},
 	{name: "login e-mail to set up", begin: byNumber, human: answers, setUp: func(st *stage) {
 		st.must(st.b.SetCodes(st.user.Phone, api.CodeSetUpEmail, api.CodeSMS))
 	}},
@@ -182,13 +185,15 @@ func (f signInFlow) once(t *testing.T, on conditions, h harm, at int) *stage {
 
 // TestEveryFlowEndsWellWhateverHappens: every way to sign in, with the process
 // killed, every connection cut, or the sign-in sent to another DC, at each query
-// that a DC executes and at each step that is shown.
+// that a DC executes and at each step that is shown; or cancelled at a step and
+// begun anew at once.
 func TestEveryFlowEndsWellWhateverHappens(t *testing.T) {
+	brief := testing.Short() || raceDetector
 	for _, f := range signInFlows {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
-			f.everywhere(t, conditions{strict: true}, !f.slow || !testing.Short())
-			if testing.Short() {
+			f.everywhere(t, conditions{strict: true}, !brief)
+			if brief {
 				return
 			}
 			f.everywhere(t, conditions{noPFS: true}, !f.slow)
@@ -209,6 +214,7 @@ func (f signInFlow) everywhere(t *testing.T, on conditions, full bool) {
 	for i := range well.steps {
 		f.once(t, on, killedAsked, i+1)
 		f.once(t, on, cutAsked, i+1)
+		f.once(t, on, canceled, i+1)
 	}
 	for i, method := range well.queries[:slices.Index(well.queries, "updates.getState")+1] {
 		if full {

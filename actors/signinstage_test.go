@@ -42,11 +42,13 @@ const (
 	cut
 	// cutAsked: every connection ends when the step is shown.
 	cutAsked
+	// canceled: whoever signs in cancels at the step, and begins anew at once.
+	canceled
 	// moved: the DC does not execute the query and names another DC.
 	moved
 )
 
-var harmNames = [...]string{"nothing", "killed after query", "killed before query", "killed at step", "cut after query", "cut at step", "moved at query"}
+var harmNames = [...]string{"nothing", "killed after query", "killed before query", "killed at step", "cut after query", "cut at step", "canceled at step", "moved at query"}
 
 func (h harm) String() string { return harmNames[h] }
 
@@ -74,6 +76,7 @@ type stage struct {
 
 	struck  bool     // it has come
 	begun   bool     // the sign-in was, and goes on from then on
+	cancels bool     // the human does, next
 	dead    bool     // the process is, and no other was started
 	queries []string // that the DCs executed, by their methods
 	steps   []StepKind
@@ -192,13 +195,19 @@ func (st *stage) revive() {
 	if st.a, err = st.m.Account("alice"); err != nil {
 		st.t.Fatal(err)
 	}
-	if id := st.a.Status().SignIn; id != "" {
-		if id != st.signIn && st.signIn != "" {
-			st.t.Errorf("the sign-in %s is %s to another process", st.signIn, id)
+	if s := st.a.Status(); s.State == SigningIn {
+		if s.SignIn == "" || s.SignIn != st.signIn && st.signIn != "" {
+			st.t.Errorf("the sign-in %q is %q to another process", st.signIn, s.SignIn)
 		}
-		if a, err := st.m.SignIn(id + ".1"); err != nil || a != st.a {
-			st.t.Errorf("the sign-in %s is not found: %v", id, err)
+		for _, id := range []string{s.SignIn, s.SignIn + ".1"} {
+			if a, err := st.m.SignIn(id); err != nil || a != st.a {
+				st.t.Errorf("the sign-in %s is not found: %v", id, err)
+			}
 		}
+	}
+	var none *NoSignInError
+	if a, err := st.m.SignIn("0123456789ab"); a != nil || !errors.As(err, &none) {
+		st.t.Errorf("a sign-in that is not there is %v, %v", a, err)
 	}
 }
 
@@ -217,6 +226,8 @@ func (st *stage) asked(step *Step) {
 		case cutAsked:
 			st.struck = true
 			st.cut()
+		case canceled:
+			st.struck, st.cancels = true, true
 		}
 	}
 }
@@ -292,6 +303,10 @@ func (st *stage) play() {
 			if st.asked(s.Step); st.dead {
 				continue
 			}
+			if st.cancels {
+				st.cancel(s.Step)
+				continue
+			}
 			if answer := st.flow.human(st, s.Step); answer.Kind == "" {
 				step, err = st.a.NextStep(ctx, s.Step)
 			} else {
@@ -315,6 +330,22 @@ func (st *stage) play() {
 		}
 	}
 	st.t.Fatalf("the sign-in came to no end: %+v; %v", st.a.Status(), st)
+}
+
+// cancel ends the sign-in, after which the server has nothing of it.
+func (st *stage) cancel(step *Step) {
+	st.t.Helper()
+	_, err := st.a.Answer(context.Background(), Answer{Step: step.ID, Kind: AnswerCancel})
+	var e *SignInError
+	if !errors.As(err, &e) || e.Reason != login.ReasonCanceled {
+		st.t.Errorf("a sign-in cancelled at %v ended with %v", step.Kind, err)
+	}
+	for _, row := range st.net.core.Ledger().Authorizations {
+		if row.UserID == st.user.ID && row.Ended.IsZero() {
+			st.t.Errorf("cancelled at %v it left %+v", step.Kind, row)
+		}
+	}
+	st.cancels, st.begun, st.signIn = false, false, ""
 }
 
 // String is how far it came.

@@ -1,6 +1,7 @@
 package login
 
 import (
+	"slices"
 	"time"
 
 	"github.com/mtfleet/mtfleet/tl"
@@ -51,6 +52,7 @@ type Attempt struct {
 	phase phase
 	phone string
 	fresh bool   // nothing was sent yet, not even by an earlier process
+	ends  bool   // cancelled before its turn, for what an earlier process left
 	about string // whose waits are known
 	held  Output // the call that waits for phaseLooks
 	step  *Step  // what it waits for
@@ -121,7 +123,7 @@ func (a *Attempt) About() string { return a.m.Subject() }
 func (a *Attempt) Step() *Step { return a.step }
 
 // Canceled reports whether it ends as soon as it is safe.
-func (a *Attempt) Canceled() bool { return a.m.s.Canceled }
+func (a *Attempt) Canceled() bool { return a.m.s.Canceled || a.ends }
 
 // Over reports whether it has ended, and Looks whether the call of the last
 // OutCall waits for Known.
@@ -139,7 +141,10 @@ func (a *Attempt) Granted(now time.Time) bool {
 		return false
 	}
 	a.fresh, a.phase = false, phaseRuns
-	a.m.Start(now)
+	if a.m.Start(now); a.ends {
+		_ = a.m.Input(now, Answer{Kind: AnswerCancel}) // which any state takes
+		a.m.out = slices.DeleteFunc(a.m.out, func(o Output) bool { return o.Kind == OutAsk })
+	}
 	return true
 }
 
@@ -248,11 +253,20 @@ func (a *Attempt) placed(body []byte) {
 // Input is what the human said. An answer that does not fit is refused with an
 // *Error, one with a number that another sign-in has with Config.HoldPhone's
 // error, and changes nothing. Before its turn, which may be far away while a DC
-// is down, a cancellation ends it at once.
+// is down, a cancellation ends it at once, unless an earlier process left something
+// at the server: then as soon as it is its turn.
 func (a *Attempt) Input(now time.Time, answer Answer) error {
 	if answer.Kind == AnswerCancel && a.fresh {
 		a.Fail(&Error{Reason: ReasonCanceled, Retry: true, Message: "the sign-in was cancelled before it began"})
 		return nil
+	}
+	switch {
+	case a.phase != phaseTurn:
+	case answer.Kind == AnswerCancel:
+		a.ends = true
+		return nil
+	default:
+		return &Error{Reason: ReasonEarly, Retry: true, Message: "the sign-in goes on when it is its turn; answer the step that it shows then"}
 	}
 	after := a.phoneAfter(answer)
 	if err := a.m.cfg.hold(a.phone, after); err != nil {

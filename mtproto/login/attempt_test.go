@@ -234,10 +234,10 @@ func TestAnAttemptGoesOnAfterARestart(t *testing.T) {
 	if a.Phone() != "491707654321" || a.Flow() != "phone" {
 		t.Errorf("it holds %q", a.Phone())
 	}
-	if err := a.Cancel(epoch); err == nil || a.Over() {
-		t.Error("what an earlier process has begun was dropped")
-	}
 	p := &tried{t: t, a: a}
+	if err := a.Input(epoch, Answer{Kind: AnswerCode, Code: "12345"}); err == nil {
+		t.Error("a step that is not shown yet was answered")
+	}
 	a.Granted(epoch)
 	p.says("Ask{code}")
 	if _, err := Resume(testConfig(), []byte("{")); err == nil {
@@ -246,6 +246,30 @@ func TestAnAttemptGoesOnAfterARestart(t *testing.T) {
 	if b, err := Begin(testConfig(), Start{Flow: FlowBot, Token: "123456:secret"}); err != nil || b.Flow() != "bot" || b.Phone() != "" || !strings.HasPrefix(b.About(), "123456:") {
 		t.Errorf("a bot: %v", err)
 	}
+}
+
+// TestASignInThatWaitsForItsTurnAfterARestartIsCanceledThen: the code of before is
+// taken back, and nothing is asked.
+func TestASignInThatWaitsForItsTurnAfterARestartIsCanceledThen(t *testing.T) {
+	stored, err := Snapshot{Flow: FlowPhone, State: StateWaitCode, Phone: PhonePart{Number: "491701234567", Hash: "h"}}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := Resume(testConfig(), stored)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &tried{t: t, a: a}
+	if err := a.Cancel(epoch); err != nil || a.Over() || !a.Canceled() {
+		t.Errorf("what an earlier process has begun was dropped, or is not to be ended: %v", err)
+	}
+	p.says()
+	a.Granted(epoch)
+	p.says("Save{canceling}")
+	p.saved("Call{auth.cancelCode}")
+	p.known("Call{auth.cancelCode}")
+	p.answered("true", "Failed{canceled}")
+	p.ends(0, false, ReasonCanceled)
 }
 
 // TestAnAttemptHoldsItsNumber: the number that a code is asked for, or is next,
