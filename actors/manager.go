@@ -308,11 +308,7 @@ func (f *fleet) arm(c *runtime.Context[fleetMsg]) {
 			first = at
 		}
 	}
-	if first.IsZero() {
-		c.Cancel(timerRespawn)
-		return
-	}
-	c.After(timerRespawn, first.Sub(c.Now()), respawnDue{})
+	c.At(timerRespawn, first, respawnDue{})
 }
 
 // onWedged takes an account out of service whose actor, or one of its

@@ -35,11 +35,7 @@ func digested(s *account.Status) digest.Account {
 // tell writes what is to be told, and sets the timer for what is held.
 func (f *fleet) tell(c *runtime.Context[fleetMsg]) {
 	f.write()
-	if at := f.digest.Deadline(); at.IsZero() {
-		c.Cancel(timerDigest)
-	} else {
-		c.After(timerDigest, at.Sub(c.Now()), digestDue{})
-	}
+	c.At(timerDigest, f.digest.Deadline(), digestDue{})
 }
 
 var digestLevels = [...]slog.Level{digest.Debug: slog.LevelDebug, digest.Info: slog.LevelInfo, digest.Warn: slog.LevelWarn}

@@ -3,6 +3,7 @@ package account
 import (
 	"time"
 
+	"github.com/mtfleet/mtfleet/actors/binding"
 	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/actors/peers"
 	"github.com/mtfleet/mtfleet/actors/runtime"
@@ -25,30 +26,26 @@ type account struct {
 	disk    *journal.Disk
 	journal journal.Journal[waiter]
 
-	loaded    bool      // the records were read
-	restored  bool      // and the manager knows
-	early     []Message // what came before that, bounded by the callers' admission
-	reloading bool      // they are to be read again once standing has said all
+	loaded    bool // the records were read
+	restored  bool // and the manager knows
+	reloading bool // they are to be read again once standing has said all
 
 	rec    persistence.Account // what standing does not know of it
 	left   *persistence.State  // what was read, for the first binding; nil later
 	tokens login.Futures       // future auth tokens
 
-	stand    *standing.Machine
-	saving   bool                       // what standing said is on its way to the disk; its other outputs wait
-	refusal  error                      // of the last OutSave, nil when it is on disk
-	kept     map[standing.CallID]*Call  // calls that standing has; nil while there are none
-	wishes   []wish                     // the owner's, under way
-	lastWish standing.Request           // the number of the last one
-	status   Status                     // as of the last OutStatus
-	told     Status                     // what was published last
-	armed    [timerConfig + 1]time.Time // when each timer is due, zero for not
-	peers    *peers.Peers               // its DCs
-	homeless []*Call                    // admitted calls for home, while there is none
-	login    *signIn                    // nil when none is under way
-	updates  *updates.Machine           // nil while nothing is asked
-	place    *updates.State             // where the updates stood last, nil for not known
-	config   time.Time                  // when help.getConfig is asked for again
+	stand   *standing.Machine
+	saving  bool                                         // what standing said is on its way to the disk; its other outputs wait
+	refusal error                                        // of the last OutSave, nil when it is on disk
+	kept    standing.Kept[*Call]                         // calls that standing has
+	wishes  runtime.Numbered[standing.Request, struct{}] // the owner's, under way
+	status  Status                                       // as of the last OutStatus
+	told    Status                                       // what was published last
+	peers   *peers.Peers                                 // its DCs
+	login   *signIn                                      // nil when none is under way
+	updates *updates.Machine                             // nil while nothing is asked
+	place   *updates.State                               // where the updates stood last, nil for not known
+	config  time.Time                                    // when help.getConfig is asked for again
 }
 
 // Spawn starts the account's actor below parent. It restores itself from the
@@ -82,7 +79,7 @@ func (a *account) Receive(c *ctx, m Message) {
 	} else if a.loaded || m == Message(due{timerJournal}) {
 		a.handle(c, m)
 	} else {
-		a.early = append(a.early, m)
+		c.PutOff(m) // bounded by the callers' admission
 		return
 	}
 	if !a.loaded {
@@ -105,10 +102,8 @@ func (a *account) handle(c *ctx, m Message) {
 		a.onCancel(c, m.Call)
 	case bindingEvent:
 		a.onBinding(c, m)
-	case bindingWrite:
-		a.onBindingWrite(c, m)
-	case respawnDue:
-		a.peers.Again(m.peer)
+	case bindingWork:
+		a.onBindingWork(c, m)
 	case SignIn:
 		a.onSignIn(c, m)
 	case Answer:
@@ -122,7 +117,7 @@ func (a *account) handle(c *ctx, m Message) {
 	case Wish:
 		a.onWish(c, m)
 	case Check:
-		a.peers.Check(m.DC)
+		a.peers.Tell(a.peers.At(m.DC), binding.Check{})
 	case due:
 		a.onDue(c, m.timer)
 	}
@@ -130,7 +125,6 @@ func (a *account) handle(c *ctx, m Message) {
 
 // onDue lets what a timer was set for go on.
 func (a *account) onDue(c *ctx, timer int) {
-	a.armed[timer] = time.Time{}
 	switch {
 	case timer == timerJournal:
 		a.runJournal(c)
@@ -157,7 +151,7 @@ func (a *account) pump(c *ctx) {
 		return // it is read again
 	}
 	a.tellStep(c)
-	a.arm(c, timerStanding, a.stand.Deadline())
+	c.At(timerStanding, a.stand.Deadline(), due{timerStanding})
 	var login, updates time.Time
 	if a.login != nil {
 		login = a.login.Deadline()
@@ -165,9 +159,9 @@ func (a *account) pump(c *ctx) {
 	if a.updates != nil {
 		updates = a.updates.Deadline()
 	}
-	a.arm(c, timerLogin, login)
-	a.arm(c, timerUpdates, updates)
-	a.arm(c, timerConfig, a.config)
+	c.At(timerLogin, login, due{timerLogin})
+	c.At(timerUpdates, updates, due{timerUpdates})
+	c.At(timerConfig, a.config, due{timerConfig})
 }
 
 // decided tells the trace what an engine said.
@@ -175,17 +169,4 @@ func (a *account) decided(output any) {
 	if t := a.env.Trace; t != nil {
 		t.Decided(a.id, output)
 	}
-}
-
-// arm sets a timer, or takes it back when the time is zero.
-func (a *account) arm(c *ctx, timer int, at time.Time) {
-	switch {
-	case at.Equal(a.armed[timer]):
-		return
-	case at.IsZero():
-		c.Cancel(timer)
-	default:
-		c.After(timer, at.Sub(c.Now()), due{timer})
-	}
-	a.armed[timer] = at
 }

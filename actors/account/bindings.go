@@ -10,11 +10,11 @@ import (
 
 // This file hears what bindings say, and answers them.
 
-// onBindingWrite writes what a binding knows, in its turn.
-func (a *account) onBindingWrite(c *ctx, m bindingWrite) {
+// onBindingWork reads or writes for a binding, in its turn.
+func (a *account) onBindingWork(c *ctx, m bindingWork) {
 	q := job{Work: m.work, From: m.from, For: waiter{reply: m.done}}
 	if !a.journal.Add(q) {
-		m.done(ErrStopped)
+		m.done(nil, ErrStopped)
 	}
 	a.runJournal(c)
 }
@@ -30,22 +30,16 @@ func (a *account) onBinding(c *ctx, m bindingEvent) {
 	}
 	switch ev := m.event.(type) {
 	case binding.EventRoute:
-		if p.IsHome() && !ev.Again {
-			a.stand.Routed(now)
-			a.askAhead(c, p) // unless it was asked when the last route was lost
-			a.publish(c)
-		}
+		a.stand.Routed(now)
+		a.askAhead(c)
+		a.publish(c)
 	case binding.EventHeld:
-		a.askAhead(c, p)
+		a.askAhead(c)
 	case binding.EventLost:
-		if p.IsHome() {
-			a.stand.RouteLost(now, ev.Why)
-			a.askAhead(c, p)
-		}
+		a.stand.RouteLost(now, ev.Why)
+		a.askAhead(c)
 	case binding.EventUnreachable:
-		if p.IsHome() {
-			a.stand.Unreachable(now, ev.Why)
-		}
+		a.stand.Unreachable(now, ev.Why)
 	case binding.EventUpdates:
 		if a.updates != nil && len(ev.Raw) >= 4 {
 			a.updates.Push(now, ev.Raw)
@@ -70,6 +64,8 @@ func (a *account) onBinding(c *ctx, m bindingEvent) {
 		a.stand.KeyRefused(now, ev.Method, standing.Where{DC: p.DC(), Home: p.IsHome()}, ev.Err)
 	case binding.EventKeyGone:
 		a.stand.KeyGone(now, p.DC(), p.IsHome(), ev.Err)
+	case binding.EventUnusable:
+		a.stand.Unreadable(now, ev.Err)
 	case binding.EventForeign:
 		a.stand.Foreign(now, ev.Err)
 	case binding.EventBroken:
@@ -97,12 +93,4 @@ func (a *account) onErrand(c *ctx, p *peers.Peer, ev binding.EventCall) {
 // what only a user's home answers: it may have been a mistake that sent us.
 func (a *account) move(c *ctx, to dc.ID) {
 	a.ask(c, standing.Call{Purpose: standing.ForMove, DC: to, Repeatable: true}, &tg.UpdatesGetStateRequest{}, ownCall{})
-}
-
-func (a *account) onMoved(c *ctx, to dc.ID, err error) {
-	if err != nil {
-		a.stand.MoveFailed(c.Now(), err)
-		return
-	}
-	a.stand.Moved(c.Now(), to)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors/binding"
 	"github.com/mtfleet/mtfleet/actors/peers"
+	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
@@ -33,9 +34,10 @@ type Call struct {
 	ended atomic.Bool
 
 	// The fields below belong to the account's actor.
-	query standing.Call // what standing knows of it; its ID is the call's
-	own   *ownCall      // nil for a caller's
-	at    *peers.Peer   // where it was sent last
+	proves  bool                 // a result, at home, is to be told to standing
+	query   standing.Call        // what standing knows of it; its ID is the call's
+	own     *ownCall             // nil for a caller's
+	account runtime.Ref[Message] // where it comes back to
 }
 
 // ownCall says which of the account's engines asked a query, and as what.

@@ -8,8 +8,8 @@
 // an answer of the server means, and a test says so.
 //
 // The files that drive are account.go (messages, timers), load.go (beginning and
-// end), stand.go, status.go, signin.go and login.go, sync.go, config.go (an
-// engine each), calls.go, peers.go and bindings.go (queries and DCs) and store.go
+// end), stand.go, status.go, signin.go and login.go, sync.go (an engine
+// each), calls.go, peers.go and bindings.go (queries and DCs) and store.go
 // (the journal). The rest is vocabulary: messages, events, what an account is
 // given (env.go), and how engines' words become records (record.go).
 //

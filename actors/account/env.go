@@ -101,7 +101,7 @@ type Env struct {
 // NewEnv prepares what accounts share: it parses the table's RSA keys and
 // makes the tables of the well-known Diffie-Hellman group (milliseconds).
 func NewEnv(cfg EnvConfig) (*Env, error) {
-	e := &Env{EnvConfig: cfg, dcs: dcs.New(cfg.DCs), disks: journal.NewDisks(cfg.Store, cfg.Owner)}
+	e := &Env{EnvConfig: cfg, dcs: dcs.New(cfg.DCs, cfg.Logger), disks: journal.NewDisks(cfg.Store, cfg.Owner)}
 	for _, text := range cfg.DCs.Keys {
 		keys, err := crypt.ParsePublicKeys([]byte(text))
 		if err != nil {

@@ -27,7 +27,9 @@ func (a *account) onLoaded(c *ctx, records []persistence.Record, err error) {
 	} else {
 		a.rec, a.stand = *state.Account, standing.Restore(cfg, snapshotOf(*state.Account, state.Waits))
 		a.place, a.tokens = placeOf(state.Updates), futuresOf(state.Meta)
-		a.purgeRevoked(c, state.PermKeys)
+		if gone := journal.Outlived(a.id, state.PermKeys, c.Now()); gone != nil {
+			a.store(c, journal.Work{Commit: persistence.Commit{Delete: gone}}, nobodyWaits)
+		}
 		other := a.holdUser()
 		switch {
 		case persistence.Vital(err):
@@ -41,35 +43,16 @@ func (a *account) onLoaded(c *ctx, records []persistence.Record, err error) {
 		}
 	}
 	a.pump(c)
-	for _, call := range a.takeKept() { // of before they were read again
+	for _, call := range a.kept.TakeAll() { // of before they were read again
 		a.onCall(c, call)
 	}
-	early := a.early
-	a.early = nil
-	for i, m := range early {
-		if !a.loaded { // they are read again
-			a.early = append(a.early, early[i:]...)
-			return
-		}
-		a.handle(c, m)
-		a.pump(c)
-	}
-}
-
-// purgeRevoked deletes the keys of revoked logins that were kept long enough.
-func (a *account) purgeRevoked(c *ctx, keys []persistence.PermKey) {
-	if gone := journal.Outlived(a.id, keys, c.Now()); gone != nil {
-		a.store(c, journal.Work{Commit: persistence.Commit{Delete: gone}}, nobodyWaits)
-	}
+	c.Resume()
 }
 
 // Stopping answers everything owed: what waits here was not sent, calls under
 // way come back from their connections and end in Undelivered.
 func (a *account) Stopping(c *ctx) {
-	for _, m := range a.early {
-		a.Undelivered(m)
-	}
-	for _, call := range append(a.takeKept(), a.homeless...) {
+	for _, call := range a.kept.TakeAll() {
 		call.finish(nil, ErrStopped)
 	}
 	a.peers.Release()
@@ -78,7 +61,7 @@ func (a *account) Stopping(c *ctx) {
 	if a.login != nil {
 		a.endLogin(ErrStopped)
 	}
-	a.denyAll(ErrStopped)
+	a.wishes.SendAll(struct{}{}, ErrStopped)
 }
 
 // Undelivered ends what reached a stopped account.
@@ -88,8 +71,8 @@ func (a *account) Undelivered(m Message) {
 		m.finish(nil, ErrStopped)
 	case callReturned:
 		m.call.finish(m.body, m.err)
-	case bindingWrite:
-		m.done(ErrStopped)
+	case bindingWork:
+		m.done(nil, ErrStopped)
 	case signInGranted:
 		a.env.Governor.Send(governor.Done{Ticket: m.ticket})
 	case SignIn:

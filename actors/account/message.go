@@ -8,6 +8,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/login"
+	"github.com/mtfleet/mtfleet/persistence"
 )
 
 // Message is what an account's actor receives; the types of this package only.
@@ -78,16 +79,15 @@ type (
 		from  *journal.Fence
 		event binding.Event
 	}
-	// bindingWrite is a commit of a binding on its way through the journal.
-	bindingWrite struct {
+	// bindingWork is what a binding reads or writes, on its way through the journal.
+	bindingWork struct {
 		from *journal.Fence
 		work journal.Work
-		done func(error)
+		done func([]persistence.Record, error)
 	}
 	// stored is how the journal's job under way went.
 	stored        journal.Done
 	signInGranted struct{ ticket *governor.Ticket }
-	respawnDue    struct{ peer *peers.Peer }
 	due           struct{ timer int }
 )
 
@@ -101,10 +101,9 @@ func (Check) accountMessage()         {}
 func (callReturned) accountMessage()  {}
 func (loginWorked) accountMessage()   {}
 func (bindingEvent) accountMessage()  {}
-func (bindingWrite) accountMessage()  {}
+func (bindingWork) accountMessage()   {}
 func (stored) accountMessage()        {}
 func (signInGranted) accountMessage() {}
-func (respawnDue) accountMessage()    {}
 func (due) accountMessage()           {}
 
 // Timers: one of each kind at a time.
@@ -114,7 +113,4 @@ const (
 	timerLogin
 	timerUpdates
 	timerConfig
-
-	// One for each DC: the number of the DC is added.
-	timerRespawn = 1 << 16
 )

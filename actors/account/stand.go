@@ -1,12 +1,10 @@
 package account
 
 import (
-	"slices"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/binding"
 	"github.com/mtfleet/mtfleet/actors/journal"
-	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
@@ -15,17 +13,9 @@ import (
 
 // This file carries out what standing decides.
 
-// wish is one of the owner's under way, and what standing calls it.
-type wish struct {
-	number standing.Request
-	reply  runtime.Reply[struct{}]
-}
-
 // onWish tells standing what the owner wants; it is answered by its number.
 func (a *account) onWish(c *ctx, m Wish) {
-	a.lastWish++
-	a.wishes = append(a.wishes, wish{a.lastWish, m.Reply})
-	switch now, r := c.Now(), a.lastWish; m.Kind {
+	switch now, r := c.Now(), a.wishes.Add(m.Reply); m.Kind {
 	case LogOut:
 		a.flushUpdates(c)
 		a.stand.LogOut(now, r)
@@ -42,23 +32,6 @@ func (a *account) onWish(c *ctx, m Wish) {
 		a.stand.ClearWaits(now, r, m.Method)
 		a.peers.TellGuests(binding.WaitCleared{})
 	}
-}
-
-// grant answers a wish.
-func (a *account) grant(number standing.Request, err error) {
-	if i := slices.IndexFunc(a.wishes, func(w wish) bool { return w.number == number }); i >= 0 {
-		reply := a.wishes[i].reply
-		a.wishes = slices.Delete(a.wishes, i, i+1)
-		reply.Send(struct{}{}, err)
-	}
-}
-
-// denyAll answers all of them.
-func (a *account) denyAll(err error) {
-	for _, w := range a.wishes {
-		w.reply.Send(struct{}{}, err)
-	}
-	a.wishes = nil
 }
 
 // pumpStanding does what standing asks for, up to the next commit. It reports
@@ -93,23 +66,23 @@ func (a *account) carryOut(c *ctx, out standing.Output) {
 	case standing.OutSync:
 		a.sync(c)
 	case standing.OutSend:
-		if call := a.take(out.Call); call != nil {
+		if call, ok := a.kept.Take(out.Call.ID); ok {
+			call.query = out.Call
 			a.onCall(c, call)
 		}
 	case standing.OutEnd:
-		if call := a.take(out.Call); call != nil {
+		if call, ok := a.kept.Take(out.Call.ID); ok {
+			call.query = out.Call
 			a.end(c, call, nil, out.Err)
 		}
 	case standing.OutRecall:
 		a.peers.TellAll(binding.Recall{Method: out.Method})
 	case standing.OutCall:
-		a.askFor(c, out)
+		a.askFor(out)
 	case standing.OutUnbound:
 		a.peers.Tell(a.peers.At(out.Where.DC), binding.Unbound{Key: crypt.KeyID(out.Where.Key)})
 	case standing.OutUnauthorized:
-		if p := a.peers.At(out.DC); p != nil && !p.IsHome() {
-			a.peers.Tell(p, binding.Unauthorized{Err: out.Err})
-		}
+		a.peers.TellGuest(out.DC, binding.Unauthorized{Err: out.Err})
 	case standing.OutHomeAlive:
 		a.env.Logger.Warn("a 401 was not confirmed; the login is alive", "account", a.id)
 		a.peers.TellGuests(binding.HomeAlive{})
@@ -124,7 +97,6 @@ func (a *account) carryOut(c *ctx, out standing.Output) {
 	case standing.OutErase:
 		a.erase(c, out)
 	case standing.OutRetire, standing.OutRestore:
-		a.saving = true
 		a.store(c, keyWork(c.Now(), a.rec, out), standingWaits)
 	case standing.OutReload:
 		a.reloading = true // when standing has said all
@@ -134,7 +106,7 @@ func (a *account) carryOut(c *ctx, out standing.Output) {
 		if out.Saved && a.refusal != nil {
 			out.Err = a.refusal
 		}
-		a.grant(out.Request, out.Err)
+		a.wishes.Send(out.Request, struct{}{}, out.Err)
 	}
 }
 
@@ -148,7 +120,6 @@ func (a *account) save(c *ctx, out standing.Output) {
 		a.rec = recordOf(a.rec, a.stand.Snapshot(), a.stand.SignedIn())
 	}
 	w.Commit = commitOf(out.Changes, a.rec, a.place, a.env.dcs.Table().DCs())
-	a.saving = true
 	a.store(c, w, standingWaits)
 }
 
@@ -160,7 +131,6 @@ func (a *account) erase(c *ctx, out standing.Output) {
 		a.place, a.rec = nil, recordOf(a.rec, out.Snapshot, false)
 		w.Urgency, w.Commit.Put = journal.Must, []persistence.Record{a.rec.Record()}
 	}
-	a.saving = true
 	a.store(c, w, eraseWaits)
 }
 
@@ -169,14 +139,7 @@ func (a *account) openHome(c *ctx, at dc.ID) {
 	if a.peers.Home() == nil {
 		a.peers.Open(at, true)
 	}
-	a.askAhead(c, a.peers.Home())
-	homeless := a.homeless
-	a.homeless = nil
-	for _, call := range homeless {
-		if !call.ended.Load() {
-			a.send(c, call)
-		}
-	}
+	a.askAhead(c)
 }
 
 // moveHome makes another DC the home: what runs there or at the old one begins
@@ -201,9 +164,4 @@ func (a *account) closeAll(c *ctx) {
 		a.login.Drop()
 	}
 	a.peers.CloseAll()
-	homeless := a.homeless
-	a.homeless = nil
-	for _, call := range homeless {
-		a.onCall(c, call)
-	}
 }

@@ -2,7 +2,6 @@ package account
 
 import (
 	"github.com/mtfleet/mtfleet/actors/journal"
-	"github.com/mtfleet/mtfleet/actors/peers"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -14,8 +13,7 @@ type job = journal.Job[waiter]
 // waiter says what goes on when a job is over.
 type waiter struct {
 	waits waits
-	peer  *peers.Peer // of bindingWaits
-	reply func(error) // of a binding
+	reply func([]persistence.Record, error) // of a binding
 }
 
 // waits says what of the account goes on when a job is over.
@@ -24,7 +22,6 @@ type waits uint8
 const (
 	nobodyWaits   waits = iota
 	startWaits          // the account, for its records
-	bindingWaits        // a binding, for its keys
 	standingWaits       // standing's other outputs
 	eraseWaits          // the same, after an erasure
 	loginWaits          // the login's other outputs
@@ -33,6 +30,7 @@ const (
 
 // store gives the journal work; what waits goes on when it is over.
 func (a *account) store(c *ctx, w journal.Work, waits waits) {
+	a.saving = a.saving || waits == standingWaits || waits == eraseWaits
 	a.journal.Add(job{Work: w, For: waiter{waits: waits}})
 	a.runJournal(c)
 }
@@ -43,7 +41,7 @@ func (a *account) runJournal(c *ctx) {
 		disk := a.disk
 		c.GoIO(func() Message { return stored(disk.Do(q.Work)) })
 	}
-	a.arm(c, timerJournal, a.journal.Deadline())
+	c.At(timerJournal, a.journal.Deadline(), due{timerJournal})
 }
 
 // onStored goes on with whoever waited for the job under way.
@@ -59,9 +57,6 @@ func (a *account) onStored(c *ctx, m stored) {
 	switch q.For.waits {
 	case startWaits:
 		a.onLoaded(c, records, m.Err)
-	case bindingWaits:
-		state, err := persistence.DecodeState(records)
-		a.startPeer(c, q.For.peer, q.From, &state, persistence.JoinRecords(m.Err, err))
 	case standingWaits:
 		a.saving, a.refusal = false, m.Err
 	case eraseWaits:
@@ -74,7 +69,7 @@ func (a *account) onStored(c *ctx, m stored) {
 		a.onSubjectRead(c, records)
 	case nobodyWaits:
 		if q.For.reply != nil {
-			q.For.reply(m.Err)
+			q.For.reply(records, m.Err)
 		}
 	}
 }
@@ -85,7 +80,7 @@ func (a *account) onErased(c *ctx, all bool, err error) {
 	a.saving = false
 	switch {
 	case err != nil:
-		a.denyAll(err)
+		a.wishes.SendAll(struct{}{}, err)
 		a.load(c)
 		return
 	case all:
@@ -104,7 +99,7 @@ func (a *account) leave(c *ctx) {
 	c.GoIO(func() Message {
 		rest(disk, func(w waiter, err error) {
 			if w.reply != nil {
-				w.reply(err)
+				w.reply(nil, err)
 			}
 		})
 		return stored{}

@@ -1,7 +1,6 @@
 package account
 
 import (
-	"github.com/mtfleet/mtfleet/actors/peers"
 	"github.com/mtfleet/mtfleet/mtproto/security"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/mtproto/updates"
@@ -19,10 +18,7 @@ func (a *account) sync(c *ctx) {
 
 // askAhead asks where the updates stand while calls are held: the question is
 // sent before them, so that what was missed comes first.
-func (a *account) askAhead(c *ctx, p *peers.Peer) {
-	if !p.IsHome() {
-		return
-	}
+func (a *account) askAhead(c *ctx) {
 	switch a.stand.State() {
 	case Connecting, Online, Frozen:
 		a.sync(c)

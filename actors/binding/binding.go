@@ -1,13 +1,10 @@
 package binding
 
 import (
-	"hash/fnv"
-	"io"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/runtime"
-	"github.com/mtfleet/mtfleet/mtproto/guest"
 	"github.com/mtfleet/mtfleet/mtproto/pfs"
 	"github.com/mtfleet/mtfleet/persistence"
 )
@@ -22,14 +19,13 @@ type binding struct {
 	who uint64 // the account, for the governor
 
 	// The keys; see keys.go, save.go and permit.go.
-	keys    *pfs.Machine
+	keys    *pfs.Machine        // nil until the records were read; see begin.go
 	saving  *persistence.Commit // of the keys, under way or refused; outputs wait for it
 	making  making
 	wants   pfs.KeyKind      // the key of making
 	ticket  *governor.Ticket // wanted or held
 	using   *inUse           // the key calls travel under, nil while there is none
 	bind    *pfs.Output      // the bind the machine waits for
-	armed   time.Time        // for which the machine's timer is set
 	session *persistence.Session
 
 	// The connections; see conns.go.
@@ -55,7 +51,8 @@ type binding struct {
 
 // Kinds of timers.
 const (
-	timerKeys = iota
+	timerBegin = iota
+	timerKeys
 	timerSave
 	timerRespawn
 	timerProof
@@ -77,48 +74,12 @@ func (saveAgain) bindingMessage()  {}
 func (respawnDue) bindingMessage() {}
 func (saved) bindingMessage()      {}
 
-// Spawn starts a binding below parent. The error is a
-// *persistence.CorruptError when the perm key's record cannot be used.
-func Spawn[P any](parent *runtime.Context[P], env *Env, cfg Config) (Handle, error) {
-	cfg.Keys = cfg.Keys.anchored(parent.Now())
-	b, err := newBinding(env, cfg, parent.Rand())
-	if err != nil {
-		return Handle{}, err
-	}
-	return Handle{runtime.Spawn[Message](parent, b)}, nil
-}
-
-func newBinding(env *Env, cfg Config, rand io.Reader) (*binding, error) {
-	snap, err := snapshot(cfg.Keys)
-	if err != nil {
-		return nil, err
-	}
-	hash := fnv.New64a()
-	_, _ = hash.Write([]byte(cfg.Account))
-	b := &binding{env: env, cfg: cfg, who: hash.Sum64(), session: cfg.Keys.Session, dropAfter: cfg.DropAfter, lastID: cfg.Spoken.Last()}
-	b.keys = pfs.New(pfs.Config{
-		PFS: cfg.PFS, TempInMemory: env.TempInMemory, TempLife: env.TempLife, Rand: rand,
-		Known: env.known, Reading: env.readings.of(cfg.ID.DC), BindAfter: cfg.BindAfter,
-	}, snap)
-	if !cfg.Home {
-		b.guest = &guestState{machine: guest.New(guest.Config{DC: cfg.ID.DC}, guestSnapshot(cfg.Keys.Guest))}
-	}
-	b.cfg.Keys = Records{} // they are the machines' now
-	return b, nil
-}
-
-// Started implements [runtime.Actor].
-func (b *binding) Started(c *ctx) {
-	b.keeper.Started(c.Now())
-	b.keys.Start(c.Now())
-	if b.guest != nil {
-		b.startGuest(c)
-	}
-	b.pump(c)
-}
-
 // Receive implements [runtime.Actor].
 func (b *binding) Receive(c *ctx, m Message) {
+	if b.keys == nil {
+		b.waiting(c, m)
+		return
+	}
 	now := c.Now()
 	b.keys.Learned(now, b.env.readings.of(b.cfg.ID.DC))
 	switch m := m.(type) {
@@ -150,7 +111,6 @@ func (b *binding) Receive(c *ctx, m Message) {
 	case saveAgain:
 		b.save(c)
 	case keysDue:
-		b.armed = time.Time{}
 		b.keys.Advance(now)
 	case respawnDue:
 		b.onRespawn(c)
@@ -171,7 +131,7 @@ func (b *binding) pump(c *ctx) {
 	for b.pumpKeys(c) || b.pumpGuest(c) {
 	}
 	b.staff(c)
-	b.arm(c)
+	c.At(timerKeys, b.keys.Deadline(), keysDue{})
 }
 
 // notify tells the account.

@@ -435,11 +435,18 @@ func (p *play) recordsOf() (all []string) {
 
 func TestARecordThatIsNoKeyIsRefused(t *testing.T) {
 	p := newPlay(t, setting{})
+	home := p.open(2, true, func(c *Config) { c.Keys.Perm = &persistence.PermKey{DC: 2, KeyID: 1} })
+	p.call(home, "1", 0)
+	p.run(time.Minute)
 	var corrupt *persistence.CorruptError
-	_, err := newBinding(p.env, Config{Account: "alice", ID: ID{DC: 2}, Home: true, Keys: Records{Perm: &persistence.PermKey{DC: 2, KeyID: 1}}}, p.sim)
-	if !errors.As(err, &corrupt) {
-		t.Errorf("it is refused with %v", err)
+	if ev, ok := last[EventUnusable](home); !ok || !errors.As(ev.Err, &corrupt) {
+		t.Errorf("it is refused with %v", ev.Err)
 	}
+	if p.net.last != 0 {
+		t.Error("a connection was made")
+	}
+	p.stop(home)
+	p.want(home, "1 given back")
 }
 
 func TestAWaitOnBindsIsToldAndObeyedAfterARestart(t *testing.T) {

@@ -101,8 +101,8 @@ func TestCallsFromManyGoroutinesSurviveManyRotations(t *testing.T) {
 		w := &crowd{}
 		root := runtime.SpawnRoot[stageMessage](sys, stage{})
 		root.Send(func(c *runtime.Context[stageMessage]) {
-			w.ref, err = Spawn(c, env, Config{
-				Account: "alice", ID: ID{DC: 2}, Home: true, PFS: true, Notify: w.hear,
+			w.ref = Spawn(c, env, Config{
+				Account: "alice", ID: ID{DC: 2}, Home: true, PFS: true, Keys: &Records{}, Notify: w.hear,
 				Commit: func(commit persistence.Commit, _ bool, done func(error)) {
 					commit.Owner = owner
 					go func() { done(store.Commit(commit)) }()
@@ -110,9 +110,6 @@ func TestCallsFromManyGoroutinesSurviveManyRotations(t *testing.T) {
 			})
 		})
 		synctest.Wait()
-		if err != nil {
-			t.Fatal(err)
-		}
 		end := time.Now().Add(5 * time.Minute)
 		var callers sync.WaitGroup
 		for i := range 4 {

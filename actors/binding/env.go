@@ -116,8 +116,15 @@ type Config struct {
 	Home bool
 	// PFS puts the calls under temp keys.
 	PFS bool
-	// Keys are the records of this DC.
-	Keys Records
+	// After is how long it waits before it begins: one before it failed. Wait says
+	// that it waits for Begin: one before it has not ended.
+	After time.Duration
+	Wait  bool
+	// Keys are the records of this DC, if they were read. Otherwise nil, and Load
+	// reads them: it does not block, and calls done once, from any goroutine.
+	// Until then what the binding is told waits.
+	Keys *Records
+	Load func(done func(Records, error))
 	// Commit writes records, in the order of the calls. It does not block; done
 	// is called once with the outcome, from any goroutine. A refused commit that
 	// is owed is written as soon as the store takes commits, also after the

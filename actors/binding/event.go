@@ -65,6 +65,9 @@ type (
 	// EventKeyGone: the server does not know the home's perm key any more, which
 	// is proved. Forget begins anew.
 	EventKeyGone struct{ Err error }
+	// EventUnusable: the records of this DC cannot be used, and the binding does
+	// nothing. The account closes it.
+	EventUnusable struct{ Err error }
 	// EventForeign: no RSA key of the table made the home's perm key: it is of
 	// another environment. Nothing was sent under it, and no connection is made.
 	EventForeign struct{ Err error }
@@ -99,6 +102,7 @@ func (EventSession) bindingEvent()     {}
 func (EventCall) bindingEvent()        {}
 func (EventRefused) bindingEvent()     {}
 func (EventKeyGone) bindingEvent()     {}
+func (EventUnusable) bindingEvent()    {}
 func (EventForeign) bindingEvent()     {}
 func (EventHomeLost) bindingEvent()    {}
 func (EventGuest) bindingEvent()       {}

@@ -114,11 +114,7 @@ func (b *binding) pumpGuest(c *ctx) (any bool) {
 		any = true
 		b.performGuest(c, out)
 	}
-	if at := b.guest.machine.Deadline(); at.IsZero() {
-		c.Cancel(timerGuest)
-	} else {
-		c.After(timerGuest, at.Sub(c.Now()), guestDue{})
-	}
+	c.At(timerGuest, b.guest.machine.Deadline(), guestDue{})
 	return any
 }
 

@@ -26,17 +26,3 @@ func (b *binding) onSaved(c *ctx, err error) {
 	b.notify(EventStoreFailed{err})
 	c.After(timerSave, saveRetry, saveAgain{})
 }
-
-// arm sets the timer to the deadline of the keys' machine.
-func (b *binding) arm(c *ctx) {
-	at := b.keys.Deadline()
-	if at.Equal(b.armed) {
-		return
-	}
-	b.armed = at
-	if at.IsZero() {
-		c.Cancel(timerKeys)
-		return
-	}
-	c.After(timerKeys, at.Sub(c.Now()), keysDue{})
-}

@@ -112,7 +112,7 @@ func TestTranscriptPermKeyGone(t *testing.T) {
 		p.allowed[dctest.RuleKey], p.allowed[dctest.RuleBind], p.allowed[dctest.RuleUnbound] = true, true, true
 		home := p.begin()
 		p.quiet = true
-		other := p.open(2, true, func(c *Config) { c.Account, c.Keys = "bob", Records{} })
+		other := p.open(2, true, func(c *Config) { c.Account, c.Keys = "bob", &Records{} })
 		p.run(2 * time.Hour)
 		p.note("The DC has forgotten the perm keys of two accounts, one after the other.")
 		p.forgetPerm(other)

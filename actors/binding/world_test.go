@@ -243,17 +243,16 @@ func (p *play) open(at dc.ID, home bool, change ...func(*Config)) *role {
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	keys := RecordsOf(&state, at)
 	cfg := Config{
-		Account: "alice", ID: ID{DC: at}, Home: home, PFS: true, Keys: RecordsOf(&state, at), Commit: p.commit,
+		Account: "alice", ID: ID{DC: at}, Home: home, PFS: true, Keys: &keys, Commit: p.commit,
 		Notify: func(ev Event) { p.acct.Send(func(*runtime.Context[stageMessage]) { p.hear(r, ev) }) },
 	}
 	for _, f := range change {
 		f(&cfg)
 	}
 	p.act(func(c *runtime.Context[stageMessage]) {
-		if r.actor, err = newBinding(p.env, cfg, c.Rand()); err != nil {
-			p.t.Fatal(err)
-		}
+		r.actor = newBinding(p.env, cfg)
 		r.handle = Handle{runtime.Spawn[Message](c, r.actor)}
 	})
 	return r

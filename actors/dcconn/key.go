@@ -64,11 +64,7 @@ func (n *conn) pumpKey(c *ctx) {
 			return
 		}
 	}
-	if at := client.Deadline(); !at.IsZero() {
-		c.After(timerSession, at.Sub(c.Now()), due{})
-	} else {
-		c.Cancel(timerSession)
-	}
+	c.At(timerSession, client.Deadline(), due{})
 }
 
 // keyLost ends a key in the making with its socket.

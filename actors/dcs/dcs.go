@@ -5,6 +5,7 @@
 package dcs
 
 import (
+	"log/slog"
 	"net/netip"
 	"sync"
 	"time"
@@ -24,6 +25,7 @@ const (
 // DCs is the shared table. It is safe for concurrent use.
 type DCs struct {
 	configured dc.Table
+	logger     *slog.Logger
 
 	mu       sync.RWMutex // guards the following fields
 	learned  dc.Table     // of the server
@@ -32,8 +34,10 @@ type DCs struct {
 	failures int          // in a row
 }
 
-// New returns the table that begins with t.
-func New(t dc.Table) *DCs { return &DCs{configured: t, table: t} }
+// New returns the table that begins with t. What is wrong with an answer is logged.
+func New(t dc.Table, logger *slog.Logger) *DCs {
+	return &DCs{configured: t, logger: logger, table: t}
+}
 
 // Table returns the present table, a value.
 func (d *DCs) Table() dc.Table {
@@ -62,11 +66,10 @@ func (d *DCs) Expire() {
 }
 
 // Learn takes the answer of help.getConfig. When there is none that can be read,
-// again is when to claim it anew, and problems says why; whoever comes first
-// asks. Otherwise again is zero and problems are the addresses that cannot be
-// used. An answer takes the place of an earlier one about the same DCs. What was
+// again is when to claim it anew; whoever comes first asks. Otherwise again is
+// zero. An answer takes the place of an earlier one about the same DCs. What was
 // configured stays: the server may name addresses that lead nowhere from here.
-func (d *DCs) Learn(now time.Time, body []byte, err error) (again time.Time, problems []error) {
+func (d *DCs) Learn(now time.Time, body []byte, err error) (again time.Time) {
 	var cfg *tg.Config
 	if err == nil {
 		r := tl.NewReader(body)
@@ -77,13 +80,18 @@ func (d *DCs) Learn(now time.Time, body []byte, err error) (again time.Time, pro
 	if err != nil {
 		d.next = now.Add(min(retry<<min(d.failures, 6), life))
 		d.failures++
-		return d.next, []error{err}
+		d.logger.Warn("help.getConfig failed and is asked again", "err", err)
+		return d.next
 	}
 	d.failures = 0
+	var problems []error
 	d.learned, problems = d.learned.Update(options(cfg))
 	d.table = d.learned.Beside(d.configured.Options)
 	d.table.Test, d.table.Keys = d.configured.Test, d.configured.Keys
-	return time.Time{}, problems
+	for _, p := range problems {
+		d.logger.Warn("an address of help.getConfig cannot be used", "err", p)
+	}
+	return time.Time{}
 }
 
 // options copies the addresses of a config; those that are no addresses are left

@@ -1,9 +1,12 @@
 package dcs
 
 import (
+	"bytes"
 	"errors"
+	"log/slog"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,8 +25,19 @@ func config(ips ...string) []byte {
 	return cfg.Append(nil)
 }
 
+// logged is what was said.
+type logged struct{ bytes.Buffer }
+
+func (l *logged) n() int { return strings.Count(l.String(), "\n") }
+
+func log() (*logged, *slog.Logger) {
+	l := &logged{}
+	return l, slog.New(slog.NewTextHandler(l, nil))
+}
+
 func TestOneAsksForAll(t *testing.T) {
-	d := New(dc.Table{})
+	_, logger := log()
+	d := New(dc.Table{}, logger)
 	if !d.Claim(epoch) || d.Claim(epoch.Add(life-time.Second)) {
 		t.Error("within the hour nobody asked, or two did")
 	}
@@ -36,7 +50,8 @@ func TestOneAsksForAll(t *testing.T) {
 }
 
 func TestAFailureIsAskedAgainAtADecentPace(t *testing.T) {
-	d, now := New(dc.Table{}), epoch
+	lines, logger := log()
+	d, now := New(dc.Table{}, logger), epoch
 	for i, want := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
 		if !d.Claim(now) {
 			t.Fatalf("failure %d: it may not be asked again", i)
@@ -45,24 +60,25 @@ func TestAFailureIsAskedAgainAtADecentPace(t *testing.T) {
 		if i%2 == 0 {
 			body, failed = nil, errors.New("no answer")
 		}
-		again, problems := d.Learn(now, body, failed)
-		if again.Sub(now) != want*time.Minute || len(problems) != 1 || d.Claim(again.Add(-time.Second)) {
-			t.Errorf("failure %d: again in %v, want %v min (%v)", i, again.Sub(now), int(want), problems)
+		again := d.Learn(now, body, failed)
+		if again.Sub(now) != want*time.Minute || lines.n() != i+1 || d.Claim(again.Add(-time.Second)) {
+			t.Errorf("failure %d: again in %v, want %v min (%v)", i, again.Sub(now), int(want), lines.String())
 		}
 		now = again
 	}
-	if again, problems := d.Learn(now, config("192.0.2.1"), nil); !again.IsZero() || problems != nil {
-		t.Errorf("a config that is none: %v, %v", again, problems)
+	if again := d.Learn(now, config("192.0.2.1"), nil); !again.IsZero() || lines.n() != 8 {
+		t.Errorf("a config that is none: %v, %v", again, lines.String())
 	}
-	if again, _ := d.Learn(now, nil, errors.New("no answer")); again.Sub(now) != retry {
+	if again := d.Learn(now, nil, errors.New("no answer")); again.Sub(now) != retry {
 		t.Errorf("after a good answer the pause is %v", again.Sub(now))
 	}
 }
 
 func TestTheTableGrows(t *testing.T) {
-	d := New(dc.Table{})
-	if again, problems := d.Learn(epoch, config("192.0.2.1", "no address", "192.0.2.2"), nil); !again.IsZero() || problems != nil {
-		t.Fatal(problems)
+	lines, logger := log()
+	d := New(dc.Table{}, logger)
+	if again := d.Learn(epoch, config("192.0.2.1", "no address", "192.0.2.2"), nil); !again.IsZero() || lines.n() != 0 {
+		t.Fatal(lines.String())
 	}
 	if table := d.Table(); !table.Has(4) || table.Has(2) {
 		t.Errorf("the table has %v", table.DCs())
@@ -74,12 +90,13 @@ func TestWhatWasConfiguredStays(t *testing.T) {
 	at := func(id dc.ID, addr string) dc.Option {
 		return dc.Option{DC: id, Addr: netip.MustParseAddrPort(addr), ThisPortOnly: true}
 	}
-	d := New(dc.Table{Test: true, Keys: []string{"key"}, Options: []dc.Option{at(2, "127.0.0.9:9002"), at(4, "127.0.0.9:9004")}})
+	lines, logger := log()
+	d := New(dc.Table{Test: true, Keys: []string{"key"}, Options: []dc.Option{at(2, "127.0.0.9:9002"), at(4, "127.0.0.9:9004")}}, logger)
 	learn := func(options ...tg.DCOption) {
 		t.Helper()
 		cfg := &tg.Config{DCOptions: options}
-		if _, problems := d.Learn(epoch, cfg.Append(nil), nil); len(problems) > 0 {
-			t.Fatal(problems)
+		if d.Learn(epoch, cfg.Append(nil), nil); lines.n() > 0 {
+			t.Fatal(lines.String())
 		}
 	}
 	named := func(id int32, ip string, port int32) tg.DCOption {

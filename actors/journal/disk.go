@@ -111,7 +111,7 @@ func (d *Disk) leave(rest []Work, busy bool, told func(i int, err error)) {
 	defer d.mu.Unlock()
 	for i := range rest {
 		w := &rest[i]
-		if i == 0 && busy && !d.bad {
+		if i == 0 && busy && !d.bad || w.Kind == Load { // who asked for records has stopped too
 			continue
 		}
 		err := d.do(w).Err

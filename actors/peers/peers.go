@@ -1,6 +1,6 @@
 // Package peers is the DCs of one account as its actor sees them: a binding for
-// each, started from its records and started again when it fails; where calls
-// for it go; what waits until it has started. It is part of the account's actor
+// each, and another when it fails; the way of calls there and back; those that
+// wait for a home. It is part of the account's actor
 // and has none of its own: it never waits, and is used by that actor alone.
 package peers
 
@@ -21,17 +21,16 @@ import (
 // Host is the account.
 type Host interface {
 	// Config says what the account knows for the binding of a DC: PFS, BindAfter,
-	// DropAfter, and Active when somebody waits for the account. The rest is
-	// filled in here.
-	Config(at dc.ID) binding.Config
+	// DropAfter, Keys if they were read, and Active when somebody waits for the
+	// account. The rest is filled in here.
+	Config(at dc.ID, home bool) binding.Config
 	// Spawn starts a binding below the account.
-	Spawn(cfg binding.Config) (binding.Handle, error)
-	// Read has the account's records read; Start follows.
-	Read(p *Peer, from *journal.Fence)
-	// Heard and Write are called from within a binding, and post what it says to
-	// the account: Hear follows, or the journal's Add.
+	Spawn(cfg binding.Config) binding.Handle
+	// Heard and Store are called from within a binding, and post what it says to
+	// the account: Hear follows, or the journal's Add. Done is called once, with
+	// the records of a Load, or with an error when the fence is closed.
 	Heard(p *Peer, from *journal.Fence, ev binding.Event)
-	Write(from *journal.Fence, w journal.Work, done func(error))
+	Store(from *journal.Fence, w journal.Work, done func([]persistence.Record, error))
 }
 
 // Trace is told what accounts and their bindings say to each other, in the order
@@ -52,15 +51,13 @@ type Trace struct {
 type Peer struct {
 	id      binding.ID
 	home    bool
-	handle  binding.Handle // zero until its keys were read, and until it starts again
+	handle  binding.Handle // of this start
 	route   binding.Route  // zero while calls go to the binding
 	bound   bool           // the last route was under a bound temp key
 	perm    crypt.KeyID    // of the last route, zero before there was one
 	from    *journal.Fence // of this start; what an earlier one said is void
-	after   bool           // it begins when the one before it at its DC has ended
 	keeper  runtime.Keeper
-	early   []binding.Message // what is to be told it when it has started; bounded by the callers' admission
-	pending atomic.Int64      // calls that were sent there and have not ended
+	pending atomic.Int64 // calls that were sent there and have not ended
 }
 
 // DC is which it is.
@@ -81,11 +78,6 @@ func (p *Peer) Perm() crypt.KeyID {
 	return p.perm
 }
 
-// Sent and Returned count the calls that are there: a DC with calls is not idle.
-// Returned may be called from any goroutine.
-func (p *Peer) Sent()     { p.pending.Add(1) }
-func (p *Peer) Returned() { p.pending.Add(-1) }
-
 // Peers are all of them. One owner: the account's actor.
 type Peers struct {
 	id    persistence.AccountID
@@ -93,6 +85,8 @@ type Peers struct {
 	trace *Trace
 	all   []*Peer // in the order they were opened
 	home  *Peer   // one of them, nil while there is none
+
+	homeless []query // for a home that is about to be opened; bounded by the callers' admission
 
 	ending []*Peer   // closed ones whose binding has not ended yet
 	spoken []*spoken // one for each DC that had one; a map would cost each account more
@@ -132,7 +126,7 @@ func (s *Peers) At(at dc.ID) *Peer {
 	return nil
 }
 
-// Open makes the peer of a DC. Its binding starts when its keys were read.
+// Open makes the peer of a DC.
 func (s *Peers) Open(at dc.ID, home bool) *Peer {
 	p := &Peer{id: binding.ID{DC: at}, home: home}
 	s.all = append(s.all, p)
@@ -142,65 +136,34 @@ func (s *Peers) Open(at dc.ID, home bool) *Peer {
 	if s.trace != nil {
 		s.trace.Opened(s.id, at, home)
 	}
-	s.begin(p)
+	s.begin(p, 0)
+	if home {
+		s.settle()
+	}
 	return p
 }
 
-// begin begins, or begins anew, with a binding: from what is on disk. It waits
-// for the end of one before it, for the server is to see one session of the key
-// after the other.
-func (s *Peers) begin(p *Peer) {
-	p.from = &journal.Fence{}
-	p.after = slices.ContainsFunc(s.ending, func(old *Peer) bool { return old.id.DC == p.id.DC })
-	if !p.after {
-		s.host.Read(p, p.from)
-	}
-}
-
-// Stopped hears of a binding that is completely gone, with its connections. One
-// that was closed makes way for the next at its DC.
-func (s *Peers) Stopped(child runtime.ActorID) {
-	i := slices.IndexFunc(s.ending, func(p *Peer) bool { return p.handle.ID() == child })
-	if i < 0 {
-		return
-	}
-	old := s.ending[i]
-	s.ending = slices.Delete(s.ending, i, i+1)
-	if p := s.At(old.id.DC); p != nil && p.after {
-		s.begin(p)
-	}
-}
-
-// Start starts the binding whose account was read, unless it was closed since. It
-// fails with what cannot be used: an account cannot live without its home.
-func (s *Peers) Start(p *Peer, from *journal.Fence, state *persistence.State, now time.Time) error {
-	if p.void(from) {
-		return nil
-	}
-	cfg := s.host.Config(p.id.DC)
-	cfg.Account, cfg.ID, cfg.Home, cfg.Keys = s.id, p.id, p.home, binding.RecordsOf(state, p.id.DC)
-	cfg.Active = cfg.Active || len(p.early) > 0
-	cfg.Spoken = s.spokenAt(p.id.DC)
+// begin begins with a binding, after a while when one before it failed, and not
+// before one that was closed has ended.
+func (s *Peers) begin(p *Peer, after time.Duration) {
+	from := &journal.Fence{}
+	cfg := s.host.Config(p.id.DC, p.home)
+	cfg.Account, cfg.ID, cfg.Home, cfg.After = s.id, p.id, p.home, after
+	cfg.Wait, cfg.Spoken = s.isEnding(p.id.DC), s.spokenAt(p.id.DC)
 	cfg.Notify = func(ev binding.Event) { s.host.Heard(p, from, ev) }
+	cfg.Load = func(done func(binding.Records, error)) {
+		s.host.Store(from, journal.Work{Kind: journal.Load, Account: s.id}, func(records []persistence.Record, err error) {
+			done(recordsOf(p.id.DC, records, err))
+		})
+	}
 	cfg.Commit = func(commit persistence.Commit, owed bool, done func(error)) {
 		w := journal.Work{Commit: commit, Urgency: journal.Once}
 		if owed {
 			w.Urgency = journal.Should
 		}
-		s.host.Write(from, w, done)
+		s.host.Store(from, w, func(_ []persistence.Record, err error) { done(err) })
 	}
-	handle, err := s.host.Spawn(cfg)
-	if err != nil {
-		return s.Unusable(p, from, err)
-	}
-	p.handle = handle
-	p.keeper.Started(now)
-	early := p.early
-	p.early = nil
-	for _, m := range early {
-		p.handle.Send(m)
-	}
-	return nil
+	p.from, p.handle = from, s.host.Spawn(cfg)
 }
 
 func (s *Peers) spokenAt(at dc.ID) *binding.Spoken {
@@ -211,25 +174,24 @@ func (s *Peers) spokenAt(at dc.ID) *binding.Spoken {
 	return &s.spoken[i].Spoken
 }
 
-// Unusable gives up a peer whose records cannot be used. For home the error is
-// returned; a guest is closed, and asked for anew by who needs it.
-func (s *Peers) Unusable(p *Peer, from *journal.Fence, err error) error {
-	switch {
-	case p.void(from):
-		return nil
-	case p.home:
-		return err
+// recordsOf picks what a binding begins with out of what was read. It fails where
+// that is not enough to begin with.
+func recordsOf(at dc.ID, records []persistence.Record, err error) (binding.Records, error) {
+	state, bad := persistence.DecodeState(records)
+	if err = persistence.JoinRecords(err, bad); persistence.Vital(err) {
+		return binding.Records{}, err
 	}
-	s.Close(p)
-	return nil
+	return binding.RecordsOf(&state, at), nil
 }
 
 // void reports whether what an earlier start asked for, or a closed one, comes
 // too late.
 func (p *Peer) void(from *journal.Fence) bool { return p.from != from || from.Closed }
 
-// Hear takes what a binding said. It reports whether that counts, and knows then
-// where calls go; a guest that nobody needs, or that failed for good, is closed.
+// Hear takes what a binding said, and knows then where calls go; a guest that
+// nobody needs, or that failed for good, is closed. It reports whether the account
+// has to hear it too: an earlier start's word counts for nothing, and where calls
+// go to a guest is nobody else's business.
 func (s *Peers) Hear(p *Peer, from *journal.Fence, ev binding.Event) bool {
 	if p.void(from) {
 		return false
@@ -240,13 +202,23 @@ func (s *Peers) Hear(p *Peer, from *journal.Fence, ev binding.Event) bool {
 	switch ev := ev.(type) {
 	case binding.EventRoute:
 		p.route, p.bound, p.perm = ev.Route, ev.Route.Where().Temp, ev.Perm
+		return p.home && !ev.Again // it was asked what is new when the last was lost
 	case binding.EventHeld:
 		p.route = binding.Route{}
+		return p.home
 	case binding.EventLost:
 		p.route, p.bound = binding.Route{}, false
+		return p.home
+	case binding.EventUnreachable:
+		return p.home
 	case binding.EventIdle:
 		if p.pending.Load() == 0 {
 			s.Close(p)
+		}
+	case binding.EventUnusable:
+		if !p.home { // it is asked for anew by who needs it
+			s.Close(p)
+			return false
 		}
 	case binding.EventFailed:
 		s.Close(p)
@@ -254,8 +226,7 @@ func (s *Peers) Hear(p *Peer, from *journal.Fence, ev binding.Event) bool {
 	return true
 }
 
-// Tell sends a binding a message, as soon as there is one. Calls go there until
-// it names a route again, where the message says that the last is none. Nobody is
+// Tell sends a binding a message. Calls go there until it names a route again, where the message says that the last is none. Nobody is
 // told nothing.
 func (s *Peers) Tell(p *Peer, m binding.Message) {
 	if p == nil {
@@ -268,41 +239,30 @@ func (s *Peers) Tell(p *Peer, m binding.Message) {
 	if s.trace != nil {
 		s.trace.Told(s.id, p.id.DC, m, 0)
 	}
-	if p.handle.IsZero() {
-		p.early = append(p.early, m)
-		return
-	}
 	p.handle.Send(m)
 }
 
-// TellAll tells every binding, TellGuests all but home's.
+// TellAll tells every binding.
 func (s *Peers) TellAll(m binding.Message) {
 	for _, p := range s.all {
 		s.Tell(p, m)
 	}
 }
 
+// TellGuest tells the binding of a DC that is not home, if there is one.
+func (s *Peers) TellGuest(at dc.ID, m binding.Message) {
+	if p := s.At(at); p != nil && !p.home {
+		s.Tell(p, m)
+	}
+}
+
+// TellGuests tells all but home's.
 func (s *Peers) TellGuests(m binding.Message) {
 	for _, p := range s.all {
 		if !p.home {
 			s.Tell(p, m)
 		}
 	}
-}
-
-// Check has the binding of a DC, if there is one now, ask for a sign of life.
-func (s *Peers) Check(at dc.ID) {
-	if p := s.At(at); p != nil && !p.handle.IsZero() {
-		s.Tell(p, binding.Check{})
-	}
-}
-
-// Route returns where a call goes that is sent now; zero: Tell the binding.
-func (s *Peers) Route(p *Peer, call binding.Call) binding.Route {
-	if s.trace != nil && !p.route.IsZero() {
-		s.trace.Told(s.id, p.id.DC, call, p.route.Where().Key)
-	}
-	return p.route
 }
 
 // Close ends a peer. What waits for it comes back to be admitted again, or
@@ -320,11 +280,8 @@ func (s *Peers) Close(p *Peer) {
 	}
 	p.from.Closed = true
 	p.route = binding.Route{}
-	if !p.handle.IsZero() {
-		s.ending = append(s.ending, p)
-	}
+	s.ending = append(s.ending, p)
 	p.handle.Stop()
-	p.release()
 }
 
 // CloseAll ends all of them.
@@ -332,44 +289,39 @@ func (s *Peers) CloseAll() {
 	for len(s.all) > 0 {
 		s.Close(s.all[0])
 	}
+	s.Release()
 }
 
-// Release gives back what waits for bindings that will not be: the account stops.
-func (s *Peers) Release() {
-	for _, p := range s.all {
-		p.release()
-	}
-}
-
-func (p *Peer) release() {
-	for _, m := range p.early {
-		switch m := m.(type) {
-		case binding.Call:
-			binding.Route{}.Send(m) // which gives it back
-		case binding.Confirm:
-			binding.Route{}.Send(m.Call)
+// Stopped takes the end of a binding, which is completely gone with its
+// connections. One that was closed makes way for the next at its DC. One that
+// failed is begun anew after a while, from what is on disk, unless it failed too
+// often. A peer that failed is returned.
+func (s *Peers) Stopped(child runtime.ActorID, now time.Time, rand io.Reader) (failed *Peer, tooOften bool) {
+	is := func(p *Peer) bool { return p.handle.ID() == child }
+	if i := slices.IndexFunc(s.ending, is); i >= 0 {
+		at := s.ending[i].id.DC
+		s.ending = slices.Delete(s.ending, i, i+1)
+		if p := s.At(at); p != nil && !s.isEnding(at) {
+			p.handle.Send(binding.Begin{})
 		}
+		return nil, false
 	}
-	p.early = nil
-}
-
-// Failed takes the end of a binding that failed. It returns whose it was, nil for
-// nobody's any more, and after which delay to call Again, unless it failed too
-// often.
-func (s *Peers) Failed(child runtime.ActorID, now time.Time, rand io.Reader) (p *Peer, delay time.Duration, tooOften bool) {
-	i := slices.IndexFunc(s.all, func(p *Peer) bool { return p.handle.ID() == child })
+	i := slices.IndexFunc(s.all, is)
 	if i < 0 {
-		return nil, 0, false
+		return nil, false
 	}
-	p = s.all[i]
-	p.handle, p.route, p.from = binding.Handle{}, binding.Route{}, &journal.Fence{}
-	delay, tooOften = p.keeper.Failed(now, rand)
-	return p, delay, tooOften
+	p := s.all[i]
+	p.route = binding.Route{}
+	delay, tooOften := p.keeper.Failed(now, rand)
+	if !tooOften {
+		p.keeper.Started(now.Add(delay))
+		s.begin(p, delay)
+	}
+	return p, tooOften
 }
 
-// Again starts what failed once more, from what is on disk.
-func (s *Peers) Again(p *Peer) {
-	if !p.from.Closed && p.handle.IsZero() {
-		s.begin(p)
-	}
+// isEnding reports whether a binding that was closed still has connections to a
+// DC: the server is to see one session of a key after the other.
+func (s *Peers) isEnding(at dc.ID) bool {
+	return slices.ContainsFunc(s.ending, func(p *Peer) bool { return p.id.DC == at })
 }

@@ -19,41 +19,52 @@ var epoch = time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
 // stage is an account and its peers; its bindings never come to anything.
 type stage struct {
 	*Peers
-	log   []string
-	read  []*journal.Fence
-	cfgs  []binding.Config
-	spoil error // of the records
+	log  []string
+	cfgs []binding.Config
+	done func([]persistence.Record, error) // of the last work
 }
 
 func (s *stage) note(format string, args ...any) { s.log = append(s.log, fmt.Sprintf(format, args...)) }
 
-func (s *stage) Config(dc.ID) binding.Config { return binding.Config{PFS: true} }
-
-func (s *stage) Spawn(cfg binding.Config) (binding.Handle, error) {
-	s.cfgs = append(s.cfgs, cfg)
-	return binding.Handle{}, s.spoil
+func (s *stage) Config(_ dc.ID, home bool) binding.Config {
+	cfg := binding.Config{PFS: true}
+	if home {
+		cfg.Keys = &binding.Records{}
+	}
+	return cfg
 }
 
-func (s *stage) Read(_ *Peer, from *journal.Fence) { s.read = append(s.read, from) }
+func (s *stage) Spawn(cfg binding.Config) binding.Handle {
+	s.cfgs = append(s.cfgs, cfg)
+	return binding.Handle{}
+}
 
 func (s *stage) Heard(p *Peer, from *journal.Fence, ev binding.Event) {
-	s.note("DC %d says %T, counts: %v", p.DC(), ev, s.Hear(p, from, ev))
+	s.note("DC %d says %T, to the account: %v", p.DC(), ev, s.Hear(p, from, ev))
 }
 
-func (s *stage) Write(_ *journal.Fence, w journal.Work, _ func(error)) {
-	s.note("write, once: %v", w.Urgency == journal.Once)
+func (s *stage) Store(_ *journal.Fence, w journal.Work, done func([]persistence.Record, error)) {
+	s.note("kind %d for %q, once: %v", w.Kind, w.Account, w.Urgency == journal.Once)
+	s.done = done
 }
 
-// last is the fence of the last start.
-func (s *stage) last() *journal.Fence { return s.read[len(s.read)-1] }
+// last is what the last start was told.
+func (s *stage) last() binding.Config { return s.cfgs[len(s.cfgs)-1] }
 
-// start lets the binding that was opened last start.
-func (s *stage) start(p *Peer) error { return s.Start(p, s.last(), &persistence.State{}, epoch) }
-
-// call is a call that notes how it ends.
-func (s *stage) call(name string) binding.Call {
-	return binding.Call{Reply: func(_ []byte, err error, _ binding.Where) { s.note("%s given back: %v", name, err != nil) }}
+// caller notes how its call ends.
+type caller struct {
+	*stage
+	name string
 }
+
+func (c caller) Returned(_ []byte, err error, on binding.Where) {
+	c.note("%s given back: %v, DC %d, home: %v", c.name, err != nil, on.DC, on.Home)
+}
+
+// zeros draws the shortest delay.
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 
 func TestPeers(t *testing.T) {
 	for _, c := range []struct {
@@ -70,70 +81,111 @@ func TestPeers(t *testing.T) {
 				t.Error("a DC is opened twice, or is another's")
 			}
 		}, []string{"opens 4, home: false", "opens 2, home: true"}},
-		{"what waits for a binding that will not be is given back", func(t *testing.T, s *stage) {
-			p := s.Open(2, true)
-			s.Tell(p, s.call("call"))
-			s.Tell(p, binding.Confirm{Call: s.call("confirmation")})
-			s.Tell(p, binding.HomeAlive{})
-			s.Close(p)
-			if s.Home() != nil || s.At(2) != nil || !s.last().Closed {
-				t.Error("it is there still")
+		{"each binds by itself, from what its host has or the store", func(t *testing.T, s *stage) {
+			s.Open(2, true)
+			if cfg := s.last(); cfg.Keys == nil || !cfg.PFS || !cfg.Home || cfg.ID.DC != 2 || cfg.Account != "a" || cfg.After != 0 {
+				t.Errorf("home begins with %+v", cfg)
 			}
-			s.Release()
-		}, []string{"opens 2, home: true", "tells 2 binding.Call", "tells 2 binding.Confirm", "tells 2 binding.HomeAlive", "closes 2",
-			"call given back: true", "confirmation given back: true"}},
-		{"what waits makes a binding active", func(t *testing.T, s *stage) {
-			p := s.Open(2, true)
-			if err := s.start(p); err != nil || s.cfgs[0].Active {
-				t.Errorf("nobody waits: %v", err)
+			s.Open(4, false)
+			if cfg := s.last(); cfg.Keys != nil || cfg.Home || cfg.ID.DC != 4 {
+				t.Errorf("the guest begins with %+v", cfg)
 			}
-			s.Tell(p, s.call("call"))
-			s.Again(p)
-			if err := s.start(p); err != nil || !s.cfgs[1].Active || !s.cfgs[1].PFS || !s.cfgs[1].Home || s.cfgs[1].ID.DC != 2 {
-				t.Errorf("it begins with %+v (%v)", s.cfgs[1], err)
-			}
-		}, nil},
-		{"what an earlier start says is void", func(t *testing.T, s *stage) {
+			s.last().Load(func(r binding.Records, err error) {
+				s.note("read: %v, guest of 4: %v", err, r.Guest != nil && r.Guest.DC == 4)
+			})
+			s.done([]persistence.Record{persistence.Account{ID: "a"}.Record(), persistence.Guest{DC: 4}.Record("a"), persistence.Guest{DC: 5}.Record("a")}, nil)
+			s.last().Load(func(_ binding.Records, err error) { s.note("read: %v", err) })
+			s.done(nil, errors.New("no disk"))
+		}, []string{"opens 2, home: true", "opens 4, home: false", `kind 1 for "a", once: false`, "read: <nil>, guest of 4: true",
+			`kind 1 for "a", once: false`, "read: no disk"}},
+		{"one that failed begins again after a while, and what it said before is void", func(t *testing.T, s *stage) {
 			p := s.Open(2, true)
 			first := s.last()
-			s.Again(p)
-			if s.Hear(p, first, binding.EventHeld{}) || !s.Hear(p, s.last(), binding.EventHeld{}) {
-				t.Error("the earlier start counts, or this one does not")
+			if got, tooOften := s.Stopped(0, epoch, zeros{}); got != p || tooOften || len(s.cfgs) != 2 {
+				t.Errorf("it is not begun again: %v", tooOften)
 			}
-			if err := s.Start(p, first, &persistence.State{}, epoch); err != nil || len(s.cfgs) > 0 {
-				t.Error("it was started from what was read for the earlier")
+			first.Notify(binding.EventHeld{})
+			s.last().Notify(binding.EventHeld{})
+			for i := range 5 {
+				if _, tooOften := s.Stopped(0, epoch.Add(time.Duration(i)*time.Second), zeros{}); tooOften != (i == 4) {
+					t.Errorf("failure %d is too many: %v", i+2, tooOften)
+				}
+			}
+			if len(s.cfgs) != 6 {
+				t.Errorf("it was begun %d times", len(s.cfgs))
 			}
 			s.Close(p)
-			if s.Hear(p, s.last(), binding.EventHeld{}) {
-				t.Error("a closed one is heard")
+			s.last().Notify(binding.EventHeld{})
+			if got, _ := s.Stopped(0, epoch, zeros{}); got != nil {
+				t.Error("a closed one failed")
 			}
-			if s.Again(p); len(s.read) != 2 {
-				t.Error("a closed one began again")
+		}, []string{"opens 2, home: true", "DC 2 says binding.EventHeld, to the account: false", "DC 2 says binding.EventHeld, to the account: true",
+			"closes 2", "DC 2 says binding.EventHeld, to the account: false"}},
+		{"one at a DC where another has not ended waits for that", func(t *testing.T, s *stage) {
+			s.Close(s.Open(4, false))
+			s.Close(s.Open(4, false))
+			p := s.Open(4, false)
+			if s.cfgs[0].Wait || !s.cfgs[1].Wait || !s.cfgs[2].Wait || s.cfgs[0].Spoken == nil || s.cfgs[0].Spoken != s.cfgs[2].Spoken {
+				t.Errorf("they begin with %+v", s.cfgs)
+			}
+			for range 2 {
+				if got, _ := s.Stopped(0, epoch, zeros{}); got != nil {
+					t.Error("a closed one failed")
+				}
+			}
+			if s.isEnding(4) || s.At(4) != p {
+				t.Error("the end of those that were closed is not known")
+			}
+			if s.Open(2, true); s.last().Wait || s.last().Spoken == s.cfgs[0].Spoken {
+				t.Error("another DC waits, or knows what was said at the first")
 			}
 		}, nil},
-		{"a guest whose records cannot be used is closed, home is told of", func(t *testing.T, s *stage) {
-			s.spoil = errors.New("spoilt")
-			if err := s.start(s.Open(4, false)); err != nil || s.At(4) != nil {
-				t.Errorf("the guest: %v", err)
+		{"a guest's routes are nobody else's business, its records cost no account", func(t *testing.T, s *stage) {
+			for _, at := range []dc.ID{2, 4} {
+				s.Open(at, at == 2)
+				for _, ev := range []binding.Event{
+					binding.EventRoute{}, binding.EventRoute{Again: true}, binding.EventHeld{}, binding.EventLost{}, binding.EventUnreachable{}, binding.EventUnusable{},
+				} {
+					s.last().Notify(ev)
+				}
 			}
-			home := s.Open(2, true)
-			if err := s.start(home); !errors.Is(err, s.spoil) || s.Home() != home {
-				t.Errorf("home: %v", err)
+		}, []string{"opens 2, home: true",
+			"DC 2 says binding.EventRoute, to the account: true", "DC 2 says binding.EventRoute, to the account: false",
+			"DC 2 says binding.EventHeld, to the account: true", "DC 2 says binding.EventLost, to the account: true",
+			"DC 2 says binding.EventUnreachable, to the account: true", "DC 2 says binding.EventUnusable, to the account: true",
+			"opens 4, home: false",
+			"DC 4 says binding.EventRoute, to the account: false", "DC 4 says binding.EventRoute, to the account: false",
+			"DC 4 says binding.EventHeld, to the account: false", "DC 4 says binding.EventLost, to the account: false",
+			"DC 4 says binding.EventUnreachable, to the account: false", "closes 4", "DC 4 says binding.EventUnusable, to the account: false"}},
+		{"calls for a home that is not open wait until it is", func(t *testing.T, s *stage) {
+			s.Send(0, binding.Call{ID: 1}, caller{s, "first"})
+			s.Send(0, binding.Call{ID: 2}, caller{s, "second"})
+			s.Confirm(binding.Call{ID: 3}, caller{s, "third"})
+			s.Open(4, false)
+			s.Cancel(0, 2)
+			if s.Open(2, true); s.Home().pending.Load() != 2 {
+				t.Error("they are not counted there")
 			}
-			if err := s.Unusable(home, &journal.Fence{}, s.spoil); err != nil {
-				t.Errorf("what was read for an earlier start says %v", err)
-			}
-		}, nil},
+			s.Cancel(0, 3)
+		}, []string{"opens 4, home: false", "second given back: true, DC 0, home: false", "opens 2, home: true",
+			"tells 2 binding.Call", "tells 2 binding.Call", "tells 2 binding.Cancel"}},
+		{"calls for a home that is never opened are given back once", func(t *testing.T, s *stage) {
+			s.Send(0, binding.Call{}, caller{s, "call"})
+			s.CloseAll()
+			s.Release()
+		}, []string{"call given back: true, DC 0, home: false"}},
 		{"a guest that nobody needs is closed, one with calls is not", func(t *testing.T, s *stage) {
 			p := s.Open(4, false)
-			if p.Sent(); !s.Hear(p, s.last(), binding.EventIdle{}) || s.At(4) != p {
+			s.Send(4, binding.Call{}, caller{s, "call"})
+			if !s.Hear(p, p.from, binding.EventIdle{}) || s.At(4) != p {
 				t.Error("it was closed with a call")
 			}
-			if p.Returned(); !s.Hear(p, s.last(), binding.EventIdle{}) || s.At(4) != nil {
+			p.returned(caller{s, "call"}, nil, nil, binding.Where{})
+			if !s.Hear(p, p.from, binding.EventIdle{}) || s.At(4) != nil {
 				t.Error("it is there still")
 			}
 			p = s.Open(4, false)
-			if !s.Hear(p, s.last(), binding.EventFailed{}) || s.At(4) != nil {
+			if !s.Hear(p, p.from, binding.EventFailed{}) || s.At(4) != nil {
 				t.Error("one that failed for good is there still")
 			}
 		}, nil},
@@ -146,14 +198,11 @@ func TestPeers(t *testing.T) {
 		}, []string{"opens 2, home: true", "opens 4, home: false", "tells 2 binding.Recall", "tells 4 binding.Recall",
 			"tells 4 binding.HomeAlive", "closes 2", "closes 4"}},
 		{"what a binding writes is repeated by it, or owed", func(t *testing.T, s *stage) {
-			p := s.Open(4, false)
-			if err := s.start(p); err != nil {
-				t.Fatal(err)
-			}
+			s.Open(4, false)
 			s.cfgs[0].Commit(persistence.Commit{}, false, nil)
 			s.cfgs[0].Commit(persistence.Commit{}, true, nil)
 			s.cfgs[0].Notify(binding.EventHeld{})
-		}, []string{"opens 4, home: false", "write, once: true", "write, once: false", "DC 4 says binding.EventHeld, counts: true"}},
+		}, []string{"opens 4, home: false", `kind 0 for "", once: true`, `kind 0 for "", once: false`, "DC 4 says binding.EventHeld, to the account: false"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := &stage{}

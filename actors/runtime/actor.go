@@ -114,6 +114,7 @@ type Context[M any] struct {
 	in     []M // new messages, appended under mu
 	out    []M // messages being delivered, taken from in when used up
 	head   int // index of the next message in out
+	later  []M // put off until Resume
 	timers []timerSlot[M]
 }
 
@@ -138,6 +139,22 @@ func (c *Context[M]) Rand() io.Reader { return c.sys.opts.Rand }
 
 // Logger returns the system's logger.
 func (c *Context[M]) Logger() *slog.Logger { return c.sys.opts.Logger }
+
+// PutOff keeps a message that the actor cannot handle yet, until [Context.Resume]
+// or the actor's end, where it goes to Undelivered. Who sends bounds what is kept.
+func (c *Context[M]) PutOff(m M) { c.later = append(c.later, m) }
+
+// Resume has what was put off received again, in its order and before anything
+// newer, once the running method has returned.
+func (c *Context[M]) Resume() {
+	if len(c.later) == 0 {
+		return
+	}
+	c.mu.Lock()
+	c.out, c.head, c.later = append(c.later, c.out[c.head:]...), 0, nil
+	c.wakeLocked()
+	c.mu.Unlock()
+}
 
 // Stop stops this actor once the running method has returned.
 func (c *Context[M]) Stop() { c.PostSystemMessage(&actor.Stop{}) }
@@ -213,6 +230,7 @@ func (c *Context[M]) stopping() {
 		c.timers[i].cancel()
 	}
 	c.timers = nil
+	defer c.Resume() // to Undelivered
 	c.actor.Stopping(c)
 }
 

@@ -40,6 +40,41 @@ func (q *Replies[R]) Send(value R, err error) {
 	q.all = nil
 }
 
+// Numbered are questions that an actor keeps until each is answered, by the number
+// it got. The zero value is none.
+type Numbered[N ~uint64, R any] struct {
+	last N
+	all  []numbered[N, R] // the oldest first
+}
+
+type numbered[N ~uint64, R any] struct {
+	number N
+	reply  Reply[R]
+}
+
+// Add keeps a question and returns its number, from 1.
+func (q *Numbered[N, R]) Add(r Reply[R]) N {
+	q.last++
+	q.all = append(q.all, numbered[N, R]{q.last, r})
+	return q.last
+}
+
+// Send answers one, unless it was.
+func (q *Numbered[N, R]) Send(number N, value R, err error) {
+	if i := slices.IndexFunc(q.all, func(n numbered[N, R]) bool { return n.number == number }); i >= 0 {
+		q.all[i].reply.Send(value, err)
+		q.all = slices.Delete(q.all, i, i+1)
+	}
+}
+
+// SendAll answers all of them.
+func (q *Numbered[N, R]) SendAll(value R, err error) {
+	for _, n := range q.all {
+		n.reply.Send(value, err)
+	}
+	q.all = nil
+}
+
 // Ask sends the message that question makes and waits for its answer, for ctx,
 // or for the end of the actor ([ErrStopped]: it may or may not have acted). An
 // actor must not call it: it would wait. Under a [Sim] it waits in virtual

@@ -345,6 +345,43 @@ func TestTimers(t *testing.T) {
 	})
 }
 
+// A timer set to a time stands until that is another; one that fired, or was
+// taken back, is set again.
+func TestTimerAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var tr trace
+		s := NewSystem(Options{})
+		start := time.Now()
+		r := SpawnRoot(s, &script[string]{
+			started: func(c *Context[string]) {
+				c.At(1, start.Add(2*time.Second), "first")
+				c.At(1, start.Add(2*time.Second), "not this")
+				c.At(2, start.Add(time.Second), "late")
+				c.At(2, start.Add(3*time.Second), "moved")
+				c.At(3, start.Add(time.Second), "taken back")
+				c.At(3, time.Time{}, "")
+				c.At(4, start.Add(4*time.Second), "set before")
+				c.After(4, 5*time.Second, "replaced")
+				c.At(4, start.Add(4*time.Second), "set again")
+			},
+			receive: func(c *Context[string], m string) {
+				tr.add("%s@%v", m, time.Since(start))
+				if m == "first" {
+					c.At(1, start.Add(2*time.Second), "once more")
+				}
+			},
+		})
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if got := tr.String(); got != "first@2s once more@2s moved@3s set again@4s" {
+			t.Errorf("ticks %q", got)
+		}
+		r.Stop()
+		<-r.Done()
+		closeSystem(t, s)
+	})
+}
+
 // A tick already queued when its timer is cancelled must not come.
 func TestQueuedTickIsRevoked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -9,6 +9,7 @@ type timerSlot[M any] struct {
 	epoch uint32
 	timer Timer // nil when not armed
 	m     M
+	at    time.Time // that At was asked for, zero when not
 }
 
 // tick is the system message of a timer that fired.
@@ -23,7 +24,7 @@ func (s *timerSlot[M]) cancel() {
 		s.timer = nil
 	}
 	var none M
-	s.m = none
+	s.m, s.at = none, time.Time{}
 	s.epoch++ // revokes a tick that is already queued
 }
 
@@ -39,6 +40,20 @@ func (c *Context[M]) After(kind int, d time.Duration, m M) {
 	s.m = m
 	t := tick{s.kind, s.epoch}
 	s.timer = c.sys.opts.Clock.AfterFunc(max(d, 0), func() { c.PostSystemMessage(t) })
+}
+
+// At is After for a time, and Cancel for the zero one. To name the time again for
+// which the timer stands already costs nothing, and leaves its message: an actor
+// calls it with its engine's deadline whenever something has happened.
+func (c *Context[M]) At(kind int, at time.Time, m M) {
+	if at.IsZero() {
+		c.Cancel(kind)
+		return
+	}
+	if !c.slot(kind).at.Equal(at) {
+		c.After(kind, at.Sub(c.Now()), m)
+		c.slot(kind).at = at
+	}
 }
 
 // Cancel revokes the timer of that kind, if there is one.

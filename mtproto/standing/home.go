@@ -89,6 +89,15 @@ func (m *Machine) move(to dc.ID) {
 	}
 }
 
+// MoveEnded says how the query ForMove at a DC ended: by Moved or MoveFailed.
+func (m *Machine) MoveEnded(now time.Time, at dc.ID, err error) {
+	if err != nil {
+		m.MoveFailed(now, err)
+		return
+	}
+	m.Moved(now, at)
+}
+
 // Moved says that the authorization is at the DC of OutMove: it is the home
 // from now on.
 func (m *Machine) Moved(now time.Time, id dc.ID) {
