@@ -119,7 +119,7 @@ func (a *account) handle(c *ctx, m Message) {
 	case Wish:
 		a.onWish(c, m)
 	case Check:
-		a.peers.Check(m.DC)
+		a.peers.Check(m.DC, m.Back)
 	case due:
 		a.onDue(c, m.timer)
 	}

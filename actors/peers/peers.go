@@ -242,10 +242,11 @@ func (s *Peers) TellGuests(m binding.Message) {
 	}
 }
 
-// Check has the binding of a DC, if there is one now, ask for a sign of life.
-func (s *Peers) Check(at dc.ID) {
+// Check has the binding of a DC, if there is one now, ask for a sign of life, or
+// with back dial without a pause.
+func (s *Peers) Check(at dc.ID, back bool) {
 	if p := s.At(at); p != nil && !p.handle.IsZero() {
-		s.Tell(p, binding.Check{})
+		s.Tell(p, binding.Check{Back: back})
 	}
 }
 
