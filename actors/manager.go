@@ -8,8 +8,8 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors/account"
 	"github.com/mtfleet/mtfleet/actors/digest"
+	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/runtime"
-	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -63,8 +63,8 @@ type (
 	}
 	// accountForgotten says that an account was removed.
 	accountForgotten struct{ id persistence.AccountID }
-	// dcSilent says that two accounts had no answer from a DC.
-	dcSilent struct{ dc int }
+	// dcWord is what the governor says of a DC.
+	dcWord struct{ governor.Word }
 	// digestDue is the timer of the digest.
 	digestDue struct{}
 	// storeLost says that another manager has claimed the store.
@@ -82,7 +82,7 @@ func (accountRestored) fleetMsg()  {}
 func (accountWedged) fleetMsg()    {}
 func (statusTold) fleetMsg()       {}
 func (accountForgotten) fleetMsg() {}
-func (dcSilent) fleetMsg()         {}
+func (dcWord) fleetMsg()           {}
 func (digestDue) fleetMsg()        {}
 func (storeLost) fleetMsg()        {}
 func (respawnDue) fleetMsg()       {}
@@ -144,10 +144,8 @@ func (f *fleet) Receive(c *runtime.Context[fleetMsg], m fleetMsg) {
 	case accountForgotten:
 		f.digest.Forget(c.Now(), string(m.id))
 		f.tell(c)
-	case dcSilent:
-		for _, a := range f.m.Accounts() { // those that are not there do nothing
-			a.current().Send(account.Check{DC: dc.ID(m.dc)})
-		}
+	case dcWord:
+		f.onWord(c, m.Word)
 	case digestDue:
 		f.digest.Advance(c.Now())
 		f.tell(c)

@@ -41,6 +41,8 @@ type Manager struct {
 	store   storeWatch
 	users   users
 
+	silences silences
+
 	mu       sync.RWMutex // guards the following fields
 	accounts map[persistence.AccountID]*Account
 	phones   map[string]persistence.AccountID // numbers with a sign-in under way
@@ -139,9 +141,10 @@ func Open(o Options) (*Manager, error) {
 			m.fleet.Send(accountWedged{w})
 		},
 	})
-	gov := runtime.SpawnRoot(m.sys, governor.New(o.Limits, func(dc int) {
+	gov := runtime.SpawnRoot(m.sys, governor.New(o.Limits, func(w governor.Word) {
 		<-ready
-		m.fleet.Send(dcSilent{dc})
+		m.silences.hear(w)
+		m.fleet.Send(dcWord{w})
 	}))
 	salt, err := fleetRecords(o.Store, owner, m.sys.Clock().Now(), o.Rand)
 	if err == nil {
@@ -356,7 +359,9 @@ func (m *Manager) Governor(ctx context.Context) ([]governor.DCStatus, error) {
 	})
 }
 
-// Outages returns the DCs that more than five accounts are without, now.
+// Outages returns the DCs that more than five accounts are without, now. Of a DC that
+// answers nobody those count who are online there: that is known within two
+// seconds, and their own states follow within five more.
 func (m *Manager) Outages() []Outage {
 	all := m.Accounts()
 	standings := make([]digest.Account, len(all))
@@ -364,6 +369,7 @@ func (m *Manager) Outages() []Outage {
 		s := a.Status()
 		standings[i] = digested(&s)
 	}
+	m.silences.apply(m.sys.Clock().Now(), standings)
 	return digest.Outages(standings)
 }
 

@@ -48,6 +48,9 @@ func (s *Session) CancelPing(now time.Time) {
 // PingQueued reports whether a ping that Ping asked for has not left yet.
 func (s *Session) PingQueued() bool { return s.ping.asked && !s.ping.waiting }
 
+// PingOut reports whether a ping has left and is not answered: another one would only begin its time anew.
+func (s *Session) PingOut() bool { return s.ping.waiting }
+
 // pingRejected hears that the server did not process the ping that waits.
 func (s *Session) pingRejected() {
 	s.ping.again()

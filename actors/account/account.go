@@ -117,7 +117,7 @@ func (a *account) handle(c *ctx, m Message) {
 	case Wish:
 		a.onWish(c, m)
 	case Check:
-		a.peers.Tell(a.peers.At(m.DC), binding.Check{})
+		a.peers.Tell(a.peers.At(m.DC), binding.Check{Back: m.Back})
 	case due:
 		a.onDue(c, m.timer)
 	}

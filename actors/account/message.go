@@ -35,8 +35,12 @@ type (
 		After string
 		Reply runtime.Reply[*login.Step]
 	}
-	// Check asks a DC, which others had no answer from, for a sign of life.
-	Check struct{ DC dc.ID }
+	// Check asks a DC, which others had no answer from, for a sign of life. Back:
+	// others have one again, and connections to it need not pause.
+	Check struct {
+		DC   dc.ID
+		Back bool
+	}
 	// Wish is what the account's owner wants of it as a whole.
 	Wish struct {
 		Kind   WishKind

@@ -90,7 +90,7 @@ func (b *binding) Receive(c *ctx, m Message) {
 	case Recall:
 		b.onRecall(m)
 	case Check:
-		b.check()
+		b.check(m)
 	case Unbound:
 		b.onUnbound(c, m)
 	case Confirm:

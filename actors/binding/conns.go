@@ -197,8 +197,17 @@ func (b *binding) keyless(c *ctx) *child {
 	return ch
 }
 
-// check has the serving connection ask whether its DC is there.
-func (b *binding) check() {
+// check has the serving connection ask whether its DC is there, or all know that
+// it is.
+func (b *binding) check(m Check) {
+	if m.Back {
+		for _, ch := range b.children {
+			if ch.place < placeRetired {
+				b.say(ch, dcconn.Check{Back: true})
+			}
+		}
+		return
+	}
 	if ch := b.at(placeServing); ch != nil && ch.up {
 		b.say(ch, dcconn.Check{})
 	}

@@ -70,8 +70,10 @@ type (
 	Cancel struct{ ID QueryID }
 
 	// Check makes the serving connection ask its DC for a sign of life, and give
-	// its socket up when none comes: the DC is suspected to be silent.
-	Check struct{}
+	// its socket up when none comes: the DC is suspected to be silent. With Back it
+	// is another message: the DC answers again, and connections that pause before
+	// they dial want their permit at once.
+	Check struct{ Back bool }
 
 	// Recall gives back the calls of a method, or of all when it is empty, that
 	// were not sent: here, on the connection of the route, and what Confirm asks.

@@ -93,6 +93,9 @@ func TestTheGovernorLearnsWhoGetsAnswersAndWhoWaits(t *testing.T) {
 		if report, ok := (<-g.told).(governor.Report); !ok || report.Outcome != governor.Answered || report.Who != 7 || report.Made.IsZero() {
 			t.Errorf("of the first answer under a key the governor is told %+v", report)
 		}
+		if attend, ok := (<-g.told).(governor.Attend); !ok || attend.Witness.DC != int(home) || attend.Witness.Who != 7 {
+			t.Errorf("of a connection that can be asked the governor is told %+v", attend)
+		}
 		w.wantEcho(p.call(2, 0, mtproto.Once), 2)
 		if len(g.told) != 0 {
 			t.Errorf("it is told again: %+v", <-g.told)

@@ -10,8 +10,16 @@ import (
 // while somebody waits for an answer.
 const checkLimit = 5 * time.Second
 
-// onCheck asks for a sign of life.
-func (n *conn) onCheck(c *ctx) {
+// onCheck asks for a sign of life, or hears of one.
+func (n *conn) onCheck(c *ctx, m Check) {
+	if m.Back {
+		n.backoff.Reset() // also for a socket that is about to fail by what was before
+		if n.state == socketPaused {
+			c.Cancel(timerRedial)
+			n.want(c)
+		}
+		return
+	}
 	if n.state != socketUp || n.session == nil || n.silent() || n.probing || n.checks {
 		return
 	}

@@ -30,6 +30,9 @@ type conn struct {
 	cancel  func()           // of the dial under way
 	backoff runtime.Backoff
 	upSince time.Time
+	pulse   *governor.Pulse   // of the DC; nil before the first permit
+	witness *governor.Witness // see witness.go; nil while it is none
+	askedAt time.Time         // when the ping that is measured was wanted: a socket's first, or one asked for; zero: none is
 
 	// A key in the making; see key.go.
 	wish   *MakeKey
@@ -125,9 +128,11 @@ func (n *conn) Receive(c *ctx, m Message) {
 	case probed:
 		n.endProbe(c, false)
 	case Check:
-		n.onCheck(c)
+		n.onCheck(c, m)
 	case checked:
 		n.onChecked(c)
+	case ask:
+		n.onAsk(c, m)
 	case Follow:
 		n.onFollow(c, m)
 	case Resume:

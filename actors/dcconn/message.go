@@ -151,7 +151,9 @@ type (
 	// Check asks the DC for a sign of life at once, and gives the socket up when
 	// none has come after five seconds: others were answered by silence. Without
 	// a session on an open socket, or while a Probe is under way, it does nothing.
-	Check struct{}
+	// With Back it is another message: the DC answers others again, so that a
+	// pause before the next dial is of no use. The governor paces the dials.
+	Check struct{ Back bool }
 
 	// Follow is for the connection that replaces one that said EventDrained or
 	// EventSilent: its msg_ids from now on are greater than Last there. It comes
@@ -192,6 +194,10 @@ type (
 	drained struct{}
 	probed  struct{}
 	checked struct{}
+	ask     struct {
+		witness *governor.Witness
+		round   uint32
+	}
 )
 
 func (MakeKey) dcconnMessage()   {}
@@ -219,6 +225,7 @@ func (due) dcconnMessage()       {}
 func (drained) dcconnMessage()   {}
 func (probed) dcconnMessage()    {}
 func (checked) dcconnMessage()   {}
+func (ask) dcconnMessage()       {}
 
 // EventKind says what an Event tells.
 type EventKind uint8

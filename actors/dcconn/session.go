@@ -30,7 +30,7 @@ func (n *conn) onRun(c *ctx, m Run) {
 		s.Bind(c.Now(), m.Bind.Perm, m.Bind.ExpiresAt)
 	}
 	if n.state == socketUp {
-		s.Connected(c.Now())
+		n.connected(c)
 	}
 	n.pump(c)
 }
@@ -99,6 +99,7 @@ func (n *conn) pull(c *ctx) (broken error) {
 		case mtproto.OutBound:
 			n.unbound = false
 			n.tell(n.answered())
+			n.attend(c)
 			n.proved()
 			n.notify(Event{Kind: EventBound})
 		case mtproto.OutBindFailed:
@@ -107,11 +108,13 @@ func (n *conn) pull(c *ctx) (broken error) {
 			broken = out.Err
 		case mtproto.OutClock:
 			n.tell(n.answered())
+			n.attend(c)
 			if !n.unbound {
 				n.proved()
 			}
 			n.notify(Event{Kind: EventClock, Offset: out.Offset})
 		case mtproto.OutPong:
+			n.ponged(c)
 			n.endProbe(c, true)
 		}
 	}

@@ -60,6 +60,7 @@ func (n *conn) onPermitted(c *ctx, m permitted) {
 	}
 	n.state = socketDialing
 	n.epoch++
+	n.pulse = m.ticket.Pulse
 	table := n.env.Table()
 	self, epoch := c.Self(), n.epoch
 	n.cancel = n.env.Network.Dial(n.targets(table), dc.Wire(n.cfg.DC, table.Test, n.cfg.Media), func(s Socket, err error) {
@@ -97,7 +98,7 @@ func (n *conn) onDialed(c *ctx, m dialed) {
 	n.notify(Event{Kind: EventUp})
 	switch {
 	case n.session != nil:
-		n.session.Connected(c.Now())
+		n.connected(c)
 		n.pump(c)
 	case n.wish != nil:
 		n.makeKey(c)
@@ -109,6 +110,7 @@ func (n *conn) onReceived(c *ctx, m received) {
 		return // its socket is closed; nobody waits for the credit
 	}
 	n.socket.Release(len(m.packet))
+	n.pulse.Beat(c.Now())
 	n.checks = false
 	if n.session == nil { // a session says more of it, see answered
 		n.onSettled()
@@ -160,6 +162,7 @@ func (n *conn) tell(o governor.Outcome) {
 // they still send has an old epoch.
 func (n *conn) release(o governor.Outcome) {
 	n.tell(o)
+	n.unattend()
 	n.epoch++
 	if n.cancel != nil {
 		n.cancel()

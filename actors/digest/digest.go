@@ -68,6 +68,8 @@ func (d *Digest) Status(now time.Time, id string, a Account) {
 	d.count(e, 1)
 
 	switch {
+	case e.absence == lost && was.state == standing.Online && a.State == standing.Online && a.SignedIn && e.dc == was.dc:
+		return // its DC is silent, which it does not know yet
 	case e.absence != present && a.away() && e.dc == was.dc:
 		if e.absence == starting || e.why == "" {
 			e.why = a.Why // of one that is lost, what it was lost by says more than how it fares

@@ -25,6 +25,8 @@ var epoch = time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
 //	SECONDS NAME1..NAMEn removed
 //	SECONDS                          nothing but the passing of time
 //	SECONDS flush
+//	SECONDS silent DC SECONDS        since then
+//	SECONDS answers DC
 //
 // Below a command stand the lines that were told by then. Debug lines are
 // counted.
@@ -86,6 +88,9 @@ func (p *play) command(line string) error {
 		return err
 	}
 	at := epoch.Add(time.Duration(seconds * float64(time.Second)))
+	if len(words) > 2 && (words[1] == "silent" || words[1] == "answers") {
+		return p.dc(at, words[1:])
+	}
 	if len(words) < 3 {
 		p.to(at)
 		if len(words) == 2 && words[1] == "flush" {
@@ -138,6 +143,26 @@ func (p *play) command(line string) error {
 		}
 		p.drain()
 	}
+	return nil
+}
+
+// dc says of a DC that it is silent, or answers.
+func (p *play) dc(at time.Time, words []string) error {
+	p.to(at)
+	number, err := strconv.Atoi(words[1])
+	if err != nil {
+		return err
+	}
+	if words[0] == "answers" {
+		p.d.Answers(at, number)
+	} else {
+		since, err := strconv.ParseFloat(words[2], 64)
+		if err != nil {
+			return err
+		}
+		p.d.Silent(at, number, epoch.Add(time.Duration(since*float64(time.Second))))
+	}
+	p.drain()
 	return nil
 }
 

@@ -23,6 +23,9 @@
 // silent to all; with the sixth they are one line, a second later. So a mass is
 // one line, within two seconds.
 //
+// That a DC answers nobody is known before that, see [Digest.Silent]: what is held
+// then, and who is online there, is one line at once.
+//
 // A loss that was told as one line is an outage of that DC. Its end is told when
 // nobody is without the DC any more, or when for a second nobody has come back;
 // then with how many are still away. While many are, that is told again every

@@ -40,10 +40,11 @@ type held struct {
 
 // outage is a loss that was told as one line. The zero outage is none.
 type outage struct {
-	since time.Time
-	told  int       // how many were said to be away
-	at    time.Time // when something was said last
-	said  bool      // something was said of returns
+	since    time.Time
+	told     int       // how many were said to be away
+	at       time.Time // when something was said last
+	said     bool      // something was said of returns
+	answered time.Time // when its DC answered after a silence, and that is to be told; zero: never
 	returns
 }
 
@@ -111,6 +112,11 @@ func (d *Digest) lose(id string, e *entry) {
 	if w.held = append(w.held, held{id: id, why: e.why}); w.stillAway() <= alone {
 		return
 	}
+	d.together(w)
+}
+
+// together makes the losses that are held one.
+func (d *Digest) together(w *dcWatch) {
 	w.mass, w.window = true, d.now.Add(hold)
 	for _, h := range w.held {
 		d.sayDebug(lostLine(h.id, w.dc, h.why))
@@ -235,6 +241,9 @@ func (w *dcWatch) deadline() time.Time {
 // settlesAgain is settles, but not soon after an earlier word about returns.
 func (o *outage) settlesAgain() time.Time {
 	at := o.settles()
+	if !o.answered.IsZero() {
+		return earliest(at, o.answered.Add(hold))
+	}
 	if at.IsZero() || !o.said {
 		return at
 	}
@@ -344,7 +353,9 @@ func (d *Digest) tellMore(w *dcWatch) {
 // tellBack says who has come back. With few away the outage is over.
 func (d *Digest) tellBack(w *dcWatch) {
 	o := &w.outage
-	if o.back > 0 {
+	if !o.answered.IsZero() && (w.away > alone || w.away > 0 && o.back == 0) {
+		d.tellAnswers(w)
+	} else if o.back > 0 {
 		text := fmt.Sprintf("DC %d is back for %s after %s", w.dc, accounts(o.back), span(o.last.Sub(o.since)))
 		if w.away > o.back {
 			text = fmt.Sprintf("after %s, %d of %s are back at DC %d", span(o.last.Sub(o.since)), o.back, accounts(o.back+w.away), w.dc)
@@ -366,7 +377,7 @@ func (d *Digest) tellBack(w *dcWatch) {
 		w.outage = outage{}
 		return
 	}
-	o.back, o.told, o.at, o.said = 0, w.away, d.now, true
+	o.back, o.told, o.at, o.said, o.answered = 0, w.away, d.now, true, time.Time{}
 }
 
 // tellStarted says who is online for the first time.

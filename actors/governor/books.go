@@ -36,6 +36,9 @@ type record struct {
 
 	silent    witnesses // accounts whose connection had no answer, and when
 	suspected time.Time // when it was said last
+
+	pulse *Pulse // nil before the first permit
+	vigil vigil
 }
 
 // enter notes a ticket that waits. There are as many as connections, bindings

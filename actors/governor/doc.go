@@ -15,6 +15,12 @@
 // connection that works brings the DC up, and who waits is released at the
 // budget's rate, active accounts first.
 //
+// # Vigil
+//
+// A DC whose process hangs keeps its sockets open and answers nobody. The governor
+// has a few connections ask when none has heard anything for a second, and says
+// [IsSilent] within another one, and [Answers] when something comes. See vigil.go.
+//
 // # Doubt
 //
 // A DC that answers -404 under a perm key may have forgotten one key, or it may

@@ -9,9 +9,9 @@ import (
 
 // Governor is the actor that decides; [New] keeps one.
 type Governor struct {
-	limits  Limits
-	suspect func(dc int) // nil: nobody asks
-	books   *books
+	limits Limits
+	tell   func(Word) // nil: nobody listens
+	books  *books
 
 	started time.Time
 	first   bool // it has no predecessor: the budgets begin full
@@ -19,6 +19,7 @@ type Governor struct {
 	all  [kinds]bucket
 	dcs  []*dcState // in order of their numbers
 	turn [kinds]int // which DC is asked first
+	wake time.Time  // for which the vigils' timer is set; zero: it is not
 	held []*Ticket  // granted MakeKey and probe tickets, oldest first; at most KeysAtOncePerDC + 1 per DC
 }
 
@@ -27,12 +28,12 @@ type Governor struct {
 // every ticket that waits or is held, and begins with empty budgets: nobody who
 // was granted a permit is granted another for it, and nothing comes in a burst.
 //
-// suspect, if it is not nil, is told of a DC that was silent to two accounts, see
-// [Silent]: its other connections had better ask. It must not block.
-func New(l Limits, suspect func(dc int)) runtime.Actor[Message] {
+// tell hears what the governor finds out about DCs that do not answer. It must
+// not block. If it is nil, no connection is asked anything.
+func New(l Limits, tell func(Word)) runtime.Actor[Message] {
 	b := &books{}
 	return runtime.Keep(func() runtime.Actor[Message] {
-		return &Governor{limits: l.withDefaults(), suspect: suspect, books: b}
+		return &Governor{limits: l.withDefaults(), tell: tell, books: b}
 	})
 }
 
@@ -87,7 +88,10 @@ func (q *queue) next() *Ticket {
 	return nil
 }
 
-const wakeTimer = 0
+const (
+	wakeTimer  = iota
+	vigilTimer // the earliest of what is due in the vigils
+)
 
 // Started implements [runtime.Actor].
 func (g *Governor) Started(c *runtime.Context[Message]) {
@@ -135,6 +139,10 @@ func (g *Governor) Dropped(m Message) {
 		}
 	case Done:
 		g.books.strike(m.Ticket)
+	case Attend:
+		g.books.at(m.Witness.DC).vigil.attend(m.Witness)
+	case Leave:
+		g.books.at(m.Witness.DC).vigil.leave(m.Witness)
 	default:
 		g.Undelivered(m)
 	}
@@ -172,11 +180,25 @@ func (g *Governor) Receive(c *runtime.Context[Message], m Message) {
 		g.at(m.DC).unknown.add(m.Who, now)
 	case Silent:
 		g.onSilent(now, g.at(m.DC), m.Who)
+	case Attend:
+		v := &g.at(m.Witness.DC).vigil
+		v.attend(m.Witness)
+		if m.Took > 0 {
+			v.answered(now, m.Took)
+		}
+	case Leave:
+		g.at(m.Witness.DC).vigil.leave(m.Witness)
+	case Asked:
+		g.at(m.Witness.DC).vigil.asked(now, m.Round)
+	case Took:
+		g.at(m.Witness.DC).vigil.answered(now, m.Time)
 	case Doubt:
 		m.Reply(g.at(m.DC).doubtful(now, m.Who, m.Since))
 	case Census:
 		m.Reply.Send(g.census(), nil)
 	case wake:
+	case look:
+		g.wake = time.Time{}
 	}
 	g.grant(c, now)
 }
@@ -188,6 +210,7 @@ func (g *Governor) grant(c *runtime.Context[Message], now time.Time) {
 	} else {
 		c.Cancel(wakeTimer)
 	}
+	g.look(c, now)
 }
 
 func (g *Governor) at(number int) *dcState {
@@ -386,6 +409,10 @@ func (g *Governor) tryGrant(now time.Time, d *dcState, k Kind) (wait time.Durati
 	}
 	g.all[k].take()
 	t.state, t.granted, t.held = ticketGranted, now, now
+	if d.pulse == nil {
+		d.pulse = &Pulse{since: now}
+	}
+	t.Pulse = d.pulse
 	if t.probe || k == MakeKey {
 		g.hold(t)
 	}

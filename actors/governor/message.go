@@ -59,6 +59,8 @@ type Ticket struct {
 	// Who names the account, for [Doubt]: any number that no other account
 	// has, 0 for nobody.
 	Who uint64
+	// Pulse is set by the governor when the permit is given: tell it of every packet.
+	Pulse *Pulse
 	// Granted is called once, by the governor, when the permit is given. It
 	// must not block: send yourself a message.
 	Granted func()
@@ -116,6 +118,25 @@ type (
 		DC  int
 		Who uint64
 	}
+	// Attend says that a connection can be asked whether its DC is there, whose first
+	// answer took so long (zero: not known); Leave that it cannot any more. Both
+	// may be said again.
+	Attend struct {
+		Witness *Witness
+		Took    time.Duration
+	}
+	Leave struct{ Witness *Witness }
+	// Asked says that after a [Witness]'s Ask a ping is out and not answered, if
+	// only one of before. It is not said where none could leave.
+	Asked struct {
+		Witness *Witness
+		Round   uint32
+	}
+	// Took says how long a ping that was asked for was out.
+	Took struct {
+		Witness *Witness
+		Time    time.Duration
+	}
 	// Doubt asks whether a DC that answered an account's perm key with -404 at
 	// Since is itself in doubt. Reply is called once, by the governor, and must
 	// not block: others is true when the DC said the same to another account in
@@ -131,6 +152,7 @@ type (
 	Census struct{ Reply runtime.Reply[[]DCStatus] }
 
 	wake struct{}
+	look struct{}
 )
 
 func (Want) governorMessage()       {}
@@ -139,9 +161,36 @@ func (Done) governorMessage()       {}
 func (Report) governorMessage()     {}
 func (KeyUnknown) governorMessage() {}
 func (Silent) governorMessage()     {}
+func (Attend) governorMessage()     {}
+func (Leave) governorMessage()      {}
+func (Asked) governorMessage()      {}
+func (Took) governorMessage()       {}
 func (Doubt) governorMessage()      {}
 func (Census) governorMessage()     {}
 func (wake) governorMessage()       {}
+func (look) governorMessage()       {}
+
+// WordKind is what a [Word] says of a DC.
+type WordKind uint8
+
+const (
+	// Suspected: two accounts had no answer, see [Silent]. The other connections
+	// there had better ask.
+	Suspected WordKind = iota + 1
+	// IsSilent: nobody hears anything of it since Since, and none of four
+	// connections had its answer in time. It may be late: no connection was
+	// closed for that, but all of them had better ask.
+	IsSilent
+	// Answers: after IsSilent something has come. Who waits to dial may do so.
+	Answers
+)
+
+// Word is what the governor tells of a DC by itself.
+type Word struct {
+	Kind  WordKind
+	DC    int
+	Since time.Time // IsSilent: when it was heard last; Answers: now
+}
 
 // DCStatus is what the governor knows about one DC.
 type DCStatus struct {

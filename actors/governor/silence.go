@@ -22,12 +22,12 @@ func (g *Governor) onSilent(now time.Time, d *dcState, who uint64) {
 	}
 	d.silent.add(who, now)
 	other := d.silent.but(who)
-	if g.suspect == nil || other.IsZero() || now.Sub(other) > silentTogether {
+	if g.tell == nil || other.IsZero() || now.Sub(other) > silentTogether {
 		return
 	}
 	if !d.suspected.IsZero() && now.Sub(d.suspected) < suspectAgain {
 		return
 	}
 	d.suspected = now
-	g.suspect(d.dc)
+	g.tell(Word{Kind: Suspected, DC: d.dc, Since: now})
 }

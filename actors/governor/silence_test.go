@@ -39,7 +39,7 @@ func TestADCIsSuspectedWhenTwoAccountsHadNoAnswer(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var got []int
-			g := &Governor{limits: Limits{}.withDefaults(), suspect: func(dc int) { got = append(got, dc) }, books: &books{}}
+			g := &Governor{limits: Limits{}.withDefaults(), tell: func(w Word) { got = append(got, w.DC) }, books: &books{}}
 			// The rule asks for nothing of the actor but the time.
 			now := time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
 			bubbleSleep(t, func(since func() time.Duration) {

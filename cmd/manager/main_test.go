@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -13,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -22,7 +20,6 @@ import (
 	badgeroptions "github.com/dgraph-io/badger/v4/options"
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/mtfleet/mtfleet/cmd/manager/control"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
 )
 
@@ -48,7 +45,7 @@ func TestScripts(t *testing.T) {
 			"bots":       bots,
 			"term":       terminate,
 			"signal":     signalCmd,
-			"calling":    calling,
+			"within":     within,
 			"demoresult": demoResultCmd,
 			"corrupt":    corrupt,
 			"holdstore":  holdStore,
@@ -92,8 +89,8 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// eventually is how long a test waits for what must happen: on a busy machine a
-// silence of 13 s is noticed after 25.
+// eventually is how long a test waits for what must happen, however busy the
+// machine is.
 const eventually = 90 * time.Second
 
 // waitFor FILE [TEXT] waits until a file exists and holds the text. It looks at
@@ -169,7 +166,8 @@ func terminate(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // signalCmd, as signal STOP|CONT WORD, stops or wakes the commands in the
-// background that have the word among their arguments.
+// background that have the word among their arguments. The variable MOMENT says
+// when.
 func signalCmd(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: signal STOP|CONT WORD")
@@ -177,6 +175,7 @@ func signalCmd(ts *testscript.TestScript, neg bool, args []string) {
 	sig := map[string]syscall.Signal{"STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT}[args[0]]
 	for _, cmd := range ts.BackgroundCmds() {
 		if slices.Contains(cmd.Args, args[1]) {
+			ts.Setenv("MOMENT", time.Now().Format(time.RFC3339Nano))
 			ts.Check(cmd.Process.Signal(sig))
 			process := cmd.Process
 			ts.Defer(func() { _ = process.Signal(syscall.SIGCONT) })
@@ -186,23 +185,32 @@ func signalCmd(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("no command in the background has %q", args[1])
 }
 
-// calling SOCKET NAME... calls the API as accounts of a manager that runs, and
-// does not wait for the answers.
-func calling(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
-		ts.Fatalf("usage: calling SOCKET NAME...")
+// within DURATION LOG TEXT... waits for a line of a log that has one of the texts,
+// and wants its time to be that long after MOMENT at most.
+func within(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: within DURATION LOG TEXT...")
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var calls sync.WaitGroup
-	ts.Defer(func() { cancel(); calls.Wait() })
-	for i, name := range args[1:] {
-		service, err := control.Dial(ctx, ts.MkAbs(args[0]))
-		ts.Check(err)
-		calls.Go(func() {
-			defer service.Close()
-			_, _ = service.Echo(ctx, control.EchoRequest{ID: name, EchoID: int64(i + 1)})
-		})
+	most, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	moment, err := time.Parse(time.RFC3339Nano, ts.Getenv("MOMENT"))
+	ts.Check(err)
+	for begun := time.Now(); time.Since(begun) < eventually; time.Sleep(30 * time.Millisecond) {
+		for line := range strings.Lines(ts.ReadFile(args[1])) {
+			if !slices.ContainsFunc(args[2:], func(text string) bool { return strings.Contains(line, text) }) {
+				continue
+			}
+			word, _, _ := strings.Cut(strings.TrimPrefix(line, "time="), " ")
+			at, err := time.Parse(time.RFC3339Nano, word)
+			ts.Check(err)
+			ts.Logf("after %v: %s", at.Sub(moment), line)
+			if at.Sub(moment) > most {
+				ts.Fatalf("that is more than %v", most)
+			}
+			return
+		}
 	}
+	ts.Fatalf("waited for %q in vain", args)
 }
 
 // demoresult N wants the last line of standard output to be the result of a good
