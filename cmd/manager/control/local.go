@@ -174,6 +174,14 @@ func (l *Local) Step(ctx context.Context, r StepRequest) (Progress, error) {
 	if err != nil {
 		return Progress{}, err
 	}
+	if a.Status().State == actors.SigningIn {
+		// Whoever waits for the end hears its reason; a status has its words alone.
+		step, err := a.NextStep(ctx, &actors.Step{ID: r.After})
+		var ended *actors.SignInError
+		if err == nil || errors.As(err, &ended) || ctx.Err() != nil {
+			return l.progress(ctx, a, step, err)
+		}
+	}
 	s, err := l.until(ctx, a, func(s actors.Status) bool {
 		return s.State != actors.SigningIn || s.Step != nil && s.Step.ID != r.After
 	})
