@@ -82,6 +82,9 @@ type stage struct {
 	steps   []StepKind
 	signIn  string // its id
 	seen    string // the last step
+
+	secrets secrets // that were typed or shown
+	log     talk
 }
 
 // stageDCs are two: sign-ins begin at DC 2.
@@ -90,7 +93,7 @@ const stageDCs = 2
 func newStage(t *testing.T, f signInFlow, on conditions, h harm, at int) *stage {
 	t.Helper()
 	sim := runtime.NewSim(1)
-	st := &stage{t: t, sim: sim, disk: persistence.NewMemory(), flow: f, harm: h, at: at}
+	st := &stage{t: t, sim: sim, disk: persistence.NewMemory(), flow: f, harm: h, at: at, secrets: secrets{}}
 	bytes := rand.NewChaCha8([32]byte{2})
 	none := api.RateLimit{Calls: -1}
 	cfg := api.Config{
@@ -152,7 +155,7 @@ func (st *stage) open() {
 	st.disk = st.disk.Reopen()
 	app := st.b.Apps()[0]
 	o := Options{
-		Store: st.disk, Sim: st.sim, Network: st.net,
+		Store: st.disk, Sim: st.sim, Network: st.net, Logger: st.log.logger(),
 		DCs: dc.Table{Keys: []string{string(playKey().Public().PEM())}},
 		App: App{APIID: app.ID, APIHash: app.Hash, DeviceModel: "test", SystemVersion: "none", AppVersion: "0"},
 	}
@@ -191,6 +194,7 @@ func (st *stage) revive() {
 	st.t.Helper()
 	st.sim.RunFor(time.Second)
 	st.open()
+	st.written()
 	var err error
 	if st.a, err = st.m.Account("alice"); err != nil {
 		st.t.Fatal(err)
@@ -285,6 +289,7 @@ func (st *stage) play() {
 			st.revive()
 		}
 		s := st.a.Status()
+		st.overheard(s)
 		if s.SignIn != "" {
 			st.signIn = s.SignIn
 		}
@@ -298,7 +303,9 @@ func (st *stage) play() {
 			st.t.Fatalf("the sign-in ended: %+v; %v", s, st)
 		case s.State == New:
 			st.begun = true
-			step, err = st.a.SignIn(ctx, st.flow.begin(st))
+			c := st.flow.begin(st)
+			st.secrets.began(c)
+			step, err = st.a.SignIn(ctx, c)
 		case s.Step != nil:
 			if st.asked(s.Step); st.dead {
 				continue
@@ -311,6 +318,7 @@ func (st *stage) play() {
 				step, err = st.a.NextStep(ctx, s.Step)
 			} else {
 				answer.Step = s.Step.ID
+				st.secrets.answered(answer)
 				step, err = st.a.Answer(ctx, answer)
 			}
 		default:
@@ -385,6 +393,10 @@ func (st *stage) judge() {
 	}
 	if homes != 1 || s.HomeDC != st.user.HomeDC || st.user.ID != 0 && s.UserID != st.user.ID || s.Bot != st.flow.bot || s.SignIn != "" || s.Step != nil {
 		st.t.Errorf("%d authorizations, and the account is %+v; want user %d of DC %d", homes, s, st.user.ID, st.user.HomeDC)
+	}
+	st.written()
+	if st.silent() {
+		st.t.Error("nothing was logged: who listens?")
 	}
 	if state.Login != nil {
 		st.t.Error("a sign-in is in the store still")
