@@ -132,9 +132,9 @@ type Want struct {
 	Media bool
 	// CDN asks for a CDN DC.
 	CDN bool
-	// IPv6 allows IPv6 addresses; PreferIPv6 also puts them first. For who dials
-	// several at once see [Alternate].
-	IPv6, PreferIPv6 bool
+	// IPv6 allows IPv6 addresses; they come last. Who dials several at once mixes
+	// them, see [Alternate].
+	IPv6 bool
 	// Proxied says that a proxy will dial: addresses that stay are preferred.
 	Proxied bool
 }
@@ -221,7 +221,7 @@ func (t Table) fitting(w Want) []Option {
 	var plain, media []Option
 	for _, o := range t.Options {
 		switch {
-		case o.DC != w.DC, o.CDN != w.CDN, o.isIPv6() && !w.IPv6 && !w.PreferIPv6:
+		case o.DC != w.DC, o.CDN != w.CDN, o.isIPv6() && !w.IPv6:
 		case o.MediaOnly:
 			media = append(media, o)
 		default:
@@ -237,7 +237,7 @@ func (t Table) fitting(w Want) []Option {
 // rank sorts options; less is better.
 func (w Want) rank(o Option) int {
 	rank := 0
-	if o.isIPv6() != w.PreferIPv6 {
+	if o.isIPv6() {
 		rank += 2
 	}
 	if o.Static != w.Proxied {
