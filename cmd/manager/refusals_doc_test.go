@@ -53,7 +53,7 @@ var playedBy = map[string][]string{
 	"account.resetAuthorization":          {"actors.TestAnotherSessionIsSeenAndEnded"},
 	"account.setAuthorizationTTL":         {"actors.TestAnotherSessionIsSeenAndEnded"},
 	"account.changeAuthorizationSettings": {"actors.TestAnotherSessionIsSeenAndEnded"},
-	"account.invalidateSignInCodes":       nil,
+	"account.invalidateSignInCodes":       {"mtproto/dctest/api.TestCodesShownToOthersAreVoid"},
 	"account.updatePasswordSettings":      {"actors.TestAPasswordIsSetChangedAndRemoved"},
 	"account.confirmPasswordEmail":        {"actors.TestARecoveryEmailIsConfirmedByItsCode"},
 	"account.resendPasswordEmail":         {"actors.TestARecoveryEmailIsConfirmedByItsCode"},
