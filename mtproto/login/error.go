@@ -1,9 +1,9 @@
 package login
 
 import (
-	"fmt"
-	"strings"
 	"time"
+
+	"github.com/mtfleet/mtfleet/mtproto/tgerr"
 )
 
 // A Reason says why a sign-in failed or an answer was refused.
@@ -68,16 +68,7 @@ type Error struct {
 }
 
 // Error is one line for people, without the name of this package.
-func (e *Error) Error() string {
-	s := e.Message
-	if !e.Until.IsZero() {
-		s += fmt.Sprintf(" (not before %s)", e.Until.UTC().Format(time.RFC3339))
-	}
-	if e.Err != nil {
-		s += ": " + strings.TrimPrefix(e.Err.Error(), "tgerr: ")
-	}
-	return s
-}
+func (e *Error) Error() string { return tgerr.Sentence(e.Message, e.Until, e.Err) }
 
 // Unwrap gives the server's own error.
 func (e *Error) Unwrap() error { return e.Err }
