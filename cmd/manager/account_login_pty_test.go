@@ -34,7 +34,7 @@ func (s *scene) sit(args ...string) *seat {
 	const width, height = 80, 24
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
-		s.t.Skip(err)
+		s.t.Skipf("there is no pseudo-terminal here: %v", err)
 	}
 	fd := int(master.Fd())
 	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
@@ -45,11 +45,11 @@ func (s *scene) sit(args ...string) *seat {
 		err = unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: height, Col: width})
 	}
 	if err != nil {
-		s.t.Skip(err)
+		s.t.Skipf("there is no pseudo-terminal here: %v", err)
 	}
 	slave, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
-		s.t.Skip(err)
+		s.t.Skipf("there is no pseudo-terminal here: %v", err)
 	}
 	p := &seat{t: s.t, cmd: exec.Command("manager", args...), tty: master, chunks: make(chan string, 1024), screen: newScreen(width, height)}
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = slave, slave, slave
