@@ -15,8 +15,8 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors/account"
 	"github.com/mtfleet/mtfleet/actors/binding"
+	"github.com/mtfleet/mtfleet/actors/bindings"
 	"github.com/mtfleet/mtfleet/actors/dcconn"
-	"github.com/mtfleet/mtfleet/actors/peers"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
@@ -125,7 +125,7 @@ func (p *pen) trace() *account.Trace {
 	}
 	return &account.Trace{
 		Decided: func(_ persistence.AccountID, out any) { told(out); p.decided(out) },
-		Trace: peers.Trace{
+		Trace: bindings.Trace{
 			Opened: func(_ persistence.AccountID, at dc.ID, home bool) {
 				kind := "a guest"
 				if home {

@@ -4,8 +4,8 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/binding"
+	"github.com/mtfleet/mtfleet/actors/bindings"
 	"github.com/mtfleet/mtfleet/actors/journal"
-	"github.com/mtfleet/mtfleet/actors/peers"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
@@ -34,18 +34,18 @@ type account struct {
 	left   *persistence.State  // what was read, for the first binding; nil later
 	tokens login.Futures       // future auth tokens
 
-	stand   *standing.Machine
-	saving  bool                                         // what standing said is on its way to the disk; its other outputs wait
-	refusal error                                        // of the last OutSave, nil when it is on disk
-	kept    standing.Kept[*Call]                         // calls that standing has
-	wishes  runtime.Numbered[standing.Request, struct{}] // the owner's, under way
-	status  Status                                       // as of the last OutStatus
-	told    Status                                       // what was published last
-	peers   *peers.Peers                                 // its DCs
-	login   *signIn                                      // nil when none is under way
-	updates *updates.Machine                             // nil while nothing is asked
-	place   *updates.State                               // where the updates stood last, nil for not known
-	config  time.Time                                    // when help.getConfig is asked for again
+	stand    *standing.Machine
+	saving   bool                                         // what standing said is on its way to the disk; its other outputs wait
+	refusal  error                                        // of the last OutSave, nil when it is on disk
+	kept     standing.Kept[*Call]                         // calls that standing has
+	wishes   runtime.Numbered[standing.Request, struct{}] // the owner's, under way
+	status   Status                                       // as of the last OutStatus
+	told     Status                                       // what was published last
+	bindings *bindings.All                                // its DCs
+	login    *signIn                                      // nil when none is under way
+	updates  *updates.Machine                             // nil while nothing is asked
+	place    *updates.State                               // where the updates stood last, nil for not known
+	config   time.Time                                    // when help.getConfig is asked for again
 }
 
 // Spawn starts the account's actor below parent. It restores itself from the
@@ -58,11 +58,11 @@ func Spawn[P any](parent *runtime.Context[P], env *Env, id persistence.AccountID
 
 func (a *account) Started(c *ctx) {
 	a.self = c.Self()
-	var trace *peers.Trace
+	var trace *bindings.Trace
 	if t := a.env.Trace; t != nil {
 		trace = &t.Trace
 	}
-	a.peers = peers.New(a.id, host{a, c}, trace)
+	a.bindings = bindings.New(a.id, host{a, c}, trace)
 	a.load(c)
 }
 
@@ -117,7 +117,7 @@ func (a *account) handle(c *ctx, m Message) {
 	case Wish:
 		a.onWish(c, m)
 	case Check:
-		a.peers.Tell(a.peers.At(m.DC), binding.Check{Back: m.Back})
+		a.bindings.Tell(a.bindings.At(m.DC), binding.Check{Back: m.Back})
 	case due:
 		a.onDue(c, m.timer)
 	}

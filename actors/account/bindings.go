@@ -2,7 +2,7 @@ package account
 
 import (
 	"github.com/mtfleet/mtfleet/actors/binding"
-	"github.com/mtfleet/mtfleet/actors/peers"
+	"github.com/mtfleet/mtfleet/actors/bindings"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/tl/tg"
@@ -21,11 +21,11 @@ func (a *account) onBindingWork(c *ctx, m bindingWork) {
 
 // onBinding hears of a binding. The cases stand in the order of its events.
 func (a *account) onBinding(c *ctx, m bindingEvent) {
-	p, now := m.peer, c.Now()
+	p, now := m.binding, c.Now()
 	if ev, ok := m.event.(binding.EventUpdates); ok {
 		ev.Pushes.Taken(len(ev.Raw))
 	}
-	if !a.peers.Hear(p, m.from, m.event) {
+	if !a.bindings.Hear(p, m.from, m.event) {
 		return
 	}
 	switch ev := m.event.(type) {
@@ -76,7 +76,7 @@ func (a *account) onBinding(c *ctx, m bindingEvent) {
 }
 
 // onErrand runs a query for a binding.
-func (a *account) onErrand(c *ctx, p *peers.Peer, ev binding.EventCall) {
+func (a *account) onErrand(c *ctx, p *bindings.Binding, ev binding.EventCall) {
 	q := standing.Call{DC: p.DC(), Repeatable: true}
 	switch ev.For {
 	case binding.Export: // at home
@@ -86,7 +86,7 @@ func (a *account) onErrand(c *ctx, p *peers.Peer, ev binding.EventCall) {
 	case binding.GuestLogOut:
 		q.Purpose = standing.ForGuestLogOut
 	}
-	a.ask(c, q, ev.Query, ownCall{peer: p, errand: ev.ID})
+	a.ask(c, q, ev.Query, ownCall{binding: p, errand: ev.ID})
 }
 
 // move carries the authorization to another DC, as to a guest, and asks there

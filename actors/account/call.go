@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/mtfleet/mtfleet/actors/binding"
-	"github.com/mtfleet/mtfleet/actors/peers"
+	"github.com/mtfleet/mtfleet/actors/bindings"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/login"
@@ -44,7 +44,7 @@ type Call struct {
 type ownCall struct {
 	login   *signIn
 	updates *updates.Machine
-	peer    *peers.Peer // that asked for an errand
+	binding *bindings.Binding // that asked for an errand
 	step    login.CallID
 	place   updates.CallID
 	errand  binding.ErrandID

@@ -31,7 +31,7 @@ func (a *account) onCall(c *ctx, call *Call) {
 
 // send sends an admitted call to its DC.
 func (a *account) send(call *Call) {
-	a.peers.Send(call.query.DC, a.message(call), call)
+	a.bindings.Send(call.query.DC, a.message(call), call)
 }
 
 // message is a call as bindings know it. It comes back to Returned.
@@ -41,7 +41,7 @@ func (a *account) message(call *Call) binding.Call {
 	return binding.Call{ID: call.id(), Method: call.Method, Body: call.Body, Policy: call.Policy, Own: own}
 }
 
-// Returned implements [peers.Caller]: what is its caller's business alone goes to
+// Returned implements [bindings.Caller]: what is its caller's business alone goes to
 // the caller directly, everything else to the account.
 func (c *Call) Returned(body []byte, err error, on binding.Where) {
 	if c.own == nil && (err != nil || !c.proves) && !standing.NeedsPolicy(err) {
@@ -85,7 +85,7 @@ func (a *account) end(c *ctx, call *Call, body []byte, err error) {
 	case standing.ForMove:
 		a.stand.MoveEnded(c.Now(), call.query.DC, err)
 	case standing.ForExport, standing.ForImport, standing.ForGuestLogOut:
-		a.peers.Tell(own.peer, binding.Answered{ID: own.errand, Body: body, Err: err})
+		a.bindings.Tell(own.binding, binding.Answered{ID: own.errand, Body: body, Err: err})
 	}
 }
 
@@ -103,7 +103,7 @@ func (a *account) withdraw(c *ctx, call *Call) {
 		a.end(c, call, nil, ErrStopped)
 		return
 	}
-	a.peers.Cancel(call.query.DC, call.id())
+	a.bindings.Cancel(call.query.DC, call.id())
 }
 
 // ask runs a query of one of the account's own engines, for what is in q.
@@ -117,7 +117,7 @@ func (a *account) ask(c *ctx, q standing.Call, query tl.Object, own ownCall) *Ca
 func (a *account) askFor(out standing.Output) {
 	call := newOwn(out.Call, out.Query, ownCall{})
 	if out.Call.Purpose == standing.ForConfirm {
-		a.peers.Confirm(a.message(call), call)
+		a.bindings.Confirm(a.message(call), call)
 	} else {
 		a.send(call)
 	}

@@ -2,14 +2,14 @@
 // for it.
 //
 // standing says where the account stands, login signs it in, updates follows
-// what the server pushes; peers has a binding for each DC, with its keys and its
+// what the server pushes; bindings has one for each DC, with its keys and its
 // connections; journal orders what is read and written. The account carries
 // queries between them and hears what came of it. It decides nothing about what
 // an answer of the server means, and a test says so.
 //
 // The files that drive are account.go (messages, timers), load.go (beginning and
 // end), stand.go, status.go, signin.go and login.go, sync.go (an engine
-// each), calls.go, peers.go and bindings.go (queries and DCs) and store.go
+// each), calls.go, host.go and bindings.go (queries and DCs) and store.go
 // (the journal). The rest is vocabulary: messages, events, what an account is
 // given (env.go), and how engines' words become records (record.go).
 //

@@ -139,7 +139,7 @@ func (a *account) loginConfig() login.Config {
 		HoldUser:   func(user int64) string { return string(a.env.TakeUser(a.id, user)) },
 		OtherUsers: func(most int) []int64 { return a.env.OtherUsers(a.id, most) },
 		PermKeyID: func(at dc.ID) (int64, bool) {
-			id := a.peers.At(at).Perm()
+			id := a.bindings.At(at).Perm()
 			return int64(id), id != 0
 		},
 	}

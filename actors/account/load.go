@@ -55,7 +55,7 @@ func (a *account) Stopping(c *ctx) {
 	for _, call := range a.kept.TakeAll() {
 		call.finish(nil, ErrStopped)
 	}
-	a.peers.Release()
+	a.bindings.Release()
 	a.flushUpdates(c)
 	a.leave(c)
 	if a.login != nil {

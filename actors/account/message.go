@@ -2,9 +2,9 @@ package account
 
 import (
 	"github.com/mtfleet/mtfleet/actors/binding"
+	"github.com/mtfleet/mtfleet/actors/bindings"
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/journal"
-	"github.com/mtfleet/mtfleet/actors/peers"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/login"
@@ -79,9 +79,9 @@ type (
 		result login.WorkResult
 	}
 	bindingEvent struct {
-		peer  *peers.Peer
-		from  *journal.Fence
-		event binding.Event
+		binding *bindings.Binding
+		from    *journal.Fence
+		event   binding.Event
 	}
 	// bindingWork is what a binding reads or writes, on its way through the journal.
 	bindingWork struct {

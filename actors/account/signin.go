@@ -113,7 +113,7 @@ func (a *account) hurryCancel(c *ctx, s *signIn) {
 	switch {
 	case s.Over():
 		a.conclude(c, s)
-	case s.Canceled() && s.call != nil && a.peers.Home() != nil && a.peers.Home().Lost():
+	case s.Canceled() && s.call != nil && a.bindings.Home() != nil && a.bindings.Home().Lost():
 		a.withdraw(c, s.call)
 	}
 }

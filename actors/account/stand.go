@@ -30,7 +30,7 @@ func (a *account) onWish(c *ctx, m Wish) {
 		a.stand.RestoreKey(now, r, a.takeBack())
 	case ClearWaits:
 		a.stand.ClearWaits(now, r, m.Method)
-		a.peers.TellGuests(binding.WaitCleared{})
+		a.bindings.TellGuests(binding.WaitCleared{})
 	}
 }
 
@@ -76,18 +76,18 @@ func (a *account) carryOut(c *ctx, out standing.Output) {
 			a.end(c, call, nil, out.Err)
 		}
 	case standing.OutRecall:
-		a.peers.TellAll(binding.Recall{Method: out.Method})
+		a.bindings.TellAll(binding.Recall{Method: out.Method})
 	case standing.OutCall:
 		a.askFor(out)
 	case standing.OutUnbound:
-		a.peers.Tell(a.peers.At(out.Where.DC), binding.Unbound{Key: crypt.KeyID(out.Where.Key)})
+		a.bindings.Tell(a.bindings.At(out.Where.DC), binding.Unbound{Key: crypt.KeyID(out.Where.Key)})
 	case standing.OutUnauthorized:
-		a.peers.TellGuest(out.DC, binding.Unauthorized{Err: out.Err})
+		a.bindings.TellGuest(out.DC, binding.Unauthorized{Err: out.Err})
 	case standing.OutHomeAlive:
 		a.env.Logger.Warn("a 401 was not confirmed; the login is alive", "account", a.id)
-		a.peers.TellGuests(binding.HomeAlive{})
+		a.bindings.TellGuests(binding.HomeAlive{})
 	case standing.OutForget:
-		a.peers.Tell(a.peers.Home(), binding.Forget{})
+		a.bindings.Tell(a.bindings.Home(), binding.Forget{})
 	case standing.OutMove:
 		a.move(c, out.DC)
 	case standing.OutMoved:
@@ -136,8 +136,8 @@ func (a *account) erase(c *ctx, out standing.Output) {
 
 // openHome opens the home DC unless it is.
 func (a *account) openHome(c *ctx, at dc.ID) {
-	if a.peers.Home() == nil {
-		a.peers.Open(at, true)
+	if a.bindings.Home() == nil {
+		a.bindings.Open(at, true)
 	}
 	a.askAhead(c)
 }
@@ -145,8 +145,8 @@ func (a *account) openHome(c *ctx, at dc.ID) {
 // moveHome makes another DC the home: what runs there or at the old one begins
 // anew. Keys stay where they are.
 func (a *account) moveHome(c *ctx, to dc.ID) {
-	a.peers.Close(a.peers.At(to))
-	a.peers.Close(a.peers.Home())
+	a.bindings.Close(a.bindings.At(to))
+	a.bindings.Close(a.bindings.Home())
 	a.openHome(c, to)
 	if a.login != nil {
 		a.login.Migrated(c.Now()) // its next call waits for the keys there
@@ -163,5 +163,5 @@ func (a *account) closeAll(c *ctx) {
 	if a.login != nil {
 		a.login.Drop()
 	}
-	a.peers.CloseAll()
+	a.bindings.CloseAll()
 }

@@ -76,9 +76,9 @@ func (a *account) onStatus(c *ctx) {
 
 // publish tells the present status, if anything changed that anybody could see.
 func (a *account) publish(c *ctx) {
-	a.status.Bound = a.rec.PFS && a.peers.Home().Bound()
-	if a.status.HomeDC == 0 && a.peers.Home() != nil {
-		a.status.HomeDC = int(a.peers.Home().DC()) // a sign-in is under way there
+	a.status.Bound = a.rec.PFS && a.bindings.Home().Bound()
+	if a.status.HomeDC == 0 && a.bindings.Home() != nil {
+		a.status.HomeDC = int(a.bindings.Home().DC()) // a sign-in is under way there
 	}
 	if a.status == a.told {
 		return

@@ -1,7 +1,7 @@
 package account
 
 import (
-	"github.com/mtfleet/mtfleet/actors/peers"
+	"github.com/mtfleet/mtfleet/actors/bindings"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -13,7 +13,7 @@ type Trace struct {
 	// a standing.Output, a login.Output or an updates.Output.
 	Decided func(id persistence.AccountID, output any)
 	// What the account and its bindings say to each other.
-	peers.Trace
+	bindings.Trace
 	// Connection: see binding.EnvConfig.
 	Connection func(conn, what any)
 }

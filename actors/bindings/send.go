@@ -1,4 +1,4 @@
-package peers
+package bindings
 
 import (
 	"slices"
@@ -25,7 +25,7 @@ type query struct {
 // Send sends a call to a DC, zero for home: on the connection of the last route,
 // or to the binding that will have one. One for a home that is not open waits
 // until it is, or is given back with all others.
-func (s *Peers) Send(at dc.ID, call binding.Call, by Caller) {
+func (s *All) Send(at dc.ID, call binding.Call, by Caller) {
 	p := s.To(at)
 	switch {
 	case p == nil:
@@ -43,7 +43,7 @@ func (s *Peers) Send(at dc.ID, call binding.Call, by Caller) {
 }
 
 // Confirm is Send for a call that is to go on a connection of its own at home.
-func (s *Peers) Confirm(call binding.Call, by Caller) {
+func (s *All) Confirm(call binding.Call, by Caller) {
 	if s.home == nil {
 		s.Send(0, call, by)
 		return
@@ -52,7 +52,7 @@ func (s *Peers) Confirm(call binding.Call, by Caller) {
 }
 
 // Cancel takes back a call that was sent to a DC: it ends where it is.
-func (s *Peers) Cancel(at dc.ID, id binding.QueryID) {
+func (s *All) Cancel(at dc.ID, id binding.QueryID) {
 	s.homeless = slices.DeleteFunc(s.homeless, func(q query) bool {
 		if q.call.ID == id {
 			q.giveBack()
@@ -67,13 +67,13 @@ func (s *Peers) Cancel(at dc.ID, id binding.QueryID) {
 }
 
 // hearing is a call whose end is told to who sent it.
-func (p *Peer) hearing(call binding.Call, by Caller) binding.Call {
+func (p *Binding) hearing(call binding.Call, by Caller) binding.Call {
 	p.pending.Add(1)
 	call.Reply = func(body []byte, err error, on binding.Where) { p.returned(by, body, err, on) }
 	return call
 }
 
-func (p *Peer) returned(by Caller, body []byte, err error, on binding.Where) {
+func (p *Binding) returned(by Caller, body []byte, err error, on binding.Where) {
 	p.pending.Add(-1)
 	if on.DC == 0 {
 		on.DC, on.Home = p.id.DC, p.home
@@ -82,7 +82,7 @@ func (p *Peer) returned(by Caller, body []byte, err error, on binding.Where) {
 }
 
 // settle sends the calls that waited for a home.
-func (s *Peers) settle() {
+func (s *All) settle() {
 	homeless := s.homeless
 	s.homeless = nil
 	for _, q := range homeless {
@@ -91,7 +91,7 @@ func (s *Peers) settle() {
 }
 
 // Release gives back those that none will be opened for: the account stops.
-func (s *Peers) Release() {
+func (s *All) Release() {
 	homeless := s.homeless
 	s.homeless = nil
 	for _, q := range homeless {

@@ -1,8 +1,8 @@
-// Package peers is the DCs of one account as its actor sees them: a binding for
+// Package bindings is the DCs of one account as its actor sees them: a binding for
 // each, and another when it fails; the way of calls there and back; those that
 // wait for a home. It is part of the account's actor
 // and has none of its own: it never waits, and is used by that actor alone.
-package peers
+package bindings
 
 import (
 	"io"
@@ -29,7 +29,7 @@ type Host interface {
 	// Heard and Store are called from within a binding, and post what it says to
 	// the account: Hear follows, or the journal's Add. Done is called once, with
 	// the records of a Load, or with an error when the fence is closed.
-	Heard(p *Peer, from *journal.Fence, ev binding.Event)
+	Heard(p *Binding, from *journal.Fence, ev binding.Event)
 	Store(from *journal.Fence, w journal.Work, done func([]persistence.Record, error))
 }
 
@@ -47,8 +47,8 @@ type Trace struct {
 	Heard func(id persistence.AccountID, from dc.ID, ev binding.Event)
 }
 
-// Peer is one DC of the account: a binding, and where calls for it go.
-type Peer struct {
+// Binding is one DC of the account: a binding, and where calls for it go.
+type Binding struct {
 	id      binding.ID
 	home    bool
 	handle  binding.Handle // of this start
@@ -61,35 +61,35 @@ type Peer struct {
 }
 
 // DC is which it is.
-func (p *Peer) DC() dc.ID { return p.id.DC }
+func (p *Binding) DC() dc.ID { return p.id.DC }
 
 // IsHome reports whether the authorization was made there, Bound whether calls
 // go under a bound temp key, Lost whether they wait for a route.
-func (p *Peer) IsHome() bool { return p.home }
-func (p *Peer) Bound() bool  { return p != nil && p.bound }
-func (p *Peer) Lost() bool   { return p.route.IsZero() }
+func (p *Binding) IsHome() bool { return p.home }
+func (p *Binding) Bound() bool  { return p != nil && p.bound }
+func (p *Binding) Lost() bool   { return p.route.IsZero() }
 
 // Perm is the perm key that the last route was under, or behind its temp key.
 // Nobody's, and one's before its first route, is zero.
-func (p *Peer) Perm() crypt.KeyID {
+func (p *Binding) Perm() crypt.KeyID {
 	if p == nil {
 		return 0
 	}
 	return p.perm
 }
 
-// Peers are all of them. One owner: the account's actor.
-type Peers struct {
+// All are all of them. One owner: the account's actor.
+type All struct {
 	id    persistence.AccountID
 	host  Host
 	trace *Trace
-	all   []*Peer // in the order they were opened
-	home  *Peer   // one of them, nil while there is none
+	all   []*Binding // in the order they were opened
+	home  *Binding   // one of them, nil while there is none
 
 	homeless []query // for a home that is about to be opened; bounded by the callers' admission
 
-	ending []*Peer   // closed ones whose binding has not ended yet
-	spoken []*spoken // one for each DC that had one; a map would cost each account more
+	ending []*Binding // closed ones whose binding has not ended yet
+	spoken []*spoken  // one for each DC that had one; a map would cost each account more
 }
 
 // spoken is what connections to a DC said last.
@@ -98,17 +98,17 @@ type spoken struct {
 	at dc.ID
 }
 
-// New returns the peers of an account: none. The trace may be nil.
-func New(id persistence.AccountID, host Host, trace *Trace) *Peers {
-	return &Peers{id: id, host: host, trace: trace}
+// New returns the bindings of an account: none. The trace may be nil.
+func New(id persistence.AccountID, host Host, trace *Trace) *All {
+	return &All{id: id, host: host, trace: trace}
 }
 
 // Home returns the home, nil while there is none.
-func (s *Peers) Home() *Peer { return s.home }
+func (s *All) Home() *Binding { return s.home }
 
-// To returns the peer of a DC, opening a guest's; zero is home. It is nil for a
+// To returns the binding of a DC, opening a guest's; zero is home. It is nil for a
 // home that is not open.
-func (s *Peers) To(at dc.ID) *Peer {
+func (s *All) To(at dc.ID) *Binding {
 	if at == 0 || s.home != nil && s.home.id.DC == at {
 		return s.home
 	}
@@ -118,17 +118,17 @@ func (s *Peers) To(at dc.ID) *Peer {
 	return s.Open(at, false)
 }
 
-// At returns the peer of a DC, nil for none.
-func (s *Peers) At(at dc.ID) *Peer {
-	if i := slices.IndexFunc(s.all, func(p *Peer) bool { return p.id.DC == at }); i >= 0 {
+// At returns the binding of a DC, nil for none.
+func (s *All) At(at dc.ID) *Binding {
+	if i := slices.IndexFunc(s.all, func(p *Binding) bool { return p.id.DC == at }); i >= 0 {
 		return s.all[i]
 	}
 	return nil
 }
 
-// Open makes the peer of a DC.
-func (s *Peers) Open(at dc.ID, home bool) *Peer {
-	p := &Peer{id: binding.ID{DC: at}, home: home}
+// Open makes the binding of a DC.
+func (s *All) Open(at dc.ID, home bool) *Binding {
+	p := &Binding{id: binding.ID{DC: at}, home: home}
 	s.all = append(s.all, p)
 	if home {
 		s.home = p
@@ -145,7 +145,7 @@ func (s *Peers) Open(at dc.ID, home bool) *Peer {
 
 // begin begins with a binding, after a while when one before it failed, and not
 // before one that was closed has ended.
-func (s *Peers) begin(p *Peer, after time.Duration) {
+func (s *All) begin(p *Binding, after time.Duration) {
 	from := &journal.Fence{}
 	cfg := s.host.Config(p.id.DC, p.home)
 	cfg.Account, cfg.ID, cfg.Home, cfg.After = s.id, p.id, p.home, after
@@ -166,7 +166,7 @@ func (s *Peers) begin(p *Peer, after time.Duration) {
 	p.from, p.handle = from, s.host.Spawn(cfg)
 }
 
-func (s *Peers) spokenAt(at dc.ID) *binding.Spoken {
+func (s *All) spokenAt(at dc.ID) *binding.Spoken {
 	i := slices.IndexFunc(s.spoken, func(l *spoken) bool { return l.at == at })
 	if i < 0 {
 		i, s.spoken = len(s.spoken), append(s.spoken, &spoken{at: at})
@@ -186,13 +186,13 @@ func recordsOf(at dc.ID, records []persistence.Record, err error) (binding.Recor
 
 // void reports whether what an earlier start asked for, or a closed one, comes
 // too late.
-func (p *Peer) void(from *journal.Fence) bool { return p.from != from || from.Closed }
+func (p *Binding) void(from *journal.Fence) bool { return p.from != from || from.Closed }
 
 // Hear takes what a binding said, and knows then where calls go; a guest that
 // nobody needs, or that failed for good, is closed. It reports whether the account
 // has to hear it too: an earlier start's word counts for nothing, and where calls
 // go to a guest is nobody else's business.
-func (s *Peers) Hear(p *Peer, from *journal.Fence, ev binding.Event) bool {
+func (s *All) Hear(p *Binding, from *journal.Fence, ev binding.Event) bool {
 	if p.void(from) {
 		return false
 	}
@@ -228,7 +228,7 @@ func (s *Peers) Hear(p *Peer, from *journal.Fence, ev binding.Event) bool {
 
 // Tell sends a binding a message. Calls go there until it names a route again, where the message says that the last is none. Nobody is
 // told nothing.
-func (s *Peers) Tell(p *Peer, m binding.Message) {
+func (s *All) Tell(p *Binding, m binding.Message) {
 	if p == nil {
 		return
 	}
@@ -243,21 +243,21 @@ func (s *Peers) Tell(p *Peer, m binding.Message) {
 }
 
 // TellAll tells every binding.
-func (s *Peers) TellAll(m binding.Message) {
+func (s *All) TellAll(m binding.Message) {
 	for _, p := range s.all {
 		s.Tell(p, m)
 	}
 }
 
 // TellGuest tells the binding of a DC that is not home, if there is one.
-func (s *Peers) TellGuest(at dc.ID, m binding.Message) {
+func (s *All) TellGuest(at dc.ID, m binding.Message) {
 	if p := s.At(at); p != nil && !p.home {
 		s.Tell(p, m)
 	}
 }
 
 // TellGuests tells all but home's.
-func (s *Peers) TellGuests(m binding.Message) {
+func (s *All) TellGuests(m binding.Message) {
 	for _, p := range s.all {
 		if !p.home {
 			s.Tell(p, m)
@@ -265,13 +265,13 @@ func (s *Peers) TellGuests(m binding.Message) {
 	}
 }
 
-// Close ends a peer. What waits for it comes back to be admitted again, or
+// Close ends a binding. What waits for it comes back to be admitted again, or
 // refused in words of the account's state. Nobody may be closed.
-func (s *Peers) Close(p *Peer) {
+func (s *All) Close(p *Binding) {
 	if p == nil {
 		return
 	}
-	s.all = slices.DeleteFunc(s.all, func(other *Peer) bool { return other == p })
+	s.all = slices.DeleteFunc(s.all, func(other *Binding) bool { return other == p })
 	if s.home == p {
 		s.home = nil
 	}
@@ -285,7 +285,7 @@ func (s *Peers) Close(p *Peer) {
 }
 
 // CloseAll ends all of them.
-func (s *Peers) CloseAll() {
+func (s *All) CloseAll() {
 	for len(s.all) > 0 {
 		s.Close(s.all[0])
 	}
@@ -295,9 +295,9 @@ func (s *Peers) CloseAll() {
 // Stopped takes the end of a binding, which is completely gone with its
 // connections. One that was closed makes way for the next at its DC. One that
 // failed is begun anew after a while, from what is on disk, unless it failed too
-// often. A peer that failed is returned.
-func (s *Peers) Stopped(child runtime.ActorID, now time.Time, rand io.Reader) (failed *Peer, tooOften bool) {
-	is := func(p *Peer) bool { return p.handle.ID() == child }
+// often. A binding that failed is returned.
+func (s *All) Stopped(child runtime.ActorID, now time.Time, rand io.Reader) (failed *Binding, tooOften bool) {
+	is := func(p *Binding) bool { return p.handle.ID() == child }
 	if i := slices.IndexFunc(s.ending, is); i >= 0 {
 		at := s.ending[i].id.DC
 		s.ending = slices.Delete(s.ending, i, i+1)
@@ -322,6 +322,6 @@ func (s *Peers) Stopped(child runtime.ActorID, now time.Time, rand io.Reader) (f
 
 // isEnding reports whether a binding that was closed still has connections to a
 // DC: the server is to see one session of a key after the other.
-func (s *Peers) isEnding(at dc.ID) bool {
-	return slices.ContainsFunc(s.ending, func(p *Peer) bool { return p.id.DC == at })
+func (s *All) isEnding(at dc.ID) bool {
+	return slices.ContainsFunc(s.ending, func(p *Binding) bool { return p.id.DC == at })
 }

@@ -2,8 +2,8 @@ package account
 
 import (
 	"github.com/mtfleet/mtfleet/actors/binding"
+	"github.com/mtfleet/mtfleet/actors/bindings"
 	"github.com/mtfleet/mtfleet/actors/journal"
-	"github.com/mtfleet/mtfleet/actors/peers"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/persistence"
@@ -11,7 +11,7 @@ import (
 
 const adviceFault = "this is a fault of the program; report it with the log, then resume the account"
 
-// host is the account as its peers see it.
+// host is the account as its bindings see it.
 type host struct {
 	*account
 	c *ctx
@@ -33,7 +33,7 @@ func (h host) Spawn(cfg binding.Config) binding.Handle {
 	return binding.Spawn(h.c, h.env.binding, cfg)
 }
 
-func (h host) Heard(p *peers.Peer, from *journal.Fence, ev binding.Event) {
+func (h host) Heard(p *bindings.Binding, from *journal.Fence, ev binding.Event) {
 	h.self.Send(bindingEvent{p, from, ev})
 }
 
@@ -46,7 +46,7 @@ func (a *account) ChildStopped(c *ctx, child runtime.ActorID, reason error) {
 	if c.Stopping() {
 		return
 	}
-	switch p, tooOften := a.peers.Stopped(child, c.Now(), c.Rand()); {
+	switch p, tooOften := a.bindings.Stopped(child, c.Now(), c.Rand()); {
 	case p == nil:
 	case tooOften:
 		a.stand.Quarantine(c.Now(), "a connection failed too often: "+reason.Error(), adviceFault)

@@ -1,4 +1,4 @@
-package peers
+package bindings
 
 import (
 	"errors"
@@ -16,9 +16,9 @@ import (
 
 var epoch = time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
 
-// stage is an account and its peers; its bindings never come to anything.
+// stage is an account and its bindings, which never come to anything.
 type stage struct {
-	*Peers
+	*All
 	log  []string
 	cfgs []binding.Config
 	done func([]persistence.Record, error) // of the last work
@@ -39,7 +39,7 @@ func (s *stage) Spawn(cfg binding.Config) binding.Handle {
 	return binding.Handle{}
 }
 
-func (s *stage) Heard(p *Peer, from *journal.Fence, ev binding.Event) {
+func (s *stage) Heard(p *Binding, from *journal.Fence, ev binding.Event) {
 	s.note("DC %d says %T, to the account: %v", p.DC(), ev, s.Hear(p, from, ev))
 }
 
@@ -66,7 +66,7 @@ type zeros struct{}
 
 func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 
-func TestPeers(t *testing.T) {
+func TestBindings(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		play func(t *testing.T, s *stage)
@@ -206,7 +206,7 @@ func TestPeers(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := &stage{}
-			s.Peers = New("a", s, &Trace{
+			s.All = New("a", s, &Trace{
 				Opened: func(_ persistence.AccountID, at dc.ID, home bool) { s.note("opens %d, home: %v", at, home) },
 				Closed: func(_ persistence.AccountID, at dc.ID) { s.note("closes %d", at) },
 				Told: func(_ persistence.AccountID, at dc.ID, m binding.Message, _ crypt.KeyID) {
