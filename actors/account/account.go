@@ -5,11 +5,11 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors/binding"
 	"github.com/mtfleet/mtfleet/actors/bindings"
+	"github.com/mtfleet/mtfleet/actors/feed"
 	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
-	"github.com/mtfleet/mtfleet/mtproto/updates"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -43,8 +43,7 @@ type account struct {
 	told     Status                                       // what was published last
 	bindings *bindings.All                                // its DCs
 	login    *signIn                                      // nil when none is under way
-	updates  *updates.Machine                             // nil while nothing is asked
-	place    *updates.State                               // where the updates stood last, nil for not known
+	feed     *feed.Feed                                   // its updates
 	config   time.Time                                    // when help.getConfig is asked for again
 }
 
@@ -63,6 +62,7 @@ func (a *account) Started(c *ctx) {
 		trace = &t.Trace
 	}
 	a.bindings = bindings.New(a.id, host{a, c}, trace)
+	a.feed = feed.New(a.id, listener{a, c}, a.env.Logger)
 	a.load(c)
 }
 
@@ -132,8 +132,8 @@ func (a *account) onDue(c *ctx, timer int) {
 		a.stand.Advance(c.Now())
 	case timer == timerLogin && a.login != nil:
 		a.login.Advance(c.Now())
-	case timer == timerUpdates && a.updates != nil:
-		a.updates.Advance(c.Now())
+	case timer == timerUpdates:
+		a.feed.Advance(c.Now())
 	case timer == timerConfig:
 		a.fetchConfig(c)
 	}
@@ -143,7 +143,7 @@ func (a *account) onDue(c *ctx, timer int) {
 // their timers.
 func (a *account) pump(c *ctx) {
 	for again := true; again; {
-		again = a.pumpUpdates(c)
+		again = a.feed.Pump()
 		again = a.pumpLogin(c) || again
 		again = a.pumpStanding(c) || again
 	}
@@ -152,15 +152,12 @@ func (a *account) pump(c *ctx) {
 	}
 	a.tellStep(c)
 	c.At(timerStanding, a.stand.Deadline(), due{timerStanding})
-	var login, updates time.Time
+	var login time.Time
 	if a.login != nil {
 		login = a.login.Deadline()
 	}
-	if a.updates != nil {
-		updates = a.updates.Deadline()
-	}
 	c.At(timerLogin, login, due{timerLogin})
-	c.At(timerUpdates, updates, due{timerUpdates})
+	c.At(timerUpdates, a.feed.Deadline(), due{timerUpdates})
 	c.At(timerConfig, a.config, due{timerConfig})
 }
 

@@ -41,15 +41,11 @@ func (a *account) onBinding(c *ctx, m bindingEvent) {
 	case binding.EventUnreachable:
 		a.stand.Unreachable(now, ev.Why)
 	case binding.EventUpdates:
-		if a.updates != nil && len(ev.Raw) >= 4 {
-			a.updates.Push(now, ev.Raw)
-		} else if a.login != nil && p.IsHome() {
+		if !a.feed.Push(now, ev.Raw) && a.login != nil && p.IsHome() {
 			a.login.Pushed(now, ev.Raw)
 		}
 	case binding.EventGap:
-		if a.updates != nil {
-			a.updates.Gap(now)
-		}
+		a.feed.Gap(now)
 	case binding.EventClock:
 		a.stand.Clock(now, ev.Offset)
 		if a.login != nil {

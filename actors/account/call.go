@@ -6,11 +6,11 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors/binding"
 	"github.com/mtfleet/mtfleet/actors/bindings"
+	"github.com/mtfleet/mtfleet/actors/feed"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
-	"github.com/mtfleet/mtfleet/mtproto/updates"
 	"github.com/mtfleet/mtfleet/tl"
 	"github.com/mtfleet/mtfleet/tl/tg"
 )
@@ -42,12 +42,11 @@ type Call struct {
 
 // ownCall says which of the account's engines asked a query, and as what.
 type ownCall struct {
-	login   *signIn
-	updates *updates.Machine
-	binding *bindings.Binding // that asked for an errand
-	step    login.CallID
-	place   updates.CallID
-	errand  binding.ErrandID
+	login    *signIn
+	binding  *bindings.Binding // that asked for an errand
+	step     login.CallID
+	question feed.Question
+	errand   binding.ErrandID
 }
 
 // lastQuery numbers calls; an id is unique within the process, so that it can

@@ -77,9 +77,7 @@ func (a *account) end(c *ctx, call *Call, body []byte, err error) {
 	case standing.ForSignIn:
 		a.onLoginAnswered(c, own, body, err)
 	case standing.ForUpdates:
-		if a.updates != nil && a.updates == own.updates {
-			a.updates.Answered(c.Now(), own.place, body, err)
-		}
+		a.feed.Answered(c.Now(), own.question, body, err)
 	case standing.ForConfig:
 		a.config = a.env.dcs.Learn(c.Now(), body, err)
 	case standing.ForMove:

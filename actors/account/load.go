@@ -26,7 +26,8 @@ func (a *account) onLoaded(c *ctx, records []persistence.Record, err error) {
 		a.stand.Unreadable(c.Now(), err)
 	} else {
 		a.rec, a.stand = *state.Account, standing.Restore(cfg, snapshotOf(*state.Account, state.Waits))
-		a.place, a.tokens = placeOf(state.Updates), futuresOf(state.Meta)
+		a.tokens = futuresOf(state.Meta)
+		a.feed.Load(state.Updates)
 		if gone := journal.Outlived(a.id, state.PermKeys, c.Now()); gone != nil {
 			a.store(c, journal.Work{Commit: persistence.Commit{Delete: gone}}, nobodyWaits)
 		}
@@ -56,7 +57,7 @@ func (a *account) Stopping(c *ctx) {
 		call.finish(nil, ErrStopped)
 	}
 	a.bindings.Release()
-	a.flushUpdates(c)
+	a.feed.Flush(c.Now())
 	a.leave(c)
 	if a.login != nil {
 		a.endLogin(ErrStopped)

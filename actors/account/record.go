@@ -3,13 +3,13 @@ package account
 import (
 	"time"
 
+	"github.com/mtfleet/mtfleet/actors/feed"
 	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/mtproto/updates"
 	"github.com/mtfleet/mtfleet/persistence"
-	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
 // This file copies what engines know into records and back; nothing else in
@@ -98,7 +98,7 @@ func waitRecord(id persistence.AccountID, w standing.Wait) persistence.Record {
 
 // commitOf is what standing wants on disk. A new login begins with where its
 // updates stand, and with nothing of the DCs an earlier one was carried to.
-func commitOf(ch standing.Changes, rec persistence.Account, place *updates.State, all []dc.ID) (out persistence.Commit) {
+func commitOf(ch standing.Changes, rec persistence.Account, f *feed.Feed, all []dc.ID) (out persistence.Commit) {
 	if ch.Account {
 		out.Put = append(out.Put, rec.Record())
 	}
@@ -111,37 +111,14 @@ func commitOf(ch standing.Changes, rec persistence.Account, place *updates.State
 	if ch.LoginOver {
 		out.Delete = append(out.Delete, persistence.LoginKey(rec.ID))
 	}
-	switch {
-	case !ch.Fresh:
+	if !ch.Fresh {
 		return out
-	case place != nil:
-		out.Put = append(out.Put, placeRecord(*place).Record(rec.ID))
-	default:
-		out.Delete = append(out.Delete, persistence.UpdatesKey(rec.ID))
 	}
+	f.Fresh(&out)
 	for _, id := range all {
 		out.Delete = append(out.Delete, persistence.GuestKey(rec.ID, int(id)))
 	}
 	return out
-}
-
-func placeRecord(s updates.State) persistence.Updates {
-	return persistence.Updates{Pts: s.Pts, Qts: s.Qts, Date: s.Date, Seq: s.Seq}
-}
-
-func placeOf(rec *persistence.Updates) *updates.State {
-	if rec == nil {
-		return nil
-	}
-	return &updates.State{Pts: rec.Pts, Qts: rec.Qts, Date: rec.Date, Seq: rec.Seq}
-}
-
-// placeIn is what updates.getState said, nil where that was of no use.
-func placeIn(s *tg.UpdatesState) *updates.State {
-	if s == nil {
-		return nil
-	}
-	return &updates.State{Pts: s.Pts, Qts: s.Qts, Date: s.Date, Seq: s.Seq}
 }
 
 func place(s updates.State) Place { return Place{Pts: s.Pts, Qts: s.Qts, Seq: s.Seq, Date: s.Date} }

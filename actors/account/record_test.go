@@ -10,7 +10,6 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
-	"github.com/mtfleet/mtfleet/mtproto/updates"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -102,19 +101,5 @@ func TestTokensComeBackAsTheyWere(t *testing.T) {
 	}
 	if got := futuresOf([]persistence.Record{other}); got.For("491701234567") != nil {
 		t.Error("tokens out of nothing")
-	}
-}
-
-func TestPlacesComeBackAsTheyWere(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		n := rapid.Int32()
-		want := updates.State{Pts: n.Draw(t, "pts"), Qts: n.Draw(t, "qts"), Date: n.Draw(t, "date"), Seq: n.Draw(t, "seq")}
-		rec := placeRecord(want)
-		if got := placeOf(&rec); *got != want {
-			t.Fatalf("%v, want %v", got, want)
-		}
-	})
-	if placeOf(nil) != nil {
-		t.Error("a place out of nothing")
 	}
 }

@@ -125,7 +125,7 @@ func (a *account) conclude(c *ctx, s *signIn) {
 		a.stand.SignInFailed(c.Now(), err)
 		return
 	}
-	a.place = placeIn(place)
+	a.feed.Begin(place)
 	if a.tokens.SignedIn(auth) {
 		a.storeTokens(c)
 	}

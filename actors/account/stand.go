@@ -17,10 +17,10 @@ import (
 func (a *account) onWish(c *ctx, m Wish) {
 	switch now, r := c.Now(), a.wishes.Add(m.Reply); m.Kind {
 	case LogOut:
-		a.flushUpdates(c)
+		a.feed.Flush(now)
 		a.stand.LogOut(now, r)
 	case Pause:
-		a.flushUpdates(c)
+		a.feed.Flush(now)
 		a.stand.Pause(now, r)
 	case Resume:
 		a.stand.Resume(now, r, a.holdUser())
@@ -64,7 +64,7 @@ func (a *account) carryOut(c *ctx, out standing.Output) {
 	case standing.OutClose:
 		a.closeAll(c)
 	case standing.OutSync:
-		a.sync(c)
+		a.feed.Sync(c.Now())
 	case standing.OutSend:
 		if call, ok := a.kept.Take(out.Call.ID); ok {
 			call.query = out.Call
@@ -119,7 +119,7 @@ func (a *account) save(c *ctx, out standing.Output) {
 	if out.Changes.Account {
 		a.rec = recordOf(a.rec, a.stand.Snapshot(), a.stand.SignedIn())
 	}
-	w.Commit = commitOf(out.Changes, a.rec, a.place, a.env.dcs.Table().DCs())
+	w.Commit = commitOf(out.Changes, a.rec, a.feed, a.env.dcs.Table().DCs())
 	a.store(c, w, standingWaits)
 }
 
@@ -128,7 +128,8 @@ func (a *account) erase(c *ctx, out standing.Output) {
 	w := journal.Work{Kind: journal.Erase, Urgency: journal.Once, Account: a.id, All: out.All}
 	if !out.All {
 		// The server has ended the authorization: nothing is left to go back to.
-		a.place, a.rec = nil, recordOf(a.rec, out.Snapshot, false)
+		a.feed.Forget()
+		a.rec = recordOf(a.rec, out.Snapshot, false)
 		w.Urgency, w.Commit.Put = journal.Must, []persistence.Record{a.rec.Record()}
 	}
 	a.store(c, w, eraseWaits)
@@ -156,10 +157,11 @@ func (a *account) moveHome(c *ctx, to dc.ID) {
 // closeAll closes every binding and drops the engines. What the updates engine
 // knows is on its way to the disk before anything else of the account is.
 func (a *account) closeAll(c *ctx) {
-	a.flushUpdates(c)
+	a.feed.Flush(c.Now())
 	a.journal.Hurry(c.Now())
 	a.runJournal(c)
-	a.updates, a.config, a.left = nil, time.Time{}, nil
+	a.feed.Drop()
+	a.config, a.left = time.Time{}, nil
 	if a.login != nil {
 		a.login.Drop()
 	}
