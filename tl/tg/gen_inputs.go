@@ -441,6 +441,273 @@ func (v *InputUserFromMessage) Parse(r *tl.Reader) {
 	r.Within("inputUserFromMessage")
 }
 
+// AnyInputChannel is the TL type InputChannel. Its constructors are:
+//   - [*InputChannelEmpty]
+//   - [*InputChannel]
+//   - [*InputChannelFromMessage]
+type AnyInputChannel interface {
+	tl.Object
+	anyInputChannel()
+}
+
+// ParseAnyInputChannel reads a value of the type InputChannel. It means nothing when r.Err is not nil afterwards.
+func ParseAnyInputChannel(r *tl.Reader) AnyInputChannel {
+	var v AnyInputChannel
+	switch r.PeekID() {
+	case InputChannelEmptyID:
+		v = new(InputChannelEmpty)
+	case InputChannelID:
+		v = new(InputChannel)
+	case InputChannelFromMessageID:
+		v = new(InputChannelFromMessage)
+	default:
+		r.Unexpected("InputChannel")
+		return nil
+	}
+	v.Parse(r)
+	return v
+}
+
+// InputChannelEmptyID is the id of inputChannelEmpty.
+const InputChannelEmptyID uint32 = 0xee8c1e86
+
+// InputChannelEmpty is the constructor inputChannelEmpty of [AnyInputChannel].
+//
+//	inputChannelEmpty#ee8c1e86 = InputChannel
+type InputChannelEmpty struct {
+}
+
+// TypeID implements tl.Object.
+func (*InputChannelEmpty) TypeID() uint32 { return InputChannelEmptyID }
+
+// TypeName implements tl.Object.
+func (*InputChannelEmpty) TypeName() string { return "inputChannelEmpty" }
+
+func (*InputChannelEmpty) anyInputChannel() {}
+
+// Append implements tl.Object.
+func (*InputChannelEmpty) Append(b []byte) []byte { return tl.AppendUint32(b, InputChannelEmptyID) }
+
+// Parse implements tl.Object.
+func (*InputChannelEmpty) Parse(r *tl.Reader) { r.Expect(InputChannelEmptyID, "inputChannelEmpty") }
+
+// InputChannelID is the id of inputChannel.
+const InputChannelID uint32 = 0xf35aec28
+
+// InputChannel is the constructor inputChannel of [AnyInputChannel].
+//
+//	inputChannel#f35aec28 channel_id:long access_hash:long = InputChannel
+type InputChannel struct {
+	ChannelID  int64 // channel_id:long
+	AccessHash int64 // access_hash:long
+}
+
+// TypeID implements tl.Object.
+func (*InputChannel) TypeID() uint32 { return InputChannelID }
+
+// TypeName implements tl.Object.
+func (*InputChannel) TypeName() string { return "inputChannel" }
+
+func (*InputChannel) anyInputChannel() {}
+
+// Append implements tl.Object.
+func (v *InputChannel) Append(b []byte) []byte {
+	b = tl.AppendUint32(b, InputChannelID)
+	b = tl.AppendInt64(b, v.ChannelID)
+	b = tl.AppendInt64(b, v.AccessHash)
+	return b
+}
+
+// Parse implements tl.Object.
+func (v *InputChannel) Parse(r *tl.Reader) {
+	*v = InputChannel{}
+	if !r.Expect(InputChannelID, "inputChannel") {
+		return
+	}
+	v.ChannelID = r.Int64()
+	v.AccessHash = r.Int64()
+	r.Within("inputChannel")
+}
+
+// InputChannelFromMessageID is the id of inputChannelFromMessage.
+const InputChannelFromMessageID uint32 = 0x5b934f9d
+
+// InputChannelFromMessage is the constructor inputChannelFromMessage of [AnyInputChannel].
+//
+//	inputChannelFromMessage#5b934f9d peer:InputPeer msg_id:int channel_id:long = InputChannel
+type InputChannelFromMessage struct {
+	Peer      AnyInputPeer // peer:InputPeer
+	MsgID     int32        // msg_id:int
+	ChannelID int64        // channel_id:long
+}
+
+// TypeID implements tl.Object.
+func (*InputChannelFromMessage) TypeID() uint32 { return InputChannelFromMessageID }
+
+// TypeName implements tl.Object.
+func (*InputChannelFromMessage) TypeName() string { return "inputChannelFromMessage" }
+
+func (*InputChannelFromMessage) anyInputChannel() {}
+
+// Append implements tl.Object.
+func (v *InputChannelFromMessage) Append(b []byte) []byte {
+	b = tl.AppendUint32(b, InputChannelFromMessageID)
+	b = tl.AppendObject(b, v.Peer, "inputChannelFromMessage", "peer")
+	b = tl.AppendInt32(b, v.MsgID)
+	b = tl.AppendInt64(b, v.ChannelID)
+	return b
+}
+
+// Parse implements tl.Object.
+func (v *InputChannelFromMessage) Parse(r *tl.Reader) {
+	*v = InputChannelFromMessage{}
+	if !r.Expect(InputChannelFromMessageID, "inputChannelFromMessage") {
+		return
+	}
+	v.Peer = ParseAnyInputPeer(r)
+	v.MsgID = r.Int32()
+	v.ChannelID = r.Int64()
+	r.Within("inputChannelFromMessage")
+}
+
+// MessageRangeID is the id of messageRange.
+const MessageRangeID uint32 = 0x0ae30253
+
+// MessageRange is the constructor messageRange of the type MessageRange.
+//
+//	messageRange#ae30253 min_id:int max_id:int = MessageRange
+type MessageRange struct {
+	MinID int32 // min_id:int
+	MaxID int32 // max_id:int
+}
+
+// TypeID implements tl.Object.
+func (*MessageRange) TypeID() uint32 { return MessageRangeID }
+
+// TypeName implements tl.Object.
+func (*MessageRange) TypeName() string { return "messageRange" }
+
+// Append implements tl.Object.
+func (v *MessageRange) Append(b []byte) []byte {
+	b = tl.AppendUint32(b, MessageRangeID)
+	b = tl.AppendInt32(b, v.MinID)
+	b = tl.AppendInt32(b, v.MaxID)
+	return b
+}
+
+// Parse implements tl.Object.
+func (v *MessageRange) Parse(r *tl.Reader) {
+	*v = MessageRange{}
+	if !r.Expect(MessageRangeID, "messageRange") {
+		return
+	}
+	v.MinID = r.Int32()
+	v.MaxID = r.Int32()
+	r.Within("messageRange")
+}
+
+// AnyChannelMessagesFilter is the TL type ChannelMessagesFilter. Its constructors are:
+//   - [*ChannelMessagesFilterEmpty]
+//   - [*ChannelMessagesFilter]
+type AnyChannelMessagesFilter interface {
+	tl.Object
+	anyChannelMessagesFilter()
+}
+
+// ParseAnyChannelMessagesFilter reads a value of the type ChannelMessagesFilter. It means nothing when r.Err is not nil afterwards.
+func ParseAnyChannelMessagesFilter(r *tl.Reader) AnyChannelMessagesFilter {
+	var v AnyChannelMessagesFilter
+	switch r.PeekID() {
+	case ChannelMessagesFilterEmptyID:
+		v = new(ChannelMessagesFilterEmpty)
+	case ChannelMessagesFilterID:
+		v = new(ChannelMessagesFilter)
+	default:
+		r.Unexpected("ChannelMessagesFilter")
+		return nil
+	}
+	v.Parse(r)
+	return v
+}
+
+// ChannelMessagesFilterEmptyID is the id of channelMessagesFilterEmpty.
+const ChannelMessagesFilterEmptyID uint32 = 0x94d42ee7
+
+// ChannelMessagesFilterEmpty is the constructor channelMessagesFilterEmpty of [AnyChannelMessagesFilter].
+//
+//	channelMessagesFilterEmpty#94d42ee7 = ChannelMessagesFilter
+type ChannelMessagesFilterEmpty struct {
+}
+
+// TypeID implements tl.Object.
+func (*ChannelMessagesFilterEmpty) TypeID() uint32 { return ChannelMessagesFilterEmptyID }
+
+// TypeName implements tl.Object.
+func (*ChannelMessagesFilterEmpty) TypeName() string { return "channelMessagesFilterEmpty" }
+
+func (*ChannelMessagesFilterEmpty) anyChannelMessagesFilter() {}
+
+// Append implements tl.Object.
+func (*ChannelMessagesFilterEmpty) Append(b []byte) []byte {
+	return tl.AppendUint32(b, ChannelMessagesFilterEmptyID)
+}
+
+// Parse implements tl.Object.
+func (*ChannelMessagesFilterEmpty) Parse(r *tl.Reader) {
+	r.Expect(ChannelMessagesFilterEmptyID, "channelMessagesFilterEmpty")
+}
+
+// ChannelMessagesFilterID is the id of channelMessagesFilter.
+const ChannelMessagesFilterID uint32 = 0xcd77d957
+
+// ChannelMessagesFilter is the constructor channelMessagesFilter of [AnyChannelMessagesFilter].
+//
+//	channelMessagesFilter#cd77d957 flags:# exclude_new_messages:flags.1?true ranges:Vector<MessageRange> = ChannelMessagesFilter
+type ChannelMessagesFilter struct {
+	ExcludeNewMessages bool           // exclude_new_messages:flags.1?true
+	Ranges             []MessageRange // ranges:Vector<MessageRange>
+}
+
+// TypeID implements tl.Object.
+func (*ChannelMessagesFilter) TypeID() uint32 { return ChannelMessagesFilterID }
+
+// TypeName implements tl.Object.
+func (*ChannelMessagesFilter) TypeName() string { return "channelMessagesFilter" }
+
+func (*ChannelMessagesFilter) anyChannelMessagesFilter() {}
+
+// Append implements tl.Object.
+func (v *ChannelMessagesFilter) Append(b []byte) []byte {
+	b = tl.AppendUint32(b, ChannelMessagesFilterID)
+	var flags uint32
+	if v.ExcludeNewMessages {
+		flags |= 1 << 1
+	}
+	b = tl.AppendUint32(b, flags)
+	b = tl.AppendVectorHeader(b, len(v.Ranges))
+	for i := range v.Ranges {
+		b = v.Ranges[i].Append(b)
+	}
+	return b
+}
+
+// Parse implements tl.Object.
+func (v *ChannelMessagesFilter) Parse(r *tl.Reader) {
+	*v = ChannelMessagesFilter{}
+	if !r.Expect(ChannelMessagesFilterID, "channelMessagesFilter") {
+		return
+	}
+	flags := r.Uint32()
+	v.ExcludeNewMessages = flags&(1<<1) != 0
+	if n := r.VectorLen(12); n > 0 {
+		v.Ranges = make([]MessageRange, n)
+		for i := range v.Ranges {
+			v.Ranges[i].Parse(r)
+		}
+	}
+	r.Within("channelMessagesFilter")
+}
+
 // InputClientProxyID is the id of inputClientProxy.
 const InputClientProxyID uint32 = 0x75588b3f
 

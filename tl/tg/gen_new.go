@@ -117,6 +117,24 @@ func New(id uint32) tl.Object {
 		return new(AccountPasswordInputSettings)
 	case AuthPasswordRecoveryID:
 		return new(AuthPasswordRecovery)
+	case InputChannelEmptyID:
+		return new(InputChannelEmpty)
+	case InputChannelID:
+		return new(InputChannel)
+	case InputChannelFromMessageID:
+		return new(InputChannelFromMessage)
+	case MessageRangeID:
+		return new(MessageRange)
+	case UpdatesChannelDifferenceEmptyID:
+		return new(UpdatesChannelDifferenceEmpty)
+	case UpdatesChannelDifferenceTooLongID:
+		return new(UpdatesChannelDifferenceTooLong)
+	case UpdatesChannelDifferenceID:
+		return new(UpdatesChannelDifference)
+	case ChannelMessagesFilterEmptyID:
+		return new(ChannelMessagesFilterEmpty)
+	case ChannelMessagesFilterID:
+		return new(ChannelMessagesFilter)
 	case HelpTermsOfServiceID:
 		return new(HelpTermsOfService)
 	case AuthCodeTypeSMSID:
@@ -375,6 +393,8 @@ func New(id uint32) tl.Object {
 		return new(UpdatesGetStateRequest)
 	case UpdatesGetDifferenceRequestID:
 		return new(UpdatesGetDifferenceRequest)
+	case UpdatesGetChannelDifferenceRequestID:
+		return new(UpdatesGetChannelDifferenceRequest)
 	case HelpGetConfigRequestID:
 		return new(HelpGetConfigRequest)
 	case HelpGetNearestDCRequestID:

@@ -533,6 +533,97 @@ func (*AuthPasswordRecovery) GoString() string { return "auth.passwordRecovery" 
 func (*AuthPasswordRecovery) LogValue() slog.Value { return slog.StringValue("auth.passwordRecovery") }
 
 // String implements fmt.Stringer.
+func (*InputChannelEmpty) String() string { return "inputChannelEmpty" }
+
+// GoString implements fmt.GoStringer.
+func (*InputChannelEmpty) GoString() string { return "inputChannelEmpty" }
+
+// LogValue implements slog.LogValuer.
+func (*InputChannelEmpty) LogValue() slog.Value { return slog.StringValue("inputChannelEmpty") }
+
+// String implements fmt.Stringer.
+func (*InputChannel) String() string { return "inputChannel" }
+
+// GoString implements fmt.GoStringer.
+func (*InputChannel) GoString() string { return "inputChannel" }
+
+// LogValue implements slog.LogValuer.
+func (*InputChannel) LogValue() slog.Value { return slog.StringValue("inputChannel") }
+
+// String implements fmt.Stringer.
+func (*InputChannelFromMessage) String() string { return "inputChannelFromMessage" }
+
+// GoString implements fmt.GoStringer.
+func (*InputChannelFromMessage) GoString() string { return "inputChannelFromMessage" }
+
+// LogValue implements slog.LogValuer.
+func (*InputChannelFromMessage) LogValue() slog.Value {
+	return slog.StringValue("inputChannelFromMessage")
+}
+
+// String implements fmt.Stringer.
+func (*MessageRange) String() string { return "messageRange" }
+
+// GoString implements fmt.GoStringer.
+func (*MessageRange) GoString() string { return "messageRange" }
+
+// LogValue implements slog.LogValuer.
+func (*MessageRange) LogValue() slog.Value { return slog.StringValue("messageRange") }
+
+// String implements fmt.Stringer.
+func (*UpdatesChannelDifferenceEmpty) String() string { return "updates.channelDifferenceEmpty" }
+
+// GoString implements fmt.GoStringer.
+func (*UpdatesChannelDifferenceEmpty) GoString() string { return "updates.channelDifferenceEmpty" }
+
+// LogValue implements slog.LogValuer.
+func (*UpdatesChannelDifferenceEmpty) LogValue() slog.Value {
+	return slog.StringValue("updates.channelDifferenceEmpty")
+}
+
+// String implements fmt.Stringer.
+func (*UpdatesChannelDifferenceTooLong) String() string { return "updates.channelDifferenceTooLong" }
+
+// GoString implements fmt.GoStringer.
+func (*UpdatesChannelDifferenceTooLong) GoString() string { return "updates.channelDifferenceTooLong" }
+
+// LogValue implements slog.LogValuer.
+func (*UpdatesChannelDifferenceTooLong) LogValue() slog.Value {
+	return slog.StringValue("updates.channelDifferenceTooLong")
+}
+
+// String implements fmt.Stringer.
+func (*UpdatesChannelDifference) String() string { return "updates.channelDifference" }
+
+// GoString implements fmt.GoStringer.
+func (*UpdatesChannelDifference) GoString() string { return "updates.channelDifference" }
+
+// LogValue implements slog.LogValuer.
+func (*UpdatesChannelDifference) LogValue() slog.Value {
+	return slog.StringValue("updates.channelDifference")
+}
+
+// String implements fmt.Stringer.
+func (*ChannelMessagesFilterEmpty) String() string { return "channelMessagesFilterEmpty" }
+
+// GoString implements fmt.GoStringer.
+func (*ChannelMessagesFilterEmpty) GoString() string { return "channelMessagesFilterEmpty" }
+
+// LogValue implements slog.LogValuer.
+func (*ChannelMessagesFilterEmpty) LogValue() slog.Value {
+	return slog.StringValue("channelMessagesFilterEmpty")
+}
+
+// String implements fmt.Stringer.
+func (*ChannelMessagesFilter) String() string { return "channelMessagesFilter" }
+
+// GoString implements fmt.GoStringer.
+func (*ChannelMessagesFilter) GoString() string { return "channelMessagesFilter" }
+
+// LogValue implements slog.LogValuer.
+func (*ChannelMessagesFilter) LogValue() slog.Value { return slog.StringValue("channelMessagesFilter") }
+
+// String implements fmt.Stringer.
 func (*HelpTermsOfService) String() string { return "help.termsOfService" }
 
 // GoString implements fmt.GoStringer.
@@ -1895,6 +1986,17 @@ func (*UpdatesGetDifferenceRequest) GoString() string { return "updates.getDiffe
 // LogValue implements slog.LogValuer.
 func (*UpdatesGetDifferenceRequest) LogValue() slog.Value {
 	return slog.StringValue("updates.getDifference")
+}
+
+// String implements fmt.Stringer.
+func (*UpdatesGetChannelDifferenceRequest) String() string { return "updates.getChannelDifference" }
+
+// GoString implements fmt.GoStringer.
+func (*UpdatesGetChannelDifferenceRequest) GoString() string { return "updates.getChannelDifference" }
+
+// LogValue implements slog.LogValuer.
+func (*UpdatesGetChannelDifferenceRequest) LogValue() slog.Value {
+	return slog.StringValue("updates.getChannelDifference")
 }
 
 // String implements fmt.Stringer.

@@ -624,6 +624,7 @@ const schemaTypes = "" +
 // Types that fields keep raw.
 const (
 	typeChat               tl.Type = 58
+	typeDialog             tl.Type = 83
 	typeEncryptedMessage   tl.Type = 103
 	typeJSONValue          tl.Type = 202
 	typeMessage            tl.Type = 217

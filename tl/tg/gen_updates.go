@@ -918,3 +918,269 @@ func (v *UpdateShortSentMessage) Parse(r *tl.Reader) {
 	}
 	r.Within("updateShortSentMessage")
 }
+
+// AnyUpdatesChannelDifference is the TL type updates.ChannelDifference. Its constructors are:
+//   - [*UpdatesChannelDifferenceEmpty]
+//   - [*UpdatesChannelDifferenceTooLong]
+//   - [*UpdatesChannelDifference]
+type AnyUpdatesChannelDifference interface {
+	tl.Object
+	anyUpdatesChannelDifference()
+}
+
+// ParseAnyUpdatesChannelDifference reads a value of the type updates.ChannelDifference. It means nothing when r.Err is not nil afterwards.
+func ParseAnyUpdatesChannelDifference(r *tl.Reader) AnyUpdatesChannelDifference {
+	var v AnyUpdatesChannelDifference
+	switch r.PeekID() {
+	case UpdatesChannelDifferenceEmptyID:
+		v = new(UpdatesChannelDifferenceEmpty)
+	case UpdatesChannelDifferenceTooLongID:
+		v = new(UpdatesChannelDifferenceTooLong)
+	case UpdatesChannelDifferenceID:
+		v = new(UpdatesChannelDifference)
+	default:
+		r.Unexpected("updates.ChannelDifference")
+		return nil
+	}
+	v.Parse(r)
+	return v
+}
+
+// UpdatesChannelDifferenceEmptyID is the id of updates.channelDifferenceEmpty.
+const UpdatesChannelDifferenceEmptyID uint32 = 0x3e11affb
+
+// UpdatesChannelDifferenceEmpty is the constructor updates.channelDifferenceEmpty of [AnyUpdatesChannelDifference].
+//
+//	updates.channelDifferenceEmpty#3e11affb flags:# final:flags.0?true pts:int timeout:flags.1?int = updates.ChannelDifference
+type UpdatesChannelDifferenceEmpty struct {
+	Final   bool          // final:flags.0?true
+	Pts     int32         // pts:int
+	Timeout tl.Opt[int32] // timeout:flags.1?int
+}
+
+// TypeID implements tl.Object.
+func (*UpdatesChannelDifferenceEmpty) TypeID() uint32 { return UpdatesChannelDifferenceEmptyID }
+
+// TypeName implements tl.Object.
+func (*UpdatesChannelDifferenceEmpty) TypeName() string { return "updates.channelDifferenceEmpty" }
+
+func (*UpdatesChannelDifferenceEmpty) anyUpdatesChannelDifference() {}
+
+// Append implements tl.Object.
+func (v *UpdatesChannelDifferenceEmpty) Append(b []byte) []byte {
+	b = tl.AppendUint32(b, UpdatesChannelDifferenceEmptyID)
+	var flags uint32
+	if v.Final {
+		flags |= 1 << 0
+	}
+	if v.Timeout.Set {
+		flags |= 1 << 1
+	}
+	b = tl.AppendUint32(b, flags)
+	b = tl.AppendInt32(b, v.Pts)
+	if flags&(1<<1) != 0 {
+		b = tl.AppendInt32(b, v.Timeout.Value)
+	}
+	return b
+}
+
+// Parse implements tl.Object.
+func (v *UpdatesChannelDifferenceEmpty) Parse(r *tl.Reader) {
+	*v = UpdatesChannelDifferenceEmpty{}
+	if !r.Expect(UpdatesChannelDifferenceEmptyID, "updates.channelDifferenceEmpty") {
+		return
+	}
+	flags := r.Uint32()
+	v.Final = flags&(1<<0) != 0
+	v.Pts = r.Int32()
+	if flags&(1<<1) != 0 {
+		v.Timeout.Set = true
+		v.Timeout.Value = r.Int32()
+	}
+	r.Within("updates.channelDifferenceEmpty")
+}
+
+// UpdatesChannelDifferenceTooLongID is the id of updates.channelDifferenceTooLong.
+const UpdatesChannelDifferenceTooLongID uint32 = 0xa4bcc6fe
+
+// UpdatesChannelDifferenceTooLong is the constructor updates.channelDifferenceTooLong of [AnyUpdatesChannelDifference].
+//
+//	updates.channelDifferenceTooLong#a4bcc6fe flags:# final:flags.0?true timeout:flags.1?int dialog:Dialog messages:Vector<Message> chats:Vector<Chat> users:Vector<User> = updates.ChannelDifference
+type UpdatesChannelDifferenceTooLong struct {
+	Final    bool          // final:flags.0?true
+	Timeout  tl.Opt[int32] // timeout:flags.1?int
+	Dialog   tl.Raw        // dialog:Dialog
+	Messages []tl.Raw      // messages:Vector<Message>
+	Chats    []tl.Raw      // chats:Vector<Chat>
+	Users    []AnyUser     // users:Vector<User>
+}
+
+// TypeID implements tl.Object.
+func (*UpdatesChannelDifferenceTooLong) TypeID() uint32 { return UpdatesChannelDifferenceTooLongID }
+
+// TypeName implements tl.Object.
+func (*UpdatesChannelDifferenceTooLong) TypeName() string { return "updates.channelDifferenceTooLong" }
+
+func (*UpdatesChannelDifferenceTooLong) anyUpdatesChannelDifference() {}
+
+// Append implements tl.Object.
+func (v *UpdatesChannelDifferenceTooLong) Append(b []byte) []byte {
+	b = tl.AppendUint32(b, UpdatesChannelDifferenceTooLongID)
+	var flags uint32
+	if v.Final {
+		flags |= 1 << 0
+	}
+	if v.Timeout.Set {
+		flags |= 1 << 1
+	}
+	b = tl.AppendUint32(b, flags)
+	if flags&(1<<1) != 0 {
+		b = tl.AppendInt32(b, v.Timeout.Value)
+	}
+	b = tl.AppendRaw(b, v.Dialog, "updates.channelDifferenceTooLong", "dialog")
+	b = tl.AppendVectorHeader(b, len(v.Messages))
+	for i := range v.Messages {
+		b = tl.AppendRaw(b, v.Messages[i], "updates.channelDifferenceTooLong", "messages")
+	}
+	b = tl.AppendVectorHeader(b, len(v.Chats))
+	for i := range v.Chats {
+		b = tl.AppendRaw(b, v.Chats[i], "updates.channelDifferenceTooLong", "chats")
+	}
+	b = tl.AppendVectorHeader(b, len(v.Users))
+	for i := range v.Users {
+		b = tl.AppendObject(b, v.Users[i], "updates.channelDifferenceTooLong", "users")
+	}
+	return b
+}
+
+// Parse implements tl.Object.
+func (v *UpdatesChannelDifferenceTooLong) Parse(r *tl.Reader) {
+	*v = UpdatesChannelDifferenceTooLong{}
+	if !r.Expect(UpdatesChannelDifferenceTooLongID, "updates.channelDifferenceTooLong") {
+		return
+	}
+	flags := r.Uint32()
+	v.Final = flags&(1<<0) != 0
+	if flags&(1<<1) != 0 {
+		v.Timeout.Set = true
+		v.Timeout.Value = r.Int32()
+	}
+	v.Dialog = r.Raw(Schema, typeDialog)
+	if n := r.VectorLen(12); n > 0 {
+		v.Messages = make([]tl.Raw, n)
+		for i := range v.Messages {
+			v.Messages[i] = r.Raw(Schema, typeMessage)
+		}
+	}
+	if n := r.VectorLen(12); n > 0 {
+		v.Chats = make([]tl.Raw, n)
+		for i := range v.Chats {
+			v.Chats[i] = r.Raw(Schema, typeChat)
+		}
+	}
+	if n := r.VectorLen(12); n > 0 {
+		v.Users = make([]AnyUser, n)
+		for i := range v.Users {
+			v.Users[i] = ParseAnyUser(r)
+		}
+	}
+	r.Within("updates.channelDifferenceTooLong")
+}
+
+// UpdatesChannelDifferenceID is the id of updates.channelDifference.
+const UpdatesChannelDifferenceID uint32 = 0x2064674e
+
+// UpdatesChannelDifference is the constructor updates.channelDifference of [AnyUpdatesChannelDifference].
+//
+//	updates.channelDifference#2064674e flags:# final:flags.0?true pts:int timeout:flags.1?int new_messages:Vector<Message> other_updates:Vector<Update> chats:Vector<Chat> users:Vector<User> = updates.ChannelDifference
+type UpdatesChannelDifference struct {
+	Final        bool          // final:flags.0?true
+	Pts          int32         // pts:int
+	Timeout      tl.Opt[int32] // timeout:flags.1?int
+	NewMessages  []tl.Raw      // new_messages:Vector<Message>
+	OtherUpdates []tl.Raw      // other_updates:Vector<Update>
+	Chats        []tl.Raw      // chats:Vector<Chat>
+	Users        []AnyUser     // users:Vector<User>
+}
+
+// TypeID implements tl.Object.
+func (*UpdatesChannelDifference) TypeID() uint32 { return UpdatesChannelDifferenceID }
+
+// TypeName implements tl.Object.
+func (*UpdatesChannelDifference) TypeName() string { return "updates.channelDifference" }
+
+func (*UpdatesChannelDifference) anyUpdatesChannelDifference() {}
+
+// Append implements tl.Object.
+func (v *UpdatesChannelDifference) Append(b []byte) []byte {
+	b = tl.AppendUint32(b, UpdatesChannelDifferenceID)
+	var flags uint32
+	if v.Final {
+		flags |= 1 << 0
+	}
+	if v.Timeout.Set {
+		flags |= 1 << 1
+	}
+	b = tl.AppendUint32(b, flags)
+	b = tl.AppendInt32(b, v.Pts)
+	if flags&(1<<1) != 0 {
+		b = tl.AppendInt32(b, v.Timeout.Value)
+	}
+	b = tl.AppendVectorHeader(b, len(v.NewMessages))
+	for i := range v.NewMessages {
+		b = tl.AppendRaw(b, v.NewMessages[i], "updates.channelDifference", "new_messages")
+	}
+	b = tl.AppendVectorHeader(b, len(v.OtherUpdates))
+	for i := range v.OtherUpdates {
+		b = tl.AppendRaw(b, v.OtherUpdates[i], "updates.channelDifference", "other_updates")
+	}
+	b = tl.AppendVectorHeader(b, len(v.Chats))
+	for i := range v.Chats {
+		b = tl.AppendRaw(b, v.Chats[i], "updates.channelDifference", "chats")
+	}
+	b = tl.AppendVectorHeader(b, len(v.Users))
+	for i := range v.Users {
+		b = tl.AppendObject(b, v.Users[i], "updates.channelDifference", "users")
+	}
+	return b
+}
+
+// Parse implements tl.Object.
+func (v *UpdatesChannelDifference) Parse(r *tl.Reader) {
+	*v = UpdatesChannelDifference{}
+	if !r.Expect(UpdatesChannelDifferenceID, "updates.channelDifference") {
+		return
+	}
+	flags := r.Uint32()
+	v.Final = flags&(1<<0) != 0
+	v.Pts = r.Int32()
+	if flags&(1<<1) != 0 {
+		v.Timeout.Set = true
+		v.Timeout.Value = r.Int32()
+	}
+	if n := r.VectorLen(12); n > 0 {
+		v.NewMessages = make([]tl.Raw, n)
+		for i := range v.NewMessages {
+			v.NewMessages[i] = r.Raw(Schema, typeMessage)
+		}
+	}
+	if n := r.VectorLen(4); n > 0 {
+		v.OtherUpdates = make([]tl.Raw, n)
+		for i := range v.OtherUpdates {
+			v.OtherUpdates[i] = r.Raw(Schema, typeUpdate)
+		}
+	}
+	if n := r.VectorLen(12); n > 0 {
+		v.Chats = make([]tl.Raw, n)
+		for i := range v.Chats {
+			v.Chats[i] = r.Raw(Schema, typeChat)
+		}
+	}
+	if n := r.VectorLen(12); n > 0 {
+		v.Users = make([]AnyUser, n)
+		for i := range v.Users {
+			v.Users[i] = ParseAnyUser(r)
+		}
+	}
+	r.Within("updates.channelDifference")
+}

@@ -128,3 +128,67 @@ func (*UpdatesGetDifferenceRequest) AppendResult(b []byte, v AnyUpdatesDifferenc
 	b = tl.AppendObject(b, v, "updates.getDifference", "result")
 	return b
 }
+
+// UpdatesGetChannelDifferenceRequestID is the id of updates.getChannelDifference.
+const UpdatesGetChannelDifferenceRequestID uint32 = 0x03173d78
+
+// UpdatesGetChannelDifferenceRequest calls updates.getChannelDifference. Its result is [AnyUpdatesChannelDifference].
+//
+//	updates.getChannelDifference#3173d78 flags:# force:flags.0?true channel:InputChannel filter:ChannelMessagesFilter pts:int limit:int = updates.ChannelDifference
+type UpdatesGetChannelDifferenceRequest struct {
+	Force   bool                     // force:flags.0?true
+	Channel AnyInputChannel          // channel:InputChannel
+	Filter  AnyChannelMessagesFilter // filter:ChannelMessagesFilter
+	Pts     int32                    // pts:int
+	Limit   int32                    // limit:int
+}
+
+// TypeID implements tl.Object.
+func (*UpdatesGetChannelDifferenceRequest) TypeID() uint32 {
+	return UpdatesGetChannelDifferenceRequestID
+}
+
+// TypeName implements tl.Object.
+func (*UpdatesGetChannelDifferenceRequest) TypeName() string { return "updates.getChannelDifference" }
+
+// Append implements tl.Object.
+func (v *UpdatesGetChannelDifferenceRequest) Append(b []byte) []byte {
+	b = tl.AppendUint32(b, UpdatesGetChannelDifferenceRequestID)
+	var flags uint32
+	if v.Force {
+		flags |= 1 << 0
+	}
+	b = tl.AppendUint32(b, flags)
+	b = tl.AppendObject(b, v.Channel, "updates.getChannelDifference", "channel")
+	b = tl.AppendObject(b, v.Filter, "updates.getChannelDifference", "filter")
+	b = tl.AppendInt32(b, v.Pts)
+	b = tl.AppendInt32(b, v.Limit)
+	return b
+}
+
+// Parse implements tl.Object.
+func (v *UpdatesGetChannelDifferenceRequest) Parse(r *tl.Reader) {
+	*v = UpdatesGetChannelDifferenceRequest{}
+	if !r.Expect(UpdatesGetChannelDifferenceRequestID, "updates.getChannelDifference") {
+		return
+	}
+	flags := r.Uint32()
+	v.Force = flags&(1<<0) != 0
+	v.Channel = ParseAnyInputChannel(r)
+	v.Filter = ParseAnyChannelMessagesFilter(r)
+	v.Pts = r.Int32()
+	v.Limit = r.Int32()
+	r.Within("updates.getChannelDifference")
+}
+
+// ParseResult implements tl.Query.
+func (*UpdatesGetChannelDifferenceRequest) ParseResult(r *tl.Reader) (v AnyUpdatesChannelDifference) {
+	v = ParseAnyUpdatesChannelDifference(r)
+	return v
+}
+
+// AppendResult implements tl.Query.
+func (*UpdatesGetChannelDifferenceRequest) AppendResult(b []byte, v AnyUpdatesChannelDifference) []byte {
+	b = tl.AppendObject(b, v, "updates.getChannelDifference", "result")
+	return b
+}
