@@ -51,7 +51,7 @@ type Attempt struct {
 	m     *Machine
 	phase phase
 	phone string
-	fresh bool   // nothing was sent yet, not even by an earlier process
+	fresh bool   // nothing that would be to undo was sent yet, not even by an earlier process
 	ends  bool   // cancelled before its turn, for what an earlier process left
 	about string // whose waits are known
 	held  Output // the call that waits for phaseLooks
@@ -75,7 +75,7 @@ func Resume(cfg Config, stored []byte) (*Attempt, error) {
 		return nil, err
 	}
 	m, err := Restore(cfg, snap)
-	return attempt(m, false, err)
+	return attempt(m, err == nil && m.s.Flow.keeps(), err)
 }
 
 func attempt(m *Machine, fresh bool, err error) (*Attempt, error) {

@@ -100,7 +100,7 @@ func (m *Machine) method(c call) (method, bool) {
 	}
 	for _, room := range []func(*Machine, call) (method, bool){
 		(*Machine).phoneMethod, (*Machine).emailMethod, (*Machine).passwordMethod, (*Machine).qrMethod,
-		(*Machine).botMethod, (*Machine).webMethod, (*Machine).passkeyMethod, (*Machine).pnvMethod,
+		(*Machine).botMethod, (*Machine).webMethod, (*Machine).passkeyMethod, (*Machine).pnvMethod, (*Machine).importMethod,
 	} {
 		if found, ok := room(m, c); ok {
 			return found, true

@@ -31,6 +31,8 @@ func (m *Machine) endCanceled(e *tgerr.Error) {
 		m.s.Half = false
 	}
 	switch {
+	case m.s.Flow.keeps():
+		m.fail(canceled())
 	case m.s.Half, e.Class() == tgerr.ClassPassword: // half signed in
 		m.call(callLogOut)
 	case m.s.Phone.Hash != "" && m.s.Pending != string(callCancelCode):

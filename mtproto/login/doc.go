@@ -1,7 +1,7 @@
 // Package login takes an account from nothing to an authorization, by every way
 // Telegram has: a phone number and a code, a QR code, a bot token, a passkey, the
 // address of a web client and, experimental, a number that its carrier vouches
-// for.
+// for; or by the session of another program, which has one.
 //
 // A [Machine] decides which query comes next, what a human is asked, and what
 // an error means for the attempt. It sends nothing and knows no keys: the
@@ -25,6 +25,7 @@
 //	bot.go       New ─► Importing ─► Done
 //	web.go       New ─► ImportingWeb ─► Done
 //	passkey.go   New ─► GettingChallenge ─► WaitPasskey ─► FinishingPasskey ─► Done
+//	import.go    New ─► Identifying ─► Done
 //	pnv.go       New ─► StartingPNV ─► WaitPNV ─► FinishingPNV ─► Done, or WaitSignUp
 //	password.go  any of them ─► GettingPassword ─► WaitPassword ─► Proving ─► CheckingPassword ─► Done
 //	recovery.go  WaitPassword ─► RequestingRecovery ─► WaitRecovery ─► CheckingRecovery ─► WaitNewPassword ─► Recovering ─► Done

@@ -38,6 +38,8 @@ const (
 	ReasonCredential Reason = "credential"
 	// ReasonHostile: the server offered what would give the password away.
 	ReasonHostile Reason = "hostile_server"
+	// ReasonSession: the session that was brought in is nobody's any more.
+	ReasonSession Reason = "session"
 	// ReasonServer: the server failed or answered what makes no sense.
 	ReasonServer Reason = "server"
 	// ReasonAnswer: this answer does not fit the step.

@@ -16,6 +16,9 @@ const (
 	// FlowPNV is a number that the carrier vouches for. Experimental: nobody has
 	// published what its three methods mean.
 	FlowPNV Flow = "pnv"
+	// FlowImport is a session that another program made: its key is signed in
+	// already, and is looked at. No [Start] begins it; see [NewImport].
+	FlowImport Flow = "import"
 )
 
 // flowSpec is what the shell knows of a flow.
@@ -52,6 +55,8 @@ func (f Flow) spec() (flowSpec, bool) {
 		return flowSpec{callImportWeb, (*Machine).webAgain, [][2]State{{StateImportingWeb, StateWaitWebToken}, passwordStates}, true}, true
 	case FlowPNV:
 		return flowSpec{callInitPNV, (*Machine).pnvAgain, [][2]State{{StateStartingPNV, StateFinishingPNV}, signUpStates, passwordStates}, true}, true
+	case FlowImport:
+		return flowSpec{callIdentify, nil, [][2]State{{StateIdentifying, StateIdentifying}}, false}, true
 	}
 	return flowSpec{}, false
 }
@@ -68,6 +73,10 @@ func (f flowSpec) may(s State) bool {
 	}
 	return false
 }
+
+// keeps reports whether what is authorized was so before the sign-in began, and is
+// somebody's: nothing is taken back when it ends otherwise than well.
+func (f Flow) keeps() bool { return f == FlowImport }
 
 // begin sends the flow's first call.
 func (m *Machine) begin() {

@@ -57,6 +57,7 @@ type Snapshot struct {
 	Bot      BotPart      `json:"bot,omitzero"`
 	Web      WebPart      `json:"web,omitzero"`
 	Passkey  PasskeyPart  `json:"passkey,omitzero"`
+	Import   ImportPart   `json:"import,omitzero"`
 
 	old oldSecrets // of version 1, for this process alone
 }
@@ -80,7 +81,8 @@ func (s Snapshot) sensible() bool {
 		bot && s.Password != PasswordPart{},
 		s.Flow != FlowQR && s.QR != QRPart{},
 		s.Flow != FlowWeb && s.Web != WebPart{},
-		s.Flow != FlowPasskey && s.Passkey != PasskeyPart{}:
+		s.Flow != FlowPasskey && s.Passkey != PasskeyPart{},
+		s.Flow != FlowImport && s.Import != ImportPart{}:
 		return false
 	}
 	return true

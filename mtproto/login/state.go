@@ -199,6 +199,10 @@ const (
 
 	// StateFinishingPNV: auth.finishFirebasePnvLogin is under way.
 	StateFinishingPNV
+
+	// StateIdentifying: users.getUsers asks whose session it is that was brought
+	// in.
+	StateIdentifying
 )
 
 var stateNames = map[State]string{
@@ -255,6 +259,7 @@ var stateNames = map[State]string{
 	StateStartingPNV:      "starting-pnv",
 	StateWaitPNV:          "wait-pnv",
 	StateFinishingPNV:     "finishing-pnv",
+	StateIdentifying:      "identifying",
 }
 
 // String is the state's name; it is also how the state is stored.

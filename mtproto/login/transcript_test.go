@@ -238,6 +238,17 @@ func (p *play) run(line string) error {
 	case "web":
 		p.cfg.DC = 2
 		p.m, err = NewWebToken(p.cfg, rest)
+	case "import":
+		p.cfg.DC = 2
+		var says ImportPart
+		if len(word) > 2 {
+			says.UserID, _ = strconv.ParseInt(word[1], 10, 64)
+			says.Bot = Said(word[2])
+		}
+		p.m, err = NewImport(p.cfg, says)
+	case "taken":
+		p.cfg.HoldUser = func(int64) string { return word[1] }
+		return nil
 	case "work":
 		p.m.Worked(p.now, p.work.ID, p.work.Do())
 	case "stub-work":
