@@ -135,6 +135,8 @@ type Config struct {
 	// BindAfter and DropAfter are the ends of waits on auth.bindTempAuthKey and
 	// auth.dropTempAuthKeys; zero: none.
 	BindAfter, DropAfter time.Time
+	// Trial says that no login depends on the perm key yet; see [pfs.Config].
+	Trial bool
 	// Active says that somebody waits: it dials before those nobody waits for.
 	Active bool
 	// Spoken is where connections of this DC note what they said last, also those

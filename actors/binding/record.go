@@ -23,7 +23,10 @@ func snapshot(r Records) (pfs.Snapshot, error) {
 		if err != nil {
 			return pfs.Snapshot{}, err
 		}
-		out.Perm = &pfs.PermKey{Key: key, Created: p.Created, Fingerprint: p.Fingerprint, LastBound: p.LastGoodBind}
+		out.Perm = &pfs.PermKey{
+			Key: key, Created: p.Created, Imported: p.Origin == persistence.OriginImport,
+			Fingerprint: p.Fingerprint, LastBound: p.LastGoodBind,
+		}
 	}
 	for i := range r.Temps {
 		t := &r.Temps[i]
@@ -94,9 +97,13 @@ func commit(id persistence.AccountID, at dc.ID, now time.Time, c pfs.Changes) *p
 }
 
 func permRecord(dc int, p pfs.PermKey) persistence.PermKey {
+	origin := persistence.OriginHandshake
+	if p.Imported {
+		origin = persistence.OriginImport
+	}
 	return persistence.PermKey{
 		DC: dc, Key: persistence.AuthKey(p.Key.Bytes()), KeyID: int64(p.ID()), Created: p.Created,
-		Origin: persistence.OriginHandshake, Fingerprint: p.Fingerprint, LastGoodBind: p.LastBound,
+		Origin: origin, Fingerprint: p.Fingerprint, LastGoodBind: p.LastBound,
 	}
 }
 

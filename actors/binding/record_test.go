@@ -47,7 +47,7 @@ func TestWhatIsSavedIsWhatTheNextMachineBeginsWith(t *testing.T) {
 		const id, at = "alice", dc.ID(4)
 		perm := pfs.PermKey{
 			Key: drawKey(t, "perm"), Created: drawTime(t, "created"), Fingerprint: rapid.Int64().Draw(t, "fingerprint"),
-			LastBound: drawTime(t, "bound"),
+			LastBound: drawTime(t, "bound"), Imported: rapid.Bool().Draw(t, "imported"),
 		}
 		var temps []pfs.TempKey
 		for i := range rapid.IntRange(0, 3).Draw(t, "temps") {

@@ -30,8 +30,10 @@ func (k KeyKind) String() string {
 type PermKey struct {
 	// Key is the secret.
 	Key *crypt.AuthKey
-	// Created is when the handshake ended.
+	// Created is when the handshake ended; zero when it was not ours.
 	Created time.Time
+	// Imported says that it came with somebody's session. Fingerprint is zero then.
+	Imported bool
 	// Fingerprint is that of the RSA key the handshake used.
 	Fingerprint int64
 	// LastBound is when a temp key was last bound to it, zero for never.

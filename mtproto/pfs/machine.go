@@ -29,6 +29,10 @@ type Config struct {
 	// Reading is what other accounts have found the DC to make of a replaced
 	// temp key.
 	Reading Reading
+	// Trial says that no login depends on the perm key yet, for a session is being
+	// brought in: until a temp key was bound to it, a single -404 under it is
+	// proof enough. The session's source keeps what it has.
+	Trial bool
 	// BindAfter is the end of a wait that the server imposed on binds, perhaps
 	// before a restart: none is asked for earlier. Zero: there is none.
 	BindAfter time.Time

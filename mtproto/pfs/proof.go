@@ -64,12 +64,15 @@ func (m *Machine) ProofUnknown(now time.Time, others bool) {
 	if m.unknowns == 0 || now.Sub(m.unknownAt) >= proofPause {
 		m.unknowns, m.unknownAt = m.unknowns+1, now
 	}
-	if m.unknowns < proofsNeeded {
+	if m.unknowns < proofsNeeded && !m.onTrial() {
 		m.wantAt(now, taskProve, m.unknownAt.Add(proofPause))
 		return
 	}
 	m.gone()
 }
+
+// onTrial reports whether nothing is lost with the perm key.
+func (m *Machine) onTrial() bool { return m.cfg.Trial && m.cfg.PFS && m.perm.LastBound.IsZero() }
 
 // ProofFailed says that the question could not be asked, or that nothing
 // came back. It proves nothing and is asked again.
@@ -86,5 +89,9 @@ func (m *Machine) gone() {
 	id := m.perm.ID()
 	m.stopServing(false)
 	m.become(StageGone)
-	m.emit(Output{Kind: OutGone, Err: fmt.Errorf("%w %v: it answered -404 on %d connections, minutes apart", ErrGone, id, m.unknowns)})
+	seen := fmt.Sprintf("on %d connections, minutes apart", m.unknowns)
+	if m.unknowns == 1 {
+		seen = "and no login depends on it yet"
+	}
+	m.emit(Output{Kind: OutGone, Err: fmt.Errorf("%w %v: it answered -404 %s", ErrGone, id, seen)})
 }

@@ -189,6 +189,10 @@ func (p *play) setUp(word []string, arg func(int) string) error {
 	switch word[0] {
 	case "no-pfs":
 		p.cfg.PFS = false
+	case "trial":
+		p.cfg.Trial = true
+	case "imported": // name
+		p.disk.Perm = &PermKey{Key: p.key(arg(1)), Imported: true}
 	case "temp-in-memory":
 		p.cfg.TempInMemory = true
 	case "life":
