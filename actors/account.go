@@ -46,6 +46,7 @@ const (
 	SigningOut  = account.SigningOut
 	SignedOut   = account.SignedOut
 	Paused      = account.Paused
+	Exported    = account.Exported
 )
 
 // The kinds of events.

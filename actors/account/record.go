@@ -21,7 +21,7 @@ func snapshotOf(rec persistence.Account, waits []persistence.Wait) standing.Snap
 		State: stateOf(rec.State, rec.SignedIn), Back: stateOf(rec.StateBack, rec.SignedIn), Since: rec.StateSince, Why: rec.StateWhy,
 		UserID: rec.UserID, Bot: rec.Bot, HomeDC: dc.ID(rec.HomeDC), Waits: waitsOf(waits),
 	}
-	if rec.Paused {
+	if rec.Paused && s.State != standing.Exported {
 		s.State = standing.Paused
 	}
 	return s
@@ -51,7 +51,8 @@ func stateOf(name string, signedIn bool) standing.State {
 func recordOf(rec persistence.Account, s standing.Snapshot, signedIn bool) persistence.Account {
 	rec.State, rec.StateBack, rec.StateSince, rec.StateWhy = s.State.String(), s.Back.String(), round(s.Since), s.Why
 	rec.UserID, rec.Bot, rec.HomeDC = s.UserID, s.Bot, int(s.HomeDC)
-	rec.SignedIn, rec.Paused = signedIn, s.State == standing.Paused
+	// A program that knows no Exported takes it for paused, and does not connect.
+	rec.SignedIn, rec.Paused = signedIn, s.State == standing.Paused || s.State == standing.Exported
 	return rec
 }
 

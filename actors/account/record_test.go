@@ -21,7 +21,7 @@ var created = time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
 
 // TestStandingComesBackAsItWas: what standing knows goes to records and back.
 func TestStandingComesBackAsItWas(t *testing.T) {
-	state := rapid.SampledFrom([]standing.State{New, SigningIn, Connecting, Online, Waiting, Frozen, Quarantined, Duplicated, Revoked, SigningOut, SignedOut, Paused})
+	state := rapid.SampledFrom([]standing.State{New, SigningIn, Connecting, Online, Waiting, Frozen, Quarantined, Duplicated, Revoked, SigningOut, SignedOut, Paused, Exported})
 	rapid.Check(t, func(t *rapid.T) {
 		want := standing.Snapshot{
 			State: state.Draw(t, "state"), Back: state.Draw(t, "back"), Since: times.Draw(t, "since"), Why: rapid.String().Draw(t, "why"),
@@ -72,6 +72,7 @@ func TestRecordsOfEarlierVersions(t *testing.T) {
 	}{
 		"signed in":              {persistence.Account{SignedIn: true}, Connecting},
 		"never signed in":        {persistence.Account{}, New},
+		"exported":               {persistence.Account{SignedIn: true, Paused: true, State: "exported"}, Exported},
 		"paused":                 {persistence.Account{SignedIn: true, Paused: true, State: "paused"}, Paused},
 		"paused, by the flag":    {persistence.Account{SignedIn: true, Paused: true}, Paused},
 		"a logout under way":     {persistence.Account{SignedIn: true, State: "logging-out"}, SigningOut},

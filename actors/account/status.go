@@ -24,6 +24,7 @@ const (
 	SigningOut  = standing.SigningOut
 	SignedOut   = standing.SignedOut
 	Paused      = standing.Paused
+	Exported    = standing.Exported
 )
 
 // Status is what is known of an account at one moment. It is a value: nobody

@@ -13,7 +13,7 @@ type Digest struct {
 	entries  map[string]*entry
 	signedIn int // of the entries
 	dcs      []*dcWatch
-	groups   [standing.Paused + 1]group
+	groups   [standing.Exported + 1]group
 	out      []Line
 }
 

@@ -94,7 +94,7 @@ func levelOf(s standing.State) Level {
 // looking; those lines wait for no others.
 func byOwner(s standing.State) bool {
 	switch s {
-	case standing.New, standing.SigningIn, standing.SigningOut, standing.SignedOut, standing.Paused:
+	case standing.New, standing.SigningIn, standing.SigningOut, standing.SignedOut, standing.Paused, standing.Exported:
 		return true
 	}
 	return false
@@ -118,6 +118,8 @@ func changed(id string, a Account) string {
 		return because(id+" is stopped, for its key was used elsewhere", a.Why)
 	case standing.Revoked:
 		return because(id+" lost its login", a.Why)
+	case standing.Exported:
+		return because(id+"'s session was handed out", a.Why)
 	case standing.SigningOut:
 		return id + " signs out"
 	case standing.SignedOut:
@@ -140,6 +142,8 @@ func changedAll(n, of int, s standing.State, why string) string {
 		what = "are stopped, for their keys were used elsewhere"
 	case standing.Revoked:
 		what = "lost their logins"
+	case standing.Exported:
+		what = "had their sessions handed out"
 	case standing.SigningOut:
 		what = "sign out"
 	case standing.SignedOut:

@@ -70,7 +70,8 @@ const (
 	// set; otherwise all but its waits and what is kept across logins, and the
 	// account's own record becomes what Snapshot says, in the same commit. Must,
 	// but where the driver tells the owner that a removal was refused: it
-	// answers the Requests itself then, and reloads. Answer: Erased.
+	// answers the Requests itself then, and reloads. With Unasked it is Must in any
+	// case. Answer: Erased.
 	OutErase
 	// OutRetire asks to move the perm key of DC aside, kept sealed, and to
 	// delete what hangs on it. Must.
@@ -117,6 +118,7 @@ type Output struct {
 	Query    tl.Object // OutCall
 	Method   string    // OutRecall
 	All      bool      // OutErase
+	Unasked  bool      // OutErase of all that nobody asked for: tried until it is done
 	Snapshot Snapshot  // OutErase, OutRestore
 	Request  Request   // OutReply
 	Saved    bool      // OutReply
@@ -162,6 +164,9 @@ func (o Output) String() string {
 	case OutErase:
 		if add("all but the account"); o.All {
 			parts[0] = "all"
+		}
+		if o.Unasked {
+			add("unasked")
 		}
 	case OutReply:
 		add("%d: %v", o.Request, o.Err)

@@ -18,6 +18,8 @@ func (m *Machine) Pause(now time.Time, r Request) {
 	case m.removal.erasing, m.unreadable:
 		m.reply(r, m.refusal())
 		return
+	case m.handedOut() != nil:
+		why = "its session was handed out: it has no connection, and is not to have one"
 	case m.state == SigningIn:
 		why = "a sign-in is under way: cancel it first"
 	case m.state == SigningOut:
@@ -53,12 +55,17 @@ func (m *Machine) Resume(now time.Time, r Request, other string) {
 		m.reply(r, nil)
 		m.emit(Output{Kind: OutReload})
 	case m.state == Quarantined:
-		back := m.back
+		back, why := m.back, "resumed"
+		if back == Exported {
+			why = "its session was handed out"
+		}
 		m.back = New
-		m.become(now, back, "resumed", adviceOf[back], time.Time{})
+		m.become(now, back, why, adviceOf[back], time.Time{})
 		m.save(now, Changes{Account: true}, false)
 		m.saved(r)
 		m.emit(Output{Kind: OutReload})
+	case m.state == Exported:
+		m.reply(r, m.handedOut())
 	default:
 		m.reply(r, &StateError{State: m.state, Why: "it is not paused"})
 	}
@@ -130,6 +137,9 @@ func (m *Machine) LogOut(now time.Time, r Request) {
 		return
 	case !m.SignedIn():
 		m.reply(r, &StateError{State: m.state, Why: "the account is not signed in"})
+		return
+	case m.handedOut() != nil:
+		m.reply(r, m.handedOut())
 		return
 	}
 	c := logOutCall()

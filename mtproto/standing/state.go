@@ -64,13 +64,19 @@ const (
 	// Paused: the owner wants no connection now. Resume leaves it.
 	Paused
 
+	// Exported: the account's session was handed out to another program, which may
+	// be using it: Why says in which form, Since when. There is no connection,
+	// for the server ends an authorization that it sees in two places. Left when
+	// its owner takes it back.
+	Exported
+
 	states // how many there are
 )
 
 var stateNames = [...]string{
 	New: "new", SigningIn: "signing-in", Connecting: "connecting", Online: "online", Waiting: "waiting", Frozen: "frozen",
 	Quarantined: "quarantined", Duplicated: "duplicated", Revoked: "revoked", SigningOut: "signing-out",
-	SignedOut: "signed-out", Paused: "paused",
+	SignedOut: "signed-out", Paused: "paused", Exported: "exported",
 }
 
 // String is the state's name, as events, records and commands show it.
@@ -112,7 +118,7 @@ var (
 	liveStates = setOf(Connecting, Online, Waiting, Frozen)
 	// signedInStates: the account has an authorization, or may have. For
 	// Quarantined it depends on where that leads back to.
-	signedInStates = liveStates | setOf(Paused, SigningOut)
+	signedInStates = liveStates | setOf(Paused, SigningOut, Exported)
 	// idleStates: nobody is signed in and nothing is under way. A sign-in may
 	// begin, and the account may be removed.
 	idleStates = setOf(New, SignedOut, Revoked, Duplicated)
@@ -129,4 +135,5 @@ var adviceOf = [states]string{
 	Revoked:     "sign it in again; its old key is kept sealed for 7 days",
 	SignedOut:   "sign it in again, or remove it",
 	Paused:      "resume it when it should connect again",
+	Exported:    "use it where its session is now; take it back when that copy is destroyed, or remove it by force",
 }

@@ -23,6 +23,7 @@ var reach = [states][]string{
 	SigningOut:  {"stored online", "start", "routed", "clock 0s", "log-out 1"},
 	SignedOut:   {"stored online", "start", "routed", "clock 0s", "log-out 1", "ended 101 result", "erased"},
 	Paused:      {"stored online", "start", "pause 1"},
+	Exported:    {"stored online", "start", "export 1 as a gramjs session"},
 }
 
 // inputs are all a machine can be told. Call 1 is a caller's, the others are those
@@ -39,9 +40,9 @@ var inputs = []string{
 	"ended 5 420 FLOOD_WAIT_30", "ended 5 406 AUTH_KEY_DUPLICATED", "ended 5 406 AUTH_KEY_DUPLICATED dc=4", "ended 6 401 USER_DEACTIVATED dc=4",
 	"ended 7 401 AUTH_KEY_UNREGISTERED dc=4", "ended 3 result", "ended 3 401 AUTH_KEY_UNREGISTERED", "ended 4 result",
 	"routed", "route-lost no more", "unreachable nobody answers", "key-gone", "key-gone dc=4", "foreign", "moved dc=4", "move-failed",
-	"begin-sign-in", "granted", "step Type the code.", "sign-in-home dc=4", "signed-in", "sign-in-failed it was cancelled",
+	"begin-sign-in", "granted", "step Type the code.", "sign-in-home dc=4", "signed-in", "sign-in-failed it was cancelled", "import-failed",
 	"subject-wait auth.sendCode abc -10s 1m",
-	"pause 9", "resume 9", "restore-key 9", "log-out 9", "remove 9", "remove 9 force", "clear-waits 9", "erased", "quarantine again",
+	"pause 9", "resume 9", "export 9 as a gotd session", "take-back 9", "restore-key 9", "log-out 9", "remove 9", "remove 9 force", "clear-waits 9", "erased", "quarantine again",
 }
 
 // cell plays one input in one state and tells what came of it, in a line.

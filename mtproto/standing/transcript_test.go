@@ -306,6 +306,12 @@ func (p *play) input(w words, rest string) error {
 			Scope: ScopeSubject, Method: w[1], Subject: w[2], Start: now.Add(duration(w[3])), Length: duration(w[4]), Server: true,
 		}})
 
+	case "import-failed":
+		m.ImportFailed(now)
+	case "export":
+		m.Export(now, Request(number()), strings.Join(w[2:], " "))
+	case "take-back":
+		m.TakeBack(now, Request(number()), w.value("beside"))
 	case "pause":
 		m.Pause(now, Request(number()))
 	case "resume":

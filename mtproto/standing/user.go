@@ -57,7 +57,7 @@ func (c *Contender) rank() int {
 		return 0
 	case s == Paused:
 		return 1
-	case s == SigningOut: // it will not be that user for long
+	case s == SigningOut, s == Exported: // it will not be that user for long, or is it elsewhere
 		return 2
 	case s == Quarantined:
 		return 3

@@ -13,7 +13,7 @@ func TestWhoAnAccountIs(t *testing.T) {
 	cases := map[State]want{
 		New: {}, SigningIn: {}, Revoked: {}, SignedOut: {},
 		Connecting: {true, true}, Online: {true, true}, Waiting: {true, true}, Frozen: {true, true},
-		Paused: {true, true}, SigningOut: {true, true}, Duplicated: {is: true},
+		Paused: {true, true}, SigningOut: {true, true}, Duplicated: {is: true}, Exported: {true, true},
 	}
 	check := func(s State, back State, want want) {
 		t.Helper()

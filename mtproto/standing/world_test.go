@@ -68,7 +68,7 @@ var worldMethods = []string{"messages.sendMessage", "messages.getHistory", "help
 
 // worldStarts are the states a world begins in: most of them where things
 // happen.
-var worldStarts = []State{New, Online, Online, Online, SigningOut, Paused}
+var worldStarts = []State{New, Online, Online, Online, SigningOut, Paused, Exported}
 
 func newWorld(t interface{ Fatalf(string, ...any) }, s State) *world {
 	w := &world{t: t, time: epoch, disk: disk{Snapshot{State: s}}}
