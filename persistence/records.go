@@ -10,7 +10,7 @@ import (
 // The newest version of each record's format that this program knows, and the
 // one it writes.
 const (
-	accountVersion = 2
+	accountVersion = 3
 	loginVersion   = 1
 	permKeyVersion = 1
 	tempKeyVersion = 1
@@ -41,6 +41,9 @@ type Account struct {
 	// StateBack is the state that a passing one leads back to; empty for none,
 	// and in records of version 1.
 	StateBack string
+
+	// Labels are the operator's own words; none in records before version 3.
+	Labels Labels
 }
 
 // AccountKey is where an account's record is.
@@ -60,6 +63,7 @@ func (a Account) Record() Record {
 	w.time(a.StateSince)
 	w.string(a.StateWhy)
 	w.string(a.StateBack)
+	w.string(a.Labels.text)
 	return Record{AccountKey(a.ID), accountVersion, Secret(w)}
 }
 
@@ -77,6 +81,9 @@ func DecodeAccount(rec Record) (Account, error) {
 	}
 	if rec.Version > 1 {
 		a.StateBack = r.string()
+	}
+	if rec.Version > 2 {
+		a.Labels = r.labels()
 	}
 	return a, r.close(rec)
 }

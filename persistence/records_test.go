@@ -80,13 +80,20 @@ func TestRecordsComeBackAsTheyWere(t *testing.T) {
 	str := rapid.StringN(0, 20, -1)
 	dc := rapid.IntRange(-10005, 10005)
 	i64, i32 := rapid.Int64(), rapid.Int32()
+	labels := rapid.Custom(func(t *rapid.T) Labels {
+		l, err := NewLabels(rapid.MapOfN(rapid.StringMatching(`[a-z0-9._/-]{0,8}[a-z0-9]`), rapid.StringMatching(`[A-Za-z0-9.:@+]{0,8}`), 0, 5).Draw(t, ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	})
 	for name, check := range map[string]func(*rapid.T){
 		"account": func(t *rapid.T) {
 			v := Account{
 				ID: "alice", Bot: rapid.Bool().Draw(t, ""), Created: times.Draw(t, ""), PFS: rapid.Bool().Draw(t, ""),
 				Paused: rapid.Bool().Draw(t, ""), SignedIn: rapid.Bool().Draw(t, ""), UserID: i64.Draw(t, ""), HomeDC: dc.Draw(t, ""),
 				State: str.Draw(t, ""), StateSince: times.Draw(t, ""), StateWhy: str.Draw(t, ""),
-				StateBack: str.Draw(t, ""),
+				StateBack: str.Draw(t, ""), Labels: labels.Draw(t, ""),
 			}
 			roundTrip(t, v, v.Record(), DecodeAccount)
 		},
@@ -147,6 +154,10 @@ func TestRecordsComeBackAsTheyWere(t *testing.T) {
 func TestFormatsOnDiskDoNotChange(t *testing.T) {
 	at := time.UnixMicro(1700000000000000).UTC()
 	key := AuthKey{1, 2, 3}
+	labels, err := NewLabels(map[string]string{"c": "", "a": "b"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	const at8 = "8080f28183898506"
 	hexKey := "010203" + strings.Repeat("00", 253)
 	for _, v := range []struct {
@@ -154,8 +165,8 @@ func TestFormatsOnDiskDoNotChange(t *testing.T) {
 		key  string
 		want string
 	}{
-		{Account{ID: "a", Bot: true, Created: at, PFS: true, SignedIn: true, UserID: 5, HomeDC: 2, State: "online", StateSince: at, StateWhy: "x", StateBack: "y"}.Record(),
-			`account "a", account`, "01" + at8 + "0100010a04" + "066f6e6c696e65" + at8 + "0178" + "0179"},
+		{Account{ID: "a", Bot: true, Created: at, PFS: true, SignedIn: true, UserID: 5, HomeDC: 2, State: "online", StateSince: at, StateWhy: "x", StateBack: "y", Labels: labels}.Record(),
+			`account "a", account`, "01" + at8 + "0100010a04" + "066f6e6c696e65" + at8 + "0178" + "0179" + "06613d622c633d"},
 		{PermKey{DC: 2, Key: key, KeyID: -2, Created: at, Origin: OriginHandshake, Fingerprint: 3, LastGoodBind: at}.Record("a"),
 			`account "a", perm key "2"`, "04" + hexKey + "feffffffffffffff" + at8 + "01" + "0300000000000000" + at8 + "00"},
 		{PermKey{DC: 2, Revoked: at}.Record("a"), `account "a", perm key "2.revoked"`, ""},
@@ -171,7 +182,7 @@ func TestFormatsOnDiskDoNotChange(t *testing.T) {
 		{Wait{Method: "m", Subject: "s"}.Record(FleetID), `account "_fleet", wait "s.m"`, "016d01730000" + "0000"},
 		{Login{Flow: "bot", State: Secret("s")}.Record("a"), `account "a", login`, "03626f74017300"},
 	} {
-		newest := map[Kind]uint16{KindAccount: 2, KindGuest: 2, KindWait: 2}[v.rec.Kind]
+		newest := map[Kind]uint16{KindAccount: 3, KindGuest: 2, KindWait: 2}[v.rec.Kind]
 		if v.rec.Version != max(newest, 1) {
 			t.Fatalf("%v has version %d: pin that version's bytes too", v.rec.Key, v.rec.Version)
 		}
@@ -184,7 +195,7 @@ func TestFormatsOnDiskDoNotChange(t *testing.T) {
 	}
 }
 
-func TestRecordsOfTheFirstVersionAreRead(t *testing.T) {
+func TestRecordsOfEarlierVersionsAreRead(t *testing.T) {
 	at := time.UnixMicro(1700000000000000).UTC()
 	const at8 = "8080f28183898506"
 	old := func(key Key, hexData string) Record {
@@ -197,6 +208,12 @@ func TestRecordsOfTheFirstVersionAreRead(t *testing.T) {
 	a, err := DecodeAccount(old(AccountKey("a"), "01"+at8+"0100010a04"+"066f6e6c696e65"+at8+"0178"))
 	want := Account{ID: "a", Bot: true, Created: at, PFS: true, SignedIn: true, UserID: 5, HomeDC: 2, State: "online", StateSince: at, StateWhy: "x"}
 	if err != nil || a != want {
+		t.Errorf("an account is read as %+v, %v", a, err)
+	}
+	second := old(AccountKey("a"), "01"+at8+"0100010a04"+"066f6e6c696e65"+at8+"0178"+"0179")
+	second.Version = 2
+	want.StateBack = "y"
+	if a, err := DecodeAccount(second); err != nil || a != want {
 		t.Errorf("an account is read as %+v, %v", a, err)
 	}
 	g, err := DecodeGuest(old(GuestKey("a", 4), "0801"+at8))
