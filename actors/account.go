@@ -66,6 +66,7 @@ type Account struct {
 	id        persistence.AccountID
 	ref       atomic.Pointer[runtime.Ref[account.Message]] // the zero Ref while no actor runs
 	status    atomic.Pointer[account.Status]
+	labels    atomic.Pointer[Labels]
 	admission *admission
 	underWay  underWay
 
@@ -75,11 +76,12 @@ type Account struct {
 	seq        uint64
 }
 
-func (m *Manager) newAccount(id persistence.AccountID) *Account {
+func (m *Manager) newAccount(id persistence.AccountID, labels Labels) *Account {
 	a := &Account{m: m, id: id, admission: newAdmission(m.opts.MaxCallsPerAccount)}
 	a.lost, a.giveUp = context.WithCancel(context.Background())
 	a.ref.Store(&runtime.Ref[account.Message]{})
-	a.status.Store(&account.Status{})
+	a.status.Store(&account.Status{Labels: labels})
+	a.labels.Store(&labels)
 	return a
 }
 
@@ -89,7 +91,8 @@ func (a *Account) ID() string { return string(a.id) }
 // Status returns what is known of the account now. It does not block.
 func (a *Account) Status() Status { return *a.status.Load() }
 
-// Events returns the account's events from now on; see Manager.Events.
+// Events returns the account's events from now on, or as options say; see
+// Manager.Events.
 func (a *Account) Events(ctx context.Context, opts ...StreamOption) iter.Seq[Event] {
 	return a.m.hub.subscribe(ctx, string(a.id), a.m.done, opts)
 }

@@ -2,53 +2,68 @@ package actors
 
 import "github.com/mtfleet/mtfleet/tl"
 
-// Bounds of a Backlog: 16,384 events, of which a manager of 10,000 accounts has
-// three for each while it starts, and 32 MiB. An event takes at most 400 bytes
+// Bounds of a backlog: 16,384 events, of which a manager of 10,000 accounts has
+// three for each while it starts, and 32 MiB. An event takes at most 500 bytes
 // but for an update with its users and chats, so that the number alone makes
-// 6.5 MB; updates of 2 KB each reach both bounds at once. One more event than
+// 8.2 MB; updates of 2 KB each reach both bounds at once. One more event than
 // fits the bytes is kept: the newest, which a packet of the server bounds.
+// Streams share the journal's events, and hold eight bytes of their own for each.
 const (
 	backlogMost      = 16384
 	backlogBytesMost = 32 << 20
-	eventBytes       = 400
+	eventBytes       = 500
 )
 
-// A Backlog keeps the newest events for who reads them later, bounded by number
-// and by bytes. The zero Backlog is empty. It has no lock.
-type Backlog struct {
-	events []Event
-	bytes  int
+// told is an event as it was published, which nobody changes any more.
+type told struct {
+	Event
+	account *Account // nil for what is told of a stream itself
 }
 
-// Push adds the newest event. Trim is to be called until nothing is left to go.
-func (b *Backlog) Push(ev Event) {
-	var last *Event
-	if n := len(b.events); n > 0 {
-		last = &b.events[n-1]
+// A backlog keeps the newest events for who reads them later, bounded by number
+// and by bytes. The zero backlog is empty. It has no lock.
+type backlog struct {
+	events []*told
+	bytes  int
+	bounds bounds
+}
+
+// bounds of a backlog; zero is backlogMost and backlogBytesMost, which only tests
+// change.
+type bounds struct{ most, bytesMost int }
+
+func (b bounds) exceeded(n, bytes int) bool {
+	if b.most == 0 {
+		b = bounds{backlogMost, backlogBytesMost}
 	}
-	b.bytes += weight(&ev, last)
+	return n > b.most || bytes > b.bytesMost && n > 1
+}
+
+// push adds the newest event. trim is to be called until nothing is left to go.
+func (b *backlog) push(ev *told) {
+	var last *told
+	if n := len(b.events); n > 0 {
+		last = b.events[n-1]
+	}
+	b.bytes += weight(ev, last)
 	b.events = append(b.events, ev)
 }
 
-// Trim removes and returns the oldest event if the backlog is beyond its bounds.
-func (b *Backlog) Trim() (gone Event, over bool) {
-	if n := len(b.events); n <= backlogMost && (b.bytes <= backlogBytesMost || n == 1) {
-		return Event{}, false
+// trim removes and returns the oldest event if the backlog is beyond its bounds.
+func (b *backlog) trim() (gone *told, over bool) {
+	if !b.bounds.exceeded(len(b.events), b.bytes) {
+		return nil, false
 	}
 	gone = b.events[0]
-	b.events[0] = Event{}
+	b.events[0] = nil
 	b.events = b.events[1:]
-	b.bytes -= weight(&gone, &b.events[0])
+	b.bytes -= weight(gone, b.events[0])
 	return gone, true
 }
 
-// Events are all that is kept, oldest first. They are read only and valid until
-// the next call.
-func (b *Backlog) Events() []Event { return b.events }
-
 // weight is what an event holds beyond what it shares with its neighbour: the
 // updates of one envelope have one list of users and chats.
-func weight(ev, neighbour *Event) int {
+func weight(ev, neighbour *told) int {
 	n := eventBytes + len(ev.Update)
 	if neighbour == nil || !same(ev.Users, neighbour.Users) {
 		n += total(ev.Users)

@@ -9,10 +9,10 @@ import (
 
 func TestABacklogIsBoundedByBytesToo(t *testing.T) {
 	const mib = 1 << 20
-	var b Backlog
+	var b backlog
 	add := func(ev Event) (gone int) {
-		b.Push(ev)
-		for _, over := b.Trim(); over; _, over = b.Trim() {
+		b.push(&told{Event: ev})
+		for _, over := b.trim(); over; _, over = b.trim() {
 			gone++
 		}
 		return gone
@@ -33,9 +33,9 @@ func TestABacklogIsBoundedByBytesToo(t *testing.T) {
 	if gone := add(update(mib)); gone == 0 {
 		t.Errorf("%d bytes are kept, and nothing went", b.bytes)
 	}
-	before := len(b.Events())
-	if gone := add(update(40 * mib)); gone != before || len(b.Events()) != 1 {
-		t.Errorf("%d events went for one that fills the backlog, %d are left", gone, len(b.Events()))
+	before := len(b.events)
+	if gone := add(update(40 * mib)); gone != before || len(b.events) != 1 {
+		t.Errorf("%d events went for one that fills the backlog, %d are left", gone, len(b.events))
 	}
 	if gone := add(update(8)); gone != 1 || b.bytes != eventBytes+8 {
 		t.Errorf("%d events went, and the rest counts %d bytes", gone, b.bytes)
@@ -43,7 +43,7 @@ func TestABacklogIsBoundedByBytesToo(t *testing.T) {
 	for range 3 * backlogMost {
 		add(Event{})
 	}
-	if n := len(b.Events()); n != backlogMost || b.bytes != n*eventBytes {
+	if n := len(b.events); n != backlogMost || b.bytes != n*eventBytes {
 		t.Errorf("%d events count %d bytes", n, b.bytes)
 	}
 }

@@ -3,73 +3,96 @@ package actors
 import (
 	"context"
 	"iter"
-	"slices"
 	"sync"
 
 	"github.com/mtfleet/mtfleet/actors/account"
 )
 
-// StreamOption changes what a stream of events begins with.
-type StreamOption uint8
+// Cursor is the place of an event in a Manager's journal.
+type Cursor = account.Cursor
+
+// EventRestarted is the kind of event that says that a cursor is of another run.
+const EventRestarted = account.EventRestarted
+
+// StreamOption says what a stream of events begins with, and what it brings.
+// Without one a stream begins now and brings everything.
+type StreamOption interface{ apply(*streamOptions) }
+
+type streamOptions struct {
+	back   bool   // begin with what is kept
+	after  Cursor // of it
+	filter Filter
+}
+
+type replay uint8
 
 // Replay begins a stream with what happened since the manager was opened, as
-// far as the backlog reaches (16,384 events of all accounts, or 32 MiB), so
+// far as the journal reaches (16,384 events of all accounts, or 32 MiB), so
 // that a service that subscribes after Open loses none of the first updates.
-const Replay StreamOption = 1
+const Replay replay = 1
 
-// hub hands events to streams. Publishing never blocks: an account must not
-// feel how slowly somebody reads.
+func (replay) apply(o *streamOptions) { o.back = true }
+
+type after Cursor
+
+// After begins a stream with what came after a cursor, for a reader who went
+// away and comes back. What of it the journal has no more is counted by one
+// EventMissed; a cursor of another run of the manager is told by EventRestarted,
+// and the stream begins as with Replay. The zero Cursor is Replay.
+func After(c Cursor) StreamOption { return after(c) }
+
+func (a after) apply(o *streamOptions) { o.back, o.after = true, Cursor(a) }
+
+type matching Filter
+
+// Matching brings what a filter wants alone.
+func Matching(f Filter) StreamOption { return matching(f) }
+
+func (f matching) apply(o *streamOptions) { o.filter = Filter(f) }
+
+// hub keeps the journal of events and hands them to streams. Publishing never
+// blocks: an account must not feel how slowly somebody reads.
 type hub struct {
+	run     uint64
 	onEvent func(account.Event) // nil: nobody
 
-	mu      sync.Mutex // guards the following fields, and keeps onEvent in order
+	mu      sync.Mutex // guards the following fields, and keeps all in order
+	last    uint64     // number of the newest event
+	journal backlog
+	dropped map[string]*told // by account, the newest event that had to go from the journal
 	streams map[*stream]struct{}
-	backlog Backlog           // for streams that ask for a replay
-	dropped map[string]uint64 // by account, the newest event that had to go from the backlog
+	of      map[string]map[*stream]struct{} // those of one account, which are not in streams
 }
 
-// stream is one reader's queue, within the bounds of a Backlog. At a bound the
-// oldest event is dropped and the reader is told by EventMissed; nobody who
-// publishes ever waits.
-type stream struct {
-	account string // "" for every account
-
-	mu     sync.Mutex // guards the following fields
-	queue  Backlog
-	missed map[string]uint64 // events dropped since the last one delivered, by account
-	ready  chan struct{}     // capacity 1: something to read
+func newHub(run uint64, onEvent func(account.Event)) *hub {
+	return &hub{
+		run: run, onEvent: onEvent,
+		dropped: map[string]*told{}, streams: map[*stream]struct{}{}, of: map[string]map[*stream]struct{}{},
+	}
 }
 
-func newHub(onEvent func(account.Event)) *hub {
-	return &hub{onEvent: onEvent, streams: map[*stream]struct{}{}, dropped: map[string]uint64{}}
-}
-
-// publish queues ev for every stream that wants it.
-func (h *hub) publish(ev account.Event) {
+// publish numbers events of an account and queues them for every reader that
+// wants them.
+func (h *hub) publish(a *Account, events ...account.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.backlog.Push(ev)
-	for old, over := h.backlog.Trim(); over; old, over = h.backlog.Trim() {
-		h.dropped[old.Account] = old.Seq
-	}
-	for s := range h.streams {
-		s.offer(ev)
-	}
-	if h.onEvent != nil {
-		h.onEvent(ev)
-	}
-}
-
-// replay queues the backlog for a new stream; what had to go from it before is
-// counted as missed.
-func (h *hub) replay(s *stream) {
-	for id, seq := range h.dropped {
-		if s.account == "" || s.account == id {
-			s.missed[id] = seq
+	for i := range events {
+		h.last++
+		events[i].Cursor = Cursor{Run: h.run, N: h.last}
+		ev := &told{events[i], a}
+		h.journal.push(ev)
+		for old, over := h.journal.trim(); over; old, over = h.journal.trim() {
+			h.dropped[old.Account] = old
 		}
-	}
-	for _, ev := range h.backlog.Events() {
-		s.offer(ev)
+		for s := range h.streams {
+			s.offer(ev)
+		}
+		for s := range h.of[ev.Account] {
+			s.offer(ev)
+		}
+		if h.onEvent != nil {
+			h.onEvent(ev.Event)
+		}
 	}
 }
 
@@ -81,17 +104,147 @@ func (h *hub) forget(id string) {
 	delete(h.dropped, id)
 }
 
-func (s *stream) offer(ev account.Event) {
-	if s.account == "" || s.account == ev.Account {
+// rewind queues what the journal has after a cursor for a new stream.
+func (h *hub) rewind(s *stream, from Cursor) {
+	if !from.IsZero() && from.Run != h.run {
+		s.words = append(s.words, &told{Event: account.Event{Kind: EventRestarted, Cursor: Cursor{Run: h.run}}})
+		from = Cursor{}
+	}
+	s.missed, s.missedTo = h.gone(s, from.N)
+	kept := h.journal.events
+	if len(kept) > 0 && from.N >= kept[0].Cursor.N {
+		kept = kept[min(from.N-kept[0].Cursor.N+1, uint64(len(kept))):]
+	}
+	for _, ev := range kept {
+		if s.of == "" || s.of == ev.Account {
+			s.offer(ev)
+		}
+	}
+}
+
+// gone counts what a stream would have had after a number and the journal has no
+// more: exactly when it begins at the beginning and names its accounts or wants
+// all, else at most so many.
+func (h *hub) gone(s *stream, after uint64) (n uint64, to Cursor) {
+	if len(s.filter.Accounts) == 0 {
+		first := h.last - uint64(len(h.journal.events)) + 1
+		if after+1 < first {
+			return first - 1 - after, Cursor{Run: h.run, N: first - 1}
+		}
+		return 0, Cursor{}
+	}
+	for _, id := range s.filter.Accounts {
+		if old := h.dropped[id]; old != nil && old.Cursor.N > after {
+			n += min(old.Seq, old.Cursor.N-after)
+			to = Cursor{Run: h.run, N: max(to.N, old.Cursor.N)}
+		}
+	}
+	return n, to
+}
+
+// subscribe opens a stream now, so that nothing published after it returns is
+// missed, and hands out what the range over it reads. The stream ends with
+// ctx, with the range, or with done.
+func (h *hub) subscribe(ctx context.Context, id string, done <-chan struct{}, opts []StreamOption) iter.Seq[account.Event] {
+	var o streamOptions
+	for _, opt := range opts {
+		opt.apply(&o)
+	}
+	if id != "" {
+		o.filter.Accounts = []string{id}
+	}
+	s := &stream{filter: o.filter, ready: make(chan struct{}, 1)}
+	if len(o.filter.Accounts) == 1 {
+		s.of = o.filter.Accounts[0]
+	}
+	h.mu.Lock()
+	s.queue.bounds = h.journal.bounds
+	h.add(s)
+	if o.back {
+		h.rewind(s, o.after)
+	}
+	h.mu.Unlock()
+	leave := func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.remove(s)
+	}
+	stop := context.AfterFunc(ctx, leave)
+	return func(yield func(account.Event) bool) {
+		defer func() { stop(); leave() }()
+		for {
+			if !s.drain(yield) {
+				return
+			}
+			select {
+			case <-s.ready:
+			case <-ctx.Done():
+				return
+			case <-done:
+				s.drain(yield) // what was published before the end is still read
+				return
+			}
+		}
+	}
+}
+
+func (h *hub) add(s *stream) {
+	if s.of == "" {
+		h.streams[s] = struct{}{}
+		return
+	}
+	if h.of[s.of] == nil {
+		h.of[s.of] = map[*stream]struct{}{}
+	}
+	h.of[s.of][s] = struct{}{}
+}
+
+func (h *hub) remove(s *stream) {
+	delete(h.streams, s)
+	if all := h.of[s.of]; all != nil {
+		if delete(all, s); len(all) == 0 {
+			delete(h.of, s.of)
+		}
+	}
+}
+
+// stream is one reader's queue, within the bounds of a backlog. At a bound the
+// oldest event is dropped and the reader is told by EventMissed; nobody who
+// publishes ever waits.
+type stream struct {
+	filter Filter
+	of     string // the one account, if the filter names one
+
+	mu       sync.Mutex // guards the following fields
+	words    []*told    // what is said of the stream before anything else
+	queue    backlog
+	missed   uint64        // events dropped before the first of the queue
+	missedTo Cursor        // the last of them
+	ready    chan struct{} // capacity 1: something to read
+}
+
+func (s *stream) offer(ev *told) {
+	if s.filter.wants(ev.Kind) && ev.selected(&s.filter) {
 		s.push(ev)
 	}
 }
 
-func (s *stream) push(ev account.Event) {
+// selected reports whether the filter wants the event's account, by the labels
+// that it has now.
+func (ev *told) selected(f *Filter) bool {
+	var labels Labels
+	if ev.account != nil {
+		labels = ev.account.Labels()
+	}
+	return f.Selects(ev.Account, labels)
+}
+
+func (s *stream) push(ev *told) {
 	s.mu.Lock()
-	s.queue.Push(ev)
-	for old, over := s.queue.Trim(); over; old, over = s.queue.Trim() {
-		s.missed[old.Account]++
+	s.queue.push(ev)
+	for old, over := s.queue.trim(); over; old, over = s.queue.trim() {
+		s.missed++
+		s.missedTo = old.Cursor
 	}
 	s.mu.Unlock()
 	select {
@@ -101,63 +254,30 @@ func (s *stream) push(ev account.Event) {
 }
 
 // take returns what is queued, with a word about what was dropped before it.
-func (s *stream) take() []account.Event {
+func (s *stream) take() []*told {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	got := s.queue.Events()
-	s.queue = Backlog{}
-	if len(s.missed) == 0 {
+	got, words := s.queue.events, s.words
+	s.queue, s.words = backlog{bounds: s.queue.bounds}, nil
+	if s.missed > 0 {
+		word := &told{Event: account.Event{Kind: EventMissed, Account: s.of, Cursor: s.missedTo, Missed: s.missed}}
+		if len(got) > 0 {
+			word.At = got[0].At
+		}
+		words, s.missed = append(words, word), 0
+	}
+	if len(words) == 0 {
 		return got
 	}
-	out := make([]account.Event, 0, len(got)+len(s.missed))
-	for _, ev := range got {
-		if n := s.missed[ev.Account]; n > 0 {
-			delete(s.missed, ev.Account)
-			out = append(out, account.Event{Account: ev.Account, Seq: ev.Seq - 1, At: ev.At, Kind: account.EventMissed, Missed: n})
-		}
-		out = append(out, ev)
-	}
-	return out
+	return append(words, got...)
 }
 
-// subscribe opens a stream now, so that nothing published after it returns is
-// missed, and hands out what the range over it reads. The stream ends with
-// ctx, with the range, or with done.
-func (h *hub) subscribe(ctx context.Context, id string, done <-chan struct{}, opts []StreamOption) iter.Seq[account.Event] {
-	s := &stream{account: id, ready: make(chan struct{}, 1), missed: map[string]uint64{}}
-	h.mu.Lock()
-	h.streams[s] = struct{}{}
-	if slices.Contains(opts, Replay) {
-		h.replay(s)
-	}
-	h.mu.Unlock()
-	leave := func() {
-		h.mu.Lock()
-		delete(h.streams, s)
-		h.mu.Unlock()
-	}
-	stop := context.AfterFunc(ctx, leave)
-	return func(yield func(account.Event) bool) {
-		defer func() { stop(); leave() }()
-		for {
-			for _, ev := range s.take() {
-				if !yield(ev) {
-					return
-				}
-			}
-			select {
-			case <-s.ready:
-			case <-ctx.Done():
-				return
-			case <-done:
-				// What was published before the end is still read.
-				for _, ev := range s.take() {
-					if !yield(ev) {
-						return
-					}
-				}
-				return
-			}
+// drain hands out what is queued; false when the reader wants no more.
+func (s *stream) drain(yield func(account.Event) bool) bool {
+	for _, ev := range s.take() {
+		if !yield(ev.Event) {
+			return false
 		}
 	}
+	return true
 }

@@ -108,10 +108,10 @@ func Open(o Options) (*Manager, error) {
 		return nil, fmt.Errorf("reading the store: %w", err)
 	}
 	m := &Manager{
-		opts: o, log: o.Logger, logs: o.Logger.Enabled(context.Background(), slog.LevelWarn), hub: newHub(o.OnEvent), done: make(chan struct{}),
+		opts: o, log: o.Logger, logs: o.Logger.Enabled(context.Background(), slog.LevelWarn), hub: newHub(owner.Epoch, o.OnEvent), done: make(chan struct{}),
 		accounts: map[persistence.AccountID]*Account{}, phones: map[string]persistence.AccountID{},
 	}
-	m.users.read(o.Store, ids)
+	labels := m.users.read(o.Store, ids)
 	if o.Only != "" {
 		ids = slices.DeleteFunc(ids, func(id persistence.AccountID) bool { return string(id) != o.Only })
 	}
@@ -158,7 +158,7 @@ func Open(o Options) (*Manager, error) {
 	m.fleet = runtime.SpawnRoot(m.sys, keepFleet(m))
 	close(ready)
 	for _, id := range ids { // all before the first starts and publishes
-		m.accounts[id] = m.newAccount(id)
+		m.accounts[id] = m.newAccount(id, labels[id])
 	}
 	// Who calls or looks right after Open finds every account where it stands.
 	_, err = runtime.Ask(context.Background(), m.fleet, func(r runtime.Reply[struct{}]) fleetMsg { return startAll{m.Accounts(), r} })
@@ -175,7 +175,7 @@ func (m *Manager) envConfig(owner persistence.Owner, gov runtime.Ref[governor.Me
 		App: m.opts.App, Store: m.opts.Store, Owner: owner, Governor: gov,
 		Network: m.network(), DCs: m.opts.DCs, DefaultDC: m.opts.DefaultDC, TempKeyLife: m.opts.TempKeyLife, TempInMemory: m.opts.TempKeysInMemory,
 		Logger: m.log, Rand: m.opts.Rand,
-		Publish: m.publish, HoldPhone: m.holdPhone, HoldUser: m.users.hold, TakeUser: m.users.take, OtherUsers: m.users.others,
+		Publish: m.publish, Labelled: m.labelled, HoldPhone: m.holdPhone, HoldUser: m.users.hold, TakeUser: m.users.take, OtherUsers: m.users.others,
 		SubjectSalt: salt, Restored: m.restored, Removed: m.removed, StoreFailed: m.storeFailed, Observe: m.meters.observer(), Trace: m.opts.script,
 	}
 }
@@ -188,34 +188,39 @@ func (m *Manager) network() account.Network {
 	return m.net
 }
 
-// publish numbers an event and hands it to who listens.
-func (m *Manager) publish(ev account.Event) {
+// publish numbers events of one account and hands them to who listens.
+func (m *Manager) publish(events ...account.Event) {
 	m.mu.RLock()
-	a := m.accounts[persistence.AccountID(ev.Account)]
+	a := m.accounts[persistence.AccountID(events[0].Account)]
 	m.mu.RUnlock()
 	if a == nil {
 		return // removed
 	}
-	a.publish(ev)
+	a.publish(events...)
 }
 
-func (a *Account) publish(ev account.Event) {
+func (a *Account) publish(events ...account.Event) {
 	a.publishing.Lock()
 	defer a.publishing.Unlock()
-	if a.lost.Err() != nil && ev.Status != nil && ev.Status.State != account.Quarantined {
-		return // the last word was said of it
+	var told *account.Status
+	for i := range events {
+		ev := &events[i]
+		if a.lost.Err() != nil && ev.Status != nil && ev.Status.State != account.Quarantined {
+			return // the last word was said of it
+		}
+		a.seq++
+		ev.Seq = a.seq
+		if ev.Status != nil {
+			said := *ev.Status
+			said.Why = Plain(said.Why) // it quotes errors of every room below
+			said.Labels = a.Labels()
+			ev.Status, told = &said, &said
+			a.status.Store(ev.Status)
+		}
 	}
-	a.seq++
-	ev.Seq = a.seq
-	if ev.Status != nil {
-		said := *ev.Status
-		said.Why = Plain(said.Why) // it quotes errors of every room below
-		ev.Status = &said
-		a.status.Store(ev.Status)
-	}
-	a.m.hub.publish(ev)
-	if ev.Status != nil && a.m.logs {
-		a.m.fleet.Send(statusTold{a, ev.Status})
+	a.m.hub.publish(a, events...)
+	if told != nil && a.m.logs {
+		a.m.fleet.Send(statusTold{a, told})
 	}
 }
 
@@ -258,6 +263,8 @@ func (m *Manager) closed() bool {
 type AccountOptions struct {
 	// NoPFS makes calls travel under the perm key itself. PFS is the default.
 	NoPFS bool
+	// Labels are the operator's own words for it.
+	Labels Labels
 }
 
 // Add makes an account in the store; sign it in next. The id is a name the
@@ -273,7 +280,7 @@ func (m *Manager) Add(ctx context.Context, id string, o AccountOptions) (*Accoun
 	if err := m.storeWorks(); err != nil {
 		return nil, err
 	}
-	a := m.newAccount(persistence.AccountID(id))
+	a := m.newAccount(persistence.AccountID(id), o.Labels)
 	m.mu.Lock()
 	_, exists := m.accounts[a.id]
 	if !exists {
@@ -283,7 +290,7 @@ func (m *Manager) Add(ctx context.Context, id string, o AccountOptions) (*Accoun
 	if exists {
 		return nil, &ExistsError{id}
 	}
-	rec := persistence.Account{ID: a.id, Created: m.sys.Clock().Now(), PFS: !o.NoPFS}
+	rec := persistence.Account{ID: a.id, Created: m.sys.Clock().Now(), PFS: !o.NoPFS, Labels: o.Labels}
 	err := m.opts.Store.Commit(persistence.Commit{Owner: m.env.Owner, Put: []persistence.Record{rec.Record()}})
 	if err != nil {
 		m.forget(a)
@@ -344,10 +351,11 @@ func (m *Manager) Accounts() []*Account {
 	return all
 }
 
-// Events returns the events of every account from now on, until ctx ends or
-// the manager is closed; with Replay, from Open on. A reader that is 16,384
-// events behind loses the oldest ones and is told how many by an event of kind
-// EventMissed. Range over it once.
+// Events returns the events of every account, or those that options select, from
+// now on or, with Replay or After, from what the journal keeps; until ctx ends or
+// the manager is closed. A reader that is 16,384 events or 32 MiB behind loses the
+// oldest ones, and is told how many by an event of kind EventMissed: a Consumer
+// loses none. Range over it once.
 func (m *Manager) Events(ctx context.Context, opts ...StreamOption) iter.Seq[Event] {
 	return m.hub.subscribe(ctx, "", m.done, opts)
 }

@@ -25,8 +25,10 @@ type holders struct {
 }
 
 // read takes in who the accounts of a store are, those that come first first,
-// before any of them is started. What cannot be read its account will say.
-func (u *users) read(store persistence.Store, ids []persistence.AccountID) {
+// before any of them is started, and returns what labels they have. What cannot be
+// read its account will say.
+func (u *users) read(store persistence.Store, ids []persistence.AccountID) map[persistence.AccountID]Labels {
+	labels := map[persistence.AccountID]Labels{}
 	all := make([]standing.Contender, 0, len(ids))
 	for _, id := range ids {
 		records, _ := store.Load(id)
@@ -36,6 +38,9 @@ func (u *users) read(store persistence.Store, ids []persistence.AccountID) {
 			}
 			if a, err := persistence.DecodeAccount(rec); err == nil {
 				all = append(all, account.ContenderOf(a))
+				if !a.Labels.IsZero() {
+					labels[id] = a.Labels
+				}
 			}
 		}
 	}
@@ -44,6 +49,7 @@ func (u *users) read(store persistence.Store, ids []persistence.AccountID) {
 		user, runs := all[i].User()
 		u.hold(persistence.AccountID(all[i].Account), user, runs)
 	}
+	return labels
 }
 
 // hold says who an account is, 0 for nobody, and whether it runs or can run as

@@ -116,6 +116,8 @@ func (a *account) handle(c *ctx, m Message) {
 		a.onSignInGranted(c, m)
 	case Wish:
 		a.onWish(c, m)
+	case Label:
+		a.onLabel(c, m)
 	case Check:
 		a.bindings.Tell(a.bindings.At(m.DC), binding.Check{Back: m.Back})
 	case due:

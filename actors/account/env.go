@@ -52,8 +52,11 @@ type EnvConfig struct {
 	Rand         io.Reader // safe for concurrent use
 	Logger       *slog.Logger
 
-	// Publish hands an event to who listens. It does not block.
-	Publish func(Event)
+	// Publish hands events of one account to who listens, all of them before any
+	// is read. It does not block.
+	Publish func(...Event)
+	// Labelled tells what labels an account has, once they are on disk.
+	Labelled func(id persistence.AccountID, labels persistence.Labels)
 	// HoldPhone reserves a phone number for a sign-in of the account in place of
 	// the one it had, either of them empty for none, so that at most one code
 	// per phone is pending. It fails, and changes nothing, if another account

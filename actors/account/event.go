@@ -18,8 +18,8 @@ const (
 	// After a kill the last few seconds may come again (see Event.Pts and
 	// Event.Qts).
 	EventUpdate
-	// EventMissed: the reader of this stream was too slow; Event.Missed events
-	// of the account were dropped between the previous event and this one.
+	// EventMissed: the reader of this stream was too slow, or began at what is
+	// not kept any more; Event.Missed events are gone before this one.
 	EventMissed
 	// EventHole: updates after Event.From and up to Event.To will not come, be it
 	// that the server no longer has them or that this version cannot read them.
@@ -29,9 +29,15 @@ const (
 	// Event.Notice: somebody signed in to it, or this key was dropped. The
 	// update it came in is an EventUpdate before it.
 	EventNotice
+	// EventRestarted: the cursor that was given is of another run of the Manager.
+	// What came between it and this run is not known here; what is kept of this
+	// run follows.
+	EventRestarted
 )
 
-var eventNames = [...]string{EventState: "state", EventUpdate: "update", EventMissed: "missed", EventHole: "hole", EventNotice: "notice"}
+var eventNames = [...]string{
+	EventState: "state", EventUpdate: "update", EventMissed: "missed", EventHole: "hole", EventNotice: "notice", EventRestarted: "restarted",
+}
 
 // String returns the kind's name as JSON holds it.
 func (k EventKind) String() string {
@@ -57,10 +63,14 @@ func (k *EventKind) UnmarshalText(b []byte) error {
 
 // Event is one thing that happened to an account.
 type Event struct {
-	Account string `json:"account"`
+	// Cursor is where the event is in the Manager's journal. What a reader is told
+	// of the journal itself has the cursor to go on after.
+	Cursor Cursor `json:"cursor,omitzero"`
+	// Account is empty for what concerns several: EventMissed, EventRestarted.
+	Account string `json:"account,omitempty"`
 	// Seq numbers the events of one account from 1, without holes, for the
 	// life of the process. A hole in what a reader got is what EventMissed says.
-	Seq  uint64    `json:"seq"`
+	Seq  uint64    `json:"seq,omitempty"`
 	At   time.Time `json:"at"`
 	Kind EventKind `json:"kind"`
 
@@ -87,8 +97,12 @@ type Event struct {
 	// in and where its updates stood was never known.
 	From Place `json:"from,omitzero"`
 	To   Place `json:"to,omitzero"`
-	// Missed is set for EventMissed.
+	// Missed is set for EventMissed. Where a stream began after a cursor and what
+	// followed it is gone, it is at most so many for a reader with a filter.
 	Missed uint64 `json:"missed,omitempty"`
+
+	// Mark is the delivery that the event is a part of; of no concern to readers.
+	Mark Mark `json:"-"`
 }
 
 // Place is where an account stands in the sequence of its updates. A number

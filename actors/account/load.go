@@ -84,5 +84,7 @@ func (a *account) Undelivered(m Message) {
 		m.Reply.Send(nil, ErrStopped)
 	case Wish:
 		m.Reply.Send(struct{}{}, ErrStopped)
+	case Label:
+		m.Reply.Send(persistence.Labels{}, ErrStopped)
 	}
 }

@@ -35,6 +35,13 @@ type (
 		After string
 		Reply runtime.Reply[*login.Step]
 	}
+	// Label puts labels on the account and takes others away; the reply has all of
+	// them, when they are on disk.
+	Label struct {
+		Put    map[string]string
+		Remove []string
+		Reply  runtime.Reply[persistence.Labels]
+	}
 	// Check asks a DC, which others had no answer from, for a sign of life. Back:
 	// others have one again, and connections to it need not pause.
 	Check struct {
@@ -101,6 +108,7 @@ func (SignIn) accountMessage()        {}
 func (Answer) accountMessage()        {}
 func (NextStep) accountMessage()      {}
 func (Wish) accountMessage()          {}
+func (Label) accountMessage()         {}
 func (Check) accountMessage()         {}
 func (callReturned) accountMessage()  {}
 func (loginWorked) accountMessage()   {}

@@ -53,12 +53,12 @@ func TestFilesAreShort(t *testing.T) {
 }
 
 // vocabulary are the files that drive nothing.
-var vocabulary = []string{"call.go", "doc.go", "env.go", "event.go", "message.go", "record.go", "trace.go"}
+var vocabulary = []string{"call.go", "cursor.go", "doc.go", "env.go", "event.go", "message.go", "record.go", "trace.go"}
 
 // TestTheAccountDrivesAndNoMore: what grows here is a decision that an engine
 // lacks, or a part that wants a room.
 func TestTheAccountDrivesAndNoMore(t *testing.T) {
-	const most = 1060 // lines of code, imports too
+	const most = 1070 // lines of code, imports too
 	lines := 0
 	for file := range sources(t) {
 		if slices.Contains(vocabulary, file) {

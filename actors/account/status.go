@@ -5,6 +5,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
+	"github.com/mtfleet/mtfleet/persistence"
 )
 
 // State is where an account stands; the values are documented in standing.
@@ -52,6 +53,8 @@ type Status struct {
 	Bound bool `json:"bound"`
 	// SignedIn tells whether an authorization is in the store.
 	SignedIn bool `json:"signed_in"`
+	// Labels are the operator's own words for the account.
+	Labels persistence.Labels `json:"labels,omitzero"`
 }
 
 // onStatus takes over what standing says of the account now, and tells it.

@@ -136,20 +136,12 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 	if limited {
 		o.Wire.Sockets = wire.SocketsWithin(limit) // the rest is for the store, and for commands
 	}
-	gate := newGate(o.Wire.Dialer)
-	o.Wire.Dialer = gate
 	m, err := actors.Open(o)
 	if err != nil {
 		return err
 	}
-	journal := control.NewJournal()
-	events := m.Events(context.Background()) // ends when the manager closes
-	followed := make(chan struct{})
-	go func() { defer close(followed); journal.Follow(events) }()
-	gate.open()
-
 	about := control.Info{Running: true, PID: os.Getpid(), Version: version(), Since: time.Now(), Store: absolute(cfg.Store.Dir)}
-	server := control.Serve(socket, &control.Local{Manager: m, Journal: journal, About: about, MaxAccounts: cfg.Limits.Accounts})
+	server := control.Serve(socket, &control.Local{Manager: m, About: about, MaxAccounts: cfg.Limits.Accounts})
 	page.serve()
 	log.Info("manager runs", "version", about.Version, "accounts", len(m.Accounts()), "store", cfg.Store.Dir, "control", cfg.Control.Socket)
 
@@ -165,8 +157,6 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 	err = m.Close(grace)
 	if err != nil {
 		err = fmt.Errorf("some connections did not close in time: %w", err)
-	} else {
-		<-followed
 	}
 	_ = server.Shutdown(grace) // what is cut off are clients of a manager that is gone
 	if err == nil {
@@ -222,31 +212,5 @@ func (w *dcWatcher) look(log *slog.Logger, census []governor.DCStatus, outages [
 			w.said[dc.DC] = true
 			log.Warn(fmt.Sprintf("DC %d cannot be reached", dc.DC), "dc", dc.DC, "since", dc.Since, "advice", "check the network and the addresses; it is probed every few seconds")
 		}
-	}
-}
-
-// gate is a dialer that waits until it is opened: no account may connect before
-// the journal follows, or an update could come that no reader ever sees.
-type gate struct {
-	wire.Dialer
-	ready chan struct{}
-}
-
-func newGate(d wire.Dialer) *gate {
-	if d == nil {
-		d = &net.Dialer{}
-	}
-	return &gate{d, make(chan struct{})}
-}
-
-func (g *gate) open() { close(g.ready) }
-
-// DialContext implements wire.Dialer.
-func (g *gate) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	select {
-	case <-g.ready:
-		return g.Dialer.DialContext(ctx, network, address)
-	case <-ctx.Done():
-		return nil, ctx.Err()
 	}
 }

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,18 +25,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // fake is a Service that answers from functions; the rest panics.
 type fake struct {
 	Service
-	signIn  func(context.Context, SignInRequest) (Progress, error)
-	show    func(context.Context, AccountRequest) (Account, error)
-	journal *Journal
+	signIn func(context.Context, SignInRequest) (Progress, error)
+	show   func(context.Context, AccountRequest) (Account, error)
 }
 
 func (f *fake) SignIn(ctx context.Context, r SignInRequest) (Progress, error) {
 	return f.signIn(ctx, r)
 }
 func (f *fake) Show(ctx context.Context, r AccountRequest) (Account, error) { return f.show(ctx, r) }
-func (f *fake) Events(ctx context.Context, r EventsRequest) (iter.Seq2[Event, error], error) {
-	return f.journal.Read(ctx, r.After), nil
-}
 
 // serve puts a service behind a socket and returns the other end.
 func serve(t *testing.T, s Service) *Remote {
@@ -199,83 +193,6 @@ func TestAManagerThatGoesAwayIsToldApart(t *testing.T) {
 	}
 }
 
-// event makes the n-th event.
-func event(n int) actors.Event {
-	return actors.Event{Account: "a", Seq: uint64(n), Kind: actors.EventUpdate, Pts: int32(n)}
-}
-
-func TestALateReaderOfTheJournalMissesNothing(t *testing.T) {
-	j := NewJournal()
-	source := make(chan actors.Event)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		j.Follow(func(yield func(actors.Event) bool) {
-			for ev := range source {
-				yield(ev)
-			}
-		})
-	}()
-	for n := range 1500 {
-		source <- event(n)
-	}
-	r := serve(t, &fake{journal: j})
-	read := func(after uint64) (pts []int32) {
-		events, err := r.Events(t.Context(), EventsRequest{After: after})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for ev, err := range events {
-			if err != nil {
-				t.Fatal(err)
-			}
-			pts = append(pts, ev.Pts)
-			if len(pts) == 1 && after == 0 {
-				go func() {
-					for n := 1500; n < 2000; n++ {
-						source <- event(n)
-					}
-					close(source)
-				}()
-			}
-		}
-		return pts
-	}
-	want := make([]int32, 2000)
-	for n := range want {
-		want[n] = int32(n)
-	}
-	if got := read(0); !slices.Equal(got, want) {
-		t.Errorf("read %d events from the beginning", len(got))
-	}
-	<-done
-	if got := read(1990); !slices.Equal(got, want[1990:]) {
-		t.Errorf("after cursor 1990: %v", got)
-	}
-}
-
-func TestTheJournalTellsWhatItLost(t *testing.T) {
-	const journalSize = 16384
-	j := NewJournal()
-	for n := range journalSize + 100 {
-		j.add(event(n))
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	var got []Event
-	for ev := range j.Read(ctx, 0) {
-		if got = append(got, ev); len(got) == journalSize+1 {
-			cancel()
-		}
-	}
-	if got[0].Kind != actors.EventMissed || got[0].Missed != 100 || got[1].Pts != 100 || got[1].Cursor != 101 {
-		t.Errorf("%+v, then %+v", got[0], got[1])
-	}
-	if last := got[journalSize]; last.Pts != journalSize+99 {
-		t.Errorf("the last one is %+v", last)
-	}
-}
-
 func TestListen(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "s")
@@ -329,29 +246,5 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	q := AnswerRequest{ID: "a", Answer: actors.Answer{Kind: actors.AnswerCode, Code: "12345"}}
 	if s := fmt.Sprintf("%v %+v %#v %v %+v %#v", r, r, r, q, q, q); strings.Contains(s, "secret") || strings.Contains(s, "555") || strings.Contains(s, "12345") {
 		t.Error(s)
-	}
-}
-
-// What a reader of the API may come back for is bounded by bytes, and what is
-// gone is counted.
-func TestTheJournalIsBoundedByBytes(t *testing.T) {
-	const n, size = 4000, 128 << 10
-	j := NewJournal()
-	update := make([]byte, size)
-	j.Follow(func(yield func(actors.Event) bool) {
-		for i := range n {
-			if !yield(actors.Event{Account: "a", Seq: uint64(i + 1), Kind: actors.EventUpdate, Update: update}) {
-				return
-			}
-		}
-	})
-	bytes, missed, last := 0, uint64(0), uint64(0)
-	for ev := range j.Read(t.Context(), 0) {
-		bytes += len(ev.Update)
-		missed += ev.Missed
-		last = ev.Cursor
-	}
-	if kept := uint64(bytes / size); last != n || missed+kept != n || bytes > 32<<20 || missed == 0 {
-		t.Errorf("%d bytes are kept and %d events missed, up to cursor %d", bytes, missed, last)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"os"
 	"slices"
 	"sync"
@@ -138,7 +137,7 @@ func (d *Direct) read(id persistence.AccountID) Account {
 		if s.Since.IsZero() {
 			s.Since = rec.Created
 		}
-		s.UserID, s.Bot, s.HomeDC, s.PFS, s.SignedIn = rec.UserID, rec.Bot, rec.HomeDC, rec.PFS, rec.SignedIn
+		s.UserID, s.Bot, s.HomeDC, s.PFS, s.SignedIn, s.Labels = rec.UserID, rec.Bot, rec.HomeDC, rec.PFS, rec.SignedIn, rec.Labels
 		if s.State.UnmarshalText([]byte(rec.State)) != nil {
 			s.State = actors.New
 			a.State = rec.State // of an earlier version, between two states: logging out
@@ -340,6 +339,19 @@ func (d *Direct) ClearWait(ctx context.Context, r ClearWaitRequest) (Account, er
 	return d.read(persistence.AccountID(r.ID)), nil
 }
 
+// Label implements Service.
+func (d *Direct) Label(ctx context.Context, r LabelRequest) (Account, error) {
+	l, done, err := d.open(ctx, r.ID, false)
+	if err != nil {
+		return Account{}, err
+	}
+	defer done()
+	if _, err := l.Label(ctx, r); err != nil {
+		return Account{}, err
+	}
+	return d.read(persistence.AccountID(r.ID)), nil
+}
+
 // Echo implements Service.
 func (d *Direct) Echo(ctx context.Context, r EchoRequest) (EchoResult, error) {
 	l, done, err := d.open(ctx, r.ID, true)
@@ -348,9 +360,4 @@ func (d *Direct) Echo(ctx context.Context, r EchoRequest) (EchoResult, error) {
 	}
 	defer done()
 	return l.Echo(ctx, r)
-}
-
-// Events implements Service: there are none.
-func (d *Direct) Events(ctx context.Context, r EventsRequest) (iter.Seq2[Event, error], error) {
-	return (&Local{}).Events(ctx, r)
 }

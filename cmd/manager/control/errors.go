@@ -150,8 +150,12 @@ func classify(err error) (Kind, time.Time) {
 		busy   *actors.BusyError
 		phone  *actors.PhoneBusyError
 		server *tgerr.Error
+		label  *actors.LabelError
+		filter *actors.FilterError
 	)
 	switch {
+	case errors.As(err, &label), errors.As(err, &filter):
+		return KindInvalid, time.Time{}
 	case errors.As(err, &none):
 		return KindNoAccount, time.Time{}
 	case errors.As(err, &exists):

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"strings"
 	"time"
 
@@ -16,8 +15,6 @@ import (
 type Local struct {
 	// Manager is the manager. Close does not close it.
 	Manager *actors.Manager
-	// Journal is where its events are written down; nil when nobody reads them.
-	Journal *Journal
 	// About is what Info answers.
 	About Info
 	// MaxAccounts bounds what Add makes; 0 is no bound.
@@ -113,7 +110,7 @@ func (l *Local) Add(ctx context.Context, r AddRequest) (Account, error) {
 	if n := len(l.Manager.Accounts()); l.MaxAccounts > 0 && n >= l.MaxAccounts {
 		return Account{}, &Error{Kind: KindState, Message: fmt.Sprintf("there are %d accounts, as many as limits.accounts allows: remove one, or raise the limit", n)}
 	}
-	if _, err := l.Manager.Add(ctx, r.ID, actors.AccountOptions{NoPFS: r.NoPFS}); err != nil {
+	if _, err := l.Manager.Add(ctx, r.ID, actors.AccountOptions{NoPFS: r.NoPFS, Labels: r.Labels}); err != nil {
 		return Account{}, Wrap(err)
 	}
 	return l.Show(ctx, AccountRequest{r.ID})
@@ -244,6 +241,14 @@ func (l *Local) ClearWait(ctx context.Context, r ClearWaitRequest) (Account, err
 	return l.change(ctx, r.ID, func(a *actors.Account) error { return a.ClearWaits(ctx, r.Method) })
 }
 
+// Label implements Service.
+func (l *Local) Label(ctx context.Context, r LabelRequest) (Account, error) {
+	return l.change(ctx, r.ID, func(a *actors.Account) error {
+		_, err := a.Label(ctx, r.Put, r.Remove...)
+		return err
+	})
+}
+
 // Echo implements Service.
 func (l *Local) Echo(ctx context.Context, r EchoRequest) (EchoResult, error) {
 	a, err := l.account(ctx, r.ID)
@@ -255,12 +260,4 @@ func (l *Local) Echo(ctx context.Context, r EchoRequest) (EchoResult, error) {
 		return EchoResult{}, l.fail(ctx, a, err)
 	}
 	return EchoResult{EchoID: got.ID, UserID: got.UserID, DC: got.DC, Payload: got.Payload}, nil
-}
-
-// Events implements Service.
-func (l *Local) Events(ctx context.Context, r EventsRequest) (iter.Seq2[Event, error], error) {
-	if l.Journal == nil {
-		return nil, &Error{Kind: KindState, Message: "there are no events: no manager runs; start one with `manager run`"}
-	}
-	return l.Journal.Read(ctx, r.After), nil
 }

@@ -1,14 +1,12 @@
 package control
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"net"
 	"net/http"
 	"strconv"
@@ -188,6 +186,11 @@ func (r *Remote) ClearWait(ctx context.Context, q ClearWaitRequest) (Account, er
 	return call[ClearWaitRequest, Account](ctx, r, "ClearWait", q)
 }
 
+// Label implements Service.
+func (r *Remote) Label(ctx context.Context, q LabelRequest) (Account, error) {
+	return call[LabelRequest, Account](ctx, r, "Label", q)
+}
+
 // Pause implements Service.
 func (r *Remote) Pause(ctx context.Context, q AccountRequest) (Account, error) {
 	return call[AccountRequest, Account](ctx, r, "Pause", q)
@@ -201,41 +204,4 @@ func (r *Remote) Resume(ctx context.Context, q AccountRequest) (Account, error) 
 // Echo implements Service.
 func (r *Remote) Echo(ctx context.Context, q EchoRequest) (EchoResult, error) {
 	return call[EchoRequest, EchoResult](ctx, r, "Echo", q)
-}
-
-// maxEventLine bounds one event: an update of 16 MiB in base64 and the rest.
-const maxEventLine = 24 << 20
-
-// Events implements Service. The stream ends without an error when the manager
-// ended it; when it broke off the last element is an error.
-func (r *Remote) Events(ctx context.Context, q EventsRequest) (iter.Seq2[Event, error], error) {
-	resp, cancel, err := r.post(ctx, "Events", q)
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode != http.StatusOK {
-		defer cancel()
-		defer resp.Body.Close()
-		return nil, readError(resp)
-	}
-	return func(yield func(Event, error) bool) {
-		defer cancel()
-		defer resp.Body.Close()
-		lines := bufio.NewScanner(resp.Body)
-		lines.Buffer(nil, maxEventLine)
-		for lines.Scan() {
-			var ev Event
-			if err := json.Unmarshal(lines.Bytes(), &ev); err != nil {
-				// Half a line: the manager was killed while writing it.
-				yield(Event{}, r.lost(ctx, err))
-				return
-			}
-			if !yield(ev, nil) {
-				return
-			}
-		}
-		if err := lines.Err(); err != nil {
-			yield(Event{}, r.lost(ctx, err))
-		}
-	}, nil
 }

@@ -44,9 +44,10 @@ func Handler(s Service) http.Handler {
 	unary(mux, "Resume", s.Resume)
 	unary(mux, "RestoreKey", s.RestoreKey)
 	unary(mux, "ClearWait", s.ClearWait)
+	unary(mux, "Label", s.Label)
 	handleSecurity(mux, s)
 	unary(mux, "Echo", s.Echo)
-	mux.HandleFunc("POST "+servicePath+"Events", func(w http.ResponseWriter, r *http.Request) { serveEvents(s, w, r) })
+	handleStreams(mux, s)
 	return mux
 }
 
@@ -100,29 +101,6 @@ func writeError(w http.ResponseWriter, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code.status)
 	_ = json.NewEncoder(w).Encode(wireError{Code: code.name, Message: e.Message, Kind: e.Kind, Until: e.Until})
-}
-
-func serveEvents(s Service, w http.ResponseWriter, r *http.Request) {
-	request, err := readRequest[EventsRequest](w, r)
-	if err != nil {
-		writeError(w, err)
-		return
-	}
-	events, err := s.Events(r.Context(), request)
-	if err != nil {
-		writeError(w, err)
-		return
-	}
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	w.WriteHeader(http.StatusOK)
-	out := http.NewResponseController(w)
-	_ = out.Flush() // the stream is open
-	encode := json.NewEncoder(w)
-	for ev, err := range events {
-		if err != nil || encode.Encode(ev) != nil || out.Flush() != nil {
-			return
-		}
-	}
 }
 
 // SocketError says that the control socket cannot be opened.

@@ -3,7 +3,6 @@ package control
 import (
 	"context"
 	"encoding/json"
-	"iter"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
@@ -44,11 +43,12 @@ type Service interface {
 	ClearWait(context.Context, ClearWaitRequest) (Account, error)
 	// Security is what an account's owner can do about its safety.
 	Security
+	// Label puts labels on an account and takes others away.
+	Label(context.Context, LabelRequest) (Account, error)
 	// Echo calls testdc.echo, which only a test DC has.
 	Echo(context.Context, EchoRequest) (EchoResult, error)
-	// Events returns the events after a cursor as they come, until ctx ends or
-	// the manager stops. It returns when the stream is open.
-	Events(context.Context, EventsRequest) (iter.Seq2[Event, error], error)
+	// Streams are the events of accounts.
+	Streams
 	// Close lets go of what the service holds; not of a manager that runs.
 	Close() error
 }
@@ -120,6 +120,16 @@ type AddRequest struct {
 	ID string `json:"id"`
 	// NoPFS makes calls travel under the perm key itself.
 	NoPFS bool `json:"no_pfs,omitempty"`
+	// Labels are the operator's own words for it.
+	Labels actors.Labels `json:"labels,omitzero"`
+}
+
+// LabelRequest names an account, labels to put on it and keys of others to take
+// away.
+type LabelRequest struct {
+	ID     string            `json:"id"`
+	Put    map[string]string `json:"put,omitempty"`
+	Remove []string          `json:"remove,omitempty"`
 }
 
 // SignInRequest begins a sign-in. Without a flow it is the one of what is given:
@@ -204,20 +214,4 @@ type EchoResult struct {
 	UserID  int64  `json:"user_id"`
 	DC      int32  `json:"dc"`
 	Payload []byte `json:"payload,omitempty"`
-}
-
-// EventsRequest says from where on events are wanted.
-type EventsRequest struct {
-	// After is the cursor of the last event already seen; 0 is the beginning of
-	// the manager's life. What the journal has lost meanwhile is told by one
-	// event of kind "missed".
-	After uint64 `json:"after,omitempty"`
-}
-
-// Event is one event with its place in the manager's journal.
-type Event struct {
-	// Cursor numbers the events of all accounts from 1, for the life of the
-	// manager.
-	Cursor uint64 `json:"cursor"`
-	actors.Event
 }

@@ -1,0 +1,38 @@
+package actors
+
+import (
+	"context"
+
+	"github.com/mtfleet/mtfleet/actors/account"
+	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/persistence"
+)
+
+// NewLabels makes labels of a map. The error is a *LabelError.
+func NewLabels(m map[string]string) (Labels, error) { return persistence.NewLabels(m) }
+
+// Labels returns the account's labels. It does not block.
+func (a *Account) Labels() Labels { return *a.labels.Load() }
+
+// Label puts labels on the account, in place of those of the same keys, and takes
+// others away by their keys. It waits until they are on disk. The error is a
+// *LabelError where they make no sense.
+func (a *Account) Label(ctx context.Context, put map[string]string, remove ...string) (Labels, error) {
+	if _, err := a.Labels().Change(put, remove); err != nil {
+		return Labels{}, err
+	}
+	return ask(ctx, a, func(r runtime.Reply[Labels]) account.Message {
+		return account.Label{Put: put, Remove: remove, Reply: r}
+	})
+}
+
+// labelled hears of an account's labels when they are on disk, and tells them.
+func (m *Manager) labelled(id persistence.AccountID, labels Labels) {
+	a, err := m.Account(string(id))
+	if err != nil {
+		return
+	}
+	a.labels.Store(&labels)
+	status := a.Status()
+	a.publish(account.Event{Account: string(id), At: m.sys.Clock().Now(), Kind: EventState, Status: &status})
+}
