@@ -107,7 +107,7 @@ func TestGetUsersShowsOneselfInFullAndOthersByAccessHash(t *testing.T) {
 	w := newWorld(t, Config{})
 	me, other := w.person(1), w.person(2)
 	w.login(me, 1)
-	hash := w.b.dir.byID[other.ID].accessHash
+	hash := w.b.accessHash(w.b.dir.byID[me.ID], other.ID)
 	got := must(w, 1, 1, &tg.UsersGetUsersRequest{ID: []tg.AnyInputUser{
 		&tg.InputUserSelf{},
 		&tg.InputUser{UserID: other.ID, AccessHash: hash},

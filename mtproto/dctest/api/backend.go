@@ -12,6 +12,7 @@ type Backend struct {
 	fallback *stream // randomness when Config.Rand is nil or fails
 
 	dir      directory
+	channels channelList
 	expired  map[string]bool // bot tokens that were replaced
 	keys     map[keyRef]*key
 	attempts attempts

@@ -107,9 +107,19 @@ type Config struct {
 	PasskeyOrigins []string
 	// Group is the group of passwords. nil makes the well-known one when the first password needs it.
 	Group *crypt.Group
-	// LogMax is how many updates a user's log keeps; who asks for older ones gets differenceTooLong. 0 is 10000
-	// (about 100 bytes each), at most 1000000.
+	// LogMax is how many updates the log of a user or a channel keeps, and how many messages; who asks for older ones
+	// gets differenceTooLong or channelDifferenceTooLong. 0 is 10000 (about 200 bytes each), at most 1000000.
 	LogMax int
+	// PushForm is how news of the messages that clients write is pushed.
+	PushForm Form
+	// ChannelPushMax is how many members a channel may have to push its messages; to more it pushes updateChannelTooLong.
+	// 0 is 1000, negative has no limit.
+	ChannelPushMax int
+	// ChannelTooLong is how many pts behind updates.getChannelDifference goes; who is farther behind gets
+	// channelDifferenceTooLong. 0 goes as far as the log.
+	ChannelTooLong int
+	// NoChannelHints keeps updates.getDifference from naming the channels that have moved.
+	NoChannelHints bool
 }
 
 // ConfigError says which field of a Config is out of its bounds.
@@ -140,6 +150,7 @@ func (c Config) withDefaults() Config {
 	def(&c.RevokedError, "SESSION_REVOKED")
 	def(&c.DifferenceSlice, 100)
 	def(&c.LogMax, 10000)
+	def(&c.ChannelPushMax, 1000)
 	def(&c.QRTTL, 30*time.Second)
 	def(&c.ProofTTL, 30*time.Minute)
 	def(&c.MailTTL, 15*time.Minute)
@@ -195,6 +206,8 @@ func (c *Config) validate() error {
 		{"DuplicateWindow", int64(c.DuplicateWindow), 0, int64(time.Hour)},
 		{"DifferenceSlice", int64(c.DifferenceSlice), 1, 1000},
 		{"LogMax", int64(c.LogMax), 1, 1000000},
+		{"PushForm", int64(c.PushForm), 0, int64(len(formNames)) - 1},
+		{"ChannelTooLong", int64(c.ChannelTooLong), 0, 1 << 30},
 		{"QRTTL", int64(c.QRTTL), int64(time.Second), int64(10 * time.Minute)},
 		{"ProofTTL", int64(c.ProofTTL), int64(time.Second), int64(24 * time.Hour)},
 		{"MailTTL", int64(c.MailTTL), int64(time.Second), int64(24 * time.Hour)},

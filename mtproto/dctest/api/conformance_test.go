@@ -81,6 +81,25 @@ var conformance = []struct {
 	{"an import whose answer is lost is repeated", []string{"TestImportRefusals"}},
 	{"an import that is repeated is one", []string{"dctest TestTheLedgerCountsTheImportsOfAGuest"}},
 
+	// Messages.
+	{"a private message is in the boxes of both sides, and other sessions hear of it", []string{"TestAPersonAndABotWriteToEachOther", "TestAMessageToOneselfReachesTheOtherSessions"}},
+	{"a user or channel is named by the hash of the account that names it", []string{"TestWhoMayWriteToWhom", "TestChannelsAreNamedByTheHashOfTheAccount"}},
+	{"a bot does not write first, nor to a bot", []string{"TestWhoMayWriteToWhom"}},
+	{"a random_id sends once", []string{"TestWhoMayWriteToWhom"}},
+	{"edits, deletions and reading have their pts in each box", []string{"TestEditsDeletionsAndReadingReachBothSides"}},
+	{"typing is in no log", []string{"TestTypingIsToldAtOnceOrNever"}},
+	{"who stopped a bot is in its qts", []string{"TestABotHearsThatItWasStopped"}},
+	{"a common difference leads from any pts to the end, in order and once", []string{"TestSlicesAddUpToTheLog"}},
+
+	// Channels.
+	{"a channel has one pts for all its members", []string{"TestAMessageInAChannelReachesItsMembers"}},
+	{"a channel's difference is empty, all, a part or too long", []string{"TestADifferenceOfAChannel", "TestADifferenceOfAChannelIsTooLongForWhatIsGone"}},
+	{"a channel's difference leads from any pts to the end, in order and once", []string{"TestDifferencesOfAChannelAddUpToItsLog"}},
+	{"people get 100 updates of a channel at a time, bots more", []string{"TestADifferenceOfAChannel"}},
+	{"who has left a private channel may not ask after it", []string{"TestChannelsAreNamedByTheHashOfTheAccount"}},
+	{"the common difference names the channels that have moved", []string{"TestTheCommonDifferenceNamesChannelsThatMoved"}},
+	{"large channels say that they have moved in place of what moved them", []string{"TestLargeChannelsPushThatTheyMoved"}},
+
 	// Ends.
 	{"a session that ends others takes their guests along, by either name", []string{"TestResetAuthorizationsLeavesTheCallerAndItsGuests"}},
 	{"a session of less than a day ends none", []string{"TestAnAuthorizationOfADayEndsOthers"}},

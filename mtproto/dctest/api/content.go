@@ -34,16 +34,13 @@ var contentTable = [...]*method{
 	// People, dialogs, stickers.
 	content(forPeople("contacts.getTopPeers", 0x973478b6), fixed(value(topPeersID, vector, vector, vector))),
 	content(forPeople("contacts.getContacts", 0x5dd69e12), fixed(value(contactsID, vector, 0, vector))),
-	content(forPeople("messages.getDialogs", 0xa0f4cb4f), fixed(value(dialogsID, vector, vector, vector, vector))),
 	content(forPeople("messages.getPinnedDialogs", 0xd6b94df2), (*call).noDialogs),
-	content(forPeople("messages.getPeerDialogs", 0xe470bcfd), (*call).noDialogs),
 	content(forPeople("messages.getDialogFilters", 0xefd48c89), (*call).dialogFilters),
 	content(forPeople("messages.getAttachMenuBots", 0x16fcc2cb), fixed(value(attachMenuBotsID, int64(0), vector, vector))),
 	content(forPeople("messages.getAvailableEffects", 0xdea20a39), fixed(value(availableEffectsID, 0, vector, vector))),
 	content(forPeople("messages.getAvailableReactions", 0x18dea0ac), fixed(value(availableReactionsID, 0, vector))),
 	content(method{name: "messages.getStickerSet", id: 0xc8a0ec74, needs: needsUser, home: true}, refuse(&Error{400, "STICKERSET_INVALID"})),
 	content(method{name: "users.getFullUser", id: 0xb60f5918, needs: needsUser, home: true}, (*call).fullUser),
-	content(method{name: "messages.sendMessage", id: 0xfef48f62, needs: needsUser, home: true, changes: true}, (*call).sendMessage),
 	// Parts of files are taken and forgotten: nothing here can name a file.
 	content(method{name: "upload.saveFilePart", id: 0xb304a621, needs: needsUser}, fixed(value(true))),
 	content(method{name: "upload.saveBigFilePart", id: 0xde7b673d, needs: needsUser}, fixed(value(true))),
@@ -69,8 +66,6 @@ const (
 	tonesID                     uint32 = 0x6c9d0efe
 	topPeersID                  uint32 = 0x70b772a8
 	contactsID                  uint32 = 0xeae87e42
-	dialogsID                   uint32 = 0x15ba6c40
-	peerDialogsID               uint32 = 0x3371c354
 	dialogFiltersID             uint32 = 0x2ad93719
 	dialogFilterDefaultID       uint32 = 0x363293ae
 	attachMenuBotsID            uint32 = 0x3c4301c0
@@ -156,7 +151,7 @@ func (c *call) langPack() ([]byte, *Error) {
 }
 
 func (c *call) noDialogs() ([]byte, *Error) {
-	s := state(c.user.log.pts, c.req.Now)
+	s := c.user.state(c.req.Now)
 	return value(peerDialogsID, vector, vector, vector, vector, s.Append(nil)), nil
 }
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"slices"
 	"time"
 
 	"github.com/mtfleet/mtfleet/tl"
@@ -10,18 +11,22 @@ import (
 // updatesSeq is the seq of every state: pushes here are ordered by pts alone and carry seq 0, which means "no seq".
 const updatesSeq = 1
 
-// state is the update state of a user as of pts.
-func state(pts int32, at time.Time) tg.UpdatesState {
-	return tg.UpdatesState{Pts: pts, Date: int32(at.Unix()), Seq: updatesSeq}
+// stateAt is the update state of a user as of pts and qts.
+func stateAt(pts, qts int32, at time.Time) tg.UpdatesState {
+	return tg.UpdatesState{Pts: pts, Qts: qts, Date: int32(at.Unix()), Seq: updatesSeq}
 }
+
+// state is where a user stands now.
+func (u *user) state(now time.Time) tg.UpdatesState { return stateAt(u.log.pts, u.qts, now) }
 
 // getState answers updates.getState.
 func (c *call) getState(*tg.UpdatesGetStateRequest) (*tg.UpdatesState, *Error) {
-	s := state(c.user.log.pts, c.req.Now)
+	s := c.user.state(c.req.Now)
 	return &s, nil
 }
 
-// getDifference answers updates.getDifference: nothing new, all of it, a slice of it, or too long.
+// getDifference answers updates.getDifference: nothing new, all of it, a slice of it, or too long. Channels that moved
+// since the date are named, their updates are asked for by updates.getChannelDifference.
 func (c *call) getDifference(q *tg.UpdatesGetDifferenceRequest) (tg.AnyUpdatesDifference, *Error) {
 	l, now := &c.user.log, c.req.Now
 	switch {
@@ -32,7 +37,10 @@ func (c *call) getDifference(q *tg.UpdatesGetDifferenceRequest) (tg.AnyUpdatesDi
 	case q.Date == 0:
 		return nil, errDateEmpty
 	}
-	if q.Pts == l.pts {
+	var m mentioned
+	stopped := c.user.stoppedSince(q.Qts, &m)
+	moved := c.movedSince(q.Date, &m)
+	if q.Pts == l.pts && len(stopped)+len(moved) == 0 {
 		return &tg.UpdatesDifferenceEmpty{Date: int32(now.Unix()), Seq: updatesSeq}, nil
 	}
 	total, limited := q.PtsTotalLimit.Get()
@@ -45,30 +53,25 @@ func (c *call) getDifference(q *tg.UpdatesGetDifferenceRequest) (tg.AnyUpdatesDi
 	}
 	entries, skip, all := l.slice(q.Pts, limit)
 	var messages, other []tl.Raw
-	var users []tg.AnyUser
-	var service, own bool
 	for i := range entries {
-		switch e := &entries[i]; {
-		case e.message == nil:
-			other = append(other, e.appendUpdate(nil, skip))
-		case e.service:
-			messages, service = append(messages, e.message), true
-		default:
-			messages, own = append(messages, e.message), true
+		e := &entries[i]
+		e.mention(&m, c.user)
+		if e.kind == entryMessage {
+			messages = append(messages, e.message.append(nil, c.user))
+		} else {
+			other = append(other, e.appendUpdate(nil, c.user, skip))
 		}
 		skip = 0
 	}
-	if service {
-		users = append(users, serviceUser())
-	}
-	if own {
-		users = append(users, c.user.self())
-	}
 	if all {
-		return &tg.UpdatesDifference{NewMessages: messages, OtherUpdates: other, Users: users, State: state(l.pts, now)}, nil
+		return &tg.UpdatesDifference{
+			NewMessages: messages, OtherUpdates: slices.Concat(other, stopped, moved), Users: m.people(c.b, c.user), Chats: m.chats(c.b, c.user),
+			State: c.user.state(now),
+		}, nil
 	}
 	last := entries[len(entries)-1]
 	return &tg.UpdatesDifferenceSlice{
-		NewMessages: messages, OtherUpdates: other, Users: users, IntermediateState: state(last.pts, last.at),
+		NewMessages: messages, OtherUpdates: other, Users: m.people(c.b, c.user), Chats: m.chats(c.b, c.user),
+		IntermediateState: stateAt(last.pts, q.Qts, last.at),
 	}, nil
 }

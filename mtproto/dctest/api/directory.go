@@ -11,8 +11,8 @@ import (
 // user is one person or bot. The directory owns it for the life of the cluster: users are flagged, never removed.
 type user struct {
 	id         int64
-	accessHash int64
-	home       int // home DC
+	accessHash int64 // by which it sees itself
+	home       int   // home DC
 	bot        bool
 	phone      string // digits; persons only
 	token      string // bots only
@@ -37,6 +37,11 @@ type user struct {
 	tokens []futureToken    // newest last
 	logins []time.Time      // successful sign-ins of the last day, oldest first
 	log    updateLog
+
+	dialogs map[int64]*dialog // by the other side
+	randoms []int64           // random ids of messages sent, the newest last
+	qts     int32             // of a bot
+	stops   []stop            // of a bot, oldest first
 }
 
 // frozenState is the read-only state of an account; since is zero when it is not frozen.

@@ -179,8 +179,8 @@ func methodByID(id uint32) *method { return methodIndex[id] }
 
 // methodIndex is the table by constructor id; it is not changed after initialisation.
 var methodIndex = func() map[uint32]*method {
-	index := make(map[uint32]*method, len(methodTable)+len(contentTable))
-	for _, m := range slices.Concat(methodTable[:], contentTable[:]) {
+	index := make(map[uint32]*method, len(methodTable)+len(contentTable)+len(messageTable))
+	for _, m := range slices.Concat(methodTable[:], contentTable[:], messageTable[:]) {
 		index[m.id] = m
 	}
 	return index

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/tl"
-	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
 // Constructors that stay raw bytes in the generated package: updates, and what is inside them.
@@ -34,16 +33,6 @@ func updatesOf(now time.Time, update []byte) []byte {
 	return tl.AppendInt32(b, 0)
 }
 
-// updatesFrom is updatesOf with the user that the update names.
-func updatesFrom(now time.Time, from *tg.User, update []byte) []byte {
-	b := tl.AppendUint32(nil, updatesID)
-	b = append(tl.AppendVectorHeader(b, 1), update...)
-	b = append(tl.AppendVectorHeader(b, 1), from.Append(nil)...)
-	b = tl.AppendVectorHeader(b, 0)
-	b = tl.AppendInt32(b, int32(now.Unix()))
-	return tl.AppendInt32(b, 0)
-}
-
 // updateShort wraps one update that needs no users, chats or seq.
 func updateShort(now time.Time, update []byte) []byte {
 	b := append(tl.AppendUint32(nil, updateShortID), update...)
@@ -55,21 +44,6 @@ func appendTooLong(b []byte) []byte { return tl.AppendUint32(b, updatesTooLongID
 func appendLoginToken(b []byte) []byte { return tl.AppendUint32(b, updateLoginTokenID) }
 
 func appendUpdateConfig(b []byte) []byte { return tl.AppendUint32(b, updateConfigID) }
-
-// appendUpdate appends updateNewMessage, or updateDeleteMessages with the ids from skip on.
-func (e *logEntry) appendUpdate(b []byte, skip int) []byte {
-	if e.message != nil {
-		return append(b, value(updateNewMessageID, e.message, int(e.pts), 1)...)
-	}
-	ids := e.ids[skip:]
-	b = tl.AppendUint32(b, updateDeleteMessagesID)
-	b = tl.AppendVectorHeader(b, len(ids))
-	for _, id := range ids {
-		b = tl.AppendInt32(b, id)
-	}
-	b = tl.AppendInt32(b, e.pts)
-	return tl.AppendInt32(b, int32(len(ids)))
-}
 
 // appendNewAuthorization appends the notice other sessions get of a sign-in, as one that is not confirmed yet.
 func appendNewAuthorization(b []byte, row *authorization) []byte {

@@ -102,12 +102,16 @@ type Authorization struct {
 	Why   string    `json:"why,omitempty"`
 }
 
-// UpdateRecord is one entry of a user's update log.
+// UpdateRecord is one entry of the update log of a user, or of a channel.
 type UpdateRecord struct {
 	At       time.Time `json:"at"`
-	UserID   int64     `json:"user_id"`
+	UserID   int64     `json:"user_id,omitempty"`
+	Channel  int64     `json:"channel_id,omitempty"`
 	Pts      int32     `json:"pts"`       // state after the update
 	PtsCount int32     `json:"pts_count"` //
+	// Kind is delete, message, edit, read or read_by_peer; Message is the one that it is about, but of a deletion.
+	Kind    string `json:"kind"`
+	Message int32  `json:"message,omitempty"`
 }
 
 // User is one person or bot of the directory, as the descriptor shows it.

@@ -21,7 +21,11 @@ func (c *call) getUsers(q *tg.UsersGetUsersRequest) ([]tg.AnyUser, *Error) {
 		case *tg.InputUser:
 			out = append(out, c.other(in.UserID, in.AccessHash))
 		case *tg.InputUserFromMessage:
-			out = append(out, &tg.UserEmpty{ID: in.UserID})
+			if u := c.b.dir.byID[in.UserID]; u != nil && c.seen(in.Peer.Append(nil), in.MsgID, in.UserID) {
+				out = append(out, c.b.stranger(c.user, u))
+			} else {
+				out = append(out, &tg.UserEmpty{ID: in.UserID})
+			}
 		}
 	}
 	return out, nil
@@ -33,14 +37,25 @@ func (c *call) other(id, accessHash int64) tg.AnyUser {
 	}
 	u := c.b.dir.byID[id]
 	switch {
-	case u == nil || (u != c.user && u.accessHash != accessHash):
+	case u == nil || !c.knows(u, accessHash):
 		return &tg.UserEmpty{ID: id}
 	case u == c.user:
 		return u.self()
 	}
-	v := u.describe()
-	v.Phone = tl.Opt[string]{} // a stranger's number is not shown
-	return v
+	return c.b.stranger(c.user, u)
+}
+
+// inputUser finds the user that an InputUser names; nil when there is none, or the caller may not name it.
+func (c *call) inputUser(raw []byte) *user {
+	r := tl.NewReader(raw)
+	users, err := c.getUsers(&tg.UsersGetUsersRequest{ID: []tg.AnyInputUser{tg.ParseAnyInputUser(r)}})
+	if err != nil || len(users) != 1 {
+		return nil
+	}
+	if u, ok := users[0].(*tg.User); ok {
+		return c.b.dir.byID[u.ID]
+	}
+	return nil
 }
 
 // self is how an account sees itself.
