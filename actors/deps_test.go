@@ -53,6 +53,9 @@ var allowedImports = map[string][]string{
 	"persistence/badgerstore": {"persistence"},
 	"persistence/storetest":   {"persistence"},
 
+	// Formats of other libraries: TL strings, the local encryption of Telegram Desktop (IGE, KDF v1) and the built-in addresses.
+	"persistence/foreign": {"tl", "mtproto/crypt", "mtproto/dc"},
+
 	"actors/runtime":  {},
 	"actors/wire":     {"mtproto/transport", "mtproto/dc"},
 	"actors/governor": {"actors/runtime"},

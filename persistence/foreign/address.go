@@ -1,0 +1,115 @@
+package foreign
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/mtfleet/mtfleet/mtproto/dc"
+)
+
+// maxHost is the longest name of a host (RFC 1035).
+const maxHost = 253
+
+// joinAddr makes host:port of what a record has. Hosts are IP addresses, or names where the library ran in a browser.
+func joinAddr(f Format, host string, port int) (string, error) {
+	if port < 1 || port > 65535 {
+		return "", bad(f, ReasonMalformed, "port", "it is not a port: the record is damaged")
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		if ip.Zone() != "" {
+			return "", bad(f, ReasonMalformed, "address", "it is bound to a network interface")
+		}
+		return netip.AddrPortFrom(ip, uint16(port)).String(), nil
+	}
+	if !hostName(host) {
+		return "", bad(f, ReasonMalformed, "address", "it is neither an IP address nor the name of a host: the record is damaged")
+	}
+	return host + ":" + strconv.Itoa(port), nil
+}
+
+// splitAddr checks an address that a record has as one text.
+func splitAddr(f Format, addr string) (string, error) {
+	i := strings.LastIndexByte(addr, ':')
+	if i < 0 {
+		return "", bad(f, ReasonMalformed, "address", "it has no port: the record is damaged")
+	}
+	port, err := strconv.ParseUint(addr[i+1:], 10, 16)
+	if err != nil {
+		return "", bad(f, ReasonMalformed, "port", "it is not a port: the record is damaged")
+	}
+	host := addr[:i]
+	if len(host) > 1 && host[0] == '[' && host[len(host)-1] == ']' {
+		host = host[1 : len(host)-1]
+	}
+	return joinAddr(f, host, int(port))
+}
+
+func hostName(s string) bool {
+	if s == "" || len(s) > maxHost {
+		return false
+	}
+	letter := false
+	for _, c := range []byte(s) {
+		switch {
+		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z':
+			letter = true
+		case c >= '0' && c <= '9' || c == '.' || c == '-' || c == '_':
+		default:
+			return false
+		}
+	}
+	return letter // digits and dots alone would be a broken IP address
+}
+
+// hostPort takes an address apart that joinAddr made.
+func hostPort(addr string) (host string, port int) {
+	i := strings.LastIndexByte(addr, ':')
+	if i < 0 {
+		return "", 0
+	}
+	host = strings.TrimSuffix(strings.TrimPrefix(addr[:i], "["), "]")
+	port, _ = strconv.Atoi(addr[i+1:])
+	return host, port
+}
+
+// worldOf says whether an address is one of Telegram's built-in test or production addresses.
+func worldOf(addr string) Tristate {
+	a, err := netip.ParseAddrPort(addr)
+	if err != nil {
+		return Unknown
+	}
+	for _, o := range dc.TestServers().Options {
+		if o.Addr.Addr() == a.Addr() {
+			return Yes
+		}
+	}
+	for _, o := range dc.Production().Options {
+		if o.Addr.Addr() == a.Addr() {
+			return No
+		}
+	}
+	return Unknown
+}
+
+// address is where a session's DC is reached: what the session says, or the built-in table.
+func (s *Session) address(f Format) (host string, port int, err error) {
+	addr := s.Addr
+	if addr == "" {
+		table := dc.Production()
+		if s.Test == Yes {
+			table = dc.TestServers()
+		}
+		for _, o := range table.Options {
+			if int(o.DC) == s.DC && !o.IPv6 && !o.MediaOnly {
+				addr = o.Addr.String()
+				break
+			}
+		}
+	}
+	if addr, err = splitAddr(f, addr); err != nil {
+		return "", 0, err
+	}
+	host, port = hostPort(addr)
+	return host, port, nil
+}
