@@ -54,8 +54,7 @@ func TestRepeatable(t *testing.T) {
 	}
 }
 
-// TestEveryMethodHasAVerdict counts them, so that nobody takes a new schema without looking at what it brings: a
-// method that the words of tlgen.txt propose is repeatable until somebody writes it down as once.
+// TestEveryMethodHasAVerdict counts them, so that nobody takes a new schema without looking at what it brings.
 func TestEveryMethodHasAVerdict(t *testing.T) {
 	text, err := fs.ReadFile(schema.Files, "api.tl")
 	if err != nil {
@@ -76,7 +75,7 @@ func TestEveryMethodHasAVerdict(t *testing.T) {
 		}
 	}
 	if len(reading) != 305 || len(other) != 510 {
-		t.Errorf("%d methods may be repeated and %d may not: read what is new, judge it in tlgen.txt, and write the numbers here", len(reading), len(other))
+		t.Errorf("%d methods may be repeated and %d may not: read what is new, judge it in policy.txt, and write the numbers here", len(reading), len(other))
 	}
 	if len(reading) != len(repeatable) || !slices.IsSorted(repeatable[:]) {
 		t.Errorf("the table names %d methods, sorted: %v", len(repeatable), slices.IsSorted(repeatable[:]))

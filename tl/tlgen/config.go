@@ -19,9 +19,7 @@ type config struct {
 	pts       string              // the type whose pts fields are tabulated
 	ptsExcept map[string]bool
 	layers    string
-	reads     []string          // words that the names of reading functions begin with
-	once      map[string]bool   // functions named so that change something all the same
-	repeat    map[string]bool   // functions that only read though no word says so
+	policy    string            // the file that judges every function
 	files     map[string]string // TL type -> name of the file for its constructors
 	notes     map[string]string
 }
@@ -30,8 +28,7 @@ type config struct {
 func parseConfig(text string) (*config, error) {
 	c := &config{
 		omit: make(map[string]bool), hand: make(map[string]bool), raw: make(map[string]bool), extra: make(map[string][]string),
-		ptsExcept: make(map[string]bool), once: make(map[string]bool), repeat: make(map[string]bool), files: make(map[string]string),
-		notes: make(map[string]string),
+		ptsExcept: make(map[string]bool), files: make(map[string]string), notes: make(map[string]string),
 	}
 	for i, line := range strings.Split(text, "\n") {
 		line, _, _ = strings.Cut(line, "#")
@@ -84,16 +81,8 @@ func (c *config) set(key string, args []string) error {
 		}
 	case "layers":
 		c.layers = args[0]
-	case "reads":
-		c.reads = append(c.reads, args...)
-	case "once":
-		for _, name := range args {
-			c.once[name] = true
-		}
-	case "repeat":
-		for _, name := range args {
-			c.repeat[name] = true
-		}
+	case "policy":
+		c.policy = args[0]
 	case "file":
 		for _, name := range args[1:] {
 			c.files[name] = args[0]

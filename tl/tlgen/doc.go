@@ -13,9 +13,7 @@
 //	table mtproto.tl gzip_packed   emit the table, with these definitions of another schema in it
 //	pts Update except updateNewChannelMessage   emit the table of pts fields
 //	layers layers.tl           emit what older layers have differently
-//	reads get search           emit which functions may be repeated: those named by such a word, the next two reviewed
-//	once account.getTmpPassword    a function so named that changes something all the same
-//	repeat stats.loadAsyncGraph    a function that only reads though no word says so
+//	policy policy.txt          emit which functions may be repeated, as this file judges every one of them
 //	file users User UserStatus write the constructors of these types to gen_users.go
 //	note auth.sentCode.timeout text       a comment for a field, or for a whole definition
 //

@@ -23,7 +23,7 @@ var (
 )
 
 // generate returns the files of the package by name, formatted.
-func generate(m *model, layers []schema.Layer, extra []*schema.Definition) (map[string][]byte, error) {
+func generate(m *model, layers []schema.Layer, extra []*schema.Definition, repeatable []string) (map[string][]byte, error) {
 	files := make(map[string]*goFile)
 	file := func(name string) *goFile {
 		if files[name] == nil {
@@ -62,10 +62,8 @@ func generate(m *model, layers []schema.Layer, extra []*schema.Definition) (map[
 			}
 		}
 	}
-	if len(m.cfg.reads) > 0 {
-		if err := emitRepeatable(file("gen_repeatable.go"), m); err != nil {
-			return nil, err
-		}
+	if m.cfg.policy != "" {
+		emitRepeatable(file("gen_repeatable.go"), m, repeatable)
 	}
 	out := make(map[string][]byte)
 	for name, f := range files {

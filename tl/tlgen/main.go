@@ -24,11 +24,7 @@ func main() {
 
 // run generates the package in dir, replacing what an earlier run wrote there.
 func run(dir string) error {
-	text, err := os.ReadFile(filepath.Join(dir, configName))
-	if err != nil {
-		return err
-	}
-	files, err := generateFrom(string(text), schema.Files)
+	files, err := generateFrom(os.DirFS(dir), schema.Files)
 	if err != nil {
 		return err
 	}
@@ -51,9 +47,13 @@ func run(dir string) error {
 	return nil
 }
 
-// generateFrom returns the files that a tlgen.txt asks for, by name.
-func generateFrom(configText string, files fs.FS) (map[string][]byte, error) {
-	cfg, err := parseConfig(configText)
+// generateFrom returns the files that the tlgen.txt in dir asks for, by name.
+func generateFrom(dir, files fs.FS) (map[string][]byte, error) {
+	text, err := fs.ReadFile(dir, configName)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := parseConfig(string(text))
 	if err != nil {
 		return nil, err
 	}
@@ -83,5 +83,15 @@ func generateFrom(configText string, files fs.FS) (map[string][]byte, error) {
 			return nil, fmt.Errorf("%s: %w", cfg.layers, err)
 		}
 	}
-	return generate(m, layers, extra)
+	var repeatable []string
+	if cfg.policy != "" {
+		text, err := fs.ReadFile(dir, cfg.policy)
+		if err != nil {
+			return nil, err
+		}
+		if repeatable, err = m.repeatable(cfg.policy, string(text)); err != nil {
+			return nil, err
+		}
+	}
+	return generate(m, layers, extra, repeatable)
 }

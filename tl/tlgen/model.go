@@ -11,18 +11,19 @@ import (
 
 // model is what is generated: the definitions that the roots reach.
 type model struct {
-	cfg   *config
-	all   []*schema.Definition            // every definition, in the order of the files
-	types map[string][]*schema.Definition // TL type -> its constructors
-	defs  []*schema.Definition            // the definitions to generate, in that order
-	hand  []*schema.Definition            // those written by hand
-	used  map[string]bool                 // TL types reached by fields and results, raw ones excluded
-	layer int
+	cfg    *config
+	all    []*schema.Definition            // every definition, in the order of the files
+	byName map[string]*schema.Definition   // and by name
+	types  map[string][]*schema.Definition // TL type -> its constructors
+	defs   []*schema.Definition            // the definitions to generate, in that order
+	hand   []*schema.Definition            // those written by hand
+	used   map[string]bool                 // TL types reached by fields and results, raw ones excluded
+	layer  int
 }
 
 // load parses the schemas and follows the roots.
 func load(cfg *config, files fs.FS) (*model, error) {
-	m := &model{cfg: cfg, types: make(map[string][]*schema.Definition), used: make(map[string]bool)}
+	m := &model{cfg: cfg, byName: make(map[string]*schema.Definition), types: make(map[string][]*schema.Definition), used: make(map[string]bool)}
 	for _, name := range cfg.schemas {
 		s, err := parseSchema(files, name)
 		if err != nil {
@@ -34,6 +35,7 @@ func load(cfg *config, files fs.FS) (*model, error) {
 		}
 	}
 	for _, d := range m.all {
+		m.byName[d.Name] = d
 		if !d.Function {
 			m.types[d.Result.Name] = append(m.types[d.Result.Name], d)
 		}

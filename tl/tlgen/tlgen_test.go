@@ -17,15 +17,11 @@ import (
 func TestGeneratedFilesAreCurrent(t *testing.T) {
 	for _, pkg := range []string{"mt", "tg"} {
 		dir := filepath.Join("..", pkg)
-		text, err := os.ReadFile(filepath.Join(dir, configName))
+		want, err := generateFrom(os.DirFS(dir), schema.Files)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want, err := generateFrom(string(text), schema.Files)
-		if err != nil {
-			t.Fatal(err)
-		}
-		again, err := generateFrom(string(text), schema.Files)
+		again, err := generateFrom(os.DirFS(dir), schema.Files)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -166,11 +162,6 @@ a.getter#12 = Item;
 		"package x\nschema flags.tl\nroot A\ntable flags.tl":                            "more than 4 words of flags",
 		head + "root get\ntable s.tl":                                                   "bare type %Item has no encoding",
 		head + "root get\ntable none.tl item":                                           "none.tl",
-		head + "root get\nreads get\nonce a.getItems":                                   "a.getItems is judged and not a function",
-		head + "root get\nreads get\nonce item":                                         "item is judged and not a function",
-		head + "root get\nreads get\nonce a.getter":                                     "once a.getter: no word says otherwise",
-		head + "root get\nreads get\nrepeat a.getItem":                                  "repeat a.getItem: the word get says so already",
-		head + "root get\nreads get search":                                             "reads search: no function begins so",
 		head + "root get\nlayers none.tl":                                               "none.tl",
 		head + "root get\nlayers s.tl":                                                  "belongs to no layer",
 		"package x\nschema double2.tl\nroot A\ntable double2.tl\nlayers layers.tl":      "none is not in the schema",
@@ -183,36 +174,62 @@ a.getter#12 = Item;
 		files["item.tl"] = &fstest.MapFile{Data: []byte("item#1 id:int = Item;\n")}
 		files["matrix.tl"] = &fstest.MapFile{Data: []byte("matrix#7 rows:Vector<Vector<int>> = Matrix;\n")}
 		files["untyped.tl"] = &fstest.MapFile{Data: []byte("has#1 n:int = Has;\n")}
-		_, err := generateFrom(config, fs.FS(files))
+		_, err := generateFrom(wanting(config), files)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", config, err, want)
 		}
 	}
 }
 
-func TestRepeatableFollowsTheReview(t *testing.T) {
+// wanting is a directory with a tlgen.txt and, if there is one, a policy.
+func wanting(config string, policy ...string) fs.FS {
+	dir := fstest.MapFS{configName: &fstest.MapFile{Data: []byte(config)}}
+	for _, text := range policy {
+		dir["policy.txt"] = &fstest.MapFile{Data: []byte(text)}
+	}
+	return dir
+}
+
+// TestNoFunctionGoesUnjudged holds the rule that nothing is guessed: what a policy file says is generated, and what it
+// leaves out, doubles or invents fails, with the line.
+func TestNoFunctionGoesUnjudged(t *testing.T) {
 	files := fstest.MapFS{"s.tl": &fstest.MapFile{Data: []byte(`
 item#1 = Item;
 ---functions---
 get#10 = Item;
 a.getItem#11 = Item;
-a.getter#12 = Item;
 b.getPaid#13 = Item;
-b.load#14 = Item;
 c.send#15 = Item;
 `)}}
-	out, err := generateFrom("package x\nschema s.tl\nroot get\nreads get # words\nonce b.getPaid\nrepeat b.load\n", fs.FS(files))
+	const config = "package x\nschema s.tl\nroot get\npolicy policy.txt\n"
+	const judged = "# by name\nonce b.getPaid # it is paid for\nrepeatable get\nrepeatable a.getItem\n"
+	out, err := generateFrom(wanting(config, judged+"once c.send"), files)
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `// repeatable names the functions that only read, 3 of 6, sorted: 18 bytes of names and 48 of headers.
+	const want = `// repeatable names the functions that only read, 2 of 4, sorted: 12 bytes of names and 32 of headers.
 var repeatable = [...]string{
 	"a.getItem",
-	"b.load",
 	"get",
 }
 `
 	if got := string(out["gen_repeatable.go"]); !strings.HasSuffix(got, want) {
 		t.Errorf("got\n%s\nwant at its end\n%s", got, want)
+	}
+	for policy, want := range map[string]string{
+		judged:                           "policy.txt: c.send is not judged",
+		judged + "once c.sent":           "policy.txt:5: c.sent is no function",
+		judged + "once item":             "policy.txt:5: item is no function",
+		judged + "once c.send\nonce get": "policy.txt:6: get is judged already, in line 3",
+		judged + "twice c.send":          "policy.txt:5: want the word once or repeatable",
+		judged + "once":                  "policy.txt:5: want the word once or repeatable",
+		judged + "once c.send get":       "policy.txt:5: want the word once or repeatable",
+	} {
+		if _, err := generateFrom(wanting(config, policy), files); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %q", policy, err, want)
+		}
+	}
+	if _, err := generateFrom(wanting(config), files); err == nil || !strings.Contains(err.Error(), "policy.txt") {
+		t.Errorf("without the file: %v", err)
 	}
 }
