@@ -290,7 +290,7 @@ func (a *app) printDescriptor(d serve.Descriptor, f testdcFlags) error {
 			fmt.Fprintf(&b, "  ... and %d more bots\n", len(d.Bots)-most)
 			break
 		}
-		fmt.Fprintf(&b, "  bot     %s  DC %d\n", bot.Token, bot.DC)
+		fmt.Fprintf(&b, "  bot     %s  @%s  DC %d\n", bot.Token, bot.Username, bot.DC)
 	}
 	b.WriteByte('\n')
 	for _, k := range d.PublicKeys {

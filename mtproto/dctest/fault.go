@@ -62,6 +62,14 @@ const (
 	FaultNoReply FaultKind = "no_reply"
 	// FaultSlow holds the answers of the next Count queries of Method ("" for any) for Delay.
 	FaultSlow FaultKind = "slow_answer"
+
+	// FaultPushLost loses what the DC pushes of its own initiative: updates that only a difference brings. Count, Every, For.
+	FaultPushLost FaultKind = "push_lost"
+	// FaultPushTwice pushes twice, as two messages. Count, Every, For.
+	FaultPushTwice FaultKind = "push_twice"
+	// FaultPushReorder pushes after the next push to the same session (or after a second, if there is none). Count, Every,
+	// For.
+	FaultPushReorder FaultKind = "push_reorder"
 )
 
 // Direction narrows a packet fault.

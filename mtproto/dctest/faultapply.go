@@ -120,7 +120,7 @@ func (f *Fault) check() error {
 	switch f.Kind {
 	case FaultDrop, FaultDuplicate, FaultReorder, FaultCut, FaultCloseConns, FaultRefuse, FaultForgetTemp,
 		FaultForgetSessions, FaultNewSalts, FaultSkew, FaultRestart, FaultBindInvalid, FaultBindSalt, FaultDHRetry,
-		FaultNoReply:
+		FaultNoReply, FaultPushLost, FaultPushTwice, FaultPushReorder:
 	case FaultDelay, FaultSlow:
 		if f.Delay <= 0 {
 			return bad("delay must be positive")

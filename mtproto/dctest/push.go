@@ -44,7 +44,45 @@ func (c *Cluster) push(now time.Time, p api.Push) {
 			c.forgetSession(s)
 			return
 		}
+		c.pushTo(now, s, body)
+	})
+}
+
+// pushTo passes a push to one session through the faults.
+func (c *Cluster) pushTo(now time.Time, s *session, body []byte) {
+	p := place{dc: s.key.dc.id, perm: s.key.ownerID()}
+	if s.conn != nil {
+		p.conn = s.conn.id
+	}
+	if c.hit(now, FaultPushLost, p) != nil {
+		return
+	}
+	copies := 1
+	if c.hit(now, FaultPushTwice, p) != nil {
+		copies = 2
+	}
+	for range copies {
+		if s.late == nil && c.hit(now, FaultPushReorder, p) != nil {
+			c.pushLate(now, s, body)
+			continue
+		}
 		c.queue(now, s, body, true, idPush)
+		if late := s.late; late != nil {
+			s.late = nil
+			c.queue(now, s, *late, true, idPush)
+		}
+	}
+}
+
+// pushLate holds a push back until the next has overtaken it, a second at most.
+func (c *Cluster) pushLate(now time.Time, s *session, body []byte) {
+	late := &body
+	s.late = late
+	c.timers.add(now.Add(swapTimeout), func(now time.Time) {
+		if s.late == late && !s.gone {
+			s.late = nil
+			c.queue(now, s, body, true, idPush)
+		}
 	})
 }
 

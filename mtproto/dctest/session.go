@@ -34,7 +34,8 @@ type session struct {
 	size     int         // bytes in unacked
 	resendAt time.Time
 
-	subscribed bool // gets pushes
+	subscribed bool    // gets pushes
+	late       *[]byte // a push that waits to be overtaken
 	waiting    []*query
 	running    map[int64]*query // answers held back: by msg_id of the query
 }

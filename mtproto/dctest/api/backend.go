@@ -27,6 +27,7 @@ type Backend struct {
 	challenges challenges
 	bearers    bearers
 
+	changes   int // of boxes, ever: Changes
 	sent      []SentCode
 	sentCount int          // of codes, ever
 	group     *crypt.Group // of passwords; made when the first is needed

@@ -140,7 +140,7 @@ func (b *Backend) AddChannel(now time.Time, n NewChannel) (int64, error) {
 func (b *Backend) newChannel(now time.Time, creator *user, n NewChannel) *channel {
 	ch := &channel{
 		id: firstChannelID + int64(len(b.channels.order)), title: n.Title, username: n.Username, broadcast: n.Broadcast,
-		creator: creator, made: now, log: newUpdateLog(), byUser: map[*user]*member{},
+		creator: creator, made: now, log: b.newLog(), byUser: map[*user]*member{},
 	}
 	ch.admit(now, creator)
 	if b.channels.byID == nil {
@@ -155,7 +155,7 @@ func (b *Backend) newChannel(now time.Time, creator *user, n NewChannel) *channe
 	if ch.broadcast {
 		from = 0
 	}
-	_, _ = ch.log.write(b.cfg.LogMax, message{from: from, channel: ch, at: now, created: true}) // the first cannot be too many
+	_, _ = ch.log.write(message{from: from, channel: ch, at: now, created: true}) // the first cannot be too many
 	return ch
 }
 

@@ -155,10 +155,9 @@ type sent struct {
 // say puts a text into both boxes.
 func (b *Backend) say(now time.Time, from, to *user, text string, replyTo int32) (s sent, err error) {
 	s.known = to.dialogs[from.id] != nil
-	keep := b.cfg.LogMax
 	m := message{from: from.id, peer: to.id, out: true, at: now, text: text, replyTo: replyTo}
 	if from == to {
-		s.mine, err = from.log.write(keep, m)
+		s.mine, err = from.log.write(m)
 		if err == nil {
 			from.dialogWith(to.id).top = s.mine.ids[0]
 		}
@@ -166,7 +165,7 @@ func (b *Backend) say(now time.Time, from, to *user, text string, replyTo int32)
 		return s, err
 	}
 	m.twin = to.log.nextMsg
-	if s.mine, err = from.log.write(keep, m); err != nil {
+	if s.mine, err = from.log.write(m); err != nil {
 		return s, err
 	}
 	m.peer, m.out, m.twin = from.id, false, s.mine.ids[0]
@@ -175,7 +174,7 @@ func (b *Backend) say(now time.Time, from, to *user, text string, replyTo int32)
 	} else {
 		m.replyTo = 0
 	}
-	if s.theirs, err = to.log.write(keep, m); err != nil {
+	if s.theirs, err = to.log.write(m); err != nil {
 		return s, err
 	}
 	from.dialogWith(to.id).top = s.mine.ids[0]
@@ -315,15 +314,15 @@ func (c *call) editMessage() ([]byte, *Error) {
 
 // editPrivate edits both copies.
 func (c *call) editPrivate(to *user, m *message, text string) ([]byte, *Error) {
-	now, keep := c.req.Now, c.b.cfg.LogMax
-	e, err := c.user.log.edit(keep, now, m.id, text)
+	now := c.req.Now
+	e, err := c.user.log.edit(now, m.id, text)
 	if err != nil {
 		return nil, errPersistentIsFull
 	}
 	body := c.b.updatesFor(now, c.user, &e)
 	c.pushOthers(body)
 	if to != nil && to != c.user && to.log.messages[m.twin] != nil {
-		if e, err := to.log.edit(keep, now, m.twin, text); err == nil {
+		if e, err := to.log.edit(now, m.twin, text); err == nil {
 			c.b.pushNews(to, Delivery{}, c.b.updatesFor(now, to, &e))
 		}
 	}
@@ -368,7 +367,7 @@ func (b *Backend) remove(now time.Time, u *user, ids []int32, tell func(body []b
 	if len(ids) == 0 {
 		return u.log.pts, nil
 	}
-	e, full := u.log.remove(b.cfg.LogMax, now, ids)
+	e, full := u.log.remove(now, ids)
 	if full != nil {
 		return 0, errPersistentIsFull
 	}

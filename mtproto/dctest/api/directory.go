@@ -177,7 +177,7 @@ func (b *Backend) newUser(home int) *user {
 		home:       home,
 		first:      firstNames[s.uint64()%uint64(len(firstNames))],
 		last:       lastNames[s.uint64()%uint64(len(lastNames))],
-		log:        newUpdateLog(),
+		log:        b.newLog(),
 	}
 	b.dir.nextID++
 	b.dir.byID[u.id] = u
@@ -221,7 +221,7 @@ func validPhone(digits string) bool { return len(digits) >= 5 && len(digits) <= 
 func (b *Backend) Users() []User {
 	out := make([]User, 0, len(b.dir.order))
 	for _, u := range b.dir.order {
-		v := User{ID: u.id, HomeDC: u.home, Phone: u.phone, BotToken: u.token}
+		v := User{ID: u.id, HomeDC: u.home, Phone: u.phone, BotToken: u.token, Username: u.username}
 		if pass := u.twoStep.pass; pass != nil {
 			v.Password, v.PasswordText = true, pass.text
 		}

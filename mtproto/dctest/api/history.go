@@ -134,7 +134,7 @@ func (c *call) readHistory() ([]byte, *Error) {
 	}
 	d.readIn = upTo
 	now := c.req.Now
-	e, full := c.user.log.add(c.b.cfg.LogMax, logEntry{at: now, kind: entryReadInbox, ids: []int32{upTo}, peer: t.id})
+	e, full := c.user.log.add(logEntry{at: now, kind: entryReadInbox, ids: []int32{upTo}, peer: t.id})
 	if full != nil {
 		return nil, errPersistentIsFull
 	}
@@ -152,7 +152,7 @@ func (c *call) readByPeer(u *user, upTo int32) {
 		return
 	}
 	u.dialogWith(c.user.id).readOut = last[0].twin
-	e, err := u.log.add(c.b.cfg.LogMax, logEntry{at: c.req.Now, kind: entryReadOutbox, ids: []int32{last[0].twin}, peer: c.user.id})
+	e, err := u.log.add(logEntry{at: c.req.Now, kind: entryReadOutbox, ids: []int32{last[0].twin}, peer: c.user.id})
 	if err == nil {
 		c.b.pushNews(u, Delivery{}, c.b.updatesFor(c.req.Now, u, &e))
 	}

@@ -20,6 +20,8 @@ type updateLog struct {
 	messages map[int32]*message
 	oldest   int32     // no message below is kept
 	moved    time.Time // of the newest entry
+	keep     int       // Config.LogMax
+	changes  *int      // of the whole Backend
 }
 
 // entryKind is what an entry of a log tells.
@@ -68,8 +70,8 @@ type message struct {
 	twin    int32 // of a private message: its id in the other side's box, 0 for none
 }
 
-func newUpdateLog() updateLog {
-	return updateLog{pts: 1, floor: 1, nextMsg: 1, oldest: 1, messages: map[int32]*message{}}
+func (b *Backend) newLog() updateLog {
+	return updateLog{pts: 1, floor: 1, nextMsg: 1, oldest: 1, messages: map[int32]*message{}, keep: b.cfg.LogMax, changes: &b.changes}
 }
 
 // maxDeletedIDs bounds one update, as Telegram's clients send at most 100 ids at a time.
@@ -81,16 +83,17 @@ var (
 	ErrLogFull    = errors.New("api: pts would leave 31 bits")
 )
 
-// add gives an entry its pts and keeps it; the oldest go beyond keep.
-func (l *updateLog) add(keep int, e logEntry) (logEntry, error) {
+// add gives an entry its pts and keeps it, in place of the oldest where there are too many.
+func (l *updateLog) add(e logEntry) (logEntry, error) {
 	if l.pts > math.MaxInt32-int32(len(e.ids)) {
 		return logEntry{}, ErrLogFull
 	}
 	l.pts += int32(len(e.ids))
 	e.pts = l.pts
 	l.moved = e.at
+	*l.changes++
 	l.entries = append(l.entries, e)
-	if over := len(l.entries) - keep; over > 0 {
+	if over := len(l.entries) - l.keep; over > 0 {
 		l.floor = l.entries[over-1].pts
 		l.entries = l.entries[over:]
 	}
@@ -98,28 +101,28 @@ func (l *updateLog) add(keep int, e logEntry) (logEntry, error) {
 }
 
 // write puts a new message into the box.
-func (l *updateLog) write(keep int, m message) (logEntry, error) {
+func (l *updateLog) write(m message) (logEntry, error) {
 	if l.nextMsg == math.MaxInt32 {
 		return logEntry{}, ErrLogFull
 	}
 	m.id = l.nextMsg
-	e, err := l.add(keep, logEntry{at: m.at, kind: entryMessage, ids: []int32{m.id}, message: &m})
+	e, err := l.add(logEntry{at: m.at, kind: entryMessage, ids: []int32{m.id}, message: &m})
 	if err != nil {
 		return e, err
 	}
 	l.nextMsg++
 	l.messages[m.id] = &m
-	for ; len(l.messages) > keep; l.oldest++ {
+	for ; len(l.messages) > l.keep; l.oldest++ {
 		delete(l.messages, l.oldest)
 	}
 	return e, nil
 }
 
 // edit gives a message another text.
-func (l *updateLog) edit(keep int, now time.Time, id int32, text string) (logEntry, error) {
+func (l *updateLog) edit(now time.Time, id int32, text string) (logEntry, error) {
 	m := *l.messages[id]
 	m.text, m.edited = text, now
-	e, err := l.add(keep, logEntry{at: now, kind: entryEdit, ids: []int32{id}, message: &m})
+	e, err := l.add(logEntry{at: now, kind: entryEdit, ids: []int32{id}, message: &m})
 	if err == nil {
 		l.messages[id] = &m
 	}
@@ -138,8 +141,8 @@ func (l *updateLog) present(ids []int32) []int32 {
 }
 
 // remove deletes messages that are there.
-func (l *updateLog) remove(keep int, now time.Time, ids []int32) (logEntry, error) {
-	e, err := l.add(keep, logEntry{at: now, kind: entryDelete, ids: ids})
+func (l *updateLog) remove(now time.Time, ids []int32) (logEntry, error) {
+	e, err := l.add(logEntry{at: now, kind: entryDelete, ids: ids})
 	if err == nil {
 		for _, id := range ids {
 			delete(l.messages, id)

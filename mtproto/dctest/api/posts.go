@@ -15,7 +15,7 @@ func (b *Backend) put(now time.Time, ch *channel, from *user, text string, reply
 	if ch.log.messages[replyTo] == nil {
 		m.replyTo = 0
 	}
-	return ch.log.write(b.cfg.LogMax, m)
+	return ch.log.write(m)
 }
 
 // pushEntry pushes an entry of a channel's log to its members but one.
@@ -79,7 +79,7 @@ func (c *call) pushPost(ch *channel, e *logEntry) {
 
 // editPost edits a post.
 func (c *call) editPost(ch *channel, id int32, text string) ([]byte, *Error) {
-	e, full := ch.log.edit(c.b.cfg.LogMax, c.req.Now, id, text)
+	e, full := ch.log.edit(c.req.Now, id, text)
 	if full != nil {
 		return nil, errPersistentIsFull
 	}
@@ -126,7 +126,7 @@ func (c *call) deletePosts() ([]byte, *Error) {
 	if len(ids) == 0 {
 		return value(affectedMessagesID, int(ch.log.pts), 0), nil
 	}
-	e, full := ch.log.remove(c.b.cfg.LogMax, c.req.Now, ids)
+	e, full := ch.log.remove(c.req.Now, ids)
 	if full != nil {
 		return nil, errPersistentIsFull
 	}

@@ -83,7 +83,7 @@ func (b *Backend) EditPost(now time.Time, channelID int64, id int32, text string
 	if err := checkText(text); err != nil {
 		return 0, err
 	}
-	e, err := ch.log.edit(b.cfg.LogMax, now, id, text)
+	e, err := ch.log.edit(now, id, text)
 	if err == nil {
 		b.pushEntry(now, ch, &e, nil, how)
 	}
@@ -103,7 +103,7 @@ func (b *Backend) DeletePosts(now time.Time, channelID int64, how Delivery, ids 
 	case len(ids) > maxDeletedIDs:
 		return 0, fmt.Errorf("%w, not %d", ErrTooManyIDs, len(ids))
 	}
-	e, err := ch.log.remove(b.cfg.LogMax, now, ids)
+	e, err := ch.log.remove(now, ids)
 	if err == nil {
 		b.pushEntry(now, ch, &e, nil, how)
 	}
@@ -122,6 +122,9 @@ type Message struct {
 	ReplyTo int32     `json:"reply_to,omitempty"`
 	Edited  time.Time `json:"edited,omitzero"`
 }
+
+// Changes is how many messages were written, edited or deleted in all: when it has not changed, no box has.
+func (b *Backend) Changes() int { return b.changes }
 
 // Messages returns what is in a user's box, oldest first: what it wrote and what was written to it.
 func (b *Backend) Messages(userID int64) ([]Message, error) {

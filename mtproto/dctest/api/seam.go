@@ -124,6 +124,7 @@ type User struct {
 	// PasswordText is the two-step password while it is the one the cluster's operator set.
 	PasswordText string `json:"password_text,omitempty"`
 	BotToken     string `json:"bot_token,omitempty"`
+	Username     string `json:"username,omitempty"`
 }
 
 // Server is the API half as the protocol half sees it. One owner calls it; no call blocks.

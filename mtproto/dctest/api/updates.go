@@ -44,7 +44,7 @@ func (b *Backend) appendDelete(now time.Time, userID int64, ids []int32) (logEnt
 	if len(ids) == 0 || len(ids) > maxDeletedIDs {
 		return logEntry{}, fmt.Errorf("%w, not %d", ErrTooManyIDs, len(ids))
 	}
-	return u.log.remove(b.cfg.LogMax, now, append([]int32(nil), ids...))
+	return u.log.remove(now, append([]int32(nil), ids...))
 }
 
 // serviceUserID is the account from which Telegram writes to its users.
@@ -61,7 +61,7 @@ func (b *Backend) Tell(now time.Time, userID int64, text string) (pts int32, err
 }
 
 func (b *Backend) tell(now time.Time, u *user, text string) (pts int32, err error) {
-	e, err := u.log.write(b.cfg.LogMax, message{from: serviceUserID, peer: serviceUserID, at: now, text: text})
+	e, err := u.log.write(message{from: serviceUserID, peer: serviceUserID, at: now, text: text})
 	if err != nil {
 		return 0, err
 	}

@@ -28,7 +28,8 @@ type Cluster struct {
 	core  *dctest.Cluster
 	conns map[dctest.ConnID]*conn
 
-	codesTold int // how many codes had been sent when codeNews was closed last
+	codesTold   int // how many codes had been sent when codeNews was closed last
+	changesTold int // and how many messages written, edited or deleted at the last of boxNews
 
 	mu        sync.Mutex // guards what follows
 	closed    bool
@@ -36,6 +37,7 @@ type Cluster struct {
 	open      map[*conn]struct{}
 	listeners []*listener   // by DC - 1
 	codeNews  chan struct{} // closed, and replaced, when codes are sent
+	boxNews   chan struct{} // and this when a message is written, edited or deleted
 }
 
 // Start makes a cluster and opens its listeners. An *AddrError, an *api.ConfigError or a *dctest.ConfigError says what
@@ -59,6 +61,7 @@ func Start(cfg Config) (*Cluster, error) {
 		open:  make(map[*conn]struct{}),
 
 		codeNews: make(chan struct{}),
+		boxNews:  make(chan struct{}),
 	}
 	if err := s.listenAll(); err != nil {
 		return nil, err
@@ -173,7 +176,7 @@ func (s *Cluster) handle(e *event) {
 		e.call(s.core, now)
 	}
 	s.outputs()
-	s.tellCodes()
+	s.tellNews()
 	if e.ran != nil {
 		close(e.ran)
 	}

@@ -69,20 +69,25 @@ func (s *Cluster) CodesFrom(ctx context.Context, n int) (list []api.SentCode, to
 	}
 }
 
-// tellCodes wakes who waits in CodesFrom when codes were sent. The owner calls it.
-func (s *Cluster) tellCodes() {
+// tellNews wakes who waits for codes or messages when there are new ones. The owner calls it.
+func (s *Cluster) tellNews() {
 	if s.backend == nil {
 		return
 	}
-	sent := s.backend.CodesSent()
-	if sent == s.codesTold {
+	s.tell(&s.codesTold, s.backend.CodesSent(), &s.codeNews)
+	s.tell(&s.changesTold, s.backend.Changes(), &s.boxNews)
+}
+
+// tell closes and replaces a channel when a count has changed since it was told.
+func (s *Cluster) tell(told *int, count int, news *chan struct{}) {
+	if *told == count {
 		return
 	}
-	s.codesTold = sent
+	*told = count
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	close(s.codeNews)
-	s.codeNews = make(chan struct{})
+	close(*news)
+	*news = make(chan struct{})
 }
 
 // ClearFaults ends faults by id, or all of them.

@@ -56,9 +56,10 @@ type Phone struct {
 
 // Bot is one bot and its token.
 type Bot struct {
-	Token  string `json:"token"`
-	DC     int    `json:"dc"`
-	UserID int64  `json:"user_id"`
+	Token    string `json:"token"`
+	DC       int    `json:"dc"`
+	UserID   int64  `json:"user_id"`
+	Username string `json:"username,omitempty"`
 }
 
 // Table returns the descriptor's addresses and RSA public keys as a client's table of DCs. It fails for a descriptor that
@@ -117,7 +118,7 @@ func (s *Cluster) apps() []AppID {
 
 func (d *Descriptor) addUser(u api.User) {
 	if u.BotToken != "" {
-		d.Bots = append(d.Bots, Bot{u.BotToken, u.HomeDC, u.ID})
+		d.Bots = append(d.Bots, Bot{u.BotToken, u.HomeDC, u.ID, u.Username})
 		return
 	}
 	d.Phones = append(d.Phones, Phone{u.Phone, u.Code, u.HomeDC, u.ID, u.Password, u.PasswordText})

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -43,6 +44,8 @@ type transcript struct {
 	routes map[string]bool
 }
 
+var numbers = regexp.MustCompile(`/[0-9]+`)
+
 func (tr *transcript) note(format string, args ...any) { fmt.Fprintf(tr, "# "+format+"\n\n", args...) }
 
 // ask sends a request and returns the answer's body.
@@ -51,6 +54,7 @@ func (tr *transcript) ask(method, target string, body string) string {
 	status, answer := ask(tr.h, method, target, body)
 	fmt.Fprintf(tr, "%s\n%d\n%s\n", strings.TrimSpace("> "+method+" "+target+" "+body), status, answer)
 	path, _, _ := strings.Cut(target, "?")
+	path = numbers.ReplaceAllString(path, "/{id}")
 	if status == http.StatusOK {
 		tr.routes[method+" "+path] = true
 	}
@@ -185,6 +189,25 @@ func play(t *testing.T) *transcript {
 	tr.ask("GET", "/verdict", "")
 	tr.ask("POST", "/verdict", `{"store":[{"dc":1,"id":"1"}],"delivered":[{"user_id":`+fmt.Sprint(person.UserID)+`,"pts":[2]}]}`)
 
+	tr.note("People write to a bot, and to a channel.")
+	bot := cluster.Descriptor().Bots[0].UserID
+	tr.ask("GET", "/users", "")
+	to := fmt.Sprintf("/users/%d/messages", bot)
+	tr.ask("POST", to, fmt.Sprintf(`{"from":%d,"text":"/start"}`, person.UserID))
+	tr.ask("POST", to, fmt.Sprintf(`{"from":%d,"text":"are you there?","form":"full","lost":true}`, person.UserID))
+	tr.ask("POST", fmt.Sprintf("/users/%d/messages", scanner.UserID), fmt.Sprintf(`{"from":%d,"text":"hello"}`, bot))
+	tr.ask("GET", fmt.Sprintf("/users/%d/messages?peer=%d&wait=10s", bot, person.UserID), "")
+	tr.ask("POST", "/channels", fmt.Sprintf(`{"title":"News","username":"test_news","creator":%d,"members":[%d]}`, person.UserID, bot))
+	channel := fmt.Sprintf("/channels/%d", int64(2200000001))
+	tr.ask("POST", channel+"/messages", `{"text":"hello"}`)
+	tr.ask("POST", channel+"/messages", fmt.Sprintf(`{"from":%d,"text":"hi","form":"too_long"}`, bot))
+	tr.ask("PATCH", channel+"/messages", `{"message":3,"text":"hi all"}`)
+	tr.ask("DELETE", channel+"/messages?message=2", "")
+	tr.ask("GET", channel+"/messages?after=1", "")
+	tr.ask("POST", channel+"/members", fmt.Sprintf(`{"user_id":%d}`, scanner.UserID))
+	tr.ask("DELETE", fmt.Sprintf("%s/members?user_id=%d", channel, scanner.UserID), "")
+	tr.ask("GET", "/channels", "")
+
 	tr.note("What else an operator does.")
 	tr.ask("POST", "/password", fmt.Sprintf(`{"user_id":%d,"password":"correct horse","hint":"a comic"}`, scanner.UserID))
 	tr.ask("POST", "/login-email", fmt.Sprintf(`{"user_id":%d,"email":"a@example.org"}`, scanner.UserID))
@@ -207,5 +230,8 @@ func play(t *testing.T) *transcript {
 	tr.ask("POST", "/scan", `{"token":"AAAA","user_id":1}`)
 	tr.ask("GET", "/violations?severity=bad", "")
 	tr.ask("GET", "/ledger/keys", "")
+	tr.ask("POST", to, fmt.Sprintf(`{"from":%d,"text":"hello","form":"long"}`, person.UserID))
+	tr.ask("GET", "/channels/1/messages", "")
+	tr.ask("GET", "/users/me/messages", "")
 	return tr
 }

@@ -15,6 +15,6 @@
 // a page read an answer. There is no other protection: whoever may connect may do everything.
 //
 // Bounds: a body has at most 8 MiB (a verdict over 100,000 keys takes 4), 64 requests are answered at a time and more of
-// them wait, 32 of them may wait for codes, a page of a list has at most 10,000 records, and one copy of the ledger (1<<20
+// them wait, 32 of them may wait for codes or messages, a page of a list has at most 10,000 records, and one copy of the ledger (1<<20
 // records of some 120 bytes in each list) is made at a time.
 package control

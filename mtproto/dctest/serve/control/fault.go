@@ -67,6 +67,9 @@ func faultKinds() []faultKind {
 		kind(dctest.FaultDHRetry, "the next key creations answer dh_gen_retry", "", "dc conn count for"),
 		kind(dctest.FaultNoReply, "the next calls are executed and their answers lost", "", where+"method count for"),
 		kind(dctest.FaultSlow, "the answers of the next calls are held for delay", "delay", where+"method count for"),
+		kind(dctest.FaultPushLost, "what the DC pushes of its own initiative is lost: only a difference brings it", "", where+"count every for"),
+		kind(dctest.FaultPushTwice, "it is pushed twice", "", where+"count every for"),
+		kind(dctest.FaultPushReorder, "it is pushed after the next push", "", where+"count every for"),
 		kind(faultMigrate, "a user's home is another DC from now on", "user_id dc", ""),
 		kind(faultFreeze, "a user is frozen for a while: what changes something answers FROZEN_METHOD_INVALID", "user_id for", "url"),
 		kind(faultUnfreeze, "and is not any more", "user_id", ""),
@@ -259,6 +262,7 @@ func asProblem(err error) error {
 	var fault *dctest.FaultError
 	var text *api.FaultTextError
 	var config *api.ConfigError
+	var refused *api.Error
 	switch {
 	case err == nil:
 		return nil
@@ -272,6 +276,12 @@ func asProblem(err error) error {
 		return bad("chain", "chain %s", config.Why)
 	case errors.Is(err, api.ErrUserUnknown):
 		return bad("user_id", "%s; GET /descriptor lists them", strings.TrimPrefix(err.Error(), "api: "))
+	case errors.Is(err, api.ErrChannelUnknown):
+		return (&problem{Error: strings.TrimPrefix(err.Error(), "api: ") + "; GET /channels lists them", status: http.StatusNotFound}).asError()
+	case errors.Is(err, api.ErrChannelName):
+		return bad("username", "%s", strings.TrimPrefix(err.Error(), "api: "))
+	case errors.As(err, &refused):
+		return (&problem{Error: refused.Text, status: http.StatusConflict}).asError()
 	case errors.Is(err, api.ErrEmail):
 		return bad("email", "email is no address")
 	case errors.Is(err, api.ErrDCUnknown), errors.Is(err, serve.ErrNoDC):

@@ -73,6 +73,17 @@ func (h *handler) table() []route {
 		{"POST", "/fault", "let something go wrong, now or at the next candidates", h.fault},
 		{"DELETE", "/fault", "end faults; ?id= (repeatable), all without", h.clearFaults},
 		{"POST", "/push", "push an update, a text from 777000, or a service notification to a user", h.push},
+		{"GET", "/users", "the people and bots there are, with their usernames", h.users},
+		{"GET", "/users/{id}/messages", "what a user wrote and was written to; ?peer=&after=&limit=, &wait=10s for the next", h.userMessages},
+		{"POST", "/users/{id}/messages", "write to a user as another, in a form of your choice, or so that the push is lost", h.say},
+		{"GET", "/channels", "the channels and groups there are", h.channels},
+		{"POST", "/channels", "make one, with its members", h.addChannel},
+		{"POST", "/channels/{id}/members", "make a user a member", h.join},
+		{"DELETE", "/channels/{id}/members", "end a user's membership; ?user_id=", h.leave},
+		{"GET", "/channels/{id}/messages", "what is in a channel; ?after=&limit=, &wait=10s for the next", h.posts},
+		{"POST", "/channels/{id}/messages", "write to it as a member, or as its creator", h.post},
+		{"PATCH", "/channels/{id}/messages", "give a message of it another text", h.editPost},
+		{"DELETE", "/channels/{id}/messages", "delete messages of it; ?message= (repeatable)", h.deletePosts},
 		{"POST", "/revoke", "end a user's authorizations, or that of one key", h.revoke},
 		{"POST", "/scan", "accept a QR login token as a user", h.scan},
 		{"POST", "/pay", "pay for the sign-ins of a number", h.pay},
@@ -114,7 +125,7 @@ func ours(hostport string) bool {
 func (h *handler) answer(w http.ResponseWriter, r *http.Request) {
 	var methods []string
 	for _, route := range h.routes {
-		if route.Path != r.URL.Path {
+		if !route.takes(r) {
 			continue
 		}
 		if route.Method != r.Method {
@@ -139,6 +150,22 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request) {
 		paths = append(paths, route.Path)
 	}
 	write(w, http.StatusNotFound, problem{Error: "there is no " + r.URL.Path, Allowed: slices.Compact(paths)})
+}
+
+// takes tells whether a request is for the route, and notes what stands for the {names} of its path.
+func (route *route) takes(r *http.Request) bool {
+	want, got := strings.Split(route.Path, "/"), strings.Split(r.URL.Path, "/")
+	if len(want) != len(got) {
+		return false
+	}
+	for i, w := range want {
+		if name, ok := strings.CutPrefix(w, "{"); ok {
+			r.SetPathValue(strings.TrimSuffix(name, "}"), got[i])
+		} else if w != got[i] {
+			return false
+		}
+	}
+	return true
 }
 
 func (h *handler) index(r *http.Request) (any, error) {

@@ -207,8 +207,35 @@ type codesPage struct {
 	Codes []api.SentCode `json:"codes"`
 }
 
-// maxWait bounds how long a request for codes waits.
+// maxWait bounds how long a request waits for news.
 const maxWait = time.Minute
+
+// waiting is the context of a question that waits for news, as long as its parameter wait says.
+func (h *handler) waiting(r *http.Request) (ctx context.Context, done func(), err error) {
+	wait, free := time.Duration(0), func() {}
+	if text := r.URL.Query().Get("wait"); text != "" {
+		if wait, err = time.ParseDuration(text); err != nil || wait < 0 || wait > maxWait {
+			return nil, nil, bad("wait", `wait is a duration up to %s, such as "10s"`, maxWait)
+		}
+	}
+	if wait > 0 {
+		select {
+		case h.waits <- struct{}{}:
+			free = func() { <-h.waits }
+		default:
+			return nil, nil, (&problem{Error: fmt.Sprintf("%d requests wait already", maxWaits), Field: "wait", status: http.StatusServiceUnavailable}).asError()
+		}
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), wait)
+	go func() { // a waiting question ends with the server
+		select {
+		case <-h.quit:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(); free() }, nil
+}
 
 func (h *handler) codes(r *http.Request) (any, error) {
 	if err := params(r, "phone", "email", "from", "limit", "wait"); err != nil {
@@ -218,30 +245,12 @@ func (h *handler) codes(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	ctx, done, err := h.waiting(r)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	q := r.URL.Query()
-	wait := time.Duration(0)
-	if text := q.Get("wait"); text != "" {
-		if wait, err = time.ParseDuration(text); err != nil || wait < 0 || wait > maxWait {
-			return nil, bad("wait", `wait is a duration up to %s, such as "10s"`, maxWait)
-		}
-	}
-	if wait > 0 {
-		select {
-		case h.waits <- struct{}{}:
-			defer func() { <-h.waits }()
-		default:
-			return nil, (&problem{Error: fmt.Sprintf("%d requests wait for codes already", maxWaits), Field: "wait", status: http.StatusServiceUnavailable}).asError()
-		}
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), wait)
-	defer cancel()
-	go func() { // a waiting question ends with the server
-		select {
-		case <-h.quit:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
 	phone, email := strings.TrimLeft(q.Get("phone"), "+ "), q.Get("email")
 	out := codesPage{Next: p.from, Codes: []api.SentCode{}}
 	for {
