@@ -3,8 +3,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"maps"
-	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -15,156 +13,12 @@ import (
 	"github.com/mtfleet/mtfleet/tl"
 	"github.com/mtfleet/mtfleet/tl/mt"
 	"github.com/mtfleet/mtfleet/tl/schema"
+	"github.com/mtfleet/mtfleet/tl/schema/schematest"
 	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
-// The tests below hold generated code to the schema by a second reading of it: writer makes random values
+// The tests below hold generated code to the schema by a second reading of it: schematest makes random values
 // straight from the definitions, knowing neither the generator nor the table.
-
-// writer writes random values of a schema.
-type writer struct {
-	types map[string][]*schema.Definition
-	funcs []*schema.Definition
-	// depths says how many levels of values each definition needs inside.
-	depths map[*schema.Definition]int
-}
-
-func newWriter(t testing.TB, names ...string) *writer {
-	w := &writer{types: make(map[string][]*schema.Definition), depths: make(map[*schema.Definition]int)}
-	for _, name := range names {
-		s, err := parseSchema(schema.Files, name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i := range s.Definitions {
-			d := &s.Definitions[i]
-			switch {
-			case d.Function:
-				w.funcs = append(w.funcs, d)
-			case d.HasID:
-				w.types[d.Result.Name] = append(w.types[d.Result.Name], d)
-			}
-		}
-	}
-	w.measure()
-	return w
-}
-
-// maxTestDepth is from where on values are made as small as they can be.
-const maxTestDepth = 5
-
-// definition appends a random value of d, id first.
-func (w *writer) definition(t *rapid.T, b []byte, d *schema.Definition, depth int) []byte {
-	b = tl.AppendUint32(b, d.WireID())
-	if d.Builtin || d.Name == "bytes" {
-		return w.value(t, b, schema.Type{Name: d.Name}, depth)
-	}
-	flags := make(map[string]uint32)
-	for _, f := range d.Fields {
-		switch {
-		case f.IsFlags():
-			flags[f.Name] = w.flags(t, d, f.Name, depth)
-			b = tl.AppendUint32(b, flags[f.Name])
-		case f.Type.Name == "true", f.Optional() && flags[f.Flags]&(1<<f.Bit) == 0:
-		default:
-			b = w.value(t, b, f.Type, depth)
-		}
-	}
-	return b
-}
-
-// flags draws a word of flags of which only bits with a meaning are set.
-func (w *writer) flags(t *rapid.T, d *schema.Definition, word string, depth int) (flags uint32) {
-	for _, f := range d.Fields {
-		if f.Flags == word && (depth < maxTestDepth || f.Type.Name == "true") && rapid.IntRange(0, 2).Draw(t, f.Name) == 0 {
-			flags |= 1 << f.Bit
-		}
-	}
-	return flags
-}
-
-// value appends a random value of type typ.
-func (w *writer) value(t *rapid.T, b []byte, typ schema.Type, depth int) []byte {
-	switch typ.Name {
-	case "int":
-		return tl.AppendInt32(b, rapid.Int32().Draw(t, "int"))
-	case "long":
-		return tl.AppendInt64(b, rapid.Int64().Draw(t, "long"))
-	case "double":
-		return tl.AppendDouble(b, rapid.Float64().Draw(t, "double"))
-	case "int128", "int256":
-		n := map[string]int{"int128": 16, "int256": 32}[typ.Name]
-		return append(b, rapid.SliceOfN(rapid.Byte(), n, n).Draw(t, typ.Name)...)
-	case "string", "bytes":
-		return tl.AppendBytes(b, rapid.SliceOfN(rapid.Byte(), 0, 9).Draw(t, typ.Name))
-	case "Bool":
-		return tl.AppendBool(b, rapid.Bool().Draw(t, "Bool"))
-	}
-	switch {
-	case typ.Elem != nil:
-		n := 0
-		if depth < maxTestDepth {
-			n = rapid.IntRange(0, 2).Draw(t, "count")
-		}
-		if typ.Boxed() {
-			b = tl.AppendUint32(b, tl.VectorID)
-		}
-		b = tl.AppendInt32(b, int32(n))
-		for range n {
-			b = w.value(t, b, *typ.Elem, depth+1)
-		}
-		return b
-	case isOpen(typ):
-		return w.definition(t, b, w.pick(t, w.funcs, depth), depth+1)
-	}
-	return w.definition(t, b, w.pick(t, w.types[typ.Name], depth), depth+1)
-}
-
-// pick draws a definition; deep inside, the one whose required fields go least deep.
-func (w *writer) pick(t *rapid.T, defs []*schema.Definition, depth int) *schema.Definition {
-	if depth >= maxTestDepth {
-		return slices.MinFunc(defs, func(a, b *schema.Definition) int { return w.depths[a] - w.depths[b] })
-	}
-	return defs[rapid.IntRange(0, len(defs)-1).Draw(t, "constructor")]
-}
-
-// measure finds how deep the required fields of every definition go at least: it lowers guesses until nothing
-// changes.
-func (w *writer) measure() {
-	all := slices.Concat(slices.Collect(maps.Values(w.types))...)
-	all = append(all, w.funcs...)
-	for _, d := range all {
-		w.depths[d] = math.MaxInt16
-	}
-	for changed := true; changed; {
-		changed = false
-		for _, d := range all {
-			if depth := w.depth(d); depth < w.depths[d] {
-				w.depths[d] = depth
-				changed = true
-			}
-		}
-	}
-}
-
-func (w *writer) depth(d *schema.Definition) int {
-	deepest := 0
-	for _, f := range d.Fields {
-		if f.Optional() || f.Type.Elem != nil || primitives[f.Type.Name].goType != "" {
-			continue
-		}
-		inner := w.types[f.Type.Name]
-		if isOpen(f.Type) {
-			inner = w.funcs
-		}
-		least := math.MaxInt16
-		for _, d := range inner {
-			least = min(least, w.depths[d]+1)
-		}
-		deepest = max(deepest, least)
-	}
-	return deepest
-}
 
 // generated lists the definitions that package pkg has types for.
 func generated(defs map[string][]*schema.Definition, funcs []*schema.Definition, newObject func(uint32) tl.Object) []*schema.Definition {
@@ -180,8 +34,8 @@ func generated(defs map[string][]*schema.Definition, funcs []*schema.Definition,
 
 // checkType holds one generated type to its definition: parse and append are inverse, whatever the struct held
 // before; every cut is noticed; results too.
-func checkType(t *rapid.T, w *writer, d *schema.Definition, newObject func(uint32) tl.Object) {
-	b := w.definition(t, nil, d, 0)
+func checkType(t *rapid.T, w *schematest.Writer, d *schema.Definition, newObject func(uint32) tl.Object) {
+	b := w.Append(t, nil, d, 0)
 	v := newObject(d.WireID())
 	if v.TypeID() != d.WireID() || v.TypeName() != d.Name {
 		t.Fatalf("%s calls itself %s#%08x", d.Name, v.TypeName(), v.TypeID())
@@ -200,7 +54,7 @@ func checkType(t *rapid.T, w *writer, d *schema.Definition, newObject func(uint3
 			t.Fatalf("%s: %v\nparsed   %x\nappended %x", d, err, b, out)
 		}
 		// The second time, v starts out full of another value.
-		b = w.definition(t, nil, d, 0)
+		b = w.Append(t, nil, d, 0)
 	}
 	open := len(d.Fields) > 0 && isOpen(d.Fields[len(d.Fields)-1].Type)
 	for cut := 0; cut < len(b) && !open; cut += 4 {
@@ -208,14 +62,14 @@ func checkType(t *rapid.T, w *writer, d *schema.Definition, newObject func(uint3
 			t.Fatalf("%s: %d of %d bytes were enough", d, cut, len(b))
 		}
 	}
-	if d.Function && d.Result.Name != d.Generic && (d.Result.Elem != nil || len(w.types[d.Result.Name]) > 0) {
+	if d.Function && d.Result.Name != d.Generic && (d.Result.Elem != nil || len(w.Types[d.Result.Name]) > 0) {
 		checkResult(t, w, d, v)
 	}
 }
 
 // checkResult holds ParseResult and AppendResult of a function to the schema.
-func checkResult(t *rapid.T, w *writer, d *schema.Definition, v tl.Object) {
-	b := w.value(t, nil, d.Result, 0)
+func checkResult(t *rapid.T, w *schematest.Writer, d *schema.Definition, v tl.Object) {
+	b := w.AppendValue(t, nil, d.Result, 0)
 	if b == nil {
 		return
 	}
@@ -241,8 +95,8 @@ func TestGeneratedTypes(t *testing.T) {
 		{"mt", mt.New, []string{"mtproto.tl", "api.tl"}, 45},
 		{"tg", tg.New, []string{"api.tl"}, 180},
 	} {
-		w := newWriter(t, pkg.schemas...)
-		defs := generated(w.types, w.funcs, pkg.newObject)
+		w := schematest.New(t, pkg.schemas...)
+		defs := generated(w.Types, w.Functions, pkg.newObject)
 		if len(defs) < pkg.types {
 			t.Errorf("%s: only %d types", pkg.name, len(defs))
 		}
@@ -260,19 +114,19 @@ func TestGeneratedTypes(t *testing.T) {
 
 // TestSkipKnowsTheWholeSchema lets Skip cut out a random value of every constructor and function of the API.
 func TestSkipKnowsTheWholeSchema(t *testing.T) {
-	w := newWriter(t, "api.tl")
+	w := schematest.New(t, "api.tl")
 	var defs []*schema.Definition
-	for _, group := range w.types {
+	for _, group := range w.Types {
 		defs = append(defs, group...)
 	}
-	defs = append(defs, w.funcs...)
+	defs = append(defs, w.Functions...)
 	slices.SortFunc(defs, func(a, b *schema.Definition) int { return strings.Compare(a.Name, b.Name) })
 	rapid.Check(t, func(t *rapid.T) {
 		// A slice of the schema at a time, so that hundred checks see all of it many times.
 		first := rapid.IntRange(0, 24).Draw(t, "first")
 		for i := first; i < len(defs); i += 25 {
 			d := defs[i]
-			b := w.definition(t, nil, d, maxTestDepth-2)
+			b := w.Append(t, nil, d, schematest.Depth-2)
 			n, err := tl.Skip(tg.Schema, append(b, 0xff, 0xff, 0xff, 0xff))
 			if err != nil || n != len(b) {
 				t.Fatalf("%s: %d of %d bytes, %v\n%x", d, n, len(b), err, b)
@@ -288,13 +142,13 @@ func TestSkipKnowsTheWholeSchema(t *testing.T) {
 
 // TestTableIsTheSchema reads the committed table back and compares it with the definitions.
 func TestTableIsTheSchema(t *testing.T) {
-	w := newWriter(t, "api.tl")
-	for _, group := range w.types {
+	w := schematest.New(t, "api.tl")
+	for _, group := range w.Types {
 		for _, d := range group {
 			checkEntry(t, d, d.Result.Name)
 		}
 	}
-	for _, d := range w.funcs {
+	for _, d := range w.Functions {
 		checkEntry(t, d, "function")
 	}
 }
@@ -323,8 +177,8 @@ func checkEntry(t *testing.T, d *schema.Definition, typeName string) {
 			want = append(want, map[bool]tl.Op{true: tl.OpVector, false: tl.OpBareVector}[f.Type.Boxed()])
 			elem = *f.Type.Elem
 		}
-		simple := map[string]tl.Op{"int": tl.OpInt, "long": tl.OpLong, "double": tl.OpLong, "string": tl.OpString,
-			"bytes": tl.OpString, "Bool": tl.OpBool, "int128": tl.OpInt128, "int256": tl.OpInt256}
+		simple := map[string]tl.Op{"int": tl.OpInt, "long": tl.OpLong, "double": tl.OpDouble, "string": tl.OpString,
+			"bytes": tl.OpBytes, "Bool": tl.OpBool, "int128": tl.OpInt128, "int256": tl.OpInt256}
 		if op, ok := simple[elem.Name]; ok {
 			want = append(want, op)
 			continue
@@ -340,10 +194,8 @@ func checkEntry(t *testing.T, d *schema.Definition, typeName string) {
 		want = append(want, ops[at])
 	}
 	if d.Builtin || d.Name == "bytes" {
-		want = []tl.Op{map[string]tl.Op{"int": tl.OpInt, "string": tl.OpString, "bytes": tl.OpString}[d.Name]}
-		if d.Name == "long" || d.Name == "double" {
-			want[0] = tl.OpLong
-		}
+		want = []tl.Op{map[string]tl.Op{"int": tl.OpInt, "long": tl.OpLong, "double": tl.OpDouble, "string": tl.OpString,
+			"bytes": tl.OpBytes}[d.Name]}
 	}
 	want = append(want, tl.OpEnd)
 	if len(ops) < len(want) || !slices.Equal(ops[:len(want)], want) {
