@@ -92,13 +92,13 @@ func (t *Table) skipField(b []byte, off int, op, elem Op, depth int) (end int, e
 	}
 	size := 4
 	switch op {
-	case OpLong:
+	case OpLong, OpDouble:
 		size = 8
 	case OpInt128:
 		size = 16
 	case OpInt256:
 		size = 32
-	case OpString:
+	case OpString, OpBytes:
 		head, n, err := blobSize(b[off:])
 		if err != nil {
 			return 0, &ParseError{Offset: off, Err: err}

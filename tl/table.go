@@ -24,14 +24,20 @@ type Op uint16
 const (
 	OpEnd        Op = iota // the constructor has no more fields
 	OpInt                  // int: 4 bytes
-	OpLong                 // long or double: 8 bytes
+	OpLong                 // long: 8 bytes
 	OpInt128               // 16 bytes
 	OpInt256               // 32 bytes
-	OpString               // string or bytes
+	OpString               // string
 	OpBool                 // Bool
 	OpVector               // Vector; the next Op describes each element
 	OpBareVector           // vector, without an id; the next Op describes each element
 	OpFlags                // OpFlags+n: the n-th word of flags, n up to maxFlags-1
+)
+
+// Kinds of Op that follow the words of flags.
+const (
+	OpDouble = OpFlags + maxFlags + iota // double: 8 bytes
+	OpBytes                              // bytes: on the wire a string
 )
 
 // Kinds of Op that carry a number.
@@ -79,11 +85,25 @@ func NewTable(ids, places []uint32, ops []Op, types string) *Table {
 // Lookup returns the type of the constructor id and its fields up to OpEnd, and whether it is in the table.
 // The fields must not be changed.
 func (t *Table) Lookup(id uint32) (Type, []Op, bool) {
-	i, ok := slices.BinarySearch(t.ids, id)
+	i, ok := t.Index(id)
 	if !ok {
 		return 0, nil, false
 	}
-	return Type(t.places[i] >> 16), t.ops[t.places[i]&0xffff:], true
+	_, typ, ops := t.At(i)
+	return typ, ops, true
+}
+
+// Index returns the number of the constructor id among all of the table, counted from 0 in the order of their ids,
+// and whether it is in the table. A Names counts them the same way.
+func (t *Table) Index(id uint32) (int, bool) { return slices.BinarySearch(t.ids, id) }
+
+// Len is how many constructors and functions the table holds.
+func (t *Table) Len() int { return len(t.ids) }
+
+// At returns id, type and fields of the constructor with a number that is not negative and below Len. The fields must
+// not be changed.
+func (t *Table) At(index int) (id uint32, typ Type, ops []Op) {
+	return t.ids[index], Type(t.places[index] >> 16), t.ops[t.places[index]&0xffff:]
 }
 
 // TypeName is the TL name of a type, for messages.

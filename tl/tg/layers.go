@@ -151,13 +151,13 @@ func (c *converter) value(out, in []byte, op, elem tl.Op, depth int) ([]byte, in
 	}
 	r := tl.NewReader(in)
 	switch op {
-	case tl.OpLong:
+	case tl.OpLong, tl.OpDouble:
 		r.Int64()
 	case tl.OpInt128:
 		r.Int128()
 	case tl.OpInt256:
 		r.Int256()
-	case tl.OpString:
+	case tl.OpString, tl.OpBytes:
 		r.BytesView()
 	case tl.OpBool:
 		r.Bool()
@@ -309,9 +309,9 @@ func (f *form) write(out []byte, values [][]byte, flags [4]uint32) ([]byte, erro
 // appendZero appends the zero value of a type, if it has one.
 func appendZero(out []byte, op tl.Op) ([]byte, bool) {
 	switch op {
-	case tl.OpInt, tl.OpString, tl.OpBareVector:
+	case tl.OpInt, tl.OpString, tl.OpBytes, tl.OpBareVector:
 		return append(out, make([]byte, 4)...), true
-	case tl.OpLong:
+	case tl.OpLong, tl.OpDouble:
 		return append(out, make([]byte, 8)...), true
 	case tl.OpInt128:
 		return append(out, make([]byte, 16)...), true

@@ -53,6 +53,11 @@ func generate(m *model, layers []schema.Layer, extra []*schema.Definition, repea
 			return nil, err
 		}
 		t.emitOps(file("gen_table_ops.go"))
+		names, err := newNameTable(t)
+		if err != nil {
+			return nil, err
+		}
+		names.emit(file("gen_names.go"))
 		if m.cfg.pts != "" {
 			t.emitPts(file("gen_pts.go"), m)
 		}

@@ -203,11 +203,11 @@ var primitives = map[string]primitive{
 	"int":    {"int32", "Int32", 4, "OpInt"},
 	"#":      {"uint32", "Uint32", 4, "OpFlags"},
 	"long":   {"int64", "Int64", 8, "OpLong"},
-	"double": {"float64", "Double", 8, "OpLong"},
+	"double": {"float64", "Double", 8, "OpDouble"},
 	"int128": {"[16]byte", "Int128", 16, "OpInt128"},
 	"int256": {"[32]byte", "Int256", 32, "OpInt256"},
 	"string": {"string", "String", 4, "OpString"},
-	"bytes":  {"[]byte", "Bytes", 4, "OpString"},
+	"bytes":  {"[]byte", "Bytes", 4, "OpBytes"},
 	"Bool":   {"bool", "Bool", 4, "OpBool"},
 	"true":   {"bool", "", 0, ""},
 }

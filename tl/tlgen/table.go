@@ -23,6 +23,9 @@ const (
 	opBareVector
 	opFlags
 
+	opDouble = opFlags + maxFlags
+	opBytes  = opDouble + 1
+
 	opIf    = 0x4000
 	opBoxed = 0x8000
 
@@ -35,6 +38,7 @@ const (
 
 var opNumbers = map[string]int{
 	"OpInt": opInt, "OpLong": opLong, "OpInt128": opInt128, "OpInt256": opInt256, "OpString": opString, "OpBool": opBool,
+	"OpDouble": opDouble, "OpBytes": opBytes,
 }
 
 // table is the whole schema in the form of tl.Table.
@@ -49,6 +53,7 @@ type entry struct {
 	id    uint32
 	typ   int
 	start int
+	def   *schema.Definition
 }
 
 // newTable encodes all definitions of the model's schemas and the extra ones.
@@ -78,7 +83,7 @@ func newTable(m *model, extra []*schema.Definition) (*table, error) {
 			starts[key] = start
 			t.ops = append(t.ops, ops...)
 		}
-		e := entry{id: d.WireID(), typ: typeFunction, start: start}
+		e := entry{id: d.WireID(), typ: typeFunction, start: start, def: d}
 		if !d.Function {
 			e.typ = t.numbers[d.Result.Name]
 		}

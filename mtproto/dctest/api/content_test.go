@@ -31,7 +31,7 @@ func zeroQuery(t *testing.T, id uint32) []byte {
 		case ops[i] == tl.OpVector:
 			b = tl.AppendVectorHeader(b, 0)
 			i++
-		case ops[i] == tl.OpLong:
+		case ops[i] == tl.OpLong, ops[i] == tl.OpDouble:
 			b = tl.AppendInt64(b, 0)
 		default:
 			b = tl.AppendInt32(b, 0)
