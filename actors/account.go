@@ -74,6 +74,9 @@ type Account struct {
 	giveUp     context.CancelFunc
 	publishing sync.Mutex // guards seq, and keeps events in its order
 	seq        uint64
+
+	durable atomic.Bool // a consumer acknowledges its updates
+	life    uint64      // of the engine whose deliveries came last; guarded by the hub
 }
 
 func (m *Manager) newAccount(id persistence.AccountID, labels Labels) *Account {

@@ -18,6 +18,9 @@ const (
 type told struct {
 	Event
 	account *Account // nil for what is told of a stream itself
+	// delivery is who waits for consumers to acknowledge it; nil for nobody. Who
+	// publishes sets it before any consumer is told.
+	delivery *delivery
 }
 
 // A backlog keeps the newest events for who reads them later, bounded by number

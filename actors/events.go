@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"sync"
+	"sync/atomic"
 
 	"github.com/mtfleet/mtfleet/actors/account"
 )
@@ -20,6 +21,7 @@ type StreamOption interface{ apply(*streamOptions) }
 
 type streamOptions struct {
 	back   bool   // begin with what is kept
+	kept   bool   // and end with it
 	after  Cursor // of it
 	filter Filter
 }
@@ -32,6 +34,14 @@ type replay uint8
 const Replay replay = 1
 
 func (replay) apply(o *streamOptions) { o.back = true }
+
+type kept uint8
+
+// Kept ends a stream with what the journal keeps: it begins as with Replay, or
+// After a cursor, and waits for nothing.
+const Kept kept = 1
+
+func (kept) apply(o *streamOptions) { o.back, o.kept = true, true }
 
 type after Cursor
 
@@ -54,7 +64,8 @@ func (f matching) apply(o *streamOptions) { o.filter = Filter(f) }
 // blocks: an account must not feel how slowly somebody reads.
 type hub struct {
 	run     uint64
-	onEvent func(account.Event) // nil: nobody
+	onEvent func(account.Event)          // nil: nobody
+	acked   func(*Account, account.Mark) // everything up to the mark was acknowledged by all
 
 	mu      sync.Mutex // guards the following fields, and keeps all in order
 	last    uint64     // number of the newest event
@@ -62,11 +73,16 @@ type hub struct {
 	dropped map[string]*told // by account, the newest event that had to go from the journal
 	streams map[*stream]struct{}
 	of      map[string]map[*stream]struct{} // those of one account, which are not in streams
+
+	consumers []*Consumer // by name
+
+	owed atomic.Int64 // bytes that consumers have not acknowledged
+	full atomic.Bool  // accounts take no more updates for that
 }
 
 func newHub(run uint64, onEvent func(account.Event)) *hub {
 	return &hub{
-		run: run, onEvent: onEvent,
+		run: run, onEvent: onEvent, acked: func(a *Account, mark account.Mark) { a.inform(account.Acked{Mark: mark}) },
 		dropped: map[string]*told{}, streams: map[*stream]struct{}{}, of: map[string]map[*stream]struct{}{},
 	}
 }
@@ -76,10 +92,12 @@ func newHub(run uint64, onEvent func(account.Event)) *hub {
 func (h *hub) publish(a *Account, events ...account.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	all := make([]*told, len(events))
 	for i := range events {
 		h.last++
 		events[i].Cursor = Cursor{Run: h.run, N: h.last}
-		ev := &told{events[i], a}
+		ev := &told{Event: events[i], account: a}
+		all[i] = ev
 		h.journal.push(ev)
 		for old, over := h.journal.trim(); over; old, over = h.journal.trim() {
 			h.dropped[old.Account] = old
@@ -94,14 +112,52 @@ func (h *hub) publish(a *Account, events ...account.Event) {
 			h.onEvent(ev.Event)
 		}
 	}
+	if len(h.consumers) > 0 {
+		h.deliver(a, all)
+	}
+}
+
+// deliver hands events of one account to the durable consumers, with what is to
+// be told when all of them have acknowledged.
+func (h *hub) deliver(a *Account, events []*told) {
+	var all []*delivery
+	for _, ev := range events {
+		if a == nil || !a.durable.Load() || ev.Mark == (account.Mark{}) {
+			continue
+		}
+		if ev.Mark.Life != a.life {
+			// The engine began anew from what was acknowledged: what was not comes
+			// again.
+			a.life = ev.Mark.Life
+			for _, c := range h.consumers {
+				c.drop(func(old *told) bool { return old.account == a && old.delivery != nil })
+			}
+		}
+		if n := len(all); n == 0 || all[n-1].mark != ev.Mark {
+			all = append(all, &delivery{account: a, mark: ev.Mark})
+			all[n].owed.Store(1)
+		}
+		ev.delivery = all[len(all)-1]
+	}
+	for _, c := range h.consumers {
+		c.offer(events)
+	}
+	var over settled
+	for _, d := range all {
+		over.add(d)
+	}
+	h.settle(over)
 }
 
 // forget drops what is kept of an account that was removed. Another of its
 // name numbers its events anew.
-func (h *hub) forget(id string) {
+func (h *hub) forget(a *Account) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.dropped, id)
+	delete(h.dropped, a.ID())
+	for _, c := range h.consumers {
+		c.drop(func(old *told) bool { return old.account == a })
+	}
 }
 
 // rewind queues what the journal has after a cursor for a new stream.
@@ -173,7 +229,7 @@ func (h *hub) subscribe(ctx context.Context, id string, done <-chan struct{}, op
 	return func(yield func(account.Event) bool) {
 		defer func() { stop(); leave() }()
 		for {
-			if !s.drain(yield) {
+			if !s.drain(yield) || o.kept {
 				return
 			}
 			select {

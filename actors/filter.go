@@ -19,8 +19,8 @@ type Filter struct {
 	// Accounts are names of accounts, of which one must be the event's; also of
 	// accounts that are made later.
 	Accounts []string `json:"accounts,omitempty"`
-	// Kinds are the kinds of events. What is told of a stream itself, EventMissed
-	// and EventRestarted, always comes.
+	// Kinds are the kinds of events. Who wants updates is told of holes too. What
+	// is told of a stream itself, EventMissed and EventRestarted, always comes.
 	Kinds []EventKind `json:"kinds,omitempty"`
 	// Labels are what the account must have, all of them, at the moment: each
 	// "key=value", or "key" for any value.
@@ -72,7 +72,7 @@ func (f *Filter) Selects(id string, labels Labels) bool {
 
 // wants reports whether an event is wanted of an account that is.
 func (f *Filter) wants(kind EventKind) bool {
-	return len(f.Kinds) == 0 || slices.Contains(f.Kinds, kind)
+	return len(f.Kinds) == 0 || slices.Contains(f.Kinds, kind) || kind == EventHole && slices.Contains(f.Kinds, EventUpdate)
 }
 
 // equal reports whether two filters are written the same.

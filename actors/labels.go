@@ -33,6 +33,18 @@ func (m *Manager) labelled(id persistence.AccountID, labels Labels) {
 		return
 	}
 	a.labels.Store(&labels)
+	m.redecide(a)
 	status := a.Status()
 	a.publish(account.Event{Account: string(id), At: m.sys.Clock().Now(), Kind: EventState, Status: &status})
+}
+
+// durable tells an account whether a consumer acknowledges its updates, and
+// whether it may take none of them for now.
+func (m *Manager) durable(id persistence.AccountID) (on, held bool) {
+	a, err := m.Account(string(id))
+	if err != nil {
+		return false, false
+	}
+	on, _ = m.hub.decide(a)
+	return on, m.hub.full.Load()
 }

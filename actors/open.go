@@ -43,6 +43,8 @@ type Manager struct {
 
 	silences silences
 
+	registering sync.Mutex // one change of the consumers at a time
+
 	mu       sync.RWMutex // guards the following fields
 	accounts map[persistence.AccountID]*Account
 	phones   map[string]persistence.AccountID // numbers with a sign-in under way
@@ -150,6 +152,9 @@ func Open(o Options) (*Manager, error) {
 	if err == nil {
 		m.env, err = account.NewEnv(m.envConfig(owner, gov, salt))
 	}
+	if err == nil {
+		err = m.readConsumers()
+	}
 	if err != nil {
 		m.meters.stop()
 		_ = m.sys.Close(context.Background())
@@ -160,6 +165,7 @@ func Open(o Options) (*Manager, error) {
 	for _, id := range ids { // all before the first starts and publishes
 		m.accounts[id] = m.newAccount(id, labels[id])
 	}
+	m.redecide(m.Accounts()...)
 	// Who calls or looks right after Open finds every account where it stands.
 	_, err = runtime.Ask(context.Background(), m.fleet, func(r runtime.Reply[struct{}]) fleetMsg { return startAll{m.Accounts(), r} })
 	if err != nil {
@@ -175,7 +181,7 @@ func (m *Manager) envConfig(owner persistence.Owner, gov runtime.Ref[governor.Me
 		App: m.opts.App, Store: m.opts.Store, Owner: owner, Governor: gov,
 		Network: m.network(), DCs: m.opts.DCs, DefaultDC: m.opts.DefaultDC, TempKeyLife: m.opts.TempKeyLife, TempInMemory: m.opts.TempKeysInMemory,
 		Logger: m.log, Rand: m.opts.Rand,
-		Publish: m.publish, Labelled: m.labelled, HoldPhone: m.holdPhone, HoldUser: m.users.hold, TakeUser: m.users.take, OtherUsers: m.users.others,
+		Publish: m.publish, Durable: m.durable, Labelled: m.labelled, HoldPhone: m.holdPhone, HoldUser: m.users.hold, TakeUser: m.users.take, OtherUsers: m.users.others,
 		SubjectSalt: salt, Restored: m.restored, Removed: m.removed, StoreFailed: m.storeFailed, Observe: m.meters.observer(), Trace: m.opts.script,
 	}
 }
@@ -219,6 +225,7 @@ func (a *Account) publish(events ...account.Event) {
 		}
 	}
 	a.m.hub.publish(a, events...)
+	a.m.weigh()
 	if told != nil && a.m.logs {
 		a.m.fleet.Send(statusTold{a, told})
 	}
@@ -297,6 +304,7 @@ func (m *Manager) Add(ctx context.Context, id string, o AccountOptions) (*Accoun
 		m.storeFailed(a.id, err)
 		return nil, fmt.Errorf("adding account %q: %w", id, err)
 	}
+	m.redecide(a)
 	_, err = runtime.Ask(ctx, m.fleet, func(r runtime.Reply[struct{}]) fleetMsg { return startAccount{a: a, reply: r} })
 	return a, err
 }
@@ -321,7 +329,7 @@ func (m *Manager) forget(a *Account) {
 	if m.accounts[a.id] == a {
 		delete(m.accounts, a.id)
 		m.users.hold(a.id, 0, false)
-		m.hub.forget(string(a.id))
+		m.hub.forget(a)
 		if m.logs {
 			m.fleet.Send(accountForgotten{a.id})
 		}

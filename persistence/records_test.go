@@ -144,6 +144,35 @@ func TestRecordsComeBackAsTheyWere(t *testing.T) {
 			}
 			roundTrip(t, v, v.Record("alice"), DecodeWait)
 		},
+		"consumer": func(t *rapid.T) {
+			list := rapid.SliceOfN(str, 0, 3)
+			v := Consumer{
+				Name: rapid.StringMatching(`[a-z0-9._-]{1,40}`).Draw(t, ""), Created: times.Draw(t, ""),
+				Accounts: list.Draw(t, ""), Kinds: list.Draw(t, ""), Labels: list.Draw(t, ""),
+			}
+			for _, l := range []*[]string{&v.Accounts, &v.Kinds, &v.Labels} {
+				if len(*l) == 0 {
+					*l = nil
+				}
+			}
+			if name, is := ConsumerName(v.Record().Key); !is || name != v.Name || CheckConsumerName(v.Name) != nil {
+				t.Fatalf("consumer %q is called %q", v.Name, name)
+			}
+			roundTrip(t, v, v.Record(), DecodeConsumer)
+		},
+		"dead letter": func(t *rapid.T) {
+			v := DeadLetter{
+				Consumer: rapid.StringMatching(`[a-z0-9._-]{1,40}`).Draw(t, ""), ID: rapid.StringMatching(`[a-z0-9-]{1,18}`).Draw(t, ""),
+				At: times.Draw(t, ""), Account: str.Draw(t, ""), Why: str.Draw(t, ""), Attempts: int(i32.Draw(t, "")),
+			}
+			if b := rapid.SliceOf(rapid.Byte()).Draw(t, ""); len(b) > 0 {
+				v.Body = b
+			}
+			if !IsDeadLetter(v.Record(), v.Consumer) || IsDeadLetter(v.Record(), v.Consumer+"x") {
+				t.Fatalf("whose letter %v is", v.Record().Key)
+			}
+			roundTrip(t, v, v.Record(), DecodeDeadLetter)
+		},
 	} {
 		t.Run(name, func(t *testing.T) { rapid.Check(t, check) })
 	}
@@ -180,6 +209,8 @@ func TestFormatsOnDiskDoNotChange(t *testing.T) {
 		{Wait{Method: "auth.sendCode", Start: at, Server: true, Length: 1, Why: "w"}.Record("a"),
 			`account "a", wait "auth.sendCode"`, "0d617574682e73656e64436f646500" + at8 + "01020177"},
 		{Wait{Method: "m", Subject: "s"}.Record(FleetID), `account "_fleet", wait "s.m"`, "016d01730000" + "0000"},
+		{Consumer{Name: "c", Created: at, Accounts: []string{"a"}, Labels: []string{"k=v"}}.Record(), `account "_fleet", meta "consumer.c"`, at8 + "010161" + "00" + "01036b3d76"},
+		{DeadLetter{Consumer: "c", ID: "7-1", At: at, Account: "a", Why: "w", Attempts: 3, Body: Secret("b")}.Record(), `account "_fleet", meta "dead.c.7-1"`, at8 + "016101770601" + "62"},
 		{Login{Flow: "bot", State: Secret("s")}.Record("a"), `account "a", login`, "03626f74017300"},
 	} {
 		newest := map[Kind]uint16{KindAccount: 3, KindGuest: 2, KindWait: 2}[v.rec.Kind]

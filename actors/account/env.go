@@ -55,6 +55,10 @@ type EnvConfig struct {
 	// Publish hands events of one account to who listens, all of them before any
 	// is read. It does not block.
 	Publish func(...Event)
+	// Durable tells whether somebody acknowledges the account's updates, and
+	// whether no more of them are to be taken for now. Changes come as messages,
+	// Durable and Held.
+	Durable func(id persistence.AccountID) (on, held bool)
 	// Labelled tells what labels an account has, once they are on disk.
 	Labelled func(id persistence.AccountID, labels persistence.Labels)
 	// HoldPhone reserves a phone number for a sign-in of the account in place of

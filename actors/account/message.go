@@ -42,6 +42,13 @@ type (
 		Remove []string
 		Reply  runtime.Reply[persistence.Labels]
 	}
+	// Durable says whether somebody acknowledges the account's updates from now
+	// on, and Acked that everything up to a mark was.
+	Durable struct{ On bool }
+	Acked   struct{ Mark Mark }
+	// Held says that nothing more is to be taken of updates that somebody
+	// acknowledges, for there is too much of it everywhere.
+	Held struct{ On bool }
 	// Check asks a DC, which others had no answer from, for a sign of life. Back:
 	// others have one again, and connections to it need not pause.
 	Check struct {
@@ -109,6 +116,9 @@ func (Answer) accountMessage()        {}
 func (NextStep) accountMessage()      {}
 func (Wish) accountMessage()          {}
 func (Label) accountMessage()         {}
+func (Durable) accountMessage()       {}
+func (Acked) accountMessage()         {}
+func (Held) accountMessage()          {}
 func (Check) accountMessage()         {}
 func (callReturned) accountMessage()  {}
 func (loginWorked) accountMessage()   {}

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -34,7 +36,7 @@ func (a *app) accountCommand() *cobra.Command {
 		`An account is a name of your choice for one person or bot, and what the store has
 of it. These commands reach the manager that runs, or open the store themselves
 when none does.`,
-		a.addCommand(), a.loginCommand(), a.listCommand(), a.showCommand(),
+		a.addCommand(), a.loginCommand(), a.listCommand(), a.showCommand(), a.labelCommand(), a.accountEventsCommand(),
 		a.logoutCommand(), a.removeCommand(), a.pauseCommand(), a.resumeCommand(), a.restoreKeyCommand(), a.clearWaitCommand(),
 		a.twoStepCommand(), a.sessionsCommand(), a.passkeysCommand(), a.acceptQRCommand())
 }
@@ -68,12 +70,13 @@ func (a *app) sayf(format string, args ...any) error {
 func (a *app) addCommand() *cobra.Command {
 	var f accountFlags
 	var noPFS bool
+	var labels []string
 	c := &cobra.Command{
 		Use: "add NAME", Short: "Make an account; sign it in next", Args: exactly("NAME"),
 		Long: "add makes an account. NAME is yours to choose: 1 to 64 of a-z, 0-9, '.', '_', '-'; never a phone number.",
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
-				acc, err := a.add(ctx, s, args[0], noPFS)
+				acc, err := a.add(ctx, s, args[0], noPFS, labels...)
 				if err != nil {
 					return err
 				}
@@ -86,29 +89,47 @@ func (a *app) addCommand() *cobra.Command {
 	}
 	f.register(c)
 	c.Flags().BoolVar(&noPFS, "no-pfs", false, "send calls under the perm key itself (default: as the setting pfs says)")
+	c.Flags().StringArrayVar(&labels, "label", nil, "put a label on it, `KEY=VALUE` (repeatable)")
 	return c
 }
 
-func (a *app) add(ctx context.Context, s control.Service, id string, noPFS bool) (control.Account, error) {
+func (a *app) add(ctx context.Context, s control.Service, id string, noPFS bool, labels ...string) (control.Account, error) {
 	cfg, err := a.load(false)
 	if err != nil {
 		return control.Account{}, err
 	}
-	return s.Add(ctx, control.AddRequest{ID: id, NoPFS: noPFS || !cfg.PFS})
+	put, remove, err := labelArgs(labels)
+	if err != nil || len(remove) > 0 {
+		return control.Account{}, cmp.Or(err, usage("--label takes KEY=VALUE"))
+	}
+	all, err := actors.NewLabels(put)
+	if err != nil {
+		return control.Account{}, usage("%v", err)
+	}
+	return s.Add(ctx, control.AddRequest{ID: id, NoPFS: noPFS || !cfg.PFS, Labels: all})
 }
 
 func (a *app) listCommand() *cobra.Command {
 	var f accountFlags
+	var of filterFlags
 	c := &cobra.Command{
 		Use: "list", Short: "Show all accounts", Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
+			filter, err := of.filter()
+			if err != nil {
+				return err
+			}
 			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
 				list, err := s.List(ctx, control.Empty{})
 				if err != nil {
 					return err
 				}
+				list.Accounts = slices.DeleteFunc(list.Accounts, func(acc control.Account) bool { return !filter.Selects(acc.ID, acc.Labels) })
 				if f.json {
 					return a.printJSON(list)
+				}
+				if len(list.Accounts) == 0 && len(of.labels) > 0 {
+					return a.sayf("There are no accounts with these labels.")
 				}
 				if len(list.Accounts) == 0 {
 					return a.sayf("There are no accounts. Make one with: manager account add NAME")
@@ -123,6 +144,7 @@ func (a *app) listCommand() *cobra.Command {
 		},
 	}
 	f.register(c)
+	c.Flags().StringArrayVar(&of.labels, "label", nil, "only accounts with this `KEY=VALUE` or KEY (repeatable: all of them)")
 	return c
 }
 
@@ -255,6 +277,7 @@ func (a *app) printAccount(acc control.Account) error {
 	}
 	row("home DC", dcWord(acc))
 	row("PFS", pfsWord(acc))
+	row("labels", acc.Labels.String())
 	return w.Flush()
 }
 

@@ -20,6 +20,7 @@ type Kind string
 // The kinds of errors.
 const (
 	KindNoAccount   Kind = "no_account"   // the store has no such account
+	KindNoConsumer  Kind = "no_consumer"  // the store has no such durable consumer
 	KindExists      Kind = "exists"       // the store has such an account already
 	KindInvalid     Kind = "invalid"      // the request makes no sense
 	KindState       Kind = "state"        // not possible in the account's state
@@ -44,6 +45,7 @@ var codes = map[Kind]struct {
 	status int
 }{
 	KindNoAccount:   {"not_found", http.StatusNotFound},
+	KindNoConsumer:  {"not_found", http.StatusNotFound},
 	KindExists:      {"already_exists", http.StatusConflict},
 	KindInvalid:     {"invalid_argument", http.StatusBadRequest},
 	KindState:       {"failed_precondition", http.StatusBadRequest},
@@ -152,10 +154,17 @@ func classify(err error) (Kind, time.Time) {
 		server *tgerr.Error
 		label  *actors.LabelError
 		filter *actors.FilterError
+		cursor *actors.CursorError
+		nobody *actors.NoConsumerError
+		many   *actors.ConsumerLimitError
 	)
 	switch {
 	case errors.As(err, &label), errors.As(err, &filter):
 		return KindInvalid, time.Time{}
+	case errors.As(err, &cursor), errors.As(err, &many), errors.Is(err, actors.ErrConsumerTaken), errors.Is(err, actors.ErrConsumerRemoved):
+		return KindState, time.Time{}
+	case errors.As(err, &nobody):
+		return KindNoConsumer, time.Time{}
 	case errors.As(err, &none):
 		return KindNoAccount, time.Time{}
 	case errors.As(err, &exists):

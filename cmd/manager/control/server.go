@@ -90,17 +90,24 @@ func withTimeout(r *http.Request) (context.Context, context.CancelFunc) {
 }
 
 func writeError(w http.ResponseWriter, err error) {
-	var e *Error
-	if !errors.As(Wrap(err), &e) {
-		return
-	}
+	e := wireOf(err)
 	code, known := codes[e.Kind]
 	if !known {
 		code = codes[KindInternal]
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code.status)
-	_ = json.NewEncoder(w).Encode(wireError{Code: code.name, Message: e.Message, Kind: e.Kind, Until: e.Until})
+	_ = json.NewEncoder(w).Encode(e)
+}
+
+// wireOf is an error as JSON.
+func wireOf(err error) *wireError {
+	e := Wrap(err).(*Error)
+	code, known := codes[e.Kind]
+	if !known {
+		code = codes[KindInternal]
+	}
+	return &wireError{Code: code.name, Message: e.Message, Kind: e.Kind, Until: e.Until}
 }
 
 // SocketError says that the control socket cannot be opened.

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/cmd/manager/control"
+)
+
+// filterFlags select events.
+type filterFlags struct {
+	accounts, labels, kinds []string
+}
+
+func (f *filterFlags) register(c *cobra.Command, accounts bool) {
+	if accounts {
+		c.Flags().StringArrayVar(&f.accounts, "account", nil, "only of this account (repeatable)")
+		c.Flags().StringArrayVar(&f.labels, "label", nil, "only of accounts with this `KEY=VALUE` or KEY (repeatable: all of them)")
+	}
+	c.Flags().StringSliceVar(&f.kinds, "type", nil, "only these kinds: state, update (and hole), notice")
+}
+
+func (f *filterFlags) filter() (actors.Filter, error) {
+	filter := actors.Filter{Accounts: f.accounts, Labels: f.labels}
+	for _, name := range f.kinds {
+		var kind actors.EventKind
+		if err := kind.UnmarshalText([]byte(strings.TrimSpace(name))); err != nil {
+			return filter, usage("--type: there is no kind of event %q: state, update, hole, notice", name)
+		}
+		filter.Kinds = append(filter.Kinds, kind)
+	}
+	if err := filter.Check(); err != nil {
+		return filter, usage("%v", err)
+	}
+	return filter, nil
+}
+
+// given tells whether anything was selected.
+func (f *filterFlags) given() bool { return len(f.accounts)+len(f.labels)+len(f.kinds) > 0 }
+
+func (a *app) eventsCommand() *cobra.Command {
+	c := a.streamCommand("events", "Show what happens to accounts", `events shows what the manager that runs has kept of what happened: the last 16,384
+events of all accounts, or 32 MiB. With --follow it goes on with what comes.
+
+Each event has a cursor, RUN-N. --since CURSOR goes on after one; what of it is gone
+is told by an event "missed", and a cursor of an earlier manager by one "restarted".
+--since also takes now, and how long ago: 10m.
+
+Who must not miss an update uses "events consume" instead.`, exactly(), true)
+	c.AddCommand(a.consumeCommand(), a.ackCommand())
+	return c
+}
+
+func (a *app) accountEventsCommand() *cobra.Command {
+	return a.streamCommand("events NAME", "Show what happens to one account", `events shows what the manager that runs has kept of what happened to an account;
+see: manager events --help.`, exactly("NAME"), false)
+}
+
+func (a *app) streamCommand(use, short, long string, args cobra.PositionalArgs, all bool) *cobra.Command {
+	var f accountFlags
+	var of filterFlags
+	var follow, raw bool
+	var since string
+	c := &cobra.Command{
+		Use: use, Short: short, Long: long, Args: args,
+		RunE: func(c *cobra.Command, args []string) error {
+			of := of
+			of.accounts = append(of.accounts, args...)
+			request, from, err := streamRequest(&of, since, follow)
+			if err != nil {
+				return err
+			}
+			request.Raw = raw
+			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
+				for _, id := range of.accounts {
+					if _, err := s.Show(ctx, control.AccountRequest{ID: id}); err != nil {
+						return err
+					}
+				}
+				events, err := s.Events(ctx, request)
+				if err != nil {
+					return err
+				}
+				for ev, err := range events {
+					if err != nil {
+						return err
+					}
+					if ev.At.Before(from) && ev.Account != "" {
+						continue
+					}
+					if err := a.printEvent(&ev, f.json); err != nil {
+						return err
+					}
+				}
+				return ended(ctx, follow)
+			})
+		},
+	}
+	f.register(c)
+	_ = c.Flags().MarkHidden("timeout")
+	of.register(c, all)
+	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what comes, until interrupted")
+	c.Flags().StringVar(&since, "since", "start", "begin after this `CURSOR`, or so long ago (10m), or now, or at the start of what is kept")
+	c.Flags().BoolVar(&raw, "raw", false, "updates, users and chats as base64 of their bytes (with --json)")
+	return c
+}
+
+// streamRequest is what is asked of the manager, and from which time on events
+// are shown.
+func streamRequest(of *filterFlags, since string, follow bool) (r control.EventsRequest, from time.Time, err error) {
+	if r.Filter, err = of.filter(); err != nil {
+		return r, from, err
+	}
+	r.Kept = !follow
+	switch since {
+	case "start":
+	case "now":
+		if r.Now = true; !follow {
+			return r, from, usage("--since now shows what comes: add --follow")
+		}
+	default:
+		if d, err := time.ParseDuration(since); err == nil && d >= 0 {
+			return r, time.Now().Add(-d), nil
+		}
+		if err := r.After.UnmarshalText([]byte(since)); err != nil {
+			return r, from, usage("--since: %v; or write now, start, or how long ago, as 10m", err)
+		}
+	}
+	return r, from, nil
+}
+
+// ended says why a stream that was to go on has ended.
+func ended(ctx context.Context, follow bool) error {
+	if err := ctx.Err(); err != nil || !follow {
+		return err
+	}
+	return &control.Error{Kind: control.KindStopped, Message: "the manager has stopped: start it again with `manager run`, then go on with --since and the last cursor"}
+}
+
+func (a *app) printEvent(ev *control.Event, asJSON bool) error {
+	if asJSON {
+		return a.printJSON(ev)
+	}
+	at := "        "
+	if !ev.At.IsZero() {
+		at = ev.At.Local().Format(time.TimeOnly)
+	}
+	return a.sayf("%s  %-9v  %-16s  %s", at, ev.Cursor, ev.Account, eventText(ev))
+}
+
+// eventText is an event for people.
+func eventText(ev *control.Event) string {
+	switch {
+	case ev.Kind == actors.EventState && ev.Status != nil:
+		acc := control.Account{State: ev.Status.State.String(), Status: *ev.Status}
+		s := "is " + stateWord(acc)
+		if ev.Status.Why != "" {
+			s += ": " + ev.Status.Why
+		}
+		return s
+	case ev.Kind == actors.EventUpdate:
+		return updateText(ev)
+	case ev.Kind == actors.EventMissed:
+		return fmt.Sprintf("%d events are gone", ev.Missed)
+	case ev.Kind == actors.EventHole:
+		return fmt.Sprintf("some updates cannot be had: read anew what matters (after %+v, up to %+v)", ev.From, ev.To)
+	case ev.Kind == actors.EventNotice && ev.Notice != nil:
+		return ev.Notice.String()
+	case ev.Kind == actors.EventRestarted:
+		return "the cursor is of an earlier manager; this is what the one that runs has kept"
+	}
+	return ev.Kind.String()
+}
+
+// updateText names an update and quotes the message in it.
+func updateText(ev *control.Event) string {
+	var u struct {
+		Name    string `json:"_"`
+		Message json.RawMessage
+	}
+	if json.Unmarshal(ev.Update, &u) != nil || u.Name == "" {
+		return fmt.Sprintf("an update of %d bytes", len(ev.Update))
+	}
+	var m struct{ Message string }
+	if json.Unmarshal(u.Message, &m) == nil && m.Message != "" {
+		return u.Name + " " + clip(fmt.Sprintf("%q", m.Message))
+	}
+	return u.Name
+}
