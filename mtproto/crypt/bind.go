@@ -49,7 +49,7 @@ func EncryptBind(perm *AuthKey, msgID int64, inner []byte, rand io.Reader) ([]by
 	msgKey := msgKeyV1(plain[:bindPlain])
 	binary.LittleEndian.PutUint64(packet, uint64(perm.id))
 	copy(packet[8:], msgKey[:])
-	key, iv := deriveV1(perm, Client, &msgKey)
+	key, iv := DeriveV1(perm, Client, &msgKey)
 	encryptIGE(newAES(&key), &iv, plain)
 	return packet, nil
 }
@@ -62,7 +62,7 @@ func DecryptBind(perm *AuthKey, encrypted []byte) (msgID int64, seqNo int32, inn
 	}
 	msgKey := [16]byte(encrypted[8:headerSize])
 	plain := append([]byte(nil), encrypted[headerSize:]...)
-	key, iv := deriveV1(perm, Client, &msgKey)
+	key, iv := DeriveV1(perm, Client, &msgKey)
 	decryptIGE(newAES(&key), &iv, plain)
 	want := msgKeyV1(plain[:bindPlain])
 	if subtle.ConstantTimeCompare(want[:], msgKey[:]) != 1 || binary.LittleEndian.Uint32(plain[28:]) != BindInnerSize {

@@ -54,8 +54,9 @@ func deriveV2(k *AuthKey, from Side, msgKey *[16]byte) (key, iv [32]byte) {
 	return key, iv
 }
 
-// deriveV1 is the MTProto 1.0 key derivation. Only the inner part of auth.bindTempAuthKey still uses it.
-func deriveV1(k *AuthKey, from Side, msgKey *[16]byte) (key, iv [32]byte) {
+// DeriveV1 is the MTProto 1.0 key derivation. The inner part of auth.bindTempAuthKey uses it, and so does Telegram Desktop
+// for what it keeps on disk (as Server).
+func DeriveV1(k *AuthKey, from Side, msgKey *[16]byte) (key, iv [32]byte) {
 	x := from.x()
 	var in [48]byte
 	copy(in[:], msgKey[:])
