@@ -28,6 +28,12 @@ func joinAddr(f Format, host string, port int) (string, error) {
 	return host + ":" + strconv.Itoa(port), nil
 }
 
+// SetAddress sets Addr from a host and a port that a record has. It fails with an *Error when they are none.
+func (s *Session) SetAddress(host string, port int) (err error) {
+	s.Addr, err = joinAddr(s.Format, host, port)
+	return err
+}
+
 // splitAddr checks an address that a record has as one text.
 func splitAddr(f Format, addr string) (string, error) {
 	i := strings.LastIndexByte(addr, ':')
@@ -73,6 +79,14 @@ func hostPort(addr string) (host string, port int) {
 	return host, port
 }
 
+// production are addresses of Telegram's production DCs that libraries have built in or were given by help.getConfig, beside
+// those of the dc package: of DC 1, 2 and 5. They tell test from production and are never connected to for being here.
+var production = map[string]bool{
+	"149.154.175.52": true, "149.154.175.53": true, "149.154.175.56": true,
+	"149.154.167.41": true, "149.154.167.50": true,
+	"91.108.56.130": true, "91.108.56.179": true, "91.108.56.191": true,
+}
+
 // worldOf says whether an address is one of Telegram's built-in test or production addresses.
 func worldOf(addr string) Tristate {
 	a, err := netip.ParseAddrPort(addr)
@@ -88,6 +102,9 @@ func worldOf(addr string) Tristate {
 		if o.Addr.Addr() == a.Addr() {
 			return No
 		}
+	}
+	if production[a.Addr().String()] {
+		return No
 	}
 	return Unknown
 }

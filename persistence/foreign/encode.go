@@ -54,7 +54,7 @@ func Encode(f Format, s Session) ([]byte, error) {
 		return nil, bad(f, ReasonNotWritten, "", "this program reads it and does not write it")
 	}
 	s.Format = f
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		return nil, err
 	}
 	return formats[i].encode(&s)

@@ -132,20 +132,17 @@ const (
 // JavaScript and the Bot API keep them.
 const maxUserID = 1<<52 - 1
 
-// check holds what every record must keep, whatever its format. It also learns Test from a well-known address.
-func (s *Session) check() error {
+// Check holds what every record must keep, whatever its format, and learns Test from a well-known address. ParseText,
+// ParseDir and sqlitefile have called it for what they answer. It fails with an *Error.
+func (s *Session) Check() error {
 	if s.Test == Unknown {
 		s.Test = worldOf(s.Addr)
 	}
-	highest := maxDC
-	if s.Test == Yes {
-		highest = maxTestDC
-	}
 	switch {
-	case s.DC < 1 || s.DC > highest && s.Test != Yes:
-		return bad(s.Format, ReasonDC, "DC", "it is for DC %d, and accounts live on DCs 1 to %d: it is damaged, or not what it looks like", s.DC, highest)
-	case s.DC > highest:
-		return bad(s.Format, ReasonDC, "DC", "it is for DC %d of the test servers, which have DCs 1 to %d", s.DC, highest)
+	case s.DC < 1 || s.DC > maxDC:
+		return bad(s.Format, ReasonDC, "DC", "it is for DC %d, and accounts live on DCs 1 to %d: it is damaged, or not what it looks like", s.DC, maxDC)
+	case s.Test == Yes && s.DC > maxTestDC:
+		return bad(s.Format, ReasonDC, "DC", "it is for DC %d of the test servers, which have DCs 1 to %d", s.DC, maxTestDC)
 	case s.Key == Key{}:
 		return bad(s.Format, ReasonKey, "key", "the auth key is all zeros: the session was saved before it signed in")
 	case s.UserID < 0 || s.UserID > maxUserID:

@@ -53,7 +53,7 @@ func ParseText(text []byte) (Session, error) {
 		}
 		s, err := f.parse(packed)
 		if err == nil {
-			err = s.check()
+			err = s.Check()
 		}
 		if err == nil {
 			found = append(found, s)
@@ -87,7 +87,7 @@ func ParseTextAs(f Format, text []byte) (Session, error) {
 	defer clear(packed)
 	s, err := textFormats[i].parse(packed)
 	if err == nil {
-		err = s.check()
+		err = s.Check()
 	}
 	if err != nil {
 		s.Wipe()
