@@ -56,7 +56,8 @@ var allowedImports = map[string][]string{
 	"persistence/storetest":   {"persistence"},
 
 	// Formats of other libraries: TL strings, the local encryption of Telegram Desktop (IGE, KDF v1) and the built-in addresses.
-	"persistence/foreign": {"tl", "mtproto/crypt", "mtproto/dc"},
+	"persistence/foreign":            {"tl", "mtproto/crypt", "mtproto/dc"},
+	"persistence/foreign/sqlitefile": {"persistence/foreign"},
 
 	"actors/runtime":  {},
 	"actors/wire":     {"mtproto/transport", "mtproto/dc"},
@@ -80,6 +81,7 @@ var onlyImporter = map[string]string{
 	"github.com/asynkron/protoactor-go": "actors/runtime",
 	"github.com/dgraph-io/badger":       "persistence/badgerstore",
 	"github.com/go-webauthn/webauthn":   "mtproto/dctest/webauthn",
+	"modernc.org/sqlite":                "persistence/foreign/sqlitefile",
 }
 
 // mayImportEverything are the rooms at the top of the house.
