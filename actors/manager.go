@@ -10,6 +10,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/digest"
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -45,6 +46,12 @@ type (
 		a     *Account
 		reply runtime.Reply[struct{}]
 	}
+	// startImport starts the actor of an account whose session is taken in; the
+	// reply is that of account.NextStep.
+	startImport struct {
+		a     *Account
+		reply runtime.Reply[*login.Step]
+	}
 	// startAll starts the actors of accounts, before any of them is asked
 	// anything. It is answered when each was read, or has failed.
 	startAll struct {
@@ -77,6 +84,7 @@ type (
 )
 
 func (startAccount) fleetMsg()     {}
+func (startImport) fleetMsg()      {}
 func (startAll) fleetMsg()         {}
 func (accountRestored) fleetMsg()  {}
 func (accountWedged) fleetMsg()    {}
@@ -134,6 +142,13 @@ func (f *fleet) Receive(c *runtime.Context[fleetMsg], m fleetMsg) {
 		delete(f.broken, m.a)
 		f.start(c, m.a)
 		m.reply.Send(struct{}{}, nil)
+	case startImport:
+		f.start(c, m.a)
+		if m.a.current().IsZero() {
+			m.reply.Send(nil, m.a.failed(m.a.stateError()))
+			return
+		}
+		m.a.current().Send(account.NextStep{Reply: m.reply}) // before it can have ended
 	case startAll:
 		f.startAll(c, m)
 	case accountRestored:
@@ -177,6 +192,8 @@ func (f *fleet) Dropped(m fleetMsg) {
 		delete(f.due, m.a)
 		delete(f.broken, m.a)
 		m.reply.Send(struct{}{}, nil)
+	case startImport:
+		m.reply.Send(nil, ErrStopped) // it goes on
 	case startAll:
 		f.begun = true
 		m.reply.Send(struct{}{}, nil)

@@ -44,6 +44,7 @@ type Manager struct {
 	silences silences
 
 	registering sync.Mutex // one change of the consumers at a time
+	importing   sync.Mutex // of two imports of one key the second finds the first's
 
 	mu       sync.RWMutex // guards the following fields
 	accounts map[persistence.AccountID]*Account
@@ -278,6 +279,19 @@ type AccountOptions struct {
 // operator chooses: 1 to 64 characters of [a-z0-9._-], never a phone number.
 // It blocks until the account is on disk.
 func (m *Manager) Add(ctx context.Context, id string, o AccountOptions) (*Account, error) {
+	a, err := m.add(id, o.Labels, func() ([]persistence.Record, error) {
+		rec := persistence.Account{ID: persistence.AccountID(id), Created: m.sys.Clock().Now(), PFS: !o.NoPFS, Labels: o.Labels}
+		return []persistence.Record{rec.Record()}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	_, err = runtime.Ask(ctx, m.fleet, func(r runtime.Reply[struct{}]) fleetMsg { return startAccount{a: a, reply: r} })
+	return a, err
+}
+
+// add puts a new account on disk, with the records that it begins with.
+func (m *Manager) add(id string, labels Labels, records func() ([]persistence.Record, error)) (*Account, error) {
 	if err := persistence.CheckAccountID(persistence.AccountID(id)); err != nil {
 		return nil, err
 	}
@@ -287,7 +301,7 @@ func (m *Manager) Add(ctx context.Context, id string, o AccountOptions) (*Accoun
 	if err := m.storeWorks(); err != nil {
 		return nil, err
 	}
-	a := m.newAccount(persistence.AccountID(id), o.Labels)
+	a := m.newAccount(persistence.AccountID(id), labels)
 	m.mu.Lock()
 	_, exists := m.accounts[a.id]
 	if !exists {
@@ -297,16 +311,18 @@ func (m *Manager) Add(ctx context.Context, id string, o AccountOptions) (*Accoun
 	if exists {
 		return nil, &ExistsError{id}
 	}
-	rec := persistence.Account{ID: a.id, Created: m.sys.Clock().Now(), PFS: !o.NoPFS, Labels: o.Labels}
-	err := m.opts.Store.Commit(persistence.Commit{Owner: m.env.Owner, Put: []persistence.Record{rec.Record()}})
+	put, err := records()
 	if err != nil {
+		m.forget(a)
+		return nil, err
+	}
+	if err := m.opts.Store.Commit(persistence.Commit{Owner: m.env.Owner, Put: put}); err != nil {
 		m.forget(a)
 		m.storeFailed(a.id, err)
 		return nil, fmt.Errorf("adding account %q: %w", id, err)
 	}
 	m.redecide(a)
-	_, err = runtime.Ask(ctx, m.fleet, func(r runtime.Reply[struct{}]) fleetMsg { return startAccount{a: a, reply: r} })
-	return a, err
+	return a, nil
 }
 
 // removed forgets an account whose records are gone, whoever still waits for

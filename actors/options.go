@@ -56,6 +56,8 @@ type Options struct {
 	// Network makes connections instead of Wire, for simulations; nil is Wire.
 	// Wait for what it leaves behind after Close.
 	Network account.Network
+	// AllowExport permits Account.Export: whoever has a session is the account.
+	AllowExport bool
 	// Limits paces connects, key creation and sign-ins; zero fields have
 	// defaults.
 	Limits governor.Limits

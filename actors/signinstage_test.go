@@ -83,6 +83,11 @@ type stage struct {
 	signIn  string // its id
 	seen    string // the last step
 
+	disks  func(persistence.Store) persistence.Store // what a process has in place of the disk, nil for itself
+	export bool                                      // Options.AllowExport
+
+	calls int64 // made by judge
+
 	secrets secrets // that were typed or shown
 	log     talk
 }
@@ -155,12 +160,15 @@ func (st *stage) open() {
 	st.disk = st.disk.Reopen()
 	app := st.b.Apps()[0]
 	o := Options{
-		Store: st.disk, Sim: st.sim, Network: st.net, Logger: st.log.logger(),
+		Store: st.disk, Sim: st.sim, Network: st.net, Logger: st.log.logger(), AllowExport: st.export,
 		DCs: dc.Table{Keys: []string{string(playKey().Public().PEM())}},
 		App: App{APIID: app.ID, APIHash: app.Hash, DeviceModel: "test", SystemVersion: "none", AppVersion: "0"},
 	}
 	for id := 1; id <= stageDCs; id++ {
 		o.DCs.Options = append(o.DCs.Options, dc.Option{DC: dc.ID(id), Addr: playAddress(id), ThisPortOnly: true})
+	}
+	if st.disks != nil {
+		o.Store = st.disks(st.disk)
 	}
 	m, err := Open(o)
 	if err != nil {
@@ -364,7 +372,8 @@ func (st *stage) String() string {
 // judge holds what came of it against the ledger and the store.
 func (st *stage) judge() {
 	st.t.Helper()
-	if _, err := Invoke(context.Background(), st.a, &echo.EchoRequest{ID: 1, Payload: []byte("payload")}); err != nil {
+	st.calls++
+	if _, err := Invoke(context.Background(), st.a, &echo.EchoRequest{ID: st.calls, Payload: []byte("payload")}); err != nil {
 		st.t.Errorf("a call as who signed in: %v", err)
 	}
 	st.sim.RunFor(10 * time.Second)

@@ -97,6 +97,17 @@ func (u *users) take(id persistence.AccountID, user int64) (other persistence.Ac
 	return ""
 }
 
+// other returns an account that is or may be a user, empty for none.
+func (u *users) other(user int64) persistence.AccountID {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	h := u.of[user]
+	if h.runs == "" && len(h.rest) > 0 {
+		return h.rest[0]
+	}
+	return h.runs
+}
+
 func (u *users) put(id persistence.AccountID, user int64, h holders) {
 	if u.who == nil {
 		u.who, u.of = map[persistence.AccountID]int64{}, map[int64]holders{}

@@ -33,12 +33,14 @@ type account struct {
 	rec    persistence.Account // what standing does not know of it
 	left   *persistence.State  // what was read, for the first binding; nil later
 	tokens login.Futures       // future auth tokens
+	origin Origin              // of the session, zero for one of our own
 
 	stand    *standing.Machine
 	saving   bool                                         // what standing said is on its way to the disk; its other outputs wait
 	refusal  error                                        // of the last OutSave, nil when it is on disk
 	kept     standing.Kept[*Call]                         // calls that standing has
 	wishes   runtime.Numbered[standing.Request, struct{}] // the owner's, under way
+	hushed   []standing.Request                           // exports on disk, whose connections are closing
 	status   Status                                       // as of the last OutStatus
 	told     Status                                       // what was published last
 	bindings *bindings.All                                // its DCs

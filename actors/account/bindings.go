@@ -59,6 +59,11 @@ func (a *account) onBinding(c *ctx, m bindingEvent) {
 	case binding.EventRefused:
 		a.stand.KeyRefused(now, ev.Method, standing.Where{DC: p.DC(), Home: p.IsHome()}, ev.Err)
 	case binding.EventKeyGone:
+		if s := a.login; s != nil && s.Keeps() && p.IsHome() {
+			s.KeyGone()
+			a.conclude(c, s)
+			return
+		}
 		a.stand.KeyGone(now, p.DC(), p.IsHome(), ev.Err)
 	case binding.EventUnusable:
 		a.stand.Unreadable(now, ev.Err)

@@ -113,3 +113,12 @@ type Place struct {
 	Seq  int32 `json:"seq,omitempty"`
 	Date int32 `json:"date,omitempty"` // server time, unix seconds
 }
+
+// Origin says that an account's session was made by another program: in which
+// form it came, under which api_id it ran there (0: not known), and when it came.
+// The zero Origin is a session of our own.
+type Origin struct {
+	Format string    `json:"format"`
+	APIID  int       `json:"api_id,omitempty"`
+	At     time.Time `json:"at"`
+}

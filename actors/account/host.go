@@ -22,6 +22,7 @@ type host struct {
 func (h host) Config(at dc.ID, home bool) binding.Config {
 	bind, drop := h.stand.KeyWaits(h.c.Now(), at)
 	cfg := binding.Config{PFS: h.rec.PFS, Active: h.login != nil, BindAfter: bind, DropAfter: drop}
+	cfg.Trial = home && h.login != nil && h.login.Keeps()
 	if home && h.left != nil {
 		keys := binding.RecordsOf(h.left, at)
 		cfg.Keys, h.left = &keys, nil
@@ -53,5 +54,6 @@ func (a *account) ChildStopped(c *ctx, child runtime.ActorID, reason error) {
 	case p.IsHome():
 		a.stand.RouteLost(c.Now(), "it failed and will be started again: "+reason.Error())
 	}
+	a.tellHushed()
 	a.pump(c)
 }

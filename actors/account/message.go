@@ -60,6 +60,7 @@ type (
 		Kind   WishKind
 		Force  bool   // of Remove: also an account that may be signed in
 		Method string // of ClearWaits; empty for all of the account's
+		How    string // of Export: in which form
 		Reply  runtime.Reply[struct{}]
 	}
 )
@@ -74,6 +75,8 @@ const (
 	Remove                     // delete every record of the account and end the actor
 	ClearWaits                 // forget the waits that the server ordered
 	RestoreKey                 // take the key of a revoked login back
+	Export                     // fall silent, for the session is handed out; answered when every connection is closed
+	TakeBack                   // the session that was handed out is nobody's any more
 )
 
 // What the actor's own parts post to it.

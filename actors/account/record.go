@@ -1,6 +1,7 @@
 package account
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/feed"
@@ -140,4 +141,31 @@ func futuresOf(meta []persistence.Record) login.Futures {
 		}
 	}
 	return login.Futures{}
+}
+
+const (
+	originKey     = "origin"
+	originVersion = 1
+)
+
+// OriginRecord is where an account's session came from. It goes with the next
+// sign-in.
+func OriginRecord(id persistence.AccountID, o Origin) persistence.Record {
+	o.At = round(o.At).UTC()
+	data, _ := json.Marshal(o) // of such values it cannot fail
+	return persistence.Record{Key: keyOfOrigin(id), Version: originVersion, Data: data}
+}
+
+func keyOfOrigin(id persistence.AccountID) persistence.Key {
+	return persistence.Key{Account: id, Kind: persistence.KindMeta, Sub: originKey}
+}
+
+// originOf finds it; what cannot be read is not told.
+func originOf(meta []persistence.Record) (o Origin) {
+	for _, rec := range meta {
+		if rec.Sub == originKey && rec.Version == originVersion && json.Unmarshal(rec.Data, &o) != nil {
+			return Origin{}
+		}
+	}
+	return o
 }

@@ -1,6 +1,8 @@
 package account
 
 import (
+	"time"
+
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/login"
@@ -49,6 +51,9 @@ func (a *account) resumeLogin(c *ctx, rec persistence.Login) {
 	if err != nil {
 		a.stand.Quarantine(c.Now(), err.Error(), "end the other sign-in if there is one and resume the account, or remove it by force and add it again")
 		return
+	}
+	if attempt.Keeps() {
+		a.stand.SignInStep(c.Now(), "a session of another program is taken in", "", time.Time{})
 	}
 	a.waitForTurn(c, attempt)
 }
@@ -121,9 +126,16 @@ func (a *account) hurryCancel(c *ctx, s *signIn) {
 // conclude tells standing how it ended.
 func (a *account) conclude(c *ctx, s *signIn) {
 	auth, place, err := s.Outcome()
-	if err != nil {
+	switch {
+	case err != nil && s.Keeps():
+		a.env.Logger.Warn(string(a.id)+": the session was not taken in, and nothing of it is kept", "account", a.id, "err", err)
+		a.stand.ImportFailed(c.Now())
+		return
+	case err != nil:
 		a.stand.SignInFailed(c.Now(), err)
 		return
+	case !s.Keeps():
+		a.signedInAnew(c)
 	}
 	a.feed.Begin(place)
 	if a.tokens.SignedIn(auth) {
@@ -143,9 +155,9 @@ func (a *account) endLogin(err error) {
 	}
 	auth, _, failed := s.Outcome()
 	switch {
-	case err != nil:
 	case failed != nil:
 		err = failed
+	case err != nil:
 	case auth == nil:
 		err = &StateError{State: a.stand.State(), Why: a.stand.Status().Why}
 	default:

@@ -28,6 +28,11 @@ func (a *account) onWish(c *ctx, m Wish) {
 		a.stand.Remove(now, r, m.Force)
 	case RestoreKey:
 		a.stand.RestoreKey(now, r, a.takeBack())
+	case Export:
+		a.feed.Flush(now)
+		a.stand.Export(now, r, m.How)
+	case TakeBack:
+		a.stand.TakeBack(now, r, a.holdUser())
 	case ClearWaits:
 		a.stand.ClearWaits(now, r, m.Method)
 		a.bindings.TellGuests(binding.WaitCleared{})
@@ -103,10 +108,7 @@ func (a *account) carryOut(c *ctx, out standing.Output) {
 	case standing.OutGone:
 		c.Stop()
 	case standing.OutReply:
-		if out.Saved && a.refusal != nil {
-			out.Err = a.refusal
-		}
-		a.wishes.Send(out.Request, struct{}{}, out.Err)
+		a.reply(out)
 	}
 }
 
@@ -126,7 +128,9 @@ func (a *account) save(c *ctx, out standing.Output) {
 // erase deletes the account's records, or those of its login.
 func (a *account) erase(c *ctx, out standing.Output) {
 	w := journal.Work{Kind: journal.Erase, Urgency: journal.Once, Account: a.id, All: out.All}
-	if !out.All {
+	if out.Unasked {
+		w.Urgency = journal.Must
+	} else if !out.All {
 		// The server has ended the authorization: nothing is left to go back to.
 		a.feed.Forget()
 		a.rec = recordOf(a.rec, out.Snapshot, false)

@@ -55,6 +55,8 @@ type Status struct {
 	SignedIn bool `json:"signed_in"`
 	// Labels are the operator's own words for the account.
 	Labels persistence.Labels `json:"labels,omitzero"`
+	// Origin is where its session came from, zero for a sign-in of our own.
+	Origin Origin `json:"origin,omitzero"`
 }
 
 // onStatus takes over what standing says of the account now, and tells it.
@@ -64,6 +66,9 @@ func (a *account) onStatus(c *ctx) {
 	a.status = Status{
 		State: s.State, Since: s.Since, Why: s.Why, Advice: s.Advice, Until: s.Until,
 		UserID: snap.UserID, Bot: snap.Bot, HomeDC: int(snap.HomeDC), PFS: a.rec.PFS, SignedIn: a.stand.SignedIn(),
+	}
+	if a.status.SignedIn || a.login != nil && a.login.Keeps() {
+		a.status.Origin = a.origin
 	}
 	a.holdUser()
 	if a.login != nil && s.State == SigningIn {

@@ -320,6 +320,9 @@ func (s *All) Stopped(child runtime.ActorID, now time.Time, rand io.Reader) (fai
 	return p, tooOften
 }
 
+// Quiet reports whether there is none, and no connection of one that was closed.
+func (s *All) Quiet() bool { return len(s.all) == 0 && len(s.ending) == 0 }
+
 // isEnding reports whether a binding that was closed still has connections to a
 // DC: the server is to see one session of a key after the other.
 func (s *All) isEnding(at dc.ID) bool {
