@@ -24,6 +24,8 @@ type (
 	EventKind = account.EventKind
 	// Place is where an account stands in the sequence of its updates.
 	Place = account.Place
+	// Box is a sequence of updates; see account.Box.
+	Box = account.Box
 	// StateError ends a call that an account in its state cannot take.
 	StateError = account.StateError
 	// WaitError ends a call that the server ordered to wait.
@@ -56,6 +58,14 @@ const (
 	EventMissed = account.EventMissed
 	EventHole   = account.EventHole
 	EventNotice = account.EventNotice
+)
+
+// The kinds of boxes.
+const (
+	BoxNone    = account.BoxNone
+	BoxCommon  = account.BoxCommon
+	BoxQts     = account.BoxQts
+	BoxChannel = account.BoxChannel
 )
 
 // Account is the handle on one account. It stays valid for as long as the

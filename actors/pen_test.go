@@ -178,6 +178,13 @@ func (p *pen) decided(out any) {
 		switch out.Kind {
 		case updates.OutSave:
 			text += fmt.Sprintf("{pts %d}", out.State.Pts)
+			for _, page := range out.Pages {
+				for _, c := range page.Channels {
+					text += fmt.Sprintf(", channel %d pts %d", c.ID, c.Pts)
+				}
+			}
+		case updates.OutGetChannelDifference:
+			text += fmt.Sprintf("{%v, from pts %d}", out.Box, out.State.Pts)
 		case updates.OutGetDifference:
 			text += fmt.Sprintf("{from pts %d}", out.State.Pts)
 		case updates.OutDeliver:
@@ -319,7 +326,11 @@ func (p *pen) heardEvent(ev Event) {
 		}
 		p.write("event", text)
 	case EventUpdate:
-		p.write("event", fmt.Sprintf("update, pts %d", ev.Pts))
+		text := fmt.Sprintf("update, pts %d", ev.Pts)
+		if ev.Box.Kind == BoxChannel {
+			text = fmt.Sprintf("update, %v pts %d", ev.Box, ev.Pts)
+		}
+		p.write("event", text)
 	default:
 		p.write("event", ev.Kind.String())
 	}

@@ -48,14 +48,14 @@ func TestAnUpdateComesWithItsUsersAndChats(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := map[uint32]actors.Event{
-			tl.Raw(stopped).ID(): {Update: stopped, Users: []tl.Raw{user.Append(nil)}, Chats: []tl.Raw{chat}, Qts: 1},
-			token.ID():           {Update: token, Users: []tl.Raw{user.Append(nil)}, Chats: []tl.Raw{chat}},
+			tl.Raw(stopped).ID(): {Update: stopped, Users: []tl.Raw{user.Append(nil)}, Chats: []tl.Raw{chat}, Box: actors.Box{Kind: actors.BoxQts}, Pts: 1, Date: time.Unix(1, 0).UTC()},
+			token.ID():           {Update: token, Users: []tl.Raw{user.Append(nil)}, Chats: []tl.Raw{chat}, Date: time.Unix(1, 0).UTC()},
 		}
 		for ev := range events {
 			if ev.Kind != actors.EventUpdate {
 				continue
 			}
-			got := actors.Event{Update: ev.Update, Users: ev.Users, Chats: ev.Chats, Pts: ev.Pts, Qts: ev.Qts}
+			got := actors.Event{Update: ev.Update, Users: ev.Users, Chats: ev.Chats, Box: ev.Box, Pts: ev.Pts, Date: ev.Date}
 			if diff := cmp.Diff(want[ev.Update.ID()], got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -99,7 +99,7 @@ func TestWhereUpdatesStandIsOnDiskAtOnce(t *testing.T) {
 			if ev.Kind != actors.EventHole {
 				continue
 			}
-			if ev.From != (actors.Place{}) || ev.To.Pts != before.Pts || ev.To.Date == 0 {
+			if ev.Box.Kind != actors.BoxCommon || ev.From != (actors.Place{}) || ev.To.Pts != before.Pts || ev.To.Date == 0 {
 				t.Errorf("the hole is after %+v to %+v", ev.From, ev.To)
 			}
 			break

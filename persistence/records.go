@@ -10,14 +10,15 @@ import (
 // The newest version of each record's format that this program knows, and the
 // one it writes.
 const (
-	accountVersion = 3
-	loginVersion   = 1
-	permKeyVersion = 1
-	tempKeyVersion = 1
-	sessionVersion = 1
-	updatesVersion = 1
-	guestVersion   = 2
-	waitVersion    = 2
+	accountVersion  = 3
+	loginVersion    = 1
+	permKeyVersion  = 1
+	tempKeyVersion  = 1
+	sessionVersion  = 1
+	updatesVersion  = 1
+	channelsVersion = 1
+	guestVersion    = 2
+	waitVersion     = 2
 )
 
 // Times are kept to the microsecond and come back in UTC.

@@ -129,6 +129,13 @@ func TestRecordsComeBackAsTheyWere(t *testing.T) {
 			v := Updates{i32.Draw(t, ""), i32.Draw(t, ""), i32.Draw(t, ""), i32.Draw(t, "")}
 			roundTrip(t, v, v.Record("alice"), DecodeUpdates)
 		},
+		"channels": func(t *rapid.T) {
+			v := Channels{Page: rapid.IntRange(0, 99).Draw(t, "")}
+			for range rapid.IntRange(0, 5).Draw(t, "channels") {
+				v.List = append(v.List, Channel{i64.Draw(t, ""), i64.Draw(t, ""), i32.Draw(t, "")})
+			}
+			roundTrip(t, v, v.Record("alice"), DecodeChannels)
+		},
 		"guest": func(t *rapid.T) {
 			v := Guest{
 				DC: dc.Draw(t, ""), Authorized: rapid.Bool().Draw(t, ""), Since: times.Draw(t, ""), Refusals: int(i32.Draw(t, "")),
@@ -204,6 +211,8 @@ func TestFormatsOnDiskDoNotChange(t *testing.T) {
 		{Session{DC: 2, KeyID: 1, TimeOffset: -1, Salts: []Salt{{Value: 9}}}.Record("a"),
 			`account "a", session "2"`, "04" + "0100000000000000" + "01" + "01" + "0900000000000000" + "0000"},
 		{Updates{1, -1, 300, 0}.Record("a"), `account "a", updates`, "0201d80400"},
+		{Channels{7, []Channel{{64, 1, 300}, {-1, -1, 0}}}.Record("a"), `account "a", channels "07"`,
+			"0e02" + "8001" + "0100000000000000" + "d804" + "01" + "ffffffffffffffff" + "00"},
 		{Guest{DC: 4, Authorized: true, Refusals: 1, RefusedUntil: at, RefusedCode: 400, RefusedText: "x", KeyDropped: at}.Record("a"),
 			`account "a", guest "4"`, "080100" + "02" + at8 + "a006" + "0178" + at8},
 		{Wait{Method: "auth.sendCode", Start: at, Server: true, Length: 1, Why: "w"}.Record("a"),
@@ -266,14 +275,14 @@ func TestDecodeStateLeavesOutWhatIsBad(t *testing.T) {
 	note := Record{Key: Key{"alice", KindMeta, "note"}, Version: 1, Data: Secret("n")}
 	s, err := DecodeState([]Record{
 		Account{ID: "alice"}.Record(), future, PermKey{DC: 2}.Record("alice"), bad, TempKey{}.Record("alice"),
-		Session{}.Record("alice"), Updates{Pts: 1}.Record("alice"), Guest{DC: 4}.Record("alice"), Wait{}.Record("alice"), note, unknown,
+		Session{}.Record("alice"), Updates{Pts: 1}.Record("alice"), Channels{Page: 3}.Record("alice"), Guest{DC: 4}.Record("alice"), Wait{}.Record("alice"), note, unknown,
 	})
 	if got, want := BadKeys(err), []Key{future.Key, bad.Key, unknown.Key}; !slices.Equal(got, want) {
 		t.Errorf("bad records are %v, want %v", got, want)
 	}
 	want := State{
 		Account: &Account{ID: "alice"}, PermKeys: []PermKey{{DC: 2}}, TempKeys: []TempKey{{}}, Sessions: []Session{{}},
-		Updates: &Updates{Pts: 1}, Guests: []Guest{{DC: 4}}, Waits: []Wait{{}}, Meta: []Record{note},
+		Updates: &Updates{Pts: 1}, Channels: []Channels{{Page: 3}}, Guests: []Guest{{DC: 4}}, Waits: []Wait{{}}, Meta: []Record{note},
 	}
 	if diff := cmp.Diff(want, s); diff != "" {
 		t.Error(diff)
@@ -346,7 +355,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	for _, r := range []Record{
 		Account{ID: "a", State: "online"}.Record(), Login{Flow: "bot", State: Secret("x")}.Record("a"), PermKey{DC: 2}.Record("a"), TempKey{}.Record("a"),
-		Session{Salts: []Salt{{}, {}}}.Record("a"), Updates{1, 2, 3, 4}.Record("a"), Guest{}.Record("a"), Wait{Method: "m"}.Record("a"),
+		Session{Salts: []Salt{{}, {}}}.Record("a"), Updates{1, 2, 3, 4}.Record("a"), Channels{1, []Channel{{1, 2, 3}}}.Record("a"), Guest{}.Record("a"), Wait{Method: "m"}.Record("a"),
 	} {
 		f.Add(uint8(r.Kind), []byte(r.Data))
 	}

@@ -8,6 +8,7 @@ type State struct {
 	TempKeys []TempKey
 	Sessions []Session
 	Updates  *Updates // nil when there is none
+	Channels []Channels
 	Guests   []Guest
 	Waits    []Wait
 	Meta     []Record
@@ -41,6 +42,8 @@ func (s *State) add(rec Record) error {
 		return several(&s.Sessions, rec, DecodeSession)
 	case KindUpdates:
 		return one(&s.Updates, rec, DecodeUpdates)
+	case KindChannels:
+		return several(&s.Channels, rec, DecodeChannels)
 	case KindGuest:
 		return several(&s.Guests, rec, DecodeGuest)
 	case KindWait:

@@ -73,11 +73,14 @@ const (
 	KindGuest   Kind = 7 // Guest; Sub is the DC
 	KindWait    Kind = 8 // Wait; Sub is the method, empty for all of the account
 	KindMeta    Kind = 9 // anything else that belongs to an account; Sub names it
+	// KindChannels is Channels; Sub is the page.
+	KindChannels Kind = 10
 )
 
 var kindNames = [...]string{
 	KindAccount: "account", KindLogin: "login", KindPermKey: "perm key", KindTempKey: "temp key",
 	KindSession: "session", KindUpdates: "updates", KindGuest: "guest", KindWait: "wait", KindMeta: "meta",
+	KindChannels: "channels",
 }
 
 // String returns the kind as errors name it.
@@ -88,7 +91,7 @@ func (k Kind) String() string {
 	return "kind " + strconv.Itoa(int(k))
 }
 
-func (k Kind) known() bool { return k >= KindAccount && k <= KindMeta }
+func (k Kind) known() bool { return k >= KindAccount && k <= KindChannels }
 
 // Key is where a record is kept.
 type Key struct {

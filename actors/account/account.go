@@ -64,7 +64,7 @@ func (a *account) Started(c *ctx) {
 		trace = &t.Trace
 	}
 	a.bindings = bindings.New(a.id, host{a, c}, trace)
-	a.feed = feed.New(a.id, listener{a, c}, a.env.Logger)
+	a.feed = feed.New(a.id, listener{a, c}, a.env.Logger, a.env.lives.Add(1))
 	a.load(c)
 }
 

@@ -6,6 +6,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/binding"
 	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
+	"github.com/mtfleet/mtfleet/mtproto/updates"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/tl"
 	"github.com/mtfleet/mtfleet/tl/tg"
@@ -44,11 +45,17 @@ func (a *account) message(call *Call) binding.Call {
 // Returned implements [bindings.Caller]: what is its caller's business alone goes to
 // the caller directly, everything else to the account.
 func (c *Call) Returned(body []byte, err error, on binding.Where) {
-	if c.own == nil && (err != nil || !c.proves) && !standing.NeedsPolicy(err) {
+	if c.own == nil && (err != nil || !c.proves && !c.learns(body, on)) && !standing.NeedsPolicy(err) {
 		c.finish(body, err)
 		return
 	}
 	c.account.Send(callReturned{call: c, body: body, err: err, on: on})
+}
+
+// learns reports whether a result says something of updates, which comes by no
+// push: they are handed on before the caller has it.
+func (c *Call) learns(body []byte, on binding.Where) bool {
+	return c.own == nil && on.Home && updates.Concerns(body)
 }
 
 // onReturned tells standing how a call ended, which may have it sent again.
@@ -57,6 +64,9 @@ func (a *account) onReturned(c *ctx, m callReturned) {
 	call := m.call
 	switch a.stand.Returned(c.Now(), &call.query, whereOf(m.on), m.err) {
 	case standing.FateOver:
+		if m.err == nil && call.learns(m.body, m.on) {
+			a.feed.Learn(c.Now(), call.Body, m.body)
+		}
 		a.end(c, call, m.body, m.err)
 	case standing.FateJudged:
 		a.kept.Keep(call.query.ID, call)

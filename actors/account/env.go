@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/binding"
@@ -103,6 +104,7 @@ type Env struct {
 	keys    []*crypt.PublicKey
 	dcs     *dcs.DCs
 	disks   *journal.Disks
+	lives   atomic.Uint64 // of feeds, numbered
 }
 
 // NewEnv prepares what accounts share: it parses the table's RSA keys and

@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/mtfleet/mtfleet/actors/feed"
 	"github.com/mtfleet/mtfleet/mtproto/security"
+	"github.com/mtfleet/mtfleet/mtproto/updates"
+	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/tl"
 )
 
@@ -15,15 +18,15 @@ const (
 	// EventState: the account's status changed; Event.Status is the new one.
 	EventState EventKind = iota
 	// EventUpdate: one update of the server, in order and once per process.
-	// After a kill the last few seconds may come again (see Event.Pts and
-	// Event.Qts).
+	// After a kill the last few seconds may come again (see Event.Box and
+	// Event.Pts).
 	EventUpdate
 	// EventMissed: the reader of this stream was too slow, or began at what is
 	// not kept any more; Event.Missed events are gone before this one.
 	EventMissed
-	// EventHole: updates after Event.From and up to Event.To will not come, be it
-	// that the server no longer has them or that this version cannot read them.
-	// What they changed must be read anew.
+	// EventHole: updates of Event.Box after Event.From and up to Event.To will not
+	// come, be it that the server no longer has them or that this version cannot
+	// read them. What they changed must be read anew.
 	EventHole
 	// EventNotice: the server told something about the account's safety, as
 	// Event.Notice: somebody signed in to it, or this key was dropped. The
@@ -76,7 +79,8 @@ type Event struct {
 
 	// Status is set for EventState.
 	Status *Status `json:"status,omitempty"`
-	// Update is set for EventUpdate: the boxed Update as the server sent it.
+	// Update is set for EventUpdate: a boxed Update as the server sent it, or the
+	// one that a short form of it stands for.
 	Update tl.Raw `json:"update,omitempty"`
 	// Users and Chats are what the server sent along with the update, each a
 	// boxed User or Chat. It sends one list for all updates of an envelope (a
@@ -84,17 +88,23 @@ type Event struct {
 	// only, and may hold more than this update speaks of.
 	Users []tl.Raw `json:"users,omitempty"`
 	Chats []tl.Raw `json:"chats,omitempty"`
-	// Pts is the common state after the update, 0 for an update without one.
-	// It is saved every few seconds: after a kill a reader that must not act
-	// twice skips updates whose pts it has seen.
+	// Box is the sequence that the update counts in, or that the hole is in:
+	// "common" (messages of users and basic chats), "qts" (secret chats, and some
+	// of what happens to bots) or "channel:ID". An update that counts by nothing,
+	// as typing and presence do, has none: it comes once or never.
+	Box Box `json:"box,omitzero"`
+	// Pts is where Box stands after the update: its pts, or its qts. It is 0 for
+	// a message out of a difference, of which the server does not say it. It is
+	// saved every few seconds: after a kill a reader that must not act twice
+	// skips updates whose place it has seen.
 	Pts int32 `json:"pts,omitempty"`
-	// Qts is the same for updates that count by it: secret chats and what
-	// happens to bots.
-	Qts int32 `json:"qts,omitempty"`
+	// Date is when the server sent the update, zero if it does not say.
+	Date time.Time `json:"date,omitzero"`
 	// Notice is set for EventNotice.
 	Notice *security.Notice `json:"notice,omitempty"`
 	// From and To are set for EventHole. From is zero if the account was signed
-	// in and where its updates stood was never known.
+	// in and where its updates stood was never known. In a channel the pts count,
+	// and either is zero where it is not known.
 	From Place `json:"from,omitzero"`
 	To   Place `json:"to,omitzero"`
 	// Missed is set for EventMissed. Where a stream began after a cursor and what
@@ -103,6 +113,30 @@ type Event struct {
 
 	// Mark is the delivery that the event is a part of; of no concern to readers.
 	Mark Mark `json:"-"`
+}
+
+// Box is a sequence of updates; its text, also in JSON, is "common", "qts",
+// "channel:123", or empty for none.
+type Box = updates.Box
+
+// The kinds of boxes.
+const (
+	BoxNone    = updates.BoxNone
+	BoxCommon  = updates.BoxCommon
+	BoxQts     = updates.BoxQts
+	BoxChannel = updates.BoxChannel
+)
+
+// updateEvent tells an update.
+func updateEvent(id persistence.AccountID, now time.Time, u feed.Update, mark Mark) Event {
+	ev := Event{
+		Account: string(id), At: now, Kind: EventUpdate, Mark: mark,
+		Update: u.Raw, Users: u.Users, Chats: u.Chats, Box: u.Box, Pts: u.Pts,
+	}
+	if u.Date > 0 {
+		ev.Date = time.Unix(int64(u.Date), 0).UTC()
+	}
+	return ev
 }
 
 // Place is where an account stands in the sequence of its updates. A number

@@ -17,16 +17,20 @@ func TestEventsAsJSON(t *testing.T) {
 		want  string
 	}{
 		"an update": {
-			Event{Kind: EventUpdate, Update: tl.Raw{1, 2, 3, 4}, Users: []tl.Raw{{5}, {6}}, Chats: []tl.Raw{{7}}, Qts: 9},
-			`{"account":"a","seq":1,"at":"2026-09-01T12:00:00Z","kind":"update","update":"AQIDBA==","users":["BQ==","Bg=="],"chats":["Bw=="],"qts":9}`,
+			Event{Kind: EventUpdate, Update: tl.Raw{1, 2, 3, 4}, Users: []tl.Raw{{5}, {6}}, Chats: []tl.Raw{{7}}, Box: Box{Kind: BoxQts}, Pts: 9},
+			`{"account":"a","seq":1,"at":"2026-09-01T12:00:00Z","kind":"update","update":"AQIDBA==","users":["BQ==","Bg=="],"chats":["Bw=="],"box":"qts","pts":9}`,
 		},
 		"an update alone": {
-			Event{Kind: EventUpdate, Update: tl.Raw{1, 2, 3, 4}, Pts: 8},
-			`{"account":"a","seq":1,"at":"2026-09-01T12:00:00Z","kind":"update","update":"AQIDBA==","pts":8}`,
+			Event{Kind: EventUpdate, Update: tl.Raw{1, 2, 3, 4}, Box: Box{Kind: BoxCommon}, Pts: 8, Date: at},
+			`{"account":"a","seq":1,"at":"2026-09-01T12:00:00Z","kind":"update","update":"AQIDBA==","box":"common","pts":8,"date":"2026-09-01T12:00:00Z"}`,
 		},
 		"a hole": {
 			Event{Kind: EventHole, From: Place{Pts: 1, Qts: 2, Seq: 3, Date: 4}, To: Place{Pts: 1, Qts: 9, Seq: 3, Date: 5}},
 			`{"account":"a","seq":1,"at":"2026-09-01T12:00:00Z","kind":"hole","from":{"pts":1,"qts":2,"seq":3,"date":4},"to":{"pts":1,"qts":9,"seq":3,"date":5}}`,
+		},
+		"a hole in a channel": {
+			Event{Kind: EventHole, Box: Box{Kind: BoxChannel, Channel: 5}, From: Place{Pts: 1}, To: Place{Pts: 4}},
+			`{"account":"a","seq":1,"at":"2026-09-01T12:00:00Z","kind":"hole","box":"channel:5","from":{"pts":1},"to":{"pts":4}}`,
 		},
 		"a hole that nobody knows the beginning of": {
 			Event{Kind: EventHole, To: Place{Pts: 1}},

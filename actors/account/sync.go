@@ -2,9 +2,7 @@ package account
 
 import (
 	"github.com/mtfleet/mtfleet/actors/feed"
-	"github.com/mtfleet/mtfleet/mtproto/security"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
-	"github.com/mtfleet/mtfleet/mtproto/updates"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/tl"
 )
@@ -36,21 +34,30 @@ func (l listener) Keep(rec persistence.Record, now bool) {
 	l.runJournal(l.c)
 }
 
-func (l listener) Update(u feed.Update) {
+func (l listener) Delivered(list []feed.Update) {
+	now := l.c.Now()
+	events := make([]Event, 0, len(list))
+	for _, u := range list {
+		mark := Mark{l.feed.Life(), u.Mark}
+		events = append(events, updateEvent(l.id, now, u, mark))
+		if u.Notice != nil {
+			l.env.Logger.Warn(u.Notice.String(), "account", l.id)
+			events = append(events, Event{Account: string(l.id), At: now, Kind: EventNotice, Notice: u.Notice, Mark: mark})
+			l.stand.Suspect(now, u.Notice.Doubt())
+		}
+	}
+	l.env.Publish(events...)
+}
+
+func (l listener) Hole(h feed.Hole) {
 	l.env.Publish(Event{
-		Account: string(l.id), At: l.c.Now(), Kind: EventUpdate,
-		Update: u.Raw, Users: u.Users, Chats: u.Chats, Pts: u.Pts, Qts: u.Qts,
+		Account: string(l.id), At: l.c.Now(), Kind: EventHole, Box: h.Box, From: place(h.From), To: place(h.To), Mark: Mark{l.feed.Life(), h.Mark},
 	})
 }
 
-func (l listener) Hole(from, to updates.State) {
-	l.env.Publish(Event{Account: string(l.id), At: l.c.Now(), Kind: EventHole, From: place(from), To: place(to)})
-}
-
-func (l listener) Notice(n security.Notice) {
-	l.env.Logger.Warn(n.String(), "account", l.id)
-	l.env.Publish(Event{Account: string(l.id), At: l.c.Now(), Kind: EventNotice, Notice: &n})
-	l.stand.Suspect(l.c.Now(), n.Doubt())
+func (l listener) Self() (user int64, bot bool) {
+	s := l.stand.Snapshot()
+	return s.UserID, s.Bot
 }
 
 func (l listener) DCsChanged() {

@@ -136,7 +136,7 @@ func (x *Auditor) Hear(ev actors.Event) {
 			x.complain("%s became %+v", ev.Account, *ev.Status)
 		}
 	case actors.EventUpdate:
-		if ev.Pts == 0 {
+		if ev.Box.Kind != actors.BoxCommon || ev.Pts == 0 {
 			return
 		}
 		if mark(x.thisLife, ev.Account, ev.Pts) {

@@ -46,7 +46,7 @@ func newRun() *run {
 }
 
 func (r *run) update(pts int32) {
-	r.audit.Hear(actors.Event{Kind: actors.EventUpdate, Account: "alice", Pts: pts})
+	r.audit.Hear(actors.Event{Kind: actors.EventUpdate, Account: "alice", Box: actors.Box{Kind: actors.BoxCommon}, Pts: pts})
 }
 
 func (r *run) call(id int64, once bool, ran int, err error) {

@@ -23,13 +23,14 @@ type Host interface {
 	// Keep has a record written with the account's next commit, or at once with
 	// now.
 	Keep(rec persistence.Record, now bool)
-	// Update is told each update in order, once per process; Hole what will not
-	// come; Notice what an update says about the account's safety, after it.
-	Update(u Update)
-	Hole(from, to updates.State)
-	Notice(n security.Notice)
+	// Delivered is told updates in order, each once per process; Hole what will
+	// not come.
+	Delivered(list []Update)
+	Hole(h Hole)
 	// DCsChanged is told that the table of DCs is to be asked for again.
 	DCsChanged()
+	// Self says who the account is.
+	Self() (user int64, bot bool)
 	// Decided is told what the engine said, before it is carried out.
 	Decided(output any)
 }
@@ -44,7 +45,19 @@ type Question struct {
 type Update struct {
 	Raw          tl.Raw
 	Users, Chats []tl.Raw
-	Pts, Qts     int32
+	Box          updates.Box
+	Pts          int32 // the place in Box, 0 if the server does not say
+	Date         int32 // the server's, unix seconds; 0 if it does not say
+	Mark         uint64
+	// Notice is what it says about the account's safety, nil for nothing.
+	Notice *security.Notice
+}
+
+// Hole is what will not come of a box; see updates.OutHole.
+type Hole struct {
+	Box      updates.Box
+	From, To updates.State
+	Mark     uint64
 }
 
 // Feed is the updates of one account. One owner: the account's actor.
@@ -52,44 +65,77 @@ type Feed struct {
 	id      persistence.AccountID
 	host    Host
 	logger  *slog.Logger
+	life    uint64
 	machine *updates.Machine // nil while nothing is asked
-	place   *updates.State   // where the updates stood last, nil for not known
+	snap    updates.Snapshot // what the next machine begins with
+	kept    updates.State    // the common place on disk or on its way, if snap or the machine knows one
+	pages   uint64           // pages of channels that are on disk or on their way, by their bits
+	durable bool
+	held    bool
 }
 
 // New returns the feed of an account whose records were not read yet.
-func New(id persistence.AccountID, host Host, logger *slog.Logger) *Feed {
-	return &Feed{id: id, host: host, logger: logger}
+// life tells it from others of this process: the marks of its updates rise for as
+// long as it lives.
+func New(id persistence.AccountID, host Host, logger *slog.Logger, life uint64) *Feed {
+	return &Feed{id: id, host: host, logger: logger, life: life}
 }
 
-// Load takes what the store says of the place; nil where it says nothing.
-func (f *Feed) Load(rec *persistence.Updates) { f.place = placeOf(rec) }
+// Life is what New was given.
+func (f *Feed) Life() uint64 { return f.life }
+
+// Load takes what the store says of the places. An account without a common one,
+// which is stored with the authorization, has missed something; that is told.
+func (f *Feed) Load(rec *persistence.Updates, channels []persistence.Channels) {
+	f.snap, f.pages = updates.Snapshot{Mark: f.snap.Mark}, 0
+	if f.snap.Known = rec != nil; f.snap.Known {
+		f.snap.State = placeOf(*rec)
+		f.kept = f.snap.State
+	}
+	f.snap.Missed = !f.snap.Known
+	for _, page := range channels {
+		f.pages |= 1 << (uint(page.Page) % updates.Pages)
+		f.snap.Channels = append(f.snap.Channels, channelsOf(page)...)
+	}
+}
 
 // Begin takes where the updates of a new login stand: what updates.getState said,
 // nil where that was of no use.
 func (f *Feed) Begin(s *tg.UpdatesState) {
-	f.place = nil
+	f.Forget()
 	if s != nil {
-		f.place = &updates.State{Pts: s.Pts, Qts: s.Qts, Date: s.Date, Seq: s.Seq}
+		f.snap.State, f.snap.Known, f.snap.Missed = updates.State{Pts: s.Pts, Qts: s.Qts, Date: s.Date, Seq: s.Seq}, true, false
 	}
+	f.kept = f.snap.State
 }
 
-// Forget forgets the place: the login it belonged to is over.
-func (f *Feed) Forget() { f.place = nil }
+// Forget forgets the places: the login they belonged to is over.
+func (f *Feed) Forget() { f.snap = updates.Snapshot{Missed: true, Mark: f.snap.Mark} }
 
 // Fresh adds the place of a new login to the commit that begins it, and what an
 // earlier login left to be deleted.
 func (f *Feed) Fresh(commit *persistence.Commit) {
-	if f.place == nil {
+	if f.snap.Known {
+		commit.Put = append(commit.Put, placeRecord(f.snap.State).Record(f.id))
+	} else {
 		commit.Delete = append(commit.Delete, persistence.UpdatesKey(f.id))
-		return
 	}
-	commit.Put = append(commit.Put, placeRecord(*f.place).Record(f.id))
+	for page := range updates.Pages {
+		if f.pages&(1<<page) != 0 {
+			commit.Delete = append(commit.Delete, persistence.ChannelsKey(f.id, page))
+		}
+	}
+	f.pages = 0
 }
 
 // Sync asks the server where the updates stand, unless that is under way.
 func (f *Feed) Sync(now time.Time) {
 	if f.machine == nil {
-		f.machine = updates.At(f.place)
+		f.snap.Self, f.snap.Bot = f.host.Self()
+		f.machine = updates.New(f.snap)
+		f.snap.Channels = nil // they are the machine's
+		f.machine.Durable(now, f.durable)
+		f.machine.Hold(now, f.held)
 	}
 	f.machine.Sync(now)
 }
@@ -102,6 +148,37 @@ func (f *Feed) Push(now time.Time, raw tl.Raw) bool {
 	}
 	f.machine.Push(now, raw)
 	return true
+}
+
+// Learn takes the result of a query that a caller asked, if it says something of
+// updates; see updates.Concerns.
+func (f *Feed) Learn(now time.Time, query, result tl.Raw) {
+	if f.machine != nil {
+		f.machine.Learn(now, query, result)
+	}
+}
+
+// Durable says whether somebody acknowledges what is handed on, by its mark: then
+// the places that are stored wait for that. Acked says that all up to a mark is
+// done with; Hold that nothing more is to come for now.
+func (f *Feed) Durable(now time.Time, on bool) {
+	if f.durable = on; f.machine != nil {
+		f.machine.Durable(now, on)
+	}
+}
+
+// Acked: see Durable.
+func (f *Feed) Acked(now time.Time, mark uint64) {
+	if f.machine != nil {
+		f.machine.Acked(now, mark)
+	}
+}
+
+// Hold: see Durable.
+func (f *Feed) Hold(now time.Time, on bool) {
+	if f.held = on; f.machine != nil {
+		f.machine.Hold(now, on)
+	}
 }
 
 // Gap says that updates may have been missed.
@@ -128,9 +205,13 @@ func (f *Feed) Flush(now time.Time) {
 	}
 }
 
-// Drop ends the engine, after Flush: nothing can be asked any more. The place is
-// kept for the next Sync.
-func (f *Feed) Drop() { f.machine = nil }
+// Drop ends the engine, after Flush: nothing can be asked any more. The places are
+// kept for the next Sync: those that were acknowledged, where somebody does that.
+func (f *Feed) Drop() {
+	if f.machine != nil {
+		f.snap, f.machine = f.machine.Snapshot(), nil
+	}
+}
 
 // Deadline is when Advance is wanted, zero for never.
 func (f *Feed) Deadline() time.Time {
@@ -166,27 +247,43 @@ func (f *Feed) carryOut(out updates.Output) {
 	switch out.Kind {
 	case updates.OutDeliver:
 		f.deliver(out)
-	case updates.OutGetState, updates.OutGetDifference:
+	case updates.OutGetState, updates.OutGetDifference, updates.OutGetChannelDifference:
 		f.host.Ask(out.Query, Question{f.machine, out.Call})
 	case updates.OutSave:
-		place := out.State
-		f.place = &place
-		f.host.Keep(placeRecord(place).Record(f.id), out.Now)
+		f.save(out)
 	case updates.OutHole:
-		f.logger.Warn("some updates cannot be had", "account", f.id, "after", out.From, "to", out.To)
-		f.host.Hole(out.From, out.To)
+		f.logger.Warn("some updates cannot be had", "account", f.id, "box", out.Box.String(), "after", out.From, "to", out.To)
+		f.host.Hole(Hole{out.Box, out.From, out.To, out.Mark})
 	case updates.OutConfig:
 		f.host.DCsChanged()
 	}
 }
 
+// save has places written: the common one, if it is another than was written last,
+// and the pages of channels that have changed.
+func (f *Feed) save(out updates.Output) {
+	if out.Known && (out.Now || out.State != f.kept) {
+		f.kept = out.State
+		f.host.Keep(placeRecord(out.State).Record(f.id), out.Now)
+	}
+	for _, page := range out.Pages {
+		f.pages |= 1 << page.Number
+		f.host.Keep(pageRecord(page).Record(f.id), out.Now)
+	}
+}
+
 // deliver hands updates to who listens.
 func (f *Feed) deliver(out updates.Output) {
+	list := make([]Update, 0, len(out.Updates))
 	for _, raw := range out.Updates {
-		pts, qts := updates.Counts(raw)
-		f.host.Update(Update{Raw: raw, Users: out.Users, Chats: out.Chats, Pts: pts, Qts: qts})
-		if n, ok := security.NoticeOf(raw); ok {
-			f.host.Notice(n)
+		u := Update{Raw: raw, Users: out.Users, Chats: out.Chats, Date: out.Date, Mark: out.Mark}
+		if u.Box, u.Pts = updates.PlaceOf(raw); u.Date == 0 {
+			u.Date = updates.DateOf(raw)
 		}
+		if n, ok := security.NoticeOf(raw); ok {
+			u.Notice = &n
+		}
+		list = append(list, u)
 	}
+	f.host.Delivered(list)
 }

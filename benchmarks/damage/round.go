@@ -119,7 +119,8 @@ func (r *result) salvage(dir string, want map[persistence.Key]persistence.Record
 	}
 	all := lost(want, got, bad, func(persistence.Kind) bool { return true })
 	kept := lost(want, got, bad, func(k persistence.Kind) bool {
-		return k != persistence.KindTempKey && k != persistence.KindSession && k != persistence.KindUpdates
+		return k != persistence.KindTempKey && k != persistence.KindSession &&
+			k != persistence.KindUpdates && k != persistence.KindChannels
 	})
 	accounts := map[persistence.AccountID]bool{}
 	for k := range want {

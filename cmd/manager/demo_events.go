@@ -43,7 +43,7 @@ func (c *collector) add(ev control.Event) {
 		c.missed += ev.Missed
 	case actors.EventUpdate:
 		user, ok := c.users[ev.Account]
-		if !ok || ev.Pts == 0 {
+		if !ok || ev.Box.Kind != actors.BoxCommon || ev.Pts == 0 {
 			return
 		}
 		if c.seen[user][ev.Pts] {

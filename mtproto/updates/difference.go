@@ -13,6 +13,13 @@ const (
 	updateNewEncryptedMessageID = 0x12bcbd9a
 )
 
+// wrapMessage makes an update of a message that a difference lists bare.
+func wrapMessage(id uint32, message tl.Raw) tl.Raw {
+	u := tl.AppendUint32(make([]byte, 0, len(message)+12), id)
+	u = append(u, message...)
+	return tl.AppendInt32(tl.AppendInt32(u, 0), 0)
+}
+
 // onState takes the answer of getState.
 func (m *Machine) onState(now time.Time, s tg.UpdatesState) {
 	first, next := !m.known, stateOf(s)
@@ -95,7 +102,7 @@ func (m *Machine) onAll(now time.Time, c *cut) bool {
 	if !ok {
 		return false
 	}
-	m.deliverDifference(c, s)
+	m.deliverDifference(now, c, s)
 	m.arrive(now, s, false)
 	return true
 }
@@ -113,7 +120,7 @@ func (m *Machine) onSlice(now time.Time, c *cut) bool {
 			return false
 		}
 	}
-	m.deliverDifference(c, s)
+	m.deliverDifference(now, c, s)
 	m.move(now, s)
 	m.ask()
 	return true
@@ -145,13 +152,10 @@ func (m *Machine) onUnreadable(now time.Time) {
 // deliverDifference hands on what a difference up to a state holds, in the
 // order of its lists, and skips updates that were delivered before it was asked
 // for. Updates past its end are kept like pushes.
-func (m *Machine) deliverDifference(c *cut, to State) {
+func (m *Machine) deliverDifference(now time.Time, c *cut, to State) {
 	var updates []tl.Raw
 	for _, msg := range c.list(fieldMessages) {
-		u := tl.AppendUint32(make([]byte, 0, len(msg)+12), updateNewMessageID)
-		u = append(u, msg...)
-		u = tl.AppendInt32(u, 0)
-		updates = append(updates, tl.AppendInt32(u, 0))
+		updates = append(updates, wrapMessage(updateNewMessageID, msg))
 	}
 	for _, msg := range c.list(fieldEncrypted) {
 		u := tl.AppendUint32(make([]byte, 0, len(msg)+8), updateNewEncryptedMessageID)
@@ -173,6 +177,7 @@ func (m *Machine) deliverDifference(c *cut, to State) {
 			pos, last = int64(m.state.Qts), int64(to.Qts)
 		}
 		switch {
+		case b == nil && m.takeChannel(now, u, env):
 		case b == nil:
 			updates = append(updates, u)
 		case i.end <= pos && i.start < i.end:
@@ -191,7 +196,7 @@ func (m *Machine) deliverDifference(c *cut, to State) {
 // move takes over a state from the server. What lies between was delivered,
 // or named by a hole, before.
 func (m *Machine) move(now time.Time, s State) {
-	if s != m.state {
+	if m.since = s.Date; s != m.state {
 		m.state = s
 		m.changed(now)
 	}
@@ -219,7 +224,9 @@ func (m *Machine) arrive(now time.Time, s State, first bool) {
 		}
 	}
 	if first {
-		m.save(true)
+		if m.changed(now); m.placed {
+			m.save(true)
+		}
 	}
 	if again {
 		m.ask()

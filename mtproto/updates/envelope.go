@@ -51,17 +51,8 @@ const (
 	fieldTooLong   = 0 // of updates.differenceTooLong: pts
 )
 
-// shortPts says which field of the updates that are their own envelope is pts;
-// pts_count and date follow it.
-var shortPts = map[uint32]int{
-	tg.UpdateShortMessageID:     4,
-	tg.UpdateShortChatMessageID: 5,
-	tg.UpdateShortSentMessageID: 2,
-}
-
-// fieldsMost is more than any form needs: updateShortChatMessage's date is
-// the eighth field.
-const fieldsMost = 8
+// fieldsMost is more than any form needs: updateShortChatMessage has 13 fields.
+const fieldsMost = 13
 
 // A cut is a boxed value and where its first fields are. Nothing of users,
 // chats and updates is parsed: they are handed on as the bytes they are.
@@ -82,8 +73,13 @@ func cutUp(raw []byte) (c *cut, ok bool) {
 	return c, err == nil && n == len(raw)
 }
 
-// bytes is field i as it stands in the input.
-func (c *cut) bytes(i int) []byte { return c.raw[c.fields[i].Start:c.fields[i].End] }
+// bytes is field i as it stands in the input, nothing for one that is absent.
+func (c *cut) bytes(i int) []byte {
+	if i < 0 {
+		return nil
+	}
+	return c.raw[c.fields[i].Start:c.fields[i].End]
+}
 
 func (c *cut) int(i int) int32 { return int32(binary.LittleEndian.Uint32(c.bytes(i))) }
 

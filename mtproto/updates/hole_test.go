@@ -324,25 +324,6 @@ func TestAChangedTableOfDCsIsSaid(t *testing.T) {
 	r.want("in a difference", "a229dd06", "Config")
 }
 
-func TestCounts(t *testing.T) {
-	for name, c := range map[string]struct {
-		u        tl.Raw
-		pts, qts int32
-	}{
-		"by pts":               {u: deleted(1, 11, 1), pts: 11},
-		"by qts":               {u: botStopped(1, 6), qts: 6},
-		"by nothing":           {u: loginToken()},
-		"a short message":      {u: (&tg.UpdateShortMessage{ID: 1, Pts: 14, PtsCount: 1, Date: 3}).Append(nil), pts: 14},
-		"a short chat message": {u: (&tg.UpdateShortChatMessage{ID: 1, Pts: 15, PtsCount: 1, Date: 3}).Append(nil), pts: 15},
-		"a short sent message": {u: (&tg.UpdateShortSentMessage{ID: 1, Pts: 16, PtsCount: 1, Date: 3}).Append(nil), pts: 16},
-		"no bytes":             {},
-	} {
-		if pts, qts := Counts(c.u); pts != c.pts || qts != c.qts {
-			t.Errorf("%s: pts %d and qts %d, want %d and %d", name, pts, qts, c.pts, c.qts)
-		}
-	}
-}
-
 // TestFieldsAreTheSchemas holds the numbers of fields against the schema.
 func TestFieldsAreTheSchemas(t *testing.T) {
 	text, err := os.ReadFile("../../tl/schema/api.tl")
@@ -371,12 +352,6 @@ func TestFieldsAreTheSchemas(t *testing.T) {
 		"updatesCombined.updates": fieldUpdates, "updatesCombined.users": fieldUsers, "updatesCombined.chats": fieldChats,
 		"updatesCombined.date": fieldDate, "updatesCombined.seq_start": fieldSeq, "updatesCombined.seq": fieldSeqEnd,
 		"updateShort.update": fieldShortUpdate, "updateShort.date": fieldShortDate,
-		"updateShortMessage.pts": shortPts[tg.UpdateShortMessageID], "updateShortMessage.pts_count": shortPts[tg.UpdateShortMessageID] + 1,
-		"updateShortMessage.date":    shortPts[tg.UpdateShortMessageID] + 2,
-		"updateShortChatMessage.pts": shortPts[tg.UpdateShortChatMessageID], "updateShortChatMessage.pts_count": shortPts[tg.UpdateShortChatMessageID] + 1,
-		"updateShortChatMessage.date": shortPts[tg.UpdateShortChatMessageID] + 2,
-		"updateShortSentMessage.pts":  shortPts[tg.UpdateShortSentMessageID], "updateShortSentMessage.pts_count": shortPts[tg.UpdateShortSentMessageID] + 1,
-		"updateShortSentMessage.date":      shortPts[tg.UpdateShortSentMessageID] + 2,
 		"updates.difference.new_messages":  fieldMessages,
 		"updates.difference.other_updates": fieldOthers, "updates.difference.new_encrypted_messages": fieldEncrypted,
 		"updates.difference.chats": fieldDiffChats, "updates.difference.users": fieldDiffUsers, "updates.difference.state": fieldState,

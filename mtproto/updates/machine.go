@@ -52,13 +52,25 @@ type Machine struct {
 	known bool
 	// missed: the server pushed things in an earlier life that had no place.
 	missed bool
+	self   int64 // who the account is, 0 for not known
+	bot    bool
+	knows  func(user int64) bool // nil: everybody
+
+	safe   State // what may be stored: state, or where a durable consumer is
+	placed bool  // safe is a place
+	since  int32 // date of the last answer: what channels missed is asked for from there
+
+	chans   *channels // nil while none is followed
+	durable *durable  // nil while nobody acknowledges
+	mark    uint64    // of the last delivery
 
 	kept tally
 	pts  box // updates ahead of state.Pts
 	qts  box // updates ahead of state.Qts
 	seq  box // envelopes ahead of state.Seq
 
-	id    CallID // of the call under way
+	calls CallID // of the last call
+	id    CallID // of the call about the common state that is under way
 	again bool   // ask once more after the answer under way: it may be stale
 
 	until      time.Time // end of PhaseGap and PhaseRetrying; of PhaseCurrent, when it is looked whether it is quiet
@@ -77,22 +89,31 @@ type Machine struct {
 
 // New returns a machine at a snapshot's place. Nothing happens before Start.
 func New(s Snapshot) *Machine {
-	return &Machine{state: s.State, known: s.Known, missed: s.Missed && !s.Known}
-}
-
-// At returns a machine at a place that is known. A place is stored with the
-// authorization: an account without one has missed something, which is told.
-func At(place *State) *Machine {
-	if place == nil {
-		return New(Snapshot{Missed: true})
+	m := &Machine{
+		state: s.State, known: s.Known, missed: s.Missed && !s.Known, self: s.Self, bot: s.Bot, mark: s.Mark,
+		safe: s.State, placed: s.Known, since: s.State.Date,
 	}
-	return New(Snapshot{State: *place, Known: true})
+	m.restore(s.Channels)
+	return m
 }
 
-// Snapshot returns what New needs to go on from here.
+// Snapshot returns what New needs to go on from here: from what was delivered, or
+// acknowledged by a durable consumer.
 func (m *Machine) Snapshot() Snapshot {
-	return Snapshot{State: m.state, Known: m.known, Missed: m.missed}
+	s := Snapshot{State: m.safe, Known: m.placed, Missed: m.missed, Self: m.self, Bot: m.bot, Mark: m.mark}
+	if m.chans != nil {
+		for _, c := range m.chans.all {
+			s.Channels = append(s.Channels, Channel{c.ID, c.Hash, c.safe})
+		}
+	}
+	return s
 }
+
+// Users says how to find out whether a user's access_hash is known. The short
+// forms of messages bring no users: one from somebody who is not known is not
+// taken, and the difference, which brings it whole, is asked for, as the docs
+// want it. Without it everybody counts as known.
+func (m *Machine) Users(knows func(user int64) bool) { m.knows = knows }
 
 // Phase returns what the machine is doing.
 func (m *Machine) Phase() Phase { return m.phase }
@@ -118,6 +139,9 @@ func (m *Machine) Deadline() time.Time {
 	if m.phase == PhaseGap || m.phase == PhaseRetrying || m.phase == PhaseCurrent {
 		d = m.until
 	}
+	if until := m.channelDeadline(); !until.IsZero() && (d.IsZero() || until.Before(d)) {
+		d = until
+	}
 	if m.dirty && (d.IsZero() || m.saveAt.Before(d)) {
 		d = m.saveAt
 	}
@@ -129,6 +153,7 @@ func (m *Machine) Deadline() time.Time {
 func (m *Machine) Start(now time.Time) {
 	if m.phase == PhaseNew {
 		m.ask()
+		m.turn(now)
 	}
 }
 
@@ -140,7 +165,7 @@ func (m *Machine) Gap(now time.Time) {
 		m.ask()
 	case PhaseLoading, PhaseFetching:
 		m.again = true
-	case PhaseNew, PhaseRetrying:
+	case PhaseNew, PhaseRetrying, PhaseStalled:
 	}
 }
 
@@ -183,6 +208,8 @@ func (m *Machine) Advance(now time.Time) {
 			m.ask()
 		}
 	}
+	m.advanceChannels(now)
+	m.turn(now)
 	if m.dirty && !now.Before(m.saveAt) {
 		m.save(false)
 	}
@@ -213,8 +240,14 @@ func (m *Machine) quiet() time.Duration {
 
 // ask asks the server where we stand: from our state, or for one.
 func (m *Machine) ask() {
-	m.id++
 	m.again = false
+	if m.known && m.full() {
+		m.dropKept()
+		m.become(PhaseStalled)
+		return
+	}
+	m.calls++
+	m.id = m.calls
 	if !m.known || m.reloads {
 		if m.known {
 			// The hole that the answer will tell reaches from our place to the
@@ -228,15 +261,20 @@ func (m *Machine) ask() {
 	m.become(PhaseFetching)
 	m.emit(Output{
 		Kind: OutGetDifference, Call: m.id, State: m.state,
-		Query: &tg.UpdatesGetDifferenceRequest{Pts: m.state.Pts, Date: m.state.Date, Qts: m.state.Qts},
+		Query: &tg.UpdatesGetDifferenceRequest{Pts: m.state.Pts, Date: m.since, Qts: m.state.Qts},
 	})
 }
 
 // Result says that a call was answered; body is the result's TL bytes.
 func (m *Machine) Result(now time.Time, id CallID, body []byte) {
+	if c := m.asking(id); c != nil {
+		m.onChannelDifference(now, c, body)
+		m.turn(now)
+	}
 	if id != m.id {
 		return
 	}
+	defer m.turn(now)
 	switch m.phase {
 	case PhaseLoading:
 		var s tg.UpdatesState
@@ -257,6 +295,10 @@ func (m *Machine) Result(now time.Time, id CallID, body []byte) {
 // because such a wait is remembered is repeated when that is over, and each
 // minute, for it may be cleared.
 func (m *Machine) Failed(now time.Time, id CallID, err error) {
+	if c := m.asking(id); c != nil {
+		m.channelFailed(now, c, err)
+		m.turn(now)
+	}
 	if id != m.id || m.phase != PhaseLoading && m.phase != PhaseFetching {
 		return
 	}
@@ -282,8 +324,11 @@ func (m *Machine) retry(now time.Time, least time.Duration) {
 	m.until = now.Add(max(pause, least))
 }
 
-// changed notes that the state is to be saved, soon.
-func (m *Machine) changed(now time.Time) {
+// changed notes that the state is another.
+func (m *Machine) changed(now time.Time) { m.reach(now, 0, m.state) }
+
+// unsaved notes that what may be stored is to be, soon.
+func (m *Machine) unsaved(now time.Time) {
 	if !m.dirty {
 		m.dirty = true
 		m.saveAt = now.Add(saveDelay)
@@ -293,7 +338,7 @@ func (m *Machine) changed(now time.Time) {
 // save hands out the state to be stored, at once or soon.
 func (m *Machine) save(now bool) {
 	m.dirty = false
-	m.emit(Output{Kind: OutSave, State: m.state, Now: now})
+	m.emit(Output{Kind: OutSave, State: m.safe, Known: m.placed, Pages: m.pages(), Now: now})
 }
 
 func (m *Machine) emit(o Output) { m.out = append(m.out, o) }
@@ -303,7 +348,12 @@ func (m *Machine) deliver(updates []tl.Raw, env *envelope) {
 	if len(updates) == 0 {
 		return
 	}
-	m.emit(Output{Kind: OutDeliver, Updates: updates, Users: env.users, Chats: env.chats})
+	bytes := env.bytes
+	for _, u := range updates {
+		bytes += len(u)
+	}
+	m.told(len(updates), bytes)
+	m.emit(Output{Kind: OutDeliver, Mark: m.mark, Date: env.date, Updates: updates, Users: env.users, Chats: env.chats})
 	if slices.ContainsFunc(updates, isConfig) {
 		m.emit(Output{Kind: OutConfig})
 	}

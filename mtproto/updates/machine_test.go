@@ -49,12 +49,12 @@ func name(u tl.Raw) string {
 		return "token"
 	case 0xc4870a49:
 		return fmt.Sprint("stopped", binary.LittleEndian.Uint64(u[4:]))
+	case 0xc32d5b12, updateNewChannelMessageID:
+		return nameInChannel(u)
 	case updateNewMessageID:
 		return "message"
 	case updateNewEncryptedMessageID:
 		return "secret"
-	case tg.UpdateShortMessageID:
-		return "short-message"
 	}
 	return fmt.Sprintf("%08x", u.ID())
 }
@@ -157,7 +157,7 @@ func TestUpdatesInOrderAreDeliveredAtOnce(t *testing.T) {
 	r.push(short(deleted(3, 13, 0)))
 	r.want("an update that counts nothing passes", "del3")
 	r.push((&tg.UpdateShortMessage{Pts: 14, PtsCount: 1, Date: 3}).Append(nil))
-	r.want("a short message is its own envelope", "short-message")
+	r.want("a short message is the update it stands for", "message")
 	r.push(short(deleted(2, 13, 2)))
 	r.push(short(deleted(1, 14, 1)))
 	r.want("what was applied is not delivered again")

@@ -10,21 +10,26 @@ import (
 // updatePtsChanged says that the server has renumbered the sequence.
 const updatePtsChangedID = 0x3354678f
 
-// Push takes an Updates value as the server pushed it, or as the result of a
-// query that returns one. What cannot be read counts as missed: the
-// difference will bring it in a form we know.
+// Push takes an Updates value as the server pushed it. What cannot be read counts
+// as missed: the difference will bring it in a form we know.
 //
 // Before Start it is kept like what comes while the server is asked: of an
 // account without a place nobody else has it.
 func (m *Machine) Push(now time.Time, raw tl.Raw) {
+	m.push(now, raw, nil)
+	m.turn(now)
+}
+
+// push takes an Updates value, and the query it is the result of, if it is one.
+func (m *Machine) push(now time.Time, raw, query tl.Raw) {
 	c, ok := cutUp(raw)
 	if !ok {
 		m.miss(now)
 		return
 	}
-	switch id := raw.ID(); id {
+	switch raw.ID() {
 	case tg.UpdateShortMessageID, tg.UpdateShortChatMessageID, tg.UpdateShortSentMessageID:
-		m.pushCounted(now, raw, c, shortPts[id])
+		m.pushShort(now, raw, query, c)
 	case tg.UpdateShortID:
 		m.pushAll(now, []tl.Raw{c.one(fieldShortUpdate)}, 0, 0, newEnvelope(c.int(fieldShortDate), nil, nil))
 	case tg.UpdatesCombinedID:
@@ -42,34 +47,20 @@ func (m *Machine) miss(now time.Time) {
 	m.Gap(now)
 }
 
-// pushCounted takes an update that is its own envelope.
-func (m *Machine) pushCounted(now time.Time, raw tl.Raw, c *cut, pts int) {
-	// The driver may reuse its buffer.
-	own := append(tl.Raw(nil), raw...)
-	m.keepPts(now, own, c.int(pts), c.int(pts+1), newEnvelope(c.int(pts+2), nil, nil))
-	m.settle(now)
-}
-
 // pushAll takes the updates of an envelope: those with a pts or a qts by that,
 // the others by the envelope's seq, or at once when it has none.
 func (m *Machine) pushAll(now time.Time, updates []tl.Raw, seqStart, seq int32, env *envelope) {
 	var rest []tl.Raw
 	for _, u := range updates {
-		switch pts, count, ok := tg.UpdatePts(u); {
-		case ok:
-			m.keepPts(now, u, pts, count, env)
-		case u.ID() == updatePtsChangedID:
-			m.reloads = true
-			m.Gap(now)
-		default:
-			if qts, ok := updateQts(u); ok {
-				m.keepQts(now, u, qts, env)
-			} else {
-				rest = append(rest, u)
-			}
+		if !m.take(now, u, env) {
+			rest = append(rest, u)
 		}
 	}
 	switch {
+	case m.behind(): // what counts by nothing is gone
+		if seq > 0 {
+			m.Gap(now)
+		}
 	case seqStart < 0 || seq < seqStart:
 		m.miss(now)
 	case seq == 0:
@@ -80,13 +71,32 @@ func (m *Machine) pushAll(now time.Time, updates []tl.Raw, seqStart, seq int32, 
 	m.settle(now)
 }
 
-// keepPts files an update by its place in the sequence.
-func (m *Machine) keepPts(now time.Time, u tl.Raw, pts, count int32, env *envelope) {
+// take files an update by the sequence it counts in. It reports false for one that
+// counts by nothing.
+func (m *Machine) take(now time.Time, u tl.Raw, env *envelope) bool {
+	if pts, count, ok := tg.UpdatePts(u); ok {
+		m.keepPts(now, []tl.Raw{u}, pts, count, env)
+		return true
+	}
+	if u.ID() == updatePtsChangedID {
+		m.reloads = true
+		m.Gap(now)
+		return true
+	}
+	if qts, ok := updateQts(u); ok {
+		m.keepQts(now, u, qts, env)
+		return true
+	}
+	return m.takeChannel(now, u, env)
+}
+
+// keepPts files updates by their place in the sequence.
+func (m *Machine) keepPts(now time.Time, list []tl.Raw, pts, count int32, env *envelope) {
 	if pts < 0 || count < 0 || count > pts {
 		m.miss(now) // no such place
 		return
 	}
-	m.keep(now, &m.pts, item{start: int64(pts) - int64(count), end: int64(pts), updates: []tl.Raw{u}, env: env})
+	m.keep(now, &m.pts, item{start: int64(pts) - int64(count), end: int64(pts), updates: list, env: env})
 }
 
 // keepQts is keepPts for the other sequence.
@@ -101,6 +111,9 @@ func (m *Machine) keepQts(now time.Time, u tl.Raw, qts int32, env *envelope) {
 // keep puts an item into a box. Past the bound everything kept is dropped, and
 // the difference, which holds it all, is asked for.
 func (m *Machine) keep(now time.Time, b *box, i item) {
+	if m.phase == PhaseStalled {
+		return // it is asked for when there is room
+	}
 	if !b.add(&m.kept, i) {
 		m.dropKept()
 		m.Gap(now)

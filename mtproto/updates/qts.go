@@ -44,17 +44,3 @@ func updateQts(u tl.Raw) (qts int32, ok bool) {
 	})
 	return qts, ok && err == nil
 }
-
-// Counts returns the pts and the qts at which a delivered update stands, 0 for
-// one that does not count by it. A message out of a difference has neither:
-// the server does not say.
-func Counts(u tl.Raw) (pts, qts int32) {
-	if index, ok := shortPts[u.ID()]; ok {
-		if c, ok := cutUp(u); ok {
-			return c.int(index), 0
-		}
-	}
-	pts, _, _ = tg.UpdatePts(u)
-	qts, _ = updateQts(u)
-	return pts, qts
-}

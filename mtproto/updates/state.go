@@ -2,8 +2,6 @@ package updates
 
 import (
 	"fmt"
-
-	"github.com/mtfleet/mtfleet/tl"
 )
 
 // A State is a place in the update sequence.
@@ -28,6 +26,13 @@ type Snapshot struct {
 	// signed in before this process began: what was pushed to it is gone. The
 	// first state is then told as a hole.
 	Missed bool
+	// Channels are those that are followed.
+	Channels []Channel
+	// Self is the account's own user id, 0 for not known; Bot says that it is one.
+	Self int64
+	Bot  bool
+	// Mark is the mark of the last delivery: those of this machine go on from it.
+	Mark uint64
 }
 
 // A Phase is what the machine is doing.
@@ -56,6 +61,10 @@ const (
 
 	// PhaseRetrying waits to ask again after a failure. Pushes are kept.
 	PhaseRetrying
+
+	// PhaseStalled: a durable consumer has acknowledged too little. Pushes are
+	// dropped. Left to Fetching when it has caught up.
+	PhaseStalled
 )
 
 var phaseNames = [...]string{
@@ -65,6 +74,7 @@ var phaseNames = [...]string{
 	PhaseGap:      "gap",
 	PhaseFetching: "fetching",
 	PhaseRetrying: "retrying",
+	PhaseStalled:  "stalled",
 }
 
 // String is the phase in a word.
@@ -74,104 +84,3 @@ func (p Phase) String() string {
 	}
 	return fmt.Sprintf("phase %d", uint8(p))
 }
-
-// An OutputKind says what an [Output] asks for.
-type OutputKind uint8
-
-const (
-	// OutDeliver carries Updates, to be handed on in this order, with the Users
-	// and Chats that came along.
-	OutDeliver OutputKind = iota + 1
-	// OutGetState asks to run Query, updates.getState. Answer with Call:
-	// Result or Failed.
-	OutGetState
-	// OutGetDifference asks to run Query, updates.getDifference from State.
-	// Answer with Call: Result or Failed.
-	OutGetDifference
-	// OutSave carries the State to store, some time soon or, with Now, at once.
-	// It need not be on disk before the next output: losing it repeats updates
-	// and loses none, but for the first state of all, see Now.
-	OutSave
-	// OutHole says that updates after From and up to To will not be delivered:
-	// the server no longer has them, or they cannot be read, or it pushed them
-	// and does not know them. Any of the four numbers may differ, and a
-	// renumbered sequence may have gone back. From is zero when the first state
-	// of all is told so: nobody knows where what is missing begins.
-	OutHole
-	// OutConfig says that updateConfig or updateDcOptions was among the updates
-	// just delivered: the table of DCs has changed and is to be asked for.
-	OutConfig
-)
-
-var outputNames = [...]string{
-	OutDeliver:       "Deliver",
-	OutGetState:      "GetState",
-	OutGetDifference: "GetDifference",
-	OutSave:          "Save",
-	OutHole:          "Hole",
-	OutConfig:        "Config",
-}
-
-// String is the kind in a word or two.
-func (k OutputKind) String() string {
-	if int(k) < len(outputNames) && outputNames[k] != "" {
-		return outputNames[k]
-	}
-	return fmt.Sprintf("output %d", uint8(k))
-}
-
-// A CallID tells answers apart: one that belongs to an older call is ignored.
-type CallID uint32
-
-// An Output is one thing the driver should do. Which fields are set is said
-// at each kind.
-type Output struct {
-	Kind OutputKind
-
-	// Updates are Update values, boxed, each whole; or updateShortMessage,
-	// updateShortChatMessage and updateShortSentMessage values, which are an
-	// update and its envelope in one. A message out of a difference is wrapped
-	// as updateNewMessage with pts and pts_count 0.
-	Updates []tl.Raw // OutDeliver
-	// Users and Chats are boxed values as the server sent them, those of the
-	// envelope that Updates came in. Deliveries out of one envelope share them:
-	// they are read only.
-	Users []tl.Raw // OutDeliver
-	Chats []tl.Raw // OutDeliver
-
-	Call     CallID    // OutGetState, OutGetDifference
-	Query    tl.Object // OutGetState, OutGetDifference
-	State    State     // OutGetDifference, OutSave
-	From, To State     // OutHole
-
-	// Now asks to write the state at once and not to gather it with other
-	// changes. It is set for the first state of all, without which a process
-	// that is killed would not know that it missed anything, and for what
-	// Flush saves.
-	Now bool // OutSave
-}
-
-// Durable reports whether the output must be on disk before the next is
-// taken. None of this machine's is.
-func (o Output) Durable() bool { return false }
-
-// String tells the output without the content of updates.
-func (o Output) String() string {
-	switch o.Kind {
-	case OutDeliver:
-		return fmt.Sprintf("Deliver{%d updates}", len(o.Updates))
-	case OutSave:
-		if o.Now {
-			return fmt.Sprintf("Save{%v} now", o.State)
-		}
-		return fmt.Sprintf("Save{%v}", o.State)
-	case OutGetDifference:
-		return fmt.Sprintf("%v{%v}", o.Kind, o.State)
-	case OutHole:
-		return fmt.Sprintf("Hole{after %v to %v}", o.From, o.To)
-	}
-	return o.Kind.String()
-}
-
-// GoString is String.
-func (o Output) GoString() string { return o.String() }

@@ -189,8 +189,8 @@ func (r *reader) take(u tl.Raw, users []tl.Raw) {
 		r.s.t.Fatalf("update %d came after %d", id, r.last[index])
 	}
 	r.last[index], *pos = id, e.end
-	if pts, qts := Counts(u); max(pts, qts) != e.end || (qts > 0) != e.byQts {
-		r.s.t.Fatalf("update %d of the log, %+v, counts to pts %d and qts %d", id, e, pts, qts)
+	if box, place := PlaceOf(u); place != e.end || (box.Kind == BoxQts) != e.byQts {
+		r.s.t.Fatalf("update %d of the log, %+v, counts in %v to %d", id, e, box, place)
 	}
 	want := user(id).Append(nil)
 	if !slices.ContainsFunc(users, func(raw tl.Raw) bool { return bytes.Equal(raw, want) }) {

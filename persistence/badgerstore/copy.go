@@ -43,7 +43,7 @@ func inCopy(kind persistence.Kind) bool {
 
 // wantsCopy tells whether a change of such a record is a reason to write the copy.
 func wantsCopy(kind persistence.Kind) bool {
-	return inCopy(kind) && kind != persistence.KindUpdates
+	return inCopy(kind) && kind != persistence.KindUpdates && kind != persistence.KindChannels
 }
 
 // copyTail ends the file and proves it: it is sealed, and has the hash of all
