@@ -11,6 +11,7 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
+	"github.com/mtfleet/mtfleet/mtproto/updates"
 	"github.com/mtfleet/mtfleet/tl"
 	"github.com/mtfleet/mtfleet/tl/tg"
 )
@@ -73,6 +74,12 @@ func newOwn(q standing.Call, query tl.Object, own ownCall) *Call {
 	q.ID, q.Method = call.query.ID, call.Method
 	call.query, call.own = q, &own
 	return call
+}
+
+// learns reports whether a result says something of updates, which comes by no
+// push: they are handed on before the caller has it.
+func (c *Call) learns(body []byte, on binding.Where) bool {
+	return c.own == nil && on.Home && updates.Concerns(body)
 }
 
 // id names the call to bindings and connections.

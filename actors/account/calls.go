@@ -6,7 +6,6 @@ import (
 	"github.com/mtfleet/mtfleet/actors/binding"
 	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
-	"github.com/mtfleet/mtfleet/mtproto/updates"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/tl"
 	"github.com/mtfleet/mtfleet/tl/tg"
@@ -50,12 +49,6 @@ func (c *Call) Returned(body []byte, err error, on binding.Where) {
 		return
 	}
 	c.account.Send(callReturned{call: c, body: body, err: err, on: on})
-}
-
-// learns reports whether a result says something of updates, which comes by no
-// push: they are handed on before the caller has it.
-func (c *Call) learns(body []byte, on binding.Where) bool {
-	return c.own == nil && on.Home && updates.Concerns(body)
 }
 
 // onReturned tells standing how a call ended, which may have it sent again.

@@ -127,16 +127,29 @@ const (
 	BoxChannel = updates.BoxChannel
 )
 
-// updateEvent tells an update.
-func updateEvent(id persistence.AccountID, now time.Time, u feed.Update, mark Mark) Event {
-	ev := Event{
-		Account: string(id), At: now, Kind: EventUpdate, Mark: mark,
-		Update: u.Raw, Users: u.Users, Chats: u.Chats, Box: u.Box, Pts: u.Pts,
+// eventsOf tells updates, and what they say about the account's safety.
+func eventsOf(id persistence.AccountID, now time.Time, life uint64, list []feed.Update) []Event {
+	events := make([]Event, 0, len(list))
+	for _, u := range list {
+		ev := Event{
+			Account: string(id), At: now, Kind: EventUpdate, Mark: Mark{life, u.Mark},
+			Update: u.Raw, Users: u.Users, Chats: u.Chats, Box: u.Box, Pts: u.Pts,
+		}
+		if u.Date > 0 {
+			ev.Date = time.Unix(int64(u.Date), 0).UTC()
+		}
+		if events = append(events, ev); u.Notice != nil {
+			events = append(events, Event{Account: string(id), At: now, Kind: EventNotice, Mark: ev.Mark, Notice: u.Notice})
+		}
 	}
-	if u.Date > 0 {
-		ev.Date = time.Unix(int64(u.Date), 0).UTC()
+	return events
+}
+
+// holeEvent tells what will not come.
+func holeEvent(id persistence.AccountID, now time.Time, life uint64, h feed.Hole) Event {
+	return Event{
+		Account: string(id), At: now, Kind: EventHole, Mark: Mark{life, h.Mark}, Box: h.Box, From: place(h.From), To: place(h.To),
 	}
-	return ev
 }
 
 // Place is where an account stands in the sequence of its updates. A number

@@ -35,24 +35,17 @@ func (l listener) Keep(rec persistence.Record, now bool) {
 }
 
 func (l listener) Delivered(list []feed.Update) {
-	now := l.c.Now()
-	events := make([]Event, 0, len(list))
+	l.env.Publish(eventsOf(l.id, l.c.Now(), l.feed.Life(), list)...)
 	for _, u := range list {
-		mark := Mark{l.feed.Life(), u.Mark}
-		events = append(events, updateEvent(l.id, now, u, mark))
 		if u.Notice != nil {
 			l.env.Logger.Warn(u.Notice.String(), "account", l.id)
-			events = append(events, Event{Account: string(l.id), At: now, Kind: EventNotice, Notice: u.Notice, Mark: mark})
-			l.stand.Suspect(now, u.Notice.Doubt())
+			l.stand.Suspect(l.c.Now(), u.Notice.Doubt())
 		}
 	}
-	l.env.Publish(events...)
 }
 
 func (l listener) Hole(h feed.Hole) {
-	l.env.Publish(Event{
-		Account: string(l.id), At: l.c.Now(), Kind: EventHole, Box: h.Box, From: place(h.From), To: place(h.To), Mark: Mark{l.feed.Life(), h.Mark},
-	})
+	l.env.Publish(holeEvent(l.id, l.c.Now(), l.feed.Life(), h))
 }
 
 func (l listener) Self() (user int64, bot bool) {
