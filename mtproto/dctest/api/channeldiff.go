@@ -20,9 +20,6 @@ const (
 	maxChannelDifferenceBot = 100_000
 )
 
-// channelTimeout is after how many seconds a client is to ask again, if somebody looks at the channel.
-const channelTimeout = 30
-
 const (
 	flagFinal   = 1 << 0
 	flagTimeout = 1 << 1
@@ -54,7 +51,7 @@ func (c *call) channelDifference() ([]byte, *Error) {
 	most = c.b.cfg.ChannelTooLong
 	switch {
 	case pts == l.pts:
-		return value(channelDifferenceEmptyID, flagFinal|flagTimeout, int(pts), channelTimeout), nil
+		return c.appendTimeout(value(channelDifferenceEmptyID, flagFinal|c.timeoutFlag(), int(pts))), nil
 	case pts < l.floor || most > 0 && int(l.pts-pts) > most:
 		return c.channelTooLong(ch, limit), nil
 	}
@@ -72,13 +69,28 @@ func (c *call) channelDifference() ([]byte, *Error) {
 		skip = 0
 	}
 	m.channel(ch)
-	flags := flagTimeout
+	flags := c.timeoutFlag()
 	if all {
 		flags |= flagFinal
 	}
-	out := value(channelDifferenceID, flags, int(entries[len(entries)-1].pts), channelTimeout)
+	out := c.appendTimeout(value(channelDifferenceID, flags, int(entries[len(entries)-1].pts)))
 	out = appendVector(appendVector(out, messages), other)
 	return m.appendPeople(m.appendChats(out, c.b, c.user), c.b, c.user), nil
+}
+
+// timeoutFlag and appendTimeout say when to ask again, if that is to be said.
+func (c *call) timeoutFlag() int {
+	if c.b.cfg.ChannelTimeout < 0 {
+		return 0
+	}
+	return flagTimeout
+}
+
+func (c *call) appendTimeout(out []byte) []byte {
+	if c.b.cfg.ChannelTimeout < 0 {
+		return out
+	}
+	return tl.AppendInt32(out, int32(wholeSeconds(c.b.cfg.ChannelTimeout)))
 }
 
 // channelTooLong is where a client goes on that is too far behind: the dialog, whose pts it takes over, and the newest
@@ -96,8 +108,8 @@ func (c *call) channelTooLong(ch *channel, limit int) []byte {
 	if mb := ch.member(c.user); mb != nil {
 		read, unread = mb.read, ch.unread(c.user, mb.read)
 	}
-	out := value(channelDifferenceTooLongID, flagFinal|flagTimeout, channelTimeout,
-		dialogID, 1, peerChannelID, ch.id, top, int(read), 0, unread, 0, 0, 0, peerNotifySettingsID, 0, int(ch.log.pts))
+	out := c.appendTimeout(value(channelDifferenceTooLongID, flagFinal|c.timeoutFlag()))
+	out = append(out, value(dialogID, 1, peerChannelID, ch.id, top, int(read), 0, unread, 0, 0, 0, peerNotifySettingsID, 0, int(ch.log.pts))...)
 	out = appendVector(out, bodies)
 	return m.appendPeople(m.appendChats(out, c.b, c.user), c.b, c.user)
 }

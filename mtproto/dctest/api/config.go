@@ -118,6 +118,9 @@ type Config struct {
 	// ChannelTooLong is how many pts behind updates.getChannelDifference goes; who is farther behind gets
 	// channelDifferenceTooLong. 0 goes as far as the log.
 	ChannelTooLong int
+	// ChannelTimeout is how soon updates.getChannelDifference asks clients to come back, if somebody looks at the channel.
+	// Some ask no sooner for a gap either. 0 is 30 s, negative does not say.
+	ChannelTimeout time.Duration
 	// NoChannelHints keeps updates.getDifference from naming the channels that have moved.
 	NoChannelHints bool
 }
@@ -151,6 +154,7 @@ func (c Config) withDefaults() Config {
 	def(&c.DifferenceSlice, 100)
 	def(&c.LogMax, 10000)
 	def(&c.ChannelPushMax, 1000)
+	def(&c.ChannelTimeout, 30*time.Second)
 	def(&c.QRTTL, 30*time.Second)
 	def(&c.ProofTTL, 30*time.Minute)
 	def(&c.MailTTL, 15*time.Minute)
@@ -207,6 +211,7 @@ func (c *Config) validate() error {
 		{"DifferenceSlice", int64(c.DifferenceSlice), 1, 1000},
 		{"LogMax", int64(c.LogMax), 1, 1000000},
 		{"PushForm", int64(c.PushForm), 0, int64(len(formNames)) - 1},
+		{"ChannelTimeout", int64(c.ChannelTimeout), -1 << 63, int64(time.Hour)},
 		{"ChannelTooLong", int64(c.ChannelTooLong), 0, 1 << 30},
 		{"QRTTL", int64(c.QRTTL), int64(time.Second), int64(10 * time.Minute)},
 		{"ProofTTL", int64(c.ProofTTL), int64(time.Second), int64(24 * time.Hour)},
