@@ -19,7 +19,8 @@ type Ledger struct {
 	Echoes         []EchoRecord        `json:"echoes"`
 	Logins         []api.Login         `json:"logins"`
 	Authorizations []api.Authorization `json:"authorizations"`
-	Updates        []api.UpdateRecord  `json:"updates"`
+	Updates        []api.UpdateRecord  `json:"updates"` // of users, then of channels
+	Memberships    []api.Membership    `json:"memberships"`
 }
 
 // Counts are totals since the cluster began.
@@ -229,6 +230,8 @@ func (c *Cluster) Ledger() Ledger {
 	for _, u := range c.api.Users() {
 		l.Updates = append(l.Updates, c.api.Updates(u.ID)...)
 	}
+	l.Updates = append(l.Updates, c.api.ChannelUpdates()...)
+	l.Memberships = c.api.Memberships()
 	return l
 }
 

@@ -2,6 +2,7 @@ package dctest_test
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
@@ -129,6 +130,49 @@ func TestVerdict(t *testing.T) {
 	}
 	if !(dctest.Verdict{}).OK() {
 		t.Error("an empty verdict is not OK")
+	}
+}
+
+// What is judged of boxes: a channel from the first place that is heard of, for those who are members, by pts or by the
+// ids of messages, and not what a hole names.
+func TestLostUpdatesOfChannels(t *testing.T) {
+	at := func(s int) time.Time { return time.Unix(1_800_000_000+int64(s), 0) }
+	l := dctest.Ledger{
+		Authorizations: []api.Authorization{{DC: 2, Perm: 100, UserID: 1, Home: true}, {DC: 2, Perm: 101, UserID: 2, Home: true}},
+		Memberships: []api.Membership{
+			{Channel: 7, UserID: 1, From: at(10)}, {Channel: 7, UserID: 2, From: at(10), Until: at(20)}, {Channel: 8, UserID: 1, From: at(13)},
+		},
+	}
+	for pts := int32(2); pts < 8; pts++ {
+		for _, channel := range []int64{0, 7, 8} {
+			l.Updates = append(l.Updates, api.UpdateRecord{At: at(10 + int(pts)), Channel: channel, Pts: pts, Kind: "message", Message: pts + 100})
+		}
+	}
+	for _, test := range []struct {
+		name      string
+		delivered dctest.Delivered
+		want      []int32
+	}{
+		{"by pts", dctest.Delivered{UserID: 1, Channel: 7, Pts: []int32{2, 3, 5, 6, 7}}, []int32{4}},
+		{"from the first that is heard", dctest.Delivered{UserID: 1, Channel: 7, Pts: []int32{4, 7}}, []int32{5, 6}},
+		{"by message", dctest.Delivered{UserID: 1, Channel: 7, Pts: []int32{2, 7}, Messages: []int32{103, 104, 106}}, []int32{5}},
+		{"but for holes", dctest.Delivered{UserID: 1, Channel: 7, Pts: []int32{2, 7}, Holes: []dctest.Hole{{From: 2, To: 5}}}, []int32{6}},
+		{"a hole without a beginning", dctest.Delivered{UserID: 1, Channel: 7, Pts: []int32{7}, Holes: []dctest.Hole{{To: 5}}}, []int32{6}},
+		{"nothing heard", dctest.Delivered{UserID: 1, Channel: 7}, []int32{2, 3, 4, 5, 6, 7}},
+		{"as a member", dctest.Delivered{UserID: 1, Channel: 8}, []int32{4, 5, 6, 7}},
+		{"of who has left", dctest.Delivered{UserID: 2, Channel: 7}, nil},
+		{"of who never was one", dctest.Delivered{UserID: 2, Channel: 8}, nil},
+	} {
+		var got []int32
+		for _, u := range l.Verdict(nil, []dctest.Delivered{test.delivered}, at(100)).LostUpdates {
+			if u.UserID != test.delivered.UserID || u.Channel != test.delivered.Channel {
+				t.Errorf("%s: lost %+v", test.name, u)
+			}
+			got = append(got, u.Pts)
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%s: lost %v, want %v", test.name, got, test.want)
+		}
 	}
 }
 

@@ -14,10 +14,22 @@ type StoreKey struct {
 	ID int64 `json:"id,string"`
 }
 
-// Delivered is what a client's event stream brought for one user: the pts after each update, in any order.
+// Delivered is what a client's event stream brought for one user of one box: its own, or that of a channel. All lists are
+// in any order.
 type Delivered struct {
-	UserID int64   `json:"user_id"`
-	Pts    []int32 `json:"pts"`
+	UserID  int64   `json:"user_id"`
+	Channel int64   `json:"channel_id,omitempty"` // 0 for the user's own box
+	Pts     []int32 `json:"pts"`                  // after each update
+	// Messages are the ids of new messages: those out of a difference have no pts of their own.
+	Messages []int32 `json:"messages,omitempty"`
+	// Holes are what the stream said will not come. That excuses it.
+	Holes []Hole `json:"holes,omitempty"`
+}
+
+// Hole is the updates after From and up to To; From 0 is a beginning that nobody knows.
+type Hole struct {
+	From int32 `json:"from"`
+	To   int32 `json:"to"`
 }
 
 // Verdict is what the ledger finds wrong. An empty one means that every promise it can judge was kept.
@@ -56,7 +68,8 @@ type Orphan struct {
 
 // Verdict judges the ledger against what a client's store holds and what its event stream brought. Updates logged
 // after before are not judged: the caller gives clients time (10 s after the account was online) by choosing it. Only
-// users named in delivered, and what was logged while they had a home authorization, count.
+// boxes named in delivered, and what was logged while the user had a home authorization, count. A client that comes to a
+// channel begins with the first update that it hears of it: what is before that is its past.
 func (l Ledger) Verdict(store []StoreKey, delivered []Delivered, before time.Time) Verdict {
 	v := Verdict{Overlaps: l.overlaps(), Orphans: l.orphans(store), LostUpdates: l.lost(delivered, before)}
 	for _, e := range l.Echoes {
@@ -129,25 +142,75 @@ func (l Ledger) orphans(store []StoreKey) []Orphan {
 	return found
 }
 
-// lost finds updates that were logged while the user was signed in and that the event stream never brought.
+// lost finds updates that were logged while the user was signed in, and a member, and that the event stream never
+// brought.
 func (l Ledger) lost(delivered []Delivered, before time.Time) []api.UpdateRecord {
-	got := make(map[int64]map[int32]bool, len(delivered))
+	boxes := make(map[boxID]*heard, len(delivered))
 	for _, d := range delivered {
-		if got[d.UserID] == nil {
-			got[d.UserID] = make(map[int32]bool, len(d.Pts))
+		id := boxID{d.UserID, d.Channel}
+		if boxes[id] == nil {
+			boxes[id] = &heard{pts: map[int32]bool{}, messages: map[int32]bool{}}
 		}
-		for _, pts := range d.Pts {
-			got[d.UserID][pts] = true
-		}
+		boxes[id].add(d)
 	}
 	var found []api.UpdateRecord
-	for _, u := range l.Updates {
-		seen, judged := got[u.UserID]
-		if judged && !seen[u.Pts] && !u.At.After(before) && l.signedIn(u.UserID, u.At) {
+	judge := func(user int64, u api.UpdateRecord) {
+		h := boxes[boxID{user, u.Channel}]
+		if h != nil && !h.has(u) && !u.At.After(before) && l.signedIn(user, u.At) {
+			u.UserID = user
 			found = append(found, u)
 		}
 	}
+	stays := make(map[int64][]api.Membership)
+	for _, m := range l.Memberships {
+		stays[m.Channel] = append(stays[m.Channel], m)
+	}
+	for _, u := range l.Updates {
+		if u.Channel == 0 {
+			judge(u.UserID, u)
+		}
+		for _, m := range stays[u.Channel] {
+			if u.At.After(m.From) && m.Until.IsZero() { // who has left may not ask any more
+				judge(m.UserID, u)
+			}
+		}
+	}
 	return found
+}
+
+// boxID names a box of a user: its own, or a channel's.
+type boxID struct{ user, channel int64 }
+
+// heard is what was delivered of a box.
+type heard struct {
+	pts, messages map[int32]bool
+	holes         []Hole
+	first         int32 // the smallest place that was heard of, 0 for none
+}
+
+func (h *heard) add(d Delivered) {
+	for _, pts := range d.Pts {
+		h.pts[pts] = true
+		h.begin(pts)
+	}
+	for _, id := range d.Messages {
+		h.messages[id] = true
+	}
+	for _, hole := range d.Holes {
+		h.holes = append(h.holes, hole)
+		h.begin(hole.To)
+	}
+}
+
+func (h *heard) begin(pts int32) {
+	if h.first == 0 || pts < h.first {
+		h.first = pts
+	}
+}
+
+func (h *heard) has(u api.UpdateRecord) bool {
+	return h.pts[u.Pts] || u.Kind == "message" && h.messages[u.Message] || u.Channel != 0 && u.Pts < h.first ||
+		slices.ContainsFunc(h.holes, func(hole Hole) bool { return hole.From < u.Pts && u.Pts <= hole.To })
 }
 
 // signedIn tells whether a user had a home authorization at a time that has not ended since.

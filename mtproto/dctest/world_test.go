@@ -89,6 +89,8 @@ func (h *half) APIIDs() []int                          { return []int{1} }
 func (h *half) Logins() []api.Login                    { return nil }
 func (h *half) Authorizations() []api.Authorization    { return h.auths }
 func (h *half) Updates(int64) []api.UpdateRecord       { return h.updates }
+func (h *half) ChannelUpdates() []api.UpdateRecord     { return nil }
+func (h *half) Memberships() []api.Membership          { return nil }
 func (h *half) PushUpdate(now time.Time, user int64) (int32, error) {
 	h.pts++
 	h.updates = append(h.updates, api.UpdateRecord{At: now, UserID: user, Pts: h.pts, PtsCount: 1})

@@ -23,14 +23,15 @@ type channel struct {
 	made      time.Time
 	members   []*member // in the order in which they came
 	byUser    map[*user]*member
+	stays     []Membership // of all who were ever members
 	log       updateLog
 }
 
 // member is one of a channel's.
 type member struct {
 	user *user
-	read int32     // up to this message
-	from time.Time // when it came
+	read int32 // up to this message
+	stay int   // its place in channel.stays
 }
 
 // channelList finds channels.
@@ -216,21 +217,27 @@ func (b *Backend) Leave(now time.Time, channelID, userID int64) error {
 	if err != nil {
 		return err
 	}
-	ch.drop(u)
+	ch.drop(now, u)
 	b.pushChannel(now, ch, u, nil)
 	return nil
 }
 
 // admit makes a user a member.
 func (ch *channel) admit(now time.Time, u *user) {
-	m := &member{user: u, from: now}
+	m := &member{user: u, stay: len(ch.stays)}
 	ch.members, ch.byUser[u] = append(ch.members, m), m
+	ch.stays = append(ch.stays, Membership{Channel: ch.id, UserID: u.id, From: now})
 }
 
 // drop ends a membership.
-func (ch *channel) drop(u *user) {
+func (ch *channel) drop(now time.Time, u *user) {
+	m := ch.byUser[u]
+	if m == nil {
+		return
+	}
+	ch.stays[m.stay].Until = now
 	delete(ch.byUser, u)
-	ch.members = slices.DeleteFunc(ch.members, func(m *member) bool { return m.user == u })
+	ch.members = slices.DeleteFunc(ch.members, func(other *member) bool { return other == m })
 }
 
 func (b *Backend) channelAndUser(channelID, userID int64) (*channel, *user, error) {
@@ -296,7 +303,7 @@ func (c *call) leaveChannel() ([]byte, *Error) {
 	case ch.creator == c.user:
 		return nil, errUserCreator
 	}
-	ch.drop(c.user)
+	ch.drop(c.req.Now, c.user)
 	c.b.pushOwnChannel(c, ch)
 	return c.b.aboutChannel(c.req.Now, ch, c.user), nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/mtfleet/mtfleet/tl"
 	"github.com/mtfleet/mtfleet/tl/tg"
@@ -268,6 +269,9 @@ func TestAPublicChannelIsJoinedAndLeft(t *testing.T) {
 	if p := w.pushes(); len(p) != 0 {
 		t.Errorf("pushes to who has left %+v", p)
 	}
+	if stays := w.b.Memberships(); len(stays) != 2 || stays[1].UserID != person.ID || stays[0].Until != (time.Time{}) || stays[1].Until.IsZero() {
+		t.Errorf("memberships %+v", stays)
+	}
 	w.login(other, 8)
 	w.refuses("the creator", other, 8, value(uint32(0xf836aa95), w.inputOf(other, id)), "USER_CREATOR")
 }
@@ -322,7 +326,7 @@ func TestDifferencesOfAChannelAddUpToItsLog(t *testing.T) {
 				_, _ = w.b.Post(w.now, id, 0, "hello", Delivery{})
 			}
 		}
-		log := w.b.ChannelUpdates(id)
+		log := w.b.ChannelUpdates()
 		end := log[len(log)-1].Pts
 		pts := int32(rapid.IntRange(1, int(end)).Draw(rt, "from"))
 		limit := rapid.IntRange(1, 12).Draw(rt, "limit")

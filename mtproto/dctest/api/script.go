@@ -183,10 +183,18 @@ func (b *Backend) Channels() []Channel {
 	return out
 }
 
-// ChannelUpdates returns the log of a channel as far as it is kept, oldest first.
-func (b *Backend) ChannelUpdates(channelID int64) []UpdateRecord {
-	if ch := b.channels.byID[channelID]; ch != nil {
-		return ch.log.records(0, ch.id)
+// ChannelUpdates returns the logs of all channels, one after the other, each as far as it is kept and oldest first.
+func (b *Backend) ChannelUpdates() (out []UpdateRecord) {
+	for _, ch := range b.channels.order {
+		out = append(out, ch.log.records(0, ch.id)...)
 	}
-	return nil
+	return out
+}
+
+// Memberships returns every stay of a user in a channel, by channel and in order of their beginning.
+func (b *Backend) Memberships() (out []Membership) {
+	for _, ch := range b.channels.order {
+		out = append(out, ch.stays...)
+	}
+	return out
 }

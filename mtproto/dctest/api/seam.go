@@ -114,6 +114,14 @@ type UpdateRecord struct {
 	Message int32  `json:"message,omitempty"`
 }
 
+// Membership is one stay of a user in a channel.
+type Membership struct {
+	Channel int64     `json:"channel_id"`
+	UserID  int64     `json:"user_id"`
+	From    time.Time `json:"from"`
+	Until   time.Time `json:"until,omitzero"` // zero while it lasts
+}
+
 // User is one person or bot of the directory, as the descriptor shows it.
 type User struct {
 	ID       int64  `json:"id"`
@@ -158,10 +166,13 @@ type Server interface {
 	// SetEndpoints replaces the addresses help.getConfig lists.
 	SetEndpoints(eps []Endpoint)
 
-	// Users, Logins, Authorizations and Updates are what the ledger and the descriptor read; each returns a copy.
+	// Users, Logins, Authorizations, Updates and the rest are what the ledger and the descriptor read; each returns a copy.
 	Users() []User
 	APIIDs() []int // accepted application ids; empty means any
 	Logins() []Login
 	Authorizations() []Authorization
 	Updates(userID int64) []UpdateRecord
+	// ChannelUpdates is Updates of every channel, one after the other; Memberships says whose boxes they are.
+	ChannelUpdates() []UpdateRecord
+	Memberships() []Membership
 }

@@ -32,7 +32,7 @@ func (h *handler) copyLedger() (l dctest.Ledger, free func()) {
 }
 
 // ledgerLists names the lists of the ledger.
-var ledgerLists = [...]string{"keys", "binds", "sessions", "echoes", "logins", "authorizations", "updates"}
+var ledgerLists = [...]string{"keys", "binds", "sessions", "echoes", "logins", "authorizations", "updates", "memberships"}
 
 // ledgerTotals is how long each list is.
 type ledgerTotals struct {
@@ -43,6 +43,7 @@ type ledgerTotals struct {
 	Logins         int `json:"logins"`
 	Authorizations int `json:"authorizations"`
 	Updates        int `json:"updates"`
+	Memberships    int `json:"memberships"`
 }
 
 // ledgerPage is the ledger with a page of each list, or of one. A list that was not asked for is absent.
@@ -58,6 +59,7 @@ type ledgerPage struct {
 	Logins         []api.Login            `json:"logins,omitzero"`
 	Authorizations []api.Authorization    `json:"authorizations,omitzero"`
 	Updates        []api.UpdateRecord     `json:"updates,omitzero"`
+	Memberships    []api.Membership       `json:"memberships,omitzero"`
 }
 
 func (h *handler) ledger(r *http.Request) (any, error) {
@@ -75,7 +77,7 @@ func (h *handler) ledger(r *http.Request) (any, error) {
 	l, free := h.copyLedger()
 	defer free()
 	out := ledgerPage{Counts: l.Counts, Layers: append([]int{}, l.Layers...), From: p.from, Totals: ledgerTotals{
-		len(l.Keys), len(l.Binds), len(l.Sessions), len(l.Echoes), len(l.Logins), len(l.Authorizations), len(l.Updates),
+		len(l.Keys), len(l.Binds), len(l.Sessions), len(l.Echoes), len(l.Logins), len(l.Authorizations), len(l.Updates), len(l.Memberships),
 	}}
 	want := func(name string) bool { return list == "" || list == name }
 	if want("keys") {
@@ -98,6 +100,9 @@ func (h *handler) ledger(r *http.Request) (any, error) {
 	}
 	if want("updates") {
 		out.Updates = cut(l.Updates, p)
+	}
+	if want("memberships") {
+		out.Memberships = cut(l.Memberships, p)
 	}
 	return out, nil
 }
