@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 
 	"github.com/gotd/td/tg"
@@ -17,8 +18,8 @@ type Handler interface {
 	Handle(ctx context.Context, u tg.UpdatesClass) error
 }
 
-// Handle gives an account's updates to a gotd handler until ctx ends, the
-// manager is closed or the account is removed, one at a time and in order. It
+// Handle gives an account's updates to a gotd handler until ctx ends or the
+// manager is closed, one at a time and in order. It
 // begins now, or as the options say: with actors.Replay it loses nothing that
 // came between a sign-in and the call.
 //
@@ -64,11 +65,17 @@ type Pump struct {
 // Run carries updates until ctx ends, the manager is closed, or Failed or Event say
 // that it is over. Its options are those of actors.Account.Events.
 func (p Pump) Run(ctx context.Context, account *actors.Account, opts ...actors.StreamOption) error {
+	return p.carry(ctx, account.Events(ctx, opts...), func(actors.Cursor) {})
+}
+
+// carry hands events on and tells of each when that is done.
+func (p Pump) carry(ctx context.Context, events iter.Seq[actors.Event], done func(actors.Cursor)) error {
 	var r reader
-	for ev := range account.Events(ctx, opts...) {
+	for ev := range events {
 		if err := p.take(ctx, &r, ev); err != nil {
 			return err
 		}
+		done(ev.Cursor)
 	}
 	if err := ctx.Err(); err != nil {
 		return err
