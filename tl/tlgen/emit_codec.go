@@ -12,11 +12,11 @@ import (
 func (g *generator) appendMethod(f *goFile, d *schema.Definition, name string) {
 	f.p("// Append implements tl.Object.")
 	if !slices.ContainsFunc(d.Fields, func(field schema.Field) bool { return field.Type.Name != "true" }) {
-		f.p("func (*%s) Append(b []byte) []byte { return tl.AppendUint32(b, %sID) }\n", name, name)
+		f.p("func (*%s) Append(b []byte) []byte { return tl.AppendUint32(b, %s) }\n", name, g.idName(d))
 		return
 	}
 	f.p("func (v *%s) Append(b []byte) []byte {", name)
-	f.p("\tb = tl.AppendUint32(b, %sID)", name)
+	f.p("\tb = tl.AppendUint32(b, %s)", g.idName(d))
 	for _, field := range d.Fields {
 		switch {
 		case field.IsFlags():
@@ -70,7 +70,7 @@ func (g *generator) appendValue(f *goFile, t schema.Type, expr, typeName, field 
 	}
 	switch {
 	case t.Elem != nil:
-		f.p("\tb = tl.AppendVectorHeader(b, len(%s))\n\tfor i := range %s {", expr, expr)
+		f.p("\tb = tl.Append%sVectorHeader(b, len(%s))\n\tfor i := range %s {", bare(t), expr, expr)
 		g.appendValue(f, *t.Elem, expr+"[i]", typeName, field)
 		f.p("\t}")
 	case g.isRaw(t):
@@ -82,16 +82,24 @@ func (g *generator) appendValue(f *goFile, t schema.Type, expr, typeName, field 
 	}
 }
 
+// bare is the word that the names of functions for bare vectors have.
+func bare(t schema.Type) string {
+	if t.Boxed() {
+		return ""
+	}
+	return "Bare"
+}
+
 // parseMethod emits Parse.
 func (g *generator) parseMethod(f *goFile, d *schema.Definition, name string) {
 	f.p("// Parse implements tl.Object.")
 	if len(d.Fields) == 0 {
-		f.p("func (*%s) Parse(r *tl.Reader) { r.Expect(%sID, %q) }\n", name, name, d.Name)
+		f.p("func (*%s) Parse(r *tl.Reader) { r.Expect(%s, %q) }\n", name, g.idName(d), d.Name)
 		return
 	}
 	f.p("func (v *%s) Parse(r *tl.Reader) {", name)
 	f.p("\t*v = %s{}", name)
-	f.p("\tif !r.Expect(%sID, %q) {\n\t\treturn\n\t}", name, d.Name)
+	f.p("\tif !r.Expect(%s, %q) {\n\t\treturn\n\t}", g.idName(d), d.Name)
 	recursive := !d.Function && g.used[d.Result.Name] && g.single(d.Result.Name) && g.recursive(d.Result.Name)
 	if recursive {
 		f.p("\tif !r.Enter() {\n\t\treturn\n\t}")
@@ -138,18 +146,19 @@ func (g *generator) parseValue(f *goFile, t schema.Type, target string) {
 	}
 	switch {
 	case t.Elem != nil:
-		f.p("\tif n := r.VectorLen(%d); n > 0 {", g.minSize(*t.Elem, nil))
+		f.p("\tif n := r.%sVectorLen(%d); n > 0 {", bare(t), g.minSize(*t.Elem, nil))
 		f.p("\t%s = make(%s, n)\n\tfor i := range %s {", target, g.goType(t), target)
 		g.parseValue(f, *t.Elem, target+"[i]")
 		f.p("\t}\n\t}")
 	case g.cfg.raw[t.Name]:
-		f.p("\t%s = r.%s(Schema, %s)", target, raw, typeConst(t.Name))
+		g.rawUsed[t.Name] = true
+		f.p("\t%s = r.%s(%sSchema, %s)", target, raw, map[bool]string{true: "tg."}[g.there != nil], typeConst(t.Name))
 	case g.isRaw(t):
 		f.p("\t%s = r.Open%s()", target, raw)
 	case g.single(t.Name):
 		f.p("\t%s.Parse(r)", target)
 	default:
-		f.p("\t%s = ParseAny%s(r)", target, goName(t.Name))
+		f.p("\t%s = %sParseAny%s(r)", target, g.from(t.Name), goName(t.Name))
 	}
 }
 

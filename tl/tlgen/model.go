@@ -13,17 +13,21 @@ import (
 type model struct {
 	cfg    *config
 	all    []*schema.Definition            // every definition, in the order of the files
+	names  map[string]bool                 // the Go names of all constructors
 	byName map[string]*schema.Definition   // and by name
 	types  map[string][]*schema.Definition // TL type -> its constructors
 	defs   []*schema.Definition            // the definitions to generate, in that order
 	hand   []*schema.Definition            // those written by hand
 	used   map[string]bool                 // TL types reached by fields and results, raw ones excluded
 	layer  int
+
+	there    *model                      // what package tl/tg has, nil without an import
+	generate map[*schema.Definition]bool // of the definitions, those that this package has
 }
 
 // load parses the schemas and follows the roots.
 func load(cfg *config, files fs.FS) (*model, error) {
-	m := &model{cfg: cfg, byName: make(map[string]*schema.Definition), types: make(map[string][]*schema.Definition), used: make(map[string]bool)}
+	m := &model{cfg: cfg, byName: make(map[string]*schema.Definition), names: make(map[string]bool), types: make(map[string][]*schema.Definition), used: make(map[string]bool)}
 	for _, name := range cfg.schemas {
 		s, err := parseSchema(files, name)
 		if err != nil {
@@ -37,13 +41,24 @@ func load(cfg *config, files fs.FS) (*model, error) {
 	for _, d := range m.all {
 		m.byName[d.Name] = d
 		if !d.Function {
+			m.names[structName(d)] = true
 			m.types[d.Result.Name] = append(m.types[d.Result.Name], d)
 		}
 	}
+	if cfg.imports {
+		var err error
+		if m.there, err = loadThere(files); err != nil {
+			return nil, err
+		}
+	}
+	if err := m.checkNames(); err != nil {
+		return nil, err
+	}
 	wanted := make(map[*schema.Definition]bool)
+	m.generate = wanted
 	for _, root := range cfg.roots {
 		if err := m.root(root, wanted); err != nil {
-			return nil, err
+			return nil, cfg.wrong("root", root, "%w", err)
 		}
 	}
 	for _, d := range m.all {
@@ -74,7 +89,11 @@ func parseSchema(files fs.FS, name string) (*schema.Schema, error) {
 func (m *model) root(pattern string, wanted map[*schema.Definition]bool) error {
 	prefix, wild := strings.CutSuffix(pattern, "*")
 	found := len(m.types[pattern]) > 0
+	known, matched := 0, 0 // functions that tl/tg has, and others
 	if found {
+		if m.has(pattern) {
+			return fmt.Errorf("tl/tg has it, as tg.%s", m.there.typeName(pattern))
+		}
 		if err := m.reachType(schema.Type{Name: pattern}, wanted); err != nil {
 			return err
 		}
@@ -82,13 +101,24 @@ func (m *model) root(pattern string, wanted map[*schema.Definition]bool) error {
 	for _, d := range m.all {
 		if d.Name == pattern || wild && strings.HasPrefix(d.Name, prefix) && d.Function {
 			found = true
+			if m.hasDefinition(d) {
+				if !wild {
+					return fmt.Errorf("tl/tg has it, as tg.%s", structName(d))
+				}
+				known++
+				continue
+			}
+			matched++
 			if err := m.reach(d, wanted); err != nil {
 				return err
 			}
 		}
 	}
+	if known > 0 && matched == 0 {
+		return fmt.Errorf("tl/tg has all of them, as tg.%s...Request", goName(prefix))
+	}
 	if !found {
-		return fmt.Errorf("root %s: no such definition or type", pattern)
+		return fmt.Errorf("no such definition or type")
 	}
 	return nil
 }
@@ -116,7 +146,7 @@ func (m *model) reachType(t schema.Type, wanted map[*schema.Definition]bool) err
 	switch {
 	case t.Elem != nil:
 		return m.reachType(*t.Elem, wanted)
-	case primitives[t.Name].goType != "" || isOpen(t) || m.cfg.raw[t.Name]:
+	case primitives[t.Name].goType != "" || isOpen(t) || m.cfg.raw[t.Name] || m.has(t.Name):
 		return nil
 	case t.Bare || !t.Boxed():
 		return fmt.Errorf("bare type %s must be written by hand", t)

@@ -1,6 +1,10 @@
 package main
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/mtfleet/mtfleet/tl/schema"
+)
 
 // initialisms are words that Go writes in one case.
 var initialisms = map[string]string{
@@ -45,6 +49,24 @@ func splitWords(name string) []string {
 	}
 	cut(len(name))
 	return words
+}
+
+// idName is the Go name of the constant with the id of d: that of its struct and ID, or TypeID where the schema has
+// another definition of that name (updateStory and updateStoryID).
+func (m *model) idName(d *schema.Definition) string {
+	name := structName(d)
+	if !d.Function && m.names[name+"ID"] {
+		return name + "TypeID"
+	}
+	return name + "ID"
+}
+
+// structName is the Go name of the definition's struct.
+func structName(d *schema.Definition) string {
+	if d.Function {
+		return goName(d.Name) + "Request"
+	}
+	return goName(d.Name)
 }
 
 // namespace is the part of a TL name before the dot, "" if there is none.

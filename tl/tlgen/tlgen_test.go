@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -13,10 +15,10 @@ import (
 	"github.com/mtfleet/mtfleet/tl/schema"
 )
 
-// TestGeneratedFilesAreCurrent generates tl/mt and tl/tg again in memory and compares every file.
+// TestGeneratedFilesAreCurrent generates every package again in memory and compares every file.
 func TestGeneratedFilesAreCurrent(t *testing.T) {
-	for _, pkg := range []string{"mt", "tg"} {
-		dir := filepath.Join("..", pkg)
+	for _, pkg := range []string{"tl/mt", "tl/tg"} {
+		dir := filepath.Join("..", "..", filepath.FromSlash(pkg))
 		want, err := generateFrom(os.DirFS(dir), schema.Files)
 		if err != nil {
 			t.Fatal(err)
@@ -28,10 +30,10 @@ func TestGeneratedFilesAreCurrent(t *testing.T) {
 		for name, src := range want {
 			got, err := os.ReadFile(filepath.Join(dir, name))
 			if err != nil || !bytes.Equal(got, src) {
-				t.Errorf("tl/%s/%s is not what tlgen writes: run go generate ./tl/%s (%v)", pkg, name, pkg, err)
+				t.Errorf("%s/%s is not what tlgen writes: run go generate there (%v)", pkg, name, err)
 			}
 			if !bytes.Equal(again[name], src) {
-				t.Errorf("tl/%s/%s differs between two runs", pkg, name)
+				t.Errorf("%s/%s differs between two runs", pkg, name)
 			}
 		}
 		there, err := filepath.Glob(filepath.Join(dir, "gen_*.go"))
@@ -40,7 +42,7 @@ func TestGeneratedFilesAreCurrent(t *testing.T) {
 		}
 		for _, path := range there {
 			if _, ok := want[filepath.Base(path)]; !ok {
-				t.Errorf("%s is no longer generated: run go generate ./tl/%s", path, pkg)
+				t.Errorf("%s is no longer generated: run go generate there", path)
 			}
 		}
 	}
@@ -57,13 +59,14 @@ func TestRunReplacesWhatItWrote(t *testing.T) {
 		}
 	}
 	write(configName, "package x\nschema mtproto.tl\nroot ping\n")
-	write("gen_old.go", "package x\n")
+	write("gen_old.go", mark+"package x\n")
+	write("gen_own.go", "package x\n")
 	write("own.go", "package x\n")
 	if err := run(dir); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]bool{
-		"gen_old.go": false, "own.go": true, "gen_requests.go": true, "gen_types.go": true, "gen_new.go": true,
+		"gen_old.go": false, "gen_own.go": true, "own.go": true, "gen_requests.go": true, "gen_types.go": true, "gen_new.go": true,
 	} {
 		if _, err := os.Stat(filepath.Join(dir, name)); (err == nil) != want {
 			t.Errorf("%s: %v", name, err)
@@ -147,7 +150,7 @@ a.getter#12 = Item;
 	}
 	const head = "package x\nschema s.tl\n"
 	for config, want := range map[string]string{
-		"":                                      "are required",
+		"":                                      "it needs a line",
 		"packag x":                              "tlgen.txt:1: unknown key",
 		"package":                               "needs an argument",
 		head + "root nothing":                   "no such definition",
@@ -231,5 +234,68 @@ var repeatable = [...]string{
 	}
 	if _, err := generateFrom(wanting(config), files); err == nil || !strings.Contains(err.Error(), "policy.txt") {
 		t.Errorf("without the file: %v", err)
+	}
+}
+
+// TestAnEmbeddersPackageUsesWhatIsThere reads what is generated beside tl/tg.
+func TestAnEmbeddersPackageUsesWhatIsThere(t *testing.T) {
+	out, err := generateFrom(wanting("package x\nimport tg\nroot messages.sendMessage updateStory auth.* messages.setTyping\n"+
+		"raw InputReplyTo ReplyMarkup MessageEntity InputRichMessage StoryItem\nown auth.sendCode auth.SentCode\n"), schema.Files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := strings.Join(strings.Fields(string(bytes.Join(slices.Collect(maps.Values(out)), nil))), " ") // whatever gofmt aligned
+	for what, want := range map[string]string{
+		"a peer is tl/tg's":                        "Peer tg.AnyInputPeer // peer:InputPeer",
+		"and is read there":                        "v.Peer = tg.ParseAnyInputPeer(r)",
+		"so is a result":                           "ParseResult(r *tl.Reader) (v tg.AnyUpdates)",
+		"what is raw is cut out by tl/tg's table":  "r.Raw(tg.Schema, typeStoryItem)",
+		"a raw type has its name":                  `typeStoryItem = tg.Schema.TypeNamed("StoryItem")`,
+		"a raw vector is a slice":                  "Entities tl.Opt[[]tl.Raw]",
+		"the ids of two constructors do not clash": "const UpdateStoryTypeID uint32 = 0x75b3b798",
+		"what is owned is here":                    "(v AnyAuthSentCode)",
+		"the layer is guarded":                     "var _ = [1]struct{}{}[tg.Layer-229]",
+		"what is there can be had by its id":       "return tg.New(id)",
+	} {
+		if !strings.Contains(all, want) {
+			t.Errorf("%s: there is no %q", what, want)
+		}
+	}
+	for _, repeated := range []string{"func ParseAnyAuthSentCodeType(", "type AuthSignInRequest ", "type AnyInputPeer "} {
+		if strings.Contains(all, repeated) {
+			t.Errorf("%s is repeated", repeated)
+		}
+	}
+}
+
+func TestWhatIsWrongInAnEmbeddersFileHasItsLine(t *testing.T) {
+	const head = "package api\nimport tg\n"
+	for config, want := range map[string]string{
+		head + "root messages.send":                                  "tlgen.txt:3: root messages.send: no such definition or type",
+		head + "\nroot messages.getHistory x":                        "tlgen.txt:4: root x: no such definition or type",
+		head + "root messagess.*":                                    "tlgen.txt:3: root messagess.*: no such definition or type",
+		head + "root auth.sendCode":                                  "tlgen.txt:3: root auth.sendCode: tl/tg has it, as tg.AuthSendCodeRequest",
+		head + "root auth.*":                                         "tlgen.txt:3: root auth.*: tl/tg has all of them, as tg.Auth...Request",
+		head + "root InputPeer":                                      "tlgen.txt:3: root InputPeer: tl/tg has it, as tg.AnyInputPeer",
+		head + "root Config":                                         "tlgen.txt:3: root Config: tl/tg has it, as tg.Config",
+		head + "root updateConfig":                                   "tlgen.txt:3: root updateConfig: tl/tg has it, as tg.UpdateConfig",
+		head + "root *\nraw Mesage":                                  "tlgen.txt:4: raw Mesage: no such type",
+		head + "root *\nraw message":                                 "tlgen.txt:4: raw message: no such type",
+		head + "root *\nown Message":                                 "tlgen.txt:4: own Message: tl/tg has no such type or function",
+		head + "root *\nomit mesage":                                 "tlgen.txt:4: omit mesage: no such constructor or function",
+		head + "root *\nfile chats Chats":                            "tlgen.txt:4: file Chats: no such type",
+		head + "root *\nnote message.txt what":                       "tlgen.txt:4: note message.txt: no such definition or field",
+		head + "root *\nnote message":                                "tlgen.txt:4: note needs 2 arguments",
+		"package api\nimport tl/tg":                                  "tlgen.txt:2: import tl/tg: only tg can be imported",
+		"package 9\n":                                                "tlgen.txt:1: package 9: that is no name of a Go package",
+		"package api\nroots messages.getHistory":                     `tlgen.txt:2: unknown key "roots"`,
+		"import tg\nroot messages.getHistory":                        `tlgen.txt: it needs a line "package NAME"`,
+		"package api\nroot messages.getHistory":                      `tlgen.txt: it needs a line "package NAME", a line "import tg" or`,
+		"package x\nschema api.tl\nown Updates\nroot help.getConfig": "tlgen.txt:3: own Updates: it makes sense after import alone",
+	} {
+		_, err := generateFrom(wanting(config), schema.Files)
+		if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: got %v, want %q", config, err, want)
+		}
 	}
 }
