@@ -71,7 +71,7 @@ var allowedImports = map[string][]string{
 	"actors/feed":     {"tl", "tl/tg", "mtproto/updates", "mtproto/security", "persistence"},                                // the account's side of its updates: part of its actor
 	"actors/account":  {"actors/runtime", "actors/governor", "actors/binding", "actors/bindings", "actors/feed", "actors/journal", "actors/dcs", "tl", "tl/tg", "mtproto/standing", "mtproto/login", "mtproto/updates", "mtproto/security", "mtproto/crypt", "mtproto/dc", "persistence"},
 	"actors/digest":   {"mtproto/standing"},
-	"actors":          {"actors/runtime", "actors/digest", "actors/governor", "actors/account", "actors/wire", "tl", "tl/tg", "persistence", "persistence/foreign", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr", "mtproto/login", "mtproto/standing", "mtproto/security"}, // tl/tg: the calls about an account's safety
+	"actors":          {"actors/runtime", "actors/digest", "actors/governor", "actors/account", "actors/wire", "tl", "tl/tg", "tl/tljson", "persistence", "persistence/foreign", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr", "mtproto/login", "mtproto/standing", "mtproto/security"}, // tl/tg: the calls about an account's safety
 
 	// Helpers of tests: nothing but tests and benchmarks imports them.
 	"actors/actorstest": {"actors", "actors/governor", "persistence", "mtproto/crypt", "mtproto/dctest", "mtproto/dctest/*", "mtproto/tgerr", "mtproto/login"},

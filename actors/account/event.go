@@ -74,7 +74,7 @@ type Event struct {
 	// Seq numbers the events of one account from 1, without holes, for the
 	// life of the process. A hole in what a reader got is what EventMissed says.
 	Seq  uint64    `json:"seq,omitempty"`
-	At   time.Time `json:"at"`
+	At   time.Time `json:"at,omitzero"`
 	Kind EventKind `json:"kind"`
 
 	// Status is set for EventState.

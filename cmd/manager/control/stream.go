@@ -80,9 +80,7 @@ func (r *EventsRequest) options() []actors.StreamOption {
 }
 
 // Event is one event with its place in the manager's journal.
-type Event struct {
-	actors.Event
-}
+type Event = actors.EventJSON
 
 // Events implements Streams.
 func (l *Local) Events(ctx context.Context, r EventsRequest) (iter.Seq2[Event, error], error) {
@@ -98,7 +96,7 @@ func (l *Local) Events(ctx context.Context, r EventsRequest) (iter.Seq2[Event, e
 	events := l.Manager.Events(ctx, r.options()...)
 	return func(yield func(Event, error) bool) {
 		for ev := range events {
-			if !yield(Event{ev}, nil) {
+			if !yield(actors.NewEventJSON(ev, r.Raw), nil) {
 				return
 			}
 		}
@@ -113,7 +111,7 @@ func (l *Local) Consume(ctx context.Context, r ConsumeRequest) (iter.Seq2[Event,
 	}
 	return func(yield func(Event, error) bool) {
 		for ev, err := range c.Events(ctx) {
-			if !yield(Event{ev}, Wrap(err)) {
+			if !yield(actors.NewEventJSON(ev, r.Raw), Wrap(err)) {
 				return
 			}
 		}
