@@ -24,6 +24,7 @@ import (
 // again: it comes, but not after a crash. States are not durable either: a reader
 // is told the present one of each account first.
 type Consumer struct {
+	m       *Manager
 	h       *hub
 	clock   runtime.Clock
 	done    <-chan struct{} // closed when the manager closes

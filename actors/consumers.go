@@ -184,7 +184,7 @@ func (m *Manager) commit(ctx context.Context, commit persistence.Commit) error {
 
 func (m *Manager) newConsumer(rec persistence.Consumer) *Consumer {
 	return &Consumer{
-		h: m.hub, clock: m.sys.Clock(), done: m.done, present: m.present, relieve: m.weigh, name: rec.Name, created: rec.Created, since: m.sys.Clock().Now(),
+		m: m, h: m.hub, clock: m.sys.Clock(), done: m.done, present: m.present, relieve: m.weigh, name: rec.Name, created: rec.Created, since: m.sys.Clock().Now(),
 	}
 }
 

@@ -73,6 +73,8 @@ var allowedImports = map[string][]string{
 	"actors/digest":   {"mtproto/standing"},
 	"actors":          {"actors/runtime", "actors/digest", "actors/governor", "actors/account", "actors/wire", "tl", "tl/tg", "tl/tljson", "persistence", "persistence/foreign", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr", "mtproto/login", "mtproto/standing", "mtproto/security"}, // tl/tg: the calls about an account's safety
 
+	"actors/webhook": {"actors"}, // a consumer of events like an embedder's own
+
 	// Helpers of tests: nothing but tests and benchmarks imports them.
 	"actors/actorstest": {"actors", "actors/governor", "persistence", "mtproto/crypt", "mtproto/dctest", "mtproto/dctest/*", "mtproto/tgerr", "mtproto/login"},
 }

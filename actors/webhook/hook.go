@@ -1,0 +1,413 @@
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+
+	"github.com/mtfleet/mtfleet/actors"
+)
+
+const (
+	// lanes is how many messages are under way at once: an account's go one after
+	// the other in one of them.
+	lanes = 8
+	// laneMost bounds what waits in a lane: 8 x 32 events of what the consumer holds
+	// anyway. When one is full no more is read.
+	laneMost = 32
+	// timeout bounds one attempt, as Standard Webhooks asks: 15 to 30 s.
+	timeout = 20 * time.Second
+	// giveUpAfter is how long a message is tried while the target does not answer
+	// or is in trouble (5xx, 408, 425, 429). Others of its lane wait; then it is a dead
+	// letter.
+	giveUpAfter = 24 * time.Hour
+	// rejectMost is how often a message is tried that the target refuses (any other
+	// answer): over half a minute, for a receiver that is being deployed.
+	rejectMost = 6
+	// A pause before another attempt is drawn from [d/2, d]: d is 1 s, doubling to
+	// 5 min.
+	firstPause = time.Second
+	mostPause  = 5 * time.Minute
+)
+
+// Options is what a Hook is made of. Manager, Name, URL and Secrets are needed.
+type Options struct {
+	Manager *actors.Manager
+	// Name is 1 to 32 characters of [a-z0-9._-]; its consumer is "webhook.NAME".
+	Name string
+	// URL is where messages are posted: https, or http to a loopback address.
+	URL string
+	// Secrets sign messages, each of them: one, or two while one is replaced.
+	Secrets []Secret
+	// Filter is which events are sent.
+	Filter actors.Filter
+	// Raw has updates, users and chats as base64.
+	Raw bool
+	// Logger is told what an operator should know; nil is silence.
+	Logger *slog.Logger
+	// Dial makes connections in place of a net.Dialer, in tests: nobody checks where
+	// they go.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// ConsumerPrefix begins the names of the consumers of hooks.
+const ConsumerPrefix = "webhook."
+
+// Hook sends messages to one target.
+type Hook struct {
+	o      Options
+	target *url.URL
+	http   *http.Client
+
+	mu     sync.Mutex // guards the following fields
+	status Status
+	failed time.Time // when the log last said so
+	resume chan struct{}
+}
+
+// Status is what is known of a hook at one moment.
+type Status struct {
+	Name string `json:"name"`
+	// Host is that of the target; the rest of its URL may be a secret.
+	Host string `json:"host"`
+	// Disabled: the target answered 410 Gone. Nothing is sent before Resume.
+	Disabled bool `json:"disabled,omitempty"`
+	// Sent and Dead count messages of this process, taken and put aside.
+	Sent uint64 `json:"sent"`
+	Dead uint64 `json:"dead"`
+	// LastSent is when the last was taken.
+	LastSent time.Time `json:"last_sent,omitzero"`
+	// Failures counts attempts since the last message that was taken; LastError is
+	// what became of the last of them.
+	Failures  int    `json:"failures,omitempty"`
+	LastError string `json:"last_error,omitempty"`
+}
+
+// New makes a hook. Nothing is registered or sent before Run.
+func New(o Options) (*Hook, error) {
+	if o.Manager == nil || o.Name == "" {
+		return nil, errors.New("webhook: Options.Manager and Name are needed")
+	}
+	if err := CheckURL(o.URL); err != nil {
+		return nil, err
+	}
+	if len(o.Secrets) == 0 {
+		return nil, errors.New("a webhook needs a secret to sign with")
+	}
+	if err := o.Filter.Check(); err != nil {
+		return nil, err
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	target, err := url.Parse(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	return &Hook{
+		o: o, target: target, http: newClient(target, timeout, o.Dial),
+		status: Status{Name: o.Name, Host: target.Host}, resume: make(chan struct{}, 1),
+	}, nil
+}
+
+// Status returns what is known of the hook now. It does not block.
+func (h *Hook) Status() Status {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.status
+}
+
+// Resume lets a hook go on that the target disabled.
+func (h *Hook) Resume() {
+	select {
+	case h.resume <- struct{}{}:
+	default:
+	}
+}
+
+// Run registers the hook's consumer and sends until ctx ends or the manager is
+// closed; then it returns nil. Another error says that the consumer was removed, is
+// read by somebody else, or cannot be registered.
+func (h *Hook) Run(ctx context.Context) error {
+	c, err := h.o.Manager.Consumer(ctx, actors.ConsumerOptions{Name: ConsumerPrefix + h.o.Name, Filter: &h.o.Filter})
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer h.http.CloseIdleConnections()
+	w := &window{ack: c.Ack}
+	var all sync.WaitGroup
+	var queues [lanes]chan *message
+	for i := range queues {
+		queues[i] = make(chan *message, laneMost)
+		all.Go(func() { h.lane(ctx, c, w, queues[i]) })
+	}
+	defer func() {
+		stop()
+		for _, q := range queues {
+			close(q)
+		}
+		all.Wait()
+	}()
+	for ev, err := range c.Events(ctx) {
+		if err != nil {
+			return err
+		}
+		m, err := h.message(&ev)
+		if err != nil {
+			return err
+		}
+		w.add(m)
+		select {
+		case queues[laneOf(ev.Account)] <- m:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return nil
+}
+
+func laneOf(account string) int {
+	sum := fnv.New32a()
+	_, _ = sum.Write([]byte(account))
+	return int(sum.Sum32() % lanes)
+}
+
+// message is one event on its way.
+type message struct {
+	id      string
+	account string
+	cursor  actors.Cursor // zero for a present state, which needs no acknowledgement
+	body    []byte
+	done    bool // guarded by the window
+}
+
+// body is a message as Standard Webhooks has it.
+type body struct {
+	Type      string           `json:"type"`
+	Timestamp time.Time        `json:"timestamp"`
+	Data      actors.EventJSON `json:"data"`
+}
+
+func (h *Hook) message(ev *actors.Event) (*message, error) {
+	text, err := json.Marshal(body{"account." + ev.Kind.String(), ev.At, actors.NewEventJSON(*ev, h.o.Raw)})
+	if err != nil {
+		return nil, fmt.Errorf("webhook: %w", err)
+	}
+	return &message{id: idOf(ev), account: ev.Account, cursor: ev.Cursor, body: text}, nil
+}
+
+// idOf is the same for an update that comes again after a crash, so that a receiver
+// can tell, as far as it counts: by its place and its bytes. Anything else goes by
+// its cursor, or its time.
+func idOf(ev *actors.Event) string {
+	sum := sha256.New()
+	if ev.Kind == actors.EventUpdate && ev.Pts != 0 {
+		fmt.Fprintf(sum, "%s %d %x", ev.Account, ev.Pts, ev.Update)
+	} else {
+		fmt.Fprintf(sum, "%s %v %v %d", ev.Account, ev.Kind, ev.Cursor, ev.At.UnixNano())
+	}
+	return "msg_" + hex.EncodeToString(sum.Sum(nil)[:16])
+}
+
+// window acknowledges in order what is done in any.
+type window struct {
+	ack func(actors.Cursor) error
+
+	mu  sync.Mutex
+	all []*message
+}
+
+func (w *window) add(m *message) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.all = append(w.all, m)
+}
+
+func (w *window) finish(m *message) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	m.done = true
+	var upTo actors.Cursor
+	for len(w.all) > 0 && w.all[0].done {
+		if c := w.all[0].cursor; c.N > upTo.N {
+			upTo = c
+		}
+		w.all[0] = nil
+		w.all = w.all[1:]
+	}
+	if upTo.N > 0 {
+		_ = w.ack(upTo) // refused only when the consumer is gone, which ends Run
+	}
+}
+
+// lane sends the messages of its accounts one after the other.
+func (h *Hook) lane(ctx context.Context, c *actors.Consumer, w *window, queue <-chan *message) {
+	for m := range queue {
+		if ctx.Err() == nil && h.send(ctx, c, m) {
+			w.finish(m)
+		}
+	}
+}
+
+// send tries until the message was taken or put aside; it reports whether either.
+func (h *Hook) send(ctx context.Context, c *actors.Consumer, m *message) bool {
+	pauses := backoff.ExponentialBackOff{
+		InitialInterval: firstPause, Multiplier: 2, MaxInterval: mostPause, MaxElapsedTime: 0, Stop: backoff.Stop, Clock: backoff.SystemClock,
+	}
+	pauses.Reset()
+	begun := time.Now()
+	rejected := 0
+	for attempts := 1; ; attempts++ {
+		v := h.post(ctx, m)
+		if ctx.Err() != nil {
+			return false
+		}
+		h.note(v)
+		if v.taken {
+			return true
+		}
+		if v.gone {
+			if !h.disabled(ctx) {
+				return false
+			}
+			continue
+		}
+		if v.reject {
+			rejected++
+		}
+		d := pauses.NextBackOff()
+		d = max(d/2+rand.N(d/2+1), v.wait)
+		if rejected >= rejectMost || time.Since(begun)+d > giveUpAfter {
+			if h.bury(ctx, c, m, attempts, v.why) {
+				return true
+			}
+		}
+		if !sleep(ctx, d) {
+			return false
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// disabled waits until somebody resumes the hook, and passes it on to other lanes.
+func (h *Hook) disabled(ctx context.Context) bool {
+	select {
+	case <-h.resume:
+		h.Resume()
+		return sleep(ctx, firstPause)
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// bury puts a message aside, durably. Where the store refuses, it is tried on.
+func (h *Hook) bury(ctx context.Context, c *actors.Consumer, m *message, attempts int, why string) bool {
+	err := c.PutAside(ctx, actors.DeadLetter{ID: m.cursor.String(), At: time.Now(), Account: m.account, Why: why, Attempts: attempts, Body: m.letter()})
+	if err != nil {
+		h.o.Logger.Error("a webhook's message can be neither sent nor kept", "webhook", h.o.Name, "err", err)
+		return false
+	}
+	h.mu.Lock()
+	h.status.Dead++
+	h.mu.Unlock()
+	h.o.Logger.Warn("a webhook's message is given up", "webhook", h.o.Name, "account", m.account, "attempts", attempts, "why", why,
+		"advice", "look with `manager webhooks dead "+h.o.Name+"`, send it again with `manager webhooks retry`")
+	return true
+}
+
+// letter is the message as a dead letter keeps it, with its id.
+func (m *message) letter() []byte { return append([]byte(m.id+"\n"), m.body...) }
+
+// Letter is the id and the body of a message that was put aside; empty where it was
+// too large to keep.
+func Letter(l actors.DeadLetter) (id string, text []byte) {
+	head, text, _ := bytes.Cut(l.Body, []byte("\n"))
+	return string(head), text
+}
+
+// remindAfter is how often the log says that a target is in trouble.
+const remindAfter = 10 * time.Minute
+
+// note keeps the status, and tells the log when a target begins to fail, goes on to,
+// and is well again.
+func (h *Hook) note(v verdict) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := time.Now()
+	switch {
+	case v.taken:
+		if h.status.Failures > 0 && !h.failed.IsZero() {
+			h.o.Logger.Info("a webhook's target takes messages again", "webhook", h.o.Name)
+		}
+		h.status.Sent++
+		h.status.LastSent, h.status.Failures, h.status.LastError, h.status.Disabled, h.failed = now, 0, "", false, time.Time{}
+		return
+	case v.gone && !h.status.Disabled:
+		h.status.Disabled = true
+		h.o.Logger.Warn("a webhook's target wants no messages any more (410 Gone); nothing is sent", "webhook", h.o.Name,
+			"advice", "`manager webhooks retry "+h.o.Name+"` sends again; remove it from the configuration, and its consumer with `manager consumers remove "+ConsumerPrefix+h.o.Name+"`")
+	case now.Sub(h.failed) >= remindAfter:
+		h.failed = now
+		h.o.Logger.Warn("a webhook's target does not take messages; they are tried again", "webhook", h.o.Name, "why", v.why)
+	}
+	h.status.Failures++
+	h.status.LastError = v.why
+}
+
+// Retry sends dead letters again, the one of that id or all, and deletes those that
+// are taken. It returns how many were, and the error at which it stopped.
+func (h *Hook) Retry(ctx context.Context, id string) (sent int, err error) {
+	h.Resume()
+	letters, err := h.o.Manager.DeadLetters(ConsumerPrefix + h.o.Name)
+	if err != nil {
+		return 0, err
+	}
+	found := id == ""
+	for _, l := range letters {
+		if id != "" && l.ID != id {
+			continue
+		}
+		found = true
+		if len(l.Body) == 0 {
+			return sent, fmt.Errorf("the message of dead letter %s was too large to keep", l.ID)
+		}
+		id, text := Letter(l)
+		v := h.post(ctx, &message{id: id, body: text})
+		if h.note(v); !v.taken {
+			return sent, fmt.Errorf("dead letter %s: %s", l.ID, v.why)
+		}
+		if err := h.o.Manager.DeleteDeadLetter(ctx, ConsumerPrefix+h.o.Name, l.ID); err != nil {
+			return sent, err
+		}
+		sent++
+	}
+	if !found {
+		return 0, fmt.Errorf("webhook %s has no dead letter %q", h.o.Name, id)
+	}
+	return sent, nil
+}
