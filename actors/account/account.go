@@ -64,7 +64,7 @@ func (a *account) Started(c *ctx) {
 		trace = &t.Trace
 	}
 	a.bindings = bindings.New(a.id, host{a, c}, trace)
-	a.feed = feed.New(a.id, listener{a, c}, a.env.Logger, a.env.lives.Add(1))
+	a.feed = feed.New(a.id, listener{a, c}, a.env.Logger)
 	a.load(c)
 }
 
@@ -120,6 +120,12 @@ func (a *account) handle(c *ctx, m Message) {
 		a.onWish(c, m)
 	case Label:
 		a.onLabel(c, m)
+	case Durable:
+		a.feed.Durable(c.Now(), m.On)
+	case Acked:
+		a.feed.Acked(c.Now(), m.Mark.Life, m.Mark.N)
+	case Held:
+		a.feed.Hold(c.Now(), m.On)
 	case Check:
 		a.bindings.Tell(a.bindings.At(m.DC), binding.Check{Back: m.Back})
 	case due:

@@ -104,7 +104,7 @@ type Env struct {
 	keys    []*crypt.PublicKey
 	dcs     *dcs.DCs
 	disks   *journal.Disks
-	lives   atomic.Uint64 // of feeds, numbered
+	lives   atomic.Uint64 // of engines of updates, numbered
 }
 
 // NewEnv prepares what accounts share: it parses the table's RSA keys and

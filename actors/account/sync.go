@@ -53,6 +53,10 @@ func (l listener) Self() (user int64, bot bool) {
 	return s.UserID, s.Bot
 }
 
+func (l listener) Durable() (on, held bool) { return l.env.Durable(l.id) }
+
+func (l listener) Life() uint64 { return l.env.lives.Add(1) }
+
 func (l listener) DCsChanged() {
 	l.env.dcs.Expire()
 	l.fetchConfig(l.c)

@@ -31,6 +31,11 @@ type Host interface {
 	DCsChanged()
 	// Self says who the account is.
 	Self() (user int64, bot bool)
+	// Durable is asked for each engine: whether somebody acknowledges what is
+	// handed on, and whether nothing more is to come for now. Life is a number that
+	// none before it had in this process.
+	Durable() (on, held bool)
+	Life() uint64
 	// Decided is told what the engine said, before it is carried out.
 	Decided(output any)
 }
@@ -75,13 +80,12 @@ type Feed struct {
 }
 
 // New returns the feed of an account whose records were not read yet.
-// life tells it from others of this process: the marks of its updates rise for as
-// long as it lives.
-func New(id persistence.AccountID, host Host, logger *slog.Logger, life uint64) *Feed {
-	return &Feed{id: id, host: host, logger: logger, life: life}
+func New(id persistence.AccountID, host Host, logger *slog.Logger) *Feed {
+	return &Feed{id: id, host: host, logger: logger}
 }
 
-// Life is what New was given.
+// Life tells the engine from others of this process: its marks rise, and another
+// hands on anew what was not acknowledged.
 func (f *Feed) Life() uint64 { return f.life }
 
 // Load takes what the store says of the places. An account without a common one,
@@ -134,6 +138,8 @@ func (f *Feed) Sync(now time.Time) {
 		f.snap.Self, f.snap.Bot = f.host.Self()
 		f.machine = updates.New(f.snap)
 		f.snap.Channels = nil // they are the machine's
+		f.life = f.host.Life()
+		f.durable, f.held = f.host.Durable()
 		f.machine.Durable(now, f.durable)
 		f.machine.Hold(now, f.held)
 	}
@@ -167,9 +173,9 @@ func (f *Feed) Durable(now time.Time, on bool) {
 	}
 }
 
-// Acked: see Durable.
-func (f *Feed) Acked(now time.Time, mark uint64) {
-	if f.machine != nil {
+// Acked: see Durable. life is that of the engine whose mark it is.
+func (f *Feed) Acked(now time.Time, life, mark uint64) {
+	if f.machine != nil && life == f.life {
 		f.machine.Acked(now, mark)
 	}
 }

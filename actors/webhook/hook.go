@@ -211,13 +211,14 @@ func (h *Hook) message(ev *actors.Event) (*message, error) {
 	return &message{id: idOf(ev), account: ev.Account, cursor: ev.Cursor, body: text}, nil
 }
 
-// idOf is the same for an update that comes again after a crash, so that a receiver
-// can tell, as far as it counts: by its place and its bytes. Anything else goes by
-// its cursor, or its time.
+// idOf is the same for an update that comes again after a crash as it came before,
+// so that a receiver can tell: one that counts goes by its place and its bytes, which
+// differ where it was pushed and then comes out of a difference. Anything else goes
+// by its cursor, or its time.
 func idOf(ev *actors.Event) string {
 	sum := sha256.New()
-	if ev.Kind == actors.EventUpdate && ev.Pts != 0 {
-		fmt.Fprintf(sum, "%s %d %x", ev.Account, ev.Pts, ev.Update)
+	if ev.Kind == actors.EventUpdate && ev.Box != (actors.Box{}) {
+		fmt.Fprintf(sum, "%s %v %d %x", ev.Account, ev.Box, ev.Pts, ev.Update)
 	} else {
 		fmt.Fprintf(sum, "%s %v %v %d", ev.Account, ev.Kind, ev.Cursor, ev.At.UnixNano())
 	}
