@@ -163,8 +163,14 @@ func (m *Machine) channelFailed(now time.Time, c *channel, err error) {
 	case errors.As(err, &remembered):
 		t := m.becomeChannel(c, channelRetrying)
 		t.until = now.Add(min(max(remembered.WaitUntil().Sub(now), time.Second), retryMost))
+	case tgerr.Is(err, "PERSISTENT_TIMESTAMP_INVALID", "PERSISTENT_TIMESTAMP_EMPTY"):
+		m.unfollow(now, c) // the server does not know our place: we begin anew
 	case said && channelOver(e):
-		m.unfollow(now, c)
+		if c.Hash != 0 && !m.bot {
+			c.Hash = 0 // perhaps it is that; it is learned with the next update
+			m.touch(now, c)
+		}
+		m.giveUp(now, c)
 	default:
 		wait, _ := e.Wait()
 		m.retryChannel(now, c, wait)
@@ -173,7 +179,6 @@ func (m *Machine) channelFailed(now time.Time, c *channel, err error) {
 
 // channelOver reports whether an error says that there is nothing to be had of a
 // channel from here: it may not be read, or is not known by what we know of it.
-// With its next update we begin anew.
 func channelOver(e *tgerr.Error) bool {
 	switch e.Class() {
 	case tgerr.ClassBadRequest, tgerr.ClassForbidden:
@@ -191,7 +196,8 @@ func (m *Machine) retryChannel(now time.Time, c *channel, least time.Duration) {
 }
 
 // giveUp goes on without what the server does not bring, by name: with what is
-// kept, where there is something, and otherwise with the next update.
+// kept, where there is something. Otherwise nobody knows what is missing, and the
+// place stays where it is.
 func (m *Machine) giveUp(now time.Time, c *channel) {
 	t := c.trouble
 	skipTo := func(pts int64) {
@@ -207,8 +213,7 @@ func (m *Machine) giveUp(now time.Time, c *channel) {
 	}
 	skipTo(t.box.lost)
 	if !known {
-		m.unfollow(now, c)
-		return
+		m.channelHole(c.ID, c.Pts, 0)
 	}
 	m.becomeChannel(c, channelCurrent)
 }

@@ -79,15 +79,11 @@ func (m *Machine) follow(now time.Time, at Channel, env *envelope) *channel {
 	return c
 }
 
-// unfollow ends with a channel. What is missing of it will not come.
+// unfollow ends with a channel. If something was missing of it, that and all up to
+// where it is begun with anew will not come.
 func (m *Machine) unfollow(now time.Time, c *channel) {
-	var end int64
-	if t := c.trouble; t != nil {
-		t.box.drop(&m.kept)
-		end = t.box.lost
-	}
-	if c.trouble != nil || end > int64(c.Pts) {
-		m.channelHole(c.ID, c.Pts, int32(end))
+	if c.trouble != nil {
+		m.channelHole(c.ID, c.Pts, 0)
 	}
 	m.remove(now, c)
 }
@@ -170,7 +166,7 @@ func (m *Machine) askChannel(c *channel) {
 		Kind: OutGetChannelDifference, Call: t.call, Box: Box{BoxChannel, c.ID}, State: State{Pts: c.Pts},
 		Query: &tg.UpdatesGetChannelDifferenceRequest{
 			Channel: &tg.InputChannel{ChannelID: c.ID, AccessHash: c.Hash}, Filter: &tg.ChannelMessagesFilterEmpty{},
-			Pts: c.Pts, Limit: limit,
+			Pts: max(c.Pts, 1), Limit: limit, // 0 is no place
 		},
 	})
 }

@@ -38,8 +38,14 @@ func (m *Machine) onState(now time.Time, s tg.UpdatesState) {
 			m.deliverKept(m.sequences()[i], end)
 		}
 	}
+	since := m.since
 	m.known, m.missed, m.reloads = true, false, false
 	m.arrive(now, next, first)
+	if !first && m.chans != nil {
+		// A state names no channels that have moved; a difference does.
+		m.since = since
+		m.Gap(now)
+	}
 }
 
 // deliverKept delivers what is kept between the place and end, missing
@@ -196,7 +202,7 @@ func (m *Machine) deliverDifference(now time.Time, c *cut, to State) {
 // move takes over a state from the server. What lies between was delivered,
 // or named by a hole, before.
 func (m *Machine) move(now time.Time, s State) {
-	if m.since = s.Date; s != m.state {
+	if s != m.state {
 		m.state = s
 		m.changed(now)
 	}
@@ -207,6 +213,7 @@ func (m *Machine) move(now time.Time, s State) {
 // of all is saved at once.
 func (m *Machine) arrive(now time.Time, s State, first bool) {
 	before := m.state
+	m.since = s.Date
 	m.move(now, s)
 	m.barren, m.garbled = 0, false
 	again := m.again || m.reloads
