@@ -23,6 +23,10 @@ import (
 // Origin says where an account's session came from.
 type Origin = account.Origin
 
+// OriginOf finds it among an account's records of kind KindMeta; zero where there is
+// none.
+func OriginOf(meta []persistence.Record) Origin { return account.OriginOf(meta) }
+
 // CheckSession tells whether a session can be one of accounts of a DC table: a
 // key is never shown to servers of another world than its own. It fails with a
 // *SignInError.

@@ -33,11 +33,13 @@ type Config struct {
 
 	Transport Transport
 	// PFS is whether new accounts use temp keys.
-	PFS     bool
-	Limits  Limits
-	Log     Log
-	Metrics Metrics
-	Control Control
+	PFS bool
+	// Sessions is about sessions that go to other programs.
+	Sessions Sessions
+	Limits   Limits
+	Log      Log
+	Metrics  Metrics
+	Control  Control
 
 	sources map[string]Source // by setting; a missing one has its default
 }
@@ -95,6 +97,12 @@ func (k RSAKey) String() string {
 type Transport struct {
 	Kind       string // abridged, intermediate, padded or full
 	Obfuscated bool
+}
+
+// Sessions is what may be done with the sessions of accounts.
+type Sessions struct {
+	// Export permits to hand sessions out: whoever has one is the account.
+	Export bool
 }
 
 // Limits bound what the process does at once. They protect the operator's

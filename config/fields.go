@@ -59,6 +59,9 @@ var fields = []field{
 	{"pfs", "Whether new accounts use temp keys (perfect forward secrecy).",
 		func(c *Config) any { return &c.PFS }},
 
+	{"sessions.export", "Whether an account's session may be handed out to another program (`manager session export`). Whoever has it is the account, without a password.",
+		func(c *Config) any { return &c.Sessions.Export }},
+
 	{"limits.connects_per_second", "New connections per second and DC.",
 		func(c *Config) any { return &c.Limits.ConnectsPerSecond }},
 	{"limits.key_creations_per_second", "New auth keys per second and DC.",

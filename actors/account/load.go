@@ -26,7 +26,7 @@ func (a *account) onLoaded(c *ctx, records []persistence.Record, err error) {
 		a.stand.Unreadable(c.Now(), err)
 	} else {
 		a.rec, a.stand = *state.Account, standing.Restore(cfg, snapshotOf(*state.Account, state.Waits))
-		a.tokens, a.origin = futuresOf(state.Meta), originOf(state.Meta)
+		a.tokens, a.origin = futuresOf(state.Meta), OriginOf(state.Meta)
 		a.feed.Load(state.Updates, state.Channels)
 		if gone := journal.Outlived(a.id, state.PermKeys, c.Now()); gone != nil {
 			a.store(c, journal.Work{Commit: persistence.Commit{Delete: gone}}, nobodyWaits)

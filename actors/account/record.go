@@ -160,8 +160,8 @@ func keyOfOrigin(id persistence.AccountID) persistence.Key {
 	return persistence.Key{Account: id, Kind: persistence.KindMeta, Sub: originKey}
 }
 
-// originOf finds it; what cannot be read is not told.
-func originOf(meta []persistence.Record) (o Origin) {
+// OriginOf finds it among an account's records; what cannot be read is not told.
+func OriginOf(meta []persistence.Record) (o Origin) {
 	for _, rec := range meta {
 		if rec.Sub == originKey && rec.Version == originVersion && json.Unmarshal(rec.Data, &o) != nil {
 			return Origin{}

@@ -277,6 +277,13 @@ func (a *app) printAccount(acc control.Account) error {
 	}
 	row("home DC", dcWord(acc))
 	row("PFS", pfsWord(acc))
+	if o := acc.Origin; o.Format != "" {
+		from := "taken in from " + o.Format + " on " + o.At.Local().Format(time.DateOnly)
+		if o.APIID != 0 {
+			from += fmt.Sprintf(", where it ran as api_id %d", o.APIID)
+		}
+		row("session", from)
+	}
 	row("labels", acc.Labels.String())
 	return w.Flush()
 }

@@ -69,7 +69,7 @@ func options(cfg *config.Config, log *slog.Logger) (actors.Options, error) {
 		DCs: table, DefaultDC: dc.ID(cfg.FirstDC),
 		Wire:               wire.Config{Kind: kind, Obfuscated: cfg.Transport.Obfuscated},
 		Limits:             limits(cfg.Limits),
-		MaxCallsPerAccount: cfg.Limits.CallsPerAccount, TempKeysInMemory: !cfg.Store.TempKeys,
+		MaxCallsPerAccount: cfg.Limits.CallsPerAccount, TempKeysInMemory: !cfg.Store.TempKeys, AllowExport: cfg.Sessions.Export,
 		Logger: log,
 	}, nil
 }

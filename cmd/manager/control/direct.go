@@ -138,6 +138,7 @@ func (d *Direct) read(id persistence.AccountID) Account {
 			s.Since = rec.Created
 		}
 		s.UserID, s.Bot, s.HomeDC, s.PFS, s.SignedIn, s.Labels = rec.UserID, rec.Bot, rec.HomeDC, rec.PFS, rec.SignedIn, rec.Labels
+		s.Origin = actors.OriginOf(state.Meta)
 		if s.State.UnmarshalText([]byte(rec.State)) != nil {
 			s.State = actors.New
 			a.State = rec.State // of an earlier version, between two states: logging out
@@ -151,6 +152,8 @@ func (d *Direct) read(id persistence.AccountID) Account {
 			s.Why = actors.Words(err)
 		}
 		s.Advice = "restore the store from a backup, or remove the account and add it again"
+	case s.State == actors.Exported:
+		s.Advice = "use it where its session is now; take it back when that copy is destroyed: `manager session take-back " + string(id) + "`"
 	case state.Account.Paused:
 		s.State, s.Advice = actors.Paused, "resume it when it should connect again"
 	case state.Login != nil:
@@ -159,6 +162,9 @@ func (d *Direct) read(id persistence.AccountID) Account {
 			s.SignIn = snap.Attempt
 		}
 		s.Advice = "go on with `manager account login " + string(id) + "`"
+		if state.Login.Flow == string(login.FlowImport) {
+			s.Why, s.Advice = "a session of another program is taken in", "it goes on when a manager runs: start one with `manager run`, or remove it"
+		}
 	case a.State != "", s.State == actors.SigningOut:
 		s.State, s.Why, s.Advice = actors.Connecting, "it was under way when the manager stopped", "it goes on when a manager runs: start one with `manager run`"
 	case s.SignedIn:
@@ -230,7 +236,7 @@ func (d *Direct) Add(ctx context.Context, r AddRequest) (Account, error) {
 		return Account{}, err
 	}
 	if d.maxAccounts > 0 && n >= d.maxAccounts {
-		return Account{}, &Error{Kind: KindState, Message: fmt.Sprintf("there are %d accounts, as many as limits.accounts allows: remove one, or raise the limit", n)}
+		return Account{}, tooMany(n)
 	}
 	l, done, err := d.open(ctx, r.ID, false)
 	if err != nil {

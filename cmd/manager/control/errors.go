@@ -12,6 +12,7 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
 	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/persistence/foreign"
 )
 
 // Kind says what went wrong, for programs.
@@ -159,8 +160,10 @@ func classify(err error) (Kind, time.Time) {
 		many   *actors.ConsumerLimitError
 	)
 	switch {
-	case errors.As(err, &label), errors.As(err, &filter):
+	case errors.As(err, &label), errors.As(err, &filter), errors.As(err, new(*foreign.Error)):
 		return KindInvalid, time.Time{}
+	case errors.Is(err, actors.ErrExportOff):
+		return KindConfig, time.Time{}
 	case errors.As(err, &cursor), errors.As(err, &many), errors.Is(err, actors.ErrConsumerTaken), errors.Is(err, actors.ErrConsumerRemoved):
 		return KindState, time.Time{}
 	case errors.As(err, &nobody):

@@ -105,10 +105,15 @@ func show(a *actors.Account) Account {
 	return Account{ID: a.ID(), State: s.State.String(), Status: s}
 }
 
+// tooMany refuses an account beyond the limit.
+func tooMany(n int) error {
+	return &Error{Kind: KindState, Message: fmt.Sprintf("there are %d accounts, as many as limits.accounts allows: remove one, or raise the limit", n)}
+}
+
 // Add implements Service.
 func (l *Local) Add(ctx context.Context, r AddRequest) (Account, error) {
 	if n := len(l.Manager.Accounts()); l.MaxAccounts > 0 && n >= l.MaxAccounts {
-		return Account{}, &Error{Kind: KindState, Message: fmt.Sprintf("there are %d accounts, as many as limits.accounts allows: remove one, or raise the limit", n)}
+		return Account{}, tooMany(n)
 	}
 	if _, err := l.Manager.Add(ctx, r.ID, actors.AccountOptions{NoPFS: r.NoPFS, Labels: r.Labels}); err != nil {
 		return Account{}, Wrap(err)

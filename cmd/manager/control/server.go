@@ -46,6 +46,7 @@ func Handler(s Service) http.Handler {
 	unary(mux, "ClearWait", s.ClearWait)
 	unary(mux, "Label", s.Label)
 	handleSecurity(mux, s)
+	handleHandover(mux, s)
 	unary(mux, "Echo", s.Echo)
 	handleStreams(mux, s)
 	return mux

@@ -43,6 +43,8 @@ type Service interface {
 	ClearWait(context.Context, ClearWaitRequest) (Account, error)
 	// Security is what an account's owner can do about its safety.
 	Security
+	// Handover is about sessions that come from other programs or go to them.
+	Handover
 	// Label puts labels on an account and takes others away.
 	Label(context.Context, LabelRequest) (Account, error)
 	// Echo calls testdc.echo, which only a test DC has.
