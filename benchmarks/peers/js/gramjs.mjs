@@ -1,7 +1,7 @@
 // GramJS (https://gram.js.org): inner data without a DC, no PFS. Older releases, each with its layer, are installed under
 // names of their own.
 import bigInt from 'big-integer'
-import { app, bot, code, dc, login, orders, phone, play, rsa, scan, step, update } from './play.mjs'
+import { app, bot, code, dc, handOut, login, orders, phone, play, rsa, scan, step, update } from './play.mjs'
 
 const gramjs = orders.package ?? 'telegram'
 const { Api, Logger, TelegramClient, sessions } = (await import(gramjs)).default
@@ -39,7 +39,21 @@ function client(session) {
   })
 }
 
+const themselves = async (tg) => {
+  if (String((await tg.getMe()).id) !== String(orders.user)) throw new Error('it is somebody else')
+}
+const heard = (tg) => new Promise((done) => tg.addEventHandler((u) => u instanceof Api.UpdateDeleteMessages && done(), new Raw({})))
+
 await play(async () => {
+  if (orders.session) {
+    const tg = client(new Session(orders.session))
+    await tg.connect()
+    await themselves(tg)
+    step('taken in')
+    await update(heard(tg))
+    await tg.destroy()
+    return
+  }
   const session = new Session('')
   session.setDC(orders.first, dc(orders.first).ip, dc(orders.first).port)
   let tg = client(session)
@@ -64,7 +78,7 @@ await play(async () => {
   const me = await tg.getMe()
   if (String(me.id) !== String(orders.user)) throw new Error(`signed in as ${me.id}, not ${orders.user}`)
   step('call')
-  if (login === 'phone') {
+  if (login === 'phone' && !orders.hand_out) {
     const sent = await tg.sendMessage('me', { message: 'to myself' })
     if (sent.message !== 'to myself') throw new Error(`sent ${sent.message}`)
     if ((await tg.getDialogs()).length > 0) throw new Error('there are dialogs')
@@ -73,12 +87,11 @@ await play(async () => {
     await tg.uploadFile({ file: new CustomFile('zeros', 200_000, '', Buffer.alloc(200_000)), workers: 1 })
   }
   step('content')
-  await update(
-    new Promise((done) => tg.addEventHandler((u) => u instanceof Api.UpdateDeleteMessages && done(), new Raw({}))),
-  )
+  await update(heard(tg))
 
   const saved = tg.session.save()
   await tg.destroy()
+  if (orders.hand_out) return handOut(saved)
   tg = client(new Session(saved))
   await tg.connect()
   if (String((await tg.getMe()).id) !== String(orders.user)) throw new Error('somebody else after the reconnect')

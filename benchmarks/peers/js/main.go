@@ -64,7 +64,7 @@ func run(ctx context.Context) error {
 			result = "FAILED"
 			failed = append(failed, fmt.Sprintf("%s: %s", p, r.failure))
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%.1f s\n", p.Client, r.layers(), p.Login, p.keys(), result,
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%.1f s\n", p.Client, r.layers(), p.way(), p.keys(), result,
 			r.refused, r.noted, r.info, time.Since(began).Seconds())
 	}
 	if err := w.Flush(); err != nil {

@@ -2,7 +2,7 @@
 import { MemoryStorage, TelegramClient } from '@mtcute/node'
 import { NodeCryptoProvider } from '@mtcute/node/utils.js'
 import { addPublicKey } from '@mtcute/core/utils.js'
-import { app, bot, code, dc, login, orders, phone, play, rsa, scan, step, update } from './play.mjs'
+import { app, bot, code, dc, handOut, login, orders, phone, play, rsa, scan, step, update } from './play.mjs'
 
 const crypto = new NodeCryptoProvider()
 await crypto.initialize?.()
@@ -23,7 +23,19 @@ function client() {
   })
 }
 
+const heard = (c) => new Promise((done) => c.onRawUpdate.add(({ update }) => update._ === 'updateDeleteMessages' && done()))
+
 await play(async () => {
+  if (orders.session) {
+    const tg = client()
+    await tg.importSession(orders.session)
+    await tg.start()
+    if (String((await tg.getMe()).id) !== String(orders.user)) throw new Error('it is somebody else')
+    step('taken in')
+    await update(heard(tg))
+    await tg.destroy()
+    return
+  }
   let tg = client()
   tg.onError.add((e) => orders.verbose && console.error(e))
   const password = orders.password ?? (() => { throw new Error('a password is asked for') })
@@ -38,7 +50,7 @@ await play(async () => {
   const me = await tg.getMe()
   if (String(me.id) !== String(orders.user)) throw new Error(`signed in as ${me.id}, not ${orders.user}`)
   step('call')
-  if (login === 'phone') {
+  if (login === 'phone' && !orders.hand_out) {
     const sent = await tg.sendText('me', 'to myself')
     if (sent.text !== 'to myself') throw new Error(`sent ${sent.text}`)
     for await (const d of tg.iterDialogs({ limit: 10 })) throw new Error(`a dialog: ${d}`)
@@ -47,11 +59,11 @@ await play(async () => {
     await tg.uploadFile({ file: new Uint8Array(200_000), fileName: 'zeros' })
   }
   step('content')
-  const heard = (c) => new Promise((done) => c.onRawUpdate.add(({ update }) => update._ === 'updateDeleteMessages' && done()))
   await update(heard(tg))
 
   const session = await tg.exportSession()
   await tg.destroy()
+  if (orders.hand_out) return handOut(session)
   tg = client()
   await tg.importSession(session)
   await tg.start()

@@ -30,6 +30,8 @@ type orders struct {
 	First      int              `json:"first"`             // the DC it tries first
 	User       int64            `json:"user"`
 	Password   string           `json:"password,omitempty"`
+	HandOut    bool             `json:"hand_out,omitempty"` // its session is taken elsewhere; it ends without a logout
+	Session    string           `json:"session,omitempty"`  // it goes on with this one
 	Verbose    bool             `json:"verbose"`
 	Descriptor serve.Descriptor `json:"descriptor"`
 }
@@ -59,6 +61,10 @@ func plays() []orders {
 		{Client: "gramjs", Login: "qr+2fa", First: home},
 		{Client: "gramjs", Login: "phone", First: home, Package: "gramjs-181", Transport: "abridged"},
 		{Client: "gramjs", Login: "phone", First: home, Package: "gramjs-145"},
+		{Client: "mtcute", Login: "bot", First: home, HandOut: true},
+		{Client: "mtcute", Login: "phone", PFS: true, First: home, HandOut: true},
+		{Client: "gramjs", Login: "bot", First: home, HandOut: true},
+		{Client: "gramjs", Login: "phone", First: home, HandOut: true},
 		{Client: "mtprotocore", Login: "bot", First: home},
 		{Client: "mtprotocore", Login: "phone", First: 1},
 	}
@@ -71,7 +77,15 @@ func (o orders) keys() string {
 	return "perm"
 }
 
-func (o orders) String() string { return o.Client + " " + o.Login + " " + o.keys() }
+func (o orders) String() string { return o.Client + " " + o.way() + " " + o.keys() }
+
+// way is how it signs in, and where its session goes then.
+func (o orders) way() string {
+	if o.HandOut {
+		return o.Login + ", there and back"
+	}
+	return o.Login
+}
 
 // outcome is what became of one script, by its own word and by the ledger.
 type outcome struct {
@@ -111,7 +125,12 @@ func play(ctx context.Context, o orders, node, dir string, limit time.Duration, 
 		o.Password = password
 	}
 	r := outcome{}
-	if err := o.run(ctx, node, dir); err != nil {
+	if o.HandOut {
+		err = o.thereAndBack(ctx, s, node, dir)
+	} else {
+		_, err = o.run(ctx, node, dir, steps)
+	}
+	if err != nil {
 		r.failure = err.Error()
 	}
 	r.judge(s, verbose)
@@ -133,11 +152,12 @@ func who(o orders) (int64, error) {
 	return 0, errors.New("nobody lives on the home DC")
 }
 
-// run starts the script and listens to it.
-func (o orders) run(ctx context.Context, node, dir string) error {
+// run starts the script and listens to it. It returns the session that it hands
+// out.
+func (o orders) run(ctx context.Context, node, dir string, want []string) (session string, err error) {
 	args, err := json.Marshal(o)
 	if err != nil {
-		return err
+		return "", err
 	}
 	c := exec.CommandContext(ctx, node, o.Client+".mjs", string(args))
 	c.Dir = dir
@@ -148,32 +168,32 @@ func (o orders) run(ctx context.Context, node, dir string) error {
 	}
 	out, err := c.StdoutPipe()
 	if err != nil {
-		return err
+		return "", err
 	}
 	if err := c.Start(); err != nil {
-		return err
+		return "", err
 	}
-	done, told := o.listen(out)
+	done, session, told := o.listen(out)
 	err = c.Wait()
 	switch {
 	case told != "":
-		return errors.New(told)
+		err = errors.New(told)
 	case ctx.Err() != nil:
-		return fmt.Errorf("it took too long; it got as far as %q", last(done))
+		err = fmt.Errorf("it took too long; it got as far as %q", last(done))
 	case err != nil:
-		return fmt.Errorf("after %q: %v: %s", last(done), err, firstLine(log.String()))
-	case !slices.Equal(done, steps):
-		return fmt.Errorf("it did %q, not %q", done, steps)
+		err = fmt.Errorf("after %q: %v: %s", last(done), err, firstLine(log.String()))
+	case !slices.Equal(done, want):
+		err = fmt.Errorf("it did %q, not %q", done, want)
 	}
-	return nil
+	return session, err
 }
 
 // listen reads what the script says.
-func (o orders) listen(out io.Reader) (done []string, failure string) {
+func (o orders) listen(out io.Reader) (done []string, session, failure string) {
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		var said struct{ Step, Failed string }
+		var said struct{ Step, Failed, Session string }
 		switch {
 		case json.Unmarshal(lines.Bytes(), &said) != nil: // a client that logs to standard output
 			if o.Verbose {
@@ -183,9 +203,11 @@ func (o orders) listen(out io.Reader) (done []string, failure string) {
 			failure = said.Failed
 		case said.Step != "":
 			done = append(done, said.Step)
+		case said.Session != "":
+			session = said.Session
 		}
 	}
-	return done, failure
+	return done, session, failure
 }
 
 // judge counts what the DCs wrote down.
