@@ -16,7 +16,7 @@ import (
 func (a *app) importCommand() *cobra.Command {
 	var f accountFlags
 	var dry, noPFS bool
-	var name, passcodeFile string
+	var name, format, passcodeFile string
 	var user int64
 	c := &cobra.Command{
 		Use: "import FILE", Short: "Make an account of a session that another program made", Args: exactly("FILE"),
@@ -34,7 +34,7 @@ server does not take leaves nothing behind.`,
   manager session import ~/.local/share/TelegramDesktop/tdata --user 777000123 --name alice`,
 		RunE: func(c *cobra.Command, args []string) error {
 			a.asJSON = f.json
-			sessions, err := a.readSessions(c.Context(), args[0], passcodeFile)
+			sessions, err := a.readSessions(c.Context(), args[0], format, passcodeFile)
 			if err != nil {
 				return control.Wrap(err)
 			}
@@ -59,6 +59,7 @@ server does not take leaves nothing behind.`,
 	f.register(c)
 	c.Flags().BoolVar(&dry, "dry-run", false, "tell what it is, without asking the server and without keeping anything")
 	c.Flags().StringVar(&name, "name", "", "what to call the account: `NAME` (default: user or bot and its id, where the session has it)")
+	c.Flags().StringVar(&format, "format", "", "of a text that may be two things, which `FORM` it is")
 	c.Flags().Int64Var(&user, "user", 0, "of a folder with several accounts, the one of user `ID`")
 	c.Flags().StringVar(&passcodeFile, "passcode-file", "", "`FILE` with the local passcode of Telegram Desktop (default: asked for at the terminal)")
 	c.Flags().BoolVar(&noPFS, "no-pfs", false, "send calls under the perm key itself (default: as the setting pfs says)")
@@ -123,7 +124,7 @@ func notes(s foreign.Session) (all []string) {
 		all = append(all, fmt.Sprintf("It ran under the api_id of %s (%d), which is refused here: the account goes on under your own, and its owner's other apps show it as yours.", app, id))
 	}
 	if len(s.Guests) > 0 {
-		all = append(all, fmt.Sprintf("Its keys for %d other DCs are left: the authorization is carried there anew when it is needed.", len(s.Guests)))
+		all = append(all, fmt.Sprintf("Its keys for other DCs (%d) are left: the authorization is carried there anew when it is needed.", len(s.Guests)))
 	}
 	return all
 }

@@ -20,7 +20,7 @@ const maxSession = 1 << 20
 
 // readSessions reads what is at a path: a text, an SQLite file or a folder; "-" is
 // standard input.
-func (a *app) readSessions(ctx context.Context, path, passcodeFile string) ([]foreign.Session, error) {
+func (a *app) readSessions(ctx context.Context, path, format, passcodeFile string) ([]foreign.Session, error) {
 	if path == "-" {
 		line, err := interruptible(ctx, func() (string, error) {
 			b, err := readText(a.in)
@@ -34,7 +34,7 @@ func (a *app) readSessions(ctx context.Context, path, passcodeFile string) ([]fo
 		if foreign.IsSQLite(text) {
 			return nil, usage("session import: this is an SQLite file: give its path instead of -")
 		}
-		return one(foreign.ParseText(text))
+		return one(parse(format, text))
 	}
 	info, err := os.Stat(path)
 	switch {
@@ -67,7 +67,28 @@ func (a *app) readSessions(ctx context.Context, path, passcodeFile string) ([]fo
 	if err != nil {
 		return nil, err
 	}
-	return one(foreign.ParseText(text))
+	return one(parse(format, text))
+}
+
+// parse reads a text, as what it is said to be if anything is said.
+func parse(format string, text []byte) (foreign.Session, error) {
+	if format != "" {
+		return foreign.ParseTextAs(foreign.Format(format), text)
+	}
+	s, err := foreign.ParseText(text)
+	var bad *foreign.Error
+	if errors.As(err, &bad) && bad.Reason == foreign.ReasonAmbiguous {
+		return s, fmt.Errorf("%w; say with --format which it is: %s", err, joined(bad.Candidates))
+	}
+	return s, err
+}
+
+func joined(formats []foreign.Format) string {
+	words := make([]string, len(formats))
+	for i, f := range formats {
+		words[i] = string(f)
+	}
+	return strings.Join(words, " or ")
 }
 
 func one(s foreign.Session, err error) ([]foreign.Session, error) {
