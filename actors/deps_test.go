@@ -43,6 +43,7 @@ var allowedImports = map[string][]string{
 	"mtproto/guest":     {"tl", "tl/tg", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr"},
 	"mtproto/standing":  {"tl", "tl/tg", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr"},
 	"mtproto/updates":   {"tl", "tl/tg", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr"},
+	"mtproto/peers":     {"tl", "tl/tg"},
 	"mtproto/security":  {"tl", "tl/tg", "mtproto/crypt", "mtproto/tgerr"},
 
 	"mtproto/dctest":               {"tl/*", "mtproto/dctest/*", "mtproto/transport", "mtproto/crypt", "mtproto/handshake", "mtproto/dc", "mtproto/tgerr"},

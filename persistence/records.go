@@ -17,6 +17,7 @@ const (
 	sessionVersion  = 1
 	updatesVersion  = 1
 	channelsVersion = 1
+	peersVersion    = 1
 	guestVersion    = 2
 	waitVersion     = 2
 )

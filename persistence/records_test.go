@@ -136,6 +136,16 @@ func TestRecordsComeBackAsTheyWere(t *testing.T) {
 			}
 			roundTrip(t, v, v.Record("alice"), DecodeChannels)
 		},
+		"peers": func(t *rapid.T) {
+			v := Peers{Page: rapid.IntRange(0, 99).Draw(t, "")}
+			for range rapid.IntRange(0, 5).Draw(t, "peers") {
+				v.List = append(v.List, Peer{
+					Kind: rapid.Uint8Range(0, 3).Draw(t, ""), Min: rapid.Bool().Draw(t, ""), Bot: rapid.Bool().Draw(t, ""),
+					Seen: rapid.Uint32().Draw(t, ""), ID: i64.Draw(t, ""), AccessHash: i64.Draw(t, ""), Username: rapid.String().Draw(t, ""),
+				})
+			}
+			roundTrip(t, v, v.Record("alice"), DecodePeers)
+		},
 		"guest": func(t *rapid.T) {
 			v := Guest{
 				DC: dc.Draw(t, ""), Authorized: rapid.Bool().Draw(t, ""), Since: times.Draw(t, ""), Refusals: int(i32.Draw(t, "")),
@@ -213,6 +223,8 @@ func TestFormatsOnDiskDoNotChange(t *testing.T) {
 		{Updates{1, -1, 300, 0}.Record("a"), `account "a", updates`, "0201d80400"},
 		{Channels{7, []Channel{{64, 1, 300}, {-1, -1, 0}}}.Record("a"), `account "a", channels "07"`,
 			"0e02" + "8001" + "0100000000000000" + "d804" + "01" + "ffffffffffffffff" + "00"},
+		{Peers{3, []Peer{{Kind: 1, Bot: true, Seen: 300, ID: 64, AccessHash: 1, Username: "x"}, {Kind: 3, Min: true, ID: -1, AccessHash: -1}}}.Record("a"),
+			`account "a", peers "03"`, "0602" + "09" + "8001" + "0100000000000000" + "ac02" + "0178" + "07" + "01" + "ffffffffffffffff" + "00" + "00"},
 		{Guest{DC: 4, Authorized: true, Refusals: 1, RefusedUntil: at, RefusedCode: 400, RefusedText: "x", KeyDropped: at}.Record("a"),
 			`account "a", guest "4"`, "080100" + "02" + at8 + "a006" + "0178" + at8},
 		{Wait{Method: "auth.sendCode", Start: at, Server: true, Length: 1, Why: "w"}.Record("a"),
@@ -275,14 +287,14 @@ func TestDecodeStateLeavesOutWhatIsBad(t *testing.T) {
 	note := Record{Key: Key{"alice", KindMeta, "note"}, Version: 1, Data: Secret("n")}
 	s, err := DecodeState([]Record{
 		Account{ID: "alice"}.Record(), future, PermKey{DC: 2}.Record("alice"), bad, TempKey{}.Record("alice"),
-		Session{}.Record("alice"), Updates{Pts: 1}.Record("alice"), Channels{Page: 3}.Record("alice"), Guest{DC: 4}.Record("alice"), Wait{}.Record("alice"), note, unknown,
+		Session{}.Record("alice"), Updates{Pts: 1}.Record("alice"), Channels{Page: 3}.Record("alice"), Peers{Page: 4}.Record("alice"), Guest{DC: 4}.Record("alice"), Wait{}.Record("alice"), note, unknown,
 	})
 	if got, want := BadKeys(err), []Key{future.Key, bad.Key, unknown.Key}; !slices.Equal(got, want) {
 		t.Errorf("bad records are %v, want %v", got, want)
 	}
 	want := State{
 		Account: &Account{ID: "alice"}, PermKeys: []PermKey{{DC: 2}}, TempKeys: []TempKey{{}}, Sessions: []Session{{}},
-		Updates: &Updates{Pts: 1}, Channels: []Channels{{Page: 3}}, Guests: []Guest{{DC: 4}}, Waits: []Wait{{}}, Meta: []Record{note},
+		Updates: &Updates{Pts: 1}, Channels: []Channels{{Page: 3}}, Peers: []Peers{{Page: 4}}, Guests: []Guest{{DC: 4}}, Waits: []Wait{{}}, Meta: []Record{note},
 	}
 	if diff := cmp.Diff(want, s); diff != "" {
 		t.Error(diff)
@@ -355,7 +367,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	for _, r := range []Record{
 		Account{ID: "a", State: "online"}.Record(), Login{Flow: "bot", State: Secret("x")}.Record("a"), PermKey{DC: 2}.Record("a"), TempKey{}.Record("a"),
-		Session{Salts: []Salt{{}, {}}}.Record("a"), Updates{1, 2, 3, 4}.Record("a"), Channels{1, []Channel{{1, 2, 3}}}.Record("a"), Guest{}.Record("a"), Wait{Method: "m"}.Record("a"),
+		Session{Salts: []Salt{{}, {}}}.Record("a"), Updates{1, 2, 3, 4}.Record("a"), Channels{1, []Channel{{1, 2, 3}}}.Record("a"), Peers{1, []Peer{{1, true, true, 3, 4, 5, "u"}}}.Record("a"), Guest{}.Record("a"), Wait{Method: "m"}.Record("a"),
 	} {
 		f.Add(uint8(r.Kind), []byte(r.Data))
 	}

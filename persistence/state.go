@@ -9,6 +9,7 @@ type State struct {
 	Sessions []Session
 	Updates  *Updates // nil when there is none
 	Channels []Channels
+	Peers    []Peers
 	Guests   []Guest
 	Waits    []Wait
 	Meta     []Record
@@ -44,6 +45,8 @@ func (s *State) add(rec Record) error {
 		return one(&s.Updates, rec, DecodeUpdates)
 	case KindChannels:
 		return several(&s.Channels, rec, DecodeChannels)
+	case KindPeers:
+		return several(&s.Peers, rec, DecodePeers)
 	case KindGuest:
 		return several(&s.Guests, rec, DecodeGuest)
 	case KindWait:

@@ -75,12 +75,14 @@ const (
 	KindMeta    Kind = 9 // anything else that belongs to an account; Sub names it
 	// KindChannels is Channels; Sub is the page.
 	KindChannels Kind = 10
+	// KindPeers is Peers; Sub is the page.
+	KindPeers Kind = 11
 )
 
 var kindNames = [...]string{
 	KindAccount: "account", KindLogin: "login", KindPermKey: "perm key", KindTempKey: "temp key",
 	KindSession: "session", KindUpdates: "updates", KindGuest: "guest", KindWait: "wait", KindMeta: "meta",
-	KindChannels: "channels",
+	KindChannels: "channels", KindPeers: "peers",
 }
 
 // String returns the kind as errors name it.
@@ -91,7 +93,7 @@ func (k Kind) String() string {
 	return "kind " + strconv.Itoa(int(k))
 }
 
-func (k Kind) known() bool { return k >= KindAccount && k <= KindChannels }
+func (k Kind) known() bool { return k >= KindAccount && k <= KindPeers }
 
 // Key is where a record is kept.
 type Key struct {
