@@ -157,10 +157,12 @@ func (f *Feed) Push(now time.Time, raw tl.Raw) bool {
 }
 
 // Learn takes the result of a query that a caller asked, if it says something of
-// updates; see updates.Concerns.
+// updates; see updates.Concerns. What it brings is handed on when it returns, so that
+// the caller has its answer after that.
 func (f *Feed) Learn(now time.Time, query, result tl.Raw) {
 	if f.machine != nil {
 		f.machine.Learn(now, query, result)
+		f.Pump()
 	}
 }
 
