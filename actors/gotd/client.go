@@ -85,11 +85,11 @@ func (c *Client) Run(ctx context.Context, f func(ctx context.Context) error) err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	events := c.account.Events(ctx, actors.After(c.after()))
+	events := c.pump.source(ctx, c.account, []actors.StreamOption{actors.After(c.after())})
 	ended := make(chan error, 1)
 	go func() {
 		defer cancel()
-		ended <- c.pump.carry(ctx, events, c.mark)
+		ended <- c.pump.carry(ctx, c.account, events, c.mark)
 	}()
 	err := f(ctx)
 	over := ctx.Err() != nil // before f returned: somebody else's doing

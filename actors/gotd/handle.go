@@ -36,7 +36,10 @@ func Handle(ctx context.Context, account *actors.Account, h Handler, opts ...act
 // entities. Those are shared by the updates of an envelope, and may be more
 // than this one speaks of: they are read only. Date is the server's, Seq is 0.
 // updatesTooLong and gaps never reach the handler: the account has asked for
-// the difference before, and its updates come here as any other.
+// the difference before, and its updates come here as any other. A message that
+// the server sent in its short form, without its author, comes as
+// updateNewMessage with the author that was heard of before in this Run (of the
+// last 4,096), or, for a bot, with the id alone, which is enough to answer.
 //
 // The handler is called on the goroutine of Run. While it works, the account
 // goes on and up to 16,384 events wait for it (or 32 MiB); beyond those, events are lost, and
@@ -58,29 +61,78 @@ type Pump struct {
 	// what it cares for. An error ends Run with that error.
 	Event func(ctx context.Context, ev actors.Event) error
 
+	// Consumer, if set, is where the updates come from: a durable consumer, which
+	// acknowledges each update when the handler is done with it, or Failed has
+	// said to go on. What a crash of either side leaves in between comes again,
+	// with what the server delivered together with it: every update at least
+	// once, and a channel's or the account's own in order. It brings the updates of all accounts that it
+	// selects, and those of a handler that stopped; stream options do not apply.
+	Consumer *actors.Consumer
+
 	// Log is told of failures that nobody else is told of; nil is silence.
 	Log *slog.Logger
 }
 
 // Run carries updates until ctx ends, the manager is closed, or Failed or Event say
-// that it is over. Its options are those of actors.Account.Events.
+// that it is over. Its options are those of actors.Account.Events. With a
+// Consumer it ends as actors.Consumer.Events does, too.
 func (p Pump) Run(ctx context.Context, account *actors.Account, opts ...actors.StreamOption) error {
-	return p.carry(ctx, account.Events(ctx, opts...), func(actors.Cursor) {})
+	return p.carry(ctx, account, p.source(ctx, account, opts), nil)
 }
 
-// carry hands events on and tells of each when that is done.
-func (p Pump) carry(ctx context.Context, events iter.Seq[actors.Event], done func(actors.Cursor)) error {
+// source opens the stream of events now.
+func (p Pump) source(ctx context.Context, account *actors.Account, opts []actors.StreamOption) iter.Seq2[actors.Event, error] {
+	if p.Consumer != nil {
+		return p.Consumer.Events(ctx)
+	}
+	events := account.Events(ctx, opts...)
+	return func(yield func(actors.Event, error) bool) {
+		for ev := range events {
+			if !yield(ev, nil) {
+				return
+			}
+		}
+	}
+}
+
+// carry hands events on, and tells of each when that is done.
+func (p Pump) carry(ctx context.Context, account *actors.Account, events iter.Seq2[actors.Event, error], done func(actors.Cursor)) error {
 	var r reader
-	for ev := range events {
-		if err := p.take(ctx, &r, ev); err != nil {
+	st := account.Status()
+	r.people.heard(account.ID(), &st)
+	for ev, err := range events {
+		if err == nil {
+			r.people.heard(ev.Account, ev.Status)
+			err = p.take(ctx, &r, ev)
+		}
+		if err != nil {
 			return err
 		}
-		done(ev.Cursor)
+		if done != nil {
+			done(ev.Cursor)
+		}
+		if p.Consumer != nil && !ev.Cursor.IsZero() {
+			if err := p.Consumer.Ack(ev.Cursor); err != nil {
+				return err
+			}
+		}
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	return actors.ErrClosed
+}
+
+type eventKey struct{}
+
+// EventOf is the event that a handler's context came with: which account it is
+// of, its box and pts, its cursor.
+func EventOf(ctx context.Context) (actors.Event, bool) {
+	ev, ok := ctx.Value(eventKey{}).(*actors.Event)
+	if !ok {
+		return actors.Event{}, false
+	}
+	return *ev, true
 }
 
 // take hands one event on.
@@ -90,7 +142,7 @@ func (p Pump) take(ctx context.Context, r *reader, ev actors.Event) error {
 	}
 	updates, err := r.read(ev)
 	if err == nil {
-		err = p.Handler.Handle(ctx, updates)
+		err = p.Handler.Handle(context.WithValue(ctx, eventKey{}, &ev), updates)
 	}
 	switch {
 	case err == nil:

@@ -16,6 +16,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/actorstest"
 	"github.com/mtfleet/mtfleet/actors/gotd"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
+	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/tl"
 )
 
@@ -200,4 +201,102 @@ func TestAnEventOfANewerLayerIsATypedError(t *testing.T) {
 	if err != nil || len(got.Updates) != 1 || got.Date != 1000 {
 		t.Errorf("one that can be read: %+v, error %v", got, err)
 	}
+}
+
+// TestADurableConsumerHearsAgainWhatItsHandlerDidNotFinish: over three lives of
+// a manager, of which the first two end at a failure.
+func TestADurableConsumerHearsAgainWhatItsHandlerDidNotFinish(t *testing.T) {
+	actorstest.Bubble(t, func(t *testing.T) {
+		s := actorstest.Cluster(t, actorstest.Small())
+		bot, store := s.Descriptor().Bots[0], persistence.NewMemory()
+		var heard []int
+		ctx := actorstest.Soon(t)
+		crash := errors.New("crash")
+		// life runs a pump until its handler has heard so many, the last of them in vain.
+		life := func(n int, then func(m *actors.Manager)) {
+			m, err := actors.Open(actorstest.Options(s, store))
+			if err != nil {
+				t.Fatal(err)
+			}
+			a, err := m.Account("bot")
+			if err != nil {
+				a = actorstest.SignInBot(t, m, "bot", bot, actors.AccountOptions{})
+			}
+			actorstest.Wait(t, a, actors.Online)
+			c, err := m.Consumer(ctx, actors.ConsumerOptions{Name: "echo"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			left := n
+			p := gotd.Pump{
+				Consumer: c,
+				Handler: telegram.UpdateHandlerFunc(func(ctx context.Context, u tg.UpdatesClass) error {
+					ev, ok := gotd.EventOf(ctx)
+					d := u.(*tg.Updates).Updates[0].(*tg.UpdateDeleteMessages)
+					if !ok || ev.Account != "bot" || int(ev.Pts) != d.Pts || ev.Box.Kind != actors.BoxCommon {
+						t.Errorf("the event of pts %d is %+v", d.Pts, ev)
+					}
+					heard = append(heard, d.Pts)
+					if left--; left == 0 {
+						return crash
+					}
+					return nil
+				}),
+				Failed: func(_ context.Context, _ actors.Event, err error) error { return err },
+			}
+			ended := make(chan error, 1)
+			go func() { ended <- p.Run(ctx, a) }()
+			synctest.Wait()
+			then(m)
+			if err := <-ended; !errors.Is(err, crash) && n > 0 {
+				t.Errorf("Run ended with %v", err)
+			}
+			actorstest.Close(t, m)
+		}
+		var pts []int
+		push := func(*actors.Manager) {
+			for range 3 {
+				n, err := s.PushUpdate(bot.UserID)
+				if err != nil {
+					t.Fatal(err)
+				}
+				pts = append(pts, int(n))
+			}
+		}
+		life(2, push)                     // hears the first, fails at the second
+		life(2, func(*actors.Manager) {}) // begins with the second, fails at the third
+		life(2, func(*actors.Manager) {}) // has both again: they came in one difference
+		want := []int{pts[0], pts[1], pts[1], pts[2], pts[1], pts[2]}
+		if !slices.Equal(heard, want) {
+			t.Errorf("heard %v, want %v", heard, want)
+		}
+	})
+}
+
+// TestAShortMessageHasItsAuthor: the server leaves users out of a push to who has
+// heard of them.
+func TestAShortMessageHasItsAuthor(t *testing.T) {
+	start(t, func(ctx context.Context, t *testing.T, w *world) {
+		var h heard
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		go gotd.Handle(ctx, w.bot, h.dispatcher())
+		synctest.Wait()
+		short := func(text string) {
+			t.Helper()
+			if _, err := w.dcs.Say(w.people[0].UserID, w.botID, text, api.Delivery{Form: api.FormShort}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		short("first")
+		w.say(t, 0, "full")
+		short("short")
+		time.Sleep(10 * time.Second)
+		of := fmt.Sprintf(" of %d", w.people[0].UserID)
+		if !slices.Equal(h.list, []string{"first" + of, "full" + of, "short" + of}) {
+			t.Errorf("the handlers heard %q", h.list)
+		}
+		cancel()
+		synctest.Wait()
+	})
 }

@@ -38,6 +38,8 @@ type reader struct {
 	rawUsers, rawChats []tl.Raw // what users and chats were read from
 	users              []tg.UserClass
 	chats              []tg.ChatClass
+
+	people people
 }
 
 func (r *reader) read(ev actors.Event) (*tg.Updates, error) {
@@ -51,6 +53,7 @@ func (r *reader) read(ev actors.Event) (*tg.Updates, error) {
 			return nil, err
 		}
 		r.rawUsers = ev.Users
+		r.people.remember(ev.Account, r.users)
 	}
 	if !same(r.rawChats, ev.Chats) {
 		if r.chats, err = decodeAll("chat", ev.Chats, tg.DecodeChat); err != nil {
@@ -59,7 +62,13 @@ func (r *reader) read(ev actors.Event) (*tg.Updates, error) {
 		}
 		r.rawChats = ev.Chats
 	}
-	return &tg.Updates{Updates: []tg.UpdateClass{update}, Users: r.users, Chats: r.chats, Date: int(ev.At.Unix())}, nil
+	date := ev.Date
+	if date.IsZero() {
+		date = ev.At
+	}
+	u := &tg.Updates{Updates: []tg.UpdateClass{update}, Users: r.users, Chats: r.chats, Date: int(date.Unix())}
+	r.people.complete(ev.Account, u)
+	return u, nil
 }
 
 // same reports whether two lists are one and the same.
