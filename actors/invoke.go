@@ -59,6 +59,9 @@ func OnDC(id dc.ID) CallOption { return func(o *callOptions) { o.at = id } }
 // A call waits for as long as ctx lets it: through reconnects, rotations and a
 // DC that is down, and for a server that has lost the answer.
 //
+// What is the manager's own to send (logging in and out, keys, the header of a
+// connection) is refused with a *ReservedError that says what to do instead.
+//
 // At most MaxCallsPerAccount calls of an account are under way, and 64 MiB of
 // them; Invoke waits for its turn.
 func Invoke[R any](ctx context.Context, a *Account, query tl.Query[R], opts ...CallOption) (R, error) {
@@ -98,7 +101,7 @@ func (a *Account) Start(query tl.Object, done func(tl.Raw, error), opts ...CallO
 		seen.ended(a, got.err)
 		done(got.body, got.err)
 	}
-	body, err := tl.Marshal(nil, query)
+	body, err := encode(query)
 	if err == nil {
 		if !a.admission.try(len(body)) {
 			err = a.admission.busy()
@@ -161,7 +164,7 @@ type answered struct {
 }
 
 func (a *Account) invoke(ctx context.Context, query tl.Object, o callOptions) (tl.Raw, error) {
-	body, err := tl.Marshal(nil, query)
+	body, err := encode(query)
 	if err != nil {
 		return nil, notSent(err)
 	}

@@ -42,6 +42,7 @@ type Manager struct {
 	users   users
 
 	silences silences
+	json     lazyCodec
 
 	registering sync.Mutex // one change of the consumers at a time
 	importing   sync.Mutex // of two imports of one key the second finds the first's

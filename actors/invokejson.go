@@ -1,0 +1,134 @@
+package actors
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"iter"
+	"slices"
+	"sync"
+
+	"github.com/mtfleet/mtfleet/mtproto/standing"
+	"github.com/mtfleet/mtfleet/tl"
+	"github.com/mtfleet/mtfleet/tl/tg"
+	"github.com/mtfleet/mtfleet/tl/tljson"
+)
+
+// ReservedError refuses a call that is the manager's own to make: one that
+// would change a login, its keys or a connection behind its back. Instead says
+// what to do. Nothing was sent.
+type ReservedError = standing.ReservedError
+
+// InvokeJSON is Invoke by a method's name and JSON, for any method of the API;
+// package tljson says how values are written. params is an object of the
+// method's fields, in which "_" may be left out; empty is {}. The result is one
+// line of JSON: an object, an array where the method returns a Vector, true or
+// false where it returns a Bool.
+//
+// Everything that Invoke promises of a call holds: admission, waits, the policy
+// of the method, the errors. What is wrong with params is a *tljson.Error that
+// says where, an unknown method a *tljson.UnknownMethodError, a method that is
+// the manager's own a *ReservedError, each with ErrNotSent. A result that the
+// schema does not know is a *ResultError.
+//
+// Neither params nor the result is logged, and no error quotes them.
+func (a *Account) InvokeJSON(ctx context.Context, method string, params json.RawMessage, opts ...CallOption) (json.RawMessage, error) {
+	codec := a.m.json.get()
+	body, err := codec.ParseCall(method, params)
+	if err != nil {
+		return nil, notSent(wrong(method, err))
+	}
+	result, err := a.InvokeRaw(ctx, &encoded{method, body}, opts...)
+	if err != nil {
+		return nil, err
+	}
+	text, err := codec.AppendResult(make([]byte, 0, 4*len(result)), method, result)
+	if err != nil {
+		return nil, &ResultError{Method: method, Err: err}
+	}
+	return text, nil
+}
+
+// CheckJSON says what is wrong with a call before it is made, as InvokeJSON
+// would: nil, or an error with ErrNotSent.
+func CheckJSON(method string, params json.RawMessage) error {
+	body, err := newCodec().ParseCall(method, params)
+	if err == nil {
+		err = standing.Reserved(body)
+	} else {
+		err = wrong(method, err)
+	}
+	if err != nil {
+		return notSent(err)
+	}
+	return nil
+}
+
+// Methods gives the names of the methods that InvokeJSON takes, sorted.
+func Methods() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for index, name := range tg.Names.All() {
+			id, typ, _ := tg.Schema.At(index)
+			if typ != tl.TypeFunction || standing.Reserved(tl.AppendUint32(nil, id)) != nil {
+				continue
+			}
+			if !yield(name) {
+				return
+			}
+		}
+	}
+}
+
+// lazyCodec is made when it is first asked for: a program that calls nothing by
+// JSON does not carry the names of the API.
+type lazyCodec struct {
+	once  sync.Once
+	codec *tljson.Codec
+}
+
+func (l *lazyCodec) get() *tljson.Codec {
+	l.once.Do(func() { l.codec = newCodec() })
+	return l.codec
+}
+
+func newCodec() *tljson.Codec { return tljson.New(tg.Schema, tg.Names) }
+
+// paramsError names the method whose parameters are wrong.
+type paramsError struct {
+	method string
+	err    error
+}
+
+func (e *paramsError) Error() string { return e.method + ": " + e.err.Error() }
+func (e *paramsError) Unwrap() error { return e.err }
+
+// wrong is what is wrong with a call.
+func wrong(method string, err error) error {
+	if errors.As(err, new(*tljson.UnknownMethodError)) {
+		return err
+	}
+	return &paramsError{method, err}
+}
+
+// encoded is a query that was encoded before.
+type encoded struct {
+	method string
+	body   tl.Raw
+}
+
+var _ tl.Object = (*encoded)(nil)
+
+func (e *encoded) TypeID() uint32         { return e.body.ID() }
+func (e *encoded) TypeName() string       { return e.method }
+func (e *encoded) Append(b []byte) []byte { return append(b, e.body...) }
+func (e *encoded) Parse(r *tl.Reader)     { e.body = slices.Clone(tl.Raw(r.Rest())) }
+
+// encode is the body of a caller's query, which is not the manager's own.
+func encode(query tl.Object) (body []byte, err error) {
+	if e, ok := query.(*encoded); ok {
+		body = e.body
+	} else if body, err = tl.Marshal(nil, query); err != nil {
+		return nil, err
+	}
+	return body, standing.Reserved(body)
+}
