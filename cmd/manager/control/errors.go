@@ -73,6 +73,8 @@ type Error struct {
 	Message string
 	// Until is the end of a wait.
 	Until time.Time
+	// Call says more of a call that failed; nil for other errors.
+	Call *CallError
 	// Err is the cause, where it happened in this process.
 	Err error
 }
@@ -141,6 +143,9 @@ func classify(err error) (Kind, time.Time) {
 	}
 	if kind, until, ok := classifySecurity(err); ok {
 		return kind, until
+	}
+	if kind, ok := classifyCall(err); ok {
+		return kind, time.Time{}
 	}
 	if kind, ok := classifyStore(err); ok {
 		return kind, time.Time{}

@@ -128,7 +128,7 @@ func readError(resp *http.Response) error {
 	if err := json.Unmarshal(body, &w); err != nil || w.Message == "" {
 		return &Error{Kind: KindInternal, Message: "the manager answered " + resp.Status + ": is it of the same version?"}
 	}
-	return &Error{Kind: w.Kind, Message: w.Message, Until: w.Until}
+	return &Error{Kind: w.Kind, Message: w.Message, Until: w.Until, Call: w.Call}
 }
 
 // Info implements Service.

@@ -26,6 +26,8 @@ type wireError struct {
 	Message string    `json:"message"`
 	Kind    Kind      `json:"kind"`
 	Until   time.Time `json:"until,omitzero"`
+	// Call is there for errors of Call.
+	Call *CallError `json:"call,omitempty"`
 }
 
 // Handler serves a Service over HTTP.
@@ -47,6 +49,7 @@ func Handler(s Service) http.Handler {
 	unary(mux, "Label", s.Label)
 	handleSecurity(mux, s)
 	handleHandover(mux, s)
+	handleCalls(mux, s)
 	unary(mux, "Echo", s.Echo)
 	handleStreams(mux, s)
 	return mux
@@ -67,7 +70,9 @@ func unary[Req, Resp any](mux *http.ServeMux, name string, method func(context.C
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(response)
+		out := json.NewEncoder(w)
+		out.SetEscapeHTML(false) // it is not for a page: what the server said stays as it is
+		_ = out.Encode(response)
 	})
 }
 
@@ -108,7 +113,7 @@ func wireOf(err error) *wireError {
 	if !known {
 		code = codes[KindInternal]
 	}
-	return &wireError{Code: code.name, Message: e.Message, Kind: e.Kind, Until: e.Until}
+	return &wireError{Code: code.name, Message: e.Message, Kind: e.Kind, Until: e.Until, Call: e.Call}
 }
 
 // SocketError says that the control socket cannot be opened.

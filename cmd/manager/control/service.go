@@ -47,6 +47,8 @@ type Service interface {
 	Handover
 	// Label puts labels on an account and takes others away.
 	Label(context.Context, LabelRequest) (Account, error)
+	// Calls are the methods of the API.
+	Calls
 	// Echo calls testdc.echo, which only a test DC has.
 	Echo(context.Context, EchoRequest) (EchoResult, error)
 	// Streams are the events of accounts.

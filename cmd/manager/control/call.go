@@ -1,0 +1,164 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/mtproto/tgerr"
+	"github.com/mtfleet/mtfleet/tl/tg"
+	"github.com/mtfleet/mtfleet/tl/tljson"
+)
+
+// Calls are the methods of the API, as an account.
+type Calls interface {
+	// Call calls one method of the API by JSON. What is wrong with the request is
+	// an error of KindInvalid; every error of the call itself has Error.Call.
+	Call(context.Context, CallRequest) (CallResult, error)
+}
+
+// CallRequest is one call of a method of the API.
+type CallRequest struct {
+	ID string `json:"id"`
+	// Method is its name in the schema, "messages.sendMessage".
+	Method string `json:"method"`
+	// Params are its fields; package tljson says how values are written.
+	Params json.RawMessage `json:"params,omitempty"`
+	// DC is where it is called; 0 is the account's home.
+	DC int `json:"dc,omitempty"`
+	// Policy is "once", "repeatable", or empty for that of the method.
+	Policy string `json:"policy,omitempty"`
+}
+
+// String names the account and the method.
+func (r CallRequest) String() string { return fmt.Sprintf("call of %q by %s", r.Method, r.ID) }
+
+// GoString is String.
+func (r CallRequest) GoString() string { return r.String() }
+
+// CallResult is what a method answered.
+type CallResult struct {
+	Result json.RawMessage `json:"result"`
+}
+
+// CallError is how a call failed, for programs.
+type CallError struct {
+	// Code, Type and Argument are the server's error: 420, "FLOOD_WAIT" and 30; or
+	// 0 and nothing for one of this side.
+	Code     int    `json:"code,omitempty"`
+	Type     string `json:"type,omitempty"`
+	Argument int    `json:"argument,omitempty"`
+	// Path leads to what is wrong in the parameters, "peer.user_id".
+	Path string `json:"path,omitempty"`
+	// RetryAt is until when the method is not sent.
+	RetryAt time.Time `json:"retry_at,omitzero"`
+	// MayHaveRun is whether the server may have executed the call.
+	MayHaveRun bool `json:"may_have_run"`
+}
+
+// options are the request's, for a call.
+func (r CallRequest) options() (opts []actors.CallOption, once bool, err error) {
+	once = !tg.Repeatable(r.Method)
+	switch r.Policy {
+	case "":
+	case "once":
+		opts, once = append(opts, actors.WithPolicy(actors.Once)), true
+	case "repeatable":
+		opts, once = append(opts, actors.WithPolicy(actors.Repeatable)), false
+	default:
+		return nil, false, &Error{Kind: KindInvalid, Message: `the policy of a call is "once" or "repeatable", or is left out`}
+	}
+	switch {
+	case r.DC < 0:
+		return nil, false, &Error{Kind: KindInvalid, Message: "the DC of a call is a number from 1 on, or is left out"}
+	case r.DC > 0:
+		opts = append(opts, actors.OnDC(dc.ID(r.DC)))
+	}
+	return opts, once, nil
+}
+
+// Call implements Calls.
+func (l *Local) Call(ctx context.Context, r CallRequest) (CallResult, error) {
+	opts, once, err := r.options()
+	if err != nil {
+		return CallResult{}, failedBefore(err)
+	}
+	var failed CallError
+	do := asked[json.RawMessage]
+	if once {
+		do = changed[json.RawMessage]
+	}
+	result, err := do(ctx, l, r.ID, func(a *actors.Account) (json.RawMessage, error) {
+		result, err := a.InvokeJSON(ctx, r.Method, r.Params, opts...)
+		if err != nil {
+			failed = callError(err)
+		}
+		return result, err
+	})
+	var e *Error
+	if errors.As(err, &e) {
+		told := *e
+		failed.RetryAt = told.Until
+		told.Call = &failed
+		return CallResult{}, &told
+	}
+	return CallResult{Result: result}, err
+}
+
+// callError is an error of InvokeJSON for programs.
+func callError(err error) (e CallError) {
+	e.MayHaveRun = errors.Is(err, actors.ErrMayHaveRun)
+	if server, ok := tgerr.As(err); ok {
+		e.Code, e.Type, e.Argument = server.Code, server.Type, server.Argument
+	}
+	var params *tljson.Error
+	if errors.As(err, &params) {
+		e.Path = params.Path
+	}
+	return e
+}
+
+// classifyCall sorts what was wrong with a call before it was made.
+func classifyCall(err error) (Kind, bool) {
+	if errors.As(err, new(*tljson.Error)) || errors.As(err, new(*tljson.UnknownMethodError)) || errors.As(err, new(*actors.ReservedError)) {
+		return KindInvalid, true
+	}
+	return "", false
+}
+
+// Call implements Calls.
+func (d *Direct) Call(ctx context.Context, r CallRequest) (CallResult, error) {
+	// What makes no sense needs no connection to say so.
+	if err := actors.CheckJSON(r.Method, r.Params); err != nil {
+		return CallResult{}, failedBefore(err)
+	}
+	l, done, err := d.open(ctx, r.ID, true)
+	if err != nil {
+		return CallResult{}, err
+	}
+	defer done()
+	return l.Call(ctx, r)
+}
+
+// failedBefore is an error of a call that was not begun.
+func failedBefore(err error) error {
+	var e *Error
+	if errors.As(Wrap(err), &e) {
+		told, failed := *e, callError(err)
+		told.Call = &failed
+		return &told
+	}
+	return nil
+}
+
+// Call implements Calls.
+func (r *Remote) Call(ctx context.Context, q CallRequest) (CallResult, error) {
+	return call[CallRequest, CallResult](ctx, r, "Call", q)
+}
+
+func handleCalls(mux *http.ServeMux, s Calls) { unary(mux, "Call", s.Call) }
