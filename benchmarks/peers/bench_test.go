@@ -22,8 +22,10 @@ import (
 
 	"github.com/gotd/td/telegram"
 	"github.com/gotd/td/telegram/dcs"
+	gotdtg "github.com/gotd/td/tg"
 
 	"github.com/mtfleet/mtfleet/actors"
+	adapter "github.com/mtfleet/mtfleet/actors/gotd"
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
@@ -251,6 +253,27 @@ func BenchmarkCall(b *testing.B) {
 			query := &tg.UsersGetUsersRequest{ID: []tg.AnyInputUser{&tg.InputUserSelf{}}}
 			err := callAll(b, callers, func() error {
 				_, err := actors.Invoke(b.Context(), a, query)
+				return err
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+		})
+		b.Run(strconv.Itoa(callers)+"/raw", func(b *testing.B) { // as bytes: what the account itself costs
+			a := signInOurs(b, openManager(b, d), d, 0, true)
+			query := &tg.UsersGetUsersRequest{ID: []tg.AnyInputUser{&tg.InputUserSelf{}}}
+			err := callAll(b, callers, func() error {
+				_, err := a.InvokeRaw(b.Context(), query)
+				return err
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+		})
+		b.Run(strconv.Itoa(callers)+"/adapter", func(b *testing.B) { // gotd's typed API on an account
+			api := gotdtg.NewClient(adapter.Invoker(signInOurs(b, openManager(b, d), d, 0, true)))
+			err := callAll(b, callers, func() error {
+				_, err := self(b.Context(), api)
 				return err
 			})
 			if err != nil {

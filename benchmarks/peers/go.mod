@@ -6,6 +6,7 @@ require (
 	github.com/gotd/log v0.1.0
 	github.com/gotd/td v0.162.0
 	github.com/mtfleet/mtfleet v0.0.0
+	github.com/mtfleet/mtfleet/actors/gotd v0.0.0
 )
 
 require (
@@ -84,4 +85,7 @@ require (
 	rsc.io/qr v0.2.0 // indirect
 )
 
-replace github.com/mtfleet/mtfleet => ../..
+replace (
+	github.com/mtfleet/mtfleet => ../..
+	github.com/mtfleet/mtfleet/actors/gotd => ../../actors/gotd
+)
