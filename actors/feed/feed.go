@@ -114,7 +114,10 @@ func (f *Feed) Begin(s *tg.UpdatesState) {
 }
 
 // Forget forgets the places: the login they belonged to is over.
-func (f *Feed) Forget() { f.snap = updates.Snapshot{Missed: true, Mark: f.snap.Mark} }
+func (f *Feed) Forget() {
+	f.Drop()
+	f.snap = updates.Snapshot{Missed: true, Mark: f.snap.Mark}
+}
 
 // Fresh adds the place of a new login to the commit that begins it, and what an
 // earlier login left to be deleted.
@@ -270,13 +273,17 @@ func (f *Feed) carryOut(out updates.Output) {
 // save has places written: the common one, if it is another than was written last,
 // and the pages of channels that have changed.
 func (f *Feed) save(out updates.Output) {
-	if out.Known && (out.Now || out.State != f.kept) {
+	var records []persistence.Record
+	if out.Known && (out.State != f.kept || out.Now && len(out.Pages) == 0) {
 		f.kept = out.State
-		f.host.Keep(placeRecord(out.State).Record(f.id), out.Now)
+		records = append(records, placeRecord(out.State).Record(f.id))
 	}
 	for _, page := range out.Pages {
 		f.pages |= 1 << page.Number
-		f.host.Keep(pageRecord(page).Record(f.id), out.Now)
+		records = append(records, pageRecord(page).Record(f.id))
+	}
+	for i, rec := range records {
+		f.host.Keep(rec, out.Now && i == len(records)-1) // in one commit
 	}
 }
 

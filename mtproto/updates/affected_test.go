@@ -1,6 +1,7 @@
 package updates
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/mtfleet/mtfleet/tl"
@@ -48,7 +49,7 @@ func TestWhatAQueryDidMovesItsPlace(t *testing.T) {
 			continue
 		}
 		r.push(c.next)
-		if lines := drain(r.m); len(lines) != 1 {
+		if lines := drain(r.m); len(lines) == 0 || strings.HasPrefix(lines[0], "Get") {
 			t.Errorf("%s: what comes next is not in order: %q", name, lines)
 		}
 	}

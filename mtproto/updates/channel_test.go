@@ -101,12 +101,12 @@ const askFive = "GetChannelDifference{channel:5, pts 10}"
 func TestAChannelBeginsWithItsFirstUpdate(t *testing.T) {
 	r := at(t, State{Pts: 1})
 	r.push(withChannel(5, inChannel(5, 1, 11, 1)))
-	r.want("it is delivered, and what was before it is the past", "ch5-1")
+	r.want("it is delivered, and what was before it is the past; its first place is saved at once", "ch5-1", "Save{pts 1, qts 0, date 0, seq 0, page 5:, channel 5 pts 11} now")
 	r.push(withChannel(5, inChannel(5, 2, 12, 1)))
 	r.push(withChannel(5, inChannel(5, 2, 12, 1)))
 	r.want("and then once and in order", "ch5-2")
 	r.advance(saveDelay)
-	r.want("its place is saved, and how it is asked for", "Save{pts 1, qts 0, date 0, seq 0, page 5:, channel 5 pts 12}")
+	r.want("and its next ones a little later", "Save{pts 1, qts 0, date 0, seq 0, page 5:, channel 5 pts 12}")
 	if diff := cmp.Diff([]Channel{{5, 105, 12}}, r.m.Snapshot().Channels); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -117,7 +117,7 @@ func TestAGapOfAChannelIsWaitedForAndThenFetched(t *testing.T) {
 	r.push(withChannel(5, inChannel(5, 3, 13, 1)))
 	r.push(withChannel(6, inChannel(6, 1, 90, 1)))
 	r.push(short(deleted(1, 2, 1)))
-	r.want("other boxes flow meanwhile", "ch6-1", "del1")
+	r.want("other boxes flow meanwhile", "ch6-1", "Save{pts 1, qts 0, date 0, seq 0, page 6:, channel 6 pts 90} now", "del1")
 	r.push(withChannel(5, inChannel(5, 1, 12, 2)))
 	r.want("what was missing came in time", "ch5-1", "ch5-3")
 	r.push(withChannel(5, inChannel(5, 5, 15, 1)))
@@ -201,7 +201,7 @@ func TestAChannelThatWasRenumberedBeginsAnew(t *testing.T) {
 	r.m.Failed(r.now, r.m.channelAt(5).trouble.call, tgerr.New(400, "PERSISTENT_TIMESTAMP_INVALID"))
 	r.want("all up to the next update is lost", "Hole{channel:5 after pts 10 to pts 0}")
 	r.push(withChannel(5, inChannel(5, 1, 3, 1)))
-	r.want("which is where we begin", "ch5-1")
+	r.want("which is where we begin", "ch5-1", "Save{pts 1, qts 0, date 0, seq 0, page 5:, channel 5 pts 3} now")
 }
 
 func TestAChannelThatWasLeftIsNotFollowed(t *testing.T) {
@@ -229,7 +229,7 @@ func TestChannelsThatNobodyFollows(t *testing.T) {
 	r.push(withChannel(5, channelTooLong(5, 0), readInbox(5, 7)))
 	r.want("what is missing of it nobody knows", "Hole{channel:5 after pts 0 to pts 0}", "922e6e10")
 	r.push(withChannel(5, channelTooLong(5, 30)))
-	r.want("with a place, that is where we begin", "Hole{channel:5 after pts 0 to pts 30}")
+	r.want("with a place, that is where we begin", "Hole{channel:5 after pts 0 to pts 30}", "Save{pts 1, qts 0, date 0, seq 0, page 5:, channel 5 pts 30} now")
 	r.push(withChannel(5, inChannel(5, 1, 31, 1)))
 	r.want("from there on", "ch5-1")
 }
@@ -254,7 +254,7 @@ func TestAChannelNobodyMayAskForIsGivenUpByName(t *testing.T) {
 		r := at(t, State{Pts: 1})
 		r.push(withChats(chats, inChannel(5, 1, 11, 1)))
 		r.push(withChats(chats, inChannel(5, 3, 15, 1)))
-		r.want(name+": one is missing", "ch5-1")
+		r.want(name+": one is missing", "ch5-1", "Save{pts 1, qts 0, date 0, seq 0, page 5:, channel 5 pts 11} now")
 		r.advance(gapWait)
 		r.want(name+": it cannot be asked for", "Hole{channel:5 after pts 11 to pts 14}", "ch5-3")
 	}
@@ -263,7 +263,7 @@ func TestAChannelNobodyMayAskForIsGivenUpByName(t *testing.T) {
 	r.push(withChats(nil, inChannel(5, 1, 11, 1)))
 	r.push(withChats(nil, inChannel(5, 3, 15, 1)))
 	r.advance(gapWait)
-	r.want("a bot may ask without", "ch5-1", "GetChannelDifference{channel:5, pts 11}")
+	r.want("a bot may ask without", "ch5-1", "Save{pts 1, qts 0, date 0, seq 0, page 5:, channel 5 pts 11} now", "GetChannelDifference{channel:5, pts 11}")
 }
 
 func TestHowManyUpdatesADifferenceOfAChannelMayHold(t *testing.T) {
@@ -414,7 +414,7 @@ func TestADifferenceTellsOfChannels(t *testing.T) {
 	r.result(&tg.UpdatesDifference{
 		OtherUpdates: []tl.Raw{channelTooLong(5, 0), inChannel(6, 1, 3, 1)}, Chats: []tl.Raw{channelChat(6, 106, 0)}, State: tg.UpdatesState{Pts: 1},
 	})
-	r.want("they are followed by their own place", "ch6-1", askFive)
+	r.want("they are followed by their own place", "ch6-1", "Save{pts 1, qts 0, date 0, seq 0, page 6:, channel 6 pts 3} now", askFive)
 }
 
 func TestPlaceOf(t *testing.T) {

@@ -36,6 +36,7 @@ type channels struct {
 	active []*channel // those with trouble, in the order of its beginning
 	tick   uint32     // the last moved
 	dirty  uint64     // pages that are not saved, by their bits
+	begun  bool       // one is followed that was never saved
 }
 
 // A Page is the channels of one record.
@@ -66,7 +67,8 @@ func (m *Machine) follow(now time.Time, at Channel, env *envelope) *channel {
 		m.chans = &channels{}
 	}
 	s := m.chans
-	if len(s.all) >= channelsMost {
+	s.begun = len(s.all) < channelsMost // past the bound it may be many a second
+	if !s.begun {
 		m.remove(now, slices.MinFunc(s.all, func(a, b *channel) int { return cmp.Compare(a.moved, b.moved) }))
 	}
 	c := &channel{Channel: at, safe: at.Pts}
@@ -127,8 +129,13 @@ func (m *Machine) channelHole(id int64, from, to int32) {
 	m.emit(Output{Kind: OutHole, Box: Box{BoxChannel, id}, Mark: m.mark, From: State{Pts: from}, To: State{Pts: to}})
 }
 
-// turn asks for the differences that are wanted, as many as may be at a time.
+// turn ends an input: it asks for the differences that are wanted, as many as may
+// be at a time, and has a channel's first place saved.
 func (m *Machine) turn(now time.Time) {
+	if m.chans != nil && m.chans.begun {
+		m.chans.begun = false
+		m.save(true)
+	}
 	if m.full() && (m.phase == PhaseCurrent || m.phase == PhaseGap) {
 		m.ask() // as soon as there is room
 	}

@@ -70,7 +70,7 @@ func TestWhatNobodyAcknowledgesIsBounded(t *testing.T) {
 	r.push(withChannel(5, inChannel(5, 1, 11, 1), loginToken()))
 	r.push(withChannel(6, inChannel(6, 1, 90, 1)))
 	r.m.Gap(r.now)
-	r.want("nothing more is taken")
+	r.want("nothing more is taken, but where a channel begins", "Save{pts 1, qts 0, date 0, seq 0, page 6:, channel 6 pts 89} now")
 	if r.m.kept != (tally{}) {
 		t.Errorf("%+v is kept", r.m.kept)
 	}

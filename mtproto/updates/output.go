@@ -27,7 +27,7 @@ const (
 	// OutSave carries the State to store, if it is Known, and those Pages of
 	// channels that have changed, some time soon or, with Now, at once.
 	// It need not be on disk before the next output: losing it repeats updates
-	// and loses none, but for the first state of all, see Now.
+	// and loses none, but for the first states, see Now.
 	OutSave
 	// OutHole says that updates of Box after From and up to To will not be
 	// delivered: the server no longer has them, or they cannot be read, or it
@@ -92,10 +92,10 @@ type Output struct {
 	Pages    []Page    // OutSave: each replaces what is stored of its number
 	From, To State     // OutHole
 
-	// Now asks to write the state at once and not to gather it with other
-	// changes. It is set for the first state of all, without which a process
-	// that is killed would not know that it missed anything, and for what
-	// Flush saves.
+	// Now asks to write at once and not to gather it with other changes. It is
+	// set for the first state of all and the first of a channel, without which a
+	// process that is killed would not know what it missed, and for what Flush
+	// saves.
 	Now bool // OutSave
 }
 
