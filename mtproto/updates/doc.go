@@ -1,13 +1,15 @@
-// Package updates keeps an account's place in its common update sequence:
-// pts, qts, date and seq.
+// Package updates keeps an account's place in its update sequences: pts, qts, date
+// and seq, and the pts of each channel.
 //
-// A [Machine] takes every Updates value the server pushes, hands out each
-// update once and in order, notices what is missing, waits half a second for
-// it, and then asks for the difference. Channels have sequences of their own,
-// which it does not follow: their updates are handed out as they come.
+// A [Machine] takes every Updates value the server pushes or returns, hands out
+// each update once and in order of its [Box], notices what is missing, waits half
+// a second for it, and then asks for the difference of that box. There is no order
+// between boxes. An update that counts in none (typing, presence) is handed out as
+// it comes, and is gone if it does not.
 //
 // Updates, users and chats stay bytes ([tl.Raw]); the machine reads the places
-// of updates and nothing else.
+// of updates, and how channels are asked for. Short forms of messages are made
+// whole: their users do not come along, see Users.
 //
 // It is driven like the other engines:
 //
@@ -22,12 +24,21 @@
 //
 // A state is saved after what it covers was delivered, and not at every
 // update: a process that dies in between delivers the last second again. Only
-// the first state of all is to be saved at once: without it, the next process
-// could not tell what it missed.
+// the first state of all, and the first of a channel, are to be saved at once:
+// without them, the next process could not tell what it missed. With Durable a
+// state is saved after what it covers was acknowledged.
 //
-// Within a process no update that counts by pts or qts is delivered twice, and
-// the place moves past none that was not delivered without an OutHole, whether
-// the server no longer has it or nobody here can read it.
+// Within a process no update that counts is delivered twice, and a place moves
+// past none that was not delivered without an OutHole, whether the server no
+// longer has it or nobody here can read it. But for three things: a channel begins
+// with the first of its updates that comes, also where one before it is late; one
+// that made way for others (see channelsMost) begins anew like that; and where the
+// server renumbers a box, what was delivered may come again.
+//
+// What channels missed while nobody was connected the common difference says, by
+// updateChannelTooLong. It is asked with the date of the last answer, not of the
+// last update: a push that was lost is older than those that came after it. A
+// channel that is silent is asked about by nobody.
 //
 // See https://core.telegram.org/api/updates.
 package updates
