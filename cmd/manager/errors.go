@@ -47,7 +47,7 @@ func exitCodesTopic() *cobra.Command {
        store is a copy whose original may be in use
   4    the master key is missing, unreadable, or not the store's
   5    the server refused: a wrong or expired code or link, an unknown token, a wrong
-       two-step password, ...
+       two-step password, a method called with what it does not take, ...
   6    the server ordered to wait; the message says until when
   7    a DC cannot be reached, or the manager went away
   8    the store is damaged: something is missing, a record cannot be read, or it
@@ -56,7 +56,9 @@ func exitCodesTopic() *cobra.Command {
   130  interrupted
 
 With --json an error is one JSON object on standard error:
-{"error": "...", "kind": "...", "exit_code": N}, with "until" for a wait.`,
+{"error": "...", "kind": "...", "exit_code": N}, with "until" for a wait, and
+for account call with "call": the server's code, type and argument, path, retry_at
+and may_have_run.`,
 	}
 }
 
@@ -211,15 +213,17 @@ func (a *app) report(err error) {
 		return
 	}
 	var until time.Time
+	var call *control.CallError
 	var failed *control.Error
 	if errors.As(err, &failed) {
-		until = failed.Until
+		until, call = failed.Until, failed.Call
 	}
 	b, _ := json.Marshal(struct {
-		Error string       `json:"error"`
-		Kind  control.Kind `json:"kind"`
-		Exit  int          `json:"exit_code"`
-		Until time.Time    `json:"until,omitzero"`
-	}{text, kindOf(err), exitCode(err), until})
+		Error string             `json:"error"`
+		Kind  control.Kind       `json:"kind"`
+		Exit  int                `json:"exit_code"`
+		Until time.Time          `json:"until,omitzero"`
+		Call  *control.CallError `json:"call,omitempty"`
+	}{text, kindOf(err), exitCode(err), until, call})
 	a.printf("%s\n", b)
 }

@@ -86,7 +86,7 @@ func (r CallRequest) options() (opts []actors.CallOption, once bool, err error) 
 func (l *Local) Call(ctx context.Context, r CallRequest) (CallResult, error) {
 	opts, once, err := r.options()
 	if err != nil {
-		return CallResult{}, failedBefore(err)
+		return CallResult{}, WrapCall(err)
 	}
 	var failed CallError
 	do := asked[json.RawMessage]
@@ -135,7 +135,7 @@ func classifyCall(err error) (Kind, bool) {
 func (d *Direct) Call(ctx context.Context, r CallRequest) (CallResult, error) {
 	// What makes no sense needs no connection to say so.
 	if err := actors.CheckJSON(r.Method, r.Params); err != nil {
-		return CallResult{}, failedBefore(err)
+		return CallResult{}, WrapCall(err)
 	}
 	l, done, err := d.open(ctx, r.ID, true)
 	if err != nil {
@@ -145,8 +145,8 @@ func (d *Direct) Call(ctx context.Context, r CallRequest) (CallResult, error) {
 	return l.Call(ctx, r)
 }
 
-// failedBefore is an error of a call that was not begun.
-func failedBefore(err error) error {
+// WrapCall is Wrap for an error of a call that was not begun; err is not nil.
+func WrapCall(err error) error {
 	var e *Error
 	if errors.As(Wrap(err), &e) {
 		told, failed := *e, callError(err)
