@@ -46,6 +46,8 @@ func (b binder) set(to, v any) {
 		b.dcs(v, to)
 	case *[]RSAKey:
 		b.rsaKeys(v, to)
+	case *[]Webhook:
+		b.webhooks(v, to)
 	default:
 		panic(fmt.Sprintf("config: setting %s has type %T", b.path, to)) // the table is wrong; a test binds every field
 	}

@@ -40,6 +40,8 @@ type Config struct {
 	Log      Log
 	Metrics  Metrics
 	Control  Control
+	// Webhooks are posted what happens to accounts while the manager runs.
+	Webhooks []Webhook
 
 	sources map[string]Source // by setting; a missing one has its default
 }

@@ -51,6 +51,12 @@ func show(at any) string {
 			parts = append(parts, strconv.Quote(key.String()))
 		}
 		return "[" + strings.Join(parts, ", ") + "]"
+	case *[]Webhook:
+		var parts []string
+		for _, w := range *v {
+			parts = append(parts, fmt.Sprintf("{name: %s, url: %s/..., enabled: %v}", w.Name, w.host(), w.Enabled))
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
 	}
 	return "?"
 }

@@ -83,6 +83,8 @@ var fields = []field{
 		func(c *Config) any { return &c.Metrics.Listen }},
 	{"control.socket", "The unix socket through which other commands reach a running manager. Default: control.sock in store.dir.",
 		func(c *Config) any { return path(&c.Control.Socket) }},
+	{"webhooks", "Targets that are posted what happens to accounts, signed as Standard Webhooks has it: a list of {name, url, secret or secret_file}, with accounts, labels (key=value) and types (state, update, hole, notice) to select, raw and enabled. The url is https, or http to a loopback address. In the file alone.",
+		func(c *Config) any { return &c.Webhooks }},
 }
 
 // envPrefix begins every variable of ours.

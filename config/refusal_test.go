@@ -42,6 +42,22 @@ func TestRefusals(t *testing.T) {
 		{name: "a hash of digits without quotes", text: "api_id: 99\napi_hash: 12345678901234567890123456789012\n", want: []string{
 			"api_hash: this must be a text: put it in quotes (FILE:2)"}},
 
+		{name: "a webhook without anything", text: minimal + "webhooks:\n  - {}\n", want: []string{
+			"webhooks[0].name: a webhook has a name of 1 to 32 characters of a-z, 0-9, '.', '_' and '-' (FILE:3)",
+			"webhooks[0].url: this is missing (FILE:3)",
+			"webhooks[0].secret: this is missing: make one with `echo whsec_$(openssl rand -base64 32)`, or name a file in secret_file (FILE:3)"}},
+		{name: "a webhook to another machine by http", text: minimal + "webhooks:\n  - name: x\n    url: http://example.com/s3cr3t\n    secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n", want: []string{
+			"webhooks[0].url: what is sent can be read on its way: use https, or http with a loopback address such as 127.0.0.1 (FILE:5)"}},
+		{name: "a webhook's secret that is none", text: minimal + "webhooks:\n  - name: x\n    url: https://example.com/\n    secret: hunter2\n    types: [updates]\n    labels: [A=b]\n", want: []string{
+			"webhooks[0].secret: this is not whsec_ and the base64 of 24 to 64 random bytes: make one with `echo whsec_$(openssl rand -base64 32)` (FILE:6)",
+			"webhooks[0].types[0]: \"updates\" must be state, update, hole or notice: did you mean update? (FILE:7)",
+			"webhooks[0].labels[0]: \"A=b\" is neither key=value nor key (FILE:8)"}},
+		{name: "a webhook's secret file that is not there", text: minimal + "webhooks:\n  - name: x\n    url: https://example.com/\n    secret_file: none\n    secert: x\n", want: []string{
+			"webhooks[0].secert: there is no such setting: did you mean secret? (FILE:7)",
+			"webhooks[0].secret_file: cannot read DIR/none: no such file or directory (FILE:6)"}},
+		{name: "webhooks in a flag", text: minimal, flags: map[string]string{"webhooks": "x"}, want: []string{
+			"webhooks: webhooks are set in the configuration file alone (a flag)"}},
+
 		{name: "unknown setting", text: minimal + "api_hsah: x\n", want: []string{
 			"api_hsah: there is no such setting: did you mean api_hash? (FILE:3)"}},
 		{name: "unknown setting in a section", text: minimal + "store:\n  dri: x\n", want: []string{

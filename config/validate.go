@@ -36,6 +36,7 @@ func (c *Config) validate(official Official, offline bool) []Problem {
 	v.transport()
 	v.limits()
 	v.observation()
+	v.webhooks()
 	return v.problems
 }
 

@@ -52,6 +52,7 @@ func TestScripts(t *testing.T) {
 			"mode":       mode,
 			"freeport":   freePort,
 			"httpget":    httpGet,
+			"sink":       sink,
 			"asks":       asks,
 			"sent":       sent,
 			"found":      found,

@@ -141,7 +141,14 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 		return err
 	}
 	about := control.Info{Running: true, PID: os.Getpid(), Version: version(), Since: time.Now(), Store: absolute(cfg.Store.Dir)}
-	server := control.Serve(socket, &control.Local{Manager: m, About: about, MaxAccounts: cfg.Limits.Accounts})
+	hooks, err := openWebhooks(cfg, m, log)
+	if err != nil {
+		grace, cancel := actors.CloseGrace()
+		defer cancel()
+		return errors.Join(err, m.Close(grace))
+	}
+	hooksEnded := runWebhooks(ctx, hooks, log)
+	server := control.Serve(socket, &control.Local{Manager: m, Hooks: hooks, About: about, MaxAccounts: cfg.Limits.Accounts})
 	page.serve()
 	log.Info("manager runs", "version", about.Version, "accounts", len(m.Accounts()), "store", cfg.Store.Dir, "control", cfg.Control.Socket)
 
@@ -152,6 +159,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 
 	watchDCs(ctx, log, m) // until ctx ends
 	log.Info("manager stops")
+	hooksEnded()
 	grace, cancel := actors.CloseGrace()
 	defer cancel()
 	err = m.Close(grace)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/actors/webhook"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
 )
 
@@ -15,6 +16,8 @@ import (
 type Local struct {
 	// Manager is the manager. Close does not close it.
 	Manager *actors.Manager
+	// Hooks are the webhooks that are sent to.
+	Hooks []*webhook.Hook
 	// About is what Info answers.
 	About Info
 	// MaxAccounts bounds what Add makes; 0 is no bound.

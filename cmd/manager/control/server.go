@@ -52,6 +52,7 @@ func Handler(s Service) http.Handler {
 	handleCalls(mux, s)
 	unary(mux, "Echo", s.Echo)
 	handleStreams(mux, s)
+	handleWebhooks(mux, s)
 	return mux
 }
 

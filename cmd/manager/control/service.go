@@ -51,8 +51,9 @@ type Service interface {
 	Calls
 	// Echo calls testdc.echo, which only a test DC has.
 	Echo(context.Context, EchoRequest) (EchoResult, error)
-	// Streams are the events of accounts.
+	// Streams are the events of accounts, Webhooks where they are posted.
 	Streams
+	Webhooks
 	// Close lets go of what the service holds; not of a manager that runs.
 	Close() error
 }
