@@ -39,10 +39,13 @@ func parseGoTDAs(f Format, text []byte) (Session, error) {
 		}
 	}()
 	if err := json.Unmarshal(text, &v); err != nil {
+		if f == GoTD && bytes.Contains(text, []byte(`"Buffer"`)) {
+			return s, bad(GramJSStore, ReasonOtherDoor, "", "this is one file of a GramJS store: give the folder")
+		}
 		return s, bad(f, ReasonMalformed, "", "it is not gotd's session JSON: its end is missing, or it is something else")
 	}
 	if v.Version == nil || v.Data == nil {
-		return s, notGoTD(f, text)
+		return s, bad(f, ReasonUnrecognised, "", "it is JSON, and not gotd's: there is no Version with Data beside it")
 	}
 	if *v.Version != gotdVersion {
 		return s, bad(f, ReasonVersion, "Version", "it is %d, and gotd itself reads %d only", *v.Version, gotdVersion)
@@ -70,14 +73,6 @@ func parseGoTDAs(f Format, text []byte) (Session, error) {
 		s.Dropped = append(s.Dropped, "the server's configuration")
 	}
 	return s, nil
-}
-
-// notGoTD names JSON that is not gotd's.
-func notGoTD(f Format, text []byte) error {
-	if f == GoTD && bytes.Contains(text, []byte(`"Buffer"`)) {
-		return bad(GramJSStore, ReasonOtherDoor, "", "this is one file of a GramJS store: give the folder")
-	}
-	return bad(f, ReasonUnrecognised, "", "it is JSON, and not gotd's: there is no Version with Data beside it")
 }
 
 // checkID compares the key with the id that a record has beside it.

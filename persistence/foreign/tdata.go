@@ -303,7 +303,7 @@ func tooManyKeys(file string) error {
 
 // fill takes the home DC's key as the session's, and the others as its guests'.
 func (a *tdAuth) fill(s *Session, file string) error {
-	if a.user == 0 && a.main <= 0 {
+	if a.user == 0 { // there may be a key, made before anybody signed in
 		return bad(TData, ReasonNoAccount, file, "nobody is signed in there")
 	}
 	if a.user > maxUserID {

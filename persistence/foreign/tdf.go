@@ -69,6 +69,10 @@ func openTDF(content []byte, file string) ([]byte, error) {
 
 // readSmall reads a file that may have at most limit bytes.
 func readSmall(f Format, dir fs.FS, name string, limit int) ([]byte, error) {
+	info, err := fs.Stat(dir, name)
+	if err == nil && !info.Mode().IsRegular() { // opening a pipe would wait for its writer
+		return nil, bad(f, ReasonMalformed, name, "it is not a file")
+	}
 	file, err := dir.Open(name)
 	if err != nil {
 		return nil, bad(f, ReasonMalformed, name, "it cannot be opened: %s", plain(err))
@@ -95,7 +99,7 @@ func plain(err error) string {
 
 func exists(dir fs.FS, name string) bool {
 	info, err := fs.Stat(dir, name)
-	return err == nil && !info.IsDir()
+	return err == nil && info.Mode().IsRegular()
 }
 
 // modified is when a file was last written, in nanoseconds; 0 where there is none.

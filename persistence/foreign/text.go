@@ -192,7 +192,7 @@ func guess(packed []byte) Format {
 		return GoTGProto
 	case first == mtcuteVersion && len(data) > pyrogramNow:
 		return MTCute
-	case (first == 1 || first == 6) && second >= '1' && second <= '9':
+	case (first == 1 || first == 6) && second >= '0' && second <= '9':
 		return MTKruto
 	case first >= 1 && first <= maxDC:
 		return Pyrogram

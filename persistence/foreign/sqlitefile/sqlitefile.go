@@ -51,15 +51,15 @@ func Parse(path string) (foreign.Session, error) {
 // that nobody changes, so that SQLite makes no file of its own next to it.
 func source(path string) (string, error) {
 	head := make([]byte, 20)
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() { // opening a pipe would wait for its writer
+		return "", cannot(foreign.ReasonUnrecognised, "it is not a file")
+	}
 	file, err := os.Open(path)
 	if err != nil {
 		return "", cannot(foreign.ReasonMalformed, "the file cannot be opened: "+reason(err))
 	}
 	defer func() { _ = file.Close() }()
-	info, err := file.Stat()
-	if err != nil || !info.Mode().IsRegular() {
-		return "", cannot(foreign.ReasonUnrecognised, "it is not a file")
-	}
 	if _, err := io.ReadFull(file, head); err != nil || !foreign.IsSQLite(head) {
 		return "", cannot(foreign.ReasonUnrecognised, "it is not an SQLite file")
 	}
