@@ -126,6 +126,8 @@ func (a *account) handle(c *ctx, m Message) {
 		a.feed.Acked(c.Now(), m.Mark.Life, m.Mark.N)
 	case Held:
 		a.feed.Hold(c.Now(), m.On)
+	case Peers:
+		a.feed.Peers(c.Now(), m.Query, m.Reply.Send)
 	case Check:
 		a.bindings.Tell(a.bindings.At(m.DC), binding.Check{Back: m.Back})
 	case due:
@@ -153,7 +155,7 @@ func (a *account) onDue(c *ctx, timer int) {
 // their timers.
 func (a *account) pump(c *ctx) {
 	for again := true; again; {
-		again = a.feed.Pump()
+		again = a.feed.Pump(c.Now())
 		again = a.pumpLogin(c) || again
 		again = a.pumpStanding(c) || again
 	}

@@ -27,7 +27,8 @@ func (a *account) onLoaded(c *ctx, records []persistence.Record, err error) {
 	} else {
 		a.rec, a.stand = *state.Account, standing.Restore(cfg, snapshotOf(*state.Account, state.Waits))
 		a.tokens, a.origin = futuresOf(state.Meta), OriginOf(state.Meta)
-		a.feed.Load(state.Updates, state.Channels)
+		a.feed.Load(state.Updates, state.Channels, state.Peers)
+		state.Peers = nil // it is read again when it is of use
 		if gone := journal.Outlived(a.id, state.PermKeys, c.Now()); gone != nil {
 			a.store(c, journal.Work{Commit: persistence.Commit{Delete: gone}}, nobodyWaits)
 		}
@@ -58,6 +59,7 @@ func (a *account) Stopping(c *ctx) {
 	}
 	a.bindings.Release()
 	a.feed.Flush(c.Now())
+	a.feed.Release(ErrStopped)
 	a.leave(c)
 	if a.login != nil {
 		a.endLogin(ErrStopped)
@@ -84,6 +86,8 @@ func (a *account) Undelivered(m Message) {
 		m.Reply.Send(nil, ErrStopped)
 	case Wish:
 		m.Reply.Send(struct{}{}, ErrStopped)
+	case Peers:
+		m.Reply.Send(nil, ErrStopped)
 	case Label:
 		m.Reply.Send(persistence.Labels{}, ErrStopped)
 	}

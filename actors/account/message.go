@@ -8,6 +8,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/login"
+	"github.com/mtfleet/mtfleet/mtproto/peers"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -41,6 +42,11 @@ type (
 		Put    map[string]string
 		Remove []string
 		Reply  runtime.Reply[persistence.Labels]
+	}
+	// Peers asks whom the account has met.
+	Peers struct {
+		Query peers.Query
+		Reply runtime.Reply[[]peers.Peer]
 	}
 	// Durable says whether somebody acknowledges the account's updates from now
 	// on, and Acked that everything up to a mark was.
@@ -119,6 +125,7 @@ func (Answer) accountMessage()        {}
 func (NextStep) accountMessage()      {}
 func (Wish) accountMessage()          {}
 func (Label) accountMessage()         {}
+func (Peers) accountMessage()         {}
 func (Durable) accountMessage()       {}
 func (Acked) accountMessage()         {}
 func (Held) accountMessage()          {}

@@ -1,7 +1,10 @@
 package account
 
 import (
+	"time"
+
 	"github.com/mtfleet/mtfleet/actors/feed"
+	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/tl"
@@ -31,6 +34,14 @@ func (l listener) Keep(rec persistence.Record, now bool) {
 	if now {
 		l.journal.Hurry(l.c.Now())
 	}
+	l.runJournal(l.c)
+}
+
+func (l listener) Read(done func(now time.Time, records []persistence.Record, err error)) {
+	l.journal.Add(job{
+		Work: journal.Work{Kind: journal.Load, Account: l.id},
+		For:  waiter{reply: func(records []persistence.Record, err error) { done(l.c.Now(), records, err) }},
+	})
 	l.runJournal(l.c)
 }
 

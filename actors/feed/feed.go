@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/mtfleet/mtfleet/mtproto/peers"
 	"github.com/mtfleet/mtfleet/mtproto/security"
 	"github.com/mtfleet/mtfleet/mtproto/updates"
 	"github.com/mtfleet/mtfleet/persistence"
@@ -23,6 +24,9 @@ type Host interface {
 	// Keep has a record written with the account's next commit, or at once with
 	// now.
 	Keep(rec persistence.Record, now bool)
+	// Read reads the account's records and calls done with them, in the account's
+	// actor, unless that stops before.
+	Read(done func(now time.Time, records []persistence.Record, err error))
 	// Delivered is told updates in order, each once per process; Hole what will
 	// not come.
 	Delivered(list []Update)
@@ -77,6 +81,10 @@ type Feed struct {
 	pages   uint64           // pages of channels that are on disk or on their way, by their bits
 	durable bool
 	held    bool
+
+	now       time.Time     // of the input at hand
+	met       *acquaintance // nil while it is of no use
+	peerPages uint16        // pages of peers that are on disk or on their way, by their bits
 }
 
 // New returns the feed of an account whose records were not read yet.
@@ -90,7 +98,7 @@ func (f *Feed) Life() uint64 { return f.life }
 
 // Load takes what the store says of the places. An account without a common one,
 // which is stored with the authorization, has missed something; that is told.
-func (f *Feed) Load(rec *persistence.Updates, channels []persistence.Channels) {
+func (f *Feed) Load(rec *persistence.Updates, channels []persistence.Channels, met []persistence.Peers) {
 	f.snap, f.pages = updates.Snapshot{Mark: f.snap.Mark}, 0
 	if f.snap.Known = rec != nil; f.snap.Known {
 		f.snap.State = placeOf(*rec)
@@ -100,6 +108,10 @@ func (f *Feed) Load(rec *persistence.Updates, channels []persistence.Channels) {
 	for _, page := range channels {
 		f.pages |= 1 << (uint(page.Page) % updates.Pages)
 		f.snap.Channels = append(f.snap.Channels, channelsOf(page)...)
+	}
+	f.peerPages = 0
+	for _, page := range met { // who is in it is read when it is of use
+		f.peerPages |= 1 << (uint(page.Page) % peers.Pages)
 	}
 }
 
@@ -117,6 +129,7 @@ func (f *Feed) Begin(s *tg.UpdatesState) {
 func (f *Feed) Forget() {
 	f.Drop()
 	f.snap = updates.Snapshot{Missed: true, Mark: f.snap.Mark}
+	f.forgetPeers()
 }
 
 // Fresh adds the place of a new login to the commit that begins it, and what an
@@ -132,7 +145,12 @@ func (f *Feed) Fresh(commit *persistence.Commit) {
 			commit.Delete = append(commit.Delete, persistence.ChannelsKey(f.id, page))
 		}
 	}
-	f.pages = 0
+	for page := range peers.Pages {
+		if f.peerPages&(1<<page) != 0 {
+			commit.Delete = append(commit.Delete, persistence.PeersKey(f.id, page))
+		}
+	}
+	f.pages, f.peerPages = 0, 0
 }
 
 // Sync asks the server where the updates stand, unless that is under way.
@@ -143,6 +161,7 @@ func (f *Feed) Sync(now time.Time) {
 		f.snap.Channels = nil // they are the machine's
 		f.life = f.host.Life()
 		f.durable, f.held = f.host.Durable()
+		f.machine.Users(func(user int64) bool { return f.knows(f.now, user) })
 		f.machine.Durable(now, f.durable)
 		f.machine.Hold(now, f.held)
 	}
@@ -155,6 +174,7 @@ func (f *Feed) Push(now time.Time, raw tl.Raw) bool {
 	if f.machine == nil || len(raw) < 4 {
 		return false
 	}
+	f.now = now
 	f.machine.Push(now, raw)
 	return true
 }
@@ -164,8 +184,9 @@ func (f *Feed) Push(now time.Time, raw tl.Raw) bool {
 // the caller has its answer after that.
 func (f *Feed) Learn(now time.Time, query, result tl.Raw) {
 	if f.machine != nil {
+		f.now = now
 		f.machine.Learn(now, query, result)
-		f.Pump()
+		f.Pump(now)
 	}
 }
 
@@ -203,6 +224,7 @@ func (f *Feed) Gap(now time.Time) {
 // for nothing.
 func (f *Feed) Answered(now time.Time, q Question, body []byte, err error) {
 	if f.machine != nil && f.machine == q.machine {
+		f.now = now
 		f.machine.Answered(now, q.call, body, err)
 	}
 }
@@ -212,7 +234,7 @@ func (f *Feed) Answered(now time.Time, q Question, body []byte, err error) {
 func (f *Feed) Flush(now time.Time) {
 	if f.machine != nil {
 		f.machine.Flush(now)
-		f.Pump()
+		f.Pump(now)
 	}
 }
 
@@ -226,21 +248,26 @@ func (f *Feed) Drop() {
 
 // Deadline is when Advance is wanted, zero for never.
 func (f *Feed) Deadline() time.Time {
-	if f.machine == nil {
-		return time.Time{}
+	at := f.peersDeadline()
+	if f.machine != nil {
+		if due := f.machine.Deadline(); at.IsZero() || !due.IsZero() && due.Before(at) {
+			at = due
+		}
 	}
-	return f.machine.Deadline()
+	return at
 }
 
 // Advance does what the passing of time demands.
 func (f *Feed) Advance(now time.Time) {
+	f.idle(now)
 	if f.machine != nil {
 		f.machine.Advance(now)
 	}
 }
 
 // Pump does what the engine asks for; it reports whether there was anything.
-func (f *Feed) Pump() (did bool) {
+func (f *Feed) Pump(now time.Time) (did bool) {
+	f.now = now
 	for f.machine != nil {
 		out, ok := f.machine.Next()
 		if !ok {
@@ -300,5 +327,6 @@ func (f *Feed) deliver(out updates.Output) {
 		}
 		list = append(list, u)
 	}
+	f.meet(f.now, out.Users, out.Chats)
 	f.host.Delivered(list)
 }

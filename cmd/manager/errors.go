@@ -80,6 +80,7 @@ func usage(format string, args ...any) error {
 var kindCodes = map[control.Kind]int{
 	control.KindNoAccount:   exitState,
 	control.KindNoConsumer:  exitState,
+	control.KindNoPeer:      exitState,
 	control.KindExists:      exitState,
 	control.KindState:       exitState,
 	control.KindInvalid:     exitUsage,

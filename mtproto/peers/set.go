@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -77,6 +78,46 @@ func (s *Set) all() iter.Seq[Peer] {
 	}
 }
 
+// Query asks for peers: the one with ID of a kind, those with ID of every kind, the one with a username, or without
+// either all of them.
+type Query struct {
+	Kind     Kind // 0: every one
+	ID       int64
+	Username string
+}
+
+// String says who is asked for: "user 7", "@ada".
+func (q Query) String() string {
+	switch {
+	case q.Username != "":
+		return "@" + q.Username
+	case q.ID != 0 && q.Kind != 0:
+		return Peer{Kind: q.Kind, ID: q.ID}.String()
+	case q.ID != 0:
+		return "a peer with the id " + strconv.FormatInt(q.ID, 10)
+	}
+	return "a peer without id and name"
+}
+
+// Find lists the peers that a query asks for.
+func (s *Set) Find(q Query) (list []Peer) {
+	switch {
+	case q.Username != "":
+		if p, ok := s.Named(q.Username); ok {
+			list = append(list, p)
+		}
+	case q.ID != 0:
+		for kind := User; kind.Known(); kind++ {
+			if p, ok := s.Get(kind, q.ID); ok && (q.Kind == 0 || q.Kind == kind) {
+				list = append(list, p)
+			}
+		}
+	default:
+		list = s.All()
+	}
+	return list
+}
+
 // See remembers a peer that came, as Read has it.
 func (s *Set) See(now time.Time, p Peer) {
 	p.Seen = uint32(max(now.Unix(), 0))
@@ -141,7 +182,7 @@ func older(a, b Peer) bool {
 // Load takes what a page is in the store, before anything is seen. What this program would not have stored there is left
 // out.
 func (s *Set) Load(page int, list []Peer) {
-	for _, p := range list {
+	for _, p := range list { // one of a page that there is not belongs to another
 		if !p.Kind.Known() || p.ID == 0 || len(p.Username) > maxUsername || Page(p.Kind, p.ID) != page ||
 			s.n == Limit || find(s.pages[page], p.Kind, p.ID) >= 0 {
 			continue

@@ -22,6 +22,7 @@ type Kind string
 const (
 	KindNoAccount   Kind = "no_account"   // the store has no such account
 	KindNoConsumer  Kind = "no_consumer"  // the store has no such durable consumer
+	KindNoPeer      Kind = "no_peer"      // the account has not met such a peer
 	KindExists      Kind = "exists"       // the store has such an account already
 	KindInvalid     Kind = "invalid"      // the request makes no sense
 	KindState       Kind = "state"        // not possible in the account's state
@@ -47,6 +48,7 @@ var codes = map[Kind]struct {
 }{
 	KindNoAccount:   {"not_found", http.StatusNotFound},
 	KindNoConsumer:  {"not_found", http.StatusNotFound},
+	KindNoPeer:      {"not_found", http.StatusNotFound},
 	KindExists:      {"already_exists", http.StatusConflict},
 	KindInvalid:     {"invalid_argument", http.StatusBadRequest},
 	KindState:       {"failed_precondition", http.StatusBadRequest},
@@ -173,6 +175,8 @@ func classify(err error) (Kind, time.Time) {
 		return KindState, time.Time{}
 	case errors.As(err, &nobody):
 		return KindNoConsumer, time.Time{}
+	case errors.As(err, new(*actors.NoPeerError)):
+		return KindNoPeer, time.Time{}
 	case errors.As(err, &none):
 		return KindNoAccount, time.Time{}
 	case errors.As(err, &exists):

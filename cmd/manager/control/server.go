@@ -48,6 +48,7 @@ func Handler(s Service) http.Handler {
 	unary(mux, "ClearWait", s.ClearWait)
 	unary(mux, "Label", s.Label)
 	handleSecurity(mux, s)
+	handlePeers(mux, s)
 	handleHandover(mux, s)
 	handleCalls(mux, s)
 	unary(mux, "Echo", s.Echo)

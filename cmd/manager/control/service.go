@@ -43,6 +43,8 @@ type Service interface {
 	ClearWait(context.Context, ClearWaitRequest) (Account, error)
 	// Security is what an account's owner can do about its safety.
 	Security
+	// Acquaintance is whom an account has met.
+	Acquaintance
 	// Handover is about sessions that come from other programs or go to them.
 	Handover
 	// Label puts labels on an account and takes others away.

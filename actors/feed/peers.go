@@ -1,0 +1,168 @@
+package feed
+
+import (
+	"slices"
+	"time"
+
+	"github.com/mtfleet/mtfleet/mtproto/peers"
+	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/tl"
+)
+
+// peersIdle is how long an account's peers stay in memory when nobody comes and nobody asks: an account of thousands
+// that is idle has none of them there, and one with something to do reads its records once.
+const peersIdle = 5 * time.Minute
+
+// acquaintance is whom the account has met, in memory: for as long as that is of use.
+type acquaintance struct {
+	set  *peers.Set   // nil while it is read
+	came []peers.Peer // meanwhile, at most peers.Limit
+	asks []func(*peers.Set, error)
+	used time.Time
+}
+
+// Peers answers a query, when whom the account has met has been read. err says why it cannot be.
+func (f *Feed) Peers(now time.Time, q peers.Query, answer func(list []peers.Peer, err error)) {
+	a := f.recall(now)
+	if a.set != nil {
+		answer(a.set.Find(q), nil)
+		return
+	}
+	a.asks = append(a.asks, func(s *peers.Set, err error) {
+		if err != nil {
+			answer(nil, err)
+			return
+		}
+		answer(s.Find(q), nil)
+	})
+}
+
+// Release ends what waits: the account stops.
+func (f *Feed) Release(err error) {
+	if f.met != nil {
+		f.met.end(nil, err)
+		f.met = nil
+	}
+}
+
+func (a *acquaintance) end(s *peers.Set, err error) {
+	for _, ask := range a.asks {
+		ask(s, err)
+	}
+	a.asks = nil
+}
+
+// recall has whom the account has met in memory, or on its way there.
+func (f *Feed) recall(now time.Time) *acquaintance {
+	if f.met == nil {
+		a := &acquaintance{}
+		f.met = a
+		f.host.Read(func(now time.Time, records []persistence.Record, err error) { f.recalled(now, a, records, err) })
+	}
+	f.met.used = now
+	return f.met
+}
+
+// recalled takes what was read. A page that cannot be is told, and written anew when a peer of it comes; peers come again.
+func (f *Feed) recalled(now time.Time, a *acquaintance, records []persistence.Record, err error) {
+	if f.met != a {
+		return // forgotten meanwhile
+	}
+	if err != nil && len(persistence.BadKeys(err)) == 0 {
+		f.logger.Warn("whom the account has met cannot be read", "account", f.id, "err", err)
+		f.met = nil
+		a.end(nil, err)
+		return
+	}
+	var pages []persistence.Peers
+	for _, rec := range records {
+		if rec.Kind != persistence.KindPeers {
+			continue
+		}
+		page, err := persistence.DecodePeers(rec)
+		if err != nil {
+			f.logger.Warn("some of whom the account has met cannot be read", "account", f.id, "err", err)
+			continue
+		}
+		pages = append(pages, page)
+	}
+	set := PeersOf(pages)
+	came := a.came
+	a.set, a.came = set, nil
+	f.see(now, came)
+	a.end(set, nil)
+}
+
+// PeersOf makes a set of what a store has.
+func PeersOf(pages []persistence.Peers) *peers.Set {
+	set := new(peers.Set)
+	for _, page := range pages {
+		set.Load(page.Page, peersOf(page))
+	}
+	return set
+}
+
+// meet remembers the users and chats that came along with updates.
+func (f *Feed) meet(now time.Time, lists ...[]tl.Raw) {
+	var came []peers.Peer
+	for _, list := range lists {
+		for _, raw := range list {
+			if p, ok := peers.Read(raw); ok {
+				came = append(came, p)
+			}
+		}
+	}
+	if len(came) > 0 {
+		f.recall(now)
+		f.see(now, came)
+	}
+}
+
+func (f *Feed) see(now time.Time, came []peers.Peer) {
+	a := f.met
+	if a.set == nil {
+		a.came = append(a.came, came[:min(len(came), peers.Limit-len(a.came))]...)
+		return
+	}
+	for _, p := range came {
+		a.set.See(now, p)
+	}
+	for page, list := range a.set.Changed() {
+		f.peerPages |= 1 << page
+		f.host.Keep(peersRecord(page, list).Record(f.id), false)
+	}
+}
+
+// knows reports whether a message of a user can be handed on without the user: an answer will find the access_hash. What
+// is not in memory counts as not known: then the difference is asked for, and brings it.
+func (f *Feed) knows(now time.Time, user int64) bool {
+	a := f.recall(now)
+	if a.set == nil {
+		return slices.ContainsFunc(a.came, func(p peers.Peer) bool { return p.Kind == peers.User && p.ID == user && !p.Min })
+	}
+	p, ok := a.set.Get(peers.User, user)
+	return ok && !p.Min
+}
+
+// idle lets whom the account has met go from memory when it was of no use for a while; what was new is written.
+func (f *Feed) idle(now time.Time) {
+	if f.met != nil && f.met.set != nil && !now.Before(f.met.used.Add(peersIdle)) {
+		f.met = nil
+	}
+}
+
+// peersDeadline is when idle is wanted.
+func (f *Feed) peersDeadline() time.Time {
+	if f.met == nil || f.met.set == nil {
+		return time.Time{}
+	}
+	return f.met.used.Add(peersIdle)
+}
+
+// forgetPeers: another login meets others, and its access_hashes are others.
+func (f *Feed) forgetPeers() {
+	if f.met != nil {
+		f.met.end(new(peers.Set), nil)
+		f.met = nil
+	}
+}

@@ -1,0 +1,222 @@
+package feed
+
+import (
+	"errors"
+	"log/slog"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/mtfleet/mtfleet/mtproto/peers"
+	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/tl"
+	"github.com/mtfleet/mtfleet/tl/tg"
+)
+
+// shelf is a host with a store that answers when the test lets it.
+type shelf struct {
+	Host    // the rest of it is not called
+	records map[persistence.Key]persistence.Record
+	kept    int
+	reads   []func(now time.Time, records []persistence.Record, err error)
+}
+
+func (h *shelf) Keep(rec persistence.Record, _ bool) {
+	h.records[rec.Key] = rec
+	h.kept++
+}
+
+func (h *shelf) Read(done func(time.Time, []persistence.Record, error)) {
+	h.reads = append(h.reads, done)
+}
+
+// read lets the store answer the first of what it was asked.
+func (h *shelf) read(t *testing.T, now time.Time, err error) {
+	t.Helper()
+	if len(h.reads) == 0 {
+		t.Fatal("nothing is asked of the store")
+	}
+	done := h.reads[0]
+	h.reads = h.reads[1:]
+	var records []persistence.Record
+	for _, rec := range h.records {
+		records = append(records, rec)
+	}
+	done(now, records, err)
+}
+
+func newShelf() (*Feed, *shelf) {
+	h := &shelf{records: make(map[persistence.Key]persistence.Record)}
+	return New("alice", h, slog.New(slog.DiscardHandler)), h
+}
+
+var start = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+
+func userRaw(id, hash int64) tl.Raw {
+	u := &tg.User{ID: id, AccessHash: tl.Some(hash)}
+	return u.Append(nil)
+}
+
+// asked is what a query was answered.
+type asked struct {
+	list []peers.Peer
+	err  error
+	n    int
+}
+
+func ask(f *Feed, now time.Time, q peers.Query) *asked {
+	var got asked
+	f.Peers(now, q, func(list []peers.Peer, err error) { got.list, got.err, got.n = list, err, got.n+1 })
+	return &got
+}
+
+func TestAnAccountThatMeetsNobodyReadsNothing(t *testing.T) {
+	f, h := newShelf()
+	f.Load(nil, nil, []persistence.Peers{{Page: 3}})
+	f.meet(start, nil, []tl.Raw{(&tg.UserEmpty{ID: 7}).Append(nil)})
+	f.Advance(start.Add(time.Hour))
+	if f.met != nil || len(h.reads) > 0 || h.kept > 0 || !f.Deadline().IsZero() {
+		t.Errorf("in memory: %v, %d reads, %d writes, due %v", f.met != nil, len(h.reads), h.kept, f.Deadline())
+	}
+}
+
+func TestWhoComesIsAddedToWhatTheStoreHas(t *testing.T) {
+	f, h := newShelf()
+	was := peers.Peer{Kind: peers.User, ID: 8, AccessHash: 80, Seen: 5}
+	rec := peersRecord(peers.Page(peers.User, 8), []peers.Peer{was}).Record("alice")
+	h.records[rec.Key] = rec
+
+	f.meet(start, []tl.Raw{userRaw(7, 70), userRaw(7, 71)})
+	one, all := ask(f, start, peers.Query{Kind: peers.User, ID: 7}), ask(f, start, peers.Query{})
+	if h.kept > 0 || one.n+all.n > 0 || len(h.reads) != 1 {
+		t.Fatal("it goes on before the store has answered")
+	}
+	if !f.knows(start, 7) || f.knows(start, 8) {
+		t.Error("who came is not known while the store is asked, or somebody else is")
+	}
+	h.read(t, start, nil)
+	want := peers.Peer{Kind: peers.User, ID: 7, AccessHash: 71, Seen: uint32(start.Unix())}
+	if one.n != 1 || len(one.list) != 1 || one.list[0] != want || all.n != 1 || !slices.Equal(all.list, []peers.Peer{want, was}) {
+		t.Errorf("told %+v and %+v", one, all)
+	}
+	if !f.knows(start, 8) || h.kept == 0 {
+		t.Errorf("%d pages written, 8 is known: %v", h.kept, f.knows(start, 8))
+	}
+
+	kept := h.kept
+	f.meet(start.Add(time.Minute), []tl.Raw{userRaw(7, 71)})
+	if h.kept != kept {
+		t.Error("nothing new, and it is written")
+	}
+	if want := start.Add(time.Minute + peersIdle); !f.Deadline().Equal(want) {
+		t.Errorf("it is let go at %v, want %v", f.Deadline(), want)
+	}
+	f.Advance(start.Add(time.Minute + peersIdle))
+	if f.met != nil || !f.Deadline().IsZero() {
+		t.Error("it stays in memory")
+	}
+	again := ask(f, start.Add(time.Hour), peers.Query{})
+	h.read(t, start.Add(time.Hour), nil)
+	if !slices.Equal(again.list, []peers.Peer{want, was}) {
+		t.Errorf("read again it is %+v", again.list)
+	}
+}
+
+func TestAStoreThatFailsForgetsNobody(t *testing.T) {
+	f, h := newShelf()
+	f.meet(start, []tl.Raw{userRaw(7, 70)})
+	got := ask(f, start, peers.Query{})
+	broken := errors.New("the disk is gone")
+	h.read(t, start, broken)
+	if !errors.Is(got.err, broken) || got.n != 1 || h.kept > 0 || f.met != nil {
+		t.Errorf("told %+v, %d pages written", got, h.kept)
+	}
+	f.meet(start, []tl.Raw{userRaw(7, 70)})
+	h.read(t, start, nil)
+	if h.kept != 1 {
+		t.Errorf("%d pages are written when it is back", h.kept)
+	}
+}
+
+func TestAPageThatCannotBeReadCostsThatPage(t *testing.T) {
+	f, h := newShelf()
+	for _, id := range []int64{7, 8} {
+		rec := peersRecord(peers.Page(peers.User, id), []peers.Peer{{Kind: peers.User, ID: id}}).Record("alice")
+		if id == 7 {
+			rec.Data = rec.Data[:1]
+		}
+		h.records[rec.Key] = rec
+	}
+	if peers.Page(peers.User, 7) == peers.Page(peers.User, 8) {
+		t.Fatal("they lie in one page")
+	}
+	got := ask(f, start, peers.Query{})
+	h.read(t, start, &persistence.CorruptError{Key: persistence.PeersKey("alice", 1)})
+	if got.err != nil || len(got.list) != 1 || got.list[0].ID != 8 {
+		t.Errorf("told %+v", got)
+	}
+}
+
+func TestAnotherLoginMeetsOthers(t *testing.T) {
+	f, h := newShelf()
+	f.Load(nil, nil, []persistence.Peers{{Page: 3}})
+	f.meet(start, []tl.Raw{userRaw(7, 70)})
+	got := ask(f, start, peers.Query{})
+	f.Forget()
+	if got.n != 1 || got.err != nil || len(got.list) > 0 {
+		t.Errorf("told %+v", got)
+	}
+	h.read(t, start, nil) // too late: it is about who was met before
+	if f.met != nil || h.kept > 0 {
+		t.Error("whom the last login met is back")
+	}
+	var commit persistence.Commit
+	f.Fresh(&commit)
+	if !slices.Contains(commit.Delete, persistence.PeersKey("alice", 3)) {
+		t.Errorf("deleted is %v", commit.Delete)
+	}
+}
+
+func TestWhoAsksOfAnAccountThatStopsIsTold(t *testing.T) {
+	f, _ := newShelf()
+	got := ask(f, start, peers.Query{ID: 7})
+	stopped := errors.New("stopped")
+	f.Release(stopped)
+	if got.n != 1 || !errors.Is(got.err, stopped) {
+		t.Errorf("told %+v", got)
+	}
+	f.Release(stopped)
+}
+
+func TestWhatComesWhileTheStoreIsAskedIsBounded(t *testing.T) {
+	f, _ := newShelf()
+	many := make([]tl.Raw, 1000)
+	for i := range many {
+		many[i] = userRaw(int64(i+1), 1)
+	}
+	for range 2 + peers.Limit/len(many) {
+		f.meet(start, many)
+	}
+	if n := len(f.met.came); n != peers.Limit {
+		t.Errorf("%d wait, at most %d", n, peers.Limit)
+	}
+}
+
+func TestPeersComeBackAsTheyWere(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var list []peers.Peer
+		for range rapid.IntRange(0, 5).Draw(t, "peers") {
+			list = append(list, peers.Peer{
+				Kind: peers.Kind(rapid.IntRange(1, 3).Draw(t, "kind")), Min: rapid.Bool().Draw(t, "min"), Bot: rapid.Bool().Draw(t, "bot"),
+				Seen: rapid.Uint32().Draw(t, "seen"), ID: rapid.Int64().Draw(t, "id"), AccessHash: rapid.Int64().Draw(t, "hash"),
+				Username: rapid.StringN(0, 8, 64).Draw(t, "name"),
+			})
+		}
+		rec, err := persistence.DecodePeers(peersRecord(5, list).Record("alice"))
+		if got := peersOf(rec); err != nil || rec.Page != 5 || !slices.Equal(got, list) {
+			t.Fatalf("%v, %v, want %v", got, err, list)
+		}
+	})
+}
