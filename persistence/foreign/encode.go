@@ -7,8 +7,8 @@ type FormatInfo struct {
 	Name   Format
 	What   string
 	Read   bool
-	Write  bool
-	Folder bool // it is a folder: ParseDir reads it, EncodeDir writes it
+	Write  bool // Encode writes it
+	Folder bool // it is a folder: ParseDir reads it, and EncodeDir writes tdata
 }
 
 type format struct {
@@ -29,10 +29,10 @@ var formats = []format{
 	{FormatInfo{Gogram, "gogram's session string", true, true, false}, encodeGogram},
 	{FormatInfo{GoTD, "gotd's session JSON", true, true, false}, encodeGoTD},
 	{FormatInfo{GoTGProto, "gotgproto's session string", true, true, false}, encodeGoTGProto},
-	{FormatInfo{TData, "Telegram Desktop's tdata folder", true, true, true}, nil},
+	{FormatInfo{TData, "Telegram Desktop's tdata folder", true, false, true}, nil},
 }
 
-// Formats lists every format, whether this package and sqlitefile read it, and whether Encode or EncodeDir writes it.
+// Formats lists every format, whether this package and sqlitefile read it, and whether Encode writes it.
 func Formats() []FormatInfo {
 	list := make([]FormatInfo, len(formats))
 	for i, f := range formats {
@@ -51,8 +51,8 @@ func Encode(f Format, s Session) ([]byte, error) {
 	if i < 0 {
 		return nil, bad(f, ReasonUnrecognised, "", "there is no such format")
 	}
-	if formats[i].Write && formats[i].Folder {
-		return nil, bad(f, ReasonOtherDoor, "", "it is a folder and no text")
+	if f == TData {
+		return nil, bad(f, ReasonOtherDoor, "", "it is a folder and no text: EncodeDir writes it")
 	}
 	if formats[i].encode == nil {
 		return nil, bad(f, ReasonNotWritten, "", "this program reads it and does not write it")

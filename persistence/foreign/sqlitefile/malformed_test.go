@@ -164,6 +164,7 @@ func FuzzParse(f *testing.F) {
 	path := filepath.Join(dir, "fuzzed.session")
 	f.Fuzz(func(t *testing.T, b []byte, at int, value byte) {
 		if at >= 0 && at < len(b) {
+			b = append([]byte(nil), b...)
 			b[at] ^= value
 		}
 		if err := os.WriteFile(path, b, 0o600); err != nil {
