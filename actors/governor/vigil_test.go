@@ -210,8 +210,9 @@ func TestWhatIsNoSilenceIsNotSaid(t *testing.T) {
 // Where answers always take as long, nothing is said of it before they do not come.
 func TestALongWayIsNoSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		const way = 900 * time.Millisecond
 		h := newHall(t)
-		h.way.Store(int64(900 * time.Millisecond))
+		h.way.Store(int64(way))
 		for who := range uint64(10) {
 			h.come(who + 1)
 		}
@@ -222,7 +223,8 @@ func TestALongWayIsNoSilence(t *testing.T) {
 		h.set(func(h *hall) { h.mute = true })
 		begun := time.Since(h.start)
 		time.Sleep(10 * time.Second)
-		if kinds, after := h.said(begun); kinds != "s" || after[0] > quiet+3*patienceMost/2 {
+		// An answer that was under way still comes.
+		if kinds, after := h.said(begun); kinds != "s" || after[0] > way+quiet+3*patienceMost/2 {
 			t.Errorf("said %q after %v", kinds, after)
 		}
 		h.end()

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Follows the tutorial: a test DC, a manager, the bot; then somebody writes to
+# the bot, and it has to answer. It ends with 0 if it did. It needs Go, curl and jq.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+work=$(mktemp -d)
+pids=()
+end() {
+  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+  wait 2>/dev/null || true
+  rm -rf "$work"
+}
+trap end EXIT
+
+go build -o "$work/manager" ./cmd/manager
+bot=$PWD/docs/tutorial/echo-bot.sh
+cd "$work"
+port=${PORT:-18090}
+DC=http://127.0.0.1:$port
+./manager testdc --users 2 --bots 1 --control "127.0.0.1:$port" --descriptor dc.json --write-config dc.yaml >testdc.log 2>&1 &
+pids+=($!)
+for _ in $(seq 100); do [ -s dc.json ] && [ -s dc.yaml ] && break; sleep 0.1; done
+export MTFLEET_CONFIG=dc.yaml
+jq -r '.bots[0].token' dc.json >token.txt
+./manager account login robot --add --bot-token-file token.txt
+./manager run >run.log 2>&1 &
+pids+=($!)
+socket=$(./manager config show --json | jq -r .control.socket)
+for _ in $(seq 100); do [ -S "$socket" ] && break; sleep 0.1; done
+"$bot" robot "$socket" >bot.log 2>&1 &
+pids+=($!)
+
+robot=$(jq -r '.bots[0].user_id' dc.json) alice=$(jq -r '.users[0].user_id' dc.json)
+curl -sS --fail-with-body "$DC/users/$robot/messages" -d "{\"from\":$alice,\"text\":\"hello, robot\"}" >/dev/null
+got=$(curl -sS --fail-with-body "$DC/users/$robot/messages?peer=$alice&wait=20s" | jq -r '.messages[0].text')
+if [ "$got" != "hello, robot" ]; then
+  echo "the bot did not answer: got $got"
+  cat bot.log run.log
+  exit 1
+fi
+echo "the bot answered: $got"

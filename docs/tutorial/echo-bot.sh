@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# A bot that says back what it is told, with curl and jq: it speaks to the
+# manager's control socket and to nothing else.
+#
+#   echo-bot.sh ACCOUNT SOCKET
+set -euo pipefail
+account=$1 socket=$2
+
+# ask METHOD reads a request from standard input and prints the answer.
+ask() {
+  curl -sS -N --unix-socket "$socket" --json @- "http://manager/mtfleet.v1.Service/$1"
+}
+
+# answer turns an event into a call that answers it, or into nothing.
+answer='
+  select(.kind == "update" and .update._ == "updateNewMessage")
+  | .account as $account | .update.message as $m
+  | select($m.out | not) | select($m.peer_id._ == "peerUser" and $m.message != "")
+  | .users[] | select(.id == $m.peer_id.user_id)
+  | {
+      id: $account, method: "messages.sendMessage",
+      params: {
+        peer: {_: "inputPeerUser", user_id: .id, access_hash: .access_hash},
+        message: $m.message,
+        random_id: "\($m.date)\($m.id)"
+      }
+    }'
+
+jq -nc --arg account "$account" '{name: "echo-bot", filter: {accounts: [$account], kinds: ["update"]}}' |
+  ask Consume |
+  while IFS= read -r event; do
+    call=$(jq -c "$answer" <<<"$event")
+    if [ -n "$call" ]; then
+      ask Call <<<"$call" | jq -c '{sent: .result._, error: .message}'
+    fi
+    # What was acknowledged is not told again; what was not is, even if the bot or
+    # the manager was killed meanwhile.
+    jq -c '{name: "echo-bot", cursor: .cursor}' <<<"$event" | ask Ack >/dev/null
+  done
