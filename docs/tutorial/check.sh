@@ -20,17 +20,17 @@ DC=http://127.0.0.1:$port
 ./manager testdc --users 2 --bots 1 --control "127.0.0.1:$port" --descriptor dc.json --write-config dc.yaml >testdc.log 2>&1 &
 pids+=($!)
 for _ in $(seq 100); do [ -s dc.json ] && [ -s dc.yaml ] && break; sleep 0.1; done
-export MTFLEET_CONFIG=dc.yaml
+socket=$work/control.sock
+export MTFLEET_CONFIG=dc.yaml MTFLEET_CONTROL_SOCKET=$socket
 jq -r '.bots[0].token' dc.json >token.txt
 ./manager account login robot --add --bot-token-file token.txt
 ./manager run >run.log 2>&1 &
 pids+=($!)
-socket=$(./manager config show --json | jq -r .control.socket)
 for _ in $(seq 100); do [ -S "$socket" ] && break; sleep 0.1; done
 "$bot" robot "$socket" >bot.log 2>&1 &
 pids+=($!)
 
-robot=$(jq -r '.bots[0].user_id' dc.json) alice=$(jq -r '.users[0].user_id' dc.json)
+robot=$(jq -r '.bots[0].user_id' dc.json) alice=$(jq -r '.phones[0].user_id' dc.json)
 curl -sS --fail-with-body "$DC/users/$robot/messages" -d "{\"from\":$alice,\"text\":\"hello, robot\"}" >/dev/null
 got=$(curl -sS --fail-with-body "$DC/users/$robot/messages?peer=$alice&wait=20s" | jq -r '.messages[0].text')
 if [ "$got" != "hello, robot" ]; then

@@ -22,7 +22,7 @@ answer='
       params: {
         peer: {_: "inputPeerUser", user_id: .id, access_hash: .access_hash},
         message: $m.message,
-        random_id: "\($m.date)\($m.id)"
+        random_id: "\($m.id)\($m.date % 1000000000)"
       }
     }'
 
