@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/gotd/td/telegram/auth"
-	"github.com/gotd/td/tg"
 	gotderr "github.com/gotd/td/tgerr"
 
 	"github.com/mtfleet/mtfleet/actors"
@@ -74,34 +73,5 @@ func TestAChallengeInAnErrorIsNotInItsText(t *testing.T) {
 	}
 	if text := err.Error(); text != "tgerr: server answered 403 RECAPTCHA_CHECK" {
 		t.Errorf("the text is %q", text)
-	}
-}
-
-// TestEveryMethodOfAuthIsJudged: of each method of gotd's schema it is known
-// whether it is a caller's.
-func TestEveryMethodOfAuthIsJudged(t *testing.T) {
-	all := map[string]bool{}
-	for id := range tg.TypesMap() {
-		all[nameOf(id)] = true
-	}
-	for method := range whileSignedIn {
-		if !all[method] || refusal(method) != nil {
-			t.Errorf("%s is allowed and does not exist, or is refused: %v", method, refusal(method))
-		}
-	}
-	for method := range refused {
-		if !all[method] {
-			t.Errorf("%s is refused and does not exist", method)
-		}
-	}
-	for id := range wrapped {
-		if refusal(nameOf(id)) != nil {
-			t.Errorf("the wrapper %s is refused, and looked into", nameOf(id))
-		}
-	}
-	for _, method := range []string{"messages.sendMessage", "account.deleteAccount", "help.getConfig", "users.getUsers"} {
-		if err := refusal(method); err != nil {
-			t.Error(err)
-		}
 	}
 }

@@ -75,6 +75,7 @@ func TestUpdatesReachADispatcherInOrderWithTheirPeopleAndChats(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Second)
+		synctest.Wait()
 		want = append(want, "post in News", "a deletion")
 		if !slices.Equal(h.list, want) {
 			t.Errorf("the handlers heard %q, want %q", h.list, want)
@@ -96,6 +97,7 @@ func TestAnUpdateThatWasPushedToNobodyComesWithItsPeopleToo(t *testing.T) {
 		}
 		w.say(t, 1, "pushed") // the gap shows
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		want := []string{fmt.Sprintf("lost of %d", w.people[0].UserID), fmt.Sprintf("pushed of %d", w.people[1].UserID)}
 		if !slices.Equal(h.list, want) {
 			t.Errorf("the handlers heard %q, want %q", h.list, want)
@@ -141,6 +143,7 @@ func TestWhatAHandlerFailsAtIsItsPumpsToDecide(t *testing.T) {
 					}
 				}
 				time.Sleep(10 * time.Second)
+				synctest.Wait()
 				if heard != c.heard || failed != 1 {
 					t.Errorf("the handler was called %d times, and %d failures were told", heard, failed)
 				}
@@ -292,6 +295,7 @@ func TestAShortMessageHasItsAuthor(t *testing.T) {
 		w.say(t, 0, "full")
 		short("short")
 		time.Sleep(10 * time.Second)
+		synctest.Wait()
 		of := fmt.Sprintf(" of %d", w.people[0].UserID)
 		if !slices.Equal(h.list, []string{"first" + of, "full" + of, "short" + of}) {
 			t.Errorf("the handlers heard %q", h.list)

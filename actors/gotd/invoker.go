@@ -20,14 +20,15 @@ import (
 //
 // The options are those of actors.Invoke and go with every call; [With] gives
 // one call others. Without any, a call runs on the home DC, or where a
-// FILE_MIGRATE of the server sends it, and whether it may run twice is decided by its method. A call
-// waits for as long as its ctx lets it: while the account connects, through
-// reconnects and key rotations.
+// FILE_MIGRATE of the server sends it, and its method decides whether it may run
+// twice. It waits for as long as its ctx lets it: while the account connects,
+// through reconnects and key rotations.
 //
 // Calls may be made from any goroutine; at most 1024 of an account are under
-// way, and the next ones wait. Errors are those of actors.Invoke, and in the tree of each
-// is the one that gotd's own helpers look for; see [Error]. Methods that sign in or out or
-// are about keys and connections end with a *[RefusedError].
+// way, and the next ones wait. Errors are those of actors.Invoke, and in the
+// tree of each is the one that gotd's own helpers look for; see [Error]. Methods
+// that sign in or out, or are about keys and connections, end with an
+// *actors.ReservedError that says what to do instead.
 func Invoker(account *actors.Account, opts ...actors.CallOption) tg.Invoker {
 	return &invoker{account, opts}
 }
@@ -104,30 +105,9 @@ func newQuery(input bin.Encoder) (*query, error) {
 	} else {
 		q.method = nameOf(tl.Raw(b.Buf).ID())
 	}
-	// What is refused and what a wait holds is the method inside of wrappers.
-	// A wrapper around a wrapper is looked into, and the depth has a limit.
-	inner, method := b.Buf, q.method
-	for range 8 {
-		if err := refusal(method); err != nil {
-			return nil, err
-		}
-		skip, wraps := wrapped[tl.Raw(inner).ID()]
-		if !wraps {
-			q.method = method
-			return q, nil
-		}
-		r := tl.NewReader(inner)
-		r.ID()
-		r.Take(skip.bytes)
-		for range skip.strings {
-			r.BytesView()
-		}
-		if inner = r.Rest(); r.Err() != nil || len(inner) < 4 {
-			return nil, &EncodeError{fmt.Errorf("%s has no query inside", method)}
-		}
-		method = nameOf(tl.Raw(inner).ID())
-	}
-	return nil, &EncodeError{fmt.Errorf("%s: wrappers are nested too deep", q.method)}
+	var err error
+	q.method, err = inside(q.method, b.Buf)
+	return q, err
 }
 
 // names are gotd's names of constructors and methods, made when the first query comes that cannot say

@@ -217,6 +217,40 @@ func TestAnAccountThatNobodyIsSignedInOnIsUnauthorized(t *testing.T) {
 	})
 }
 
+// TestAWrapperIsCalledByTheMethodInside: its waits, and whether it may run twice.
+func TestAWrapperIsCalledByTheMethodInside(t *testing.T) {
+	start(t, func(ctx context.Context, t *testing.T, w *world) {
+		state := &tg.UpdatesGetStateRequest{}
+		for _, query := range []bin.Object{
+			state, nameless{state},
+			&tg.InvokeWithTakeoutRequest{TakeoutID: 1, Query: state},
+			&tg.InvokeWithBusinessConnectionRequest{ConnectionID: "a connection", Query: state},
+			&tg.InvokeWithReCaptchaRequest{Token: "t", Query: state},
+			&tg.InvokeWithMessagesRangeRequest{Range: tg.MessageRange{MinID: 1, MaxID: 2}, Query: &tg.InvokeWithTakeoutRequest{Query: state}},
+		} {
+			actorstest.Inject(t, w.dcs, dctest.Fault{Kind: dctest.FaultRPC, Code: 420, Text: "FLOOD_WAIT_60"})
+			err := gotd.Invoker(w.bot).Invoke(ctx, query, nil)
+			var wait *actors.WaitError
+			if !errors.As(err, &wait) || wait.Method != "updates.getState" {
+				t.Errorf("%T waits as %v", query, err)
+			}
+			if err := w.bot.ClearWaits(ctx, ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		empty := &tg.InvokeWithTakeoutRequest{Query: nothing{}}
+		if err := gotd.Invoker(w.bot).Invoke(ctx, empty, nil); !errors.As(err, new(*gotd.EncodeError)) {
+			t.Errorf("a wrapper around nothing: %v", err)
+		}
+	})
+}
+
+// nothing is a query of no bytes.
+type nothing struct{}
+
+func (nothing) Encode(*bin.Buffer) error { return nil }
+func (nothing) Decode(*bin.Buffer) error { return nil }
+
 // nameless is a query that cannot say its name.
 type nameless struct{ bin.Object }
 
@@ -232,23 +266,23 @@ func TestMethodsThatAreTheAccountsOwnAreRefused(t *testing.T) {
 			{&tg.AuthImportBotAuthorizationRequest{}, "auth.importBotAuthorization", "SignIn"},
 			{&tg.AuthLogOutRequest{}, "auth.logOut", "LogOut"},
 			{&tg.AuthExportAuthorizationRequest{}, "auth.exportAuthorization", "OnDC"},
-			{&tg.AuthBindTempAuthKeyRequest{}, "auth.bindTempAuthKey", "by itself"},
+			{&tg.AuthBindTempAuthKeyRequest{}, "auth.bindTempAuthKey", "itself"},
 			{&tg.InvokeWithLayerRequest{Layer: 1, Query: config}, "invokeWithLayer", "layer"},
 			{&tg.InitConnectionRequest{Query: config}, "initConnection", "device"},
-			{&tg.InvokeAfterMsgRequest{Query: config}, "invokeAfterMsg", "answer"},
-			{&tg.InvokeWithoutUpdatesRequest{Query: config}, "invokeWithoutUpdates", "wrapper"},
+			{&tg.InvokeAfterMsgRequest{Query: config}, "invokeAfterMsg", "ended"},
+			{&tg.InvokeWithoutUpdatesRequest{Query: config}, "invokeWithoutUpdates", "alone"},
 			{&tg.InvokeWithTakeoutRequest{Query: &tg.AuthLogOutRequest{}}, "auth.logOut", "LogOut"},
 			{&tg.InvokeWithBusinessConnectionRequest{ConnectionID: "x", Query: &tg.AuthLogOutRequest{}}, "auth.logOut", "LogOut"},
 			{&tg.InvokeWithMessagesRangeRequest{Query: &tg.InvokeWithLayerRequest{Query: config}}, "invokeWithLayer", "layer"},
 			{nameless{&tg.AuthLogOutRequest{}}, "auth.logOut", "LogOut"},
 		} {
 			err := gotd.Invoker(w.bot).Invoke(ctx, c.query, nil)
-			var refused *gotd.RefusedError
-			if !errors.As(err, &refused) || refused.Method != c.names || !strings.Contains(refused.Do, c.hint) || !errors.Is(err, actors.ErrNotSent) {
+			var refused *actors.ReservedError
+			if !errors.As(err, &refused) || refused.Method != c.names || !strings.Contains(refused.Instead, c.hint) || !errors.Is(err, actors.ErrNotSent) {
 				t.Errorf("%T: %v", c.query, err)
 			}
 		}
-		if _, err := w.api.AuthResetAuthorizations(ctx); errors.As(err, new(*gotd.RefusedError)) {
+		if _, err := w.api.AuthResetAuthorizations(ctx); errors.As(err, new(*actors.ReservedError)) {
 			t.Errorf("ending other sessions is refused: %v", err)
 		}
 		if err := gotd.Invoker(w.bot).Invoke(ctx, nameless{config}, nil); err != nil {
