@@ -52,7 +52,7 @@ func Encode(f Format, s Session) ([]byte, error) {
 		return nil, bad(f, ReasonUnrecognised, "", "there is no such format")
 	}
 	if f == TData {
-		return nil, bad(f, ReasonOtherDoor, "", "it is a folder and no text: EncodeDir writes it")
+		return nil, bad(f, ReasonOtherDoor, "", "it is a folder, and this program does not write it from the command line: from Go, EncodeDir does")
 	}
 	if formats[i].encode == nil {
 		return nil, bad(f, ReasonNotWritten, "", "this program reads it and does not write it")
