@@ -23,7 +23,7 @@ import (
 
 // limit bounds a test: gotd proves the DH prime when it makes a key, about a
 // second of CPU, and the programs are linked first.
-const limit = 2 * time.Minute
+const limit = 4 * time.Minute
 
 // bot is a program of the example at work.
 type bot struct {
