@@ -3,7 +3,6 @@ package actors
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"iter"
 	"slices"
 	"sync"
@@ -33,16 +32,19 @@ type ReservedError = standing.ReservedError
 //
 // Neither params nor the result is logged, and no error quotes them.
 func (a *Account) InvokeJSON(ctx context.Context, method string, params json.RawMessage, opts ...CallOption) (json.RawMessage, error) {
-	codec := a.m.json.get()
-	body, err := codec.ParseCall(method, params)
+	known, err := a.m.json.get().Method(method)
 	if err != nil {
-		return nil, notSent(wrong(method, err))
+		return nil, notSent(err)
+	}
+	body, err := known.ParseCall(params)
+	if err != nil {
+		return nil, notSent(&paramsError{method, err})
 	}
 	result, err := a.InvokeRaw(ctx, &encoded{method, body}, opts...)
 	if err != nil {
 		return nil, err
 	}
-	text, err := codec.AppendResult(make([]byte, 0, 4*len(result)), method, result)
+	text, err := known.AppendResult(make([]byte, 0, 4*len(result)), result)
 	if err != nil {
 		return nil, &ResultError{Method: method, Err: err}
 	}
@@ -52,13 +54,15 @@ func (a *Account) InvokeJSON(ctx context.Context, method string, params json.Raw
 // CheckJSON says what is wrong with a call before it is made, as InvokeJSON
 // would: nil, or an error with ErrNotSent.
 func CheckJSON(method string, params json.RawMessage) error {
-	body, err := newCodec().ParseCall(method, params)
-	if err == nil {
-		err = standing.Reserved(body)
-	} else {
-		err = wrong(method, err)
-	}
+	known, err := newCodec().Method(method)
 	if err != nil {
+		return notSent(err)
+	}
+	body, err := known.ParseCall(params)
+	if err != nil {
+		return notSent(&paramsError{method, err})
+	}
+	if err := standing.Reserved(body); err != nil {
 		return notSent(err)
 	}
 	return nil
@@ -101,14 +105,6 @@ type paramsError struct {
 
 func (e *paramsError) Error() string { return e.method + ": " + e.err.Error() }
 func (e *paramsError) Unwrap() error { return e.err }
-
-// wrong is what is wrong with a call.
-func wrong(method string, err error) error {
-	if errors.As(err, new(*tljson.UnknownMethodError)) {
-		return err
-	}
-	return &paramsError{method, err}
-}
 
 // encoded is a query that was encoded before.
 type encoded struct {

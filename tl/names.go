@@ -14,7 +14,7 @@ type Names struct {
 	ends    []uint32
 	places  []uint32
 	fields  []uint16
-	sorted  []uint16
+	slots   []uint16
 	results []uint32
 }
 
@@ -28,11 +28,12 @@ const (
 // one after another, ends where each of them ends. places has, for each constructor in the order of the table, the number of its name in
 // the upper 16 bits and where its fields start in fields in the lower. The fields of a constructor are the numbers of
 // their names, in order; before the name of a field of type true stands 0x8000 with the number of its bit in bits 0-4
-// and of its word of flags in bits 5-6; after the last stands 0. sorted has the numbers of the constructors in the
-// order of their names. results has, for each function whose result is a Vector, its number in the upper 16 bits and
+// and of its word of flags in bits 5-6; after the last stands 0. slots, a power of two of them, has the numbers of the
+// constructors, plus 1, each at the hash of its name (FNV-1a, 32 bits) or the next place that was free; some hold 0.
+// results has, for each function whose result is a Vector, its number in the upper 16 bits and
 // the Op of the elements in the lower, in rising order.
-func NewNames(words string, ends, places []uint32, fields, sorted []uint16, results []uint32) *Names {
-	return &Names{words: words, ends: ends, places: places, fields: fields, sorted: sorted, results: results}
+func NewNames(words string, ends, places []uint32, fields, slots []uint16, results []uint32) *Names {
+	return &Names{words: words, ends: ends, places: places, fields: fields, slots: slots, results: results}
 }
 
 // Name is the name of the constructor with a number of the table, "messages.sendMessage".
@@ -40,26 +41,31 @@ func (n *Names) Name(index int) string { return n.word(uint16(n.places[index] >>
 
 // Find returns the number in the table of the constructor or function with a name, and whether there is one.
 func (n *Names) Find(name string) (index int, ok bool) {
-	low, high := 0, len(n.sorted)
-	for low < high {
-		middle := int(uint(low+high) >> 1)
-		switch at := int(n.sorted[middle]); strings.Compare(n.Name(at), name) {
-		case 0:
-			return at, true
-		case -1:
-			low = middle + 1
-		default:
-			high = middle
+	hash := uint32(2166136261)
+	for i := range len(name) {
+		hash = (hash ^ uint32(name[i])) * 16777619
+	}
+	for mask := uint32(len(n.slots) - 1); ; hash++ {
+		slot := int(n.slots[hash&mask])
+		if slot == 0 {
+			return 0, false
+		}
+		if n.Name(slot-1) == name {
+			return slot - 1, true
 		}
 	}
-	return 0, false
 }
 
-// All gives every name with its number in the table, in the order of the names.
+// All gives every name with its number in the table, in the order of the names. It sorts them each time.
 func (n *Names) All() iter.Seq2[int, string] {
 	return func(yield func(int, string) bool) {
-		for _, index := range n.sorted {
-			if !yield(int(index), n.Name(int(index))) {
+		order := make([]int, len(n.places))
+		for i := range order {
+			order[i] = i
+		}
+		slices.SortFunc(order, func(a, b int) int { return strings.Compare(n.Name(a), n.Name(b)) })
+		for _, index := range order {
+			if !yield(index, n.Name(index)) {
 				return
 			}
 		}
@@ -83,18 +89,19 @@ func (n *Names) Fields(index int) FieldNames {
 	return FieldNames{n: n, at: int(n.places[index] & 0xffff)}
 }
 
-// FieldNames is a place in the fields of one constructor.
+// FieldNames goes through the fields of one constructor.
 type FieldNames struct {
-	n  *Names
-	at int
+	n    *Names
+	at   int
+	word uint16
 }
 
-// Next returns the next field: its name, for one of type true its condition, an OpIf, else 0. ok is false after the
+// Next goes to the next field and returns its condition, an OpIf, if it is of type true, else 0. ok is false after the
 // last.
-func (f *FieldNames) Next() (name string, cond Op, ok bool) {
+func (f *FieldNames) Next() (cond Op, ok bool) {
 	v := f.n.fields[f.at]
 	if v == nameEnd {
-		return "", 0, false
+		return 0, false
 	}
 	f.at++
 	if v&nameTrue != 0 {
@@ -102,8 +109,12 @@ func (f *FieldNames) Next() (name string, cond Op, ok bool) {
 		v = f.n.fields[f.at]
 		f.at++
 	}
-	return f.n.word(v), cond, true
+	f.word = v
+	return cond, true
 }
+
+// Name is the name of the field that Next went to.
+func (f *FieldNames) Name() string { return f.n.word(f.word) }
 
 // word is the word with a number.
 func (n *Names) word(number uint16) string {

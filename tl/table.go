@@ -95,7 +95,35 @@ func (t *Table) Lookup(id uint32) (Type, []Op, bool) {
 
 // Index returns the number of the constructor id among all of the table, counted from 0 in the order of their ids,
 // and whether it is in the table. A Names counts them the same way.
-func (t *Table) Index(id uint32) (int, bool) { return slices.BinarySearch(t.ids, id) }
+func (t *Table) Index(id uint32) (int, bool) {
+	// Ids are checksums, spread evenly: one is near its share of the table, mostly within a few cache lines.
+	n := len(t.ids)
+	low, high := 0, n
+	if n > 0 {
+		guess := int(uint64(id) * uint64(n) >> 32)
+		if t.ids[guess] <= id {
+			low = guess
+			for step := 32; low+step < n; step *= 2 {
+				if t.ids[low+step] > id {
+					high = low + step
+					break
+				}
+				low += step
+			}
+		} else {
+			high = guess
+			for step := 32; high-step >= 0; step *= 2 {
+				if t.ids[high-step] <= id {
+					low = high - step
+					break
+				}
+				high -= step
+			}
+		}
+	}
+	i, ok := slices.BinarySearch(t.ids[low:high], id)
+	return low + i, ok
+}
 
 // Len is how many constructors and functions the table holds.
 func (t *Table) Len() int { return len(t.ids) }

@@ -1,8 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
+	"hash/fnv"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -21,7 +22,7 @@ type nameTable struct {
 	numbers map[string]int // word -> its number, from 1
 	places  []uint32
 	fields  []int
-	sorted  []int
+	slots   []int
 	results []uint32
 }
 
@@ -42,7 +43,6 @@ func newNameTable(t *table) (*nameTable, error) {
 			n.fields = append(n.fields, fields...)
 		}
 		n.places = append(n.places, uint32(n.word(e.def.Name)<<16|start))
-		n.sorted = append(n.sorted, i)
 		if e.def.Function && e.def.Result.Elem != nil {
 			elem, err := t.encodeType(*e.def.Result.Elem)
 			if err != nil || !e.def.Result.Boxed() || len(elem) != 1 {
@@ -51,11 +51,15 @@ func newNameTable(t *table) (*nameTable, error) {
 			n.results = append(n.results, uint32(i<<16|elem[0]))
 		}
 	}
-	slices.SortFunc(n.sorted, func(a, b int) int { return cmp.Compare(t.entries[a].def.Name, t.entries[b].def.Name) })
-	for i := 1; i < len(n.sorted); i++ {
-		if name := t.entries[n.sorted[i]].def.Name; name == t.entries[n.sorted[i-1]].def.Name {
-			return nil, fmt.Errorf("names: two constructors are called %s", name)
+	n.slots = make([]int, 1<<bits.Len(uint(3*len(t.entries)/2)))
+	for i, e := range t.entries {
+		at := hash(e.def.Name) & uint32(len(n.slots)-1)
+		for ; n.slots[at] != 0; at = (at + 1) & uint32(len(n.slots)-1) {
+			if t.entries[n.slots[at]-1].def.Name == e.def.Name {
+				return nil, fmt.Errorf("names: two constructors are called %s", e.def.Name)
+			}
 		}
+		n.slots[at] = i + 1
 	}
 	if len(n.words) >= nameTrue || len(n.fields) > 0xffff {
 		return nil, fmt.Errorf("names: %d words and %d fields do not fit 15 and 16 bits", len(n.words), len(n.fields))
@@ -85,6 +89,13 @@ func (n *nameTable) encode(d *schema.Definition) ([]int, error) {
 	return append(fields, nameEnd), nil
 }
 
+// hash is FNV-1a of 32 bits.
+func hash(name string) uint32 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name))
+	return h.Sum32()
+}
+
 // word is the number of a word.
 func (n *nameTable) word(word string) int {
 	if n.numbers[word] == 0 {
@@ -97,11 +108,11 @@ func (n *nameTable) word(word string) int {
 // emit writes Names and its data.
 func (n *nameTable) emit(f *goFile) {
 	text := strings.Join(n.words, "")
-	size := len(text) + 4*len(n.words) + 4*len(n.places) + 2*len(n.fields) + 2*len(n.sorted) + 4*len(n.results)
+	size := len(text) + 4*len(n.words) + 4*len(n.places) + 2*len(n.fields) + 2*len(n.slots) + 4*len(n.results)
 	f.p("// Names are the names of everything in Schema: %d constructors and functions, and their fields. They are %d bytes of", len(n.places), size)
-	f.p("// read-only data: %d of text, %d of places in it, %d of fields and %d of order and results. A program that does not", len(text), 4*len(n.words)+4*len(n.places), 2*len(n.fields), 2*len(n.sorted)+4*len(n.results))
+	f.p("// read-only data: %d of text, %d of places in it, %d of fields and %d of hashes and results. A program that does not", len(text), 4*len(n.words)+4*len(n.places), 2*len(n.fields), 2*len(n.slots)+4*len(n.results))
 	f.p("// refer to Names does not carry them.")
-	f.p("var Names = tl.NewNames(nameWords, nameEnds, namePlaces, nameFields, nameOrder, nameResults)\n")
+	f.p("var Names = tl.NewNames(nameWords, nameEnds, namePlaces, nameFields, nameSlots, nameResults)\n")
 	f.p("// nameWords holds every word, names of constructors and of fields, once.")
 	f.p("const nameWords = \"\" +")
 	const perLine = 96
@@ -122,7 +133,7 @@ func (n *nameTable) emit(f *goFile) {
 	emitNumbers(f, "nameEnds says where each word ends.", "nameEnds", "uint32", ends)
 	emitNumbers(f, "namePlaces holds name and start in nameFields of the constructors, in the order of schemaIDs.", "namePlaces", "uint32", n.places)
 	emitNumbers(f, "nameFields holds the fields of all constructors, see tl.NewNames.", "nameFields", "uint16", n.fields)
-	emitNumbers(f, "nameOrder holds the constructors in the order of their names.", "nameOrder", "uint16", n.sorted)
+	emitNumbers(f, "nameSlots says where each name is, by its hash.", "nameSlots", "uint16", n.slots)
 	emitNumbers(f, "nameResults holds the functions that return vectors, with the kind of the elements.", "nameResults", "uint32", n.results)
 }
 

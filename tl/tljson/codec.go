@@ -39,16 +39,11 @@ func (c *Codec) Append(dst []byte, v tl.Raw) ([]byte, error) {
 
 // AppendResult is Append for the result of a method, which may be a Vector.
 func (c *Codec) AppendResult(dst []byte, method string, v tl.Raw) ([]byte, error) {
-	if v.ID() == tl.VectorID {
-		if index, ok := c.names.Find(method); ok {
-			if elem, ok := c.names.VectorResult(index); ok {
-				w := printer{c: c, in: v, out: dst}
-				end, err := w.vector(0, tl.OpVector, elem, tl.MaxDepth)
-				return w.done(dst, end, err)
-			}
-		}
+	m, err := c.Method(method)
+	if err != nil {
+		return c.Append(dst, v)
 	}
-	return c.Append(dst, v)
+	return m.AppendResult(dst, v)
 }
 
 // Parse reads one value, of any constructor or function. Errors are *Error.
@@ -59,18 +54,48 @@ func (c *Codec) Parse(text []byte) (tl.Raw, error) {
 // ParseCall reads the parameters of a method: an object of its fields, in which "_", the method's name, may be left
 // out. An empty text is an empty object. Errors are *Error, and *UnknownMethodError if there is no such method.
 func (c *Codec) ParseCall(method string, params []byte) (tl.Raw, error) {
-	index, ok := c.names.Find(method)
+	m, err := c.Method(method)
+	if err != nil {
+		return nil, err
+	}
+	return m.ParseCall(params)
+}
+
+// Method is one method of the schema, for who reads its parameters and then writes its result.
+type Method struct {
+	c     *Codec
+	index int
+}
+
+// Method finds a method by its name. The error is an *UnknownMethodError.
+func (c *Codec) Method(name string) (Method, error) {
+	index, ok := c.names.Find(name)
 	if ok {
 		_, typ, _ := c.table.At(index)
 		ok = typ == tl.TypeFunction
 	}
 	if !ok {
-		return nil, &UnknownMethodError{Method: quotable(method), Nearest: c.Nearest(method)}
+		return Method{}, &UnknownMethodError{Method: quotable(name), Nearest: c.Nearest(name)}
 	}
+	return Method{c, index}, nil
+}
+
+// ParseCall is Codec.ParseCall.
+func (m Method) ParseCall(params []byte) (tl.Raw, error) {
 	if len(params) == 0 {
 		params = []byte("{}")
 	}
-	return c.parse(params, func(p *parser) ([]byte, *Error) { return p.call(index) })
+	return m.c.parse(params, func(p *parser) ([]byte, *Error) { return p.call(m.index) })
+}
+
+// AppendResult is Codec.AppendResult.
+func (m Method) AppendResult(dst []byte, v tl.Raw) ([]byte, error) {
+	if elem, ok := m.c.names.VectorResult(m.index); ok && v.ID() == tl.VectorID {
+		w := printer{c: m.c, in: v, out: dst}
+		end, err := w.vector(0, tl.OpVector, elem, tl.MaxDepth)
+		return w.done(dst, end, err)
+	}
+	return m.c.Append(dst, v)
 }
 
 func (c *Codec) parse(text []byte, read func(*parser) ([]byte, *Error)) (tl.Raw, error) {

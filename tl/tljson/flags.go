@@ -36,10 +36,11 @@ func (p *parser) contradiction(at uint32, index, base, word int, flags *words) *
 	_, _, ops := p.c.table.At(index)
 	names := p.c.names.Fields(index)
 	for n := base; ; n++ {
-		name, cond, ok := names.Next()
+		cond, ok := names.Next()
 		if !ok {
 			return p.fail(at, "%s though %s is given: they go together", problem, given).within(missing)
 		}
+		name := names.Name()
 		slot := uint32(0)
 		if n < len(p.slots) {
 			slot = p.slots[n]

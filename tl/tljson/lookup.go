@@ -109,7 +109,7 @@ func (c *Codec) fieldsOf(index int) string {
 	fields := c.names.Fields(index)
 	var names []string
 	for {
-		name, cond, ok := fields.Next()
+		cond, ok := fields.Next()
 		if !ok {
 			return strings.Join(names, ", ")
 		}
@@ -120,6 +120,6 @@ func (c *Codec) fieldsOf(index int) string {
 			}
 			nextField(&ops)
 		}
-		names = append(names, name)
+		names = append(names, fields.Name())
 	}
 }

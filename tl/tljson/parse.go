@@ -139,9 +139,9 @@ func (p *parser) place(at uint32, index, base int) *Error {
 		}
 		found, again := false, false
 		for !found {
-			field, _, ok := next.Next()
+			_, ok := next.Next()
 			switch {
-			case ok && field == string(name):
+			case ok && next.Name() == string(name):
 				found = true
 			case ok:
 				n++
@@ -182,7 +182,7 @@ func (p *parser) fields(b []byte, at uint32, index int, ops []tl.Op, base, depth
 	end := len(p.slots)
 	names := p.c.names.Fields(index)
 	for n := base; ; n++ {
-		name, cond, ok := names.Next()
+		cond, ok := names.Next()
 		if !ok {
 			break
 		}
@@ -203,7 +203,7 @@ func (p *parser) fields(b []byte, at uint32, index int, ops []tl.Op, base, depth
 				w.unset |= 1 << bit
 			case kindNull:
 			default:
-				return nil, p.fail(slot, "%s where true is expected, or nothing", p.nodes[slot].kind).within(name)
+				return nil, p.fail(slot, "%s where true is expected, or nothing", p.nodes[slot].kind).within(names.Name())
 			}
 			continue
 		}
@@ -215,7 +215,7 @@ func (p *parser) fields(b []byte, at uint32, index int, ops []tl.Op, base, depth
 			if slot != 0 {
 				bits, err := p.integer(slot, 0, 1<<32-1)
 				if err != nil {
-					return nil, err.within(name)
+					return nil, err.within(names.Name())
 				}
 				w.extra = uint32(bits)
 			}
@@ -233,12 +233,33 @@ func (p *parser) fields(b []byte, at uint32, index int, ops []tl.Op, base, depth
 			w.set |= 1 << f.bit
 		}
 		if !there {
-			return nil, p.fail(at, "missing").within(name)
+			return nil, p.fail(at, "missing").within(names.Name())
 		}
 		var err *Error
 		if b, err = p.value(b, slot, f.op, f.elem, depth); err != nil {
-			return nil, err.within(name)
+			return nil, err.within(names.Name())
 		}
 	}
 	return p.setFlags(b, at, index, base, &flags)
+}
+
+// field is one field of a constructor that has bytes and is no word of flags.
+type field struct {
+	op, elem  tl.Op
+	optional  bool
+	word, bit int
+}
+
+// nextField takes the field at the front of ops.
+func nextField(ops *[]tl.Op) (f field) {
+	o := *ops
+	if f.word, f.bit, f.optional = o[0].If(); f.optional {
+		o = o[1:]
+	}
+	f.op, o = o[0], o[1:]
+	if f.op.Vector() {
+		f.elem, o = o[0], o[1:]
+	}
+	*ops = o
+	return f
 }

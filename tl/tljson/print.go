@@ -70,67 +70,57 @@ func (w *printer) boxed(off int, typ tl.Type, depth int) (end int, err *tl.Parse
 
 // fields writes the fields of one constructor, from off on.
 func (w *printer) fields(off int, names tl.FieldNames, ops []tl.Op, depth int) (end int, err *tl.ParseError) {
-	var flags, known [maxFlags]uint32
+	var flags, strange [maxFlags]uint32 // strange: bits that no field has been found for
 	var words [maxFlags]string
+	i := 0
 	for {
-		name, cond, ok := names.Next()
+		cond, ok := names.Next()
 		if !ok {
 			break
 		}
 		if word, bit, ok := cond.If(); ok { // of type true
-			if known[word] |= 1 << bit; flags[word]&(1<<bit) != 0 {
-				w.name(name)
+			if flags[word]&(1<<bit) != 0 {
+				strange[word] &^= 1 << bit
+				w.name(names.Name())
 				w.out = append(w.out, "true"...)
 			}
 			continue
 		}
-		if word, ok := ops[0].FlagWord(); ok {
+		if word, bit, ok := ops[i].If(); ok {
+			if i++; flags[word]&(1<<bit) == 0 {
+				if i++; ops[i-1].Vector() {
+					i++
+				}
+				continue
+			}
+			strange[word] &^= 1 << bit
+		}
+		op, elem := ops[i], tl.OpEnd
+		if i++; op.Vector() {
+			elem = ops[i]
+			i++
+		}
+		if word, ok := op.FlagWord(); ok {
 			if len(w.in)-off < 4 {
 				return 0, &tl.ParseError{Offset: off, Err: tl.ErrShort}
 			}
-			flags[word], words[word] = binary.LittleEndian.Uint32(w.in[off:]), name
-			off, ops = off+4, ops[1:]
+			flags[word], words[word] = binary.LittleEndian.Uint32(w.in[off:]), names.Name()
+			strange[word] = flags[word]
+			off += 4
 			continue
 		}
-		f := nextField(&ops)
-		if f.optional {
-			if known[f.word] |= 1 << f.bit; flags[f.word]&(1<<f.bit) == 0 {
-				continue
-			}
-		}
-		w.name(name)
-		if off, err = w.value(off, f.op, f.elem, depth); err != nil {
+		w.name(names.Name())
+		if off, err = w.value(off, op, elem, depth); err != nil {
 			return 0, err
 		}
 	}
-	for word := range flags {
-		if rest := flags[word] &^ known[word]; rest != 0 {
+	for word, bits := range strange {
+		if bits != 0 {
 			w.name(words[word])
-			w.out = strconv.AppendUint(w.out, uint64(rest), 10)
+			w.out = strconv.AppendUint(w.out, uint64(bits), 10)
 		}
 	}
 	return off, nil
-}
-
-// field is one field of a constructor that has bytes and is no word of flags.
-type field struct {
-	op, elem  tl.Op
-	optional  bool
-	word, bit int
-}
-
-// nextField takes the field at the front of ops.
-func nextField(ops *[]tl.Op) (f field) {
-	o := *ops
-	if f.word, f.bit, f.optional = o[0].If(); f.optional {
-		o = o[1:]
-	}
-	f.op, o = o[0], o[1:]
-	if f.op.Vector() {
-		f.elem, o = o[0], o[1:]
-	}
-	*ops = o
-	return f
 }
 
 // name begins a field.

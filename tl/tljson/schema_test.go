@@ -77,14 +77,18 @@ func TestNamesAreThoseOfTheSchema(t *testing.T) {
 		}
 		fields := tg.Names.Fields(index)
 		for _, f := range d.Fields {
-			name, cond, ok := fields.Next()
+			cond, ok := fields.Next()
+			name := ""
+			if ok {
+				name = fields.Name()
+			}
 			_, bit, optional := cond.If()
 			if want := f.Type.Name == "true"; !ok || name != f.Name || optional != want || want && bit != f.Bit {
 				t.Errorf("%s: %s where %s is: condition %v, bit %d", d.Name, name, f.Name, optional, bit)
 			}
 		}
-		if name, _, ok := fields.Next(); ok {
-			t.Errorf("%s: has another field %s", d.Name, name)
+		if _, ok := fields.Next(); ok {
+			t.Errorf("%s: has another field %s", d.Name, fields.Name())
 		}
 	}
 	for _, name := range []string{"", "a", "zzz", "messages.sendMessag", "messages.sendMessagee"} {
@@ -107,5 +111,27 @@ func TestAResultThatIsAVector(t *testing.T) {
 	got, err = codec.AppendResult(nil, "account.updateStatus", tl.AppendBool(nil, true))
 	if err != nil || string(got) != "true" {
 		t.Errorf("%s, %v", got, err)
+	}
+}
+
+// Every id of the table is found, and none that is not in it.
+func TestEveryIDIsFound(t *testing.T) {
+	for i := range tg.Schema.Len() {
+		id, _, _ := tg.Schema.At(i)
+		if at, ok := tg.Schema.Index(id); !ok || at != i {
+			t.Fatalf("%08x, number %d, is found at %d: %v", id, i, at, ok)
+		}
+		for _, near := range []uint32{id - 1, id + 1} {
+			if at, ok := tg.Schema.Index(near); ok {
+				if found, _, _ := tg.Schema.At(at); found != near {
+					t.Fatalf("%08x is found as %08x", near, found)
+				}
+			}
+		}
+	}
+	for _, id := range []uint32{0, 1<<32 - 1} {
+		if at, ok := tg.Schema.Index(id); ok {
+			t.Errorf("%08x is found at %d", id, at)
+		}
 	}
 }
