@@ -1,6 +1,8 @@
 package api
 
 import (
+	"time"
+
 	"github.com/mtfleet/mtfleet/tl"
 )
 
@@ -137,8 +139,9 @@ func (c *call) movedSince(date int32, m *mentioned) (list []tl.Raw) {
 	if c.b.cfg.NoChannelHints {
 		return nil
 	}
+	since := int64(date) - int64(c.b.cfg.ChannelHintSlack/time.Second)
 	for _, ch := range c.b.channels.order {
-		if mb := ch.member(c.user); mb != nil && int32(ch.log.moved.Unix()) >= date {
+		if mb := ch.member(c.user); mb != nil && ch.log.moved.Unix() >= since {
 			m.channel(ch)
 			list = append(list, ch.tooLong())
 		}

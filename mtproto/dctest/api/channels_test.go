@@ -164,8 +164,17 @@ func TestADifferenceOfAChannelIsTooLongForWhatIsGone(t *testing.T) {
 }
 
 func TestTheCommonDifferenceNamesChannelsThatMoved(t *testing.T) {
+	w, _, _, id := group(t, Config{ChannelHintSlack: time.Minute})
+	_, _ = w.b.Post(w.now, id, 0, "hello", Delivery{Lost: true})
+	for after, want := range map[int32]bool{60: true, 61: false} {
+		q := difference(1)
+		q.Date += after
+		if _, named := must(w, 1, 7, q).(*tg.UpdatesDifference); named != want {
+			t.Errorf("with a minute's slack, %d s later: named %v", after, named)
+		}
+	}
 	for _, hints := range []bool{true, false} {
-		w, person, bot, id := group(t, Config{NoChannelHints: !hints})
+		w, _, _, id := group(t, Config{NoChannelHints: !hints})
 		_, _ = w.b.Post(w.now, id, 0, "hello", Delivery{Lost: true})
 		switch d := must(w, 1, 7, difference(1)).(type) {
 		case *tg.UpdatesDifference:
@@ -182,7 +191,6 @@ func TestTheCommonDifferenceNamesChannelsThatMoved(t *testing.T) {
 		if d, ok := must(w, 1, 7, later).(*tg.UpdatesDifferenceEmpty); !ok {
 			t.Errorf("since later: %+v", d)
 		}
-		_, _ = person, bot
 	}
 }
 

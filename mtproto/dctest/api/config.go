@@ -121,6 +121,9 @@ type Config struct {
 	// ChannelTimeout is how soon updates.getChannelDifference asks clients to come back, if somebody looks at the channel.
 	// Some ask no sooner for a gap either. 0 is 30 s, negative does not say.
 	ChannelTimeout time.Duration
+	// ChannelHintSlack is how long before the date that a client gives updates.getDifference looks for channels that have
+	// moved: for DCs whose clocks are a fault apart. 0 is not at all.
+	ChannelHintSlack time.Duration
 	// NoChannelHints keeps updates.getDifference from naming the channels that have moved.
 	NoChannelHints bool
 }
@@ -212,6 +215,7 @@ func (c *Config) validate() error {
 		{"LogMax", int64(c.LogMax), 1, 1000000},
 		{"PushForm", int64(c.PushForm), 0, int64(len(formNames)) - 1},
 		{"ChannelTimeout", int64(c.ChannelTimeout), -1 << 63, int64(time.Hour)},
+		{"ChannelHintSlack", int64(c.ChannelHintSlack), 0, int64(24 * time.Hour)},
 		{"ChannelTooLong", int64(c.ChannelTooLong), 0, 1 << 30},
 		{"QRTTL", int64(c.QRTTL), int64(time.Second), int64(10 * time.Minute)},
 		{"ProofTTL", int64(c.ProofTTL), int64(time.Second), int64(24 * time.Hour)},
