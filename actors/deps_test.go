@@ -77,7 +77,7 @@ var allowedImports = map[string][]string{
 	"actors/webhook": {"actors"}, // a consumer of events like an embedder's own
 
 	// Helpers of tests: nothing but tests and benchmarks imports them.
-	"actors/actorstest": {"actors", "actors/governor", "persistence", "mtproto/crypt", "mtproto/dctest", "mtproto/dctest/*", "mtproto/tgerr", "mtproto/login"},
+	"actors/actorstest": {"actors", "actors/governor", "persistence", "mtproto/crypt", "mtproto/dctest", "mtproto/dctest/*", "mtproto/tgerr", "mtproto/login", "tl", "tl/tg"},
 }
 
 // onlyImporter names third-party packages that one room alone may know.

@@ -20,7 +20,8 @@ import (
 //
 //	every call ends once, a call that must not run twice never does, and a local
 //	end says truly whether it was sent
-//	every update the server logged came, and once in one process
+//	every update the server logged came, of users and of channels, or was named
+//	by a hole; in one process once, and in the order of its box
 //	no account loses its login
 //	no authorized key is neither in the store nor logged out, and none is used
 //	by two sessions at once
@@ -41,14 +42,19 @@ type Auditor struct {
 	// Rough is set when so much goes wrong that most calls may end without a
 	// result.
 	Rough bool
+	// Floors is set when the DCs forget updates before everybody has had them: a
+	// hole excuses what it names. Without it a hole is a loss, but in a channel of
+	// which the account had heard nothing before.
+	Floors bool
 	// OnComplaint, if set, is told of each complaint at once.
 	OnComplaint func(string)
 
 	mu         sync.Mutex // guards the following fields
 	users      map[string]int64
 	calls      map[int64]callEnd
-	delivered  map[string]map[int32]bool // by account: pts seen in the run
-	thisLife   map[string]map[int32]bool // and in the present process
+	delivered  map[string]boxes // by account: what came in the run
+	thisLife   map[string]boxes // and in the present process
+	holes      int
 	complaints []string
 	more       int // complaints beyond maxComplaints
 }
@@ -69,7 +75,7 @@ const maxComplaints = 1000
 func NewAuditor() *Auditor {
 	return &Auditor{
 		users: map[string]int64{}, calls: map[int64]callEnd{},
-		delivered: map[string]map[int32]bool{}, thisLife: map[string]map[int32]bool{},
+		delivered: map[string]boxes{}, thisLife: map[string]boxes{},
 	}
 }
 
@@ -120,7 +126,7 @@ func (x *Auditor) Users() map[string]int64 {
 func (x *Auditor) Opened() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.thisLife = map[string]map[int32]bool{}
+	x.thisLife = map[string]boxes{}
 }
 
 // Hear takes an event of the present manager's stream.
@@ -136,24 +142,13 @@ func (x *Auditor) Hear(ev actors.Event) {
 			x.complain("%s became %+v", ev.Account, *ev.Status)
 		}
 	case actors.EventUpdate:
-		if ev.Box.Kind != actors.BoxCommon || ev.Pts == 0 {
-			return
+		x.hearUpdate(ev)
+	case actors.EventHole:
+		x.holes++
+		if x.Floors || ev.Box.Kind == actors.BoxChannel && ev.From.Pts == 0 {
+			boxesOf(x.delivered, ev.Account).of(ev.Box).hole(ev.From.Pts, ev.To.Pts)
 		}
-		if mark(x.thisLife, ev.Account, ev.Pts) {
-			x.complain("%s: the update with pts %d came twice in one process", ev.Account, ev.Pts)
-		}
-		mark(x.delivered, ev.Account, ev.Pts)
 	}
-}
-
-// mark notes a pts and reports whether it was there.
-func mark(all map[string]map[int32]bool, account string, pts int32) (again bool) {
-	if all[account] == nil {
-		all[account] = map[int32]bool{}
-	}
-	again = all[account][pts]
-	all[account][pts] = true
-	return again
 }
 
 // Begun tells that a call with this echo id, never used before, is made; once
@@ -210,8 +205,8 @@ type Evidence struct {
 	Before time.Time          // updates logged later are not judged
 }
 
-// Tally counts how calls ended.
-type Tally struct{ OK, NotSent, MayHaveRun, Refused int }
+// Tally counts how calls ended, and the holes that were told.
+type Tally struct{ OK, NotSent, MayHaveRun, Refused, Holes int }
 
 // Audit judges a run that is over: the manager is closed, every caller gone. It
 // adds to the complaints.
@@ -219,7 +214,8 @@ func (x *Auditor) Audit(e Evidence) Tally {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	tally := x.auditCalls(e.Ran)
-	v := e.Ledger.Verdict(e.Store, x.stream(), e.Before)
+	tally.Holes = x.holes
+	v := e.Ledger.Verdict(e.Store, x.stream(e.Ledger), e.Before)
 	for _, o := range v.Overlaps {
 		if !x.Skewed && float64(o.OlderMax-o.NewerMin)/(1<<32) > x.Slack.Seconds() {
 			x.complain("overlap of %.6f s: %+v", float64(o.OlderMax-o.NewerMin)/(1<<32), o)
@@ -243,10 +239,20 @@ func (x *Auditor) Audit(e Evidence) Tally {
 	return tally
 }
 
-// stream is what the events brought, in the order of the accounts.
-func (x *Auditor) stream() (out []dctest.Delivered) {
+// stream is what the events brought of each user's own box, and of each channel
+// that it was ever in.
+func (x *Auditor) stream(l dctest.Ledger) (out []dctest.Delivered) {
 	for _, account := range slices.Sorted(maps.Keys(x.users)) {
-		out = append(out, dctest.Delivered{UserID: x.users[account], Pts: slices.Sorted(maps.Keys(x.delivered[account]))})
+		user, got := x.users[account], x.delivered[account]
+		list := []actors.Box{{Kind: actors.BoxCommon}}
+		for _, m := range l.Memberships {
+			if box := (actors.Box{Kind: actors.BoxChannel, Channel: m.Channel}); m.UserID == user && !slices.Contains(list, box) {
+				list = append(list, box)
+			}
+		}
+		for _, box := range list {
+			out = append(out, got.delivered(user, box))
+		}
 	}
 	return out
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
+	"github.com/mtfleet/mtfleet/tl"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -47,6 +48,35 @@ func newRun() *run {
 
 func (r *run) update(pts int32) {
 	r.audit.Hear(actors.Event{Kind: actors.EventUpdate, Account: "alice", Box: actors.Box{Kind: actors.BoxCommon}, Pts: pts})
+}
+
+// channel is the box of the channel in which member makes the account one.
+var channel = actors.Box{Kind: actors.BoxChannel, Channel: 9}
+
+func (r *run) member() {
+	r.e.Ledger.Memberships = append(r.e.Ledger.Memberships, api.Membership{Channel: 9, UserID: 42, From: noon})
+}
+
+// log is that the server logged a message, in a channel or in the user's own box.
+func (r *run) log(channel int64, pts, id int32) {
+	u := api.UpdateRecord{Channel: channel, Pts: pts, Kind: "message", Message: id, At: noon.Add(time.Minute)}
+	if channel == 0 {
+		u.UserID = 42
+	}
+	r.e.Ledger.Updates = append(r.e.Ledger.Updates, u)
+}
+
+// message is that a new message came.
+func (r *run) message(box actors.Box, id, pts int32) {
+	update := tl.AppendUint32(nil, updateNewMessageID)
+	update = tl.AppendUint32(update, 0x90a6ca84) // messageEmpty: flags, id
+	update = tl.AppendInt32(tl.AppendUint32(update, 0), id)
+	update = tl.AppendInt32(tl.AppendInt32(update, pts), 1)
+	r.audit.Hear(actors.Event{Kind: actors.EventUpdate, Account: "alice", Box: box, Pts: pts, Update: update})
+}
+
+func (r *run) hole(box actors.Box, from, to int32) {
+	r.audit.Hear(actors.Event{Kind: actors.EventHole, Account: "alice", Box: box, From: actors.Place{Pts: from}, To: actors.Place{Pts: to}})
 }
 
 func (r *run) call(id int64, once bool, ran int, err error) {
@@ -88,9 +118,47 @@ func TestTheAuditorFindsWhatIsPlanted(t *testing.T) {
 			}
 		}, "of 8 calls only 1 have a result"},
 
-		{"an update twice in one process", func(r *run) { r.update(1) }, "alice: the update with pts 1 came twice in one process"},
+		{"an update twice in one process", func(r *run) { r.update(1) }, "alice: the update with pts 1 of common came twice in one process"},
 		{"an update twice in two processes", func(r *run) { r.audit.Opened(); r.update(1) }, ""},
 		{"an update without a place", func(r *run) { r.update(0); r.update(0) }, ""},
+		{"an update behind a later one", func(r *run) { r.update(3); r.update(2) }, "alice: the update with pts 2 of common came after 3"},
+		{"a message by its id", func(r *run) {
+			r.log(0, 2, 7)
+			r.message(actors.Box{Kind: actors.BoxCommon}, 7, 0)
+		}, ""},
+		{"another message", func(r *run) {
+			r.log(0, 2, 7)
+			r.message(actors.Box{Kind: actors.BoxCommon}, 8, 0)
+		}, "lost update: "},
+		{"a message twice in one process", func(r *run) {
+			r.message(channel, 7, 5)
+			r.message(channel, 7, 0)
+		}, "alice: the message 7 of channel:9 came twice in one process"},
+		{"a channel's update that never came", func(r *run) {
+			r.member()
+			r.message(channel, 7, 5)
+			r.log(9, 6, 8)
+		}, "lost update: "},
+		{"a channel's update before the first that was heard", func(r *run) {
+			r.member()
+			r.message(channel, 7, 5)
+			r.log(9, 4, 6)
+		}, ""},
+		{"an update of a channel that was never heard of", func(r *run) { r.member(); r.log(9, 4, 6) }, "lost update: "},
+		{"a hole in a channel", func(r *run) {
+			r.member()
+			r.message(channel, 7, 5)
+			r.log(9, 6, 8)
+			r.hole(channel, 5, 6)
+		}, "lost update: "},
+		{"a hole in a channel of a DC that forgets", func(r *run) {
+			r.audit.Floors = true
+			r.member()
+			r.message(channel, 7, 5)
+			r.log(9, 6, 8)
+			r.hole(channel, 5, 6)
+		}, ""},
+		{"a hole before anything was heard", func(r *run) { r.member(); r.log(9, 4, 6); r.hole(channel, 0, 4) }, ""},
 		{"an update that never came", func(r *run) {
 			r.e.Ledger.Updates = append(r.e.Ledger.Updates, api.UpdateRecord{UserID: 42, Pts: 2, At: noon.Add(2 * time.Minute)})
 		}, "lost update: "},

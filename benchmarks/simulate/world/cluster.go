@@ -50,6 +50,8 @@ type cluster struct {
 	core *dctest.Cluster
 	api  *api.Backend
 
+	channels []int64
+
 	conns   map[dctest.ConnID]*link // never ranged over
 	last    dctest.ConnID
 	down    []bool // by DC - 1: refuses connections
@@ -63,11 +65,15 @@ const workMost = 20 * time.Millisecond // how long a DC's arithmetic takes at mo
 func newCluster(sim *runtime.Sim, rec *recorder, seed uint64, o Options) (*cluster, error) {
 	source := source(seed, "cluster")
 	none := api.RateLimit{Calls: -1}
-	backend, err := api.New(api.Config{
+	people := api.Config{
 		DCs: o.DCs, Seed: seed, Rand: source, LoginsPerDay: -1,
 		// The limits of sign-ins count by the day; a run signs in again and again.
 		Limits: api.Limits{SendCodeNumber: none, SendCodeAddress: none, ImportBot: none},
-	})
+	}
+	if !o.Calm {
+		logs(&people, seed)
+	}
+	backend, err := api.New(people)
 	if err != nil {
 		return nil, err
 	}
@@ -87,10 +93,11 @@ func newCluster(sim *runtime.Sim, rec *recorder, seed uint64, o Options) (*clust
 		ends = append(ends, api.Endpoint{DC: id, IP: a.Addr().String(), Port: int(a.Port())})
 	}
 	backend.SetEndpoints(ends)
-	return &cluster{
+	s := &cluster{
 		sim: sim, rec: rec, rand: stream(seed, "work"), core: core, api: backend,
 		conns: map[dctest.ConnID]*link{}, down: make([]bool, o.DCs), plant: o.Plant,
-	}, nil
+	}
+	return s, s.meet(sim.Now())
 }
 
 // address is where a DC is; nobody else is on that network.

@@ -15,6 +15,9 @@ type judge struct {
 	rec     *recorder
 	calls   int64 // begun; their echo ids are 1, 2, 3 …
 	updates int   // heard in the run
+	posts   int   // of them, of channels and with a pts
+
+	late *actors.Event // that a plant holds back
 
 	doomed map[string]bool // accounts whose home key was forgotten: they may be revoked
 }
@@ -68,7 +71,7 @@ func (j *judge) hear(ev actors.Event) {
 			return
 		}
 	case actors.EventHole:
-		j.rec.line("%s has a hole from %+v to %+v", ev.Account, ev.From, ev.To)
+		j.rec.line("%s has a hole in %v from %+v to %+v", ev.Account, ev.Box, ev.From, ev.To)
 	}
 	j.Hear(ev)
 }
@@ -82,5 +85,6 @@ func (w *world) audit() {
 	tally := w.judge.Audit(actorstest.Evidence{
 		Ledger: w.dcs.core.Ledger(), Store: keys, Ran: w.dcs.core.Echo, Before: w.sim.Now().Add(-10 * time.Second),
 	})
+	w.rec.count.Updates, w.rec.count.Holes = w.judge.updates, tally.Holes
 	w.rec.line("%d calls: %+v", w.judge.calls, tally)
 }

@@ -44,6 +44,7 @@ type Counts struct {
 	Packets, Commits, Events      int
 	Calls, Faults, Crashes, Dials int
 	Restarts                      int
+	Updates, Holes                int // heard
 }
 
 // Add adds the counts of another run.
@@ -56,6 +57,8 @@ func (n *Counts) Add(o Counts) {
 	n.Crashes += o.Crashes
 	n.Dials += o.Dials
 	n.Restarts += o.Restarts
+	n.Updates += o.Updates
+	n.Holes += o.Holes
 }
 
 func newRecorder(now func() time.Time) *recorder {

@@ -45,6 +45,10 @@ const (
 	PlantForgetRecord
 	// PlantSwallowUpdate loses an update between the manager and who listens.
 	PlantSwallowUpdate
+	// PlantSwallowPost loses a message of a channel there.
+	PlantSwallowPost
+	// PlantTurnPosts tells two messages of a channel in the wrong order.
+	PlantTurnPosts
 )
 
 // Result is what a run came to.
@@ -86,7 +90,9 @@ type user struct {
 	name  string
 	pfs   bool
 	in    bool // signed in
-	busy  bool // somebody pauses, resumes or signs in
+
+	placed bool // an update has come: where it stands in the server's log is known
+	busy   bool // somebody pauses, resumes or signs in
 }
 
 // Run plays one run. It is one goroutine's; several runs may go on at once.
@@ -126,6 +132,7 @@ func newWorld(seed uint64, o Options) (*world, error) {
 		sys:   runtime.NewSystem(runtime.Options{Sim: sim}),
 		judge: newJudge(rec, seed%2 == 1),
 	}
+	w.judge.Floors = !o.Calm && floors(seed)
 	w.disk.crash = func() { w.crash("at a commit") }
 	w.boot = runtime.SpawnRoot[boot](w.sys, starter{w})
 	for i, u := range dcs.api.Users() {

@@ -74,9 +74,13 @@ func (s *storm) Receive(c *stormCtx, m gust) {
 	}
 }
 
-// push lets some users hear of something.
+// push lets some users hear of something, or people talk.
 func (s *storm) push() {
 	n := 1 + s.rand.IntN(4)
+	if s.rand.IntN(3) > 0 && s.w.allIn() {
+		s.w.dcs.talk(s.rand, 3*n, s.w.settled())
+		return
+	}
 	for _, u := range s.w.users {
 		if s.rand.IntN(3) > 0 || !u.in {
 			continue
@@ -190,6 +194,9 @@ func (s *storm) harm() {
 			w.dcs.clearFaults(s.unknown)
 		}
 	}
+	if f.Kind == dctest.FaultPushLost && !w.settled() {
+		return
+	}
 	if f.Kind == dctest.FaultBadMsg && s.copies || f.Kind == dctest.FaultDuplicate && !s.copies {
 		return
 	}
@@ -207,7 +214,7 @@ func (s *storm) harm() {
 // floodable are methods that the manager uses; "" is whatever comes next.
 var floodable = []string{
 	"", "",
-	"testdc.echo", "updates.getState", "updates.getDifference", "auth.exportAuthorization", "auth.importAuthorization",
+	"testdc.echo", "updates.getState", "updates.getDifference", "updates.getChannelDifference", "auth.exportAuthorization", "auth.importAuthorization",
 	"help.getConfig", "auth.bindTempAuthKey", "auth.sendCode", "auth.signIn", "auth.importBotAuthorization",
 }
 
@@ -252,6 +259,10 @@ func (s *storm) faults() []dctest.Fault {
 		{Kind: dctest.FaultBadMsg, Code: []int{16, 17, 18, 20, 32, 33, 48}[r.IntN(7)], Count: 1 + r.IntN(3)},
 		{Kind: dctest.FaultDHRetry, Count: 1},
 		{Kind: dctest.FaultNoReply, Method: "testdc.echo", Count: 1 + r.IntN(3)},
+		{Kind: dctest.FaultRPC, Method: "updates.getChannelDifference", Code: 500, Text: "PERSISTENT_TIMESTAMP_OUTDATED", Count: 1 + r.IntN(3)},
+		{Kind: dctest.FaultPushLost, Count: 1 + r.IntN(8), Every: 1 + r.IntN(3)},
+		{Kind: dctest.FaultPushTwice, Count: 1 + r.IntN(8)},
+		{Kind: dctest.FaultPushReorder, Count: 1 + r.IntN(8)},
 		{Kind: dctest.FaultSlow, Method: "testdc.echo", Delay: ms(30_000), Count: 1 + r.IntN(5)},
 	}
 }

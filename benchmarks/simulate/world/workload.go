@@ -278,11 +278,8 @@ func (w *world) hear(life int, ev actors.Event) {
 		panic(fmt.Sprintf("world: an event that JSON cannot write: %v", err))
 	}
 	w.rec.note(noteEvent, uint64(life), text)
-	if ev.Kind == actors.EventUpdate {
-		if w.judge.updates++; w.opts.Plant == PlantSwallowUpdate && w.judge.updates%10 == 0 {
-			w.rec.line("plant: an update of %s is lost", ev.Account)
-			return
-		}
+	if w.plants(ev) {
+		return
 	}
 	w.judge.hear(ev)
 	if ev.Kind == actors.EventState {
@@ -290,10 +287,14 @@ func (w *world) hear(life int, ev actors.Event) {
 	}
 }
 
+// user is who has an account.
+func (w *world) user(account string) *user {
+	return w.users[slices.IndexFunc(w.users, func(u *user) bool { return u.name == account })]
+}
+
 // follow notes what an account's state means for its user.
 func (w *world) follow(ev actors.Event) {
-	i := slices.IndexFunc(w.users, func(u *user) bool { return u.name == ev.Account })
-	u := w.users[i]
+	u := w.user(ev.Account)
 	if ev.Status.State == actors.Revoked && u.in {
 		w.work.Send(revoked{u})
 	}
@@ -324,4 +325,37 @@ func (w *world) roll() {
 		})
 		w.dcs.push(u.ID)
 	}
+	w.dcs.end()
+}
+
+// plants does to an event what a plant says; it reports whether the judge is not
+// to hear of it now.
+func (w *world) plants(ev actors.Event) bool {
+	if ev.Kind != actors.EventUpdate {
+		return false
+	}
+	w.judge.updates++
+	if ev.Box.Kind == actors.BoxCommon {
+		w.user(ev.Account).placed = true
+	}
+	post := ev.Box.Kind == actors.BoxChannel && ev.Pts != 0
+	if post {
+		w.judge.posts++
+	}
+	switch p := w.opts.Plant; {
+	case p == PlantSwallowUpdate && w.judge.updates%10 == 0, p == PlantSwallowPost && post && w.judge.posts%10 == 0:
+		w.rec.line("plant: an update of %s is lost", ev.Account)
+		return true
+	case p == PlantTurnPosts && post && w.judge.posts == 10:
+		w.rec.line("plant: an update of %s waits", ev.Account)
+		w.judge.late = &ev
+		return true
+	case w.judge.late != nil && post && ev.Box == w.judge.late.Box && ev.Account == w.judge.late.Account:
+		late := *w.judge.late
+		w.judge.late = nil
+		w.judge.hear(ev)
+		w.judge.hear(late)
+		return true
+	}
+	return false
 }

@@ -141,6 +141,8 @@ func TestPlantsAreFound(t *testing.T) {
 		{"a call that must not run twice is sent twice", PlantRepeatOnce, "must not run twice and ran 2 times"},
 		{"the disk forgets a perm key at a crash", PlantForgetRecord, "orphan"},
 		{"an update is swallowed", PlantSwallowUpdate, "lost update"},
+		{"a channel's update is swallowed", PlantSwallowPost, "lost update"},
+		{"a channel's updates are turned", PlantTurnPosts, "out of order"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for seed := uint64(1); seed <= 30; seed++ {
