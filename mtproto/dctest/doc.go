@@ -9,7 +9,7 @@
 // through Open, Packet, Closed, Advance and Done; what the world should do comes out of Next, in order; Deadline says
 // when Advance is wanted. Package serve drives it with real sockets or in-memory connections.
 //
-// It is not a server for people: nothing is stored, messages do not exist, and everything is readable by the tests
+// It is not a server for people: nothing is stored, messages are texts, and everything is readable by the tests
 // that own it. It shares tl, transport, crypt and handshake with the client and nothing above them, so that client
 // and test cluster cannot share a misunderstanding.
 package dctest

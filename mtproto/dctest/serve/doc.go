@@ -10,8 +10,12 @@
 // testing/synctest bubble. One goroutine owns the core; each connection has a reader and, while there is something to
 // write, a writer; heavy arithmetic runs on a bounded pool. Close returns when all of them are gone.
 //
-// The methods of Cluster are the control surface: faults, the ledger, pushes, stopping and starting a DC. They may be
-// called from any goroutine.
+// The methods of Cluster are the control surface: faults, the ledger, pushes, what people write and read (Say, Post,
+// Messages), stopping and starting a DC. They may be called from any goroutine.
+//
+// A bot's own test plays in virtual time: examples/echobot has one. Inside the bubble are the cluster (MemoryOnly, its
+// Dialer, an RSAKey that was made before) and a store in memory (persistence.NewMemory), for Badger's goroutines wait for a
+// disk. API methods that are missing are added by Register of package api.
 //
 // It listens on loopback addresses only, and its RSA key is generated or given, never Telegram's.
 package serve
