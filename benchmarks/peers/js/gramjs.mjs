@@ -81,7 +81,8 @@ await play(async () => {
   if (login === 'phone' && !orders.hand_out) {
     const sent = await tg.sendMessage('me', { message: 'to myself' })
     if (sent.message !== 'to myself') throw new Error(`sent ${sent.message}`)
-    if ((await tg.getDialogs()).length > 0) throw new Error('there are dialogs')
+    const dialogs = await tg.getDialogs()
+    if (dialogs.length !== 1 || dialogs[0].message.message !== 'to myself') throw new Error(`${dialogs.length} dialogs`)
     await tg.invoke(new Api.contacts.GetContacts({ hash: bigInt.zero }))
     await tg.invoke(new Api.users.GetFullUser({ id: 'me' }))
     await tg.uploadFile({ file: new CustomFile('zeros', 200_000, '', Buffer.alloc(200_000)), workers: 1 })

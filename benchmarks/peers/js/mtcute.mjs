@@ -53,7 +53,9 @@ await play(async () => {
   if (login === 'phone' && !orders.hand_out) {
     const sent = await tg.sendText('me', 'to myself')
     if (sent.text !== 'to myself') throw new Error(`sent ${sent.text}`)
-    for await (const d of tg.iterDialogs({ limit: 10 })) throw new Error(`a dialog: ${d}`)
+    const dialogs = []
+    for await (const d of tg.iterDialogs({ limit: 10 })) dialogs.push(d.lastMessage?.text)
+    if (String(dialogs) !== 'to myself') throw new Error(`dialogs: ${dialogs}`)
     await tg.getContacts()
     await tg.getFullUser('me')
     await tg.uploadFile({ file: new Uint8Array(200_000), fileName: 'zeros' })

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/tl"
+	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
 // Constructors of updates.getChannelDifference.
@@ -136,7 +137,7 @@ func badRanges(filter []byte) bool {
 // movedSince lists the channels of a user that have moved since a date, as updateChannelTooLong: updates.getDifference
 // names them in place of what is new in them.
 func (c *call) movedSince(date int32, m *mentioned) (list []tl.Raw) {
-	if c.b.cfg.NoChannelHints {
+	if c.b.cfg.NoChannelHints || !tg.LayerHas(c.req.Layer, channelID) { // a channel of that layer is not known here
 		return nil
 	}
 	since := int64(date) - int64(c.b.cfg.ChannelHintSlack/time.Second)

@@ -55,6 +55,9 @@ func (c *call) getDifference(q *tg.UpdatesGetDifferenceRequest) (tg.AnyUpdatesDi
 	var messages, other []tl.Raw
 	for i := range entries {
 		e := &entries[i]
+		if e.kind == entryReadInbox && !tg.LayerHas(c.req.Layer, updateReadHistoryInboxID) {
+			continue
+		}
 		e.mention(&m, c.user)
 		if e.kind == entryMessage {
 			messages = append(messages, e.message.append(nil, c.user))

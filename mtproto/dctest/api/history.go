@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/mtfleet/mtfleet/tl"
+	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
 // Constructors of what reads messages.
@@ -230,8 +231,14 @@ func (c *call) appendDialogs(out []byte, list []*shown) []byte {
 	return m.appendPeople(out, c.b, c.user)
 }
 
+// readsDialogs tells whether the layer of the caller has a form of dialogs that is known here; to others there are none.
+func (c *call) readsDialogs() bool { return tg.LayerHas(c.req.Layer, dialogID) }
+
 // getDialogs answers messages.getDialogs. Pages go by the date of the top message alone.
 func (c *call) getDialogs() ([]byte, *Error) {
+	if !c.readsDialogs() {
+		return value(dialogsID, vector, vector, vector, vector), nil
+	}
 	a := c.args() // flags, folder_id, offset_date, offset_id, offset_peer, limit, hash
 	all := c.dialogsOf()
 	list := slices.DeleteFunc(slices.Clone(all), func(s *shown) bool {
@@ -246,6 +253,10 @@ func (c *call) getDialogs() ([]byte, *Error) {
 // getPeerDialogs answers messages.getPeerDialogs with those of the peers named that are dialogs.
 func (c *call) getPeerDialogs() ([]byte, *Error) {
 	a := c.args() // peers
+	if !c.readsDialogs() {
+		s := c.user.state(c.req.Now)
+		return value(peerDialogsID, vector, vector, vector, vector, s.Append(nil)), nil
+	}
 	var list []*shown
 	for _, in := range a.list(0) {
 		if binary.LittleEndian.Uint32(in) != inputDialogPeerID {

@@ -420,3 +420,32 @@ func TestAStrangerIsNamedByItsMessage(t *testing.T) {
 		t.Error("named by a message that is not there")
 	}
 }
+
+// A dialog has had several forms, and not every layer's is known here: to the others there are none, as there were before,
+// and their differences still come.
+func TestLayersWhoseDialogsAreNotKnownHaveNone(t *testing.T) {
+	w, person, bot := two(t, Config{})
+	if _, err := w.b.AddChannel(w.now, NewChannel{Title: "Group", Creator: person.ID}); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = w.b.Say(w.now, bot.ID, person.ID, "unheard", Delivery{})
+	w.do(person, 5, sendMessage(w.as(person, bot.ID), "hello"))
+	w.do(bot, 7, sendMessage(w.as(bot, person.ID), "hello"))
+	w.do(person, 5, readHistory(w.as(person, bot.ID), 0))
+	for layer, want := range map[int]int{tg.Layer: 2, 227: 2, 216: 0, 198: 2, 181: 2, 145: 2, 144: 2} {
+		for _, q := range [][]byte{value(uint32(0xa0f4cb4f), 0, 0, 0, tg.InputPeerEmptyID, 100, int64(0)), difference(1).Append(nil)} {
+			r := w.b.Handle(&Request{Now: w.now, DC: 1, Perm: 5, Session: 5, Layer: layer, App: w.app, Inited: true, Body: q})
+			if r.Err != nil {
+				t.Fatal(r.Err)
+			}
+			if n := 0; idOf(r.Body) == dialogsID {
+				if n = count(t, r.Body, 0); n != want {
+					t.Errorf("layer %d has %d dialogs, want %d", layer, n, want)
+				}
+			}
+			if _, err := tg.Downgrade(layer, r.Body); err != nil {
+				t.Errorf("layer %d: %s cannot be said: %v", layer, w.b.Method(q), err)
+			}
+		}
+	}
+}

@@ -95,7 +95,8 @@ func ask[R any](w *world, dc int, perm int64, q tl.Query[R]) (R, *Error) {
 }
 
 // newer tells whether a downgrade failed for something that is not sent to older layers: kinds of codes, a sign-in by an
-// old token, the notice of a new login, the newest form of the application's configuration.
+// old token, the notice of a new login, the newest form of the application's configuration, and of channels and dialogs
+// what no client whose schema we have speaks at that layer.
 func newer(err error) bool {
 	var absent *tg.AbsentError
 	if !errors.As(err, &absent) {
@@ -106,6 +107,7 @@ func newer(err error) bool {
 		tg.AuthSentCodeTypeSMSPhraseID, tg.AuthCodeTypeFragmentSMSID, tg.HelpAppConfigID, tg.HelpAppConfigNotModifiedID,
 		updateNewAuthorizationID, tg.AuthSentCodeTypeEmailCodeID, tg.AuthSentCodeTypeSetUpEmailRequiredID,
 		tg.AuthSentCodeTypeFirebaseSMSID, tg.AuthSentCodePaymentRequiredID,
+		channelID, dialogID, messageReplyHeaderID, messageServiceID, updateReadHistoryInboxID, updateUserTypingID,
 		tg.AccountEmailVerifiedID, tg.AccountEmailVerifiedLoginID, tg.AuthFirebasePnvIntentID:
 		return true
 	}
