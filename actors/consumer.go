@@ -321,6 +321,9 @@ func (c *Consumer) Ack(cursor Cursor) error {
 	case c.removed:
 		c.mu.Unlock()
 		return ErrConsumerRemoved
+	case cursor.IsZero(): // of a present state: there is nothing before it
+		c.mu.Unlock()
+		return nil
 	case cursor.Run != c.h.run:
 		c.mu.Unlock()
 		return &CursorError{Cursor: cursor, Restarted: true}
