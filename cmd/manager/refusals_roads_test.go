@@ -169,12 +169,19 @@ func reconnects(ctx context.Context, p *somebody) error {
 	return p.quietly(ctx)
 }
 
-// rotates waits until the temp key was replaced, or should have been.
+// rotates waits until the error was answered and the temp key was replaced after
+// it, or should have been. A bind may be under way when it begins: that one says
+// nothing.
 func rotates(ctx context.Context, p *somebody) error {
-	began, binds := time.Now(), p.w.s.Counts().Binds
-	for p.w.s.Counts().Binds == binds && time.Since(began) < 2*time.Hour && p.a.Status().SignedIn {
-		time.Sleep(time.Second)
+	began, left := time.Now(), p.w.s.FaultsLeft()
+	waits := func(still func() bool) {
+		for still() && time.Since(began) < 2*time.Hour && p.a.Status().SignedIn {
+			time.Sleep(time.Second)
+		}
 	}
+	waits(func() bool { return left > 0 && p.w.s.FaultsLeft() == left })
+	binds := p.w.s.Counts().Binds
+	waits(func() bool { return p.w.s.Counts().Binds == binds })
 	time.Sleep(time.Minute)
 	return p.quietly(ctx)
 }
