@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 
 	"github.com/mtfleet/mtfleet/actors/account"
 	"github.com/mtfleet/mtfleet/actors/runtime"
@@ -35,14 +34,14 @@ func CheckSession(table dc.Table, s foreign.Session) error {
 		return &SignInError{Reason: reason, Message: fmt.Sprintf(format, args...)}
 	}
 	telegrams, production := environment(table)
-	switch world := worldOf(s.Addr); {
+	switch world := foreign.OfTestServers(s.Addr); {
 	case s.Test == foreign.Yes && production:
 		return refuse(login.ReasonSession, "this session is of Telegram's test servers, and the DC table is of production")
 	case s.Test == foreign.No && telegrams && table.Test:
 		return refuse(login.ReasonSession, "this session is of Telegram's production servers, and the DC table is of its test servers")
-	case world == worldProduction && !production, world == worldTest && (!telegrams || production):
+	case world == foreign.No && !production, world == foreign.Yes && (!telegrams || production):
 		return refuse(login.ReasonSession, "this session is of servers of Telegram, at %s, and the DC table is of others", s.Addr)
-	case world == worldLocal && telegrams:
+	case local(s.Addr) && telegrams:
 		return refuse(login.ReasonSession, "this session is of a server at %s, and the DC table is Telegram's", s.Addr)
 	case !table.Has(dc.ID(s.DC)):
 		return refuse(login.ReasonMigrate, "this session is of DC %d, which is not in the DC table", s.DC)
@@ -63,31 +62,11 @@ func environment(table dc.Table) (telegrams, production bool) {
 	return telegrams, production
 }
 
-// world is whose servers an address is of, as far as it tells.
-type world uint8
-
-const (
-	worldUnknown world = iota
-	worldProduction
-	worldTest
-	worldLocal // loopback, or a private network
-)
-
-func worldOf(addr string) world {
+// local reports whether an address is on this machine or in a private network, where
+// no server of Telegram is.
+func local(addr string) bool {
 	at, err := netip.ParseAddrPort(addr)
-	if err != nil {
-		return worldUnknown // a name, or nothing
-	}
-	is := func(o dc.Option) bool { return o.Addr.Addr() == at.Addr().Unmap() }
-	switch {
-	case slices.ContainsFunc(dc.TestServers().Options, is):
-		return worldTest
-	case slices.ContainsFunc(dc.Production().Options, is):
-		return worldProduction
-	case at.Addr().IsLoopback(), at.Addr().IsPrivate():
-		return worldLocal
-	}
-	return worldUnknown
+	return err == nil && (at.Addr().IsLoopback() || at.Addr().IsPrivate())
 }
 
 // Import makes an account of a session that another program made, and waits until

@@ -200,6 +200,8 @@ func TestASessionIsShownToServersOfItsOwnWorldAlone(t *testing.T) {
 		{"of a test DC of our own", private, foreign.Session{DC: 2, Addr: playAddress(2).String()}, true},
 		{"of a test DC of our own, as the program took it for production", private, foreign.Session{DC: 2, Test: foreign.No}, true},
 		{"of production, on a test DC of our own", private, foreign.Session{DC: 2, Addr: "149.154.167.51:443"}, false},
+		{"of production, by an address that clients have built in, on a test DC of our own", private, foreign.Session{DC: 2, Addr: "149.154.167.50:443"}, false},
+		{"of production, by such an address, on test servers", dc.TestServers(), foreign.Session{DC: 1, Addr: "149.154.175.53:443"}, false},
 		{"of Telegram's test servers, on a test DC of our own", private, foreign.Session{DC: 2, Addr: "149.154.167.40:443"}, false},
 		{"of a DC that is not in the table", private, foreign.Session{DC: 3}, false},
 	} {

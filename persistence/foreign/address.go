@@ -2,6 +2,7 @@ package foreign
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -87,23 +88,19 @@ var production = map[string]bool{
 	"91.108.56.130": true, "91.108.56.179": true, "91.108.56.191": true,
 }
 
-// worldOf says whether an address is one of Telegram's built-in test or production addresses.
-func worldOf(addr string) Tristate {
-	a, err := netip.ParseAddrPort(addr)
+// OfTestServers says whether an address, host:port, is of Telegram's test servers (Yes) or of its production servers (No),
+// by the well-known addresses of both. Of any other it says Unknown.
+func OfTestServers(addr string) Tristate {
+	at, err := netip.ParseAddrPort(addr)
 	if err != nil {
 		return Unknown
 	}
-	for _, o := range dc.TestServers().Options {
-		if o.Addr.Addr() == a.Addr() {
-			return Yes
-		}
-	}
-	for _, o := range dc.Production().Options {
-		if o.Addr.Addr() == a.Addr() {
-			return No
-		}
-	}
-	if production[a.Addr().String()] {
+	ip := at.Addr().Unmap()
+	is := func(o dc.Option) bool { return o.Addr.Addr() == ip }
+	switch {
+	case slices.ContainsFunc(dc.TestServers().Options, is):
+		return Yes
+	case slices.ContainsFunc(dc.Production().Options, is), production[ip.String()]:
 		return No
 	}
 	return Unknown

@@ -136,7 +136,7 @@ const maxUserID = 1<<52 - 1
 // ParseDir and sqlitefile have called it for what they answer. It fails with an *Error.
 func (s *Session) Check() error {
 	if s.Test == Unknown {
-		s.Test = worldOf(s.Addr)
+		s.Test = OfTestServers(s.Addr)
 	}
 	switch {
 	case s.DC < 1 || s.DC > maxDC:
