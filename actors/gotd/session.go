@@ -42,7 +42,8 @@ func Import(ctx context.Context, m *actors.Manager, name string, from session.St
 // LoadSession hands the session out by actors.Account.Export, with all that this
 // means: it is refused unless actors.Options.AllowExport is set, the account
 // stops for good and is Exported until its owner takes it back, and whoever reads
-// what it returns is the account. The client must have the api_id of the manager.
+// what it returns is the account. So it does again when the account was taken back.
+// The client must have the api_id of the manager.
 //
 // StoreSession keeps what the client changes (salt and configuration, which an
 // account does not need) for as long as the storage is used, and refuses another
@@ -64,11 +65,12 @@ type storage struct {
 func (s *storage) LoadSession(ctx context.Context) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.text == nil {
+	if s.text == nil || s.account.Status().State != actors.Exported { // it was taken back meanwhile
 		text, err := s.account.Export(ctx, foreign.GoTD)
 		if err != nil {
 			return nil, mapped(err)
 		}
+		clear(s.text)
 		s.text = text
 	}
 	return bytes.Clone(s.text), nil

@@ -59,6 +59,18 @@ func TestASessionGoesToGotdAndBack(t *testing.T) {
 			t.Errorf("after a restart of the client: %v", err)
 		}
 
+		// Taken back, it is not used here and there: the next client stops it again.
+		if err := a.TakeBack(ctx); err != nil {
+			t.Fatal(err)
+		}
+		actorstest.Wait(t, a, actors.Online)
+		if again, err := loader.Load(ctx); err != nil || string(again.AuthKey) != string(data.AuthKey) {
+			t.Errorf("after it was taken back: %v", err)
+		}
+		if st := a.Status(); st.State != actors.Exported {
+			t.Errorf("a client has its session again, and it goes on beside: %+v", st)
+		}
+
 		// Into another fleet, and the bot is online there.
 		b, err := gotd.Import(ctx, manager(t, s), "robot", storage, actors.AccountOptions{})
 		if err != nil {
