@@ -150,8 +150,10 @@ func (m *Manager) unknownSession(s foreign.Session) error {
 		return err
 	}
 	for _, id := range ids {
-		// A key that cannot be read is not in use.
-		records, _ := m.opts.Store.Load(id)
+		records, err := m.opts.Store.Load(id)
+		if err != nil && len(persistence.BadKeys(err)) == 0 {
+			return err // which keys there are is not known; one that is damaged is not in use
+		}
 		for _, rec := range records {
 			if rec.Kind != persistence.KindPermKey {
 				continue

@@ -369,6 +369,41 @@ func TestASessionHasOneHolderInAStore(t *testing.T) {
 	st.close()
 }
 
+// blindDisk is a store that cannot be read, and can be written.
+type blindDisk struct {
+	persistence.Store
+	blind error
+}
+
+func (d *blindDisk) Load(id persistence.AccountID) ([]persistence.Record, error) {
+	if d.blind != nil {
+		return nil, d.blind
+	}
+	return d.Store.Load(id)
+}
+
+func TestNoSessionIsTakenInWhileTheKeysOfTheOthersAreUnknown(t *testing.T) {
+	st, s := newSource(t, sessionOfPerson, conditions{})
+	s.UserID, s.Bot = 0, foreign.Unknown
+	st.must(st.takeIn(s, AccountOptions{}))
+	disk := &blindDisk{}
+	st.disks = func(s persistence.Store) persistence.Store {
+		disk.Store = s
+		return disk
+	}
+	st.close()
+	st.open()
+	disk.blind = errors.New("the disk does not answer")
+	if _, err := st.m.Import(context.Background(), "bob", s, AccountOptions{}); !errors.Is(err, disk.blind) {
+		t.Errorf("%v", err)
+	}
+	disk.blind = nil
+	if records, err := st.disk.Load("bob"); err != nil || len(records) > 0 || len(st.m.Accounts()) != 1 {
+		t.Errorf("%d records, %v", len(records), err)
+	}
+	st.close()
+}
+
 // TestTwoSessionsOfOneUserAreOneAccount: the second is found out when the server
 // has said whose it is, and is left to its source.
 func TestTwoSessionsOfOneUserAreOneAccount(t *testing.T) {
