@@ -102,7 +102,7 @@ func (m *Manager) Import(ctx context.Context, id string, s foreign.Session, o Ac
 	if err != nil {
 		return nil, err
 	}
-	m.log.Info("a session is taken in", "account", a.id, "format", string(s.Format), "dc", s.DC)
+	m.log.Info("audit: a session is being taken in", "account", a.id, "format", string(s.Format), "dc", s.DC)
 	step, err := runtime.AskUntil(ctx, m.fleet, a.lost.Done(), func(r runtime.Reply[*login.Step]) fleetMsg { return startImport{a, r} })
 	for err == nil && step != nil { // the server ordered a wait
 		step, err = a.NextStep(ctx, step)
@@ -184,7 +184,9 @@ func (a *Account) Export(ctx context.Context, format foreign.Format) ([]byte, er
 	if st := a.Status(); !st.SignedIn {
 		return nil, &StateError{State: st.State, Why: "it is not signed in, so there is nothing to hand out"}
 	}
-	if _, err := a.encode(format); err != nil { // before anything is stopped
+	check, err := a.encode(format) // before anything is stopped
+	clear(check)
+	if err != nil {
 		return nil, err
 	}
 	if err := a.wish(ctx, account.Wish{Kind: account.Export, How: "as a " + string(format) + " session"}); err != nil {

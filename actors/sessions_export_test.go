@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -146,6 +147,61 @@ func TestWhatIsHandedOutIsTakenInElsewhere(t *testing.T) {
 			st.close()
 		})
 	}
+}
+
+// TestATempKeyThatWasCutOffElsewhereIsReplaced: whoever had the session bound a key
+// of its own, which cut off the one that a taken-back account goes on with.
+func TestATempKeyThatWasCutOffElsewhereIsReplaced(t *testing.T) {
+	ctx := context.Background()
+	st := exportStage(t, sessionOfBot, conditions{strict: true})
+	want := sessionIn(st, "alice")
+	text, err := st.a.Export(ctx, foreign.GoTD)
+	st.must(err)
+	s, err := foreign.ParseText(text)
+	st.must(err)
+	st.close()
+	ours := st.disk
+	st.disk = persistence.NewMemory()
+	st.open()
+	st.must(st.takeIn(s, AccountOptions{}))
+	st.close()
+
+	st.disk = ours
+	st.open()
+	st.a, err = st.m.Account("alice")
+	st.must(err)
+	before := tempKeysIn(st)
+	st.must(st.a.TakeBack(ctx))
+	st.sim.RunFor(time.Minute)
+	if got := st.a.Status(); got.State != Online || !got.Bound {
+		t.Errorf("taken back: %+v", got)
+	}
+	if _, err := Invoke(ctx, st.a, &echo.EchoRequest{ID: 9}); err != nil {
+		t.Errorf("a call: %v", err)
+	}
+	for _, id := range tempKeysIn(st) {
+		if slices.Contains(before, id) {
+			t.Error("the temp key that was cut off is kept")
+		}
+	}
+	if got := sessionIn(st, "alice"); got.Key != want.Key {
+		t.Error("it has another perm key")
+	}
+	st.close()
+}
+
+func tempKeysIn(st *stage) (ids []int64) {
+	records, err := st.disk.Load("alice")
+	st.must(err)
+	state, err := persistence.DecodeState(records)
+	st.must(err)
+	for _, k := range state.TempKeys {
+		ids = append(ids, k.KeyID)
+	}
+	if len(ids) == 0 {
+		st.t.Error("there is no temp key")
+	}
+	return ids
 }
 
 // TestAProcessThatDiesWhileItHandsOut has either not begun, or the account is

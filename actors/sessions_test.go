@@ -449,6 +449,9 @@ func TestAnImportThatIsRemovedLeavesNothing(t *testing.T) {
 	if got := a.Status(); got.State != SigningIn || got.Origin.Format != "telethon" || got.Until.IsZero() {
 		t.Errorf("it waits, and is %+v", got)
 	}
+	if !strings.Contains(st.log.String(), "audit: a session is being taken in") {
+		t.Errorf("nobody waits for it any more, and the log has no word of it:\n%s", st.log.String())
+	}
 	st.must(a.Remove(ctx, false))
 	st.left(s)
 	st.close()
