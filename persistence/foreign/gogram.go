@@ -51,7 +51,8 @@ func parseGogram(text []byte) (Session, error) {
 	} else if ok := o.fields(data); !ok {
 		return s, bad(Gogram, ReasonMalformed, "", "what it holds is not gogram's five fields: its end is missing, or it is damaged")
 	}
-	return s, o.fill(&s)
+	err := o.fill(&s)
+	return s, err
 }
 
 // fields cuts the older form.

@@ -40,7 +40,8 @@ func parseGramJS(text []byte) (Session, error) {
 	if s.Addr, err = joinAddr(GramJS, string(data[3:3+n]), int(port)); err != nil {
 		return s, err
 	}
-	return s, s.setKey(data[5+n:])
+	err = s.setKey(data[5+n:])
+	return s, err
 }
 
 func encodeGramJS(s *Session) ([]byte, error) {

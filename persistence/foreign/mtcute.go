@@ -68,7 +68,8 @@ func parseMTCute(text []byte) (Session, error) {
 		s.Dropped = append(s.Dropped, "the address of the media DC")
 	}
 	s.Test = tristate(test || flags&mtcuteTestOld != 0)
-	return s, s.setKey(key)
+	err = s.setKey(key)
+	return s, err
 }
 
 // setMTCuteDC reads a DC into the session and says whether it is a test DC.

@@ -42,7 +42,8 @@ func parseMTKruto(text []byte) (Session, error) {
 		return s, bad(MTKruto, ReasonMalformed, "DC", "it is not the name of a DC: the string is damaged")
 	}
 	s.DC, s.Test = int(id[0]-'0'), tristate(test)
-	return s, s.setKey(key)
+	err = s.setKey(key)
+	return s, err
 }
 
 // unpackZeros undoes the run-length code. It makes at most mtkrutoMax bytes, however long the runs say they are.

@@ -37,7 +37,8 @@ func parseTelethon(text []byte) (Session, error) {
 	if s.Addr, err = joinAddr(Telethon, ip.String(), int(port)); err != nil {
 		return s, err
 	}
-	return s, s.setKey(data[len(data)-keySize:])
+	err = s.setKey(data[len(data)-keySize:])
+	return s, err
 }
 
 // reserved says that an IPv6 address is in the part of ::/8 that was never given to anybody: all but ::1, the IPv4 forms and

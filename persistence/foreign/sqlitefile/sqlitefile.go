@@ -104,7 +104,8 @@ func read(ctx context.Context, db *sql.DB) (foreign.Session, error) {
 	default:
 		return s, cannot(foreign.ReasonUnrecognised, "its table sessions is neither Telethon's nor Pyrogram's")
 	}
-	return s, row(ctx, db, columns, &s)
+	err = row(ctx, db, columns, &s)
+	return s, err
 }
 
 // columnsOf lists the columns of the table sessions. A view of that name is no table: what it does on being read was
