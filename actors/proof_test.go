@@ -17,6 +17,7 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
 	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/persistence/foreign"
 )
 
 // This file is about giving up a login, which takes proof.
@@ -40,6 +41,34 @@ func signInAll(t *testing.T, m *actors.Manager, s *serve.Cluster) {
 	}
 }
 
+// takeInAll takes every bot of the cluster in from another store.
+func takeInAll(t *testing.T, m *actors.Manager, s *serve.Cluster) {
+	t.Helper()
+	o := options(s, persistence.NewMemory())
+	o.AllowExport = true
+	source, err := actors.Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signInAll(t, source, s)
+	for i, from := range source.Accounts() {
+		text, err := from.Export(t.Context(), foreign.GoTD)
+		if err != nil {
+			t.Fatal(err)
+		}
+		session, err := foreign.ParseText(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := m.Import(t.Context(), from.ID(), session, actors.AccountOptions{NoPFS: i%2 == 0})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wait(t, a, actors.Online)
+	}
+	closeManager(t, source)
+}
+
 // allOnline checks that nobody lost a login.
 func allOnline(t *testing.T, m *actors.Manager, s *serve.Cluster) {
 	t.Helper()
@@ -58,39 +87,43 @@ func TestKeysOfAnotherEnvironmentProveNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bubble(t, func(t *testing.T) {
-		cfg := serve.Config{Core: dctest.Config{DCs: 2}, Bots: 4}
-		s, store := cluster(t, cfg), persistence.NewMemory()
-		cfg.RSAKey = other.PEM()
-		elsewhere := cluster(t, cfg)
-		m, err := actors.Open(options(s, store))
-		if err != nil {
-			t.Fatal(err)
-		}
-		signInAll(t, m, s)
-		closeManager(t, m)
-		time.Sleep(2 * time.Hour)
-		store = store.Reopen()
-		o := options(elsewhere, store)
-		o.App = options(s, store).App
-		if m, err = actors.Open(o); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(4 * time.Hour)
-		for _, a := range m.Accounts() {
-			if st := a.Status(); st.State != actors.Connecting || st.Why == "" || st.Advice == "" {
-				t.Errorf("%s: %+v", a.ID(), st)
-			}
-		}
-		if c := elsewhere.Counts(); c.PermKeys+c.TempKeys+c.BindErrors > 0 {
-			t.Errorf("keys were made, or shown, where they do not belong: %+v", c)
-		}
-		closeManager(t, m)
-		time.Sleep(time.Second)
-		m = open(t, options(s, store.Reopen()))
-		time.Sleep(2 * time.Minute)
-		allOnline(t, m, s)
-	})
+	for name, begin := range map[string]func(*testing.T, *actors.Manager, *serve.Cluster){"signed in": signInAll, "taken in": takeInAll} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				cfg := serve.Config{Core: dctest.Config{DCs: 2}, Bots: 4}
+				s, store := cluster(t, cfg), persistence.NewMemory()
+				cfg.RSAKey = other.PEM()
+				elsewhere := cluster(t, cfg)
+				m, err := actors.Open(options(s, store))
+				if err != nil {
+					t.Fatal(err)
+				}
+				begin(t, m, s)
+				closeManager(t, m)
+				time.Sleep(2 * time.Hour)
+				store = store.Reopen()
+				o := options(elsewhere, store)
+				o.App = options(s, store).App
+				if m, err = actors.Open(o); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(4 * time.Hour)
+				for _, a := range m.Accounts() {
+					if st := a.Status(); st.State != actors.Connecting || st.Why == "" || st.Advice == "" {
+						t.Errorf("%s: %+v", a.ID(), st)
+					}
+				}
+				if c := elsewhere.Counts(); c.PermKeys+c.TempKeys+c.BindErrors > 0 {
+					t.Errorf("keys were made, or shown, where they do not belong: %+v", c)
+				}
+				closeManager(t, m)
+				time.Sleep(time.Second)
+				m = open(t, options(s, store.Reopen()))
+				time.Sleep(2 * time.Minute)
+				allOnline(t, m, s)
+			})
+		})
+	}
 }
 
 // TestExchangedAddressesProveNothing: for ten minutes each DC is found at the

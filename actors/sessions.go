@@ -52,14 +52,22 @@ func CheckSession(table dc.Table, s foreign.Session) error {
 // environment says whether a DC table has keys of Telegram's, and of its
 // production servers.
 func environment(table dc.Table) (telegrams, production bool) {
+	for _, id := range fingerprints(table) {
+		telegrams = telegrams || dc.IsTelegramFingerprint(id)
+		production = production || dc.IsProductionFingerprint(id)
+	}
+	return telegrams, production
+}
+
+// fingerprints are of the RSA keys that a DC table has, at least one.
+func fingerprints(table dc.Table) (all []int64) {
 	for _, text := range table.Keys {
 		keys, _ := crypt.ParsePublicKeys([]byte(text)) // the options were checked
 		for _, key := range keys {
-			telegrams = telegrams || dc.IsTelegramFingerprint(key.Fingerprint())
-			production = production || dc.IsProductionFingerprint(key.Fingerprint())
+			all = append(all, key.Fingerprint())
 		}
 	}
-	return telegrams, production
+	return all
 }
 
 // local reports whether an address is on this machine or in a private network, where
@@ -132,6 +140,8 @@ func (m *Manager) imported(id persistence.AccountID, s foreign.Session, o Accoun
 		persistence.Account{ID: id, Created: now, PFS: !o.NoPFS, HomeDC: s.DC, Labels: o.Labels}.Record(),
 		persistence.PermKey{
 			DC: s.DC, Key: persistence.AuthKey(s.Key), KeyID: int64(s.Key.ID()), Origin: persistence.OriginImport,
+			// Not of its handshake, which nobody knows, but of these servers: others are never shown it.
+			Fingerprint: fingerprints(m.opts.DCs)[0],
 		}.Record(id),
 		persistence.Login{Flow: string(login.FlowImport), State: state, Updated: now}.Record(id),
 		account.OriginRecord(id, Origin{Format: string(s.Format), APIID: s.APIID, At: now}),

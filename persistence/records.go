@@ -156,8 +156,9 @@ type PermKey struct {
 	KeyID   int64 // low 64 bits of the key's SHA-1
 	Created time.Time
 	Origin  Origin
-	// Fingerprint is that of the RSA key the handshake was made under; 0 when
-	// it is not known (imported).
+	// Fingerprint is that of the RSA key the handshake was made under; of one that
+	// was imported, that of an RSA key of the DC table it was taken in under. 0 when
+	// it is not known.
 	Fingerprint int64
 	// LastGoodBind is when a temp key was last bound to it; zero for never.
 	LastGoodBind time.Time

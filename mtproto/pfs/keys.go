@@ -32,9 +32,10 @@ type PermKey struct {
 	Key *crypt.AuthKey
 	// Created is when the handshake ended; zero when it was not ours.
 	Created time.Time
-	// Imported says that it came with somebody's session. Fingerprint is zero then.
+	// Imported says that it came with somebody's session.
 	Imported bool
-	// Fingerprint is that of the RSA key the handshake used.
+	// Fingerprint is that of the RSA key the handshake used, or of another of the
+	// same servers. Zero: not known, and any servers will do.
 	Fingerprint int64
 	// LastBound is when a temp key was last bound to it, zero for never.
 	LastBound time.Time
