@@ -67,6 +67,7 @@ func (a *app) readSessions(ctx context.Context, path, format, passcodeFile strin
 	if err != nil {
 		return nil, err
 	}
+	defer clear(text)
 	return one(parse(format, text))
 }
 
