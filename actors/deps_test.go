@@ -69,9 +69,10 @@ var allowedImports = map[string][]string{
 	"actors/journal":  {"persistence"},               // an engine and what it does with the store: it needs no actor, so that tables can test it
 	"actors/dcs":      {"tl", "tl/tg", "mtproto/dc"}, // the table all accounts share: a lock, no actor
 	"actors/binding":  {"actors/runtime", "actors/governor", "actors/dcconn", "mtproto/pfs", "mtproto/guest", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr", "tl", "tl/tg", "persistence"},
-	"actors/bindings": {"actors/runtime", "actors/binding", "actors/journal", "mtproto/crypt", "mtproto/dc", "persistence"}, // the account's side of its bindings: part of its actor
-	"actors/feed":     {"tl", "tl/tg", "mtproto/updates", "mtproto/peers", "mtproto/security", "persistence"},               // the account's side of its updates: part of its actor
-	"actors/account":  {"actors/runtime", "actors/governor", "actors/binding", "actors/bindings", "actors/feed", "actors/journal", "actors/dcs", "tl", "tl/tg", "mtproto/standing", "mtproto/login", "mtproto/updates", "mtproto/peers", "mtproto/security", "mtproto/crypt", "mtproto/dc", "persistence"},
+	"actors/bindings": {"actors/runtime", "actors/binding", "actors/journal", "mtproto/crypt", "mtproto/dc", "persistence"},     // the account's side of its bindings: part of its actor
+	"actors/feed":     {"tl", "tl/tg", "mtproto/updates", "mtproto/peers", "mtproto/security", "persistence"},                   // the account's side of its updates: part of its actor
+	"actors/signin":   {"actors/runtime", "actors/governor", "tl", "tl/tg", "mtproto/login", "mtproto/standing", "persistence"}, // the account's side of its sign-in: part of its actor
+	"actors/account":  {"actors/runtime", "actors/governor", "actors/binding", "actors/bindings", "actors/feed", "actors/signin", "actors/journal", "actors/dcs", "tl", "tl/tg", "mtproto/standing", "mtproto/login", "mtproto/updates", "mtproto/peers", "mtproto/security", "mtproto/crypt", "mtproto/dc", "persistence"},
 	"actors/digest":   {"mtproto/standing"},
 	"actors":          {"actors/runtime", "actors/digest", "actors/governor", "actors/account", "actors/wire", "tl", "tl/tg", "tl/tljson", "persistence", "persistence/foreign", "mtproto/crypt", "mtproto/dc", "mtproto/tgerr", "mtproto/login", "mtproto/peers", "mtproto/standing", "mtproto/security"}, // tl/tg: the calls about an account's safety
 

@@ -8,7 +8,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/feed"
 	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/actors/runtime"
-	"github.com/mtfleet/mtfleet/mtproto/login"
+	"github.com/mtfleet/mtfleet/actors/signin"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/persistence"
 )
@@ -32,7 +32,6 @@ type account struct {
 
 	rec    persistence.Account // what standing does not know of it
 	left   *persistence.State  // what was read, for the first binding; nil later
-	tokens login.Futures       // future auth tokens
 	origin Origin              // of the session, zero for one of our own
 
 	stand    *standing.Machine
@@ -44,7 +43,7 @@ type account struct {
 	status   Status                                       // as of the last OutStatus
 	told     Status                                       // what was published last
 	bindings *bindings.All                                // its DCs
-	login    *signIn                                      // nil when none is under way
+	login    *signin.SignIn                               // its sign-in
 	feed     *feed.Feed                                   // its updates
 	config   time.Time                                    // when help.getConfig is asked for again
 }
@@ -65,6 +64,7 @@ func (a *account) Started(c *ctx) {
 	}
 	a.bindings = bindings.New(a.id, host{a, c}, trace)
 	a.feed = feed.New(a.id, listener{a, c}, a.env.Logger)
+	a.login = signin.New(a.id, applicant{a, c}, &a.env.signIn)
 	a.load(c)
 }
 
@@ -107,15 +107,15 @@ func (a *account) handle(c *ctx, m Message) {
 	case bindingWork:
 		a.onBindingWork(c, m)
 	case SignIn:
-		a.onSignIn(c, m)
+		a.login.Begin(c.Now(), m.Start, m.Reply)
 	case Answer:
-		a.onAnswer(c, m)
+		a.login.Answer(c.Now(), m.Answer, m.Reply)
 	case NextStep:
-		a.onNextStep(m)
+		a.login.NextStep(m.After, m.Reply)
 	case loginWorked:
-		a.onLoginWorked(c, m)
+		a.login.Worked(c.Now(), m.of, m.result)
 	case signInGranted:
-		a.onSignInGranted(c, m)
+		a.login.Granted(c.Now(), m.ticket)
 	case Wish:
 		a.onWish(c, m)
 	case Label:
@@ -137,16 +137,16 @@ func (a *account) handle(c *ctx, m Message) {
 
 // onDue lets what a timer was set for go on.
 func (a *account) onDue(c *ctx, timer int) {
-	switch {
-	case timer == timerJournal:
+	switch timer {
+	case timerJournal:
 		a.runJournal(c)
-	case timer == timerStanding:
+	case timerStanding:
 		a.stand.Advance(c.Now())
-	case timer == timerLogin && a.login != nil:
+	case timerLogin:
 		a.login.Advance(c.Now())
-	case timer == timerUpdates:
+	case timerUpdates:
 		a.feed.Advance(c.Now())
-	case timer == timerConfig:
+	case timerConfig:
 		a.fetchConfig(c)
 	}
 }
@@ -156,19 +156,17 @@ func (a *account) onDue(c *ctx, timer int) {
 func (a *account) pump(c *ctx) {
 	for again := true; again; {
 		again = a.feed.Pump(c.Now())
-		again = a.pumpLogin(c) || again
+		again = a.login.Pump(c.Now()) || again
 		again = a.pumpStanding(c) || again
 	}
 	if !a.loaded {
 		return // it is read again
 	}
-	a.tellStep(c)
-	c.At(timerStanding, a.stand.Deadline(), due{timerStanding})
-	var login time.Time
-	if a.login != nil {
-		login = a.login.Deadline()
+	if !a.saving {
+		a.login.Tell()
 	}
-	c.At(timerLogin, login, due{timerLogin})
+	c.At(timerStanding, a.stand.Deadline(), due{timerStanding})
+	c.At(timerLogin, a.login.Deadline(), due{timerLogin})
 	c.At(timerUpdates, a.feed.Deadline(), due{timerUpdates})
 	c.At(timerConfig, a.config, due{timerConfig})
 }

@@ -41,16 +41,14 @@ func (a *account) onBinding(c *ctx, m bindingEvent) {
 	case binding.EventUnreachable:
 		a.stand.Unreachable(now, ev.Why)
 	case binding.EventUpdates:
-		if !a.feed.Push(now, ev.Raw) && a.login != nil && p.IsHome() {
+		if !a.feed.Push(now, ev.Raw) && p.IsHome() {
 			a.login.Pushed(now, ev.Raw)
 		}
 	case binding.EventGap:
 		a.feed.Gap(now)
 	case binding.EventClock:
 		a.stand.Clock(now, ev.Offset)
-		if a.login != nil {
-			a.login.Clock(ev.Offset)
-		}
+		a.login.Clock(ev.Offset)
 	case binding.EventSession:
 		a.journal.Soon(now, ev.Session.Record(a.id))
 		a.runJournal(c)
@@ -59,9 +57,7 @@ func (a *account) onBinding(c *ctx, m bindingEvent) {
 	case binding.EventRefused:
 		a.stand.KeyRefused(now, ev.Method, standing.Where{DC: p.DC(), Home: p.IsHome()}, ev.Err)
 	case binding.EventKeyGone:
-		if s := a.login; s != nil && s.Keeps() && p.IsHome() {
-			s.KeyGone()
-			a.conclude(c, s)
+		if p.IsHome() && a.login.KeyGone(now) {
 			return
 		}
 		a.stand.KeyGone(now, p.DC(), p.IsHome(), ev.Err)

@@ -8,8 +8,8 @@ import (
 	"github.com/mtfleet/mtfleet/actors/bindings"
 	"github.com/mtfleet/mtfleet/actors/feed"
 	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/actors/signin"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/mtproto/updates"
 	"github.com/mtfleet/mtfleet/tl"
@@ -43,10 +43,9 @@ type Call struct {
 
 // ownCall says which of the account's engines asked a query, and as what.
 type ownCall struct {
-	login    *signIn
-	binding  *bindings.Binding // that asked for an errand
-	step     login.CallID
+	step     signin.Question
 	question feed.Question
+	binding  *bindings.Binding // that asked for an errand
 	errand   binding.ErrandID
 }
 

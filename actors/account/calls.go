@@ -4,9 +4,8 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/binding"
-	"github.com/mtfleet/mtfleet/actors/journal"
+	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
-	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/tl"
 	"github.com/mtfleet/mtfleet/tl/tg"
 )
@@ -64,8 +63,8 @@ func (a *account) onReturned(c *ctx, m callReturned) {
 	case standing.FateJudged:
 		a.kept.Keep(call.query.ID, call)
 	case standing.FateOwn:
-		if call.query.Purpose == standing.ForLogOut && m.err == nil && a.tokens.LoggedOut(m.body) {
-			a.storeTokens(c)
+		if call.query.Purpose == standing.ForLogOut && m.err == nil {
+			a.login.LoggedOut(m.body)
 		}
 	}
 }
@@ -78,7 +77,7 @@ func (a *account) end(c *ctx, call *Call, body []byte, err error) {
 	}
 	switch own := call.own; call.query.Purpose {
 	case standing.ForSignIn:
-		a.onLoginAnswered(c, own, body, err)
+		a.login.Answered(c.Now(), own.step, body, err)
 	case standing.ForUpdates:
 		a.feed.Answered(c.Now(), own.question, body, err)
 	case standing.ForConfig:
@@ -93,18 +92,18 @@ func (a *account) end(c *ctx, call *Call, body []byte, err error) {
 // onCancel forgets a call nobody waits for, wherever it is.
 func (a *account) onCancel(c *ctx, call *Call) {
 	call.finish(nil, errLeft)
-	a.withdraw(c, call)
+	a.withdraw(c, call.query.DC, call.query.ID)
 }
 
 // withdraw takes a call back: from standing, or from where it was sent, which
 // then answers it.
-func (a *account) withdraw(c *ctx, call *Call) {
-	if _, ok := a.kept.Take(call.query.ID); ok {
-		a.stand.Canceled(c.Now(), call.query.ID)
+func (a *account) withdraw(c *ctx, from dc.ID, id standing.CallID) {
+	if call, ok := a.kept.Take(id); ok {
+		a.stand.Canceled(c.Now(), id)
 		a.end(c, call, nil, ErrStopped)
 		return
 	}
-	a.bindings.Cancel(call.query.DC, call.id())
+	a.bindings.Cancel(from, binding.QueryID(id))
 }
 
 // ask runs a query of one of the account's own engines, for what is in q.
@@ -134,9 +133,4 @@ func (a *account) fetchConfig(c *ctx) {
 
 func whereOf(on binding.Where) standing.Where {
 	return standing.Where{DC: on.DC, Home: on.Home, Key: uint64(on.Key), Temp: on.Temp}
-}
-
-// storeTokens keeps the future auth tokens. What is lost of them costs a code.
-func (a *account) storeTokens(c *ctx) {
-	a.store(c, journal.Work{Commit: persistence.Commit{Put: []persistence.Record{futuresRecord(a.id, a.tokens)}}}, nobodyWaits)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/actors/signin"
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/login"
@@ -101,6 +102,7 @@ type EnvConfig struct {
 type Env struct {
 	EnvConfig
 	binding *binding.Env
+	signIn  signin.Env
 	keys    []*crypt.PublicKey
 	dcs     *dcs.DCs
 	disks   *journal.Disks
@@ -118,6 +120,7 @@ func NewEnv(cfg EnvConfig) (*Env, error) {
 		}
 		e.keys = append(e.keys, keys...)
 	}
+	e.signIn = signin.Env{Governor: cfg.Governor, SubjectSalt: cfg.SubjectSalt, Logger: cfg.Logger, SignedIn: cfg.Observe.SignedIn}
 	header, err := header(cfg.App)
 	if err != nil {
 		return nil, err
@@ -139,7 +142,7 @@ func NewEnv(cfg EnvConfig) (*Env, error) {
 // loginConfig is what a sign-in is told of what all accounts share.
 func (a *account) loginConfig() login.Config {
 	return login.Config{
-		APIID: int32(a.env.App.APIID), APIHash: a.env.App.APIHash, FutureTokens: a.tokens.For,
+		APIID: int32(a.env.App.APIID), APIHash: a.env.App.APIHash,
 		// Accounts are made on test DCs only, never under a key of Telegram's
 		// production DCs.
 		AllowSignUp: !a.env.production(),

@@ -21,8 +21,8 @@ type host struct {
 // that the account began with.
 func (h host) Config(at dc.ID, home bool) binding.Config {
 	bind, drop := h.stand.KeyWaits(h.c.Now(), at)
-	cfg := binding.Config{PFS: h.rec.PFS, Active: h.login != nil, BindAfter: bind, DropAfter: drop}
-	cfg.Trial = home && h.login != nil && h.login.Keeps()
+	cfg := binding.Config{PFS: h.rec.PFS, Active: h.login.UnderWay(), BindAfter: bind, DropAfter: drop}
+	cfg.Trial = home && h.login.Keeps()
 	if home && h.left != nil {
 		keys := binding.RecordsOf(h.left, at)
 		cfg.Keys, h.left = &keys, nil

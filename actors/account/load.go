@@ -26,7 +26,8 @@ func (a *account) onLoaded(c *ctx, records []persistence.Record, err error) {
 		a.stand.Unreadable(c.Now(), err)
 	} else {
 		a.rec, a.stand = *state.Account, standing.Restore(cfg, snapshotOf(*state.Account, state.Waits))
-		a.tokens, a.origin = futuresOf(state.Meta), OriginOf(state.Meta)
+		a.origin = OriginOf(state.Meta)
+		a.login.Load(state.Meta)
 		a.feed.Load(state.Updates, state.Channels, state.Peers)
 		state.Peers = nil // it is read again when it is of use
 		if gone := journal.Outlived(a.id, state.PermKeys, c.Now()); gone != nil {
@@ -39,7 +40,7 @@ func (a *account) onLoaded(c *ctx, records []persistence.Record, err error) {
 		case other != "":
 			a.stand.StartSecond(c.Now(), other)
 		case state.Login != nil:
-			a.resumeLogin(c, *state.Login)
+			a.login.Resume(c.Now(), *state.Login)
 		default:
 			a.stand.Start(c.Now())
 		}
@@ -61,9 +62,7 @@ func (a *account) Stopping(c *ctx) {
 	a.feed.Flush(c.Now())
 	a.feed.Release(ErrStopped)
 	a.leave(c)
-	if a.login != nil {
-		a.endLogin(ErrStopped)
-	}
+	a.login.End(ErrStopped)
 	a.wishes.SendAll(struct{}{}, ErrStopped)
 }
 

@@ -6,6 +6,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/actors/signin"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/peers"
@@ -97,8 +98,7 @@ type (
 	}
 	// loginWorked is what a sign-in had computed.
 	loginWorked struct {
-		login  *signIn
-		id     login.CallID
+		of     signin.Question
 		result login.WorkResult
 	}
 	bindingEvent struct {

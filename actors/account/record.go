@@ -7,7 +7,6 @@ import (
 	"github.com/mtfleet/mtfleet/actors/feed"
 	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/mtproto/updates"
 	"github.com/mtfleet/mtfleet/persistence"
@@ -124,24 +123,6 @@ func commitOf(ch standing.Changes, rec persistence.Account, f *feed.Feed, all []
 }
 
 func place(s updates.State) Place { return Place{Pts: s.Pts, Qts: s.Qts, Seq: s.Seq, Date: s.Date} }
-
-// tokensKey is where an account's future auth tokens are: each can stand for a
-// code at the next sign-in.
-const tokensKey = "future-auth-token"
-
-func futuresRecord(id persistence.AccountID, f login.Futures) persistence.Record {
-	version, data := f.Encode()
-	return persistence.Record{Key: persistence.Key{Account: id, Kind: persistence.KindMeta, Sub: tokensKey}, Version: version, Data: data}
-}
-
-func futuresOf(meta []persistence.Record) login.Futures {
-	for _, rec := range meta {
-		if rec.Sub == tokensKey {
-			return login.DecodeFutures(rec.Version, rec.Data)
-		}
-	}
-	return login.Futures{}
-}
 
 const (
 	originKey     = "origin"

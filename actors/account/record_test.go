@@ -8,7 +8,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/mtfleet/mtfleet/mtproto/dc"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/persistence"
 )
@@ -89,18 +88,5 @@ func TestRecordsOfEarlierVersions(t *testing.T) {
 		if back := got.Back == Connecting; got.State == Quarantined && back != c.rec.SignedIn {
 			t.Errorf("%s: leads back to %v", name, got.Back)
 		}
-	}
-}
-
-func TestTokensComeBackAsTheyWere(t *testing.T) {
-	var f login.Futures
-	f.SignedIn(&login.Authorization{UserID: 1, Phone: "491701234567", FutureAuthToken: []byte("token")})
-	other := persistence.Record{Key: persistence.Key{Account: "a", Kind: persistence.KindMeta, Sub: "other"}, Version: 1, Data: []byte("x")}
-	got := futuresOf([]persistence.Record{other, futuresRecord("a", f)})
-	if diff := cmp.Diff([][]byte{[]byte("token")}, got.For("491701234567")); diff != "" {
-		t.Errorf("-want +got:\n%s", diff)
-	}
-	if got := futuresOf([]persistence.Record{other}); got.For("491701234567") != nil {
-		t.Error("tokens out of nothing")
 	}
 }

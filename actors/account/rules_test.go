@@ -58,7 +58,7 @@ var vocabulary = []string{"call.go", "cursor.go", "doc.go", "env.go", "event.go"
 // TestTheAccountDrivesAndNoMore: what grows here is a decision that an engine
 // lacks, or a part that wants a room.
 func TestTheAccountDrivesAndNoMore(t *testing.T) {
-	const most = 1160 // lines of code, imports too
+	const most = 1060 // lines of code, imports too
 	lines := 0
 	for file := range sources(t) {
 		if slices.Contains(vocabulary, file) {

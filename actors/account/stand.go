@@ -98,7 +98,7 @@ func (a *account) carryOut(c *ctx, out standing.Output) {
 	case standing.OutMoved:
 		a.moveHome(c, out.DC)
 	case standing.OutCancelSignIn:
-		a.cancelSignIn(c)
+		a.login.Cancel(c.Now())
 	case standing.OutErase:
 		a.erase(c, out)
 	case standing.OutRetire, standing.OutRestore:
@@ -153,9 +153,7 @@ func (a *account) moveHome(c *ctx, to dc.ID) {
 	a.bindings.Close(a.bindings.At(to))
 	a.bindings.Close(a.bindings.Home())
 	a.openHome(c, to)
-	if a.login != nil {
-		a.login.Migrated(c.Now()) // its next call waits for the keys there
-	}
+	a.login.Migrated(c.Now())
 }
 
 // closeAll closes every binding and drops the engines. What the updates engine
@@ -166,8 +164,6 @@ func (a *account) closeAll(c *ctx) {
 	a.runJournal(c)
 	a.feed.Drop()
 	a.config, a.left = time.Time{}, nil
-	if a.login != nil {
-		a.login.Drop()
-	}
+	a.login.Drop()
 	a.bindings.CloseAll()
 }

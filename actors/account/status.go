@@ -67,16 +67,16 @@ func (a *account) onStatus(c *ctx) {
 		State: s.State, Since: s.Since, Why: s.Why, Advice: s.Advice, Until: s.Until,
 		UserID: snap.UserID, Bot: snap.Bot, HomeDC: int(snap.HomeDC), PFS: a.rec.PFS, SignedIn: a.stand.SignedIn(),
 	}
-	if a.status.SignedIn || a.login != nil && a.login.Keeps() {
+	if a.status.SignedIn || a.login.Keeps() {
 		a.status.Origin = a.origin
 	}
 	a.holdUser()
-	if a.login != nil && s.State == SigningIn {
+	if a.login.UnderWay() && s.State == SigningIn {
 		a.status.Step, a.status.SignIn = a.login.Step(), a.login.ID()
 	}
 	a.publish(c)
-	if a.login != nil && s.State != SigningIn {
-		a.endLogin(nil)
+	if s.State != SigningIn {
+		a.login.End(nil)
 	}
 	if online {
 		a.fetchConfig(c)

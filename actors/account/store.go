@@ -62,11 +62,10 @@ func (a *account) onStored(c *ctx, m stored) {
 	case eraseWaits:
 		a.onErased(c, q.All, m.Err)
 	case loginWaits:
-		if a.login != nil {
-			a.login.Saved()
-		}
+		a.login.Saved()
 	case subjectWaits:
-		a.onSubjectRead(c, records)
+		state, _ := persistence.DecodeState(records) // what cannot be read is the server's to repeat
+		a.login.Looked(c.Now(), waitsOf(state.Waits))
 	case nobodyWaits:
 		if q.For.reply != nil {
 			q.For.reply(records, m.Err)
