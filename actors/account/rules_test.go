@@ -4,18 +4,23 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 )
 
+// rooms are the packages that an account's actor is made of, its own first.
+var rooms = []string{".", "../bindings", "../feed", "../signin"}
+
 // TestNothingHereDecidesByAnError: what an answer of the server means is said by
 // standing, login, guest and updates, in functions a table can test. The account
 // hands errors on.
 func TestNothingHereDecidesByAnError(t *testing.T) {
-	for file, f := range sources(t) {
+	for file, f := range sources(t, rooms...) {
 		for _, imp := range f.Imports {
 			if path, _ := strconv.Unquote(imp.Path.Value); strings.HasSuffix(path, "mtproto/tgerr") {
 				t.Errorf("%s imports tgerr: ask standing.NeedsPolicy, or give the error to an engine", file)
@@ -41,7 +46,7 @@ func TestNothingHereDecidesByAnError(t *testing.T) {
 // TestFilesAreShort: a file is one concern.
 func TestFilesAreShort(t *testing.T) {
 	const most = 250
-	for file := range sources(t) {
+	for file := range sources(t, ".") {
 		b, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -55,12 +60,34 @@ func TestFilesAreShort(t *testing.T) {
 // vocabulary are the files that drive nothing.
 var vocabulary = []string{"call.go", "cursor.go", "doc.go", "env.go", "event.go", "message.go", "record.go", "trace.go"}
 
+// TestVocabularyDrivesNothing: what drives the account is given its context.
+func TestVocabularyDrivesNothing(t *testing.T) {
+	files := sources(t, ".")
+	for _, file := range vocabulary {
+		f := files[file]
+		if f == nil {
+			t.Errorf("there is no %s", file)
+			continue
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			if fn, ok := n.(*ast.FuncType); ok {
+				for _, param := range fn.Params.List {
+					if star, ok := param.Type.(*ast.StarExpr); ok && types.ExprString(star.X) == "ctx" {
+						t.Errorf("%s has a function that is given a ctx: it is no vocabulary", file)
+					}
+				}
+			}
+			return true
+		})
+	}
+}
+
 // TestTheAccountDrivesAndNoMore: what grows here is a decision that an engine
 // lacks, or a part that wants a room.
 func TestTheAccountDrivesAndNoMore(t *testing.T) {
 	const most = 1060 // lines of code, imports too
 	lines := 0
-	for file := range sources(t) {
+	for file := range sources(t, ".") {
 		if slices.Contains(vocabulary, file) {
 			continue
 		}
@@ -79,16 +106,19 @@ func TestTheAccountDrivesAndNoMore(t *testing.T) {
 	}
 }
 
-// sources parses the package's files, without its tests.
-func sources(t *testing.T) map[string]*ast.File {
+// sources parses packages' files, without their tests.
+func sources(t *testing.T, dirs ...string) map[string]*ast.File {
 	t.Helper()
-	entries, err := os.ReadDir(".")
-	if err != nil {
-		t.Fatal(err)
-	}
 	files := map[string]*ast.File{}
-	for _, e := range entries {
-		if name := e.Name(); strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") {
+	for _, dir := range dirs {
+		names, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil || len(names) == 0 {
+			t.Fatalf("no files in %s: %v", dir, err)
+		}
+		for _, name := range names {
+			if strings.HasSuffix(name, "_test.go") {
+				continue
+			}
 			f, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
 			if err != nil {
 				t.Fatal(err)
