@@ -217,7 +217,7 @@ func (m *Machine) onTrouble(now time.Time, c *Call, err error) {
 	if c.Purpose == ForUpdates {
 		m.prove(now)
 	}
-	if c.Purpose != ForCaller || !c.Repeatable || c.Tries >= maxRetries || !liveStates.has(m.state) {
+	if c.Purpose != ForCaller || !c.Repeatable || c.Tries >= maxRetries || !liveStates.has(m.state) || ranBefore(err) {
 		m.end(c, err)
 		return
 	}
@@ -226,6 +226,11 @@ func (m *Machine) onTrouble(now time.Time, c *Call, err error) {
 	c.Ran = true // the trouble may have come after the work
 	m.retries = append(m.retries, retry{call: *c, at: now.Add(pause), err: err})
 }
+
+// ranBefore reports whether the server says, under the code of its own trouble,
+// that it has what the call is to send: an earlier try brought it, and no later
+// one is told anything else.
+func ranBefore(err error) bool { return tgerr.Is(err, "RANDOM_ID_DUPLICATE") }
 
 // prove asks something that any authorized key may ask. The question about
 // updates may fail for hours by the server's trouble with the account's place,

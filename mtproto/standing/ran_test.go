@@ -60,3 +60,29 @@ func TestWhatACallIsToldAfterAnEarlierTry(t *testing.T) {
 		})
 	}
 }
+
+// A second message under one random_id is refused with the code of the server's
+// trouble. It is the answer to a repetition, and its caller has it at once.
+func TestWhatWasSentAlreadyIsNotSentAgain(t *testing.T) {
+	now := time.Date(2024, 5, 1, 0, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		err    error
+		repeat bool
+	}{
+		{tgerr.New(500, "RANDOM_ID_DUPLICATE"), false},
+		{trouble(), true},
+	} {
+		m := Restore(Config{}, Snapshot{State: Online, HomeDC: 2})
+		m.Start(now)
+		m.Ended(now, &Call{ID: 1, Method: "messages.sendMessage", Repeatable: true}, Where{DC: 2, Home: true, Key: 1}, c.err)
+		m.Advance(now.Add(time.Minute))
+		var ended, sent bool
+		for out, ok := m.Next(); ok; out, ok = m.Next() {
+			ended = ended || out.Kind == OutEnd && errors.Is(out.Err, c.err)
+			sent = sent || out.Kind == OutSend
+		}
+		if sent != c.repeat || ended == c.repeat {
+			t.Errorf("%v: sent again %v, ended %v", c.err, sent, ended)
+		}
+	}
+}

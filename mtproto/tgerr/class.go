@@ -184,7 +184,12 @@ var adviceOf = [...]string{
 }
 
 // Advice says in a sentence what whoever made the call can do.
-func (e *Error) Advice() string { return adviceOf[e.Class()] }
+func (e *Error) Advice() string {
+	if e != nil && e.Type == "RANDOM_ID_DUPLICATE" {
+		return "what has this random_id was sent already, and not a second time"
+	}
+	return adviceOf[e.Class()]
+}
 
 // IsRetry reports whether the query failed for the server's own reasons.
 func (e *Error) IsRetry() bool { return e.Class() == ClassRetry }

@@ -210,6 +210,17 @@ func TestHelpers(t *testing.T) {
 	}
 }
 
+// Who repeated a message and is refused is not told to try again.
+func TestAdviceOnWhatWasSentAlready(t *testing.T) {
+	if a := New(500, "RANDOM_ID_DUPLICATE").Advice(); !strings.Contains(a, "sent already") || strings.Contains(a, "again") {
+		t.Error(a)
+	}
+	var none *Error
+	if a := none.Advice(); a != New(500, "X").Advice() {
+		t.Error(a)
+	}
+}
+
 func FuzzNew(f *testing.F) {
 	for name, code := range documented(f) {
 		f.Add(code, strings.ReplaceAll(name, "%d", "17"))
