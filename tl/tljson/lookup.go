@@ -114,11 +114,11 @@ func (c *Codec) fieldsOf(index int) string {
 			return strings.Join(names, ", ")
 		}
 		if cond == 0 {
-			if _, word := ops[0].FlagWord(); word {
-				ops = ops[1:]
+			var op tl.Op
+			_, op, _, ops = tl.NextField(ops)
+			if _, word := op.FlagWord(); word {
 				continue
 			}
-			nextField(&ops)
 		}
 		names = append(names, fields.Name())
 	}

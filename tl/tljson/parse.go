@@ -221,45 +221,25 @@ func (p *parser) fields(b []byte, at uint32, index int, ops []tl.Op, base, depth
 			}
 			continue
 		}
-		f := nextField(&ops)
+		var op, elem tl.Op
+		cond, op, elem, ops = tl.NextField(ops)
 		there := slot != 0
-		if f.optional {
-			w := &flags[f.word]
-			w.known |= 1 << f.bit
+		if word, bit, ok := cond.If(); ok {
+			w := &flags[word]
+			w.known |= 1 << bit
 			if there = there && p.nodes[slot].kind != kindNull; !there {
-				w.unset |= 1 << f.bit
+				w.unset |= 1 << bit
 				continue
 			}
-			w.set |= 1 << f.bit
+			w.set |= 1 << bit
 		}
 		if !there {
 			return nil, p.fail(at, "missing").within(names.Name())
 		}
 		var err *Error
-		if b, err = p.value(b, slot, f.op, f.elem, depth); err != nil {
+		if b, err = p.value(b, slot, op, elem, depth); err != nil {
 			return nil, err.within(names.Name())
 		}
 	}
 	return p.setFlags(b, at, index, base, &flags)
-}
-
-// field is one field of a constructor that has bytes and is no word of flags.
-type field struct {
-	op, elem  tl.Op
-	optional  bool
-	word, bit int
-}
-
-// nextField takes the field at the front of ops.
-func nextField(ops *[]tl.Op) (f field) {
-	o := *ops
-	if f.word, f.bit, f.optional = o[0].If(); f.optional {
-		o = o[1:]
-	}
-	f.op, o = o[0], o[1:]
-	if f.op.Vector() {
-		f.elem, o = o[0], o[1:]
-	}
-	*ops = o
-	return f
 }

@@ -11,9 +11,6 @@ import (
 	"github.com/mtfleet/mtfleet/tl"
 )
 
-// maxFlags is the most words of flags a constructor has.
-const maxFlags = 4
-
 // usualNaN are the bits of the NaN that is written without them: the quiet one with nothing in it.
 const usualNaN = 0x7ff8000000000000
 
@@ -70,9 +67,8 @@ func (w *printer) boxed(off int, typ tl.Type, depth int) (end int, err *tl.Parse
 
 // fields writes the fields of one constructor, from off on.
 func (w *printer) fields(off int, names tl.FieldNames, ops []tl.Op, depth int) (end int, err *tl.ParseError) {
-	var flags, strange [maxFlags]uint32 // strange: bits that no field has been found for
-	var words [maxFlags]string
-	i := 0
+	var flags, strange [tl.MaxFlags]uint32 // strange: bits that no field has been found for
+	var words [tl.MaxFlags]string
 	for {
 		cond, ok := names.Next()
 		if !ok {
@@ -86,19 +82,13 @@ func (w *printer) fields(off int, names tl.FieldNames, ops []tl.Op, depth int) (
 			}
 			continue
 		}
-		if word, bit, ok := ops[i].If(); ok {
-			if i++; flags[word]&(1<<bit) == 0 {
-				if i++; ops[i-1].Vector() {
-					i++
-				}
+		var op, elem tl.Op
+		cond, op, elem, ops = tl.NextField(ops)
+		if word, bit, ok := cond.If(); ok {
+			if flags[word]&(1<<bit) == 0 {
 				continue
 			}
 			strange[word] &^= 1 << bit
-		}
-		op, elem := ops[i], tl.OpEnd
-		if i++; op.Vector() {
-			elem = ops[i]
-			i++
 		}
 		if word, ok := op.FlagWord(); ok {
 			if len(w.in)-off < 4 {
