@@ -8,7 +8,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/tl"
-	"github.com/mtfleet/mtfleet/tl/schema"
+	"github.com/mtfleet/mtfleet/tl/schema/schematest"
 	"github.com/mtfleet/mtfleet/tl/tg"
 	"github.com/mtfleet/mtfleet/tl/tljson"
 )
@@ -25,19 +25,8 @@ var forCallers = []string{
 }
 
 func TestEveryMethodAboutLoginsIsJudged(t *testing.T) {
-	text, err := schema.Files.ReadFile("api.tl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := schema.Parse(string(text))
-	if err != nil {
-		t.Fatal(err)
-	}
 	n := 0
-	for _, d := range s.Definitions {
-		if !d.Function {
-			continue
-		}
+	for _, d := range schematest.New(t, "api.tl").Functions {
 		var reserved *standing.ReservedError
 		refused := errors.As(standing.Reserved(tl.AppendUint32(nil, d.WireID())), &reserved)
 		if refused {

@@ -1,12 +1,11 @@
 package tg
 
 import (
-	"io/fs"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/mtfleet/mtfleet/tl/schema"
+	"github.com/mtfleet/mtfleet/tl/schema/schematest"
 )
 
 func TestRepeatable(t *testing.T) {
@@ -56,21 +55,11 @@ func TestRepeatable(t *testing.T) {
 
 // TestEveryMethodHasAVerdict counts them, so that nobody takes a new schema without looking at what it brings.
 func TestEveryMethodHasAVerdict(t *testing.T) {
-	text, err := fs.ReadFile(schema.Files, "api.tl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := schema.Parse(string(text))
-	if err != nil {
-		t.Fatal(err)
-	}
 	var reading, other []string
-	for _, d := range s.Definitions {
-		switch {
-		case !d.Function:
-		case Repeatable(d.Name):
+	for _, d := range schematest.New(t, "api.tl").Functions {
+		if Repeatable(d.Name) {
 			reading = append(reading, d.Name)
-		default:
+		} else {
 			other = append(other, d.Name)
 		}
 	}

@@ -190,7 +190,6 @@ func TestEveryMethodCompilesInAnEmbeddersModule(t *testing.T) {
 	e.pkg("all", "import tg\nroot *\nroot "+strings.Join(types, " ")+"\n")
 	e.do(nil, "vet", "./...")
 
-	var samples []sample
 	draw := rapid.Custom(func(t *rapid.T) []sample {
 		var out []sample
 		add := func(pkg string, defs []*schema.Definition) {
@@ -213,7 +212,9 @@ func TestEveryMethodCompilesInAnEmbeddersModule(t *testing.T) {
 		add("all", w.Functions)
 		return out
 	})
-	samples = draw.Example(int(rand.Uint32() >> 1))
+	seed := int(rand.Uint32() >> 1)
+	t.Logf("the samples are those of the seed %d", seed)
+	samples := draw.Example(seed)
 	var imports, news strings.Builder
 	for _, pkg := range e.pkgs {
 		fmt.Fprintf(&imports, "\t%s_ \"embedder/%s\"\n", pkg, pkg)

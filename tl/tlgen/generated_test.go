@@ -21,15 +21,8 @@ import (
 // straight from the definitions, knowing neither the generator nor the table.
 
 // generated lists the definitions that package pkg has types for.
-func generated(defs map[string][]*schema.Definition, funcs []*schema.Definition, newObject func(uint32) tl.Object) []*schema.Definition {
-	var out []*schema.Definition
-	for _, group := range defs {
-		out = append(out, group...)
-	}
-	out = append(out, funcs...)
-	out = slices.DeleteFunc(out, func(d *schema.Definition) bool { return newObject(d.WireID()) == nil })
-	slices.SortFunc(out, func(a, b *schema.Definition) int { return strings.Compare(a.Name, b.Name) })
-	return out
+func generated(w *schematest.Writer, newObject func(uint32) tl.Object) []*schema.Definition {
+	return slices.DeleteFunc(w.All(), func(d *schema.Definition) bool { return newObject(d.WireID()) == nil })
 }
 
 // checkType holds one generated type to its definition: parse and append are inverse, whatever the struct held
@@ -96,7 +89,7 @@ func TestGeneratedTypes(t *testing.T) {
 		{"tg", tg.New, []string{"api.tl"}, 180},
 	} {
 		w := schematest.New(t, pkg.schemas...)
-		defs := generated(w.Types, w.Functions, pkg.newObject)
+		defs := generated(w, pkg.newObject)
 		if len(defs) < pkg.types {
 			t.Errorf("%s: only %d types", pkg.name, len(defs))
 		}
@@ -115,12 +108,7 @@ func TestGeneratedTypes(t *testing.T) {
 // TestSkipKnowsTheWholeSchema lets Skip cut out a random value of every constructor and function of the API.
 func TestSkipKnowsTheWholeSchema(t *testing.T) {
 	w := schematest.New(t, "api.tl")
-	var defs []*schema.Definition
-	for _, group := range w.Types {
-		defs = append(defs, group...)
-	}
-	defs = append(defs, w.Functions...)
-	slices.SortFunc(defs, func(a, b *schema.Definition) int { return strings.Compare(a.Name, b.Name) })
+	defs := w.All()
 	rapid.Check(t, func(t *rapid.T) {
 		// A slice of the schema at a time, so that hundred checks see all of it many times.
 		first := rapid.IntRange(0, 24).Draw(t, "first")

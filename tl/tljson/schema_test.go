@@ -3,14 +3,12 @@ package tljson_test
 import (
 	"bytes"
 	"encoding/json"
-	"slices"
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"github.com/mtfleet/mtfleet/tl"
-	"github.com/mtfleet/mtfleet/tl/schema"
 	"github.com/mtfleet/mtfleet/tl/schema/schematest"
 	"github.com/mtfleet/mtfleet/tl/tg"
 	"github.com/mtfleet/mtfleet/tl/tljson"
@@ -21,11 +19,7 @@ var codec = tljson.New(tg.Schema, tg.Names)
 // Whatever value of the schema is written, what is read back is the same to the last byte.
 func TestEveryConstructorComesBackAsItWas(t *testing.T) {
 	w := schematest.New(t, "api.tl")
-	defs := slices.Clone(w.Functions)
-	for _, group := range w.Types {
-		defs = append(defs, group...)
-	}
-	slices.SortFunc(defs, func(a, b *schema.Definition) int { return strings.Compare(a.Name, b.Name) })
+	defs := w.All()
 	if len(defs) < 2400 {
 		t.Fatalf("%d definitions: the schema has more", len(defs))
 	}
@@ -57,12 +51,7 @@ func TestEveryConstructorComesBackAsItWas(t *testing.T) {
 
 // The names are those of the schema, all of them, in their places.
 func TestNamesAreThoseOfTheSchema(t *testing.T) {
-	w := schematest.New(t, "api.tl")
-	defs := slices.Clone(w.Functions)
-	for _, group := range w.Types {
-		defs = append(defs, group...)
-	}
-	for _, d := range defs {
+	for _, d := range schematest.New(t, "api.tl").All() {
 		index, ok := tg.Names.Find(d.Name)
 		if id, _, _ := tg.Schema.At(max(index, 0)); !ok || id != d.WireID() || tg.Names.Name(index) != d.Name {
 			t.Errorf("%s: found %v at %d, with the id %08x", d.Name, ok, index, id)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -47,6 +48,14 @@ func New(t testing.TB, names ...string) *Writer {
 	}
 	w.measure()
 	return w
+}
+
+// All are the constructors and functions together, by name.
+func (w *Writer) All() []*schema.Definition {
+	all := slices.Concat(slices.Collect(maps.Values(w.Types))...)
+	all = append(all, w.Functions...)
+	slices.SortFunc(all, func(a, b *schema.Definition) int { return strings.Compare(a.Name, b.Name) })
+	return all
 }
 
 // Depth is from where on values are made as small as they can be.
@@ -130,8 +139,7 @@ func (w *Writer) pick(t *rapid.T, defs []*schema.Definition, depth int) *schema.
 // measure finds how deep the required fields of every definition go at least: it lowers guesses until nothing
 // changes.
 func (w *Writer) measure() {
-	all := slices.Concat(slices.Collect(maps.Values(w.Types))...)
-	all = append(all, w.Functions...)
+	all := w.All()
 	for _, d := range all {
 		w.depths[d] = math.MaxInt16
 	}
