@@ -17,7 +17,7 @@
 // an InputPeer has the type tg.AnyInputPeer. Everything else that the roots reach is generated into files gen_*.go,
 // for the layer that tl/tg speaks: after an update of this module that brings another layer they do not compile before
 // they are generated again. A generated method is a tl.Query, so actors.Invoke takes it, and tg.Repeatable judges it
-// by its name. Roots often reach far (messages.sendMessage and messages.getHistory 476 types); name what you do not look into as raw.
+// by its name. Roots often reach far (messages.sendMessage and messages.getHistory 475 types); name what you do not look into as raw.
 //
 // Types of which tl/tg has some constructors and not all (it keeps Update, Message and Chat raw in its own fields) are
 // generated whole: their interfaces are closed, and tg.UpdateConfig is not one of yours. What tl/tg keeps raw is read

@@ -91,17 +91,17 @@ type MessagesSendMessageRequest struct {
 	ReplyTo                tl.Opt[tl.Raw]  // reply_to:flags.0?InputReplyTo
 	Message                string          // message:string
 	// RandomID: any number; with the same one again it is the same message.
-	RandomID             int64                              // random_id:long
-	ReplyMarkup          tl.Opt[tl.Raw]                     // reply_markup:flags.2?ReplyMarkup
-	Entities             tl.Opt[[]tl.Raw]                   // entities:flags.3?Vector<MessageEntity>
-	ScheduleDate         tl.Opt[int32]                      // schedule_date:flags.10?int
-	ScheduleRepeatPeriod tl.Opt[int32]                      // schedule_repeat_period:flags.24?int
-	SendAs               tl.Opt[tg.AnyInputPeer]            // send_as:flags.13?InputPeer
-	QuickReplyShortcut   tl.Opt[AnyInputQuickReplyShortcut] // quick_reply_shortcut:flags.17?InputQuickReplyShortcut
-	Effect               tl.Opt[int64]                      // effect:flags.18?long
-	AllowPaidStars       tl.Opt[int64]                      // allow_paid_stars:flags.21?long
-	SuggestedPost        tl.Opt[tl.Raw]                     // suggested_post:flags.22?SuggestedPost
-	RichMessage          tl.Opt[tl.Raw]                     // rich_message:flags.23?InputRichMessage
+	RandomID             int64                   // random_id:long
+	ReplyMarkup          tl.Opt[tl.Raw]          // reply_markup:flags.2?ReplyMarkup
+	Entities             tl.Opt[[]tl.Raw]        // entities:flags.3?Vector<MessageEntity>
+	ScheduleDate         tl.Opt[int32]           // schedule_date:flags.10?int
+	ScheduleRepeatPeriod tl.Opt[int32]           // schedule_repeat_period:flags.24?int
+	SendAs               tl.Opt[tg.AnyInputPeer] // send_as:flags.13?InputPeer
+	QuickReplyShortcut   tl.Opt[tl.Raw]          // quick_reply_shortcut:flags.17?InputQuickReplyShortcut
+	Effect               tl.Opt[int64]           // effect:flags.18?long
+	AllowPaidStars       tl.Opt[int64]           // allow_paid_stars:flags.21?long
+	SuggestedPost        tl.Opt[tl.Raw]          // suggested_post:flags.22?SuggestedPost
+	RichMessage          tl.Opt[tl.Raw]          // rich_message:flags.23?InputRichMessage
 }
 
 // TypeID implements tl.Object.
@@ -197,7 +197,7 @@ func (v *MessagesSendMessageRequest) Append(b []byte) []byte {
 		b = tl.AppendObject(b, v.SendAs.Value, "messages.sendMessage", "send_as")
 	}
 	if flags&(1<<17) != 0 {
-		b = tl.AppendObject(b, v.QuickReplyShortcut.Value, "messages.sendMessage", "quick_reply_shortcut")
+		b = tl.AppendRaw(b, v.QuickReplyShortcut.Value, "messages.sendMessage", "quick_reply_shortcut")
 	}
 	if flags&(1<<18) != 0 {
 		b = tl.AppendInt64(b, v.Effect.Value)
@@ -263,7 +263,7 @@ func (v *MessagesSendMessageRequest) Parse(r *tl.Reader) {
 	}
 	if flags&(1<<17) != 0 {
 		v.QuickReplyShortcut.Set = true
-		v.QuickReplyShortcut.Value = ParseAnyInputQuickReplyShortcut(r)
+		v.QuickReplyShortcut.Value = r.Raw(tg.Schema, typeInputQuickReplyShortcut)
 	}
 	if flags&(1<<18) != 0 {
 		v.Effect.Set = true

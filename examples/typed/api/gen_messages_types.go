@@ -119,15 +119,15 @@ const MessagesMessagesSliceID uint32 = 0x5f206716
 //
 //	messages.messagesSlice#5f206716 flags:# inexact:flags.1?true count:int next_rate:flags.0?int offset_id_offset:flags.2?int search_flood:flags.3?SearchPostsFlood messages:Vector<Message> topics:Vector<ForumTopic> chats:Vector<Chat> users:Vector<User> = messages.Messages
 type MessagesMessagesSlice struct {
-	Inexact        bool                     // inexact:flags.1?true
-	Count          int32                    // count:int
-	NextRate       tl.Opt[int32]            // next_rate:flags.0?int
-	OffsetIDOffset tl.Opt[int32]            // offset_id_offset:flags.2?int
-	SearchFlood    tl.Opt[SearchPostsFlood] // search_flood:flags.3?SearchPostsFlood
-	Messages       []AnyMessage             // messages:Vector<Message>
-	Topics         []tl.Raw                 // topics:Vector<ForumTopic>
-	Chats          []tl.Raw                 // chats:Vector<Chat>
-	Users          []tg.AnyUser             // users:Vector<User>
+	Inexact        bool           // inexact:flags.1?true
+	Count          int32          // count:int
+	NextRate       tl.Opt[int32]  // next_rate:flags.0?int
+	OffsetIDOffset tl.Opt[int32]  // offset_id_offset:flags.2?int
+	SearchFlood    tl.Opt[tl.Raw] // search_flood:flags.3?SearchPostsFlood
+	Messages       []AnyMessage   // messages:Vector<Message>
+	Topics         []tl.Raw       // topics:Vector<ForumTopic>
+	Chats          []tl.Raw       // chats:Vector<Chat>
+	Users          []tg.AnyUser   // users:Vector<User>
 }
 
 // TypeID implements tl.Object.
@@ -163,7 +163,7 @@ func (v *MessagesMessagesSlice) Append(b []byte) []byte {
 		b = tl.AppendInt32(b, v.OffsetIDOffset.Value)
 	}
 	if flags&(1<<3) != 0 {
-		b = v.SearchFlood.Value.Append(b)
+		b = tl.AppendRaw(b, v.SearchFlood.Value, "messages.messagesSlice", "search_flood")
 	}
 	b = tl.AppendVectorHeader(b, len(v.Messages))
 	for i := range v.Messages {
@@ -203,7 +203,7 @@ func (v *MessagesMessagesSlice) Parse(r *tl.Reader) {
 	}
 	if flags&(1<<3) != 0 {
 		v.SearchFlood.Set = true
-		v.SearchFlood.Value.Parse(r)
+		v.SearchFlood.Value = r.Raw(tg.Schema, typeSearchPostsFlood)
 	}
 	if n := r.VectorLen(12); n > 0 {
 		v.Messages = make([]AnyMessage, n)

@@ -31,12 +31,6 @@ func New(id uint32) tl.Object {
 		return new(MessagesMessagesNotModified)
 	case UpdateNewMessageID:
 		return new(UpdateNewMessage)
-	case InputQuickReplyShortcutTypeID:
-		return new(InputQuickReplyShortcut)
-	case InputQuickReplyShortcutIDID:
-		return new(InputQuickReplyShortcutID)
-	case SearchPostsFloodID:
-		return new(SearchPostsFlood)
 	case MessagesGetHistoryRequestID:
 		return new(MessagesGetHistoryRequest)
 	case MessagesSendMessageRequestID:
@@ -51,19 +45,21 @@ var _ = [1]struct{}{}[tg.Layer-229]
 
 // Types that fields keep raw.
 var (
-	typeChat               = tg.Schema.TypeNamed("Chat")
-	typeFactCheck          = tg.Schema.TypeNamed("FactCheck")
-	typeForumTopic         = tg.Schema.TypeNamed("ForumTopic")
-	typeInputReplyTo       = tg.Schema.TypeNamed("InputReplyTo")
-	typeInputRichMessage   = tg.Schema.TypeNamed("InputRichMessage")
-	typeMessageAction      = tg.Schema.TypeNamed("MessageAction")
-	typeMessageEntity      = tg.Schema.TypeNamed("MessageEntity")
-	typeMessageFwdHeader   = tg.Schema.TypeNamed("MessageFwdHeader")
-	typeMessageMedia       = tg.Schema.TypeNamed("MessageMedia")
-	typeMessageReactions   = tg.Schema.TypeNamed("MessageReactions")
-	typeMessageReplies     = tg.Schema.TypeNamed("MessageReplies")
-	typeMessageReplyHeader = tg.Schema.TypeNamed("MessageReplyHeader")
-	typeReplyMarkup        = tg.Schema.TypeNamed("ReplyMarkup")
-	typeRichMessage        = tg.Schema.TypeNamed("RichMessage")
-	typeSuggestedPost      = tg.Schema.TypeNamed("SuggestedPost")
+	typeChat                    = tg.Schema.TypeNamed("Chat")
+	typeFactCheck               = tg.Schema.TypeNamed("FactCheck")
+	typeForumTopic              = tg.Schema.TypeNamed("ForumTopic")
+	typeInputQuickReplyShortcut = tg.Schema.TypeNamed("InputQuickReplyShortcut")
+	typeInputReplyTo            = tg.Schema.TypeNamed("InputReplyTo")
+	typeInputRichMessage        = tg.Schema.TypeNamed("InputRichMessage")
+	typeMessageAction           = tg.Schema.TypeNamed("MessageAction")
+	typeMessageEntity           = tg.Schema.TypeNamed("MessageEntity")
+	typeMessageFwdHeader        = tg.Schema.TypeNamed("MessageFwdHeader")
+	typeMessageMedia            = tg.Schema.TypeNamed("MessageMedia")
+	typeMessageReactions        = tg.Schema.TypeNamed("MessageReactions")
+	typeMessageReplies          = tg.Schema.TypeNamed("MessageReplies")
+	typeMessageReplyHeader      = tg.Schema.TypeNamed("MessageReplyHeader")
+	typeReplyMarkup             = tg.Schema.TypeNamed("ReplyMarkup")
+	typeRichMessage             = tg.Schema.TypeNamed("RichMessage")
+	typeSearchPostsFlood        = tg.Schema.TypeNamed("SearchPostsFlood")
+	typeSuggestedPost           = tg.Schema.TypeNamed("SuggestedPost")
 )

@@ -113,37 +113,6 @@ func (*UpdateNewMessage) GoString() string { return "updateNewMessage" }
 func (*UpdateNewMessage) LogValue() slog.Value { return slog.StringValue("updateNewMessage") }
 
 // String implements fmt.Stringer.
-func (*InputQuickReplyShortcut) String() string { return "inputQuickReplyShortcut" }
-
-// GoString implements fmt.GoStringer.
-func (*InputQuickReplyShortcut) GoString() string { return "inputQuickReplyShortcut" }
-
-// LogValue implements slog.LogValuer.
-func (*InputQuickReplyShortcut) LogValue() slog.Value {
-	return slog.StringValue("inputQuickReplyShortcut")
-}
-
-// String implements fmt.Stringer.
-func (*InputQuickReplyShortcutID) String() string { return "inputQuickReplyShortcutId" }
-
-// GoString implements fmt.GoStringer.
-func (*InputQuickReplyShortcutID) GoString() string { return "inputQuickReplyShortcutId" }
-
-// LogValue implements slog.LogValuer.
-func (*InputQuickReplyShortcutID) LogValue() slog.Value {
-	return slog.StringValue("inputQuickReplyShortcutId")
-}
-
-// String implements fmt.Stringer.
-func (*SearchPostsFlood) String() string { return "searchPostsFlood" }
-
-// GoString implements fmt.GoStringer.
-func (*SearchPostsFlood) GoString() string { return "searchPostsFlood" }
-
-// LogValue implements slog.LogValuer.
-func (*SearchPostsFlood) LogValue() slog.Value { return slog.StringValue("searchPostsFlood") }
-
-// String implements fmt.Stringer.
 func (*MessagesGetHistoryRequest) String() string { return "messages.getHistory" }
 
 // GoString implements fmt.GoStringer.
