@@ -41,10 +41,16 @@ func (r CallRequest) String() string { return fmt.Sprintf("call of %q by %s", r.
 // GoString is String.
 func (r CallRequest) GoString() string { return r.String() }
 
-// CallResult is what a method answered.
+// CallResult is what a method answered. It prints as nothing.
 type CallResult struct {
 	Result json.RawMessage `json:"result"`
 }
+
+// String says nothing of it.
+func (CallResult) String() string { return "result of a call" }
+
+// GoString is String.
+func (r CallResult) GoString() string { return r.String() }
 
 // CallError is how a call failed, for programs.
 type CallError struct {

@@ -99,10 +99,11 @@ func TestACallThatWasNotAnswered(t *testing.T) {
 	}
 }
 
-// What is asked is no part of a printed request.
+// What is asked and answered is no part of a printed request and result.
 func TestACallIsNotPrinted(t *testing.T) {
+	answer := CallResult{Result: json.RawMessage(`{"_":"exported","token":"secret"}`)}
 	r := CallRequest{ID: "alice", Method: "messages.sendMessage", Params: json.RawMessage(`{"message":"secret"}`)}
-	for _, s := range []string{fmt.Sprint(r), fmt.Sprintf("%+v %#v", r, r)} {
+	for _, s := range []string{fmt.Sprint(r, answer), fmt.Sprintf("%+v %#v %+v %#v", r, r, answer, answer)} {
 		if strings.Contains(s, "secret") || strings.Contains(s, "115 101") {
 			t.Errorf("printed: %s", s)
 		}
