@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 
 	"github.com/mtfleet/mtfleet/tl"
-	"github.com/mtfleet/mtfleet/tl/tg"
-	"github.com/mtfleet/mtfleet/tl/tljson"
 )
 
 // EventJSON is an event as programs of other languages read it: its update, users
@@ -20,7 +18,7 @@ type EventJSON struct {
 // NewEventJSON returns the event so, or with raw each value as a string, the base64
 // of its bytes; so is a value that the schema does not know.
 func NewEventJSON(ev Event, raw bool) EventJSON {
-	c := tljson.New(tg.Schema, tg.Names)
+	c := newCodec()
 	text := func(v tl.Raw) json.RawMessage {
 		if !raw {
 			if b, err := c.Append(nil, v); err == nil {

@@ -30,7 +30,7 @@ type ReservedError = standing.ReservedError
 // the manager's own a *ReservedError, each with ErrNotSent. A result that the
 // schema does not know is a *ResultError.
 //
-// Neither params nor the result is logged, and no error quotes them.
+// Neither params nor the result is logged, and no error quotes a value of them.
 func (a *Account) InvokeJSON(ctx context.Context, method string, params json.RawMessage, opts ...CallOption) (json.RawMessage, error) {
 	known, err := a.m.json.get().Method(method)
 	if err != nil {
