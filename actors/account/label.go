@@ -11,6 +11,10 @@ func (a *account) onLabel(c *ctx, m Label) {
 		m.Reply.Send(persistence.Labels{}, &StateError{State: a.status.State, Why: a.status.Why})
 		return
 	}
+	if err := a.stand.Removing(); err != nil {
+		m.Reply.Send(persistence.Labels{}, err)
+		return
+	}
 	was := a.rec.Labels
 	labels, err := was.Change(m.Put, m.Remove)
 	if err != nil || labels == was {

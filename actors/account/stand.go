@@ -128,6 +128,9 @@ func (a *account) save(c *ctx, out standing.Output) {
 // erase deletes the account's records, or those of its login.
 func (a *account) erase(c *ctx, out standing.Output) {
 	w := journal.Work{Kind: journal.Erase, Urgency: journal.Once, Account: a.id, All: out.All}
+	if out.All {
+		a.feed.Release(ErrStopped) // what it has still to read would be written again
+	}
 	if out.Unasked {
 		w.Urgency = journal.Must
 	} else if !out.All {

@@ -311,6 +311,15 @@ func (m *Machine) erase(now time.Time) {
 	m.emit(Output{Kind: OutErase, All: true, Must: true})
 }
 
+// Removing is a *StateError while the records of the account are deleted, and nil
+// otherwise: what is written of it then would outlive it.
+func (m *Machine) Removing() error {
+	if m.removal.erasing {
+		return m.refusal()
+	}
+	return nil
+}
+
 // refuseRemoval answers who waits for a removal that cannot be.
 func (m *Machine) refuseRemoval(err error) {
 	asked := m.removal.asked
