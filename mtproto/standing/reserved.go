@@ -92,32 +92,32 @@ const (
 // Reserved refuses a caller's query, a boxed value, that is the manager's own: with a *ReservedError, or nil. It looks
 // into wrappers too, and allocates nothing for any other query.
 func Reserved(query []byte) error {
-	for len(query) >= 4 {
-		id := binary.LittleEndian.Uint32(query)
-		switch id {
-		case idMessagesRange, idTakeout, idBusinessConnection, idReCaptcha:
-			query = wrapped(query)
-			continue
-		}
-		if e, ok := reserved[id]; ok {
-			own := e
-			return &own
-		}
+	if query = Inside(query); len(query) < 4 {
 		return nil
+	}
+	if e, ok := reserved[binary.LittleEndian.Uint32(query)]; ok {
+		own := e
+		return &own
 	}
 	return nil
 }
 
-// wrapped is the query inside a wrapper, its last field; nil if the wrapper cannot be read, which the server will not
-// be able to either.
-func wrapped(query []byte) (inner []byte) {
-	_, err := tl.Walk(tg.Schema, query, func(f tl.Field) {
-		if typ, ok := f.Op.Boxed(); ok && typ == tl.TypeAny {
-			inner = query[f.Start:f.End]
+// Inside is the query inside the wrappers that callers may use: the one given if there is none, nothing if a wrapper is
+// cut off. What the query itself holds is not looked at.
+func Inside(query []byte) []byte {
+	for len(query) >= 4 {
+		r := tl.NewReader(query)
+		switch r.ID() {
+		case idMessagesRange:
+			r.Take(12) // a messageRange: its id and two numbers
+		case idTakeout:
+			r.Int64()
+		case idBusinessConnection, idReCaptcha:
+			r.BytesView()
+		default:
+			return query
 		}
-	})
-	if err != nil {
-		return nil
+		query = r.Rest()
 	}
-	return inner
+	return query
 }

@@ -1,6 +1,7 @@
 package standing_test
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"strings"
@@ -71,6 +72,19 @@ func TestAReservedQueryIsFoundInsideItsWrappers(t *testing.T) {
 		}
 		for n := range query { // cut off anywhere it is no query, and breaks nothing
 			_ = standing.Reserved(query[:n])
+		}
+	}
+	// Neither how deep it is nor whether the rest of it can be read hides it.
+	takeout, err := codec.Parse([]byte(`{"_":"invokeWithTakeout","takeout_id":"1","query":{"_":"auth.importBotAuthorization",` +
+		`"flags":0,"api_id":1,"api_hash":"h","bot_auth_token":"t"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	deep := append(bytes.Repeat(takeout[:12], 2*tl.MaxDepth), takeout[12:]...)
+	for what, query := range map[string][]byte{"deep inside": deep, "with its end cut off": takeout[:len(takeout)-4]} {
+		var reserved *standing.ReservedError
+		if !errors.As(standing.Reserved(query), &reserved) || reserved.Method != "auth.importBotAuthorization" {
+			t.Errorf("%s: %v", what, standing.Reserved(query))
 		}
 	}
 	if n := testing.AllocsPerRun(100, func() { _ = standing.Reserved([]byte{1, 2, 3, 4}) }); n != 0 {
