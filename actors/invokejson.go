@@ -32,21 +32,17 @@ type ReservedError = standing.ReservedError
 //
 // Neither params nor the result is logged, and no error quotes a value of them.
 func (a *Account) InvokeJSON(ctx context.Context, method string, params json.RawMessage, opts ...CallOption) (json.RawMessage, error) {
-	known, err := a.m.json.get().Method(method)
+	body, called, err := parseCall(a.m.json.get(), method, params)
 	if err != nil {
 		return nil, notSent(err)
 	}
-	body, err := known.ParseCall(params)
-	if err != nil {
-		return nil, notSent(&paramsError{method, err})
-	}
-	result, err := a.InvokeRaw(ctx, &encoded{method, body}, opts...)
+	result, err := a.InvokeRaw(ctx, &encoded{called.Name(), body}, opts...)
 	if err != nil {
 		return nil, err
 	}
-	text, err := known.AppendResult(make([]byte, 0, 4*len(result)), result)
+	text, err := called.AppendResult(make([]byte, 0, 4*len(result)), result)
 	if err != nil {
-		return nil, &ResultError{Method: method, Err: err}
+		return nil, &ResultError{Method: called.Name(), Err: err}
 	}
 	return text, nil
 }
@@ -54,18 +50,32 @@ func (a *Account) InvokeJSON(ctx context.Context, method string, params json.Raw
 // CheckJSON says what is wrong with a call before it is made, as InvokeJSON
 // would: nil, or an error with ErrNotSent.
 func CheckJSON(method string, params json.RawMessage) error {
-	known, err := newCodec().Method(method)
+	body, _, err := parseCall(newCodec(), method, params)
 	if err != nil {
 		return notSent(err)
-	}
-	body, err := known.ParseCall(params)
-	if err != nil {
-		return notSent(&paramsError{method, err})
 	}
 	if err := standing.Reserved(body); err != nil {
 		return notSent(err)
 	}
 	return nil
+}
+
+// parseCall is a call as it is sent, and the method that it calls: inside wrappers
+// (invokeWithTakeout) it is that of the query in them which waits, may be repeated
+// or not, and has the result.
+func parseCall(c *tljson.Codec, method string, params json.RawMessage) (tl.Raw, tljson.Method, error) {
+	called, err := c.Method(method)
+	if err != nil {
+		return nil, called, err
+	}
+	body, err := called.ParseCall(params)
+	if err != nil {
+		return nil, called, &paramsError{method, err}
+	}
+	if inner, ok := c.MethodOf(standing.Inside(body)); ok {
+		called = inner
+	}
+	return body, called, nil
 }
 
 // Methods gives the names of the methods that InvokeJSON takes, sorted.

@@ -124,6 +124,12 @@ func TestACallByJSONIsACall(t *testing.T) {
 				t.Fatalf("with a wait: %v", err)
 			}
 		}
+		// Nor does a wrapper lead around a wait.
+		queries := s.Counts().Queries
+		_, err := a.InvokeJSON(soon(t), "invokeWithTakeout", json.RawMessage(`{"takeout_id":"1","query":{"_":"users.getUsers","id":[{"_":"inputUserSelf"}]}}`))
+		if n := s.Counts().Queries - queries; !errors.As(err, new(*actors.WaitError)) || n != 0 {
+			t.Errorf("in a wrapper: %v, %d queries were sent", err, n)
+		}
 		refuse(t, s, "messages.sendMessage", 400, "PEER_ID_INVALID")
 		hi := json.RawMessage(`{"peer":{"_":"inputPeerSelf"},"message":"hi","random_id":"1"}`)
 		if _, err := a.InvokeJSON(soon(t), "messages.sendMessage", hi); !tgerr.Is(err, "PEER_ID_INVALID") {
