@@ -31,11 +31,19 @@ for _ in $(seq 100); do [ -S "$socket" ] && break; sleep 0.1; done
 pids+=($!)
 
 robot=$(jq -r '.bots[0].user_id' dc.json) alice=$(jq -r '.phones[0].user_id' dc.json)
-curl -sS --fail-with-body "$DC/users/$robot/messages" -d "{\"from\":$alice,\"text\":\"hello, robot\"}" >/dev/null
-got=$(curl -sS --fail-with-body "$DC/users/$robot/messages?peer=$alice&wait=20s" | jq -r '.messages[0].text')
-if [ "$got" != "hello, robot" ]; then
-  echo "the bot did not answer: got $got"
-  cat bot.log run.log
-  exit 1
-fi
-echo "the bot answered: $got"
+# say TEXT FORM writes to the bot and reads its answer to that. Servers push a message
+# with the people it is about, or in its short form without them.
+say() {
+  local said after got
+  said=$(curl -sS --fail-with-body "$DC/users/$robot/messages" -d "{\"from\":$alice,\"text\":\"$1\",\"form\":\"$2\"}")
+  after=$(jq .id <<<"$said") # what comes after it in their dialog is the answer
+  got=$(curl -sS --fail-with-body "$DC/users/$robot/messages?peer=$alice&after=$after&wait=20s" | jq -r '.messages[0] | "\(.from): \(.text)"')
+  if [ "$got" != "$robot: $1" ]; then
+    echo "the bot did not answer $1: got $got"
+    cat bot.log run.log
+    exit 1
+  fi
+  echo "the bot answered: $got"
+}
+say "hello, robot" full
+say "and again" short
