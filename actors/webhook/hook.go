@@ -73,10 +73,10 @@ type Hook struct {
 	target *url.URL
 	http   *http.Client
 
-	mu     sync.Mutex // guards the following fields
-	status Status
-	failed time.Time // when the log last said so
-	resume chan struct{}
+	mu      sync.Mutex // guards the following fields
+	status  Status
+	failed  time.Time     // when the log last said so
+	resumed chan struct{} // closed by Resume; nil unless the hook is disabled
 }
 
 // Status is what is known of a hook at one moment.
@@ -120,7 +120,7 @@ func New(o Options) (*Hook, error) {
 	}
 	return &Hook{
 		o: o, target: target, http: newClient(target, timeout, o.Dial),
-		status: Status{Name: o.Name, Host: target.Host}, resume: make(chan struct{}, 1),
+		status: Status{Name: o.Name, Host: target.Host},
 	}, nil
 }
 
@@ -131,11 +131,14 @@ func (h *Hook) Status() Status {
 	return h.status
 }
 
-// Resume lets a hook go on that the target disabled.
+// Resume lets a hook go on that the target disabled; another does not remember it.
 func (h *Hook) Resume() {
-	select {
-	case h.resume <- struct{}{}:
-	default:
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.status.Disabled {
+		h.status.Disabled = false
+		close(h.resumed)
+		h.resumed = nil
 	}
 }
 
@@ -274,6 +277,11 @@ func (h *Hook) send(ctx context.Context, c *actors.Consumer, m *message) bool {
 	begun := time.Now()
 	rejected := 0
 	for attempts := 1; ; attempts++ {
+		ready := time.Now()
+		if !h.enabled(ctx) {
+			return false
+		}
+		begun = begun.Add(time.Since(ready)) // what the hook waits is no message's time
 		v := h.post(ctx, m)
 		if ctx.Err() != nil {
 			return false
@@ -283,9 +291,6 @@ func (h *Hook) send(ctx context.Context, c *actors.Consumer, m *message) bool {
 			return true
 		}
 		if v.gone {
-			if !h.disabled(ctx) {
-				return false
-			}
 			continue
 		}
 		if v.reject {
@@ -315,12 +320,17 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// disabled waits until somebody resumes the hook, and passes it on to other lanes.
-func (h *Hook) disabled(ctx context.Context) bool {
+// enabled waits until the hook is, and reports whether that was before ctx ended.
+func (h *Hook) enabled(ctx context.Context) bool {
+	h.mu.Lock()
+	resumed := h.resumed
+	h.mu.Unlock()
+	if resumed == nil {
+		return true
+	}
 	select {
-	case <-h.resume:
-		h.Resume()
-		return sleep(ctx, firstPause)
+	case <-resumed:
+		return true
 	case <-ctx.Done():
 		return false
 	}
@@ -366,10 +376,11 @@ func (h *Hook) note(v verdict) {
 			h.o.Logger.Info("a webhook's target takes messages again", "webhook", h.o.Name)
 		}
 		h.status.Sent++
-		h.status.LastSent, h.status.Failures, h.status.LastError, h.status.Disabled, h.failed = now, 0, "", false, time.Time{}
+		h.status.LastSent, h.status.Failures, h.status.LastError, h.failed = now, 0, "", time.Time{}
 		return
-	case v.gone && !h.status.Disabled:
-		h.status.Disabled = true
+	case v.gone && h.status.Disabled: // by a message that was under way with this one
+	case v.gone:
+		h.status.Disabled, h.resumed = true, make(chan struct{})
 		h.o.Logger.Warn("a webhook's target wants no messages any more (410 Gone); nothing is sent", "webhook", h.o.Name,
 			"advice", "`manager webhooks retry "+h.o.Name+"` sends again; remove it from the configuration, and its consumer with `manager consumers remove "+ConsumerPrefix+h.o.Name+"`")
 	case now.Sub(h.failed) >= remindAfter:

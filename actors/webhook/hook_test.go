@@ -277,14 +277,43 @@ func TestATargetThatIsGoneIsLeftAlone(t *testing.T) {
 		if all := s.received(); len(all) != 3 || !h.Status().Disabled {
 			t.Errorf("received: %+v, status %+v", all, h.Status())
 		}
+		label("b", 1)
+		if all := s.received(); len(all) != 3 {
+			t.Errorf("another account's message is sent too: %+v", all)
+		}
+		h.Resume() // it still wants none, and says so once in each lane
+		time.Sleep(48 * time.Hour)
+		synctest.Wait()
+		if all := s.received(); len(all) < 4 || len(all) > 5 || !h.Status().Disabled {
+			t.Errorf("received: %+v, status %+v", all, h.Status())
+		}
 		s.mu.Lock()
 		gone = false
 		s.mu.Unlock()
 		h.Resume()
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if got := labels(s.received(), "a"); got != " 1 1 2" || h.Status().Disabled {
+		all := s.received()
+		if got := labels(all, "a"); !strings.HasSuffix(got, " 1 1 2") || !strings.HasSuffix(labels(all, "b"), " 1") || h.Status().Disabled {
 			t.Errorf("a's messages: %q, status %+v", got, h.Status())
+		}
+	})
+}
+
+// A word to go on that was said when nothing was ended does not undo an end that
+// comes later.
+func TestResumeIsNotRemembered(t *testing.T) {
+	play(t, func(n int, g got, w http.ResponseWriter) {
+		if n >= 2 {
+			w.WriteHeader(http.StatusGone)
+		}
+	}, func(t *testing.T, m *actors.Manager, h *Hook, s *target, label func(string, int)) {
+		h.Resume()
+		label("a", 1)
+		time.Sleep(48 * time.Hour)
+		synctest.Wait()
+		if all := s.received(); len(all) != 3 || !h.Status().Disabled {
+			t.Errorf("%d messages are received, status %+v", len(all), h.Status())
 		}
 	})
 }
