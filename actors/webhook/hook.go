@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -195,8 +196,8 @@ type message struct {
 	id      string
 	account string
 	cursor  actors.Cursor // zero for a present state, which needs no acknowledgement
+	before  actors.Cursor // of the message before it
 	body    []byte
-	done    bool // guarded by the window
 }
 
 // body is a message as Standard Webhooks has it.
@@ -228,33 +229,38 @@ func idOf(ev *actors.Event) string {
 	return "msg_" + hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
-// window acknowledges in order what is done in any.
+// window acknowledges in order what is done in any. It holds what is under way,
+// which the lanes bound, however much is done behind a message that is not.
 type window struct {
 	ack func(actors.Cursor) error
 
-	mu  sync.Mutex
-	all []*message
+	mu   sync.Mutex // guards the following fields, and before of their messages
+	last actors.Cursor
+	all  []*message // in order
 }
 
 func (w *window) add(m *message) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	m.before = w.last
+	if !m.cursor.IsZero() {
+		w.last = m.cursor
+	}
 	w.all = append(w.all, m)
 }
 
 func (w *window) finish(m *message) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	m.done = true
-	var upTo actors.Cursor
-	for len(w.all) > 0 && w.all[0].done {
-		if c := w.all[0].cursor; c.N > upTo.N {
-			upTo = c
-		}
-		w.all[0] = nil
-		w.all = w.all[1:]
+	i := slices.Index(w.all, m)
+	if w.all = slices.Delete(w.all, i, i+1); i > 0 {
+		return
 	}
-	if upTo.N > 0 {
+	upTo := w.last
+	if len(w.all) > 0 {
+		upTo = w.all[0].before
+	}
+	if !upTo.IsZero() {
 		_ = w.ack(upTo) // refused only when the consumer is gone, which ends Run
 	}
 }

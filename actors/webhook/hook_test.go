@@ -318,6 +318,35 @@ func TestResumeIsNotRemembered(t *testing.T) {
 	})
 }
 
+// What is done behind a message that is tried for long is not kept, and is
+// acknowledged with it.
+func TestOneMessageInTroubleKeepsNoOthers(t *testing.T) {
+	var acked []actors.Cursor
+	w := window{ack: func(c actors.Cursor) error { acked = append(acked, c); return nil }}
+	present, slow := &message{}, &message{cursor: actors.Cursor{Run: 1, N: 1}}
+	w.add(present)
+	w.add(slow)
+	if w.finish(present); len(acked) != 0 {
+		t.Errorf("acknowledged %v before anything that can be", acked)
+	}
+	for n := uint64(2); n <= 1000; n++ {
+		m := &message{cursor: actors.Cursor{Run: 1, N: n}}
+		w.add(m)
+		if n < 1000 {
+			w.finish(m)
+		}
+	}
+	if len(w.all) != 2 || len(acked) != 0 {
+		t.Errorf("%d messages are kept while two are under way, acknowledged %v", len(w.all), acked)
+	}
+	last := w.all[1]
+	w.finish(slow)
+	w.finish(last)
+	if len(acked) != 2 || acked[0].N != 999 || acked[1].N != 1000 || len(w.all) != 0 {
+		t.Errorf("acknowledged %v, %d messages are left", acked, len(w.all))
+	}
+}
+
 // A day is long enough: what a target in trouble was not given is put aside then.
 func TestATargetInTroubleForADayIsGivenUp(t *testing.T) {
 	play(t, func(n int, g got, w http.ResponseWriter) {
