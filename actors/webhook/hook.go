@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -215,6 +216,9 @@ func (h *Hook) message(ev *actors.Event) (*message, error) {
 	return &message{id: idOf(ev), account: ev.Account, cursor: ev.Cursor, body: text}, nil
 }
 
+// idPrefix begins a message's id as Standard Webhooks writes it.
+const idPrefix = "msg_"
+
 // idOf is the same for an update that comes again after a crash as it came before,
 // so that a receiver can tell: one that counts goes by its place and its bytes, which
 // differ where it was pushed and then comes out of a difference. Anything else goes
@@ -226,7 +230,7 @@ func idOf(ev *actors.Event) string {
 	} else {
 		fmt.Fprintf(sum, "%s %v %v %d", ev.Account, ev.Kind, ev.Cursor, ev.At.UnixNano())
 	}
-	return "msg_" + hex.EncodeToString(sum.Sum(nil)[:16])
+	return idPrefix + hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
 // window acknowledges in order what is done in any. It holds what is under way,
@@ -344,7 +348,7 @@ func (h *Hook) enabled(ctx context.Context) bool {
 
 // bury puts a message aside, durably. Where the store refuses, it is tried on.
 func (h *Hook) bury(ctx context.Context, c *actors.Consumer, m *message, attempts int, why string) bool {
-	err := c.PutAside(ctx, actors.DeadLetter{ID: m.cursor.String(), At: time.Now(), Account: m.account, Why: why, Attempts: attempts, Body: m.letter()})
+	err := c.PutAside(ctx, actors.DeadLetter{ID: m.letterID(), At: time.Now(), Account: m.account, Why: why, Attempts: attempts, Body: m.letter()})
 	if err != nil {
 		h.o.Logger.Error("a webhook's message can be neither sent nor kept", "webhook", h.o.Name, "err", err)
 		return false
@@ -356,6 +360,10 @@ func (h *Hook) bury(ctx context.Context, c *actors.Consumer, m *message, attempt
 		"advice", "look with `manager webhooks dead "+h.o.Name+"`, send it again with `manager webhooks retry`")
 	return true
 }
+
+// letterID goes by the message's id: a present state has no cursor, and a message that
+// comes again after a crash is the same letter.
+func (m *message) letterID() string { return m.id[len(idPrefix):][:16] }
 
 // letter is the message as a dead letter keeps it, with its id.
 func (m *message) letter() []byte { return append([]byte(m.id+"\n"), m.body...) }
@@ -398,34 +406,45 @@ func (h *Hook) note(v verdict) {
 }
 
 // Retry sends dead letters again, the one of that id or all, and deletes those that
-// are taken. It returns how many were, and the error at which it stopped.
+// are taken. It returns how many were. What the target refuses, or what was too large
+// to keep, is passed over and is the error in the end; anything else ends it at once.
 func (h *Hook) Retry(ctx context.Context, id string) (sent int, err error) {
 	h.Resume()
 	letters, err := h.o.Manager.DeadLetters(ConsumerPrefix + h.o.Name)
 	if err != nil {
 		return 0, err
 	}
-	found := id == ""
+	if id != "" {
+		letters = slices.DeleteFunc(letters, func(l actors.DeadLetter) bool { return l.ID != id })
+		if len(letters) == 0 {
+			return 0, fmt.Errorf("webhook %s has no dead letter %q", h.o.Name, id)
+		}
+	}
+	var passed error
 	for _, l := range letters {
-		if id != "" && l.ID != id {
-			continue
-		}
-		found = true
-		if len(l.Body) == 0 {
-			return sent, fmt.Errorf("the message of dead letter %s was too large to keep", l.ID)
-		}
-		id, text := Letter(l)
-		v := h.post(ctx, &message{id: id, body: text})
-		if h.note(v); !v.taken {
-			return sent, fmt.Errorf("dead letter %s: %s", l.ID, v.why)
-		}
-		if err := h.o.Manager.DeleteDeadLetter(ctx, ConsumerPrefix+h.o.Name, l.ID); err != nil {
+		reject, err := h.resend(ctx, l)
+		switch {
+		case err == nil:
+			sent++
+		case !reject:
 			return sent, err
+		default:
+			passed = cmp.Or(passed, err)
 		}
-		sent++
 	}
-	if !found {
-		return 0, fmt.Errorf("webhook %s has no dead letter %q", h.o.Name, id)
+	return sent, passed
+}
+
+// resend sends one dead letter and deletes it when it is taken. reject: the error is
+// of this one, not of the target.
+func (h *Hook) resend(ctx context.Context, l actors.DeadLetter) (reject bool, err error) {
+	if len(l.Body) == 0 {
+		return true, fmt.Errorf("the message of dead letter %s was too large to keep", l.ID)
 	}
-	return sent, nil
+	id, text := Letter(l)
+	v := h.post(ctx, &message{id: id, body: text})
+	if h.note(v); !v.taken {
+		return v.reject, fmt.Errorf("dead letter %s: %s", l.ID, v.why)
+	}
+	return false, h.o.Manager.DeleteDeadLetter(ctx, ConsumerPrefix+h.o.Name, l.ID)
 }

@@ -318,6 +318,42 @@ func TestResumeIsNotRemembered(t *testing.T) {
 	})
 }
 
+// TestEachLetterIsKeptAndNoneHoldsTheOthers: present states, which have no cursor, are
+// letters of their own, and a letter that can never be sent is passed over.
+func TestEachLetterIsKeptAndNoneHoldsTheOthers(t *testing.T) {
+	refuse := map[string]bool{"a": true, "b": true}
+	play(t, func(n int, g got, w http.ResponseWriter) {
+		if refuse[g.account] {
+			w.WriteHeader(http.StatusUnprocessableEntity)
+		}
+	}, func(t *testing.T, m *actors.Manager, h *Hook, s *target, label func(string, int)) {
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		letters, err := m.DeadLetters("webhook.crm")
+		if err != nil || len(letters) != 2 || h.Status().Dead != 2 {
+			t.Fatalf("dead letters: %+v, %v, status %+v", letters, err, h.Status())
+		}
+		c, err := m.Consumer(t.Context(), actors.ConsumerOptions{Name: "webhook.crm"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		large := actors.DeadLetter{ID: "large", Account: "a", At: letters[0].At.Add(-time.Hour)}
+		if err := c.PutAside(t.Context(), large); err != nil {
+			t.Fatal(err)
+		}
+		s.mu.Lock()
+		refuse[letters[1].Account] = false
+		s.mu.Unlock()
+		if n, err := h.Retry(t.Context(), ""); n != 1 || err == nil || !strings.Contains(err.Error(), "too large") {
+			t.Errorf("%d letters are sent, %v", n, err)
+		}
+		left, err := m.DeadLetters("webhook.crm")
+		if err != nil || len(left) != 2 || left[0].ID != "large" || left[1].ID != letters[0].ID {
+			t.Errorf("left: %+v, %v", left, err)
+		}
+	})
+}
+
 // What is done behind a message that is tried for long is not kept, and is
 // acknowledged with it.
 func TestOneMessageInTroubleKeepsNoOthers(t *testing.T) {
