@@ -107,8 +107,8 @@ func (m *Manager) Consumer(ctx context.Context, o ConsumerOptions) (*Consumer, e
 }
 
 // RemoveConsumer ends a consumer for good: what it has not acknowledged is as good
-// as acknowledged. It blocks until that is on disk. The error is a
-// *NoConsumerError, or the store's.
+// as acknowledged, and what it has put aside is deleted. It blocks until that is on
+// disk. The error is a *NoConsumerError, or the store's.
 func (m *Manager) RemoveConsumer(ctx context.Context, name string) error {
 	m.registering.Lock()
 	defer m.registering.Unlock()
@@ -116,7 +116,15 @@ func (m *Manager) RemoveConsumer(ctx context.Context, name string) error {
 	if c == nil {
 		return &NoConsumerError{name}
 	}
-	if err := m.commit(ctx, persistence.Commit{Delete: []persistence.Key{persistence.ConsumerKey(name)}}); err != nil {
+	letters, err := m.DeadLetters(name)
+	if err != nil {
+		return fmt.Errorf("removing consumer %q: %w", name, err)
+	}
+	gone := []persistence.Key{persistence.ConsumerKey(name)}
+	for _, l := range letters {
+		gone = append(gone, persistence.DeadLetterKey(name, l.ID))
+	}
+	if err := m.commit(ctx, persistence.Commit{Delete: gone}); err != nil {
 		return fmt.Errorf("removing consumer %q: %w", name, err)
 	}
 	m.hub.unregister(c)

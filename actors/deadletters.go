@@ -22,7 +22,8 @@ const (
 
 // PutAside keeps what the consumer could not deliver, so that it can acknowledge it
 // and go on. It blocks until that is on disk. The letter's id has up to 18
-// characters of [a-z0-9-]; one of the same id is replaced.
+// characters of [a-z0-9-]; one of the same id is replaced. The error is the store's,
+// or ErrConsumerRemoved.
 func (c *Consumer) PutAside(ctx context.Context, letter DeadLetter) error {
 	letter.Consumer = c.name
 	if len(letter.Body) > deadLetterBodyMost {
@@ -30,6 +31,9 @@ func (c *Consumer) PutAside(ctx context.Context, letter DeadLetter) error {
 	}
 	c.m.registering.Lock()
 	defer c.m.registering.Unlock()
+	if c.gone() {
+		return ErrConsumerRemoved
+	}
 	old, err := c.m.DeadLetters(c.name)
 	if err != nil {
 		return err

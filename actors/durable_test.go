@@ -328,8 +328,21 @@ func TestARemovedConsumerHoldsNothing(t *testing.T) {
 		if err := m.RemoveConsumer(t.Context(), "c"); !errors.As(err, &none) {
 			t.Error(err)
 		}
+		d, err := m.Consumer(t.Context(), actors.ConsumerOptions{Name: "d"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.PutAside(t.Context(), actors.DeadLetter{ID: "one"}); err != nil {
+			t.Fatal(err)
+		}
 		if err := m.RemoveConsumer(t.Context(), "d"); err != nil {
 			t.Fatal(err)
+		}
+		if err := d.PutAside(t.Context(), actors.DeadLetter{ID: "two"}); !errors.Is(err, actors.ErrConsumerRemoved) {
+			t.Errorf("a removed consumer puts aside: %v", err)
+		}
+		if left, err := m.DeadLetters("d"); err != nil || len(left) != 0 {
+			t.Errorf("%d dead letters of a removed consumer are left, %v", len(left), err)
 		}
 		time.Sleep(time.Minute)
 		if got := stored(t, store, "robot").Updates.Pts; got != before+3 {

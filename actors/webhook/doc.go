@@ -6,7 +6,7 @@
 // (https://www.standardwebhooks.com): the headers webhook-id, webhook-timestamp and
 // webhook-signature, and a body of {"type", "timestamp", "data"}, where data is an
 // actors.EventJSON. Events of one account are sent one after the other, in order;
-// those of different accounts side by side.
+// those of different accounts in up to eight lanes side by side.
 //
 //	hook, err := webhook.New(webhook.Options{Manager: m, Name: "crm", URL: url, Secrets: secrets})
 //	...

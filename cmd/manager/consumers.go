@@ -162,6 +162,8 @@ func (a *app) consumersRemoveCommand() *cobra.Command {
 	var f accountFlags
 	c := &cobra.Command{
 		Use: "remove NAME", Short: "End a durable consumer: no update waits for it any more", Args: exactly("NAME"),
+		Long: `remove ends a durable consumer: what it has not acknowledged does not come again. Dead
+letters of a webhook go with it; see: manager webhooks dead NAME.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
 				if _, err := s.RemoveConsumer(ctx, control.ConsumerRequest{Name: args[0]}); err != nil {

@@ -23,7 +23,8 @@ type Streams interface {
 	Ack(context.Context, AckRequest) (Empty, error)
 	// Consumers lists the durable consumers.
 	Consumers(context.Context, Empty) (ConsumerList, error)
-	// RemoveConsumer ends one: no update waits for it any more.
+	// RemoveConsumer ends one: no update waits for it any more, and its dead letters
+	// are deleted.
 	RemoveConsumer(context.Context, ConsumerRequest) (Empty, error)
 }
 
