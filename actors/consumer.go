@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,18 +42,18 @@ type Consumer struct {
 
 	handed   []owed // given to the reader, not acknowledged
 	queue    []owed // not given yet
-	bytes    int    // of both
-	passing  int    // of the queue, what no mark is asked for
-	missed   uint64 // of those, dropped
+	passing  []owed // not given yet, and nobody waits for the acknowledgement
+	bytes    int    // of all three
+	missed   uint64 // of passing, dropped
 	handedTo uint64 // number of the newest event that was given
 	acked    Cursor
 }
 
-// owed is an event that a consumer has not acknowledged.
+// owed is an event that a consumer was not given or has not acknowledged. Lists of
+// them are in the order of their numbers.
 type owed struct {
 	*told
-	weight  int
-	durable bool // somebody waits for the acknowledgement
+	weight int
 }
 
 // consumerReader is one range over Events.
@@ -61,7 +62,7 @@ type consumerReader struct {
 	taken chan struct{} // closed when another begins to read, or the consumer is removed
 }
 
-// passingMost bounds what waits in a consumer's queue and is not durable: states
+// passingMost bounds what waits for a consumer's reader and is not durable: states
 // and what counts nowhere. At the bound the oldest is dropped and counted by
 // EventMissed: 4,096 events of 500 bytes take 2 MiB.
 const passingMost = 4096
@@ -119,60 +120,41 @@ func (c *Consumer) offer(events []*told) {
 		if !c.filter.wants(ev.Kind) {
 			continue
 		}
-		durable := ev.delivery != nil && c.filter.wants(EventUpdate)
 		switch {
-		case durable:
+		case ev.delivery != nil && c.filter.wants(EventUpdate):
 			ev.delivery.owed.Add(1)
-			c.push(ev, true)
+			c.push(&c.queue, ev)
 		case c.reader == nil: // the present state is told to who comes
 		default:
 			if ev.Kind == EventState {
 				c.overtake(ev)
 			}
-			c.push(ev, false)
-			c.passing++
-			c.trim()
+			if c.push(&c.passing, ev); len(c.passing) > passingMost {
+				c.release(shift(&c.passing))
+				c.missed++
+			}
 		}
 	}
 	c.wake()
 }
 
-func (c *Consumer) push(ev *told, durable bool) {
+func (c *Consumer) push(list *[]owed, ev *told) {
 	var last *told
-	if n := len(c.queue); n > 0 {
-		last = c.queue[n-1].told
+	if n := len(*list); n > 0 {
+		last = (*list)[n-1].told
 	}
 	w := weight(ev, last)
-	c.queue = append(c.queue, owed{ev, w, durable})
+	*list = append(*list, owed{ev, w})
 	c.bytes += w
 	c.h.hold(w)
 }
 
 // overtake takes out the state of an account that nobody has read yet.
 func (c *Consumer) overtake(ev *told) {
-	for i, old := range c.queue {
-		if old.Kind == EventState && old.account == ev.account {
-			c.take(i)
-			return
-		}
-	}
-}
-
-// take takes an event that is not durable out of the queue.
-func (c *Consumer) take(i int) {
-	c.release(c.queue[i])
-	c.queue = append(c.queue[:i], c.queue[i+1:]...)
-	c.passing--
-}
-
-// trim keeps what is not durable within its bound.
-func (c *Consumer) trim() {
-	for i := 0; c.passing > passingMost && i < len(c.queue); i++ {
-		if !c.queue[i].durable {
-			c.take(i)
-			c.missed++
-			return
-		}
+	i := slices.IndexFunc(c.passing, func(old owed) bool { return old.Kind == EventState && old.account == ev.account })
+	if i >= 0 {
+		c.release(c.passing[i])
+		c.passing = slices.Delete(c.passing, i, i+1)
 	}
 }
 
@@ -257,15 +239,10 @@ func (c *Consumer) attach() (*consumerReader, error) {
 	}
 	c.reader = &consumerReader{ready: make(chan struct{}, 1), taken: make(chan struct{})}
 	c.since = c.clock.Now()
-	kept := c.handed
-	for _, e := range c.queue {
-		if e.durable {
-			kept = append(kept, e)
-		} else {
-			c.release(e)
-		}
+	for _, e := range c.passing {
+		c.release(e)
 	}
-	c.handed, c.queue, c.passing, c.missed = nil, kept, 0, 0
+	c.handed, c.queue, c.passing, c.missed = nil, append(c.handed, c.queue...), nil, 0
 	return c.reader, nil
 }
 
@@ -288,27 +265,35 @@ func (c *Consumer) next(r *consumerReader) []Event {
 	if c.reader != r {
 		return nil
 	}
-	n := min(len(c.queue), batchMost)
+	n := min(len(c.queue)+len(c.passing), batchMost)
 	events := make([]Event, 0, n+1)
-	if c.missed > 0 && n > 0 {
-		events = append(events, Event{Kind: EventMissed, At: c.queue[0].At, Missed: c.missed})
-		c.missed = 0
-	}
-	for i, e := range c.queue[:n] {
-		events = append(events, e.Event)
-		c.handedTo = max(c.handedTo, e.Cursor.N)
-		if e.durable {
+	for range n {
+		var e owed
+		if len(c.passing) == 0 || len(c.queue) > 0 && c.queue[0].Cursor.N < c.passing[0].Cursor.N {
+			e = shift(&c.queue)
 			c.handed = append(c.handed, e)
 		} else {
+			e = shift(&c.passing)
 			c.release(e)
-			c.passing--
 		}
-		c.queue[i] = owed{}
-	}
-	if c.queue = c.queue[n:]; len(c.queue) == 0 {
-		c.queue = nil
+		if c.missed > 0 {
+			events = append(events, Event{Kind: EventMissed, At: e.At, Missed: c.missed})
+			c.missed = 0
+		}
+		events = append(events, e.Event)
+		c.handedTo = max(c.handedTo, e.Cursor.N)
 	}
 	return events
+}
+
+// shift takes the first out of a list.
+func shift(list *[]owed) owed {
+	e := (*list)[0]
+	(*list)[0] = owed{}
+	if *list = (*list)[1:]; len(*list) == 0 {
+		*list = nil
+	}
+	return e
 }
 
 // Ack says that the consumer is done with every event up to a cursor, in this run
@@ -343,17 +328,12 @@ func (c *Consumer) Ack(cursor Cursor) error {
 	return nil
 }
 
-// pop releases what is acknowledged of a list. What is not durable has no
-// acknowledgement, and is in the queue behind what was handed out.
+// pop releases what is acknowledged of a list.
 func (c *Consumer) pop(list []owed, n uint64, over *settled) []owed {
-	for len(list) > 0 && list[0].Cursor.N <= n && list[0].durable {
-		c.release(list[0])
-		over.add(list[0].delivery)
-		list[0] = owed{}
-		list = list[1:]
-	}
-	if len(list) == 0 {
-		return nil
+	for len(list) > 0 && list[0].Cursor.N <= n {
+		e := shift(&list)
+		c.release(e)
+		over.add(e.delivery)
 	}
 	return list
 }
@@ -363,20 +343,14 @@ func (c *Consumer) pop(list []owed, n uint64, over *settled) []owed {
 func (c *Consumer) drop(which func(*told) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, list := range []*[]owed{&c.handed, &c.queue} {
-		kept := (*list)[:0]
-		for _, e := range *list {
-			if !which(e.told) {
-				kept = append(kept, e)
-				continue
+	for _, list := range []*[]owed{&c.handed, &c.queue, &c.passing} {
+		*list = slices.DeleteFunc(*list, func(e owed) bool {
+			gone := which(e.told)
+			if gone {
+				c.release(e)
 			}
-			c.release(e)
-			if !e.durable {
-				c.passing--
-			}
-		}
-		clear((*list)[len(kept):])
-		*list = kept
+			return gone
+		})
 	}
 }
 
@@ -389,15 +363,14 @@ func (c *Consumer) close() {
 		c.reader = nil
 	}
 	var over settled
-	for _, list := range [][]owed{c.handed, c.queue} {
-		for _, e := range list {
-			c.release(e)
-			if e.durable {
-				over.add(e.delivery)
-			}
-		}
+	for _, e := range slices.Concat(c.handed, c.queue) {
+		c.release(e)
+		over.add(e.delivery)
 	}
-	c.handed, c.queue, c.passing = nil, nil, 0
+	for _, e := range c.passing {
+		c.release(e)
+	}
+	c.handed, c.queue, c.passing = nil, nil, nil
 	c.mu.Unlock()
 	c.h.settle(over)
 	c.relieve()

@@ -284,8 +284,8 @@ func TestStatesDoNotPileUp(t *testing.T) {
 	if got := c.next(r); len(got) != 2 || got[0].Status.State != Online || got[1].Status.State != Paused {
 		t.Errorf("%d states are handed out: %+v", len(got), got)
 	}
-	if c.bytes != 0 || c.passing != 0 || b.h.owed.Load() != 0 {
-		t.Errorf("%d bytes, %d passing, %d owed are left", c.bytes, c.passing, b.h.owed.Load())
+	if c.bytes != 0 || len(c.passing) != 0 || b.h.owed.Load() != 0 {
+		t.Errorf("%d bytes, %v passing, %d owed are left", c.bytes, c.passing, b.h.owed.Load())
 	}
 	if err := c.Ack(Cursor{Run: 3, N: b.h.last}); err != nil {
 		t.Errorf("acknowledging a state: %v", err)
@@ -346,5 +346,25 @@ func TestADeliveryIsAcknowledgedAsAWhole(t *testing.T) {
 		if got := b.acked["a"].N == 1; got != (i == 2) {
 			t.Errorf("after event %d of 3 the delivery is acknowledged: %v", i+1, got)
 		}
+	}
+}
+
+// A reader that stands still while an account's state changes: what that costs must
+// not grow with what waits, for it is the account that pays.
+func BenchmarkAStateBesideWhatWaits(b *testing.B) {
+	for _, waiting := range []int{0, 200_000} {
+		b.Run(fmt.Sprint(waiting), func(b *testing.B) {
+			w := newBench("a", "b")
+			c := w.consumer("c", Filter{})
+			if _, err := c.attach(); err != nil {
+				b.Fatal(err)
+			}
+			for i := range waiting {
+				w.deliver("a", account.Mark{Life: 1, N: uint64(i + 1)}, 1)
+			}
+			for b.Loop() {
+				w.state("b", Online)
+			}
+		})
 	}
 }

@@ -160,13 +160,8 @@ func (c *Consumer) status(accounts []*Account) ConsumerStatus {
 		Name: c.name, Filter: c.filter.clone(), Created: c.created, Attached: c.reader != nil, Since: c.since, Bytes: c.bytes, Acked: c.acked,
 	}
 	for _, list := range [][]owed{c.handed, c.queue} {
-		for _, e := range list {
-			if !e.durable {
-				continue
-			}
-			if s.Lag++; s.Oldest.IsZero() {
-				s.Oldest = e.At
-			}
+		if s.Lag += len(list); s.Oldest.IsZero() && len(list) > 0 {
+			s.Oldest = list[0].At
 		}
 	}
 	for _, a := range accounts {
