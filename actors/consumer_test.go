@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	gort "runtime"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,7 +40,12 @@ func newBench(ids ...string) *bench {
 	for _, id := range ids {
 		b.accounts[id] = m.newAccount(persistence.AccountID(id), Labels{})
 	}
-	b.h.acked = func(a *Account, mark account.Mark) {
+	b.h.inform = func(a *Account, m account.Message) {
+		acked, is := m.(account.Acked)
+		if !is {
+			return
+		}
+		mark := acked.Mark
 		if old := b.acked[a.ID()]; old.Life == mark.Life && mark.N <= old.N {
 			panic(fmt.Sprintf("%s is told that %v is acknowledged after %v", a.ID(), mark, old))
 		}
@@ -49,7 +58,7 @@ func (b *bench) consumer(name string, f Filter) *Consumer {
 	c := &Consumer{h: b.h, clock: systemClock{}, done: b.done, name: name, relieve: func() {}, present: func(*Filter) []account.Event { return nil }}
 	b.h.register(c, f)
 	for _, a := range b.accounts {
-		b.h.decide(a)
+		b.h.redecide(a)
 	}
 	return c
 }
@@ -345,6 +354,62 @@ func TestADeliveryIsAcknowledgedAsAWhole(t *testing.T) {
 		}
 		if got := b.acked["a"].N == 1; got != (i == 2) {
 			t.Errorf("after event %d of 3 the delivery is acknowledged: %v", i+1, got)
+		}
+	}
+}
+
+// What an account was told last is what was decided last, whoever decides at once.
+func TestAnAccountHearsDecisionsInTheirOrder(t *testing.T) {
+	b := newBench("a")
+	a := b.accounts["a"]
+	var mu sync.Mutex
+	told := false
+	b.h.inform = func(_ *Account, m account.Message) {
+		for range rand.IntN(3) {
+			gort.Gosched()
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		told = m.(account.Durable).On
+	}
+	c := b.consumer("c", Filter{})
+	for range 2000 {
+		var all sync.WaitGroup
+		for _, f := range []Filter{{}, {Accounts: []string{"b"}}, {}} {
+			all.Go(func() {
+				b.h.register(c, f)
+				b.h.redecide(a)
+			})
+		}
+		all.Wait()
+		if told != a.durable.Load() {
+			t.Fatalf("the account was told %v, it was decided %v", told, a.durable.Load())
+		}
+	}
+}
+
+// Beyond 256 MiB that all consumers owe together no account takes more, until half of
+// it is acknowledged.
+func TestWhatAllConsumersOweIsBounded(t *testing.T) {
+	b := newBench("a", "b")
+	b.consumer("c", Filter{Accounts: []string{"a"}})
+	var told []string
+	b.h.inform = func(a *Account, m account.Message) { told = append(told, fmt.Sprint(a.ID(), m)) }
+	m := b.accounts["a"].m
+	m.log = slog.New(slog.DiscardHandler)
+	m.accounts = map[persistence.AccountID]*Account{"a": b.accounts["a"], "b": b.accounts["b"]}
+	for _, step := range []struct {
+		owed int64
+		want []string
+	}{
+		{owedMost, nil}, {owedMost + 1, []string{"a{true}"}}, {owedMost, nil}, {owedMost / 2, nil}, {owedMost/2 - 1, []string{"a{false}"}}, {owedMost, nil},
+	} {
+		told = nil
+		b.h.owed.Store(step.owed)
+		m.weigh()
+		m.weigh() // says it once
+		if !slices.Equal(told, step.want) {
+			t.Errorf("at %d bytes the accounts are told %v, want %v", step.owed, told, step.want)
 		}
 	}
 }

@@ -255,29 +255,42 @@ func (m *Manager) readConsumers() error {
 // tells those that it changes for.
 func (m *Manager) redecide(all ...*Account) {
 	for _, a := range all {
-		if on, changed := m.hub.decide(a); changed {
-			a.inform(account.Durable{On: on})
-		}
+		m.hub.redecide(a)
 	}
 }
 
 // weigh looks whether accounts may take more updates: not while consumers owe too
 // much, until they owe half of it.
 func (m *Manager) weigh() {
-	owed, full := m.hub.owed.Load(), m.hub.full.Load()
-	switch {
-	case !full && owed > owedMost && m.hub.full.CompareAndSwap(false, true):
+	if _, turns := m.hub.turns(); !turns {
+		return
+	}
+	m.hub.turning.Lock()
+	defer m.hub.turning.Unlock()
+	owed, turns := m.hub.turns()
+	if !turns {
+		return
+	}
+	full := !m.hub.full.Load()
+	m.hub.full.Store(full)
+	if full {
 		m.log.Warn("durable consumers have not acknowledged what they were told; accounts take no more updates until they do", "bytes", owed,
 			"advice", "see `manager consumers list`; remove a consumer that will not come back")
-	case full && owed < owedMost/2 && m.hub.full.CompareAndSwap(true, false):
-	default:
-		return
 	}
 	for _, a := range m.Accounts() {
 		if a.durable.Load() {
-			a.inform(account.Held{On: m.hub.full.Load()})
+			m.hub.inform(a, account.Held{On: full})
 		}
 	}
+}
+
+// turns reports whether what is owed changes whether accounts take more.
+func (h *hub) turns() (owed int64, turns bool) {
+	owed = h.owed.Load()
+	if h.full.Load() {
+		return owed, owed < owedMost/2
+	}
+	return owed, owed > owedMost
 }
 
 // Consumers in the hub: its lock orders who is registered with what is published.
@@ -326,17 +339,24 @@ func (h *hub) unregister(c *Consumer) {
 
 // decide notes whether any consumer acknowledges the updates of an account.
 func (h *hub) decide(a *Account) (on, changed bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	id, labels := a.ID(), a.Labels()
 	on = slices.ContainsFunc(h.consumers, func(c *Consumer) bool { return c.holds(id, labels) })
 	return on, a.durable.Swap(on) != on
 }
 
+// redecide decides and tells the account, in the order of the decisions.
+func (h *hub) redecide(a *Account) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if on, changed := h.decide(a); changed {
+		h.inform(a, account.Durable{On: on})
+	}
+}
+
 // settle tells accounts what everybody has acknowledged.
 func (h *hub) settle(over settled) {
 	for _, d := range over {
-		h.acked(d.account, d.mark)
+		h.inform(d.account, account.Acked{Mark: d.mark})
 	}
 }
 

@@ -64,8 +64,8 @@ func (f matching) apply(o *streamOptions) { o.filter = Filter(f) }
 // blocks: an account must not feel how slowly somebody reads.
 type hub struct {
 	run     uint64
-	onEvent func(account.Event)          // nil: nobody
-	acked   func(*Account, account.Mark) // everything up to the mark was acknowledged by all
+	onEvent func(account.Event) // nil: nobody
+	inform  func(*Account, account.Message)
 
 	mu      sync.Mutex // guards the following fields, and keeps all in order
 	last    uint64     // number of the newest event
@@ -76,13 +76,14 @@ type hub struct {
 
 	consumers []*Consumer // by name
 
-	owed atomic.Int64 // bytes that consumers have not acknowledged
-	full atomic.Bool  // accounts take no more updates for that
+	owed    atomic.Int64 // bytes that consumers have not acknowledged
+	turning sync.Mutex   // guards changes of full: accounts hear of each in turn
+	full    atomic.Bool  // accounts take no more updates for what is owed
 }
 
 func newHub(run uint64, onEvent func(account.Event)) *hub {
 	return &hub{
-		run: run, onEvent: onEvent, acked: func(a *Account, mark account.Mark) { a.inform(account.Acked{Mark: mark}) },
+		run: run, onEvent: onEvent, inform: (*Account).inform,
 		dropped: map[string]*told{}, streams: map[*stream]struct{}{}, of: map[string]map[*stream]struct{}{},
 	}
 }

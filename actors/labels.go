@@ -45,6 +45,8 @@ func (m *Manager) durable(id persistence.AccountID) (on, held bool) {
 	if err != nil {
 		return false, false
 	}
+	m.hub.mu.Lock()
+	defer m.hub.mu.Unlock()
 	on, _ = m.hub.decide(a)
 	return on, m.hub.full.Load()
 }
