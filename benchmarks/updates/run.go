@@ -21,17 +21,17 @@ import (
 
 // result is what came of a run.
 type result struct {
-	c                                config
-	sent, lost, unknown              int
-	again, disorder, holes, streams  int
-	kills, stops, restarts, cuts     int
-	pushLost, pushTwice, events, lag int
-	drained                          time.Duration // from the last message to the last told
+	c                               config
+	sent, lost, unknown             int
+	again, disorder, holes, streams int
+	kills, stops, restarts, cuts    int
+	pushLost, pushTwice             int
+	drained                         time.Duration // from the last message to the last told
 }
 
 // held reports whether every promise was kept.
 func (r *result) held() bool {
-	return r.lost == 0 && r.unknown == 0 && r.disorder == 0 && r.holes == 0 && r.lag == 0
+	return r.lost == 0 && r.unknown == 0 && r.disorder == 0 && r.holes == 0
 }
 
 func (r *result) String() string {
@@ -90,7 +90,8 @@ func (c config) run(ctx context.Context) (_ *result, err error) {
 	reading, stop := context.WithCancel(ctx)
 	var reader sync.WaitGroup
 	reader.Go(func() { w.consume(reading) })
-	defer func() { stop(); reader.Wait() }()
+	ended := func() { stop(); reader.Wait() }
+	defer ended()
 	if err := w.people(ctx); err != nil {
 		return nil, err
 	}
@@ -103,9 +104,10 @@ func (c config) run(ctx context.Context) (_ *result, err error) {
 	if err := w.drain(ctx); err != nil {
 		return nil, err
 	}
+	ended() // what it noted is read
 	r, t := w.result, w.tally
 	r.sent, r.lost, r.unknown = t.total(), t.missing(), t.unknown()
-	r.again, r.disorder, r.holes, r.events = t.again, t.disorder, t.holes, t.events
+	r.again, r.disorder, r.holes = t.again, t.disorder, t.holes
 	return r, nil
 }
 

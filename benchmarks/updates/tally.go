@@ -25,8 +25,7 @@ type tally struct {
 	last  map[box]int         // in the present stream
 	whole map[box]int         // all up to this number were told
 
-	disorder, again, holes, foreign int
-	events                          int
+	disorder, again, holes int
 }
 
 func newTally() *tally {
@@ -59,7 +58,6 @@ func (t *tally) attach() {
 func (t *tally) note(ev *control.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.events++
 	switch ev.Kind {
 	case actors.EventHole, actors.EventMissed:
 		t.holes++
@@ -69,14 +67,13 @@ func (t *tally) note(ev *control.Event) {
 		return
 	}
 	var u struct{ Message struct{ Message string } }
-	name, number, _ := strings.Cut("", " ")
+	var name, number string
 	if json.Unmarshal(ev.Update, &u) == nil {
 		name, number, _ = strings.Cut(u.Message.Message, " ")
 	}
 	var n int
 	if _, err := fmt.Sscan(number, &n); err != nil || n < 1 {
-		t.foreign++
-		return
+		return // not one of ours
 	}
 	b := box{ev.Account, name}
 	// An engine that begins anew goes back to what was acknowledged, never past what
