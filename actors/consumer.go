@@ -37,6 +37,7 @@ type Consumer struct {
 	mu      sync.Mutex // guards the following fields
 	filter  Filter
 	removed bool
+	stopped *ConsumerStop   // what it points to is never changed
 	reader  *consumerReader // nil while nobody reads
 	since   time.Time       // of having that reader, or none
 

@@ -64,6 +64,8 @@ type ConsumerStatus struct {
 	Oldest time.Time `json:"oldest,omitzero"`
 	// Acked is the newest cursor that was acknowledged in this run.
 	Acked Cursor `json:"acked,omitzero"`
+	// Stopped: its target wants nothing more; nil unless StopConsumer said so.
+	Stopped *ConsumerStop `json:"stopped,omitempty"`
 }
 
 // Consumer registers a durable consumer, durably, or returns the one of that name
@@ -84,7 +86,8 @@ func (m *Manager) Consumer(ctx context.Context, o ConsumerOptions) (*Consumer, e
 	m.registering.Lock()
 	defer m.registering.Unlock()
 	c := m.hub.consumer(o.Name)
-	if c != nil {
+	fresh := c == nil
+	if !fresh {
 		if f := c.Filter(); o.Filter == nil || f.equal(o.Filter) {
 			return c, nil
 		}
@@ -98,7 +101,11 @@ func (m *Manager) Consumer(ctx context.Context, o ConsumerOptions) (*Consumer, e
 	if o.Filter != nil {
 		f = o.Filter.clone()
 	}
-	if err := m.commit(ctx, persistence.Commit{Put: []persistence.Record{consumerRecord(c, f).Record()}}); err != nil {
+	commit := persistence.Commit{Put: []persistence.Record{consumerRecord(c, f).Record()}}
+	if fresh { // a stop is left where the consumer's own record could not be read
+		commit.Delete = []persistence.Key{persistence.ConsumerStopKey(o.Name)}
+	}
+	if err := m.commit(ctx, commit); err != nil {
 		return nil, fmt.Errorf("registering consumer %q: %w", o.Name, err)
 	}
 	m.hub.register(c, f)
@@ -120,7 +127,7 @@ func (m *Manager) RemoveConsumer(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("removing consumer %q: %w", name, err)
 	}
-	gone := []persistence.Key{persistence.ConsumerKey(name)}
+	gone := []persistence.Key{persistence.ConsumerKey(name), persistence.ConsumerStopKey(name)}
 	for _, l := range letters {
 		gone = append(gone, persistence.DeadLetterKey(name, l.ID))
 	}
@@ -158,6 +165,7 @@ func (c *Consumer) status(accounts []*Account) ConsumerStatus {
 	defer c.mu.Unlock()
 	s := ConsumerStatus{
 		Name: c.name, Filter: c.filter.clone(), Created: c.created, Attached: c.reader != nil, Since: c.since, Bytes: c.bytes, Acked: c.acked,
+		Stopped: c.stopped,
 	}
 	for _, list := range [][]owed{c.handed, c.queue} {
 		if s.Lag += len(list); s.Oldest.IsZero() && len(list) > 0 {
@@ -248,6 +256,7 @@ func (m *Manager) readConsumers() error {
 		}
 		m.hub.register(m.newConsumer(stored), f)
 	}
+	m.readStops(records, bad)
 	return nil
 }
 

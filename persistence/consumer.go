@@ -9,11 +9,13 @@ import (
 // FleetID.
 
 const (
-	consumerVersion   = 1
-	deadLetterVersion = 1
+	consumerVersion     = 1
+	consumerStopVersion = 1
+	deadLetterVersion   = 1
 
-	consumerPrefix = "consumer."
-	deadPrefix     = "dead."
+	consumerPrefix     = "consumer."
+	consumerStopPrefix = "stopped."
+	deadPrefix         = "dead."
 
 	// maxConsumerName leaves room in a sub of 64 for "dead." and a number.
 	maxConsumerName = 40
@@ -77,6 +79,43 @@ func DecodeConsumer(rec Record) (Consumer, error) {
 		}
 	}
 	return c, r.close(rec)
+}
+
+// ConsumerStop says that the target of a consumer wants to be told nothing more. It is
+// a record of its own, so that a consumer's has the format it always had.
+type ConsumerStop struct {
+	Consumer string // from the key
+	At       time.Time
+	Why      string
+	Target   string // which target, as the consumer names it
+}
+
+// ConsumerStopKey is where the stop of a consumer is.
+func ConsumerStopKey(name string) Key { return Key{FleetID, KindMeta, consumerStopPrefix + name} }
+
+// StoppedConsumer returns whose stop is at a key, if it is one.
+func StoppedConsumer(key Key) (name string, is bool) {
+	name, is = strings.CutPrefix(key.Sub, consumerStopPrefix)
+	return name, is && key.Kind == KindMeta && key.Account == FleetID
+}
+
+// Record encodes the stop.
+func (s ConsumerStop) Record() Record {
+	var w writer
+	w.time(s.At)
+	w.string(s.Why)
+	w.string(s.Target)
+	return Record{ConsumerStopKey(s.Consumer), consumerStopVersion, Secret(w)}
+}
+
+// DecodeConsumerStop is the reverse of Record.
+func DecodeConsumerStop(rec Record) (ConsumerStop, error) {
+	r, err := open(rec, KindMeta, consumerStopVersion)
+	if err != nil {
+		return ConsumerStop{}, err
+	}
+	s := ConsumerStop{Consumer: strings.TrimPrefix(rec.Sub, consumerStopPrefix), At: r.time(), Why: r.string(), Target: r.string()}
+	return s, r.close(rec)
 }
 
 // DeadLetter is what a consumer could not deliver and has put aside.

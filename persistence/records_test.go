@@ -177,6 +177,15 @@ func TestRecordsComeBackAsTheyWere(t *testing.T) {
 			}
 			roundTrip(t, v, v.Record(), DecodeConsumer)
 		},
+		"stop of a consumer": func(t *rapid.T) {
+			v := ConsumerStop{
+				Consumer: rapid.StringMatching(`[a-z0-9._-]{1,40}`).Draw(t, ""), At: times.Draw(t, ""), Why: str.Draw(t, ""), Target: str.Draw(t, ""),
+			}
+			if name, is := StoppedConsumer(v.Record().Key); !is || name != v.Consumer {
+				t.Fatalf("whose stop %v is", v.Record().Key)
+			}
+			roundTrip(t, v, v.Record(), DecodeConsumerStop)
+		},
 		"dead letter": func(t *rapid.T) {
 			v := DeadLetter{
 				Consumer: rapid.StringMatching(`[a-z0-9._-]{1,40}`).Draw(t, ""), ID: rapid.StringMatching(`[a-z0-9-]{1,18}`).Draw(t, ""),
@@ -231,6 +240,7 @@ func TestFormatsOnDiskDoNotChange(t *testing.T) {
 			`account "a", wait "auth.sendCode"`, "0d617574682e73656e64436f646500" + at8 + "01020177"},
 		{Wait{Method: "m", Subject: "s"}.Record(FleetID), `account "_fleet", wait "s.m"`, "016d01730000" + "0000"},
 		{Consumer{Name: "c", Created: at, Accounts: []string{"a"}, Labels: []string{"k=v"}}.Record(), `account "_fleet", meta "consumer.c"`, at8 + "010161" + "00" + "01036b3d76"},
+		{ConsumerStop{Consumer: "c", At: at, Why: "w", Target: "t"}.Record(), `account "_fleet", meta "stopped.c"`, at8 + "0177" + "0174"},
 		{DeadLetter{Consumer: "c", ID: "7-1", At: at, Account: "a", Why: "w", Attempts: 3, Body: Secret("b")}.Record(), `account "_fleet", meta "dead.c.7-1"`, at8 + "016101770601" + "62"},
 		{Login{Flow: "bot", State: Secret("s")}.Record("a"), `account "a", login`, "03626f74017300"},
 	} {

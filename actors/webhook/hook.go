@@ -75,6 +75,8 @@ type Hook struct {
 	target *url.URL
 	http   *http.Client
 
+	turning sync.Mutex // held while the hook is disabled or resumed, on disk and here
+
 	mu      sync.Mutex // guards the following fields
 	status  Status
 	failed  time.Time     // when the log last said so
@@ -86,7 +88,8 @@ type Status struct {
 	Name string `json:"name"`
 	// Host is that of the target; the rest of its URL may be a secret.
 	Host string `json:"host"`
-	// Disabled: the target answered 410 Gone. Nothing is sent before Resume.
+	// Disabled: the target answered 410 Gone, in this run or an earlier one. Nothing is
+	// sent before Resume, or before the hook has another URL.
 	Disabled bool `json:"disabled,omitempty"`
 	// Sent and Dead count messages of this process, taken and put aside.
 	Sent uint64 `json:"sent"`
@@ -133,23 +136,16 @@ func (h *Hook) Status() Status {
 	return h.status
 }
 
-// Resume lets a hook go on that the target disabled; another does not remember it.
-func (h *Hook) Resume() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.status.Disabled {
-		h.status.Disabled = false
-		close(h.resumed)
-		h.resumed = nil
-	}
-}
-
 // Run registers the hook's consumer and sends until ctx ends or the manager is
 // closed; then it returns nil. Another error says that the consumer was removed, is
-// read by somebody else, or cannot be registered.
+// read by somebody else, or cannot be registered, or that the store refuses to forget
+// that the target of another URL was gone.
 func (h *Hook) Run(ctx context.Context) error {
 	c, err := h.o.Manager.Consumer(ctx, actors.ConsumerOptions{Name: ConsumerPrefix + h.o.Name, Filter: &h.o.Filter})
 	if err != nil {
+		return err
+	}
+	if err := h.begin(ctx, c); err != nil {
 		return err
 	}
 	ctx, stop := context.WithCancel(ctx)
@@ -296,7 +292,7 @@ func (h *Hook) send(ctx context.Context, c *actors.Consumer, m *message) bool {
 		if ctx.Err() != nil {
 			return false
 		}
-		h.note(v)
+		h.note(ctx, v)
 		if v.taken {
 			return true
 		}
@@ -324,22 +320,6 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// enabled waits until the hook is, and reports whether that was before ctx ended.
-func (h *Hook) enabled(ctx context.Context) bool {
-	h.mu.Lock()
-	resumed := h.resumed
-	h.mu.Unlock()
-	if resumed == nil {
-		return true
-	}
-	select {
-	case <-resumed:
 		return true
 	case <-ctx.Done():
 		return false
@@ -380,7 +360,10 @@ const remindAfter = 10 * time.Minute
 
 // note keeps the status, and tells the log when a target begins to fail, goes on to,
 // and is well again.
-func (h *Hook) note(v verdict) {
+func (h *Hook) note(ctx context.Context, v verdict) {
+	if v.gone {
+		h.disable(ctx, v.why)
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := time.Now()
@@ -392,11 +375,7 @@ func (h *Hook) note(v verdict) {
 		h.status.Sent++
 		h.status.LastSent, h.status.Failures, h.status.LastError, h.failed = now, 0, "", time.Time{}
 		return
-	case v.gone && h.status.Disabled: // by a message that was under way with this one
-	case v.gone:
-		h.status.Disabled, h.resumed = true, make(chan struct{})
-		h.o.Logger.Warn("a webhook's target wants no messages any more (410 Gone); nothing is sent", "webhook", h.o.Name,
-			"advice", "`manager webhooks retry "+h.o.Name+"` sends again; remove it from the configuration, and its consumer with `manager consumers remove "+ConsumerPrefix+h.o.Name+"`")
+	case v.gone: // told
 	case now.Sub(h.failed) >= remindAfter:
 		h.failed = now
 		h.o.Logger.Warn("a webhook's target does not take messages; they are tried again", "webhook", h.o.Name, "why", v.why)
@@ -407,9 +386,12 @@ func (h *Hook) note(v verdict) {
 
 // Retry sends dead letters again, the one of that id or all, and deletes those that
 // are taken. It returns how many were. What the target refuses, or what was too large
-// to keep, is passed over and is the error in the end; anything else ends it at once.
+// to keep, is passed over and is the error in the end; anything else ends it at once. A
+// hook that its target disabled is resumed first.
 func (h *Hook) Retry(ctx context.Context, id string) (sent int, err error) {
-	h.Resume()
+	if err := h.Resume(ctx); err != nil {
+		return 0, err
+	}
 	letters, err := h.o.Manager.DeadLetters(ConsumerPrefix + h.o.Name)
 	if err != nil {
 		return 0, err
@@ -443,7 +425,7 @@ func (h *Hook) resend(ctx context.Context, l actors.DeadLetter) (reject bool, er
 	}
 	id, text := Letter(l)
 	v := h.post(ctx, &message{id: id, body: text})
-	if h.note(v); !v.taken {
+	if h.note(ctx, v); !v.taken {
 		return v.reject, fmt.Errorf("dead letter %s: %s", l.ID, v.why)
 	}
 	return false, h.o.Manager.DeleteDeadLetter(ctx, ConsumerPrefix+h.o.Name, l.ID)

@@ -103,16 +103,27 @@ func (s *target) received() []got {
 // play runs a hook over a manager of two accounts in virtual time. The accounts'
 // labels are what changes.
 func play(t *testing.T, answer func(n int, g got, w http.ResponseWriter), do func(t *testing.T, m *actors.Manager, h *Hook, s *target, label func(id string, n int))) {
+	t.Helper()
+	playOn(t, persistence.NewMemory(), Options{URL: "http://127.0.0.1/hook"}, answer, do)
+}
+
+// playOn is play on a store that an earlier one may have left, and a hook of other
+// options.
+func playOn(t *testing.T, store persistence.Store, o Options, answer func(n int, g got, w http.ResponseWriter), do func(t *testing.T, m *actors.Manager, h *Hook, s *target, label func(id string, n int))) {
+	t.Helper()
 	defer goleak.VerifyNone(t)
 	synctest.Test(t, func(t *testing.T) {
 		m, err := actors.Open(actors.Options{
-			Store: persistence.NewMemory(), App: actors.App{APIID: 1, APIHash: "h", DeviceModel: "test", SystemVersion: "1", AppVersion: "1"},
+			Store: store, App: actors.App{APIID: 1, APIHash: "h", DeviceModel: "test", SystemVersion: "1", AppVersion: "1"},
 			DCs: dc.Table{Options: []dc.Option{{DC: 2, Addr: netip.MustParseAddrPort("127.0.0.1:1")}}, Keys: dc.Production().Keys},
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, id := range []string{"a", "b"} {
+			if _, err := m.Account(id); err == nil {
+				continue // of an earlier run
+			}
 			if _, err := m.Add(t.Context(), id, actors.AccountOptions{}); err != nil {
 				t.Fatal(err)
 			}
@@ -122,7 +133,8 @@ func play(t *testing.T, answer func(n int, g got, w http.ResponseWriter), do fun
 		s := &target{t: t, begun: time.Now(), secret: secret(t, vectorSecret), answer: answer}
 		server := &http.Server{Handler: s}
 		go func() { _ = server.Serve(network) }()
-		h, err := New(Options{Manager: m, Name: "crm", URL: "http://127.0.0.1/hook", Secrets: []Secret{s.secret}, Dial: network.dial})
+		o.Manager, o.Name, o.Secrets, o.Dial = m, "crm", []Secret{s.secret}, network.dial
+		h, err := New(o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -281,7 +293,7 @@ func TestATargetThatIsGoneIsLeftAlone(t *testing.T) {
 		if all := s.received(); len(all) != 3 {
 			t.Errorf("another account's message is sent too: %+v", all)
 		}
-		h.Resume() // it still wants none, and says so once in each lane
+		resume(t, h) // it still wants none, and says so once in each lane
 		time.Sleep(48 * time.Hour)
 		synctest.Wait()
 		if all := s.received(); len(all) < 4 || len(all) > 5 || !h.Status().Disabled {
@@ -290,7 +302,7 @@ func TestATargetThatIsGoneIsLeftAlone(t *testing.T) {
 		s.mu.Lock()
 		gone = false
 		s.mu.Unlock()
-		h.Resume()
+		resume(t, h)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		all := s.received()
@@ -308,7 +320,7 @@ func TestResumeIsNotRemembered(t *testing.T) {
 			w.WriteHeader(http.StatusGone)
 		}
 	}, func(t *testing.T, m *actors.Manager, h *Hook, s *target, label func(string, int)) {
-		h.Resume()
+		resume(t, h)
 		label("a", 1)
 		time.Sleep(48 * time.Hour)
 		synctest.Wait()

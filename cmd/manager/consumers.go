@@ -115,6 +115,9 @@ func (a *app) consumersListCommand() *cobra.Command {
 	var f accountFlags
 	c := &cobra.Command{
 		Use: "list", Short: "Show the durable consumers and how far they are behind", Args: exactly(),
+		Long: `list shows who acknowledges updates, who reads now, and what is not acknowledged. One
+that is stopped is a webhook whose target wanted nothing more (410 Gone); on with it:
+manager webhooks retry NAME.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
 				list, err := s.Consumers(ctx, control.Empty{})
@@ -130,11 +133,14 @@ func (a *app) consumersListCommand() *cobra.Command {
 				w := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
 				fmt.Fprintln(w, "NAME\tACCOUNTS\tSELECTS\tREADS\tFOR\tBEHIND\tOLDEST")
 				for _, s := range list.Consumers {
-					reads := "nobody"
-					if s.Attached {
+					reads, since := "nobody", s.Since
+					switch {
+					case s.Stopped != nil:
+						reads, since = "stopped", s.Stopped.At
+					case s.Attached:
 						reads = "yes"
 					}
-					fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%d\t%s\n", s.Name, s.Accounts, selects(&s.Filter), reads, ago(s.Since), s.Lag, ago(s.Oldest))
+					fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%d\t%s\n", s.Name, s.Accounts, selects(&s.Filter), reads, ago(since), s.Lag, ago(s.Oldest))
 				}
 				return w.Flush()
 			})

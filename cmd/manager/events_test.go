@@ -17,7 +17,8 @@ import (
 
 // sink SECRET VARIABLE FILE serves a webhook's target, whose address goes into the
 // variable, and writes a line into the file for each message: "type account text", or
-// what is wrong with it.
+// what is wrong with it. While there is a file of that name with ".gone" behind it, the
+// target answers 410 and writes nothing.
 func sink(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
 		ts.Fatalf("usage: sink SECRET VARIABLE FILE")
@@ -27,7 +28,11 @@ func sink(ts *testscript.TestScript, neg bool, args []string) {
 	file, err := os.OpenFile(ts.MkAbs(args[2]), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	ts.Check(err)
 	var mu sync.Mutex
-	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := os.Stat(file.Name() + ".gone"); err == nil {
+			w.WriteHeader(http.StatusGone)
+			return
+		}
 		body, err := io.ReadAll(r.Body)
 		if err == nil {
 			err = webhook.Verify(r.Header, []webhook.Secret{secret}, body, time.Now())
