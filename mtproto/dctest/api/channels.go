@@ -3,11 +3,8 @@ package api
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
-
-	"github.com/mtfleet/mtfleet/tl"
 )
 
 // This file is channels: one box for all members, with a pts of its own. A group (megagroup) is one in which every member
@@ -23,7 +20,6 @@ type channel struct {
 	made      time.Time
 	members   []*member // in the order in which they came
 	byUser    map[*user]*member
-	stays     []Membership // of all who were ever members
 	log       updateLog
 }
 
@@ -31,7 +27,7 @@ type channel struct {
 type member struct {
 	user *user
 	read int32 // up to this message
-	stay int   // its place in channel.stays
+	stay Membership
 }
 
 // channelList finds channels.
@@ -39,17 +35,23 @@ type channelList struct {
 	byID   map[int64]*channel
 	byName map[string]*channel // by lower-case username
 	order  []*channel          // in order of creation
+	ended  []Membership        // of who has left, in the order in which they left
 }
 
 // firstChannelID is above 2^31 and below the ids of users: a client that keeps one in 32 bits, or takes one for the
 // other, is found out.
 const firstChannelID = 2_200_000_001
 
-// Bounds of what is made here: a list of members is gone through for every message.
+// Bounds of what is made here. A channel that has nothing in it is 1 KiB, a member 150 bytes: 10 MiB for all channels, 15
+// MiB for a channel with everybody in it. The list of members is gone through for every message, which is pushed whole to
+// 1,000 of them (Config.ChannelPushMax, 17 MiB at the longest) and as a hint of 200 bytes to more (20 MiB). Of stays that
+// have ended the ledger keeps a million, 80 bytes each; an eighth of them, the oldest, make way.
 const (
 	maxChannels = 10_000
 	maxMembers  = 100_000
 	maxTitle    = 128
+	maxEnded    = 1 << 20
+	maxInvited  = 200 // of one channels.inviteToChannel
 )
 
 // Errors of channels.
@@ -133,7 +135,7 @@ func (b *Backend) AddChannel(now time.Time, n NewChannel) (int64, error) {
 		ch.admit(now, u)
 	}
 	for _, m := range ch.members {
-		b.pushChannel(now, ch, m.user, nil)
+		b.pushHome(m.user, nil, b.aboutChannel(now, ch, m.user, nil))
 	}
 	return ch.id, nil
 }
@@ -156,7 +158,7 @@ func (b *Backend) newChannel(now time.Time, creator *user, n NewChannel) *channe
 	if ch.broadcast {
 		from = 0
 	}
-	_, _ = ch.log.write(message{from: from, channel: ch, at: now, created: true}) // the first cannot be too many
+	_, _ = ch.log.write(message{from: from, channel: ch, at: now, service: serviceCreated}) // the first cannot be too many
 	return ch
 }
 
@@ -186,60 +188,6 @@ func (b *Backend) channel(id int64) (*channel, error) {
 	return nil, fmt.Errorf("%w: %d", ErrChannelUnknown, id)
 }
 
-// pushChannel tells a user that what it may do with a channel has changed; but is the key that knows already.
-func (b *Backend) pushChannel(now time.Time, ch *channel, u *user, but *key) {
-	b.pushHome(u, but, b.aboutChannel(now, ch, u))
-}
-
-// aboutChannel is updateChannel with the channel as a user sees it now.
-func (b *Backend) aboutChannel(now time.Time, ch *channel, u *user) []byte {
-	m := mentioned{channels: []*channel{ch}}
-	return b.updates(now, u, &m, value(updateChannelID, ch.id))
-}
-
-// Join makes a user a member of a channel, and tells it.
-func (b *Backend) Join(now time.Time, channelID, userID int64) error {
-	ch, u, err := b.channelAndUser(channelID, userID)
-	if err != nil || ch.has(u) {
-		return err
-	}
-	if len(ch.members) >= maxMembers {
-		return ErrChannelFull
-	}
-	ch.admit(now, u)
-	b.pushChannel(now, ch, u, nil)
-	return nil
-}
-
-// Leave ends a user's membership, and tells it.
-func (b *Backend) Leave(now time.Time, channelID, userID int64) error {
-	ch, u, err := b.channelAndUser(channelID, userID)
-	if err != nil {
-		return err
-	}
-	ch.drop(now, u)
-	b.pushChannel(now, ch, u, nil)
-	return nil
-}
-
-// admit makes a user a member.
-func (ch *channel) admit(now time.Time, u *user) {
-	m := &member{user: u, stay: len(ch.stays)}
-	ch.members, ch.byUser[u] = append(ch.members, m), m
-	ch.stays = append(ch.stays, Membership{Channel: ch.id, UserID: u.id, From: now})
-}
-
-// drop ends a membership.
-func (ch *channel) drop(now time.Time, u *user) {
-	m := ch.byUser[u]
-	if m == nil {
-		return
-	}
-	ch.stays[m.stay].Until = now
-	delete(ch.byUser, u)
-	ch.members = slices.DeleteFunc(ch.members, func(other *member) bool { return other == m })
-}
-
 func (b *Backend) channelAndUser(channelID, userID int64) (*channel, *user, error) {
 	ch, err := b.channel(channelID)
 	if err != nil {
@@ -260,57 +208,12 @@ func (c *call) createChannel() ([]byte, *Error) {
 		return nil, errChannelsTooMuch
 	}
 	ch := c.b.newChannel(c.req.Now, c.user, NewChannel{Title: title, Broadcast: a.flag(0)})
-	e := &ch.log.entries[0]
-	c.b.pushOwnChannel(c, ch)
-	m := mentioned{channels: []*channel{ch}}
-	e.mention(&m, c.user)
-	return c.b.updates(c.req.Now, c.user, &m, value(updateChannelID, ch.id), e.appendChannelUpdate(nil, ch, c.user, 0)), nil
-}
-
-// pushOwnChannel tells the caller's other sessions that what they may do with a channel has changed.
-func (b *Backend) pushOwnChannel(c *call, ch *channel) {
-	c.pushOthers(b.aboutChannel(c.req.Now, ch, c.user))
-}
-
-const chatInviteJoinResultOkID uint32 = 0x445663a7
-
-// joinChannel answers channels.joinChannel: whoever may look into a channel may join it.
-func (c *call) joinChannel() ([]byte, *Error) {
-	a := c.args() // channel
-	ch, err := c.inputChannel(a[0])
-	switch {
-	case err != nil:
-		return nil, err
-	case ch.has(c.user):
-		return nil, errAlreadyParticipant
-	case len(ch.members) >= maxMembers:
-		return nil, errUsersTooMuch
-	}
-	ch.admit(c.req.Now, c.user)
-	c.b.pushOwnChannel(c, ch)
-	return value(chatInviteJoinResultOkID, c.b.aboutChannel(c.req.Now, ch, c.user)), nil
-}
-
-// leaveChannel answers channels.leaveChannel.
-func (c *call) leaveChannel() ([]byte, *Error) {
-	a := c.args() // channel
-	ch, err := c.inputChannel(a[0])
-	switch {
-	case err != nil:
-		return nil, err
-	case !ch.has(c.user):
-		return nil, errUserNotParticipant
-	case ch.creator == c.user:
-		return nil, errUserCreator
-	}
-	ch.drop(c.req.Now, c.user)
-	c.b.pushOwnChannel(c, ch)
-	return c.b.aboutChannel(c.req.Now, ch, c.user), nil
+	c.pushOthers(c.b.aboutChannel(c.req.Now, ch, c.user, nil))
+	return c.b.aboutChannel(c.req.Now, ch, c.user, &ch.log.entries[0]), nil
 }
 
 const (
 	messagesChatsID  uint32 = 0x64ff9fd5
-	invitedUsersID   uint32 = 0x7f5defa6
 	messagesFullID   uint32 = 0xe5d7d19c
 	channelFullID    uint32 = 0xa04e8d3a
 	photoEmptyID     uint32 = 0x2331b22d
@@ -350,38 +253,6 @@ func (c *call) getFullChannel() ([]byte, *Error) {
 		peerNotifySettingsID, 0, vector, int(ch.log.pts)) // flags.0: participants_count
 	m := mentioned{channels: []*channel{ch}}
 	return m.appendPeople(m.appendChats(value(messagesFullID, full), c.b, c.user), c.b, c.user), nil
-}
-
-// inviteToChannel answers channels.inviteToChannel: in a group any member may, in a broadcast channel its creator.
-func (c *call) inviteToChannel() ([]byte, *Error) {
-	a := c.args() // channel, users
-	ch, err := c.inputChannel(a[0])
-	switch {
-	case err != nil:
-		return nil, err
-	case !ch.has(c.user):
-		return nil, errChatWriteForbidden
-	case ch.broadcast && ch.creator != c.user:
-		return nil, errChatAdminRequired
-	}
-	var invited []*user
-	for _, in := range a.list(1) {
-		u := c.inputUser(in)
-		if u == nil {
-			return nil, errInputUserIsNobodys
-		}
-		if !ch.has(u) && !contains(invited, u) {
-			invited = append(invited, u)
-		}
-	}
-	if len(ch.members)+len(invited) > maxMembers {
-		return nil, errUsersTooMuch
-	}
-	for _, u := range invited {
-		ch.admit(c.req.Now, u)
-		c.b.pushChannel(c.req.Now, ch, u, nil)
-	}
-	return append(value(invitedUsersID, c.b.aboutChannel(c.req.Now, ch, c.user)), tl.AppendVectorHeader(nil, 0)...), nil
 }
 
 // resolveUsername answers contacts.resolveUsername.

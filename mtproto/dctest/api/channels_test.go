@@ -87,7 +87,7 @@ func TestChannelsAreNamedByTheHashOfTheAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	var u tg.Updates
-	if p := w.pushes(); len(p) != 1 || tl.Unmarshal(p[0].Body, &u) != nil || idOf(u.Chats[0]) != channelForbiddenID {
+	if p := w.pushes(); len(p) != 2 || p[1].Perm != 7 || tl.Unmarshal(p[1].Body, &u) != nil || idOf(u.Chats[0]) != channelForbiddenID {
 		t.Errorf("pushes %+v", p)
 	}
 	w.refuses("who has left", bot, 7, channelDifference(w.inputOf(bot, id), 1, 10), "CHANNEL_PRIVATE")

@@ -97,6 +97,9 @@ var conformance = []struct {
 	{"a channel's difference leads from any pts to the end, in order and once", []string{"TestDifferencesOfAChannelAddUpToItsLog"}},
 	{"people get 100 updates of a channel at a time, bots more", []string{"TestADifferenceOfAChannel"}},
 	{"who has left a private channel may not ask after it", []string{"TestChannelsAreNamedByTheHashOfTheAccount"}},
+	{"a group says who comes and who leaves, a broadcast channel does not", []string{
+		"TestWhoJoinsAGroupIsAnnounced", "TestWhoIsInvitedIsAnnounced", "TestWhoJoinsABroadcastChannelIsNotAnnounced",
+	}},
 	{"the common difference names the channels that have moved", []string{"TestTheCommonDifferenceNamesChannelsThatMoved"}},
 	{"large channels say that they have moved in place of what moved them", []string{"TestLargeChannelsPushThatTheyMoved"}},
 

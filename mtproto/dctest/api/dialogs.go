@@ -293,7 +293,7 @@ func (c *call) editMessage() ([]byte, *Error) {
 	id, text := a.int32(2), a.text(3)
 	m := box.messages[id]
 	switch {
-	case m == nil || m.created || t.channel == nil && m.peer != t.id:
+	case m == nil || m.service != serviceNone || t.channel == nil && m.peer != t.id:
 		return nil, errMessageIDInvalid
 	case t.channel != nil && !t.channel.has(c.user):
 		return nil, errChannelPrivate

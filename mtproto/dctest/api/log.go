@@ -65,10 +65,25 @@ type message struct {
 	at      time.Time
 	edited  time.Time // zero if never
 	text    string
-	replyTo int32 // 0 for none
-	created bool  // no text: the channel was made
-	twin    int32 // of a private message: its id in the other side's box, 0 for none
+	replyTo int32   // 0 for none
+	service service // what it says in place of a text
+	about   []int64 // whom a service message is about
+	twin    int32   // of a private message: its id in the other side's box, 0 for none
 }
+
+// service is what a service message says.
+type service uint8
+
+const (
+	// serviceNone: the message is a text.
+	serviceNone service = iota
+	// serviceCreated: the channel was made.
+	serviceCreated
+	// serviceAdded: users came, by themselves or because the author invited them.
+	serviceAdded
+	// serviceGone: a user left.
+	serviceGone
+)
 
 func (b *Backend) newLog() updateLog {
 	return updateLog{pts: 1, floor: 1, nextMsg: 1, oldest: 1, messages: map[int32]*message{}, keep: b.cfg.LogMax, changes: &b.changes}

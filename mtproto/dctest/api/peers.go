@@ -145,6 +145,9 @@ func (m *mentioned) channel(ch *channel) {
 // message gathers from a message as the viewer reads it.
 func (m *mentioned) message(viewer *user, msg *message) {
 	m.user(msg.from)
+	for _, id := range msg.about {
+		m.user(id)
+	}
 	if msg.channel != nil {
 		m.channel(msg.channel)
 	} else {

@@ -18,14 +18,14 @@ func (b *Backend) put(now time.Time, ch *channel, from *user, text string, reply
 	return ch.log.write(m)
 }
 
-// pushEntry pushes an entry of a channel's log to its members but one.
-func (b *Backend) pushEntry(now time.Time, ch *channel, e *logEntry, but *user, how Delivery) {
+// pushEntry pushes an entry of a channel's log to its members but some.
+func (b *Backend) pushEntry(now time.Time, ch *channel, e *logEntry, how Delivery, but ...*user) {
 	if how.Lost {
 		return
 	}
 	hint := how.Form == FormTooLong || how.Form == FormAuto && b.cfg.ChannelPushMax > 0 && len(ch.members) > b.cfg.ChannelPushMax
 	for _, m := range ch.members {
-		if m.user == but || !m.user.listens() {
+		if !m.user.listens() || contains(but, m.user) {
 			continue
 		}
 		if hint {
@@ -74,7 +74,7 @@ func (c *call) post(ch *channel, text string, replyTo int32, random int64) ([]by
 // pushPost pushes an entry of a channel's log to everybody but the session that made it.
 func (c *call) pushPost(ch *channel, e *logEntry) {
 	c.pushOthers(c.b.channelUpdates(c.req.Now, ch, c.user, e))
-	c.b.pushEntry(c.req.Now, ch, e, c.user, c.b.delivery())
+	c.b.pushEntry(c.req.Now, ch, e, c.b.delivery(), c.user)
 }
 
 // editPost edits a post.

@@ -30,6 +30,8 @@ const (
 	messageEmptyID                uint32 = 0x90a6ca84
 	messageReplyHeaderID          uint32 = 0x1b97dd66
 	messageActionChannelCreateID  uint32 = 0x95d2ac92
+	messageActionChatAddUserID    uint32 = 0x15cefd00
+	messageActionChatDeleteUserID uint32 = 0xa43f30cc
 	peerUserID                    uint32 = 0x59511722
 	channelID                     uint32 = 0xd49f34c6
 	channelForbiddenID            uint32 = 0x17d493d5
@@ -67,7 +69,7 @@ func (m *message) append(b []byte, viewer *user) []byte {
 	if !m.edited.IsZero() {
 		flags |= flagEdited
 	}
-	if m.created {
+	if m.service != serviceNone {
 		b = append(b, value(messageServiceID, flags)...)
 	} else {
 		b = append(b, value(messageID, flags, 0)...)
@@ -81,8 +83,14 @@ func (m *message) append(b []byte, viewer *user) []byte {
 		b = append(b, m.replyHeader()...)
 	}
 	b = tl.AppendInt32(b, int32(m.at.Unix()))
-	if m.created {
+	switch m.service {
+	case serviceCreated:
 		return append(b, value(messageActionChannelCreateID, m.channel.title)...)
+	case serviceAdded:
+		return appendLongs(tl.AppendUint32(b, messageActionChatAddUserID), m.about)
+	case serviceGone:
+		return append(b, value(messageActionChatDeleteUserID, m.about[0])...)
+	case serviceNone:
 	}
 	b = tl.AppendString(b, m.text)
 	if !m.edited.IsZero() {
@@ -138,6 +146,14 @@ func appendInts(b []byte, list []int32) []byte {
 	b = tl.AppendVectorHeader(b, len(list))
 	for _, v := range list {
 		b = tl.AppendInt32(b, v)
+	}
+	return b
+}
+
+func appendLongs(b []byte, list []int64) []byte {
+	b = tl.AppendVectorHeader(b, len(list))
+	for _, v := range list {
+		b = tl.AppendInt64(b, v)
 	}
 	return b
 }

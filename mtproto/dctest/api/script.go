@@ -63,7 +63,7 @@ func (b *Backend) Post(now time.Time, channelID, from int64, text string, how De
 	if err != nil {
 		return Written{}, err
 	}
-	b.pushEntry(now, ch, &e, nil, how)
+	b.pushEntry(now, ch, &e, how)
 	return Written{ID: e.ids[0], Pts: e.pts}, nil
 }
 
@@ -75,7 +75,7 @@ func (b *Backend) EditPost(now time.Time, channelID int64, id int32, text string
 	}
 	m := ch.log.messages[id]
 	switch {
-	case m == nil || m.created:
+	case m == nil || m.service != serviceNone:
 		return 0, errMessageIDInvalid
 	case m.text == text:
 		return 0, errMessageNotModified
@@ -85,7 +85,7 @@ func (b *Backend) EditPost(now time.Time, channelID int64, id int32, text string
 	}
 	e, err := ch.log.edit(now, id, text)
 	if err == nil {
-		b.pushEntry(now, ch, &e, nil, how)
+		b.pushEntry(now, ch, &e, how)
 	}
 	return e.pts, err
 }
@@ -105,7 +105,7 @@ func (b *Backend) DeletePosts(now time.Time, channelID int64, how Delivery, ids 
 	}
 	e, err := ch.log.remove(now, ids)
 	if err == nil {
-		b.pushEntry(now, ch, &e, nil, how)
+		b.pushEntry(now, ch, &e, how)
 	}
 	return e.pts, err
 }
@@ -145,7 +145,7 @@ func (b *Backend) Posts(channelID int64) ([]Message, error) {
 }
 
 func (l *updateLog) shown() []Message {
-	list := l.history(0, len(l.messages), func(m *message) bool { return !m.created })
+	list := l.history(0, len(l.messages), func(m *message) bool { return m.service == serviceNone })
 	slices.Reverse(list)
 	out := make([]Message, len(list))
 	for i, m := range list {
@@ -191,10 +191,17 @@ func (b *Backend) ChannelUpdates() (out []UpdateRecord) {
 	return out
 }
 
-// Memberships returns every stay of a user in a channel, by channel and in order of their beginning.
-func (b *Backend) Memberships() (out []Membership) {
+// Memberships returns every stay of a user in a channel, by channel and in order of their beginning; of stays that
+// have ended the newest.
+func (b *Backend) Memberships() []Membership {
+	out := slices.Clone(b.channels.ended)
 	for _, ch := range b.channels.order {
-		out = append(out, ch.stays...)
+		for _, m := range ch.members {
+			out = append(out, m.stay)
+		}
 	}
+	slices.SortStableFunc(out, func(x, y Membership) int {
+		return cmp.Or(cmp.Compare(x.Channel, y.Channel), cmp.Compare(x.FromPts, y.FromPts), cmp.Compare(x.UserID, y.UserID))
+	})
 	return out
 }

@@ -114,12 +114,15 @@ type UpdateRecord struct {
 	Message int32  `json:"message,omitempty"`
 }
 
-// Membership is one stay of a user in a channel.
+// Membership is one stay of a user in a channel. The updates after FromPts and up to UntilPts are the member's: times are
+// those of the DC that was asked, whose clock may be wrong.
 type Membership struct {
-	Channel int64     `json:"channel_id"`
-	UserID  int64     `json:"user_id"`
-	From    time.Time `json:"from"`
-	Until   time.Time `json:"until,omitzero"` // zero while it lasts
+	Channel  int64     `json:"channel_id"`
+	UserID   int64     `json:"user_id"`
+	From     time.Time `json:"from"`
+	FromPts  int32     `json:"from_pts"`       // of the channel, as the member came
+	Until    time.Time `json:"until,omitzero"` // zero while it lasts
+	UntilPts int32     `json:"until_pts,omitempty"`
 }
 
 // User is one person or bot of the directory, as the descriptor shows it.

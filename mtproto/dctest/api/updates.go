@@ -105,7 +105,8 @@ func (b *Backend) DeletedIDs(userID int64) []int32 {
 
 // push queues a payload for every subscribed session of a key.
 //
-// Bound: the queue holds what one input made: at most one payload per live authorization of one user.
+// Bound: the queue holds what one input made: a payload or two per live authorization of one user, or of the members of one
+// channel; see maxMembers for what that comes to.
 func (b *Backend) push(k *key, body []byte) {
 	b.pushes = append(b.pushes, Push{DC: k.ref.dc, Perm: k.ref.perm, Body: body})
 }
