@@ -20,8 +20,9 @@ import (
 //
 //	every call ends once, a call that must not run twice never does, and a local
 //	end says truly whether it was sent
-//	every update the server logged came, of users and of channels, or was named
-//	by a hole; in one process once, and in the order of its box
+//	every update the server logged came, of users and of channels while they are
+//	members, or was named by a hole; in one process once, and in the order of its
+//	box; and there was one at least
 //	no account loses its login
 //	no authorized key is neither in the store nor logged out, and none is used
 //	by two sessions at once
@@ -43,8 +44,8 @@ type Auditor struct {
 	// result.
 	Rough bool
 	// Floors is set when the DCs forget updates before everybody has had them: a
-	// hole excuses what it names. Without it a hole is a loss, but in a channel of
-	// which the account had heard nothing before.
+	// hole excuses what it names. Without it a hole is a loss, but for the one with
+	// which an account begins in a channel, where it comes or comes back.
 	Floors bool
 	// OnComplaint, if set, is told of each complaint at once.
 	OnComplaint func(string)
@@ -205,8 +206,9 @@ type Evidence struct {
 	Before time.Time          // updates logged later are not judged
 }
 
-// Tally counts how calls ended, and the holes that were told.
-type Tally struct{ OK, NotSent, MayHaveRun, Refused, Holes int }
+// Tally counts how calls ended, the holes that were told, and the updates that
+// were judged.
+type Tally struct{ OK, NotSent, MayHaveRun, Refused, Holes, Judged int }
 
 // Audit judges a run that is over: the manager is closed, every caller gone. It
 // adds to the complaints.
@@ -227,6 +229,10 @@ func (x *Auditor) Audit(e Evidence) Tally {
 	for _, u := range v.LostUpdates {
 		x.complain("lost update: %+v", u)
 	}
+	if v.Judged == 0 {
+		x.complain("no update was judged: that none is lost says nothing")
+	}
+	tally.Judged = v.Judged
 	imports := 0
 	for _, l := range e.Ledger.Logins {
 		if l.Method == "auth.importAuthorization" {

@@ -54,8 +54,16 @@ func (r *run) update(pts int32) {
 var channel = actors.Box{Kind: actors.BoxChannel, Channel: 9}
 
 func (r *run) member() {
-	r.e.Ledger.Memberships = append(r.e.Ledger.Memberships, api.Membership{Channel: 9, UserID: 42, From: noon})
+	r.e.Ledger.Memberships = append(r.e.Ledger.Memberships, api.Membership{Channel: 9, UserID: 42, From: noon, FromPts: 1})
 }
+
+// leave ends the last stay in that channel at a pts; back begins another.
+func (r *run) leave(pts int32) {
+	m := &r.e.Ledger.Memberships[len(r.e.Ledger.Memberships)-1]
+	m.Until, m.UntilPts = noon.Add(time.Minute), pts
+}
+
+func (r *run) back(pts int32) { r.member(); r.e.Ledger.Memberships[1].FromPts = pts }
 
 // log is that the server logged a message, in a channel or in the user's own box.
 func (r *run) log(channel int64, pts, id int32) {
@@ -158,10 +166,39 @@ func TestTheAuditorFindsWhatIsPlanted(t *testing.T) {
 			r.log(9, 6, 8)
 			r.hole(channel, 5, 6)
 		}, ""},
+		{"what was logged while the account was away", func(r *run) {
+			r.member()
+			r.message(channel, 7, 5)
+			r.leave(5)
+			r.log(9, 6, 8)
+			r.back(6)
+			r.message(channel, 9, 7)
+			r.log(9, 7, 9)
+		}, ""},
+		{"an update lost after the account came back", func(r *run) {
+			r.member()
+			r.message(channel, 7, 5)
+			r.leave(5)
+			r.back(6)
+			r.message(channel, 9, 7)
+			r.log(9, 8, 10)
+		}, "lost update: "},
+		{"an update of before that was lost, named by the hole of coming back", func(r *run) {
+			r.member()
+			r.log(9, 4, 6)
+			r.message(channel, 5, 3)
+			r.message(channel, 7, 5)
+			r.leave(5)
+			r.back(6)
+			r.log(9, 7, 9)
+			r.hole(channel, 0, 7)
+		}, "lost update: "},
 		{"a hole before anything was heard", func(r *run) { r.member(); r.log(9, 4, 6); r.hole(channel, 0, 4) }, ""},
 		{"an update that never came", func(r *run) {
 			r.e.Ledger.Updates = append(r.e.Ledger.Updates, api.UpdateRecord{UserID: 42, Pts: 2, At: noon.Add(2 * time.Minute)})
 		}, "lost update: "},
+		{"no update at all", func(r *run) { r.e.Ledger.Updates = nil }, "no update was judged"},
+		{"none that is old enough", func(r *run) { r.e.Ledger.Updates[0].At = r.e.Before.Add(time.Second) }, "no update was judged"},
 		{"an update logged at the very end", func(r *run) {
 			r.e.Ledger.Updates = append(r.e.Ledger.Updates, api.UpdateRecord{UserID: 42, Pts: 2, At: noon.Add(2 * time.Hour)})
 		}, ""},
@@ -221,7 +258,7 @@ func TestTheAuditorSaysTheSameOfTheSameRun(t *testing.T) {
 		} else if !slices.Equal(got, first) {
 			t.Fatalf("the complaints of run %d are others", i)
 		}
-		if tally != (Tally{OK: 1}) {
+		if tally != (Tally{OK: 1, Judged: 1}) {
 			t.Errorf("%+v: a call that has not ended is counted", tally)
 		}
 	}

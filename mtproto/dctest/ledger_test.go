@@ -122,7 +122,7 @@ func TestVerdict(t *testing.T) {
 	if len(v.Orphans) != 1 || v.Orphans[0].UserID != 3 {
 		t.Errorf("orphans %+v", v.Orphans)
 	}
-	if len(v.LostUpdates) != 1 || v.LostUpdates[0].Pts != 3 {
+	if len(v.LostUpdates) != 1 || v.LostUpdates[0].Pts != 3 || v.Judged != 2 {
 		t.Errorf("lost %+v", v.LostUpdates)
 	}
 	if len(v.Repeated) != 1 || v.Repeated[0].ID != 2 || v.OK() {
@@ -140,7 +140,7 @@ func TestLostUpdatesOfChannels(t *testing.T) {
 	l := dctest.Ledger{
 		Authorizations: []api.Authorization{{DC: 2, Perm: 100, UserID: 1, Home: true}, {DC: 2, Perm: 101, UserID: 2, Home: true}},
 		Memberships: []api.Membership{
-			{Channel: 7, UserID: 1, From: at(10)}, {Channel: 7, UserID: 2, From: at(10), Until: at(20)}, {Channel: 8, UserID: 1, From: at(13)},
+			{Channel: 7, UserID: 1, FromPts: 1}, {Channel: 7, UserID: 2, FromPts: 1, Until: at(20), UntilPts: 7}, {Channel: 8, UserID: 1, FromPts: 3},
 		},
 	}
 	for pts := int32(2); pts < 8; pts++ {
@@ -160,7 +160,8 @@ func TestLostUpdatesOfChannels(t *testing.T) {
 		{"a hole without a beginning", dctest.Delivered{UserID: 1, Channel: 7, Pts: []int32{7}, Holes: []dctest.Hole{{To: 5}}}, []int32{6}},
 		{"nothing heard", dctest.Delivered{UserID: 1, Channel: 7}, []int32{2, 3, 4, 5, 6, 7}},
 		{"as a member", dctest.Delivered{UserID: 1, Channel: 8}, []int32{4, 5, 6, 7}},
-		{"of who has left", dctest.Delivered{UserID: 2, Channel: 7}, nil},
+		{"of who has left and heard nothing", dctest.Delivered{UserID: 2, Channel: 7}, nil},
+		{"of who has left, between what was heard", dctest.Delivered{UserID: 2, Channel: 7, Pts: []int32{3, 5}}, []int32{4}},
 		{"of who never was one", dctest.Delivered{UserID: 2, Channel: 8}, nil},
 	} {
 		var got []int32
@@ -172,6 +173,46 @@ func TestLostUpdatesOfChannels(t *testing.T) {
 		}
 		if !slices.Equal(got, test.want) {
 			t.Errorf("%s: lost %v, want %v", test.name, got, test.want)
+		}
+	}
+}
+
+// Who comes back to a channel is owed what is logged from then on, and not what was logged while it was away.
+func TestLostUpdatesOfWhoLeftAndCameBack(t *testing.T) {
+	left := time.Unix(1_800_000_000, 0)
+	l := dctest.Ledger{
+		Authorizations: []api.Authorization{{DC: 2, Perm: 100, UserID: 1, Home: true}},
+		Memberships: []api.Membership{
+			{Channel: 7, UserID: 1, FromPts: 1, Until: left, UntilPts: 4},
+			{Channel: 7, UserID: 1, FromPts: 6, Until: left, UntilPts: 6},
+			{Channel: 7, UserID: 1, FromPts: 8},
+		},
+	}
+	for pts := int32(2); pts <= 12; pts++ {
+		l.Updates = append(l.Updates, api.UpdateRecord{At: left, Channel: 7, Pts: pts, Kind: "message", Message: pts + 100})
+	}
+	for _, test := range []struct {
+		name         string
+		pts          []int32
+		messages     []int32
+		holes        []dctest.Hole
+		lost, judged int
+	}{
+		{"all of both stays", []int32{2, 3, 4, 9, 10, 11, 12}, nil, nil, 0, 7},
+		{"what came while it was away is more than is owed", []int32{2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, nil, nil, 0, 7},
+		{"one of the first", []int32{2, 4, 9, 10, 11, 12}, nil, nil, 1, 7},
+		{"one after it came back", []int32{2, 3, 4, 9, 11, 12}, nil, nil, 1, 7},
+		{"the last after it came back", []int32{2, 3, 4, 9, 10, 11}, nil, nil, 1, 7},
+		{"none after it came back", []int32{2, 3, 4}, nil, nil, 4, 7},
+		{"the end of the first", []int32{2, 9, 10, 11, 12}, nil, nil, 0, 5},
+		{"the beginning of the last", []int32{2, 3, 4, 11, 12}, nil, nil, 0, 5},
+		{"one after a message without a place", []int32{2, 3, 4, 11, 12}, []int32{109}, nil, 1, 7},
+		{"a hole without a beginning, in the last alone", []int32{2, 4, 9, 12}, nil, []dctest.Hole{{To: 11}}, 1, 7},
+		{"a hole without an end", []int32{2, 4, 9, 10, 11, 12}, nil, []dctest.Hole{{From: 2}}, 1, 7},
+	} {
+		d := dctest.Delivered{UserID: 1, Channel: 7, Pts: test.pts, Messages: test.messages, Holes: test.holes}
+		if v := l.Verdict(nil, []dctest.Delivered{d}, left); len(v.LostUpdates) != test.lost || v.Judged != test.judged {
+			t.Errorf("%s: lost %+v of %d, want %d of %d", test.name, v.LostUpdates, v.Judged, test.lost, test.judged)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package dctest
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
@@ -38,6 +39,9 @@ type Verdict struct {
 	Orphans     []Orphan           `json:"orphans"`
 	LostUpdates []api.UpdateRecord `json:"lost_updates"`
 	Repeated    []EchoRecord       `json:"repeated"` // echo ids that ran more than once
+	// Judged is how many updates were looked for in what was delivered, once for each user: 0 says that LostUpdates proves
+	// nothing.
+	Judged int `json:"judged_updates"`
 }
 
 // OK tells whether nothing is wrong. Repeated executions are left to the caller: testdc.echo may be repeated.
@@ -68,10 +72,13 @@ type Orphan struct {
 
 // Verdict judges the ledger against what a client's store holds and what its event stream brought. Updates logged
 // after before are not judged: the caller gives clients time (10 s after the account was online) by choosing it. Only
-// boxes named in delivered, and what was logged while the user had a home authorization, count. A client that comes to a
-// channel begins with the first update that it hears of it: what is before that is its past.
+// boxes named in delivered, and what was logged while the user had a home authorization, count. Of a channel it is what was
+// logged between the user's coming and leaving, each time. A client that comes to a channel begins with the first update
+// that it hears of it: what is before that is its past. One that has left can ask no more: behind the last that it heard of
+// that stay it cannot know of a gap.
 func (l Ledger) Verdict(store []StoreKey, delivered []Delivered, before time.Time) Verdict {
-	v := Verdict{Overlaps: l.overlaps(), Orphans: l.orphans(store), LostUpdates: l.lost(delivered, before)}
+	v := Verdict{Overlaps: l.overlaps(), Orphans: l.orphans(store)}
+	v.LostUpdates, v.Judged = l.lost(delivered, before)
 	for _, e := range l.Echoes {
 		if e.Count > 1 {
 			v.Repeated = append(v.Repeated, e)
@@ -143,8 +150,8 @@ func (l Ledger) orphans(store []StoreKey) []Orphan {
 }
 
 // lost finds updates that were logged while the user was signed in, and a member, and that the event stream never
-// brought.
-func (l Ledger) lost(delivered []Delivered, before time.Time) []api.UpdateRecord {
+// brought. It says how many it looked for.
+func (l Ledger) lost(delivered []Delivered, before time.Time) (found []api.UpdateRecord, judged int) {
 	boxes := make(map[boxID]*heard, len(delivered))
 	for _, d := range delivered {
 		id := boxID{d.UserID, d.Channel}
@@ -153,64 +160,116 @@ func (l Ledger) lost(delivered []Delivered, before time.Time) []api.UpdateRecord
 		}
 		boxes[id].add(d)
 	}
-	var found []api.UpdateRecord
-	judge := func(user int64, u api.UpdateRecord) {
-		h := boxes[boxID{user, u.Channel}]
-		if h != nil && !h.has(u) && !u.At.After(before) && l.signedIn(user, u.At) {
+	judge := func(user int64, u api.UpdateRecord, s stay) {
+		if u.At.After(before) || !l.signedIn(user, u.At) {
+			return
+		}
+		judged++
+		if h := boxes[boxID{user, u.Channel}]; !h.has(u) && !h.excuses(u, s) {
 			u.UserID = user
 			found = append(found, u)
 		}
 	}
-	stays := make(map[int64][]api.Membership)
-	for _, m := range l.Memberships {
-		stays[m.Channel] = append(stays[m.Channel], m)
-	}
+	logs := make(map[int64][]api.UpdateRecord)
 	for _, u := range l.Updates {
-		if u.Channel == 0 {
-			judge(u.UserID, u)
+		if u.Channel != 0 {
+			logs[u.Channel] = append(logs[u.Channel], u)
+		} else if boxes[boxID{u.UserID, 0}] != nil {
+			judge(u.UserID, u, always)
 		}
-		for _, m := range stays[u.Channel] {
-			if u.At.After(m.From) && m.Until.IsZero() { // who has left may not ask any more
-				judge(m.UserID, u)
+	}
+	for _, m := range l.Memberships {
+		h, s := boxes[boxID{m.UserID, m.Channel}], stayOf(m)
+		if h == nil {
+			continue
+		}
+		owed := h.known(s, logs[m.Channel])
+		for _, u := range logs[m.Channel] {
+			if owed.has(u.Pts) {
+				judge(m.UserID, u, s)
 			}
 		}
 	}
-	return found
+	return found, judged
 }
 
 // boxID names a box of a user: its own, or a channel's.
 type boxID struct{ user, channel int64 }
 
+// stay is a stretch of a box: the updates after one place and up to another.
+type stay struct{ after, until int32 }
+
+// always is the stay of a user in its own box.
+var always = stay{0, math.MaxInt32}
+
+// lasts tells whether a stay has not ended.
+func (s stay) lasts() bool { return s.until == math.MaxInt32 }
+
+func (s stay) has(pts int32) bool { return s.after < pts && pts <= s.until }
+
+func stayOf(m api.Membership) stay {
+	if m.Until.IsZero() {
+		return stay{m.FromPts, math.MaxInt32}
+	}
+	return stay{m.FromPts, m.UntilPts}
+}
+
 // heard is what was delivered of a box.
 type heard struct {
 	pts, messages map[int32]bool
 	holes         []Hole
-	first         int32 // the smallest place that was heard of, 0 for none
 }
 
 func (h *heard) add(d Delivered) {
 	for _, pts := range d.Pts {
 		h.pts[pts] = true
-		h.begin(pts)
 	}
 	for _, id := range d.Messages {
 		h.messages[id] = true
 	}
-	for _, hole := range d.Holes {
-		h.holes = append(h.holes, hole)
-		h.begin(hole.To)
-	}
+	h.holes = append(h.holes, d.Holes...)
 }
 
-func (h *heard) begin(pts int32) {
-	if h.first == 0 || pts < h.first {
-		h.first = pts
+// known is the part of a stay that its member can know to be whole or not: from the first that it heard of it on, and of a
+// stay that has ended up to the last.
+func (h *heard) known(s stay, log []api.UpdateRecord) stay {
+	first, last := int32(0), int32(0)
+	at := func(pts int32) {
+		if !s.has(pts) {
+			return
+		}
+		if first == 0 || pts < first {
+			first = pts
+		}
+		last = max(last, pts)
 	}
+	for pts := range h.pts {
+		at(pts)
+	}
+	for _, u := range log {
+		if h.has(u) {
+			at(u.Pts)
+		}
+	}
+	for _, hole := range h.holes {
+		at(hole.To)
+	}
+	out := stay{max(s.after, first-1), s.until}
+	if !s.lasts() {
+		out.until = last
+	}
+	return out
 }
 
 func (h *heard) has(u api.UpdateRecord) bool {
-	return h.pts[u.Pts] || u.Kind == "message" && h.messages[u.Message] || u.Channel != 0 && u.Pts < h.first ||
-		slices.ContainsFunc(h.holes, func(hole Hole) bool { return hole.From < u.Pts && u.Pts <= hole.To })
+	return h.pts[u.Pts] || u.Kind == "message" && h.messages[u.Message]
+}
+
+// excuses tells whether a hole names an update. One without a beginning reaches back to that of the stay that it ends in.
+func (h *heard) excuses(u api.UpdateRecord, s stay) bool {
+	return slices.ContainsFunc(h.holes, func(hole Hole) bool {
+		return u.Pts <= hole.To && (hole.From != 0 && hole.From < u.Pts || hole.From == 0 && s.has(hole.To))
+	})
 }
 
 // signedIn tells whether a user had a home authorization at a time that has not ended since.
