@@ -185,13 +185,13 @@ func TestThePolicyOfAQuery(t *testing.T) {
 		{"a query that says it may not", telling{named{"users.getUsers"}, false}, account.Once},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := policyFor(c.query, ByMethod); got != c.want {
+			if got := policyFor(c.query.TypeName(), c.query, ByMethod); got != c.want {
 				t.Errorf("%v, want %v", got, c.want)
 			}
-			if got := policyFor(c.query, Once); got != account.Once {
+			if got := policyFor(c.query.TypeName(), c.query, Once); got != account.Once {
 				t.Errorf("%v though asked for once", got)
 			}
-			if got := policyFor(c.query, Repeatable); got != account.Repeatable {
+			if got := policyFor(c.query.TypeName(), c.query, Repeatable); got != account.Repeatable {
 				t.Errorf("%v though asked to repeat", got)
 			}
 		})

@@ -60,7 +60,9 @@ func OnDC(id dc.ID) CallOption { return func(o *callOptions) { o.at = id } }
 // DC that is down, and for a server that has lost the answer.
 //
 // What is the manager's own to send (logging in and out, keys, the header of a
-// connection) is refused with a *ReservedError that says what to do instead.
+// connection) is refused with a *ReservedError that says what to do instead. A
+// wrapper that may be used (invokeWithTakeout) is looked into: the method inside is
+// what waits, and has the policy.
 //
 // At most MaxCallsPerAccount calls of an account are under way, and 64 MiB of
 // them; Invoke waits for its turn.
@@ -81,9 +83,15 @@ func Invoke[R any](ctx context.Context, a *Account, query tl.Query[R], opts ...C
 
 // InvokeRaw is Invoke without the type: the result is one boxed value.
 func (a *Account) InvokeRaw(ctx context.Context, query tl.Object, opts ...CallOption) (tl.Raw, error) {
-	o, method := optionsOf(opts), query.TypeName()
-	ctx, seen := a.observe(ctx, method, o.at)
-	body, err := a.invoke(ctx, query, o)
+	o := optionsOf(opts)
+	q, err := encode(query, o.policy)
+	ctx, seen := a.observe(ctx, q.method, o.at)
+	var body tl.Raw
+	if err == nil {
+		body, err = a.invoke(ctx, q, o.at)
+	} else {
+		err = notSent(err)
+	}
 	seen.ended(a, err)
 	return body, err
 }
@@ -95,20 +103,20 @@ func (a *Account) InvokeRaw(ctx context.Context, query tl.Object, opts ...CallOp
 // says that nobody waits any more: the call then ends soon, if it has not yet,
 // and the server is told to drop the answer.
 func (a *Account) Start(query tl.Object, done func(tl.Raw, error), opts ...CallOption) (cancel func()) {
-	o, method := optionsOf(opts), query.TypeName()
-	_, seen := a.observe(context.Background(), method, o.at)
+	o := optionsOf(opts)
+	q, err := encode(query, o.policy)
+	_, seen := a.observe(context.Background(), q.method, o.at)
 	finish := func(got answered) {
 		seen.ended(a, got.err)
 		done(got.body, got.err)
 	}
-	body, err := encode(query)
 	if err == nil {
-		if !a.admission.try(len(body)) {
+		if !a.admission.try(len(q.body)) {
 			err = a.admission.busy()
 		}
 	}
 	if err == nil {
-		call, to, refused := a.send(query, body, o, nil, finish)
+		call, to, refused := a.send(q, o.at, nil, finish)
 		if refused == nil {
 			return func() { to.Send(account.CancelCall{Call: call}) }
 		}
@@ -163,16 +171,12 @@ type answered struct {
 	err  error
 }
 
-func (a *Account) invoke(ctx context.Context, query tl.Object, o callOptions) (tl.Raw, error) {
-	body, err := encode(query)
-	if err != nil {
-		return nil, notSent(err)
-	}
-	if err := a.admit(ctx, len(body)); err != nil {
+func (a *Account) invoke(ctx context.Context, q request, at dc.ID) (tl.Raw, error) {
+	if err := a.admit(ctx, len(q.body)); err != nil {
 		return nil, notSent(err)
 	}
 	answer := make(chan answered, 1)
-	call, to, err := a.send(query, body, o, answer, nil)
+	call, to, err := a.send(q, at, answer, nil)
 	if err != nil {
 		return nil, notSent(err)
 	}
@@ -229,12 +233,11 @@ func (a *Account) admit(ctx context.Context, n int) error {
 // send hands an admitted call to the account's actor. Its end goes to answer,
 // which has room for it, or else to done, once; unless send refuses: then nothing
 // was sent.
-func (a *Account) send(object tl.Object, query []byte, o callOptions, answer chan<- answered, done func(answered)) (
-	*account.Call, runtime.Ref[account.Message], error) {
-	call := account.NewCall(object.TypeName(), query, policyFor(object, o.policy), o.at)
+func (a *Account) send(q request, at dc.ID, answer chan<- answered, done func(answered)) (*account.Call, runtime.Ref[account.Message], error) {
+	call := account.NewCall(q.method, q.body, q.policy, at)
 	call.Done = func(body []byte, err error) {
 		a.underWay.remove(call)
-		a.admission.release(len(query))
+		a.admission.release(len(q.body))
 		if got := (answered{body, ended(err)}); answer != nil {
 			answer <- got
 		} else {
@@ -258,7 +261,7 @@ func (a *Account) send(object tl.Object, query []byte, o callOptions, answer cha
 	if !a.underWay.remove(call) { // abandoned meanwhile: done was called
 		return call, to, nil
 	}
-	a.admission.release(len(query))
+	a.admission.release(len(q.body))
 	return nil, to, err
 }
 
@@ -315,13 +318,13 @@ func (u *underWay) abandon() {
 	}
 }
 
-// policyFor picks the policy of a query.
-func policyFor(query tl.Object, p Policy) account.Policy {
+// policyFor picks the policy of a query that calls a method.
+func policyFor(method string, query tl.Object, p Policy) account.Policy {
 	switch p {
 	case Once:
 		return account.Once
 	case Repeatable:
 		return account.Repeatable
 	}
-	return account.PolicyOf(query)
+	return account.PolicyOf(method, query)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/mtfleet/mtfleet/actors/account"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/tl"
 	"github.com/mtfleet/mtfleet/tl/tg"
@@ -72,10 +73,8 @@ func parseCall(c *tljson.Codec, method string, params json.RawMessage) (tl.Raw, 
 	if err != nil {
 		return nil, called, &paramsError{method, err}
 	}
-	if inner, ok := c.MethodOf(standing.Inside(body)); ok {
-		called = inner
-	}
-	return body, called, nil
+	called, err = c.Method(standing.Called(method, body))
+	return body, called, err
 }
 
 // Methods gives the names of the methods that InvokeJSON takes, sorted.
@@ -93,8 +92,7 @@ func Methods() iter.Seq[string] {
 	}
 }
 
-// lazyCodec is made when it is first asked for: a program that calls nothing by
-// JSON does not carry the names of the API.
+// lazyCodec is made when it is first asked for: most programs call nothing by JSON.
 type lazyCodec struct {
 	once  sync.Once
 	codec *tljson.Codec
@@ -129,12 +127,22 @@ func (e *encoded) TypeName() string       { return e.method }
 func (e *encoded) Append(b []byte) []byte { return append(b, e.body...) }
 func (e *encoded) Parse(r *tl.Reader)     { e.body = slices.Clone(tl.Raw(r.Rest())) }
 
-// encode is the body of a caller's query, which is not the manager's own.
-func encode(query tl.Object) (body []byte, err error) {
+// request is a caller's query as an account takes it.
+type request struct {
+	method string // that it calls, inside wrappers too
+	body   []byte
+	policy account.Policy
+}
+
+// encode is a caller's query, which is not the manager's own.
+func encode(query tl.Object, p Policy) (q request, err error) {
+	q.method = query.TypeName()
 	if e, ok := query.(*encoded); ok {
-		body = e.body
-	} else if body, err = tl.Marshal(nil, query); err != nil {
-		return nil, err
+		q.body = e.body
+	} else if q.body, err = tl.Marshal(nil, query); err != nil {
+		return q, err
 	}
-	return body, standing.Reserved(body)
+	q.method = standing.Called(q.method, q.body)
+	q.policy = policyFor(q.method, query, p)
+	return q, standing.Reserved(q.body)
 }

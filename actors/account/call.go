@@ -121,11 +121,11 @@ const (
 	Repeatable = binding.Repeatable
 )
 
-// PolicyOf is the policy of a query for which none was chosen: Repeatable for
-// the API's methods that only read, and for a query of another schema that says
-// so by a method Repeatable() bool.
-func PolicyOf(query tl.Object) Policy {
-	repeatable := tg.Repeatable(query.TypeName())
+// PolicyOf is the policy of a query, which calls a method, for which none was
+// chosen: Repeatable for the API's methods that only read, and for a query of
+// another schema that says so by a method Repeatable() bool.
+func PolicyOf(method string, query tl.Object) Policy {
+	repeatable := tg.Repeatable(method)
 	if own, ok := query.(interface{ Repeatable() bool }); ok {
 		repeatable = own.Repeatable()
 	}

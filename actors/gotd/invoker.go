@@ -10,6 +10,7 @@ import (
 	"github.com/gotd/td/tg"
 
 	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/tl"
 	mttg "github.com/mtfleet/mtfleet/tl/tg"
 )
@@ -88,7 +89,8 @@ func (e *EncodeError) Error() string {
 func (e *EncodeError) Unwrap() []error { return []error{e.Err, actors.ErrNotSent} }
 
 // query is a gotd query as the account takes it: its bytes, and the method that
-// decides how long it waits after a flood wait and whether it may run twice.
+// decides how long it waits after a flood wait and whether it may run twice, which is
+// the one inside wrappers.
 type query struct {
 	method string
 	body   []byte
@@ -105,9 +107,15 @@ func newQuery(input bin.Encoder) (*query, error) {
 	} else {
 		q.method = nameOf(tl.Raw(b.Buf).ID())
 	}
-	var err error
-	q.method, err = inside(q.method, b.Buf)
-	return q, err
+	inner := tl.Raw(standing.Inside(b.Buf))
+	switch {
+	case len(inner) == len(b.Buf):
+	case len(inner) < 4:
+		return nil, &EncodeError{fmt.Errorf("%s has no query inside", q.method)}
+	default: // an account finds it too, unless gotd is of another layer
+		q.method = nameOf(inner.ID())
+	}
+	return q, nil
 }
 
 // names are gotd's names of constructors and methods, made when the first query comes that cannot say

@@ -121,3 +121,21 @@ func Inside(query []byte) []byte {
 	}
 	return query
 }
+
+// Called is the method that a query calls: own, which is its name, or that of the query inside the wrappers that callers
+// may use. It is this one that waits, may be sent again or not, and has the result. A query inside that the schema does
+// not have leaves own. It allocates nothing.
+func Called(own string, query []byte) string {
+	inner := Inside(query)
+	if len(inner) == len(query) {
+		return own
+	}
+	index, ok := tg.Schema.Index(tl.Raw(inner).ID())
+	if !ok {
+		return own
+	}
+	if _, typ, _ := tg.Schema.At(index); typ != tl.TypeFunction {
+		return own
+	}
+	return tg.Names.Name(index)
+}

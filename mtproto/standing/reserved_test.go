@@ -91,3 +91,37 @@ func TestAReservedQueryIsFoundInsideItsWrappers(t *testing.T) {
 		t.Errorf("a query that is not reserved allocates %v times", n)
 	}
 }
+
+func TestTheMethodOfAQueryIsThatInsideItsWrappers(t *testing.T) {
+	codec := tljson.New(tg.Schema, tg.Names)
+	for _, test := range []struct{ query, called string }{
+		{`{"_":"messages.getHistory","peer":{"_":"inputPeerSelf"},"offset_id":0,"offset_date":0,"add_offset":0,"limit":1,"max_id":0,"min_id":0,"hash":"0"}`, "own"},
+		{`{"_":"invokeWithTakeout","takeout_id":"1","query":{"_":"help.getConfig"}}`, "help.getConfig"},
+		{`{"_":"invokeWithMessagesRange","range":{"_":"messageRange","min_id":1,"max_id":2},"query":` +
+			`{"_":"invokeWithBusinessConnection","connection_id":"x","query":{"_":"updates.getState"}}}`, "updates.getState"},
+		{`{"_":"invokeWithReCaptcha","token":"t","query":{"_":"help.getNearestDc"}}`, "help.getNearestDc"},
+		{`{"_":"invokeWithReCaptcha","token":"t","query":{"_":"invokeWithLayer","layer":1,"query":{"_":"help.getConfig"}}}`, "invokeWithLayer"},
+	} {
+		query, err := codec.Parse([]byte(test.query))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := standing.Called("own", query); got != test.called {
+			t.Errorf("%s calls %q, want %q", test.query, got, test.called)
+		}
+		if n := testing.AllocsPerRun(100, func() { _ = standing.Called("own", query) }); n != 0 {
+			t.Errorf("%s: allocates %v times", test.query, n)
+		}
+		for n := range query { // cut off anywhere it is no query, and breaks nothing
+			_ = standing.Called("own", query[:n])
+		}
+	}
+	takeout := tl.AppendInt64(tl.AppendUint32(nil, 0xaca9fd2e), 1)
+	for what, inside := range map[string][]byte{
+		"nothing": nil, "what the schema does not have": {1, 2, 3, 4}, "what is no query": tl.AppendUint32(nil, tg.InputUserSelfID),
+	} {
+		if got := standing.Called("invokeWithTakeout", append(takeout[:12:12], inside...)); got != "invokeWithTakeout" {
+			t.Errorf("with %s inside it calls %q", what, got)
+		}
+	}
+}

@@ -80,16 +80,6 @@ func (c *Codec) Method(name string) (Method, error) {
 	return Method{c, index}, nil
 }
 
-// MethodOf is the method that a query, a boxed value, calls; ok is false if it is no query of the schema.
-func (c *Codec) MethodOf(query tl.Raw) (m Method, ok bool) {
-	index, ok := c.table.Index(query.ID())
-	if !ok {
-		return Method{}, false
-	}
-	_, typ, _ := c.table.At(index)
-	return Method{c, index}, typ == tl.TypeFunction
-}
-
 // Name is the method's name.
 func (m Method) Name() string { return m.c.names.Name(m.index) }
 

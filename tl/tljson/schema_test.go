@@ -103,26 +103,6 @@ func TestAResultThatIsAVector(t *testing.T) {
 	}
 }
 
-// A query says which method it is, whatever is around it.
-func TestTheMethodOfAQuery(t *testing.T) {
-	query, err := codec.Parse([]byte(`{"_":"users.getUsers","id":[]}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, ok := codec.MethodOf(query)
-	if !ok || m.Name() != "users.getUsers" {
-		t.Errorf("%v, %v", m, ok)
-	}
-	if got, err := m.AppendResult(nil, tl.AppendVectorHeader(nil, 0)); err != nil || string(got) != "[]" {
-		t.Errorf("its result: %s, %v", got, err)
-	}
-	for _, no := range []tl.Raw{nil, {1, 2, 3, 4}, tl.AppendUint32(nil, tg.InputUserSelfID)} {
-		if m, ok := codec.MethodOf(no); ok {
-			t.Errorf("%x is the method %v", []byte(no), m)
-		}
-	}
-}
-
 // Every id of the table is found, and none that is not in it.
 func TestEveryIDIsFound(t *testing.T) {
 	for i := range tg.Schema.Len() {
