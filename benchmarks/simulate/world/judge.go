@@ -17,13 +17,21 @@ type judge struct {
 	updates int   // heard in the run
 	posts   int   // of them, of channels and with a pts
 
-	late *actors.Event // that a plant holds back
+	late     *actors.Event    // that a plant holds back
+	returned map[returned]int // updates heard since an account came back
 
 	doomed map[string]bool // accounts whose home key was forgotten: they may be revoked
 }
 
+// returned is a stay of an account in a channel.
+type returned struct {
+	account string
+	box     actors.Box
+	stay    int
+}
+
 func newJudge(rec *recorder, skewed bool) *judge {
-	j := &judge{Auditor: actorstest.NewAuditor(), rec: rec, doomed: map[string]bool{}}
+	j := &judge{Auditor: actorstest.NewAuditor(), rec: rec, doomed: map[string]bool{}, returned: map[returned]int{}}
 	j.Skewed, j.Rough = skewed, true
 	j.OnComplaint = func(text string) { rec.line("COMPLAINT: %s", text) }
 	return j
@@ -76,6 +84,18 @@ func (j *judge) hear(ev actors.Event) {
 	j.Hear(ev)
 }
 
+// back counts the updates of a channel since an account came back to it, this one
+// included; 0 for one that is of no such stay.
+func (j *judge) back(w *world, ev actors.Event) int {
+	n, last := w.dcs.stays(ev.Box.Channel, w.user(ev.Account).ID)
+	if n < 2 || !last.Until.IsZero() || ev.Pts <= last.FromPts {
+		return 0
+	}
+	id := returned{ev.Account, ev.Box, n}
+	j.returned[id]++
+	return j.returned[id]
+}
+
 // audit holds it all against the ledger.
 func (w *world) audit() {
 	keys, err := actorstest.StoreKeys(w.disk.open())
@@ -85,6 +105,7 @@ func (w *world) audit() {
 	tally := w.judge.Audit(actorstest.Evidence{
 		Ledger: w.dcs.core.Ledger(), Store: keys, Ran: w.dcs.core.Echo, Before: w.sim.Now().Add(-10 * time.Second),
 	})
-	w.rec.count.Updates, w.rec.count.Holes = w.judge.updates, tally.Holes
+	w.rec.count.Updates, w.rec.count.Holes, w.rec.count.Judged = w.judge.updates, tally.Holes, tally.Judged
+	w.rec.count.Returns = w.dcs.returns()
 	w.rec.line("%d calls: %+v", w.judge.calls, tally)
 }

@@ -45,6 +45,8 @@ type Counts struct {
 	Calls, Faults, Crashes, Dials int
 	Restarts                      int
 	Updates, Holes                int // heard
+	Judged                        int // updates that the audit looked for
+	Returns                       int // how often somebody came back to a channel
 }
 
 // Add adds the counts of another run.
@@ -59,6 +61,8 @@ func (n *Counts) Add(o Counts) {
 	n.Restarts += o.Restarts
 	n.Updates += o.Updates
 	n.Holes += o.Holes
+	n.Judged += o.Judged
+	n.Returns += o.Returns
 }
 
 func newRecorder(now func() time.Time) *recorder {

@@ -49,6 +49,9 @@ const (
 	PlantSwallowPost
 	// PlantTurnPosts tells two messages of a channel in the wrong order.
 	PlantTurnPosts
+	// PlantSwallowReturn loses a message of a channel to which an account has come
+	// back.
+	PlantSwallowReturn
 )
 
 // Result is what a run came to.
@@ -93,6 +96,7 @@ type user struct {
 
 	placed bool // an update has come: where it stands in the server's log is known
 	busy   bool // somebody pauses, resumes or signs in
+	comes  bool // its account is joining or leaving a channel
 }
 
 // Run plays one run. It is one goroutine's; several runs may go on at once.

@@ -12,8 +12,8 @@ import (
 )
 
 // channels is how many there are: a group of everybody, and a broadcast channel
-// of the first person's that everybody reads.
-const channels = 2
+// of the first person's that everybody reads; and the same two again with names.
+const channels = 4
 
 // floors tells whether the DCs of a run forget updates before everybody has had
 // them, or name them too many: a hole is honest then.
@@ -40,6 +40,9 @@ func (s *cluster) meet(now time.Time) error {
 	}
 	for i := range channels {
 		n.Title, n.Broadcast = fmt.Sprint("Channel ", i), i%2 == 1
+		if public(i) {
+			n.Username = channelName(i)
+		}
 		id, err := s.api.AddChannel(now, n)
 		if err != nil {
 			return err

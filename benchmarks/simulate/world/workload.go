@@ -20,6 +20,7 @@ import (
 type workload struct {
 	w       *world
 	rand    *rand.Rand
+	coming  *rand.Rand
 	resting bool // nothing new but what leads everybody home
 }
 
@@ -61,16 +62,22 @@ func (resumed) message()   {}
 func (rest) message()      {}
 func (home) message()      {}
 
-// Timers: one for the whole, and two for each user.
-const timerPause = 0
+// Timers: two for the whole, and two for each user.
+const (
+	timerPause = iota
+	timerCome
+	timersOfAll
+)
 
-func timerSign(u *user) int { return 1 + 2*u.index }
-func timerCall(u *user) int { return 2 + 2*u.index }
+func timerSign(u *user) int { return timersOfAll + 2*u.index }
+func timerCall(u *user) int { return timersOfAll + 2*u.index + 1 }
 
 // patience is how long an operator waits for what he asked.
 const patience = 2 * time.Minute
 
-func newWorkload(w *world) *workload { return &workload{w: w, rand: stream(w.seed, "workload")} }
+func newWorkload(w *world) *workload {
+	return &workload{w: w, rand: stream(w.seed, "workload"), coming: stream(w.seed, "coming")}
+}
 
 type workCtx = runtime.Context[message]
 
@@ -79,6 +86,7 @@ func (k *workload) Started(c *workCtx) {
 	for _, u := range k.w.users {
 		c.After(timerSign(u), k.upTo(20*time.Second), signInDue{u})
 	}
+	c.After(timerCome, comeMost, comeDue{})
 	if !k.w.opts.Calm {
 		c.After(timerPause, k.upTo(3*time.Minute), pauseDue{})
 	}
@@ -128,6 +136,10 @@ func (k *workload) Receive(c *workCtx, m message) {
 			return
 		}
 		m.u.busy = false
+	case comeDue:
+		k.onComeDue(c)
+	case came:
+		m.u.comes = false
 	case rest:
 		k.resting = true
 	case home:
@@ -343,6 +355,9 @@ func (w *world) plants(ev actors.Event) bool {
 		w.judge.posts++
 	}
 	switch p := w.opts.Plant; {
+	case p == PlantSwallowReturn && post && w.judge.back(w, ev) == 3:
+		w.rec.line("plant: an update of %s is lost after it came back to %v", ev.Account, ev.Box)
+		return true
 	case p == PlantSwallowUpdate && w.judge.updates%10 == 0, p == PlantSwallowPost && post && w.judge.posts%10 == 0:
 		w.rec.line("plant: an update of %s is lost", ev.Account)
 		return true

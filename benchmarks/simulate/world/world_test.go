@@ -115,6 +115,9 @@ func TestShortSeeds(t *testing.T) {
 	if n >= 20 && (sum.Crashes == 0 || sum.Restarts == 0 || sum.Faults == 0) {
 		t.Error("hardly anything went wrong")
 	}
+	if n >= 20 && sum.Returns < n {
+		t.Errorf("%d times somebody came back to a channel, in %d seeds", sum.Returns, n)
+	}
 }
 
 // Without faults everything works: what the storm breaks is not the world's.
@@ -143,6 +146,7 @@ func TestPlantsAreFound(t *testing.T) {
 		{"an update is swallowed", PlantSwallowUpdate, "lost update"},
 		{"a channel's update is swallowed", PlantSwallowPost, "lost update"},
 		{"a channel's updates are turned", PlantTurnPosts, "out of order"},
+		{"an update is swallowed after an account came back to its channel", PlantSwallowReturn, "lost update"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for seed := uint64(1); seed <= 30; seed++ {
