@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -160,6 +161,51 @@ func TestADifferenceOfAChannelIsTooLongForWhatIsGone(t *testing.T) {
 		if got := w.do(person, 5, channelDifference(w.inputOf(person, id), 6, 10)); count(t, got, 3) != 4 {
 			t.Errorf("%s: from where it goes: %x", name, got)
 		}
+	}
+}
+
+// A bot may ask for 100,000 updates at a time. What it gets fits a packet (16 MiB), and leads to the end all the same.
+func TestADifferenceFitsAPacket(t *testing.T) {
+	w, person, bot, id := group(t, Config{DifferenceSlice: 1000})
+	longest := strings.Repeat("\U0001F600", maxMessage)
+	for range 1100 {
+		if _, err := w.b.Post(w.now, id, 0, longest, Delivery{Lost: true}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.b.Say(w.now, person.ID, bot.ID, longest, Delivery{Lost: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fits := func(body []byte) {
+		t.Helper()
+		if len(body) > maxDifference+5*maxMessage {
+			t.Errorf("a difference of %d bytes", len(body))
+		}
+	}
+	got, parts := 0, 0
+	for pts, final := int32(2), false; !final; parts++ {
+		d := w.do(bot, 7, channelDifference(w.inputOf(bot, id), int(pts), 100_000))
+		fits(d)
+		got, pts, final = got+count(t, d, 3), number(t, d, 1), number(t, d, 0)&flagFinal != 0
+	}
+	if got != 1100 || parts < 4 {
+		t.Errorf("%d posts in %d parts", got, parts)
+	}
+	got = 0
+	for q, final := difference(1), false; !final; {
+		switch d := must(w, 1, 7, q).(type) {
+		case *tg.UpdatesDifferenceSlice:
+			fits(d.Append(nil))
+			got, q.Pts = got+len(d.NewMessages), d.IntermediateState.Pts
+		case *tg.UpdatesDifference:
+			fits(d.Append(nil))
+			got, final = got+len(d.NewMessages), true
+		default:
+			t.Fatalf("%T", d)
+		}
+	}
+	if got != 1100 {
+		t.Errorf("%d messages", got)
 	}
 }
 

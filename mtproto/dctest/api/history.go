@@ -1,12 +1,9 @@
 package api
 
 import (
-	"cmp"
 	"encoding/binary"
-	"slices"
 
 	"github.com/mtfleet/mtfleet/tl"
-	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
 // Constructors of what reads messages.
@@ -15,10 +12,6 @@ const (
 	messagesMessagesID    uint32 = 0x1d73e7ea
 	messagesSliceID       uint32 = 0x5f206716
 	channelMessagesID     uint32 = 0xc776ba4e
-	dialogsID             uint32 = 0x15ba6c40
-	dialogsSliceID        uint32 = 0x71e094f3
-	peerDialogsID         uint32 = 0x3371c354
-	dialogID              uint32 = 0xfc89f7f3
 	resolvedPeerID        uint32 = 0x7f077ad9
 	inputReplyToMessageID uint32 = 0x3bd4b7c2
 	maxHistory                   = 100 // messages of one answer
@@ -158,120 +151,3 @@ func (c *call) readByPeer(u *user, upTo int32) {
 		c.b.pushNews(u, Delivery{}, c.b.updatesFor(c.req.Now, u, &e))
 	}
 }
-
-// shown is a dialog as it is listed.
-type shown struct {
-	body []byte
-	top  *message
-}
-
-// showDialog describes the dialog with a user or a channel; nil when there is none, or nothing in it.
-func (c *call) showDialog(t target) *shown {
-	var list []*message
-	flags, readIn, readOut, unread := 0, int32(0), int32(0), 0
-	if t.channel != nil {
-		m := t.channel.member(c.user)
-		list = t.channel.log.history(0, 1, func(*message) bool { return true })
-		if m == nil {
-			return nil
-		}
-		flags, readIn, unread = 1, m.read, t.channel.unread(c.user, m.read) // flags.0: pts
-	} else if d := c.user.dialogs[t.id]; d != nil {
-		list = c.user.log.history(0, 1, func(m *message) bool { return m.peer == t.id })
-		readIn, readOut, unread = d.readIn, d.readOut, c.user.unread(t.id, d.readIn)
-	}
-	if len(list) == 0 {
-		return nil
-	}
-	where := peerUser(t.id)
-	if t.channel != nil {
-		where = value(peerChannelID, t.channel.id)
-	}
-	body := value(dialogID, flags, where, int(list[0].id), int(readIn), int(readOut), unread, 0, 0, 0, peerNotifySettingsID, 0)
-	if t.channel != nil {
-		body = tl.AppendInt32(body, t.channel.log.pts)
-	}
-	return &shown{body, list[0]}
-}
-
-// dialogsOf lists the dialogs of the caller, the one with the newest message first.
-func (c *call) dialogsOf() []*shown {
-	var list []*shown
-	peers := make([]int64, 0, len(c.user.dialogs))
-	for id := range c.user.dialogs {
-		peers = append(peers, id)
-	}
-	slices.Sort(peers)
-	for _, id := range peers {
-		if s := c.showDialog(target{id: id}); s != nil {
-			list = append(list, s)
-		}
-	}
-	for _, ch := range c.b.channels.order {
-		if s := c.showDialog(target{channel: ch}); s != nil {
-			list = append(list, s)
-		}
-	}
-	slices.SortStableFunc(list, func(x, y *shown) int {
-		return cmp.Or(y.top.at.Compare(x.top.at), cmp.Compare(y.top.id, x.top.id))
-	})
-	return list
-}
-
-// appendDialogs appends the four vectors that list dialogs.
-func (c *call) appendDialogs(out []byte, list []*shown) []byte {
-	var m mentioned
-	var dialogs, tops [][]byte
-	for _, s := range list {
-		m.message(c.user, s.top)
-		dialogs, tops = append(dialogs, s.body), append(tops, s.top.append(nil, c.user))
-	}
-	out = appendVector(appendVector(out, dialogs), tops)
-	out = m.appendChats(out, c.b, c.user)
-	return m.appendPeople(out, c.b, c.user)
-}
-
-// readsDialogs tells whether the layer of the caller has a form of dialogs that is known here; to others there are none.
-func (c *call) readsDialogs() bool { return tg.LayerHas(c.req.Layer, dialogID) }
-
-// getDialogs answers messages.getDialogs. Pages go by the date of the top message alone.
-func (c *call) getDialogs() ([]byte, *Error) {
-	if !c.readsDialogs() {
-		return value(dialogsID, vector, vector, vector, vector), nil
-	}
-	a := c.args() // flags, folder_id, offset_date, offset_id, offset_peer, limit, hash
-	all := c.dialogsOf()
-	list := slices.DeleteFunc(slices.Clone(all), func(s *shown) bool {
-		return a.int32(2) > 0 && int32(s.top.at.Unix()) >= a.int32(2)
-	})
-	if limit := int(a.int32(5)); limit > 0 && len(list) > limit {
-		return c.appendDialogs(value(dialogsSliceID, len(all)), list[:limit]), nil
-	}
-	return c.appendDialogs(value(dialogsID), list), nil
-}
-
-// getPeerDialogs answers messages.getPeerDialogs with those of the peers named that are dialogs.
-func (c *call) getPeerDialogs() ([]byte, *Error) {
-	a := c.args() // peers
-	if !c.readsDialogs() {
-		s := c.user.state(c.req.Now)
-		return value(peerDialogsID, vector, vector, vector, vector, s.Append(nil)), nil
-	}
-	var list []*shown
-	for _, in := range a.list(0) {
-		if binary.LittleEndian.Uint32(in) != inputDialogPeerID {
-			continue // a folder
-		}
-		t, err := c.peer(inner(in))
-		if err != nil {
-			return nil, err
-		}
-		if s := c.showDialog(t); s != nil {
-			list = append(list, s)
-		}
-	}
-	s := c.user.state(c.req.Now)
-	return append(c.appendDialogs(value(peerDialogsID), list), s.Append(nil)...), nil
-}
-
-const inputDialogPeerID uint32 = 0xfcaafeb7

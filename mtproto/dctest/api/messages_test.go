@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -334,8 +335,61 @@ func TestDialogsAreListedWithTheNewestFirst(t *testing.T) {
 		t.Errorf("a page %x", got)
 	}
 	one := w.do(person, 5, appendVector(value(uint32(0xe470bcfd)), [][]byte{value(inputDialogPeerID, w.asChannel(person, ch))}))
+	many := slices.Repeat([][]byte{value(inputDialogPeerID, w.asChannel(person, ch))}, maxDialogs+1)
+	w.refuses("too many", person, 5, appendVector(value(uint32(0xe470bcfd)), many), "INPUT_REQUEST_TOO_LONG")
+	// A dialog whose newest message is deleted has the one before.
+	if _, err := w.b.Say(w.now, person.ID, bot.ID, "five", Delivery{}); err != nil {
+		t.Fatal(err)
+	}
+	w.do(person, 5, deleteMessages(false, 4))
+	dialogs = w.do(person, 5, value(uint32(0xa0f4cb4f), 0, 0, 0, tg.InputPeerEmptyID, 100, int64(0)))
+	if got := texts(t, field(t, dialogs, 1)); !slices.Equal(got, []string{"four", "three", "two", "one"}) {
+		t.Errorf("dialogs %q", got)
+	}
 	if got := texts(t, field(t, one, 1)); !slices.Equal(got, []string{"two"}) {
 		t.Errorf("one dialog %q", got)
+	}
+}
+
+// An answer has a hundred dialogs at most, whatever was asked for, and the pages make up the list: also where all dialogs
+// are of one second, for an offset names the last.
+func TestDialogsComeInPages(t *testing.T) {
+	w, person, _ := two(t, Config{})
+	const channels = 130
+	for i := range channels {
+		id, err := w.b.AddChannel(w.now, NewChannel{Title: fmt.Sprint("Group ", i), Creator: person.ID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.b.Post(w.now, id, 0, fmt.Sprint("in ", i), Delivery{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, limit := range []int{0, 1000, 7} {
+		seen, pages := map[string]bool{}, 0
+		date, message, peer := int32(0), int32(0), value(tg.InputPeerEmptyID)
+		for {
+			page := w.do(person, 5, value(uint32(0xa0f4cb4f), 0, int(date), int(message), peer, limit, int64(0)))
+			if idOf(page) != dialogsSliceID || number(t, page, 0) != channels || count(t, page, 1) > maxDialogs {
+				t.Fatalf("limit %d: a page %08x of %d", limit, idOf(page), number(t, page, 0))
+			}
+			if count(t, page, 1) == 0 {
+				break
+			}
+			pages++
+			for _, text := range texts(t, field(t, page, 2)) {
+				if seen[text] {
+					t.Fatalf("limit %d: %q is listed twice", limit, text)
+				}
+				seen[text] = true
+			}
+			last := len(seen)
+			ch := w.b.channels.order[last-1]
+			date, message, peer = int32(w.now.Unix()), 2, w.asChannel(person, ch.id)
+		}
+		if want := map[int]int{0: 2, 1000: 2, 7: 19}[limit]; len(seen) != channels || pages != want {
+			t.Errorf("limit %d: %d dialogs in %d pages, want %d in %d", limit, len(seen), pages, channels, want)
+		}
 	}
 }
 
