@@ -136,7 +136,7 @@ func (w *twin) see(now int64, p Peer) {
 	}
 	if len(*w) == Limit {
 		oldest := slices.MinFunc(*w, func(a, b Peer) int {
-			if older(a, b) {
+			if older(&a, &b) {
 				return -1
 			}
 			return 1
@@ -188,6 +188,41 @@ func TestTheSetIsThatOfItsTwin(t *testing.T) {
 		}
 		if got, ok := s.Named("@ADA"); ok != slices.ContainsFunc(w, func(p Peer) bool { return p.Username == "Ada" }) || ok && got.Username != "Ada" {
 			t.Fatalf("@ADA is %+v, %v", got, ok)
+		}
+	})
+}
+
+// TestTheOldestGoesWhereverItLies fills a set and goes on with those who were there and others, and wants the ones seen
+// last of a plain list that remembers everybody.
+func TestTheOldestGoesWhereverItLies(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var s Set
+		seen := make(map[int64]int64) // everybody who ever came
+		at := int64(1000)
+		see := func(id int64) {
+			at++
+			s.See(time.Unix(at, 0), Peer{Kind: User, ID: id})
+			seen[id] = at
+		}
+		for id := range int64(Limit) {
+			see(id + 1)
+		}
+		for range rapid.IntRange(1, 100).Draw(t, "steps") {
+			see(rapid.Int64Range(1, 2*Limit).Draw(t, "id"))
+		}
+		if s.Len() != Limit {
+			t.Fatalf("%d peers", s.Len())
+		}
+		var last []int64
+		for _, at := range seen {
+			last = append(last, at)
+		}
+		slices.Sort(last)
+		oldest := last[len(last)-Limit]
+		for id, at := range seen {
+			if _, ok := s.Get(User, id); ok != (at >= oldest) {
+				t.Fatalf("%d was seen at %d, the %d-th last at %d, and is there: %v", id, at, Limit, oldest, ok)
+			}
 		}
 	})
 }
@@ -298,5 +333,17 @@ func BenchmarkSee(b *testing.B) {
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		s.See(time.Unix(2000, 0), Peer{Kind: User, ID: int64(i%Limit) + 1})
+	}
+}
+
+// BenchmarkSeeOthers is a peer that comes for the first time, in a full set.
+func BenchmarkSeeOthers(b *testing.B) {
+	var s Set
+	for id := range int64(Limit) {
+		s.See(time.Unix(1000, 0), Peer{Kind: User, ID: id + 1})
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		s.See(time.Unix(2000+int64(i), 0), Peer{Kind: User, ID: int64(Limit + i + 1)})
 	}
 }
