@@ -15,13 +15,19 @@ type form struct {
 	min, bot                  uint32
 }
 
-// forms are the constructors that say something of a peer. userEmpty and chatEmpty name one that is not there;
+// Constructors of the two types.
+const (
+	userID = 0xb1b8cc83 // user
+	chatID = 0x41cbf256 // chat
+)
+
+// formOf has the constructors that say something of a peer. userEmpty and chatEmpty name one that is not there;
 // community and communityForbidden are nothing that an InputPeer can name.
 func formOf(id uint32) (form, bool) {
 	switch id {
-	case 0xb1b8cc83: // user
+	case userID:
 		return form{User, 2, 3, 6, 15, 1 << 20, 1 << 14}, true
-	case 0x41cbf256: // chat
+	case chatID:
 		return form{Chat, 1, -1, -1, -1, 0, 0}, true
 	case 0x6592a1a7: // chatForbidden
 		return form{Chat, 0, -1, -1, -1, 0, 0}, true
@@ -36,9 +42,22 @@ func formOf(id uint32) (form, bool) {
 // Read takes a peer out of a User or Chat. ok is false for what says nothing of one: the empty constructors, those of
 // communities, other types, and bytes that are no value of the schema.
 func Read(raw tl.Raw) (p Peer, ok bool) {
+	if _, ok := formOf(raw.ID()); !ok {
+		return Peer{}, false
+	}
+	if p, n, ok := read(raw); ok && n == len(raw) {
+		return p, true
+	}
+	return Peer{}, false
+}
+
+// read is Read for the boxed value at the start of b, and returns its length as well, 0 for bytes that are none.
+func read(b []byte) (p Peer, n int, ok bool) {
+	raw := tl.Raw(b)
 	f, ok := formOf(raw.ID())
 	if !ok {
-		return Peer{}, false
+		n, _ = tl.Skip(tg.Schema, b)
+		return Peer{}, n, false
 	}
 	p.Kind = f.kind
 	n, err := tl.Walk(tg.Schema, raw, func(field tl.Field) {
@@ -61,14 +80,14 @@ func Read(raw tl.Raw) (p Peer, ok bool) {
 			}
 		}
 	})
-	if err != nil || n != len(raw) || p.ID == 0 {
-		return Peer{}, false
+	if err != nil || p.ID == 0 {
+		return Peer{}, n, false
 	}
 	p.partial = f.name < 0
 	if len(p.Username) > maxUsername {
 		p.Username = ""
 	}
-	return p, true
+	return p, n, true
 }
 
 // maxUsername is more than a username can have (32), so that a peer's size is bounded whatever comes.
