@@ -229,9 +229,10 @@ func (f *Feed) Answered(now time.Time, q Question, body []byte, err error) {
 	}
 }
 
-// Flush notes how far the updates were delivered. It goes to disk with the
-// account's next commit.
+// Flush notes how far the updates were delivered, and who came along with them. It
+// goes to disk with the account's next commit.
 func (f *Feed) Flush(now time.Time) {
+	f.writePeers()
 	if f.machine != nil {
 		f.machine.Flush(now)
 		f.Pump(now)
@@ -259,7 +260,7 @@ func (f *Feed) Deadline() time.Time {
 
 // Advance does what the passing of time demands.
 func (f *Feed) Advance(now time.Time) {
-	f.idle(now)
+	f.advancePeers(now)
 	if f.machine != nil {
 		f.machine.Advance(now)
 	}
@@ -298,8 +299,10 @@ func (f *Feed) carryOut(out updates.Output) {
 }
 
 // save has places written: the common one, if it is another than was written last,
-// and the pages of channels that have changed.
+// and the pages of channels that have changed. Who came along with the updates up to
+// there goes before them: those updates do not come again.
 func (f *Feed) save(out updates.Output) {
+	f.writePeers()
 	var records []persistence.Record
 	if out.Known && (out.State != f.kept || out.Now && len(out.Pages) == 0) {
 		f.kept = out.State

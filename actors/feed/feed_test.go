@@ -81,9 +81,13 @@ func online(t *testing.T, channels ...persistence.Channels) *note {
 
 // inChannel is an envelope with updateDeleteChannelMessages.
 func inChannel(channel int64, pts int32) tl.Raw {
+	return (&tg.Updates{Updates: []tl.Raw{inChannelRaw(channel, pts)}, Date: 2}).Append(nil)
+}
+
+// inChannelRaw is the update alone.
+func inChannelRaw(channel int64, pts int32) tl.Raw {
 	b := tl.AppendInt64(tl.AppendUint32(nil, 0xc32d5b12), channel)
-	b = tl.AppendInt32(tl.AppendInt32(tl.AppendInt32(tl.AppendVectorHeader(b, 1), 1), pts), 1)
-	return (&tg.Updates{Updates: []tl.Raw{b}, Date: 2}).Append(nil)
+	return tl.AppendInt32(tl.AppendInt32(tl.AppendInt32(tl.AppendVectorHeader(b, 1), 1), pts), 1)
 }
 
 func TestAFirstPlaceGoesInOneCommit(t *testing.T) {

@@ -13,12 +13,17 @@ import (
 // that is idle has none of them there, and one with something to do reads its records once.
 const peersIdle = 5 * time.Minute
 
+// peersDelay gathers who is new, so that an account that meets many has its pages written once a second and not with each
+// of them. It is that of places: who came along with an update is written no later than that the update came.
+const peersDelay = time.Second
+
 // acquaintance is whom the account has met, in memory: for as long as that is of use.
 type acquaintance struct {
 	set  *peers.Set   // nil while it is read
 	came []peers.Peer // meanwhile, at most peers.Limit
 	asks []func(*peers.Set, error)
 	used time.Time
+	due  time.Time // when what is new is written, zero for nothing new
 }
 
 // Peers answers a query, when whom the account has met has been read. err says why it cannot be.
@@ -86,11 +91,13 @@ func (f *Feed) recalled(now time.Time, a *acquaintance, records []persistence.Re
 		}
 		pages = append(pages, page)
 	}
-	set := PeersOf(pages)
-	came := a.came
-	a.set, a.came = set, nil
-	f.see(now, came)
-	a.end(set, nil)
+	a.set = PeersOf(pages)
+	for _, p := range a.came {
+		a.set.See(now, p)
+	}
+	a.came = nil
+	f.news(now)
+	a.end(a.set, nil)
 }
 
 // PeersOf makes a set of what a store has.
@@ -104,30 +111,43 @@ func PeersOf(pages []persistence.Peers) *peers.Set {
 
 // meet remembers the users and chats that came along with updates.
 func (f *Feed) meet(now time.Time, lists ...[]tl.Raw) {
-	var came []peers.Peer
+	met := false
 	for _, list := range lists {
 		for _, raw := range list {
 			if p, ok := peers.Read(raw); ok {
-				came = append(came, p)
+				f.recall(now).see(now, p)
+				met = true
 			}
 		}
 	}
-	if len(came) > 0 {
-		f.recall(now)
-		f.see(now, came)
+	if met {
+		f.news(now)
 	}
 }
 
-func (f *Feed) see(now time.Time, came []peers.Peer) {
-	a := f.met
-	if a.set == nil {
-		a.came = append(a.came, came[:min(len(came), peers.Limit-len(a.came))]...)
+// see takes one who came; past the bound while the rest is read, he is not remembered.
+func (a *acquaintance) see(now time.Time, p peers.Peer) {
+	if a.set != nil {
+		a.set.See(now, p)
+	} else if len(a.came) < peers.Limit {
+		a.came = append(a.came, p)
+	}
+}
+
+// news has what is new written, soon.
+func (f *Feed) news(now time.Time) {
+	if a := f.met; a.set != nil && a.set.Dirty() && a.due.IsZero() {
+		a.due = now.Add(peersDelay)
+	}
+}
+
+// writePeers has what is new written now.
+func (f *Feed) writePeers() {
+	if f.met == nil || f.met.due.IsZero() {
 		return
 	}
-	for _, p := range came {
-		a.set.See(now, p)
-	}
-	for page, list := range a.set.Changed() {
+	f.met.due = time.Time{}
+	for page, list := range f.met.set.Changed() {
 		f.peerPages |= 1 << page
 		f.host.Keep(peersRecord(page, list).Record(f.id), false)
 	}
@@ -144,17 +164,24 @@ func (f *Feed) knows(now time.Time, user int64) bool {
 	return ok && !p.Min
 }
 
-// idle lets whom the account has met go from memory when it was of no use for a while; what was new is written.
-func (f *Feed) idle(now time.Time) {
-	if f.met != nil && f.met.set != nil && !now.Before(f.met.used.Add(peersIdle)) {
+// advancePeers writes what is due, and lets whom the account has met go from memory when it was of no use for a while.
+func (f *Feed) advancePeers(now time.Time) {
+	if due := f.peersDeadline(); due.IsZero() || now.Before(due) {
+		return
+	}
+	f.writePeers()
+	if !now.Before(f.met.used.Add(peersIdle)) {
 		f.met = nil
 	}
 }
 
-// peersDeadline is when idle is wanted.
+// peersDeadline is when advancePeers is wanted.
 func (f *Feed) peersDeadline() time.Time {
-	if f.met == nil || f.met.set == nil {
+	switch {
+	case f.met == nil || f.met.set == nil:
 		return time.Time{}
+	case !f.met.due.IsZero():
+		return f.met.due
 	}
 	return f.met.used.Add(peersIdle)
 }

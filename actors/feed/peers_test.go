@@ -101,11 +101,14 @@ func TestWhoComesIsAddedToWhatTheStoreHas(t *testing.T) {
 	if one.n != 1 || len(one.list) != 1 || one.list[0] != want || all.n != 1 || !slices.Equal(all.list, []peers.Peer{want, was}) {
 		t.Errorf("told %+v and %+v", one, all)
 	}
-	if !f.knows(start, 8) || h.kept == 0 {
-		t.Errorf("%d pages written, 8 is known: %v", h.kept, f.knows(start, 8))
+	if !f.knows(start, 8) || h.kept > 0 || !f.Deadline().Equal(start.Add(peersDelay)) {
+		t.Errorf("%d pages written, 8 is known: %v, due %v", h.kept, f.knows(start, 8), f.Deadline())
 	}
-
+	f.Advance(start.Add(peersDelay))
 	kept := h.kept
+	if kept != 1 {
+		t.Errorf("%d pages are written of one peer", kept)
+	}
 	f.meet(start.Add(time.Minute), []tl.Raw{userRaw(7, 71)})
 	if h.kept != kept {
 		t.Error("nothing new, and it is written")
@@ -135,6 +138,7 @@ func TestAStoreThatFailsForgetsNobody(t *testing.T) {
 	}
 	f.meet(start, []tl.Raw{userRaw(7, 70)})
 	h.read(t, start, nil)
+	f.Advance(start.Add(peersDelay))
 	if h.kept != 1 {
 		t.Errorf("%d pages are written when it is back", h.kept)
 	}
@@ -202,6 +206,74 @@ func TestWhatComesWhileTheStoreIsAskedIsBounded(t *testing.T) {
 	if n := len(f.met.came); n != peers.Limit {
 		t.Errorf("%d wait, at most %d", n, peers.Limit)
 	}
+}
+
+func TestWhomManyUpdatesBringIsWrittenOnce(t *testing.T) {
+	f, h := newShelf()
+	f.meet(start, []tl.Raw{userRaw(1, 1)})
+	h.read(t, start, nil)
+	for id := range int64(500) {
+		f.meet(start.Add(time.Duration(id)*time.Millisecond), []tl.Raw{userRaw(id+1, 1)})
+	}
+	f.Advance(start.Add(peersDelay - 1))
+	if h.kept > 0 {
+		t.Errorf("%d pages are written before a second is over", h.kept)
+	}
+	f.Advance(start.Add(peersDelay))
+	if h.kept != peers.Pages {
+		t.Errorf("%d pages are written for 500 peers, there are %d", h.kept, peers.Pages)
+	}
+	f.meet(start.Add(time.Minute), []tl.Raw{userRaw(501, 1)})
+	f.Flush(start.Add(time.Minute))
+	if h.kept != peers.Pages+1 {
+		t.Errorf("a flush writes %d pages, want 1", h.kept-peers.Pages)
+	}
+	f.Flush(start.Add(time.Minute))
+	f.Advance(start.Add(2 * time.Minute))
+	if h.kept != peers.Pages+1 {
+		t.Errorf("%d pages are written twice", h.kept-peers.Pages-1)
+	}
+}
+
+// shelved is an account whose store answers.
+type shelved struct {
+	*note
+	*shelf
+}
+
+func (s shelved) Ask(query tl.Object, q Question) { s.note.Ask(query, q) }
+func (s shelved) Delivered(list []Update)         { s.note.Delivered(list) }
+func (s shelved) Hole(h Hole)                     { s.note.Hole(h) }
+func (s shelved) DCsChanged()                     {}
+func (s shelved) Self() (int64, bool)             { return 42, true }
+func (s shelved) Durable() (on, held bool)        { return false, false }
+func (s shelved) Decided(any)                     {}
+func (s shelved) Life() uint64                    { return 1 }
+
+func (s shelved) Keep(rec persistence.Record, now bool) { s.note.Keep(rec, now) }
+
+func (s shelved) Read(done func(time.Time, []persistence.Record, error)) { s.shelf.Read(done) }
+
+// TestWhoCameIsWrittenBeforeThePlace: an update that the stored place covers does not come again, and brings nobody again.
+func TestWhoCameIsWrittenBeforeThePlace(t *testing.T) {
+	n, h := &note{}, &shelf{}
+	f := New("a", shelved{n, h}, slog.New(slog.DiscardHandler))
+	n.feed = f
+	f.Load(&persistence.Updates{Pts: 1, Date: 1, Seq: 1}, nil, nil)
+	f.Sync(noon)
+	f.Pump(noon)
+	n.answer(&tg.UpdatesDifferenceEmpty{Date: 1, Seq: 1})
+	f.Peers(noon, peers.Query{}, func([]peers.Peer, error) {})
+	h.read(t, noon, nil)
+	f.Pump(noon)
+	n.lines = nil
+	first := (&tg.Updates{Updates: []tl.Raw{inChannelRaw(5, 11)}, Users: []tg.AnyUser{&tg.User{ID: 7, AccessHash: tl.Some[int64](70)}}, Date: 2}).Append(nil)
+	f.Push(noon, first)
+	n.want(t, "with the first place of a channel, which is written at once", "channel:5 at 11, mark 1", "keep peers", "keep channels, now")
+	next := (&tg.Updates{Updates: []tl.Raw{inChannelRaw(5, 12)}, Users: []tg.AnyUser{&tg.User{ID: 8, AccessHash: tl.Some[int64](80)}}, Date: 2}).Append(nil)
+	f.Push(noon, next)
+	f.Advance(noon.Add(time.Second))
+	n.want(t, "with a later one", "channel:5 at 12, mark 2", "keep peers", "keep channels")
 }
 
 func TestPeersComeBackAsTheyWere(t *testing.T) {
