@@ -79,6 +79,7 @@ type Account struct {
 	labels    atomic.Pointer[Labels]
 	admission *admission
 	underWay  underWay
+	meeting   atomic.Int64 // peers that results named, on their way to the actor
 
 	lost       context.Context // ends when the actor is given up for good: it may never answer
 	giveUp     context.CancelFunc

@@ -101,7 +101,8 @@ func (a *Account) InvokeRaw(ctx context.Context, query tl.Object, opts ...CallOp
 // actor's goroutine, so it must not wait either. At the bounds
 // that Invoke names the call ends with a *BusyError and ErrNotSent. cancel
 // says that nobody waits any more: the call then ends soon, if it has not yet,
-// and the server is told to drop the answer.
+// and the server is told to drop the answer. Of a result beyond 16 KiB nobody is
+// met, see Peer.
 func (a *Account) Start(query tl.Object, done func(tl.Raw, error), opts ...CallOption) (cancel func()) {
 	o := optionsOf(opts)
 	q, err := encode(query, o.policy)
@@ -192,6 +193,9 @@ func (a *Account) invoke(ctx context.Context, q request, at dc.ID) (tl.Raw, erro
 	}
 	select {
 	case got := <-answer:
+		if got.err == nil {
+			a.meet(call, got.body)
+		}
 		return got.body, got.err
 	case <-ctx.Done():
 		to.Send(account.CancelCall{Call: call})
@@ -238,11 +242,15 @@ func (a *Account) send(q request, at dc.ID, answer chan<- answered, done func(an
 	call.Done = func(body []byte, err error) {
 		a.underWay.remove(call)
 		a.admission.release(len(q.body))
-		if got := (answered{body, ended(err)}); answer != nil {
+		got := answered{body, ended(err)}
+		if answer != nil {
 			answer <- got
-		} else {
-			done(got)
+			return
 		}
+		if err == nil {
+			a.meetInActor(call, body)
+		}
+		done(got)
 	}
 	a.underWay.add(call) // before it is asked whether the actor is lost: see abandon
 	to := a.current()

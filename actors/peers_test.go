@@ -1,7 +1,9 @@
 package actors_test
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -9,6 +11,7 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/mtproto/peers"
 	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/tl"
 	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
@@ -102,6 +105,74 @@ func TestWhoWroteCanBeAddressed(t *testing.T) {
 		}
 		if all, err := robot.Peers(soon(t)); err != nil || len(all) > 0 {
 			t.Errorf("logged out it knows %v, %v", all, err)
+		}
+	})
+}
+
+// TestWhomAResultNamesIsMetWhenItReturns: who was resolved, listed or asked about can be addressed by what came with the
+// answer, at once, and also by another process later.
+func TestWhomAResultNamesIsMetWhenItReturns(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, store := cluster(t, small), persistence.NewMemory()
+		o := options(s, store)
+		d := s.Descriptor()
+		bot, person := d.Bots[0], d.Phones[0]
+		m := open(t, o)
+		alice := signInPhone(t, m, "alice", person, actors.AccountOptions{})
+		wait(t, alice, actors.Online)
+		none := func(kind peers.Kind, id int64) {
+			t.Helper()
+			var none *actors.NoPeerError
+			if _, err := alice.Peer(soon(t), kind, id); !errors.As(err, &none) {
+				t.Errorf("%v %d is met before anybody named it: %v", kind, id, err)
+			}
+		}
+		none(peers.User, bot.UserID)
+		params := fmt.Sprintf(`{"username":%q}`, bot.Username)
+		if _, err := alice.InvokeJSON(soon(t), "contacts.resolveUsername", json.RawMessage(params)); err != nil {
+			t.Fatal(err)
+		}
+		p, err := alice.PeerNamed(soon(t), bot.Username)
+		if err != nil || p.ID != bot.UserID || p.AccessHash == 0 {
+			t.Fatalf("@%s is %+v, %v", bot.Username, p, err)
+		}
+		input, err := p.InputUser()
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		none(peers.User, person.UserID)
+		self := &tg.UsersGetUsersRequest{ID: []tg.AnyInputUser{&tg.InputUserSelf{}, input}}
+		done := make(chan error)
+		alice.Start(self, func(_ tl.Raw, err error) { done <- err })
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		if me, err := alice.Peer(soon(t), peers.User, person.UserID); err != nil || me.AccessHash == 0 {
+			t.Errorf("who it is itself is %+v, %v", me, err)
+		}
+
+		channel, err := s.AddChannel(api.NewChannel{Title: "news", Username: "news_of_today", Creator: bot.UserID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		none(peers.Channel, channel)
+		if _, err := alice.InvokeJSON(soon(t), "contacts.resolveUsername", json.RawMessage(`{"username":"news_of_today"}`)); err != nil {
+			t.Fatal(err)
+		}
+		news, err := alice.Peer(soon(t), peers.Channel, channel)
+		if err != nil || news.AccessHash == 0 {
+			t.Fatalf("the channel is %+v, %v", news, err)
+		}
+		if err := m.Close(soon(t)); err != nil {
+			t.Fatal(err)
+		}
+		m = open(t, o)
+		if alice, err = m.Account("alice"); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := alice.Peer(soon(t), peers.Channel, channel); err != nil || again.AccessHash != news.AccessHash {
+			t.Errorf("after a restart the channel is %+v, %v", again, err)
 		}
 	})
 }

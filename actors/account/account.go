@@ -128,6 +128,9 @@ func (a *account) handle(c *ctx, m Message) {
 		a.feed.Hold(c.Now(), m.On)
 	case Peers:
 		a.feed.Peers(c.Now(), m.Query, m.Reply.Send)
+	case Met:
+		a.feed.Met(c.Now(), m.Call.era, m.List)
+		m.Taken()
 	case Check:
 		a.bindings.Tell(a.bindings.At(m.DC), binding.Check{Back: m.Back})
 	case due:

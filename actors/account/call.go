@@ -39,6 +39,7 @@ type Call struct {
 	query   standing.Call        // what standing knows of it; its ID is the call's
 	own     *ownCall             // nil for a caller's
 	account runtime.Ref[Message] // where it comes back to
+	era     uint64               // of the feed's when it was sent, see Met
 }
 
 // ownCall says which of the account's engines asked a query, and as what.

@@ -35,7 +35,7 @@ func (a *account) send(call *Call) {
 
 // message is a call as bindings know it. It comes back to Returned.
 func (a *account) message(call *Call) binding.Call {
-	call.account, call.proves = a.self, a.stand.Proves(&call.query)
+	call.account, call.proves, call.era = a.self, a.stand.Proves(&call.query), a.feed.Era()
 	own := call.own != nil && call.query.Purpose != standing.ForMove
 	return binding.Call{ID: call.id(), Method: call.Method, Body: call.Body, Policy: call.Policy, Own: own}
 }

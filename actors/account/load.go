@@ -87,6 +87,8 @@ func (a *account) Undelivered(m Message) {
 		m.Reply.Send(struct{}{}, ErrStopped)
 	case Peers:
 		m.Reply.Send(nil, ErrStopped)
+	case Met:
+		m.Taken()
 	case Label:
 		m.Reply.Send(persistence.Labels{}, ErrStopped)
 	}

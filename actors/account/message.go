@@ -49,6 +49,13 @@ type (
 		Query peers.Query
 		Reply runtime.Reply[[]peers.Peer]
 	}
+	// Met tells whom the result of a call names. Taken is called once, when they
+	// are remembered or are not to be.
+	Met struct {
+		Call  *Call
+		List  []peers.Peer
+		Taken func()
+	}
 	// Durable says whether somebody acknowledges the account's updates from now
 	// on, and Acked that everything up to a mark was.
 	Durable struct{ On bool }
@@ -126,6 +133,7 @@ func (NextStep) accountMessage()      {}
 func (Wish) accountMessage()          {}
 func (Label) accountMessage()         {}
 func (Peers) accountMessage()         {}
+func (Met) accountMessage()           {}
 func (Durable) accountMessage()       {}
 func (Acked) accountMessage()         {}
 func (Held) accountMessage()          {}

@@ -85,6 +85,7 @@ type Feed struct {
 	now       time.Time     // of the input at hand
 	met       *acquaintance // nil while it is of no use
 	peerPages uint16        // pages of peers that are on disk or on their way, by their bits
+	era       uint64        // rises when another login begins to meet
 }
 
 // New returns the feed of an account whose records were not read yet.

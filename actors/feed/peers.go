@@ -125,6 +125,22 @@ func (f *Feed) meet(now time.Time, lists ...[]tl.Raw) {
 	}
 }
 
+// Met remembers whom the result of a call named. It was asked in an era; what was asked in another one was told to another
+// login.
+func (f *Feed) Met(now time.Time, era uint64, list []peers.Peer) {
+	if era != f.era || len(list) == 0 {
+		return
+	}
+	a := f.recall(now)
+	for _, p := range list {
+		a.see(now, p)
+	}
+	f.news(now)
+}
+
+// Era numbers the logins whose peers were forgotten: see Met.
+func (f *Feed) Era() uint64 { return f.era }
+
 // see takes one who came; past the bound while the rest is read, he is not remembered.
 func (a *acquaintance) see(now time.Time, p peers.Peer) {
 	if a.set != nil {
@@ -188,6 +204,7 @@ func (f *Feed) peersDeadline() time.Time {
 
 // forgetPeers: another login meets others, and its access_hashes are others.
 func (f *Feed) forgetPeers() {
+	f.era++
 	if f.met != nil {
 		f.met.end(new(peers.Set), nil)
 		f.met = nil

@@ -276,6 +276,46 @@ func TestWhoCameIsWrittenBeforeThePlace(t *testing.T) {
 	n.want(t, "with a later one", "channel:5 at 12, mark 2", "keep peers", "keep channels")
 }
 
+func TestWhomAResultNamedIsMet(t *testing.T) {
+	f, h := newShelf()
+	ada := peers.Peer{Kind: peers.User, ID: 7, AccessHash: 70}
+	f.Met(start, f.Era(), nil)
+	if f.met != nil {
+		t.Error("nobody is met, and the store is read")
+	}
+	f.Met(start, f.Era(), []peers.Peer{ada})
+	got := ask(f, start, peers.Query{ID: 7})
+	h.read(t, start, nil)
+	if got.n != 1 || len(got.list) != 1 || got.list[0].AccessHash != 70 {
+		t.Errorf("told %+v", got)
+	}
+	f.Advance(start.Add(peersDelay))
+	if h.kept != 1 {
+		t.Errorf("%d pages are written", h.kept)
+	}
+}
+
+// TestWhomAResultNamedToAnotherLoginIsNotMet: a caller may be slow, and the access_hashes in his hands are another login's.
+func TestWhomAResultNamedToAnotherLoginIsNotMet(t *testing.T) {
+	f, h := newShelf()
+	asked := f.Era()
+	f.Forget()
+	f.Met(start, asked, []peers.Peer{{Kind: peers.User, ID: 7, AccessHash: 70}})
+	if f.met != nil || len(h.reads) > 0 {
+		t.Error("the login that is over told who was met by the one that is not")
+	}
+}
+
+func TestWhomResultsNameWhileTheStoreIsAskedIsBounded(t *testing.T) {
+	f, h := newShelf()
+	for id := range int64(peers.Limit + 10) {
+		f.Met(start, f.Era(), []peers.Peer{{Kind: peers.User, ID: id + 1}})
+	}
+	if n := len(f.met.came); n != peers.Limit || len(h.reads) != 1 {
+		t.Errorf("%d wait, at most %d; %d reads", n, peers.Limit, len(h.reads))
+	}
+}
+
 func TestPeersComeBackAsTheyWere(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var list []peers.Peer

@@ -18,9 +18,10 @@ func (a *app) peersCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "peers NAME [ID|TYPE:ID|@USERNAME]", Short: "Show whom an account has met: users, chats, channels",
 		Long: `peers shows the users, basic chats and channels that came along with an account's
-updates, the 4,096 seen last. A call addresses them by what came: with --json each
-has its access_hash, which is good for this account alone, and as "input" what a
-call takes that wants an InputPeer. TYPE is user, chat or channel.`,
+updates or were named in the result of a call, the 4,096 seen last. A call
+addresses them by what came: with --json each has its access_hash, which is good
+for this account alone, and as "input" what a call takes that wants an InputPeer.
+TYPE is user, chat or channel.`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 || len(args) > 2 {
 				return exactly("NAME")(c, args)

@@ -1,8 +1,8 @@
 // Package peers remembers whom an account has met: the users, basic chats and channels that came along with updates,
-// and for each the access_hash that the server wants to hear when the account addresses it. A hash is good for the one
-// account that was told it.
+// or were named in the result of a query, and for each the access_hash that the server wants to hear when the account addresses
+// it. A hash is good for the one account that was told it.
 //
-// Read takes a peer out of a User or Chat of the schema. A Set holds the peers of one account: at most Limit, the
+// Read takes a peer out of a User or Chat of the schema, Among all of them out of a result. A Set holds the peers of one account: at most Limit, the
 // least recently seen go first. It lies in Pages, so that one that changes has a few written and not all.
 //
 //	s := new(peers.Set)
