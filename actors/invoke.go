@@ -50,7 +50,8 @@ func WithPolicy(p Policy) CallOption { return func(o *callOptions) { o.policy = 
 func OnDC(id dc.ID) CallOption { return func(o *callOptions) { o.at = id } }
 
 // Invoke calls one API method as the account and waits for its typed result.
-// It may be called from any goroutine. It returns the server's error as a
+// It may be called from any goroutine, and only reads query, which may be used
+// again. It returns the server's error as a
 // *tgerr.Error; every local error says by errors.Is whether the server did not
 // execute the call (ErrNotSent) or may have (ErrMayHaveRun). When ctx ends
 // first, the server is told to drop the answer and the error is ctx's, with
