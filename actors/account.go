@@ -12,62 +12,6 @@ import (
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
-// The types an embedding service meets are those of the account itself.
-type (
-	// Status is what is known of an account at one moment.
-	Status = account.Status
-	// State is where an account stands.
-	State = account.State
-	// Event is one thing that happened to an account.
-	Event = account.Event
-	// EventKind says what an Event tells.
-	EventKind = account.EventKind
-	// Place is where an account stands in the sequence of its updates.
-	Place = account.Place
-	// Box is a sequence of updates; see account.Box.
-	Box = account.Box
-	// StateError ends a call that an account in its state cannot take.
-	StateError = account.StateError
-	// WaitError ends a call that the server ordered to wait.
-	WaitError = account.WaitError
-	// BusyError ends a call that found too many waiting.
-	BusyError = account.BusyError
-)
-
-// The states of an account; account.State documents each.
-const (
-	New         = account.New
-	SigningIn   = account.SigningIn
-	Connecting  = account.Connecting
-	Online      = account.Online
-	Waiting     = account.Waiting
-	Frozen      = account.Frozen
-	Quarantined = account.Quarantined
-	Duplicated  = account.Duplicated
-	Revoked     = account.Revoked
-	SigningOut  = account.SigningOut
-	SignedOut   = account.SignedOut
-	Paused      = account.Paused
-	Exported    = account.Exported
-)
-
-// The kinds of events.
-const (
-	EventState  = account.EventState
-	EventUpdate = account.EventUpdate
-	EventMissed = account.EventMissed
-	EventHole   = account.EventHole
-	EventNotice = account.EventNotice
-)
-
-// The kinds of boxes.
-const (
-	BoxNone    = account.BoxNone
-	BoxCommon  = account.BoxCommon
-	BoxQts     = account.BoxQts
-	BoxChannel = account.BoxChannel
-)
-
 // Account is the handle on one account. It stays valid for as long as the
 // account exists, whatever becomes of its actor. Methods are safe for
 // concurrent use.
@@ -75,8 +19,8 @@ type Account struct {
 	m         *Manager
 	id        persistence.AccountID
 	ref       atomic.Pointer[runtime.Ref[account.Message]] // the zero Ref while no actor runs
-	status    atomic.Pointer[account.Status]
-	labels    atomic.Pointer[Labels]
+	status    atomic.Pointer[Status]
+	labels    atomic.Pointer[persistence.Labels]
 	admission *admission
 	underWay  underWay
 	meeting   atomic.Int64 // peers that results named, on their way to the actor
@@ -90,11 +34,11 @@ type Account struct {
 	life    uint64      // of the engine whose deliveries came last; guarded by the hub
 }
 
-func (m *Manager) newAccount(id persistence.AccountID, labels Labels) *Account {
+func (m *Manager) newAccount(id persistence.AccountID, labels persistence.Labels) *Account {
 	a := &Account{m: m, id: id, admission: newAdmission(m.opts.MaxCallsPerAccount)}
 	a.lost, a.giveUp = context.WithCancel(context.Background())
 	a.ref.Store(&runtime.Ref[account.Message]{})
-	a.status.Store(&account.Status{Labels: labels})
+	a.status.Store(&Status{Labels: labels})
 	a.labels.Store(&labels)
 	return a
 }

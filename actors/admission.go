@@ -3,8 +3,6 @@ package actors
 import (
 	"slices"
 	"sync"
-
-	"github.com/mtfleet/mtfleet/actors/account"
 )
 
 // callBytesMost bounds the queries of one account under way, in bytes: 128 file
@@ -106,7 +104,7 @@ func (a *admission) busy() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.calls >= a.callsMost {
-		return &account.BusyError{Limit: a.callsMost}
+		return &BusyError{Limit: a.callsMost}
 	}
-	return &account.BusyError{Limit: a.calls, Bytes: a.bytesMost}
+	return &BusyError{Limit: a.calls, Bytes: a.bytesMost}
 }

@@ -1,6 +1,9 @@
 package actors
 
-import "github.com/mtfleet/mtfleet/tl"
+import (
+	"github.com/mtfleet/mtfleet/actors/account"
+	"github.com/mtfleet/mtfleet/tl"
+)
 
 // Bounds of a backlog: 16,384 events, of which a manager of 10,000 accounts has
 // three for each while it starts, and 32 MiB. An event takes at most 500 bytes
@@ -18,6 +21,8 @@ const (
 type told struct {
 	Event
 	account *Account // nil for what is told of a stream itself
+	// mark is the delivery of the engine of updates that it is a part of.
+	mark account.Mark
 	// delivery is who waits for consumers to acknowledge it; nil for nobody. Who
 	// publishes sets it before any consumer is told.
 	delivery *delivery

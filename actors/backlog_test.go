@@ -3,7 +3,6 @@ package actors
 import (
 	"testing"
 
-	"github.com/mtfleet/mtfleet/actors/account"
 	"github.com/mtfleet/mtfleet/tl"
 )
 
@@ -17,7 +16,7 @@ func TestABacklogIsBoundedByBytesToo(t *testing.T) {
 		}
 		return gone
 	}
-	update := func(size int) Event { return Event{Kind: account.EventUpdate, Update: make(tl.Raw, size)} }
+	update := func(size int) Event { return Event{Kind: EventUpdate, Update: make(tl.Raw, size)} }
 	for range 31 {
 		if gone := add(update(mib)); gone != 0 {
 			t.Fatalf("%d events are gone at %d bytes", gone, b.bytes)

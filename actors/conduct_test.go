@@ -9,7 +9,6 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -38,7 +37,7 @@ func TestNoWayToSignInMakesAnAccountUnderAProductionKey(t *testing.T) {
 			t.Fatalf("a sign-in by the carrier's word stopped at %+v, %v", step, err)
 		}
 		_, err = a.Answer(soon(t), actors.Answer{Step: step.ID, Kind: actors.AnswerPNV, Token: carrier(t, s, newcomer)})
-		reason(t, err, login.ReasonSignUp)
+		reason(t, err, actors.SignInSignUp)
 		if err := s.API(func(b *api.Backend, _ time.Time) {
 			for _, u := range b.Users() {
 				if u.Phone == newcomer {
@@ -83,7 +82,7 @@ func TestANumberHasOneSignIn(t *testing.T) {
 		busy(b, actors.Phone(p.Number), "alice")
 		busy(b, actors.PNV(p.Number), "alice")
 		_, err := a.Answer(soon(t), actors.Answer{Kind: actors.AnswerCancel})
-		reason(t, err, login.ReasonCanceled)
+		reason(t, err, actors.SignInCanceled)
 		asked(t, b, p.Number, actors.StepCode)
 		busy(a, actors.PNV(p.Number), "bob")
 		if len(s.Codes()) != 1 {
@@ -104,7 +103,7 @@ func TestAnotherCodeIsNotAskedForEarly(t *testing.T) {
 		early := func() {
 			t.Helper()
 			_, err := a.Answer(soon(t), actors.Answer{Kind: actors.AnswerResend})
-			if e := reason(t, err, login.ReasonEarly); !e.Until.Equal(step.ResendAt) {
+			if e := reason(t, err, actors.SignInEarly); !e.Until.Equal(step.ResendAt) {
 				t.Errorf("it may be asked for at %v, and the step says %v", e.Until, step.ResendAt)
 			}
 			if n := len(s.Codes()); n != 1 {
@@ -120,7 +119,7 @@ func TestAnotherCodeIsNotAskedForEarly(t *testing.T) {
 		waitStep(t, a, actors.StepCode)
 		early()
 		time.Sleep(time.Until(step.ResendAt) + time.Second)
-		if step, err := a.Answer(soon(t), actors.Answer{Kind: actors.AnswerResend}); err != nil || step == nil || step.How != login.HowCall {
+		if step, err := a.Answer(soon(t), actors.Answer{Kind: actors.AnswerResend}); err != nil || step == nil || step.How != actors.HowCall {
 			t.Fatalf("another code in time led to %+v, %v", step, err)
 		}
 		if n := len(s.Codes()); n != 2 {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors/account"
 	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/persistence"
 )
 
 // A Consumer is a durable reader of updates: the server is its log. While one is
@@ -29,7 +30,7 @@ type Consumer struct {
 	h       *hub
 	clock   runtime.Clock
 	done    <-chan struct{} // closed when the manager closes
-	present func(*Filter) []account.Event
+	present func(*Filter) []Event
 	relieve func() // after what was owed is less
 	name    string
 	created time.Time
@@ -103,7 +104,7 @@ func (c *Consumer) Filter() Filter {
 }
 
 // holds reports whether the consumer acknowledges the updates of an account.
-func (c *Consumer) holds(id string, labels Labels) bool {
+func (c *Consumer) holds(id string, labels persistence.Labels) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return !c.removed && c.filter.wants(EventUpdate) && c.filter.Selects(id, labels)

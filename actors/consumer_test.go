@@ -38,7 +38,7 @@ func newBench(ids ...string) *bench {
 	b := &bench{h: newHub(3, nil), accounts: map[string]*Account{}, acked: map[string]account.Mark{}, done: make(chan struct{})}
 	m := &Manager{hub: b.h, opts: Options{MaxCallsPerAccount: 1}}
 	for _, id := range ids {
-		b.accounts[id] = m.newAccount(persistence.AccountID(id), Labels{})
+		b.accounts[id] = m.newAccount(persistence.AccountID(id), persistence.Labels{})
 	}
 	b.h.inform = func(a *Account, m account.Message) {
 		acked, is := m.(account.Acked)
@@ -55,7 +55,7 @@ func newBench(ids ...string) *bench {
 }
 
 func (b *bench) consumer(name string, f Filter) *Consumer {
-	c := &Consumer{h: b.h, clock: systemClock{}, done: b.done, name: name, relieve: func() {}, present: func(*Filter) []account.Event { return nil }}
+	c := &Consumer{h: b.h, clock: systemClock{}, done: b.done, name: name, relieve: func() {}, present: func(*Filter) []Event { return nil }}
 	b.h.register(c, f)
 	for _, a := range b.accounts {
 		b.h.redecide(a)
@@ -65,15 +65,15 @@ func (b *bench) consumer(name string, f Filter) *Consumer {
 
 // deliver publishes a delivery of n updates.
 func (b *bench) deliver(id string, mark account.Mark, n int) {
-	var all []account.Event
+	var all []*told
 	for i := range n {
-		all = append(all, account.Event{Account: id, Kind: EventUpdate, Mark: mark, Update: tl.Raw(fmt.Sprintf("%s %d.%d", id, mark.N, i))})
+		all = append(all, &told{mark: mark, Event: Event{Account: id, Kind: EventUpdate, Update: tl.Raw(fmt.Sprintf("%s %d.%d", id, mark.N, i))}})
 	}
 	b.h.publish(b.accounts[id], all...)
 }
 
-func (b *bench) state(id string, s account.State) {
-	b.h.publish(b.accounts[id], account.Event{Account: id, Kind: EventState, Status: &account.Status{State: s}})
+func (b *bench) state(id string, s State) {
+	b.h.publish(b.accounts[id], &told{Event: Event{Account: id, Kind: EventState, Status: &Status{State: s}}})
 }
 
 // TestConsumersAgainstATwin: whatever is delivered, read, read anew, acknowledged
@@ -310,7 +310,7 @@ func TestWhatIsNotDurableIsBounded(t *testing.T) {
 	}
 	r, _ := c.attach()
 	for range passingMost + 10 {
-		b.h.publish(b.accounts["a"], account.Event{Account: "a", Kind: EventNotice})
+		b.h.publish(b.accounts["a"], &told{Event: Event{Account: "a", Kind: EventNotice}})
 	}
 	var n, missed uint64
 	for batch := c.next(r); len(batch) > 0; batch = c.next(r) {

@@ -200,15 +200,15 @@ func (m *Manager) newConsumer(rec persistence.Consumer) *Consumer {
 }
 
 // present is the state of each account that a filter wants told, now.
-func (m *Manager) present(f *Filter) []account.Event {
+func (m *Manager) present(f *Filter) []Event {
 	if !f.wants(EventState) {
 		return nil
 	}
-	var all []account.Event
+	var all []Event
 	for _, a := range m.Accounts() {
 		if f.Selects(a.ID(), a.Labels()) {
 			s := a.Status()
-			all = append(all, account.Event{Account: a.ID(), At: s.Since, Kind: EventState, Status: &s})
+			all = append(all, Event{Account: a.ID(), At: s.Since, Kind: EventState, Status: &s})
 		}
 	}
 	return all

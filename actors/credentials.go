@@ -94,13 +94,13 @@ func (m *Manager) SignIn(id string) (*Account, error) {
 // SignIn begins a sign-in and waits until it needs somebody: the returned step
 // says what for. A nil step means that the account is signed in. When ctx ends
 // first the sign-in goes on; Status shows its step. It fails with a
-// *login.Error, a *StateError, a *StoreError or the error of a busy phone
+// *SignInError, a *StateError, a *StoreError or the error of a busy phone
 // number.
 func (a *Account) SignIn(ctx context.Context, c Credentials) (*Step, error) {
 	if err := a.m.storeWorks(); err != nil {
 		return nil, err
 	}
-	return ask(ctx, a, func(r runtime.Reply[*login.Step]) account.Message {
+	return a.step(ctx, func(r runtime.Reply[*login.Step]) account.Message {
 		return account.SignIn{Start: c.start, Reply: r}
 	})
 }
@@ -114,16 +114,21 @@ func (a *Account) NextStep(ctx context.Context, seen *Step) (*Step, error) {
 	if seen != nil {
 		after = seen.ID
 	}
-	return ask(ctx, a, func(r runtime.Reply[*login.Step]) account.Message {
+	return a.step(ctx, func(r runtime.Reply[*login.Step]) account.Message {
 		return account.NextStep{After: after, Reply: r}
 	})
 }
 
 // Answer answers the step a sign-in waits for and waits for the next one. A
 // nil step means that the account is signed in. An answer that does not fit is
-// refused with a *login.Error and changes nothing.
+// refused with a *SignInError and changes nothing.
 func (a *Account) Answer(ctx context.Context, answer Answer) (*Step, error) {
-	return ask(ctx, a, func(r runtime.Reply[*login.Step]) account.Message {
-		return account.Answer{Answer: answer, Reply: r}
+	return a.step(ctx, func(r runtime.Reply[*login.Step]) account.Message {
+		return account.Answer{Answer: answer.inner(), Reply: r}
 	})
+}
+
+func (a *Account) step(ctx context.Context, msg func(runtime.Reply[*login.Step]) account.Message) (*Step, error) {
+	s, err := ask(ctx, a, msg)
+	return stepOf(s), err
 }

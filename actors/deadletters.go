@@ -6,12 +6,21 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
 // DeadLetter is what a consumer could not deliver and has put aside.
-type DeadLetter = persistence.DeadLetter
+type DeadLetter struct {
+	Consumer string
+	ID       string
+	At       time.Time
+	Account  string
+	Why      string
+	Attempts int
+	Body     persistence.Secret // what was to be delivered; empty if it was too large to keep
+}
 
 // Bounds of the dead letters of one consumer: 100, of which a body of more than 64
 // KiB is not kept, so 6.4 MiB. At the bound the oldest goes.
@@ -38,7 +47,7 @@ func (c *Consumer) PutAside(ctx context.Context, letter DeadLetter) error {
 	if err != nil {
 		return err
 	}
-	commit := persistence.Commit{Put: []persistence.Record{letter.Record()}}
+	commit := persistence.Commit{Put: []persistence.Record{persistence.DeadLetter(letter).Record()}}
 	for len(old) >= deadLettersMost {
 		if old[0].ID != letter.ID {
 			commit.Delete = append(commit.Delete, persistence.DeadLetterKey(c.name, old[0].ID))
@@ -64,7 +73,7 @@ func (m *Manager) DeadLetters(consumer string) ([]DeadLetter, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, letter)
+		all = append(all, DeadLetter(letter))
 	}
 	slices.SortFunc(all, func(a, b DeadLetter) int { return cmp.Or(a.At.Compare(b.At), strings.Compare(a.ID, b.ID)) })
 	return all, nil

@@ -13,7 +13,6 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/persistence/storetest"
@@ -443,7 +442,7 @@ func TestTheStoreFailsForAWhileAndNothingIsLost(t *testing.T) {
 			store.SetFail(storetest.FailFrom(store.Commits() + 1 + from))
 			signIn := later(func() error {
 				step, err := a.SignIn(context.Background(), actors.Phone(p.Number))
-				if err != nil || step == nil || step.Kind != login.StepCode {
+				if err != nil || step == nil || step.Kind != actors.StepCode {
 					return errors.Join(errors.New("no step for the code"), err)
 				}
 				step, err = a.Answer(context.Background(), actors.Answer{Kind: actors.AnswerCode, Code: p.Code})
@@ -493,7 +492,7 @@ func TestStatusesAndErrorsHoldNoSecrets(t *testing.T) {
 		p, b := d.Phones[0], d.Bots[0]
 		a := add(t, m, "alice")
 		events := m.Events(t.Context(), actors.Replay)
-		asked(t, a, p.Number, login.StepCode)
+		asked(t, a, p.Number, actors.StepCode)
 		if _, err := answerCode(t, a, "90909"); err != nil {
 			t.Error(err)
 		}

@@ -7,13 +7,8 @@ import (
 	"sync/atomic"
 
 	"github.com/mtfleet/mtfleet/actors/account"
+	"github.com/mtfleet/mtfleet/persistence"
 )
-
-// Cursor is the place of an event in a Manager's journal.
-type Cursor = account.Cursor
-
-// EventRestarted is the kind of event that says that a cursor is of another run.
-const EventRestarted = account.EventRestarted
 
 // StreamOption says what a stream of events begins with, and what it brings.
 // Without one a stream begins now and brings everything.
@@ -64,7 +59,7 @@ func (f matching) apply(o *streamOptions) { o.filter = Filter(f) }
 // blocks: an account must not feel how slowly somebody reads.
 type hub struct {
 	run     uint64
-	onEvent func(account.Event) // nil: nobody
+	onEvent func(Event) // nil: nobody
 	inform  func(*Account, account.Message)
 
 	mu      sync.Mutex // guards the following fields, and keeps all in order
@@ -81,7 +76,7 @@ type hub struct {
 	full    atomic.Bool  // accounts take no more updates for what is owed
 }
 
-func newHub(run uint64, onEvent func(account.Event)) *hub {
+func newHub(run uint64, onEvent func(Event)) *hub {
 	return &hub{
 		run: run, onEvent: onEvent, inform: (*Account).inform,
 		dropped: map[string]*told{}, streams: map[*stream]struct{}{}, of: map[string]map[*stream]struct{}{},
@@ -90,15 +85,12 @@ func newHub(run uint64, onEvent func(account.Event)) *hub {
 
 // publish numbers events of an account and queues them for every reader that
 // wants them.
-func (h *hub) publish(a *Account, events ...account.Event) {
+func (h *hub) publish(a *Account, events ...*told) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	all := make([]*told, len(events))
-	for i := range events {
+	for _, ev := range events {
 		h.last++
-		events[i].Cursor = Cursor{Run: h.run, N: h.last}
-		ev := &told{Event: events[i], account: a}
-		all[i] = ev
+		ev.Cursor, ev.account = Cursor{Run: h.run, N: h.last}, a
 		h.journal.push(ev)
 		for old, over := h.journal.trim(); over; old, over = h.journal.trim() {
 			h.dropped[old.Account] = old
@@ -114,7 +106,7 @@ func (h *hub) publish(a *Account, events ...account.Event) {
 		}
 	}
 	if len(h.consumers) > 0 {
-		h.deliver(a, all)
+		h.deliver(a, events)
 	}
 }
 
@@ -123,19 +115,19 @@ func (h *hub) publish(a *Account, events ...account.Event) {
 func (h *hub) deliver(a *Account, events []*told) {
 	var all []*delivery
 	for _, ev := range events {
-		if a == nil || !a.durable.Load() || ev.Mark == (account.Mark{}) {
+		if a == nil || !a.durable.Load() || ev.mark == (account.Mark{}) {
 			continue
 		}
-		if ev.Mark.Life != a.life {
+		if ev.mark.Life != a.life {
 			// The engine began anew from what was acknowledged: what was not comes
 			// again.
-			a.life = ev.Mark.Life
+			a.life = ev.mark.Life
 			for _, c := range h.consumers {
 				c.drop(func(old *told) bool { return old.account == a && old.delivery != nil })
 			}
 		}
-		if n := len(all); n == 0 || all[n-1].mark != ev.Mark {
-			all = append(all, &delivery{account: a, mark: ev.Mark})
+		if n := len(all); n == 0 || all[n-1].mark != ev.mark {
+			all = append(all, &delivery{account: a, mark: ev.mark})
 			all[n].owed.Store(1)
 		}
 		ev.delivery = all[len(all)-1]
@@ -164,7 +156,7 @@ func (h *hub) forget(a *Account) {
 // rewind queues what the journal has after a cursor for a new stream.
 func (h *hub) rewind(s *stream, from Cursor) {
 	if !from.IsZero() && from.Run != h.run {
-		s.words = append(s.words, &told{Event: account.Event{Kind: EventRestarted, Cursor: Cursor{Run: h.run}}})
+		s.words = append(s.words, &told{Event: Event{Kind: EventRestarted, Cursor: Cursor{Run: h.run}}})
 		from = Cursor{}
 	}
 	s.missed, s.missedTo = h.gone(s, from.N)
@@ -202,7 +194,7 @@ func (h *hub) gone(s *stream, after uint64) (n uint64, to Cursor) {
 // subscribe opens a stream now, so that nothing published after it returns is
 // missed, and hands out what the range over it reads. The stream ends with
 // ctx, with the range, or with done.
-func (h *hub) subscribe(ctx context.Context, id string, done <-chan struct{}, opts []StreamOption) iter.Seq[account.Event] {
+func (h *hub) subscribe(ctx context.Context, id string, done <-chan struct{}, opts []StreamOption) iter.Seq[Event] {
 	var o streamOptions
 	for _, opt := range opts {
 		opt.apply(&o)
@@ -227,7 +219,7 @@ func (h *hub) subscribe(ctx context.Context, id string, done <-chan struct{}, op
 		h.remove(s)
 	}
 	stop := context.AfterFunc(ctx, leave)
-	return func(yield func(account.Event) bool) {
+	return func(yield func(Event) bool) {
 		defer func() { stop(); leave() }()
 		for {
 			if !s.drain(yield) || o.kept {
@@ -289,7 +281,7 @@ func (s *stream) offer(ev *told) {
 // selected reports whether the filter wants the event's account, by the labels
 // that it has now.
 func (ev *told) selected(f *Filter) bool {
-	var labels Labels
+	var labels persistence.Labels
 	if ev.account != nil {
 		labels = ev.account.Labels()
 	}
@@ -317,7 +309,7 @@ func (s *stream) take() []*told {
 	got, words := s.queue.events, s.words
 	s.queue, s.words = backlog{bounds: s.queue.bounds}, nil
 	if s.missed > 0 {
-		word := &told{Event: account.Event{Kind: EventMissed, Account: s.of, Cursor: s.missedTo, Missed: s.missed}}
+		word := &told{Event: Event{Kind: EventMissed, Account: s.of, Cursor: s.missedTo, Missed: s.missed}}
 		if len(got) > 0 {
 			word.At = got[0].At
 		}
@@ -330,7 +322,7 @@ func (s *stream) take() []*told {
 }
 
 // drain hands out what is queued; false when the reader wants no more.
-func (s *stream) drain(yield func(account.Event) bool) bool {
+func (s *stream) drain(yield func(Event) bool) bool {
 	for _, ev := range s.take() {
 		if !yield(ev.Event) {
 			return false

@@ -8,12 +8,6 @@ import (
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
-// Labels are the words an operator puts on an account, as env=prod.
-type Labels = persistence.Labels
-
-// LabelError refuses a label.
-type LabelError = persistence.LabelError
-
 // A Filter says which events are wanted. What is empty wants all.
 type Filter struct {
 	// Accounts are names of accounts, of which one must be the event's; also of
@@ -57,7 +51,7 @@ func (f Filter) Check() error {
 }
 
 // Selects reports whether an account of that name with those labels is wanted.
-func (f *Filter) Selects(id string, labels Labels) bool {
+func (f *Filter) Selects(id string, labels persistence.Labels) bool {
 	if len(f.Accounts) > 0 && !slices.Contains(f.Accounts, id) {
 		return false
 	}

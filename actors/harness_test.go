@@ -12,7 +12,6 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -94,7 +93,7 @@ func inject(t *testing.T, s interface {
 	actorstest.Inject(t, s, f)
 }
 
-func reason(t *testing.T, err error, want login.Reason) *login.Error {
+func reason(t *testing.T, err error, want actors.SignInReason) *actors.SignInError {
 	t.Helper()
 	return actorstest.Reason(t, err, want)
 }

@@ -13,16 +13,16 @@ import (
 // say publishes n events of an account, numbered on.
 func say(h *hub, id string, from, n int) {
 	for i := range n {
-		h.publish(nil, account.Event{Account: id, Seq: uint64(from + i), Kind: account.EventUpdate})
+		h.publish(nil, &told{Event: Event{Account: id, Seq: uint64(from + i), Kind: EventUpdate}})
 	}
 }
 
 // listen reads what a stream has until it has been quiet for a moment.
-func listen(t *testing.T, h *hub, id string, opts ...StreamOption) func() []account.Event {
+func listen(t *testing.T, h *hub, id string, opts ...StreamOption) func() []Event {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	events := h.subscribe(ctx, id, nil, opts)
-	return func() (got []account.Event) {
+	return func() (got []Event) {
 		timer := time.AfterFunc(50*time.Millisecond, cancel)
 		defer timer.Stop()
 		for ev := range events {
@@ -35,13 +35,13 @@ func listen(t *testing.T, h *hub, id string, opts ...StreamOption) func() []acco
 
 // gapless checks that every event of the accounts comes once and in order, or is
 // counted as missed.
-func gapless(t *testing.T, got []account.Event, last map[string]uint64) {
+func gapless(t *testing.T, got []Event, last map[string]uint64) {
 	t.Helper()
 	var sum, want uint64
 	next := map[string]uint64{}
 	for i, ev := range got {
 		switch {
-		case ev.Kind == account.EventMissed:
+		case ev.Kind == EventMissed:
 			sum += ev.Missed
 		case ev.Seq <= next[ev.Account]:
 			t.Fatalf("%s: event %d after %d", ev.Account, ev.Seq, next[ev.Account])
@@ -80,16 +80,16 @@ func TestAStreamIsBoundedByBytesAndSaysWhatIsMissing(t *testing.T) {
 	slow := listen(t, h, "a")
 	update := make(tl.Raw, size)
 	for i := range n {
-		h.publish(nil, account.Event{Account: "a", Seq: uint64(i + 1), Kind: account.EventUpdate, Update: update})
+		h.publish(nil, &told{Event: Event{Account: "a", Seq: uint64(i + 1), Kind: EventUpdate, Update: update}})
 	}
-	for name, read := range map[string]func() []account.Event{"a slow reader": slow, "a replay": listen(t, h, "a", Replay)} {
+	for name, read := range map[string]func() []Event{"a slow reader": slow, "a replay": listen(t, h, "a", Replay)} {
 		got := read()
 		gapless(t, got, map[string]uint64{"a": n})
 		bytes := 0
 		for _, ev := range got {
 			bytes += len(ev.Update)
 		}
-		if got[0].Kind != account.EventMissed || bytes > backlogBytesMost || bytes < backlogBytesMost-2*size {
+		if got[0].Kind != EventMissed || bytes > backlogBytesMost || bytes < backlogBytesMost-2*size {
 			t.Errorf("%s has %d bytes, after an event of kind %v", name, bytes, got[0].Kind)
 		}
 	}

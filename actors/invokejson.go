@@ -14,11 +14,6 @@ import (
 	"github.com/mtfleet/mtfleet/tl/tljson"
 )
 
-// ReservedError refuses a call that is the manager's own to make: one that
-// would change a login, its keys or a connection behind its back. Instead says
-// what to do. Nothing was sent.
-type ReservedError = standing.ReservedError
-
 // InvokeJSON is Invoke by a method's name and JSON, for any method of the API;
 // package tljson says how values are written. params is an object of the
 // method's fields, in which "_" may be left out; empty is {}. The result is one
@@ -55,7 +50,7 @@ func CheckJSON(method string, params json.RawMessage) error {
 	if err != nil {
 		return notSent(err)
 	}
-	if err := standing.Reserved(body); err != nil {
+	if err := own(standing.Reserved(body)); err != nil {
 		return notSent(err)
 	}
 	return nil
@@ -144,5 +139,5 @@ func encode(query tl.Object, p Policy) (q request, err error) {
 	}
 	q.method = standing.Called(q.method, q.body)
 	q.policy = policyFor(q.method, query, p)
-	return q, standing.Reserved(q.body)
+	return q, own(standing.Reserved(q.body))
 }

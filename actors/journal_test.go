@@ -8,7 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/mtfleet/mtfleet/actors/account"
+	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/tl"
 )
 
@@ -22,15 +22,15 @@ type twin struct {
 	exact  bool   // what is missed can be counted to the event
 }
 
-func wanted(f *Filter, ev *account.Event) bool {
+func wanted(f *Filter, ev *Event) bool {
 	return (len(f.Accounts) == 0 || slices.Contains(f.Accounts, ev.Account)) && (len(f.Kinds) == 0 || slices.Contains(f.Kinds, ev.Kind))
 }
 
 // check compares what a stream brought so far, from its first event on, with all
 // that was published until it was read: it is that, but for events that are told
 // to be missing, never fewer than were.
-func (w *twin) check(t *rapid.T, got []*told, all []account.Event) {
-	var want []account.Event
+func (w *twin) check(t *rapid.T, got []*told, all []Event) {
+	var want []Event
 	for _, ev := range all {
 		if ev.Cursor.N > w.from && wanted(&w.filter, &ev) {
 			want = append(want, ev)
@@ -75,20 +75,22 @@ func TestTheJournalAgainstATwin(t *testing.T) {
 		const run = 3
 		h := newHub(run, nil)
 		h.journal.bounds = bounds{most: rapid.IntRange(1, 12).Draw(t, "most"), bytesMost: eventBytes * rapid.IntRange(1, 20).Draw(t, "bytes")}
-		var all []account.Event
+		var all []Event
 		var twins []*twin
 		seq := map[string]uint64{}
 		id, kind := rapid.SampledFrom([]string{"a", "b", "c"}), rapid.SampledFrom([]EventKind{EventState, EventUpdate})
 		t.Repeat(map[string]func(*rapid.T){
 			"publish": func(t *rapid.T) {
 				of := id.Draw(t, "account")
-				var events []account.Event
+				var events []*told
 				for range rapid.IntRange(1, 4).Draw(t, "events") {
 					seq[of]++
-					events = append(events, account.Event{Account: of, Seq: seq[of], Kind: kind.Draw(t, "kind"), Update: make(tl.Raw, rapid.IntRange(0, 3*eventBytes).Draw(t, "size"))})
+					events = append(events, &told{Event: Event{Account: of, Seq: seq[of], Kind: kind.Draw(t, "kind"), Update: make(tl.Raw, rapid.IntRange(0, 3*eventBytes).Draw(t, "size"))}})
 				}
 				h.publish(nil, events...)
-				all = append(all, events...)
+				for _, ev := range events {
+					all = append(all, ev.Event)
+				}
 			},
 			"open": func(t *rapid.T) {
 				f := Filter{Accounts: rapid.SliceOfNDistinct(id, 0, 2, rapid.ID).Draw(t, "accounts"), Kinds: rapid.SliceOfN(kind, 0, 1).Draw(t, "kinds")}
@@ -167,7 +169,7 @@ func TestACursorAsText(t *testing.T) {
 }
 
 func TestAFilterSelects(t *testing.T) {
-	labels, err := NewLabels(map[string]string{"env": "prod", "team": ""})
+	labels, err := persistence.NewLabels(map[string]string{"env": "prod", "team": ""})
 	if err != nil {
 		t.Fatal(err)
 	}

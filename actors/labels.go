@@ -8,26 +8,23 @@ import (
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
-// NewLabels makes labels of a map. The error is a *LabelError.
-func NewLabels(m map[string]string) (Labels, error) { return persistence.NewLabels(m) }
-
 // Labels returns the account's labels. It does not block.
-func (a *Account) Labels() Labels { return *a.labels.Load() }
+func (a *Account) Labels() persistence.Labels { return *a.labels.Load() }
 
 // Label puts labels on the account, in place of those of the same keys, and takes
 // others away by their keys. It waits until they are on disk. The error is a
-// *LabelError where they make no sense.
-func (a *Account) Label(ctx context.Context, put map[string]string, remove ...string) (Labels, error) {
+// *persistence.LabelError where they make no sense.
+func (a *Account) Label(ctx context.Context, put map[string]string, remove ...string) (persistence.Labels, error) {
 	if _, err := a.Labels().Change(put, remove); err != nil {
-		return Labels{}, err
+		return persistence.Labels{}, err
 	}
-	return ask(ctx, a, func(r runtime.Reply[Labels]) account.Message {
+	return ask(ctx, a, func(r runtime.Reply[persistence.Labels]) account.Message {
 		return account.Label{Put: put, Remove: remove, Reply: r}
 	})
 }
 
 // labelled hears of an account's labels when they are on disk, and tells them.
-func (m *Manager) labelled(id persistence.AccountID, labels Labels) {
+func (m *Manager) labelled(id persistence.AccountID, labels persistence.Labels) {
 	a, err := m.Account(string(id))
 	if err != nil {
 		return
@@ -35,7 +32,7 @@ func (m *Manager) labelled(id persistence.AccountID, labels Labels) {
 	a.labels.Store(&labels)
 	m.redecide(a)
 	status := a.Status()
-	a.publish(account.Event{Account: string(id), At: m.sys.Clock().Now(), Kind: EventState, Status: &status})
+	a.publish(stateOf(a, m.sys.Clock().Now(), &status))
 }
 
 // durable tells an account whether a consumer acknowledges its updates, and

@@ -66,7 +66,7 @@ type (
 	// where somebody reads the log.
 	statusTold struct {
 		a      *Account
-		status *account.Status
+		status *Status
 	}
 	// accountForgotten says that an account was removed.
 	accountForgotten struct{ id persistence.AccountID }
@@ -363,17 +363,17 @@ func (f *fleet) onStoreLost(c *runtime.Context[fleetMsg]) {
 func (f *fleet) failed(c *runtime.Context[fleetMsg], a *Account, reason error) {
 	s := a.Status()
 	switch s.State {
-	case account.Online, account.Waiting, account.Frozen, account.Connecting:
-		s.State, s.Since = account.Connecting, c.Now()
+	case Online, Waiting, Frozen, Connecting:
+		s.State, s.Since = Connecting, c.Now()
 	}
 	s.Why, s.Advice, s.Bound = "it failed and will be started again: "+reason.Error(), "", false
-	a.publish(account.Event{Account: string(a.id), At: c.Now(), Kind: account.EventState, Status: &s})
+	a.publish(stateOf(a, c.Now(), &s))
 }
 
 // quarantine publishes the state for an actor that cannot do it any more.
 func (f *fleet) quarantine(c *runtime.Context[fleetMsg], a *Account, why, advice string) {
 	s := a.Status()
-	s.State, s.Since, s.Why, s.Advice = account.Quarantined, c.Now(), why, advice
+	s.State, s.Since, s.Why, s.Advice = Quarantined, c.Now(), why, advice
 	s.Step, s.SignIn, s.Until, s.Bound = nil, "", time.Time{}, false
-	a.publish(account.Event{Account: string(a.id), At: c.Now(), Kind: account.EventState, Status: &s})
+	a.publish(stateOf(a, c.Now(), &s))
 }

@@ -180,10 +180,10 @@ func Open(o Options) (*Manager, error) {
 
 func (m *Manager) envConfig(owner persistence.Owner, gov runtime.Ref[governor.Message], salt []byte) account.EnvConfig {
 	return account.EnvConfig{
-		App: m.opts.App, Store: m.opts.Store, Owner: owner, Governor: gov,
+		App: account.App(m.opts.App), Store: m.opts.Store, Owner: owner, Governor: gov,
 		Network: m.network(), DCs: m.opts.DCs, DefaultDC: m.opts.DefaultDC, TempKeyLife: m.opts.TempKeyLife, TempInMemory: m.opts.TempKeysInMemory,
 		Logger: m.log, Rand: m.opts.Rand,
-		Publish: m.publish, Durable: m.durable, Labelled: m.labelled, HoldPhone: m.holdPhone, HoldUser: m.users.hold, TakeUser: m.users.take, OtherUsers: m.users.others,
+		Stands: m.stands, Delivered: m.delivered, Missing: m.missing, Durable: m.durable, Labelled: m.labelled, HoldPhone: m.holdPhone, HoldUser: m.users.hold, TakeUser: m.users.take, OtherUsers: m.users.others,
 		SubjectSalt: salt, Restored: m.restored, Removed: m.removed, StoreFailed: m.storeFailed, Observe: m.meters.observer(), Trace: m.opts.script,
 	}
 }
@@ -196,40 +196,59 @@ func (m *Manager) network() account.Network {
 	return m.net
 }
 
-// publish numbers events of one account and hands them to who listens.
-func (m *Manager) publish(events ...account.Event) {
-	m.mu.RLock()
-	a := m.accounts[persistence.AccountID(events[0].Account)]
-	m.mu.RUnlock()
-	if a == nil {
-		return // removed
+// stands, delivered and missing hear from the accounts.
+func (m *Manager) stands(id persistence.AccountID, at time.Time, s account.Status) {
+	if a := m.here(id); a != nil {
+		a.publish(stateOf(a, at, statusOf(&s)))
 	}
-	a.publish(events...)
 }
 
-func (a *Account) publish(events ...account.Event) {
+func (m *Manager) delivered(id persistence.AccountID, at time.Time, life uint64, list []account.Update) {
+	if a := m.here(id); a != nil {
+		a.publish(deliveredOf(id, at, life, list)...)
+	}
+}
+
+func (m *Manager) missing(id persistence.AccountID, at time.Time, life uint64, h account.Hole) {
+	if a := m.here(id); a != nil {
+		a.publish(holeOf(id, at, life, h))
+	}
+}
+
+// here is the account of an id, nil when it was removed.
+func (m *Manager) here(id persistence.AccountID) *Account {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.accounts[id]
+}
+
+// stateOf makes an event of a status, which is the event's from now on.
+func stateOf(a *Account, at time.Time, s *Status) *told {
+	return &told{Event: Event{Account: string(a.id), At: at, Kind: EventState, Status: s}}
+}
+
+// publish numbers events of one account and hands them to who listens.
+func (a *Account) publish(events ...*told) {
 	a.publishing.Lock()
 	defer a.publishing.Unlock()
-	var told *account.Status
-	for i := range events {
-		ev := &events[i]
-		if a.lost.Err() != nil && ev.Status != nil && ev.Status.State != account.Quarantined {
+	var last *Status
+	for _, ev := range events {
+		if a.lost.Err() != nil && ev.Status != nil && ev.Status.State != Quarantined {
 			return // the last word was said of it
 		}
 		a.seq++
 		ev.Seq = a.seq
-		if ev.Status != nil {
-			said := *ev.Status
-			said.Why = Plain(said.Why) // it quotes errors of every room below
-			said.Labels = a.Labels()
-			ev.Status, told = &said, &said
-			a.status.Store(ev.Status)
+		if s := ev.Status; s != nil {
+			s.Why = Plain(s.Why) // it quotes errors of every room below
+			s.Labels = a.Labels()
+			a.status.Store(s)
+			last = s
 		}
 	}
 	a.m.hub.publish(a, events...)
 	a.m.weigh()
-	if told != nil && a.m.logs {
-		a.m.fleet.Send(statusTold{a, told})
+	if last != nil && a.m.logs {
+		a.m.fleet.Send(statusTold{a, last})
 	}
 }
 
@@ -273,7 +292,7 @@ type AccountOptions struct {
 	// NoPFS makes calls travel under the perm key itself. PFS is the default.
 	NoPFS bool
 	// Labels are the operator's own words for it.
-	Labels Labels
+	Labels persistence.Labels
 }
 
 // Add makes an account in the store; sign it in next. The id is a name the
@@ -292,7 +311,7 @@ func (m *Manager) Add(ctx context.Context, id string, o AccountOptions) (*Accoun
 }
 
 // add puts a new account on disk, with the records that it begins with.
-func (m *Manager) add(id string, labels Labels, records func() ([]persistence.Record, error)) (*Account, error) {
+func (m *Manager) add(id string, labels persistence.Labels, records func() ([]persistence.Record, error)) (*Account, error) {
 	if err := persistence.CheckAccountID(persistence.AccountID(id)); err != nil {
 		return nil, err
 	}
@@ -403,7 +422,12 @@ func (m *Manager) Outages() []Outage {
 		standings[i] = digested(&s)
 	}
 	m.silences.apply(m.sys.Clock().Now(), standings)
-	return digest.Outages(standings)
+	found := digest.Outages(standings)
+	out := make([]Outage, len(found))
+	for i, o := range found {
+		out[i] = Outage(o)
+	}
+	return out
 }
 
 // Close stops every account, answers every call that is owed an answer, writes

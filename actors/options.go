@@ -23,7 +23,16 @@ import (
 // App is what every account of the process says about itself. APIID and
 // APIHash are the operator's own, from https://my.telegram.org; the device is
 // described honestly, the same for all accounts.
-type App = account.App
+type App struct {
+	APIID          int
+	APIHash        string
+	DeviceModel    string
+	SystemVersion  string
+	AppVersion     string
+	SystemLangCode string // empty: "en"
+	LangPack       string // empty is legal
+	LangCode       string // empty: "en"
+}
 
 // Options is what a Manager is made of. Store, App and DCs are needed; the
 // rest has defaults. Options are copied.

@@ -13,7 +13,6 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -119,7 +118,7 @@ func TestAQRCodeIsReplacedBeforeItEnds(t *testing.T) {
 			step, err = alone.NextStep(ctx, step)
 			leave()
 			if err != nil {
-				reason(t, err, login.ReasonExpired)
+				reason(t, err, actors.SignInExpired)
 			}
 		}
 		if took := time.Since(begun); took < 10*time.Minute || took > 11*time.Minute {

@@ -11,7 +11,6 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/persistence/storetest"
 	"github.com/mtfleet/mtfleet/tl"
@@ -257,7 +256,7 @@ func TestAWaitThatCameAfterACancelIsObeyed(t *testing.T) {
 					switch force := strings.Contains(how, "force"); {
 					case how == "canceled":
 						_, err := a.Answer(soon(t), actors.Answer{Kind: actors.AnswerCancel})
-						reason(t, err, login.ReasonCanceled)
+						reason(t, err, actors.SignInCanceled)
 					default:
 						if force {
 							time.Sleep(6 * time.Second)
@@ -274,7 +273,7 @@ func TestAWaitThatCameAfterACancelIsObeyed(t *testing.T) {
 					before := s.Counts().Queries
 					next := add(t, m, "two")
 					step, err := next.SignIn(soon(t), cred)
-					var w *login.Error
+					var w *actors.SignInError
 					switch {
 					case err != nil && (!errors.As(err, &w) || w.Until.IsZero()):
 						t.Errorf("the next sign-in: %v", err)
@@ -318,7 +317,7 @@ func TestAWaitOnTheLogOutOfACanceledSignInIsObeyed(t *testing.T) {
 					}
 				} else {
 					step, err := a.Answer(ctx, actors.Answer{Kind: actors.AnswerCancel})
-					if err != nil || step == nil || step.Kind != login.StepWait {
+					if err != nil || step == nil || step.Kind != actors.StepWait {
 						t.Errorf("the cancel came to %+v, %v", step, err)
 					}
 				}

@@ -12,7 +12,6 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -35,7 +34,7 @@ func unlimited() serve.Config {
 func signInAlone(a *actors.Account, who actors.Credentials, code string) <-chan error {
 	return later(func() error {
 		step, err := a.SignIn(context.Background(), who)
-		if err == nil && step != nil && step.Kind == login.StepCode {
+		if err == nil && step != nil && step.Kind == actors.StepCode {
 			step, err = a.Answer(context.Background(), actors.Answer{Kind: actors.AnswerCode, Code: code})
 		}
 		if err == nil && step != nil {
@@ -202,8 +201,8 @@ func TestARemovalOfWhoIsHalfSignedInLeavesNoOrphan(t *testing.T) {
 			t.Fatal(err)
 		}
 		a := add(t, m, "short")
-		asked(t, a, p.Number, login.StepCode)
-		if step, err := answerCode(t, a, p.Code); err != nil || step == nil || step.Kind != login.StepPassword {
+		asked(t, a, p.Number, actors.StepCode)
+		if step, err := answerCode(t, a, p.Code); err != nil || step == nil || step.Kind != actors.StepPassword {
 			t.Fatalf("a code with a password behind it led to %+v, %v", step, err)
 		}
 		refuse(t, s, "auth.logOut", 500, "RPC_CALL_FAIL")

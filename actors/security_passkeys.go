@@ -16,7 +16,7 @@ func (a *Account) Passkeys(ctx context.Context) ([]PasskeyInfo, error) {
 	}
 	keys := []PasskeyInfo{}
 	for i := range v.Passkeys {
-		keys = append(keys, security.PasskeyOf(&v.Passkeys[i]))
+		keys = append(keys, PasskeyInfo(security.PasskeyOf(&v.Passkeys[i])))
 	}
 	return keys, nil
 }
@@ -36,7 +36,8 @@ func (a *Account) InitPasskey(ctx context.Context) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	return security.OptionsOf(v)
+	options, err := security.OptionsOf(v)
+	return options, own(err)
 }
 
 // FinishPasskey registers the passkey that an authenticator made: the JSON of its
@@ -45,11 +46,11 @@ func (a *Account) InitPasskey(ctx context.Context) (json.RawMessage, error) {
 func (a *Account) FinishPasskey(ctx context.Context, credential json.RawMessage) (PasskeyInfo, error) {
 	q, err := security.Registration(credential)
 	if err != nil {
-		return PasskeyInfo{}, err
+		return PasskeyInfo{}, own(err)
 	}
 	v, err := secure(ctx, a, q)
 	if err != nil {
 		return PasskeyInfo{}, err
 	}
-	return security.PasskeyOf(v), nil
+	return PasskeyInfo(security.PasskeyOf(v)), nil
 }

@@ -14,7 +14,7 @@ func (a *Account) TwoStep(ctx context.Context) (TwoStep, error) {
 	if err != nil {
 		return TwoStep{}, err
 	}
-	return security.TwoStepOf(p), nil
+	return TwoStep(security.TwoStepOf(p)), nil
 }
 
 // EmailCode says that a recovery e-mail waits for the code mailed to it.
@@ -32,7 +32,7 @@ type EmailCode struct {
 // the usual one: what the server proposes is proved first.
 func (a *Account) ChangePassword(ctx context.Context, c PasswordChange) (EmailCode, error) {
 	err := a.prove(ctx, func(p *tg.AccountPassword) error {
-		q, err := security.Settings(p, a.m.env.Group(), a.m.opts.Rand, c)
+		q, err := security.Settings(p, a.m.env.Group(), a.m.opts.Rand, security.Change(c))
 		if err != nil {
 			return err
 		}
@@ -107,7 +107,8 @@ func (a *Account) ResetPassword(ctx context.Context) (PasswordReset, error) {
 	if err != nil {
 		return PasswordReset{}, err
 	}
-	return security.ResetOf(v), nil
+	reset := security.ResetOf(v)
+	return PasswordReset{ResetState(reset.State), reset.Until}, nil
 }
 
 // DeclinePasswordReset ends a reset that waits; the password stays.
@@ -137,9 +138,9 @@ func (a *Account) RecoverPassword(ctx context.Context, code string, c PasswordCh
 	if err != nil {
 		return err
 	}
-	q, err := security.Recovery(p, a.m.env.Group(), a.m.opts.Rand, code, c)
+	q, err := security.Recovery(p, a.m.env.Group(), a.m.opts.Rand, code, security.Change(c))
 	if err != nil {
-		return err
+		return own(err)
 	}
 	if _, err = Invoke(ctx, a, q); err != nil {
 		if _, waits := security.CodeLength(err); waits {

@@ -17,7 +17,7 @@ func (a *Account) Sessions(ctx context.Context) (Sessions, error) {
 	if err != nil {
 		return Sessions{}, err
 	}
-	s := security.SessionsOf(v)
+	s := sessionsOf(security.SessionsOf(v))
 	if _, ours := s.Own(); !ours {
 		// The answer is the account's business: a 401 is confirmed, then believed.
 		if _, err := Invoke(ctx, a, &tg.UsersGetUsersRequest{ID: []tg.AnyInputUser{&tg.InputUserSelf{}}}); err != nil {
@@ -32,7 +32,7 @@ func (a *Account) Sessions(ctx context.Context) (Sessions, error) {
 func (a *Account) TerminateSession(ctx context.Context, id string) error {
 	hash, err := security.ParseSessionID(id)
 	if err != nil {
-		return err
+		return own(err)
 	}
 	return a.old(ctx, agree(ctx, a, &tg.AccountResetAuthorizationRequest{Hash: hash}))
 }
@@ -67,7 +67,7 @@ func (a *Account) ChangeSession(ctx context.Context, s SessionSettings) error {
 	if s.ID != "" {
 		hash, err := security.ParseSessionID(s.ID)
 		if err != nil {
-			return err
+			return own(err)
 		}
 		q.Hash = hash
 	}
@@ -87,8 +87,8 @@ func (a *Account) old(ctx context.Context, err error) error {
 		return err
 	}
 	if s, listErr := a.Sessions(ctx); listErr == nil {
-		if own, ok := s.Own(); ok && !own.Created.IsZero() {
-			e.Until = own.Created.Add(security.FreshFor)
+		if ours, ok := s.Own(); ok && !ours.Created.IsZero() {
+			e.Until = ours.Created.Add(security.FreshFor)
 		}
 	}
 	return e
@@ -101,11 +101,11 @@ func (a *Account) old(ctx context.Context, err error) error {
 func (a *Account) AcceptQR(ctx context.Context, linkOrToken string) (Session, error) {
 	token, err := security.ParseLink(linkOrToken)
 	if err != nil {
-		return Session{}, err
+		return Session{}, own(err)
 	}
 	v, err := secure(ctx, a, &tg.AuthAcceptLoginTokenRequest{Token: token})
 	if err != nil {
 		return Session{}, err
 	}
-	return security.SessionOf(v), nil
+	return Session(security.SessionOf(v)), nil
 }

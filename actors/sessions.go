@@ -19,32 +19,25 @@ import (
 // that is signed in: it has one holder at a time, for the server ends an
 // authorization that it sees in two places.
 
-// Origin says where an account's session came from.
-type Origin = account.Origin
-
-// OriginOf finds it among an account's records of kind KindMeta; zero where there is
-// none.
-func OriginOf(meta []persistence.Record) Origin { return account.OriginOf(meta) }
-
 // CheckSession tells whether a session can be one of accounts of a DC table: a
 // key is never shown to servers of another world than its own. It fails with a
 // *SignInError.
 func CheckSession(table dc.Table, s foreign.Session) error {
-	refuse := func(reason login.Reason, format string, args ...any) error {
+	refuse := func(reason SignInReason, format string, args ...any) error {
 		return &SignInError{Reason: reason, Message: fmt.Sprintf(format, args...)}
 	}
 	telegrams, production := environment(table)
 	switch world := foreign.OfTestServers(s.Addr); {
 	case s.Test == foreign.Yes && production:
-		return refuse(login.ReasonSession, "this session is of Telegram's test servers, and the DC table is of production")
+		return refuse(SignInSession, "this session is of Telegram's test servers, and the DC table is of production")
 	case s.Test == foreign.No && telegrams && table.Test:
-		return refuse(login.ReasonSession, "this session is of Telegram's production servers, and the DC table is of its test servers")
+		return refuse(SignInSession, "this session is of Telegram's production servers, and the DC table is of its test servers")
 	case world == foreign.No && !production, world == foreign.Yes && (!telegrams || production):
-		return refuse(login.ReasonSession, "this session is of servers of Telegram, at %s, and the DC table is of others", s.Addr)
+		return refuse(SignInSession, "this session is of servers of Telegram, at %s, and the DC table is of others", s.Addr)
 	case local(s.Addr) && telegrams:
-		return refuse(login.ReasonSession, "this session is of a server at %s, and the DC table is Telegram's", s.Addr)
+		return refuse(SignInSession, "this session is of a server at %s, and the DC table is Telegram's", s.Addr)
 	case !table.Has(dc.ID(s.DC)):
-		return refuse(login.ReasonMigrate, "this session is of DC %d, which is not in the DC table", s.DC)
+		return refuse(SignInMigrate, "this session is of DC %d, which is not in the DC table", s.DC)
 	}
 	return nil
 }
@@ -111,7 +104,8 @@ func (m *Manager) Import(ctx context.Context, id string, s foreign.Session, o Ac
 		return nil, err
 	}
 	m.log.Info("audit: a session is being taken in", "account", a.id, "format", string(s.Format), "dc", s.DC)
-	step, err := runtime.AskUntil(ctx, m.fleet, a.lost.Done(), func(r runtime.Reply[*login.Step]) fleetMsg { return startImport{a, r} })
+	asks, err := runtime.AskUntil(ctx, m.fleet, a.lost.Done(), func(r runtime.Reply[*login.Step]) fleetMsg { return startImport{a, r} })
+	step, err := stepOf(asks), own(err)
 	for err == nil && step != nil { // the server ordered a wait
 		step, err = a.NextStep(ctx, step)
 	}
@@ -144,7 +138,7 @@ func (m *Manager) imported(id persistence.AccountID, s foreign.Session, o Accoun
 			Fingerprint: fingerprints(m.opts.DCs)[0],
 		}.Record(id),
 		persistence.Login{Flow: string(login.FlowImport), State: state, Updated: now}.Record(id),
-		account.OriginRecord(id, Origin{Format: string(s.Format), APIID: s.APIID, At: now}),
+		account.OriginRecord(id, account.Origin{Format: string(s.Format), APIID: s.APIID, At: now}),
 	}, nil
 }
 
@@ -152,7 +146,7 @@ func (m *Manager) imported(id persistence.AccountID, s foreign.Session, o Accoun
 func (m *Manager) unknownSession(s foreign.Session) error {
 	if s.UserID != 0 {
 		if other := m.users.other(s.UserID); other != "" {
-			return login.AlreadyHere(string(other))
+			return own(login.AlreadyHere(string(other)))
 		}
 	}
 	ids, err := m.opts.Store.Accounts()
@@ -169,7 +163,7 @@ func (m *Manager) unknownSession(s foreign.Session) error {
 				continue
 			}
 			if k, err := persistence.DecodePermKey(rec); err == nil && k.KeyID == int64(s.Key.ID()) {
-				return &SignInError{Reason: login.ReasonAlready, Account: string(id), Message: fmt.Sprintf("account %q has the key of this session already, and a key has one holder: go on with that account, or remove it first", id)}
+				return &SignInError{Reason: SignInAlready, Account: string(id), Message: fmt.Sprintf("account %q has the key of this session already, and a key has one holder: go on with that account, or remove it first", id)}
 			}
 		}
 	}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/persistence/foreign"
 )
@@ -80,7 +79,7 @@ func TestASessionIsHandedOutBySilence(t *testing.T) {
 			if _, err := Invoke(ctx, st.a, &echo.EchoRequest{ID: 9}); !errors.As(err, &state) || !errors.Is(err, ErrNotSent) {
 				t.Errorf("called: %v", err)
 			}
-			if _, err := st.m.Import(ctx, "bob", got, AccountOptions{}); !is(err, login.ReasonAlready) {
+			if _, err := st.m.Import(ctx, "bob", got, AccountOptions{}); !is(err, SignInAlready) {
 				t.Errorf("a second holder in one store: %v", err)
 			}
 			st.close()

@@ -14,7 +14,6 @@ import (
 
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/persistence/foreign"
 	"github.com/mtfleet/mtfleet/persistence/storetest"
@@ -280,21 +279,21 @@ func TestASessionIsTakenInWhateverHappens(t *testing.T) {
 var noUse = []struct {
 	name   string
 	harm   func(st *stage, s *foreign.Session)
-	reason login.Reason
+	reason SignInReason
 }{
-	{"ended", func(st *stage, s *foreign.Session) { st.must(st.b.RevokeKey(st.sim.Now(), s.DC, int64(s.Key.ID()))) }, login.ReasonSession},
-	{"of nobody's key", func(st *stage, s *foreign.Session) { s.Key[7] ^= 1 }, login.ReasonSession},
+	{"ended", func(st *stage, s *foreign.Session) { st.must(st.b.RevokeKey(st.sim.Now(), s.DC, int64(s.Key.ID()))) }, SignInSession},
+	{"of nobody's key", func(st *stage, s *foreign.Session) { s.Key[7] ^= 1 }, SignInSession},
 	{"forgotten", func(st *stage, s *foreign.Session) {
 		_, err := st.net.core.Fault(st.sim.Now(), dctest.Fault{Kind: dctest.FaultForgetPerm, DC: s.DC, Perm: int64(s.Key.ID())})
 		st.must(err)
-	}, login.ReasonSession},
-	{"used elsewhere", func(st *stage, s *foreign.Session) { st.must(st.b.InjectDuplicate(s.DC, int64(s.Key.ID()))) }, login.ReasonSession},
-	{"another user's than it says", func(st *stage, s *foreign.Session) { s.UserID++ }, login.ReasonOther},
-	{"a bot's, as it says", func(st *stage, s *foreign.Session) { s.Bot = foreign.Yes }, login.ReasonOther},
-	{"of a user who moved", func(st *stage, s *foreign.Session) { st.fail("users.getUsers", 303, "USER_MIGRATE_1") }, login.ReasonMigrate},
-	{"of half a login", func(st *stage, s *foreign.Session) { st.fail("users.getUsers", 401, "SESSION_PASSWORD_NEEDED") }, login.ReasonSession},
-	{"of a banned user", func(st *stage, s *foreign.Session) { st.must(st.b.Ban(st.sim.Now(), st.user.ID)) }, login.ReasonBanned},
-	{"for an app that the server refuses", func(st *stage, s *foreign.Session) { st.fail("users.getUsers", 400, "CONNECTION_API_ID_INVALID") }, login.ReasonConfig},
+	}, SignInSession},
+	{"used elsewhere", func(st *stage, s *foreign.Session) { st.must(st.b.InjectDuplicate(s.DC, int64(s.Key.ID()))) }, SignInSession},
+	{"another user's than it says", func(st *stage, s *foreign.Session) { s.UserID++ }, SignInOther},
+	{"a bot's, as it says", func(st *stage, s *foreign.Session) { s.Bot = foreign.Yes }, SignInOther},
+	{"of a user who moved", func(st *stage, s *foreign.Session) { st.fail("users.getUsers", 303, "USER_MIGRATE_1") }, SignInMigrate},
+	{"of half a login", func(st *stage, s *foreign.Session) { st.fail("users.getUsers", 401, "SESSION_PASSWORD_NEEDED") }, SignInSession},
+	{"of a banned user", func(st *stage, s *foreign.Session) { st.must(st.b.Ban(st.sim.Now(), st.user.ID)) }, SignInBanned},
+	{"for an app that the server refuses", func(st *stage, s *foreign.Session) { st.fail("users.getUsers", 400, "CONNECTION_API_ID_INVALID") }, SignInConfig},
 }
 
 func (st *stage) fail(method string, code int, text string) {
@@ -347,7 +346,7 @@ func TestASessionHasOneHolderInAStore(t *testing.T) {
 	unknown := s
 	unknown.UserID, unknown.Bot = 0, foreign.Unknown // as a Telethon string
 	for name, s := range map[string]foreign.Session{"the same": s, "the same, and it does not say whose": unknown} {
-		if _, err := st.m.Import(ctx, "bob", s, AccountOptions{}); !is(err, login.ReasonAlready) {
+		if _, err := st.m.Import(ctx, "bob", s, AccountOptions{}); !is(err, SignInAlready) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -360,7 +359,7 @@ func TestASessionHasOneHolderInAStore(t *testing.T) {
 	if got := st.a.Status().State; got != Revoked {
 		t.Fatal(got)
 	}
-	if _, err := st.m.Import(ctx, "bob", unknown, AccountOptions{}); !is(err, login.ReasonAlready) {
+	if _, err := st.m.Import(ctx, "bob", unknown, AccountOptions{}); !is(err, SignInAlready) {
 		t.Errorf("a key that is retired: %v", err)
 	}
 	if len(st.m.Accounts()) != 1 {
@@ -419,7 +418,7 @@ func TestTwoSessionsOfOneUserAreOneAccount(t *testing.T) {
 	st.a, err = st.m.Add(ctx, "carol", AccountOptions{})
 	st.must(err)
 	st.play()
-	if _, err := st.m.Import(ctx, "alice", second, AccountOptions{}); !is(err, login.ReasonAlready) {
+	if _, err := st.m.Import(ctx, "alice", second, AccountOptions{}); !is(err, SignInAlready) {
 		t.Errorf("taken in beside another of its user: %v", err)
 	}
 	st.left(second)
@@ -457,7 +456,7 @@ func TestAnImportThatIsRemovedLeavesNothing(t *testing.T) {
 	st.close()
 }
 
-func is(err error, reason login.Reason) bool {
+func is(err error, reason SignInReason) bool {
 	var e *SignInError
 	return errors.As(err, &e) && e.Reason == reason
 }

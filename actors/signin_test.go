@@ -13,13 +13,12 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/persistence/storetest"
 )
 
 // asked begins a sign-in and returns the step it stops at.
-func asked(t *testing.T, a *actors.Account, phone string, kind login.StepKind) *actors.Step {
+func asked(t *testing.T, a *actors.Account, phone string, kind actors.StepKind) *actors.Step {
 	t.Helper()
 	step, err := a.SignIn(soon(t), actors.Phone(phone))
 	if err != nil || step == nil || step.Kind != kind {
@@ -46,9 +45,9 @@ func TestAWrongCodeAsksAgainAndSaysSo(t *testing.T) {
 		m := open(t, options(s, store))
 		p := s.Descriptor().Phones[0]
 		a := add(t, m, "alice")
-		asked(t, a, p.Number, login.StepCode)
+		asked(t, a, p.Number, actors.StepCode)
 		step, err := answerCode(t, a, wrongCode(p))
-		if err != nil || step == nil || step.Kind != login.StepCode || step.Tries != 1 || step.LastError != "PHONE_CODE_INVALID" {
+		if err != nil || step == nil || step.Kind != actors.StepCode || step.Tries != 1 || step.LastError != "PHONE_CODE_INVALID" {
 			t.Fatalf("a wrong code led to %+v, %v", step, err)
 		}
 		if st := a.Status(); st.State != actors.SigningIn || st.Step == nil || st.Why != "PHONE_CODE_INVALID" {
@@ -75,11 +74,11 @@ func TestASignInBeginsTheMomentTheLastIsCancelled(t *testing.T) {
 			p := s.Descriptor().Phones[0]
 			a := actorstest.Add(t, m, "alice", actors.AccountOptions{NoPFS: noPFS})
 			for range 4 {
-				asked(t, a, p.Number, login.StepCode)
+				asked(t, a, p.Number, actors.StepCode)
 				_, err := a.Answer(soon(t), actors.Answer{Kind: actors.AnswerCancel})
-				reason(t, err, login.ReasonCanceled)
+				reason(t, err, actors.SignInCanceled)
 			}
-			asked(t, a, p.Number, login.StepCode)
+			asked(t, a, p.Number, actors.StepCode)
 			if step, err := answerCode(t, a, p.Code); err != nil || step != nil {
 				t.Fatalf("the code led to %+v, %v", step, err)
 			}
@@ -96,14 +95,14 @@ func TestAnExpiredCodeIsAskedForAnew(t *testing.T) {
 		m := open(t, options(s, store))
 		p := s.Descriptor().Phones[0]
 		a := add(t, m, "alice")
-		asked(t, a, p.Number, login.StepCode)
+		asked(t, a, p.Number, actors.StepCode)
 		time.Sleep(10 * time.Minute)
 		step, err := answerCode(t, a, p.Code)
-		if err != nil || step == nil || step.Kind != login.StepNewCode || step.LastError != "PHONE_CODE_EXPIRED" {
+		if err != nil || step == nil || step.Kind != actors.StepNewCode || step.LastError != "PHONE_CODE_EXPIRED" {
 			t.Fatalf("an expired code led to %+v, %v", step, err)
 		}
 		step, err = a.Answer(soon(t), actors.Answer{Kind: actors.AnswerResend})
-		if err != nil || step == nil || step.Kind != login.StepCode {
+		if err != nil || step == nil || step.Kind != actors.StepCode {
 			t.Fatalf("asking for another code led to %+v, %v", step, err)
 		}
 		if step, err := answerCode(t, a, p.Code); err != nil || step != nil {
@@ -121,7 +120,7 @@ func TestAnUnknownBotTokenEndsTheSignIn(t *testing.T) {
 		a := add(t, m, "robot")
 		token := b.Token[:len(b.Token)-4] + "AAAA"
 		_, err := a.SignIn(soon(t), actors.BotToken(token))
-		e := reason(t, err, login.ReasonToken)
+		e := reason(t, err, actors.SignInToken)
 		if st := a.Status(); st.State != actors.New || st.Why == "" || st.Advice == "" {
 			t.Errorf("the status when the sign-in returned: %+v", st)
 		}
@@ -155,7 +154,7 @@ func TestAFloodWaitHoldsTheSignInAndIsNeverCutShort(t *testing.T) {
 			t.Fatal(err)
 		}
 		begun := time.Now()
-		asked(t, a, p.Number, login.StepWait)
+		asked(t, a, p.Number, actors.StepWait)
 		if st := a.Status(); st.Until.Sub(begun) < 29*time.Second {
 			t.Errorf("the wait is shown as %+v", st)
 		}
@@ -164,7 +163,7 @@ func TestAFloodWaitHoldsTheSignInAndIsNeverCutShort(t *testing.T) {
 		time.Sleep(time.Second)
 		m = open(t, options(s, store.Reopen()))
 		a, _ = m.Account("alice")
-		waitStep(t, a, login.StepCode)
+		waitStep(t, a, actors.StepCode)
 		if took := time.Since(begun); took < 30*time.Second || took > time.Minute {
 			t.Errorf("the code was asked for after %v, ordered were 30 s", took)
 		}
@@ -175,7 +174,7 @@ func TestAFloodWaitHoldsTheSignInAndIsNeverCutShort(t *testing.T) {
 }
 
 // waitStep waits until a sign-in is at a step.
-func waitStep(t *testing.T, a *actors.Account, kind login.StepKind) {
+func waitStep(t *testing.T, a *actors.Account, kind actors.StepKind) {
 	t.Helper()
 	for range 6000 {
 		if st := a.Status(); st.Step != nil && st.Step.Kind == kind {
@@ -194,7 +193,7 @@ func TestOnePhoneHasOneCodePending(t *testing.T) {
 		m := open(t, options(s, store))
 		p, q := s.Descriptor().Phones[0], s.Descriptor().Phones[1]
 		a, b := add(t, m, "alice"), add(t, m, "bob")
-		asked(t, a, p.Number, login.StepCode)
+		asked(t, a, p.Number, actors.StepCode)
 		_, err := b.SignIn(soon(t), actors.Phone("+"+p.Number))
 		if err == nil || !strings.Contains(err.Error(), "alice") || strings.Contains(err.Error(), p.Number) {
 			t.Errorf("a second sign-in for the number ended with %v", err)
@@ -203,28 +202,28 @@ func TestOnePhoneHasOneCodePending(t *testing.T) {
 			t.Errorf("the refused account is %+v", st)
 		}
 		// Another number moves the reservation.
-		asked(t, b, q.Number, login.StepCode)
+		asked(t, b, q.Number, actors.StepCode)
 		if _, err := b.Answer(soon(t), actors.Answer{Kind: actors.AnswerPhone, Phone: p.Number}); err == nil {
 			t.Error("a sign-in moved to a number that is taken")
 		}
 		cancel := actors.Answer{Kind: actors.AnswerCancel}
 		_, err = a.Answer(soon(t), cancel)
-		reason(t, err, login.ReasonCanceled)
+		reason(t, err, actors.SignInCanceled)
 		if st := a.Status(); st.State != actors.New {
 			t.Errorf("the status when the cancel returned: %+v", st)
 		}
-		if step, err := b.Answer(soon(t), actors.Answer{Kind: actors.AnswerPhone, Phone: p.Number}); err != nil || step.Kind != login.StepCode {
+		if step, err := b.Answer(soon(t), actors.Answer{Kind: actors.AnswerPhone, Phone: p.Number}); err != nil || step.Kind != actors.StepCode {
 			t.Fatalf("moving to the free number led to %+v, %v", step, err)
 		}
-		asked(t, a, q.Number, login.StepCode) // bob's first number is free again
+		asked(t, a, q.Number, actors.StepCode) // bob's first number is free again
 		if _, err := a.Answer(soon(t), actors.Answer{Kind: actors.AnswerPhone, Phone: p.Number}); err == nil {
 			t.Error("a sign-in moved to a number that is taken")
 		}
 		for _, x := range []*actors.Account{a, b} {
 			_, err := x.Answer(soon(t), cancel)
-			reason(t, err, login.ReasonCanceled)
+			reason(t, err, actors.SignInCanceled)
 		}
-		asked(t, a, p.Number, login.StepCode)
+		asked(t, a, p.Number, actors.StepCode)
 	})
 }
 
@@ -254,7 +253,7 @@ func TestASignInSaysThatTheDCIsDownAndCanBeCanceled(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		for _, x := range []*actors.Account{a, b} {
 			_, err := x.Answer(soon(t), actors.Answer{Kind: actors.AnswerCancel})
-			reason(t, err, login.ReasonCanceled)
+			reason(t, err, actors.SignInCanceled)
 			if st := x.Status(); st.State != actors.New {
 				t.Errorf("the status when the cancel returned: %+v", st)
 			}
@@ -262,7 +261,7 @@ func TestASignInSaysThatTheDCIsDownAndCanBeCanceled(t *testing.T) {
 				t.Errorf("removing it: %v", err)
 			}
 		}
-		reason(t, ended(t, "the sign-in", waiting, time.Minute), login.ReasonCanceled)
+		reason(t, ended(t, "the sign-in", waiting, time.Minute), actors.SignInCanceled)
 		if ids, _ := store.Accounts(); len(ids) != 0 {
 			t.Errorf("records are left of %v", ids)
 		}
@@ -283,9 +282,9 @@ func TestAPasswordEndsASignIn(t *testing.T) {
 		}
 		a := add(t, m, "alice")
 		for _, cancel := range []bool{true, false} {
-			asked(t, a, p.Number, login.StepCode)
+			asked(t, a, p.Number, actors.StepCode)
 			step, err := answerCode(t, a, p.Code)
-			if err != nil || step == nil || step.Kind != login.StepPassword || !step.Supported || step.Hint != "animal" {
+			if err != nil || step == nil || step.Kind != actors.StepPassword || !step.Supported || step.Hint != "animal" {
 				t.Fatalf("a code with a password behind it led to %+v, %v", step, err)
 			}
 			first := actors.Answer{Step: step.ID, Kind: actors.AnswerPassword, Password: "correct horse"}
@@ -295,13 +294,13 @@ func TestAPasswordEndsASignIn(t *testing.T) {
 			}
 			if cancel {
 				_, err = a.Answer(soon(t), actors.Answer{Kind: actors.AnswerCancel})
-				reason(t, err, login.ReasonCanceled)
+				reason(t, err, actors.SignInCanceled)
 				verdict(t, s, store) // no orphan of the half sign-in
 				continue
 			}
 			first.Password += "!"
 			_, err = a.Answer(soon(t), first)
-			reason(t, err, login.ReasonStale)
+			reason(t, err, actors.SignInStale)
 			if step, err = a.Answer(soon(t), actors.Answer{Step: step.ID, Kind: actors.AnswerPassword, Password: "correct horse "}); err != nil || step != nil {
 				t.Fatalf("the right password led to %+v, %v", step, err)
 			}
@@ -319,9 +318,9 @@ func TestSignUpIsForTestDCs(t *testing.T) {
 		s, store := cluster(t, small), persistence.NewMemory()
 		m := open(t, options(s, store))
 		a := add(t, m, "alice")
-		asked(t, a, newcomer, login.StepCode)
+		asked(t, a, newcomer, actors.StepCode)
 		step, err := answerCode(t, a, newcomerCode)
-		if err != nil || step == nil || step.Kind != login.StepSignUp || !step.Supported {
+		if err != nil || step == nil || step.Kind != actors.StepSignUp || !step.Supported {
 			t.Fatalf("the code of an unknown number led to %+v, %v", step, err)
 		}
 		if step, err = a.Answer(soon(t), actors.Answer{Kind: actors.AnswerSignUp, FirstName: "Alice"}); err != nil || step != nil {
@@ -339,9 +338,9 @@ func TestSignUpIsRefusedWithAProductionKey(t *testing.T) {
 		o.DCs.Keys = append(o.DCs.Keys, dc.Production().Keys...)
 		m := open(t, o)
 		a := add(t, m, "alice")
-		asked(t, a, newcomer, login.StepCode)
+		asked(t, a, newcomer, actors.StepCode)
 		_, err := answerCode(t, a, newcomerCode)
-		reason(t, err, login.ReasonSignUp)
+		reason(t, err, actors.SignInSignUp)
 		if st := a.Status(); st.State != actors.New {
 			t.Errorf("the account is %+v", st)
 		}
@@ -384,7 +383,7 @@ func TestASignInFollowsMigrationsAndIsSentInCirclesNoMore(t *testing.T) {
 		}
 		lost := add(t, m, "lost")
 		_, err := lost.SignIn(soon(t), actors.Phone(newcomer))
-		reason(t, err, login.ReasonMigrate)
+		reason(t, err, actors.SignInMigrate)
 	})
 }
 
@@ -461,12 +460,12 @@ func drive(t *testing.T, m *actors.Manager, store *storetest.Crashing, p serve.P
 				_, _ = a.SignIn(ctx, actors.BotToken(b.Token))
 			case st.State == actors.New:
 				_, _ = a.SignIn(ctx, actors.Phone(p.Number))
-			case st.Step != nil && st.Step.Kind == login.StepCode:
+			case st.Step != nil && st.Step.Kind == actors.StepCode:
 				_, _ = a.Answer(ctx, actors.Answer{Kind: actors.AnswerCode, Code: p.Code})
-			case st.Step != nil && st.Step.Kind == login.StepNewCode:
+			case st.Step != nil && st.Step.Kind == actors.StepNewCode:
 				_, _ = a.Answer(ctx, actors.Answer{Kind: actors.AnswerResend})
-			case st.Step != nil && st.Step.Kind == login.StepToken: // it is not stored
-				_, _ = a.Answer(ctx, actors.Answer{Kind: login.AnswerToken, Token: b.Token})
+			case st.Step != nil && st.Step.Kind == actors.StepToken: // it is not stored
+				_, _ = a.Answer(ctx, actors.Answer{Kind: actors.AnswerToken, Token: b.Token})
 			}
 			cancel()
 		}

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/tl"
 	"github.com/mtfleet/mtfleet/tl/tg"
 )
@@ -156,7 +155,7 @@ func withPasskey(st *stage) {
 }
 
 // assertion is what an authenticator makes of the challenge.
-func (st *stage) assertion(step *Step) login.JSONText {
+func (st *stage) assertion(step *Step) JSONText {
 	st.t.Helper()
 	var options struct{ PublicKey struct{ Challenge string } }
 	st.must(json.Unmarshal([]byte(step.Options), &options))
@@ -167,7 +166,7 @@ func (st *stage) assertion(step *Step) login.JSONText {
 		"userHandle": b64(fmt.Appendf(nil, "%d:%d", st.user.HomeDC, st.user.ID)),
 	}})
 	st.must(err)
-	return login.JSONText(text)
+	return JSONText(text)
 }
 
 // once plays a sign-in at which one thing goes wrong.

@@ -16,7 +16,6 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/tl"
 	"github.com/mtfleet/mtfleet/tl/tg"
@@ -339,7 +338,7 @@ func (st *stage) play() {
 				st.asked(step)
 			}
 		case errors.Is(err, runtime.ErrCrashed):
-		case errors.As(err, &refused) && refused.Reason == login.ReasonEarly:
+		case errors.As(err, &refused) && refused.Reason == SignInEarly:
 			st.sim.RunFor(refused.Until.Sub(st.sim.Now()))
 		default:
 			st.t.Fatalf("%v at %+v; %v", err, s, st)
@@ -353,7 +352,7 @@ func (st *stage) cancel(step *Step) {
 	st.t.Helper()
 	_, err := st.a.Answer(context.Background(), Answer{Step: step.ID, Kind: AnswerCancel})
 	var e *SignInError
-	if !errors.As(err, &e) || e.Reason != login.ReasonCanceled {
+	if !errors.As(err, &e) || e.Reason != SignInCanceled {
 		st.t.Errorf("a sign-in cancelled at %v ended with %v", step.Kind, err)
 	}
 	for _, row := range st.net.core.Ledger().Authorizations {

@@ -9,6 +9,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/mtproto/standing"
 )
 
 // This file is about DCs that answer nobody, which the governor finds out before
@@ -47,9 +48,9 @@ func (s *silences) apply(now time.Time, all []digest.Account) {
 		a := &all[i]
 		since, silent := s.since[a.DC]
 		switch {
-		case silent && a.State == account.Online:
-			a.State, a.Since, a.Why = account.Connecting, since, digest.NoAnswer(now, since)
-		case silent && a.State == account.Connecting && a.Since.After(since):
+		case silent && a.State == standing.Online:
+			a.State, a.Since, a.Why = standing.Connecting, since, digest.NoAnswer(now, since)
+		case silent && a.State == standing.Connecting && a.Since.After(since):
 			a.Since = since
 		}
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/tl/tg"
@@ -260,7 +259,7 @@ func TestASecondSignInTellsNothingOfTheFirst(t *testing.T) {
 		b := s.Descriptor().Bots[0]
 		a := add(t, m, "robot")
 		_, err := a.SignIn(soon(t), actors.BotToken("1234567:nonsense"))
-		reason(t, err, login.ReasonToken)
+		reason(t, err, actors.SignInToken)
 		if a.Status().Why == "" {
 			t.Error("the failed sign-in says nothing")
 		}
@@ -305,7 +304,7 @@ func TestARevokedBotComesBackWithANewToken(t *testing.T) {
 			t.Errorf("after a restart: %+v", st)
 		}
 		_, err = a.SignIn(soon(t), actors.BotToken(b.Token))
-		reason(t, err, login.ReasonToken)
+		reason(t, err, actors.SignInToken)
 		if step, err := a.SignIn(soon(t), actors.BotToken(token)); err != nil || step != nil {
 			t.Fatalf("the new token: %+v, %v", step, err)
 		}

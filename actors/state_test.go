@@ -10,7 +10,6 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/persistence/storetest"
@@ -261,7 +260,7 @@ func TestAStatusShowsTheStepThatWasTold(t *testing.T) {
 		m := open(t, options(s, store))
 		p := s.Descriptor().Phones[0]
 		a := add(t, m, "alice")
-		asked(t, a, p.Number, login.StepCode)
+		asked(t, a, p.Number, actors.StepCode)
 		for tries := 1; tries <= 3; tries++ {
 			step, err := answerCode(t, a, wrongCode(p))
 			if err != nil || step == nil || step.Tries != tries {

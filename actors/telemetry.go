@@ -78,7 +78,7 @@ func (m *Manager) openTelemetry(o Options) error {
 
 // observeAccounts counts accounts by state from what they last published.
 func (m *Manager) observeAccounts(obs metric.Observer, gauge metric.Int64Observable) {
-	counts := map[account.State]int64{}
+	counts := map[State]int64{}
 	for _, a := range m.Accounts() {
 		counts[a.Status().State]++
 	}

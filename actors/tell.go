@@ -3,22 +3,33 @@ package actors
 import (
 	"context"
 	"log/slog"
+	"time"
 
-	"github.com/mtfleet/mtfleet/actors/account"
 	"github.com/mtfleet/mtfleet/actors/digest"
 	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/mtproto/standing"
 )
 
 // This file is about what an operator is told of accounts. What is worth a line,
 // and when many are one, decides actors/digest.
 
-// Outage is a DC that many accounts are without.
-type Outage = digest.Outage
+// Outage is a DC that many accounts are without, as it is now.
+type Outage struct {
+	DC int `json:"dc"`
+	// Accounts are those that are signed in, at home there, and not online for
+	// want of it; Of is how many are signed in altogether.
+	Accounts int `json:"accounts"`
+	Of       int `json:"of"`
+	// Since is when half of them were without it.
+	Since time.Time `json:"since"`
+	// Why is the most frequent reason.
+	Why string `json:"why,omitempty"`
+}
 
 // digested is what matters of a status for that.
-func digested(s *account.Status) digest.Account {
+func digested(s *Status) digest.Account {
 	a := digest.Account{
-		State: s.State, SignedIn: s.SignedIn, DC: s.HomeDC, Since: s.Since, Why: Plain(s.Why), Advice: s.Advice, Until: s.Until,
+		State: standing.State(s.State), SignedIn: s.SignedIn, DC: s.HomeDC, Since: s.Since, Why: Plain(s.Why), Advice: s.Advice, Until: s.Until,
 	}
 	if s.Step != nil {
 		a.Step = string(s.Step.Kind)

@@ -12,7 +12,6 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors/dcconn"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
@@ -30,7 +29,7 @@ func TestTranscriptPhone(t *testing.T) {
 	person := p.user(4, false)
 	p.write("owner", "signs in by phone")
 	step, err := p.a.SignIn(context.Background(), Phone(person.Phone))
-	if err != nil || step == nil || step.Kind != login.StepCode {
+	if err != nil || step == nil || step.Kind != StepCode {
 		t.Fatalf("step %+v, error %v; want to be asked for the code", step, err)
 	}
 	p.write("owner", "is told: "+string(step.Kind)+", by "+step.How)

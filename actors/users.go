@@ -27,8 +27,8 @@ type holders struct {
 // read takes in who the accounts of a store are, those that come first first,
 // before any of them is started, and returns what labels they have. What cannot be
 // read its account will say.
-func (u *users) read(store persistence.Store, ids []persistence.AccountID) map[persistence.AccountID]Labels {
-	labels := map[persistence.AccountID]Labels{}
+func (u *users) read(store persistence.Store, ids []persistence.AccountID) map[persistence.AccountID]persistence.Labels {
+	labels := map[persistence.AccountID]persistence.Labels{}
 	all := make([]standing.Contender, 0, len(ids))
 	for _, id := range ids {
 		records, _ := store.Load(id)

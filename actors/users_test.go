@@ -11,7 +11,6 @@ import (
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/persistence/storetest"
 )
@@ -38,7 +37,7 @@ func nothingKept(t *testing.T, store persistence.Store, id string) {
 
 func alreadySaid(t *testing.T, err error, account string) {
 	t.Helper()
-	if e := reason(t, err, login.ReasonAlready); e.Account != account || !strings.Contains(e.Error(), account) {
+	if e := reason(t, err, actors.SignInAlready); e.Account != account || !strings.Contains(e.Error(), account) {
 		t.Errorf("the other account is %q in %q, want %q", e.Account, e, account)
 	}
 }
@@ -54,7 +53,7 @@ func TestASecondAccountOfAUserIsSignedOutAgain(t *testing.T) {
 		wait(t, robot, actors.Online)
 
 		again := add(t, m, "again")
-		asked(t, again, p.Number, login.StepCode)
+		asked(t, again, p.Number, actors.StepCode)
 		code := p.Code
 		for _, sent := range s.Codes() {
 			code = sent.Code
@@ -221,9 +220,9 @@ func driveTwins(m *actors.Manager, store *storetest.Crashing, b serve.Bot) {
 			case st.SignedIn, strings.Contains(st.Why, "is that user already"):
 			case st.State == actors.New:
 				asked = append(asked, later(func() error { _, err := a.SignIn(ctx, actors.BotToken(b.Token)); return err }))
-			case st.Step != nil && st.Step.Kind == login.StepToken:
+			case st.Step != nil && st.Step.Kind == actors.StepToken:
 				asked = append(asked, later(func() error {
-					_, err := a.Answer(ctx, actors.Answer{Kind: login.AnswerToken, Token: b.Token})
+					_, err := a.Answer(ctx, actors.Answer{Kind: actors.AnswerToken, Token: b.Token})
 					return err
 				}))
 			default:

@@ -18,7 +18,6 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/persistence/storetest"
@@ -159,7 +158,7 @@ func TestAWaitOfASignInIsOfTheNumber(t *testing.T) {
 					}
 					if a.Status().Step != nil {
 						_, err := a.Answer(soon(t), actors.Answer{Kind: actors.AnswerCancel})
-						reason(t, err, login.ReasonCanceled)
+						reason(t, err, actors.SignInCanceled)
 					}
 					switch how {
 					case "after a restart":
@@ -173,7 +172,7 @@ func TestAWaitOfASignInIsOfTheNumber(t *testing.T) {
 					}
 					time.Sleep(5 * time.Second)
 					step, err := a.SignIn(soon(t), who)
-					if err == nil && (step == nil || step.Kind == login.StepCode) {
+					if err == nil && (step == nil || step.Kind == actors.StepCode) {
 						t.Errorf("the server was asked again before its time: %+v", step)
 					}
 					closeManager(t, m)

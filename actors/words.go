@@ -82,6 +82,7 @@ func ended(err error) error {
 
 // endedBy is apart from ended so that a call that is answered allocates nothing.
 func endedBy(err error) error {
+	err = own(err)
 	var fate interface{ NotSent() bool }
 	var ran *account.RanError
 	switch {
@@ -101,7 +102,7 @@ func endedBy(err error) error {
 func with(cause error, fate string) string {
 	var state *StateError
 	var lines []string
-	if errors.As(cause, &state) {
+	if errors.As(own(cause), &state) {
 		lines = append(lines, "the account "+stands(state))
 	} else {
 		for line := range strings.SplitSeq(cause.Error(), "\n") {
@@ -123,6 +124,7 @@ func stands(e *StateError) string {
 
 // failed says which account a wish failed for.
 func (a *Account) failed(err error) error {
+	err = own(err)
 	var state *StateError
 	text := "account " + string(a.id)
 	switch {

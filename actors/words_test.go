@@ -13,7 +13,6 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
 	"github.com/mtfleet/mtfleet/persistence"
 )
@@ -124,8 +123,8 @@ func TestErrorTextsReadAsOneLine(t *testing.T) {
 		"four wrong fields":        actors.CheckApp(*bad),
 		"an official id":           actors.CheckApp(actors.App{APIID: 2040, APIHash: "x", DeviceModel: "a", SystemVersion: "b", AppVersion: "c"}),
 		"a store that refuses":     &actors.StoreError{Err: errors.Join(&persistence.WriteError{Err: errors.New("disk full")}, persistence.ErrClosed)},
-		"a sign-in refused":        &login.Error{Reason: login.ReasonBanned, Message: "this number is banned", Err: tgerr.New(400, "PHONE_NUMBER_BANNED")},
-		"a sign-in that must wait": &login.Error{Reason: login.ReasonFlood, Message: "too often", Until: time.Unix(1e9, 0)},
+		"a sign-in refused":        &actors.SignInError{Reason: actors.SignInBanned, Message: "this number is banned", Err: tgerr.New(400, "PHONE_NUMBER_BANNED")},
+		"a sign-in that must wait": &actors.SignInError{Reason: actors.SignInFlood, Message: "too often", Until: time.Unix(1e9, 0)},
 		"an unreadable result":     &actors.ResultError{Method: "users.getUsers", Err: errors.New("tl: offset 4: unknown constructor")},
 		"the manager is closed":    actors.ErrClosed,
 		"the account stopped":      actors.ErrStopped,

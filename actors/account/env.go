@@ -54,9 +54,14 @@ type EnvConfig struct {
 	Rand         io.Reader // safe for concurrent use
 	Logger       *slog.Logger
 
-	// Publish hands events of one account to who listens, all of them before any
-	// is read. It does not block.
-	Publish func(...Event)
+	// Stands tells where an account stands now. It does not block, as the next
+	// two do not.
+	Stands func(id persistence.AccountID, at time.Time, s Status)
+	// Delivered hands updates of an account to who listens, all of them before any
+	// is read, and Missing tells what will not come. life is the engine's that
+	// their marks are of.
+	Delivered func(id persistence.AccountID, at time.Time, life uint64, list []Update)
+	Missing   func(id persistence.AccountID, at time.Time, life uint64, h Hole)
 	// Durable tells whether somebody acknowledges the account's updates, and
 	// whether no more of them are to be taken for now. Changes come as messages,
 	// Durable and Held.

@@ -1,164 +1,28 @@
 package account
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/feed"
-	"github.com/mtfleet/mtfleet/mtproto/security"
 	"github.com/mtfleet/mtfleet/mtproto/updates"
-	"github.com/mtfleet/mtfleet/persistence"
-	"github.com/mtfleet/mtfleet/tl"
 )
 
-// EventKind says what an Event tells.
-type EventKind uint8
-
-const (
-	// EventState: the account's status changed; Event.Status is the new one.
-	EventState EventKind = iota
-	// EventUpdate: one update of the server, in order and once per process.
-	// After a kill the last few seconds may come again (see Event.Box and
-	// Event.Pts).
-	EventUpdate
-	// EventMissed: the reader of this stream was too slow, or began at what is
-	// not kept any more; Event.Missed events are gone before this one.
-	EventMissed
-	// EventHole: updates of Event.Box after Event.From and up to Event.To will not
-	// come, be it that the server no longer has them or that this version cannot
-	// read them. What they changed must be read anew.
-	EventHole
-	// EventNotice: the server told something about the account's safety, as
-	// Event.Notice: somebody signed in to it, or this key was dropped. The
-	// update it came in is an EventUpdate before it.
-	EventNotice
-	// EventRestarted: the cursor that was given is of another run of the Manager.
-	// What came between it and this run is not known here; what is kept of this
-	// run follows.
-	EventRestarted
+type (
+	// Update is one update and what came along with it, shared and read only.
+	Update = feed.Update
+	// Hole is what will not come of a box.
+	Hole = feed.Hole
+	// Box is one sequence of updates.
+	Box = updates.Box
+	// BoxKind is a kind of sequence.
+	BoxKind = updates.BoxKind
 )
 
-var eventNames = [...]string{
-	EventState: "state", EventUpdate: "update", EventMissed: "missed", EventHole: "hole", EventNotice: "notice", EventRestarted: "restarted",
-}
-
-// String returns the kind's name as JSON holds it.
-func (k EventKind) String() string {
-	if int(k) < len(eventNames) {
-		return eventNames[k]
-	}
-	return fmt.Sprintf("event(%d)", uint8(k))
-}
-
-// MarshalText writes the name, so that JSON holds words and not numbers.
-func (k EventKind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
-
-// UnmarshalText reads a name written by MarshalText.
-func (k *EventKind) UnmarshalText(b []byte) error {
-	for i, name := range eventNames {
-		if name == string(b) {
-			*k = EventKind(i)
-			return nil
-		}
-	}
-	return fmt.Errorf("account: unknown event kind %q", b)
-}
-
-// Event is one thing that happened to an account.
-type Event struct {
-	// Cursor is where the event is in the Manager's journal. What a reader is told
-	// of the journal itself has the cursor to go on after.
-	Cursor Cursor `json:"cursor,omitzero"`
-	// Account is empty for what concerns several: EventMissed, EventRestarted.
-	Account string `json:"account,omitempty"`
-	// Seq numbers the events of one account from 1, without holes, for the
-	// life of the process. A hole in what a reader got is what EventMissed says.
-	Seq  uint64    `json:"seq,omitempty"`
-	At   time.Time `json:"at,omitzero"`
-	Kind EventKind `json:"kind"`
-
-	// Status is set for EventState.
-	Status *Status `json:"status,omitempty"`
-	// Update is set for EventUpdate: a boxed Update as the server sent it, or the
-	// one that a short form of it stands for.
-	Update tl.Raw `json:"update,omitempty"`
-	// Users and Chats are what the server sent along with the update, each a
-	// boxed User or Chat. It sends one list for all updates of an envelope (a
-	// push, or a part of the difference): their events share it, so it is read
-	// only, and may hold more than this update speaks of.
-	Users []tl.Raw `json:"users,omitempty"`
-	Chats []tl.Raw `json:"chats,omitempty"`
-	// Box is the sequence that the update counts in, or that the hole is in:
-	// "common" (messages of users and basic chats), "qts" (secret chats, and some
-	// of what happens to bots) or "channel:ID". An update that counts by nothing,
-	// as typing and presence do, has none: it comes once or never.
-	Box Box `json:"box,omitzero"`
-	// Pts is where Box stands after the update: its pts, or its qts. It is 0 for
-	// a message out of a difference, of which the server does not say it. It is
-	// saved every few seconds: after a kill a reader that must not act twice
-	// skips updates whose place it has seen.
-	Pts int32 `json:"pts,omitempty"`
-	// Date is when the server sent the update, zero if it does not say.
-	Date time.Time `json:"date,omitzero"`
-	// Notice is set for EventNotice.
-	Notice *security.Notice `json:"notice,omitempty"`
-	// From and To are set for EventHole. From is zero if the account was signed
-	// in and where its updates stood was never known. In a channel the pts count,
-	// and either is zero where it is not known.
-	From Place `json:"from,omitzero"`
-	To   Place `json:"to,omitzero"`
-	// Missed is set for EventMissed. Where a stream began after a cursor and what
-	// followed it is gone, it is at most so many for a reader with a filter.
-	Missed uint64 `json:"missed,omitempty"`
-
-	// Mark is the delivery that the event is a part of; of no concern to readers.
-	Mark Mark `json:"-"`
-}
-
-// Box is a sequence of updates; its text, also in JSON, is "common", "qts",
-// "channel:123", or empty for none.
-type Box = updates.Box
-
-// The kinds of boxes.
-const (
-	BoxNone    = updates.BoxNone
-	BoxCommon  = updates.BoxCommon
-	BoxQts     = updates.BoxQts
-	BoxChannel = updates.BoxChannel
-)
-
-// eventsOf tells updates, and what they say about the account's safety.
-func eventsOf(id persistence.AccountID, now time.Time, life uint64, list []feed.Update) []Event {
-	events := make([]Event, 0, len(list))
-	for _, u := range list {
-		ev := Event{
-			Account: string(id), At: now, Kind: EventUpdate, Mark: Mark{life, u.Mark},
-			Update: u.Raw, Users: u.Users, Chats: u.Chats, Box: u.Box, Pts: u.Pts,
-		}
-		if u.Date > 0 {
-			ev.Date = time.Unix(int64(u.Date), 0).UTC()
-		}
-		if events = append(events, ev); u.Notice != nil {
-			events = append(events, Event{Account: string(id), At: now, Kind: EventNotice, Mark: ev.Mark, Notice: u.Notice})
-		}
-	}
-	return events
-}
-
-// holeEvent tells what will not come.
-func holeEvent(id persistence.AccountID, now time.Time, life uint64, h feed.Hole) Event {
-	return Event{
-		Account: string(id), At: now, Kind: EventHole, Mark: Mark{life, h.Mark}, Box: h.Box, From: place(h.From), To: place(h.To),
-	}
-}
-
-// Place is where an account stands in the sequence of its updates. A number
-// that is the same at both ends of a hole misses nothing.
-type Place struct {
-	Pts  int32 `json:"pts,omitempty"`
-	Qts  int32 `json:"qts,omitempty"`
-	Seq  int32 `json:"seq,omitempty"`
-	Date int32 `json:"date,omitempty"` // server time, unix seconds
+// A Mark is a delivery of the engine of updates, which a durable consumer
+// acknowledges. The zero Mark is none.
+type Mark struct {
+	Life uint64 // which engine of this process: one that is gone takes no acks
+	N    uint64 // of Life, rising
 }
 
 // Origin says that an account's session was made by another program: in which

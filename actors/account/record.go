@@ -8,7 +8,6 @@ import (
 	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
-	"github.com/mtfleet/mtfleet/mtproto/updates"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -121,8 +120,6 @@ func commitOf(ch standing.Changes, rec persistence.Account, f *feed.Feed, all []
 	}
 	return out
 }
-
-func place(s updates.State) Place { return Place{Pts: s.Pts, Qts: s.Qts, Seq: s.Seq, Date: s.Date} }
 
 const (
 	originKey     = "origin"

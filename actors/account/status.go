@@ -5,7 +5,6 @@ import (
 
 	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
-	"github.com/mtfleet/mtfleet/persistence"
 )
 
 // State is where an account stands; the values are documented in standing.
@@ -28,35 +27,25 @@ const (
 	Exported    = standing.Exported
 )
 
-// Status is what is known of an account at one moment. It is a value: nobody
-// changes it after it was published.
+// Status is what is known of an account at one moment: what standing says, and
+// what its connections and its sign-in do.
 type Status struct {
-	State State     `json:"state"`
-	Since time.Time `json:"since"`
-	// Why the account is in this state: the server's words and ours.
-	Why string `json:"why,omitempty"`
-	// Advice is what the operator can do about it; empty when nothing is asked.
-	Advice string `json:"advice,omitempty"`
-	// Until is the end of an ordered wait (Waiting, or SigningIn held by a flood wait).
-	Until time.Time `json:"until,omitzero"`
-	// Step is what a sign-in waits for, SignIn its id, which the ids of its steps
-	// begin with (SigningIn only).
-	Step   *login.Step `json:"step,omitempty"`
-	SignIn string      `json:"sign_in,omitempty"`
+	State  State
+	Since  time.Time
+	Why    string    // the server's words and ours
+	Advice string    // what the operator can do about it; empty when nothing is asked
+	Until  time.Time // the end of an ordered wait
+	// Step is what a sign-in waits for, SignIn its id (SigningIn only).
+	Step   *login.Step
+	SignIn string
 
-	UserID int64 `json:"user_id,omitempty"`
-	Bot    bool  `json:"bot,omitempty"`
-	HomeDC int   `json:"home_dc,omitempty"`
-	// PFS tells whether temp keys are wanted; Bound whether the connection to
-	// the home DC runs under a bound temp key.
-	PFS   bool `json:"pfs"`
-	Bound bool `json:"bound"`
-	// SignedIn tells whether an authorization is in the store.
-	SignedIn bool `json:"signed_in"`
-	// Labels are the operator's own words for the account.
-	Labels persistence.Labels `json:"labels,omitzero"`
-	// Origin is where its session came from, zero for a sign-in of our own.
-	Origin Origin `json:"origin,omitzero"`
+	UserID   int64
+	Bot      bool
+	HomeDC   int
+	PFS      bool // temp keys are wanted
+	Bound    bool // the connection to the home DC runs under a bound temp key
+	SignedIn bool // an authorization is in the store
+	Origin   Origin
 }
 
 // onStatus takes over what standing says of the account now, and tells it.
@@ -93,6 +82,5 @@ func (a *account) publish(c *ctx) {
 		return
 	}
 	a.told = a.status
-	status := a.status
-	a.env.Publish(Event{Account: string(a.id), At: c.Now(), Kind: EventState, Status: &status})
+	a.env.Stands(a.id, c.Now(), a.status)
 }

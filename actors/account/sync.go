@@ -46,7 +46,7 @@ func (l listener) Read(done func(now time.Time, records []persistence.Record, er
 }
 
 func (l listener) Delivered(list []feed.Update) {
-	l.env.Publish(eventsOf(l.id, l.c.Now(), l.feed.Life(), list)...)
+	l.env.Delivered(l.id, l.c.Now(), l.feed.Life(), list)
 	for _, u := range list {
 		if u.Notice != nil {
 			l.env.Logger.Warn(u.Notice.String(), "account", l.id)
@@ -56,7 +56,7 @@ func (l listener) Delivered(list []feed.Update) {
 }
 
 func (l listener) Hole(h feed.Hole) {
-	l.env.Publish(holeEvent(l.id, l.c.Now(), l.feed.Life(), h))
+	l.env.Missing(l.id, l.c.Now(), l.feed.Life(), h)
 }
 
 func (l listener) Self() (user int64, bot bool) {

@@ -12,7 +12,6 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -52,7 +51,7 @@ func SignInPhone(tb testing.TB, m *actors.Manager, id string, p serve.Phone, o a
 	tb.Helper()
 	a, ctx := Add(tb, m, id, o), Soon(tb)
 	step, err := a.SignIn(ctx, actors.Phone(p.Number))
-	if err != nil || step == nil || step.Kind != login.StepCode {
+	if err != nil || step == nil || step.Kind != actors.StepCode {
 		tb.Fatalf("sign-in by phone: step %+v, error %v; want a step that asks for the code", step, err)
 	}
 	if step, err = a.Answer(ctx, actors.Answer{Kind: actors.AnswerCode, Code: p.Code}); err != nil || step != nil {
@@ -89,9 +88,9 @@ func Call(tb testing.TB, a *actors.Account, opts ...actors.CallOption) *echo.Ech
 }
 
 // Reason returns the sign-in's error, which must be there for that reason.
-func Reason(tb testing.TB, err error, want login.Reason) *login.Error {
+func Reason(tb testing.TB, err error, want actors.SignInReason) *actors.SignInError {
 	tb.Helper()
-	var e *login.Error
+	var e *actors.SignInError
 	if !errors.As(err, &e) || e.Reason != want {
 		tb.Fatalf("got the error %v, want the reason %q", err, want)
 	}

@@ -12,7 +12,6 @@ import (
 	gotderr "github.com/gotd/td/tgerr"
 
 	"github.com/mtfleet/mtfleet/actors"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 )
 
 // Auth signs an account in in gotd's words. It is an auth.FlowClient, so that
@@ -55,7 +54,7 @@ func (a Auth) IfNecessary(ctx context.Context, flow auth.Flow) error {
 	return flow.Run(ctx, a)
 }
 
-// Bot signs in by the token of @BotFather. It fails with a *login.Error, in
+// Bot signs in by the token of @BotFather. It fails with a *actors.SignInError, in
 // whose tree is the server's.
 func (a Auth) Bot(ctx context.Context, token string) (*tg.AuthAuthorization, error) {
 	step, err := a.account.SignIn(ctx, actors.BotToken(token))
@@ -171,23 +170,23 @@ func sentCode(step *actors.Step) *tg.AuthSentCode {
 
 func sentCodeType(step *actors.Step) tg.AuthSentCodeTypeClass {
 	switch step.How {
-	case login.HowSMS:
+	case actors.HowSMS:
 		return &tg.AuthSentCodeTypeSMS{Length: step.Length}
-	case login.HowCall:
+	case actors.HowCall:
 		return &tg.AuthSentCodeTypeCall{Length: step.Length}
-	case login.HowFlashCall:
+	case actors.HowFlashCall:
 		return &tg.AuthSentCodeTypeFlashCall{Pattern: step.Pattern}
-	case login.HowMissedCall:
+	case actors.HowMissedCall:
 		return &tg.AuthSentCodeTypeMissedCall{Prefix: step.Pattern, Length: step.Length}
-	case login.HowFragment:
+	case actors.HowFragment:
 		return &tg.AuthSentCodeTypeFragmentSMS{URL: step.URL, Length: step.Length}
-	case login.HowWord:
+	case actors.HowWord:
 		return &tg.AuthSentCodeTypeSMSWord{Beginning: step.Pattern}
-	case login.HowPhrase:
+	case actors.HowPhrase:
 		return &tg.AuthSentCodeTypeSMSPhrase{Beginning: step.Pattern}
-	case login.HowEmail:
+	case actors.HowEmail:
 		return &tg.AuthSentCodeTypeEmailCode{EmailPattern: step.Pattern, Length: step.Length}
-	case login.HowFirebase:
+	case actors.HowFirebase:
 		return &tg.AuthSentCodeTypeFirebaseSMS{Length: step.Length}
 	}
 	return &tg.AuthSentCodeTypeApp{Length: step.Length}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/persistence"
 )
 
 // defaultTimeout bounds the wait for a DC of one command: longer than a dial (8
@@ -102,7 +103,7 @@ func (a *app) add(ctx context.Context, s control.Service, id string, noPFS bool,
 	if err != nil || len(remove) > 0 {
 		return control.Account{}, cmp.Or(err, usage("--label takes KEY=VALUE"))
 	}
-	all, err := actors.NewLabels(put)
+	all, err := persistence.NewLabels(put)
 	if err != nil {
 		return control.Account{}, usage("%v", err)
 	}

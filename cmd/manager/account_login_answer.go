@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/mtfleet/mtfleet/actors"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 )
 
 // This file finds the answer to a step where nobody is asked: in a flag, or in a
@@ -122,7 +121,7 @@ func (l *signIn) fileByFlag(ctx context.Context, s actors.Step) (answer actors.A
 		path := l.f.assertionFile
 		l.f.assertionFile = ""
 		text, err := l.jsonText(ctx, "--assertion-file", path)
-		return actors.Answer{Kind: actors.AnswerPasskey, Credential: login.JSONText(text)}, true, err
+		return actors.Answer{Kind: actors.AnswerPasskey, Credential: actors.JSONText(text)}, true, err
 	}
 	return answer, ok, err
 }
@@ -242,7 +241,7 @@ func (l *signIn) parseAnswer(ctx context.Context, s actors.Step, line string) (a
 		if json.Unmarshal([]byte(text), &answer) == nil && answer.Kind != "" {
 			return answer, nil
 		}
-		return actors.Answer{Kind: actors.AnswerPasskey, Credential: login.JSONText(text)}, nil
+		return actors.Answer{Kind: actors.AnswerPasskey, Credential: actors.JSONText(text)}, nil
 	}
 	if strings.HasPrefix(text, "{") {
 		if json.Unmarshal([]byte(text), &answer) == nil && answer.Kind != "" {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 )
 
 // This file has the last words of the command, and how a sign-in is told to
@@ -40,9 +39,9 @@ func refusalLine(err error) *refusal {
 
 // canceled tells whether a sign-in ended because it was meant to.
 func canceled(err error) bool {
-	var e *login.Error
+	var e *actors.SignInError
 	if errors.As(err, &e) {
-		return e.Reason == login.ReasonCanceled
+		return e.Reason == actors.SignInCanceled
 	}
 	return control.KindOf(err) == control.KindState || err == nil
 }

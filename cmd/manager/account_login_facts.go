@@ -6,23 +6,22 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 )
 
 // This file says what is known of a step.
 
 // ways is how a code travels, for people.
 var ways = map[string]string{
-	login.HowApp:        "in Telegram, to the sessions that are signed in",
-	login.HowSMS:        "by text message",
-	login.HowCall:       "by a call that speaks it",
-	login.HowFlashCall:  "the number that calls",
-	login.HowMissedCall: "the last digits of the number that calls",
-	login.HowFragment:   "on fragment.com",
-	login.HowWord:       "a word in a text message",
-	login.HowPhrase:     "a phrase in a text message",
-	login.HowEmail:      "by e-mail",
-	login.HowFirebase:   "by text message, after a proof to Firebase",
+	actors.HowApp:        "in Telegram, to the sessions that are signed in",
+	actors.HowSMS:        "by text message",
+	actors.HowCall:       "by a call that speaks it",
+	actors.HowFlashCall:  "the number that calls",
+	actors.HowMissedCall: "the last digits of the number that calls",
+	actors.HowFragment:   "on fragment.com",
+	actors.HowWord:       "a word in a text message",
+	actors.HowPhrase:     "a phrase in a text message",
+	actors.HowEmail:      "by e-mail",
+	actors.HowFirebase:   "by text message, after a proof to Firebase",
 }
 
 // facts are the lines under a step's message.
@@ -57,7 +56,7 @@ func (f *factList) code(s actors.Step) {
 	var parts []string
 	if s.Length > 0 {
 		parts = append(parts, fmt.Sprintf("%d characters", s.Length))
-		if s.How != login.HowEmail {
+		if s.How != actors.HowEmail {
 			parts[0] = fmt.Sprintf("%d digits", s.Length)
 		}
 	}
@@ -67,12 +66,12 @@ func (f *factList) code(s actors.Step) {
 	f.add("code", strings.Join(parts, ", "))
 	switch {
 	case s.Pattern == "":
-	case s.How == login.HowEmail:
+	case s.How == actors.HowEmail:
 		f.add("e-mail", s.Pattern)
 	default:
 		f.add("begins", "with "+s.Pattern)
 	}
-	if s.How == login.HowFragment {
+	if s.How == actors.HowFragment {
 		f.add("page", s.URL)
 	}
 }

@@ -57,7 +57,7 @@ func (l *signIn) askOnce(ctx context.Context, s actors.Step) (turn, error) {
 	if !ok || !s.Supported {
 		ask = question{}
 	}
-	if s.How == login.HowWord || s.How == login.HowPhrase {
+	if s.How == actors.HowWord || s.How == actors.HowPhrase {
 		ask.wordy = true // the word may be any, also one of ours
 	}
 	words := choices(s)

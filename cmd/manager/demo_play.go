@@ -7,7 +7,6 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 )
 
 // The amounts of the demonstration, for each account.
@@ -83,7 +82,7 @@ func (d *demo) signInOne(ctx context.Context, p person) error {
 	}
 	got, err := s.SignIn(ctx, control.SignInRequest{ID: p.account, Phone: plus(p.phone), BotToken: p.token})
 	for err == nil && got.Step != nil {
-		if got.Step.Kind != login.StepCode || got.Step.LastError != "" {
+		if got.Step.Kind != actors.StepCode || got.Step.LastError != "" {
 			return fmt.Errorf("the sign-in asks for %s: %s", got.Step.Kind, got.Step.Message)
 		}
 		got, err = s.Answer(ctx, control.AnswerRequest{ID: p.account, Answer: actors.Answer{Kind: actors.AnswerCode, Code: p.code}})

@@ -15,7 +15,6 @@ import (
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 )
 
 // newTestDemo prepares the parts of a demonstration without its play.
@@ -155,11 +154,11 @@ func advance(ctx context.Context, s control.Service, p person) (done bool, err e
 	for err == nil && got.Step != nil {
 		answer := actors.Answer{Kind: actors.AnswerCode, Code: p.code}
 		switch got.Step.Kind {
-		case login.StepCode:
-		case login.StepNewCode:
+		case actors.StepCode:
+		case actors.StepNewCode:
 			answer = actors.Answer{Kind: actors.AnswerResend}
-		case login.StepToken: // it is not stored
-			answer = actors.Answer{Kind: login.AnswerToken, Token: p.token}
+		case actors.StepToken: // it is not stored
+			answer = actors.Answer{Kind: actors.AnswerToken, Token: p.token}
 		default:
 			return false, &control.Error{Kind: control.KindInternal, Message: fmt.Sprintf("the sign-in asks for %s: %s", got.Step.Kind, got.Step.Message)}
 		}

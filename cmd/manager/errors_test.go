@@ -13,7 +13,6 @@ import (
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
 	"github.com/mtfleet/mtfleet/config"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
 	"github.com/mtfleet/mtfleet/persistence"
 )
@@ -33,8 +32,8 @@ func TestErrorsReadAsOneLine(t *testing.T) {
 		"a phone number taken":      &actors.PhoneBusyError{Holder: "alice"},
 		"still signed in":           fmt.Errorf("account x: %w", account.ErrSignedIn),
 		"wrong device info":         actors.CheckApp(actors.App{}),
-		"a refused sign-in":         &login.Error{Reason: login.ReasonToken, Message: "unknown token", Err: tgerr.New(400, "ACCESS_TOKEN_INVALID")},
-		"a hostile refusal":         &login.Error{Reason: login.ReasonServer, Message: "refused", Err: tgerr.New(400, "two\nlines")},
+		"a refused sign-in":         &actors.SignInError{Reason: actors.SignInToken, Message: "unknown token", Err: tgerr.New(400, "ACCESS_TOKEN_INVALID")},
+		"a hostile refusal":         &actors.SignInError{Reason: actors.SignInServer, Message: "refused", Err: tgerr.New(400, "two\nlines")},
 		"a server's error":          tgerr.New(500, "two\nlines"),
 		"a store that refuses":      &actors.StoreError{Err: errors.Join(errors.New("full"), persistence.ErrClosed)},
 		"two bad records":           errors.Join(&persistence.CorruptError{Key: bad, Why: "torn"}, &persistence.VersionError{Key: bad, Version: 3, Known: 1}),

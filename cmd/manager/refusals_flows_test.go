@@ -16,19 +16,18 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 )
 
 // The ways to sign in that begin without a number of one's own to type.
 
 // scan, in a road's answers, is what a phone does: nothing is said to the manager.
-const scan login.AnswerKind = "scan"
+const scan actors.AnswerKind = "scan"
 
 func byQR(*somebody) actors.Credentials { return actors.QR() }
 
 // scans accepts the code that is shown, as another session of the person would,
 // and waits for what the sign-in makes of it.
-func (p *somebody) scans(s *login.Step) (*login.Step, error) {
+func (p *somebody) scans(s *actors.Step) (*actors.Step, error) {
 	token, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(strings.TrimPrefix(s.URL, "tg://login?token="), "="))
 	if err != nil {
 		return nil, err
@@ -106,14 +105,14 @@ func getsPasskey(p *somebody) error {
 }
 
 // assertion signs the challenge of a step.
-func (p *somebody) assertion(s *login.Step) login.Answer {
+func (p *somebody) assertion(s *actors.Step) actors.Answer {
 	opts, err := virtualwebauthn.ParseAssertionOptions(string(s.Options))
 	if err != nil {
 		p.w.t.Fatal(err)
 	}
 	p.device.key.Counter++
-	return login.Answer{Kind: login.AnswerPasskey,
-		Credential: login.JSONText(virtualwebauthn.CreateAssertionResponse(p.device.rp, p.device.auth, p.device.key, *opts))}
+	return actors.Answer{Kind: actors.AnswerPasskey,
+		Credential: actors.JSONText(virtualwebauthn.CreateAssertionResponse(p.device.rp, p.device.auth, p.device.key, *opts))}
 }
 
 func byPNV(p *somebody) actors.Credentials { return actors.PNV(p.phone) }
@@ -130,8 +129,8 @@ var flowRoads = []road{
 	{method: "auth.importLoginToken", when: "a QR code was scanned by somebody of another DC", home: 1, begins: byQR, answers: answers{scan}},
 	{method: "auth.importWebTokenAuthorization", when: "the link of a web client is given", begins: byWeb},
 	{method: "auth.initPasskeyLogin", when: "a passkey's challenge is asked for", before: getsPasskey, begins: byPasskey},
-	{method: "auth.finishPasskeyLogin", when: "a passkey's answer is given", before: getsPasskey, begins: byPasskey, answers: answers{login.AnswerPasskey}},
+	{method: "auth.finishPasskeyLogin", when: "a passkey's answer is given", before: getsPasskey, begins: byPasskey, answers: answers{actors.AnswerPasskey}},
 	{method: "auth.initFirebasePnvLogin", when: "a carrier is asked for a number", begins: byPNV},
-	{method: "auth.finishFirebasePnvLogin", when: "a carrier's word is given", begins: byPNV, answers: answers{login.AnswerPNV}},
-	{method: "auth.firebasePnvSignUp", when: "a new number gives its name", fresh: true, begins: byPNV, answers: answers{login.AnswerPNV, login.AnswerSignUp}},
+	{method: "auth.finishFirebasePnvLogin", when: "a carrier's word is given", begins: byPNV, answers: answers{actors.AnswerPNV}},
+	{method: "auth.firebasePnvSignUp", when: "a new number gives its name", fresh: true, begins: byPNV, answers: answers{actors.AnswerPNV, actors.AnswerSignUp}},
 }

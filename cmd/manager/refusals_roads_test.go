@@ -10,7 +10,6 @@ import (
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/tl"
 	"github.com/mtfleet/mtfleet/tl/tg"
 )
@@ -28,11 +27,11 @@ type road struct {
 	before          func(p *somebody) error // somebody did this earlier
 	begins          func(p *somebody) actors.Credentials
 	home            int // DC of somebody; 0 is 2, where sign-ins begin
-	says            func(p *somebody, s *login.Step) login.Answer
+	says            func(p *somebody, s *actors.Step) actors.Answer
 
 	// answers lead there; the last one makes the call. Without any the beginning
 	// does.
-	answers []login.AnswerKind
+	answers []actors.AnswerKind
 	// call is made by an account that is signed in, in place of a sign-in.
 	call func(ctx context.Context, p *somebody) error
 	// alone: each row has an account of its own, for the call is made once.
@@ -58,41 +57,41 @@ func withCodes(chain ...api.CodeType) func(*api.Backend, *somebody) error {
 	return func(b *api.Backend, p *somebody) error { return b.SetCodes(p.phone, chain...) }
 }
 
-type answers = []login.AnswerKind
+type answers = []actors.AnswerKind
 
 // signInRoads are the methods of a sign-in.
 var signInRoads = []road{
 	{method: "auth.sendCode", when: "the first code is asked for"},
-	{method: "auth.resendCode", when: "another code is asked for", answers: answers{login.AnswerResend}},
-	{method: "auth.cancelCode", when: "the sign-in is cancelled while a code is on its way", answers: answers{login.AnswerCancel}},
-	{method: "auth.cancelCode", when: "another number is given while a code is on its way", answers: answers{login.AnswerPhone}},
-	{method: "auth.signIn", when: "the code is given", answers: answers{login.AnswerCode}},
-	{method: "auth.signUp", when: "a new number gives its name", fresh: true, answers: answers{login.AnswerCode, login.AnswerSignUp}},
-	{method: "auth.reportMissingCode", when: "no message arrived", answers: answers{login.AnswerMissing}},
+	{method: "auth.resendCode", when: "another code is asked for", answers: answers{actors.AnswerResend}},
+	{method: "auth.cancelCode", when: "the sign-in is cancelled while a code is on its way", answers: answers{actors.AnswerCancel}},
+	{method: "auth.cancelCode", when: "another number is given while a code is on its way", answers: answers{actors.AnswerPhone}},
+	{method: "auth.signIn", when: "the code is given", answers: answers{actors.AnswerCode}},
+	{method: "auth.signUp", when: "a new number gives its name", fresh: true, answers: answers{actors.AnswerCode, actors.AnswerSignUp}},
+	{method: "auth.reportMissingCode", when: "no message arrived", answers: answers{actors.AnswerMissing}},
 	{method: "auth.resetLoginEmail", when: "nobody can open the login e-mail",
-		setUp: func(b *api.Backend, p *somebody) error { return b.SetLoginEmail(p.user, p.mail) }, says: mailedCode, answers: answers{login.AnswerResetEmail}},
-	{method: "auth.checkPaidAuth", when: "the sign-in was paid for", setUp: withCodes(api.CodePaid, api.CodeSMS), answers: answers{login.AnswerPaid}},
+		setUp: func(b *api.Backend, p *somebody) error { return b.SetLoginEmail(p.user, p.mail) }, says: mailedCode, answers: answers{actors.AnswerResetEmail}},
+	{method: "auth.checkPaidAuth", when: "the sign-in was paid for", setUp: withCodes(api.CodePaid, api.CodeSMS), answers: answers{actors.AnswerPaid}},
 	{method: "account.sendVerifyEmailCode", when: "a login e-mail is set up", setUp: withCodes(api.CodeSetUpEmail, api.CodeSMS),
-		answers: answers{login.AnswerEmail}},
+		answers: answers{actors.AnswerEmail}},
 	{method: "account.verifyEmail", when: "the code of a new login e-mail is given", setUp: withCodes(api.CodeSetUpEmail, api.CodeSMS),
-		answers: answers{login.AnswerEmail, login.AnswerCode}},
-	{method: "account.getPassword", when: "the code was right and a password is wanted", setUp: withPassword, one: true, answers: answers{login.AnswerCode}},
-	{method: "auth.checkPassword", when: "the password is given", setUp: withPassword, one: true, answers: answers{login.AnswerCode, login.AnswerPassword}},
-	{method: "auth.requestPasswordRecovery", when: "the password is forgotten", setUp: withPassword, one: true, answers: answers{login.AnswerCode, login.AnswerForgot}},
+		answers: answers{actors.AnswerEmail, actors.AnswerCode}},
+	{method: "account.getPassword", when: "the code was right and a password is wanted", setUp: withPassword, one: true, answers: answers{actors.AnswerCode}},
+	{method: "auth.checkPassword", when: "the password is given", setUp: withPassword, one: true, answers: answers{actors.AnswerCode, actors.AnswerPassword}},
+	{method: "auth.requestPasswordRecovery", when: "the password is forgotten", setUp: withPassword, one: true, answers: answers{actors.AnswerCode, actors.AnswerForgot}},
 	{method: "auth.checkRecoveryPassword", when: "the code of the recovery e-mail is given", setUp: withPassword, one: true,
-		answers: answers{login.AnswerCode, login.AnswerForgot, login.AnswerCode}},
+		answers: answers{actors.AnswerCode, actors.AnswerForgot, actors.AnswerCode}},
 	{method: "auth.recoverPassword", when: "the forgotten password is replaced", setUp: withPassword, one: true,
-		answers: answers{login.AnswerCode, login.AnswerForgot, login.AnswerCode, login.AnswerNoPassword}},
-	{method: "auth.logOut", when: "a sign-in is cancelled at its password", setUp: withPassword, one: true, answers: answers{login.AnswerCode, login.AnswerCancel}},
+		answers: answers{actors.AnswerCode, actors.AnswerForgot, actors.AnswerCode, actors.AnswerNoPassword}},
+	{method: "auth.logOut", when: "a sign-in is cancelled at its password", setUp: withPassword, one: true, answers: answers{actors.AnswerCode, actors.AnswerCancel}},
 	{method: "auth.importBotAuthorization", when: "a bot's token is given", bot: true},
-	{method: "updates.getState", when: "a sign-in is through", answers: answers{login.AnswerCode}},
+	{method: "updates.getState", when: "a sign-in is through", answers: answers{actors.AnswerCode}},
 }
 
 // mailedCode answers a step whose code went to the login e-mail.
-func mailedCode(p *somebody, s *login.Step) (a login.Answer) {
-	if s.Kind == login.StepCode && s.How == login.HowEmail {
+func mailedCode(p *somebody, s *actors.Step) (a actors.Answer) {
+	if s.Kind == actors.StepCode && s.How == actors.HowEmail {
 		p.w.api(func(b *api.Backend, _ time.Time) error {
-			a = login.Answer{Kind: login.AnswerCode, Code: b.Mail(p.mail)}
+			a = actors.Answer{Kind: actors.AnswerCode, Code: b.Mail(p.mail)}
 			return nil
 		})
 	}

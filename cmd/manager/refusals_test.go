@@ -20,7 +20,6 @@ import (
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
 )
 
@@ -195,7 +194,7 @@ func (w *refusalWorld) hit(text string) error {
 // trySignIn lets somebody sign in up to the call, and then to the end.
 func (w *refusalWorld) trySignIn(text string) (outcome, error) {
 	p := w.newcomer()
-	step, err := (*login.Step)(nil), error(nil)
+	step, err := (*actors.Step)(nil), error(nil)
 	if len(w.road.answers) > 0 {
 		if step, err = p.signIn(); err != nil {
 			return outcome{}, err
@@ -223,7 +222,7 @@ func (w *refusalWorld) trySignIn(text string) (outcome, error) {
 		step, err = p.signIn()
 	}
 	var got outcome
-	if err == nil && step != nil && step.Kind == login.StepWait {
+	if err == nil && step != nil && step.Kind == actors.StepWait {
 		got.does = fmt.Sprintf("waits %s, then ", time.Until(step.Until).Round(time.Second))
 		got.step(p, step, text)
 		got.first, got.firstExit, got.words = got.words, got.exit, slices.Clone(got.words)
@@ -242,7 +241,7 @@ func (w *refusalWorld) trySignIn(text string) (outcome, error) {
 		bad = got.end(p, err, text)
 	case step == nil:
 		got.does += "is signed in"
-	case step.Kind == login.StepWait:
+	case step.Kind == actors.StepWait:
 		got.does += "waits on"
 		got.step(p, step, text)
 	default:
@@ -344,7 +343,7 @@ func plainer(line, text string) string {
 }
 
 // step is what a step looks like to a command.
-func (o *outcome) step(p *somebody, s *login.Step, text string) {
+func (o *outcome) step(p *somebody, s *actors.Step, text string) {
 	printed, exit := p.printed(s)
 	o.exit = exit
 	for line := range strings.SplitSeq(printed, "\n") {

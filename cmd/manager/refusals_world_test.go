@@ -17,7 +17,6 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -127,7 +126,7 @@ func (p *somebody) begins() actors.Credentials {
 }
 
 // says is what somebody answers to a step.
-func (p *somebody) says(s *login.Step) login.Answer {
+func (p *somebody) says(s *actors.Step) actors.Answer {
 	if p.w.road.says != nil {
 		if a := p.w.road.says(p, s); a.Kind != "" {
 			return a
@@ -139,57 +138,57 @@ func (p *somebody) says(s *login.Step) login.Answer {
 		return nil
 	})
 	switch s.Kind {
-	case login.StepCode:
-		return login.Answer{Kind: login.AnswerCode, Code: code}
-	case login.StepNewCode:
-		return login.Answer{Kind: login.AnswerResend}
-	case login.StepPhone:
-		return login.Answer{Kind: login.AnswerPhone, Phone: p.phone}
-	case login.StepEmail:
-		return login.Answer{Kind: login.AnswerEmail, Email: p.mail}
-	case login.StepEmailSetup:
+	case actors.StepCode:
+		return actors.Answer{Kind: actors.AnswerCode, Code: code}
+	case actors.StepNewCode:
+		return actors.Answer{Kind: actors.AnswerResend}
+	case actors.StepPhone:
+		return actors.Answer{Kind: actors.AnswerPhone, Phone: p.phone}
+	case actors.StepEmail:
+		return actors.Answer{Kind: actors.AnswerEmail, Email: p.mail}
+	case actors.StepEmailSetup:
 		if mailed == "" {
-			return login.Answer{Kind: login.AnswerEmail, Email: p.mail}
+			return actors.Answer{Kind: actors.AnswerEmail, Email: p.mail}
 		}
-		return login.Answer{Kind: login.AnswerCode, Code: mailed}
-	case login.StepRecovery:
+		return actors.Answer{Kind: actors.AnswerCode, Code: mailed}
+	case actors.StepRecovery:
 		if mailed == "" {
-			return login.Answer{Kind: login.AnswerForgot}
+			return actors.Answer{Kind: actors.AnswerForgot}
 		}
-		return login.Answer{Kind: login.AnswerCode, Code: mailed}
-	case login.StepPassword:
-		return login.Answer{Kind: login.AnswerPassword, Password: rightPassword}
-	case login.StepNewPassword:
-		return login.Answer{Kind: login.AnswerNoPassword}
-	case login.StepSignUp:
-		return login.Answer{Kind: login.AnswerSignUp, FirstName: "Ada"}
-	case login.StepPayment:
+		return actors.Answer{Kind: actors.AnswerCode, Code: mailed}
+	case actors.StepPassword:
+		return actors.Answer{Kind: actors.AnswerPassword, Password: rightPassword}
+	case actors.StepNewPassword:
+		return actors.Answer{Kind: actors.AnswerNoPassword}
+	case actors.StepSignUp:
+		return actors.Answer{Kind: actors.AnswerSignUp, FirstName: "Ada"}
+	case actors.StepPayment:
 		p.w.api(func(b *api.Backend, _ time.Time) error { b.Pay(p.phone); return nil })
-		return login.Answer{Kind: login.AnswerPaid, FormID: 1}
-	case login.StepFirebase:
-		return login.Answer{Kind: login.AnswerFirebase, PlayIntegrity: "token"}
-	case login.StepToken:
-		return login.Answer{Kind: login.AnswerToken, Token: p.token}
-	case login.StepWebToken:
-		return login.Answer{Kind: login.AnswerToken, Token: webLink(p)}
-	case login.StepPasskey:
+		return actors.Answer{Kind: actors.AnswerPaid, FormID: 1}
+	case actors.StepFirebase:
+		return actors.Answer{Kind: actors.AnswerFirebase, PlayIntegrity: "token"}
+	case actors.StepToken:
+		return actors.Answer{Kind: actors.AnswerToken, Token: p.token}
+	case actors.StepWebToken:
+		return actors.Answer{Kind: actors.AnswerToken, Token: webLink(p)}
+	case actors.StepPasskey:
 		return p.assertion(s)
-	case login.StepPNV:
-		return login.Answer{Kind: login.AnswerPNV, Token: carrierToken(p)}
+	case actors.StepPNV:
+		return actors.Answer{Kind: actors.AnswerPNV, Token: carrierToken(p)}
 	}
 	p.w.t.Fatalf("nobody knows an answer to the step %q", s.Kind)
-	return login.Answer{}
+	return actors.Answer{}
 }
 
 // answerTo is the scripted answer of a kind.
-func (p *somebody) answerTo(kind login.AnswerKind, s *login.Step) login.Answer {
+func (p *somebody) answerTo(kind actors.AnswerKind, s *actors.Step) actors.Answer {
 	switch kind {
-	case login.AnswerCancel, login.AnswerResend, login.AnswerForgot, login.AnswerResetEmail:
-		return login.Answer{Kind: kind}
-	case login.AnswerMissing:
-		return login.Answer{Kind: kind, MNC: "01"}
-	case login.AnswerPhone:
-		return login.Answer{Kind: kind, Phone: p.phone}
+	case actors.AnswerCancel, actors.AnswerResend, actors.AnswerForgot, actors.AnswerResetEmail:
+		return actors.Answer{Kind: kind}
+	case actors.AnswerMissing:
+		return actors.Answer{Kind: kind, MNC: "01"}
+	case actors.AnswerPhone:
+		return actors.Answer{Kind: kind, Phone: p.phone}
 	}
 	return p.says(s)
 }
@@ -198,29 +197,29 @@ func (p *somebody) answerTo(kind login.AnswerKind, s *login.Step) login.Answer {
 // The server's own trouble is sat out for half a minute at most.
 const patience = 5 * time.Minute
 
-func (p *somebody) signIn() (*login.Step, error) { return p.signInWith(p.begins()) }
+func (p *somebody) signIn() (*actors.Step, error) { return p.signInWith(p.begins()) }
 
-func (p *somebody) signInWith(c actors.Credentials) (*login.Step, error) {
+func (p *somebody) signInWith(c actors.Credentials) (*actors.Step, error) {
 	return p.within(func(ctx context.Context) (control.Progress, error) {
 		step, err := p.a.SignIn(ctx, c)
 		return control.Progress{Step: step}, control.Wrap(err)
 	})
 }
 
-func (p *somebody) answer(a login.Answer) (*login.Step, error) {
+func (p *somebody) answer(a actors.Answer) (*actors.Step, error) {
 	return p.within(func(ctx context.Context) (control.Progress, error) {
 		return p.w.local.Answer(ctx, control.AnswerRequest{ID: p.id, Answer: a})
 	})
 }
 
 // step waits for the step after one.
-func (p *somebody) step(after *login.Step) (*login.Step, error) {
+func (p *somebody) step(after *actors.Step) (*actors.Step, error) {
 	return p.within(func(ctx context.Context) (control.Progress, error) {
 		return p.w.local.Step(ctx, control.StepRequest{ID: p.id, After: after.ID})
 	})
 }
 
-func (p *somebody) within(f func(context.Context) (control.Progress, error)) (*login.Step, error) {
+func (p *somebody) within(f func(context.Context) (control.Progress, error)) (*actors.Step, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	got, err := f(ctx)
@@ -229,7 +228,7 @@ func (p *somebody) within(f func(context.Context) (control.Progress, error)) (*l
 
 // finish goes on from where a sign-in stands, or begins it anew, until somebody
 // is signed in. It obeys every wait.
-func (p *somebody) finish(step *login.Step, err error) error {
+func (p *somebody) finish(step *actors.Step, err error) error {
 	var last error
 	for range 40 {
 		if err != nil {
@@ -246,13 +245,13 @@ func (p *somebody) finish(step *login.Step, err error) error {
 			return err
 		case step == nil:
 			return nil
-		case step.Kind == login.StepWait:
+		case step.Kind == actors.StepWait:
 			time.Sleep(max(0, time.Until(step.Until)) + time.Second)
 			step, err = p.step(step)
-		case step.Kind == login.StepQR:
+		case step.Kind == actors.StepQR:
 			step, err = p.scans(step)
 		case !step.Supported:
-			step, err = p.answer(login.Answer{Kind: login.AnswerCancel})
+			step, err = p.answer(actors.Answer{Kind: actors.AnswerCancel})
 		default:
 			time.Sleep(max(0, time.Until(step.Until)) + time.Millisecond)
 			step, err = p.answer(p.says(step))
@@ -307,7 +306,7 @@ func (p *somebody) leave() error {
 }
 
 // printed is what `account login` prints when it leaves a step, and its exit code.
-func (p *somebody) printed(s *login.Step) (text string, exit int) {
+func (p *somebody) printed(s *actors.Step) (text string, exit int) {
 	var out bytes.Buffer
 	l := &signIn{app: &app{out: &out, err: &out}, id: "alice"}
 	if err := l.pause(*s); err != nil {

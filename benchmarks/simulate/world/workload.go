@@ -12,7 +12,6 @@ import (
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/tl"
 )
 
@@ -243,10 +242,10 @@ func (w *world) signIn(u *user) error {
 	for step != nil {
 		answer := actors.Answer{Kind: actors.AnswerCode, Code: w.dcs.api.Code(u.Phone)}
 		switch step.Kind {
-		case login.StepNewCode:
+		case actors.StepNewCode:
 			answer = actors.Answer{Kind: actors.AnswerResend}
-		case login.StepToken: // it is not stored
-			answer = actors.Answer{Kind: login.AnswerToken, Token: u.BotToken}
+		case actors.StepToken: // it is not stored
+			answer = actors.Answer{Kind: actors.AnswerToken, Token: u.BotToken}
 		}
 		if step, err = a.Answer(ctx, answer); err != nil {
 			return err

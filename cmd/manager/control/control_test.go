@@ -15,7 +15,6 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/mtfleet/mtfleet/actors"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
 	"github.com/mtfleet/mtfleet/persistence"
 )
@@ -58,7 +57,7 @@ func serve(t *testing.T, s Service) *Remote {
 }
 
 func TestAnAccountComesThroughTheSocketUnchanged(t *testing.T) {
-	step := &actors.Step{Kind: login.StepCode, How: login.HowSMS, Length: 5, Supported: true, Message: "Type it."}
+	step := &actors.Step{Kind: actors.StepCode, How: actors.HowSMS, Length: 5, Supported: true, Message: "Type it."}
 	for _, want := range []Account{
 		{ID: "alice", State: "signing-in", Status: actors.Status{State: actors.SigningIn, Since: time.Unix(1, 0).UTC(), Step: step, PFS: true}},
 		{ID: "bob", State: StateOffline, Status: actors.Status{State: actors.Connecting, UserID: 7, HomeDC: 2, SignedIn: true}},
@@ -91,9 +90,9 @@ func TestErrorsComeThroughTheSocketWithKindMessageAndTime(t *testing.T) {
 		{&actors.ExistsError{ID: "x"}, KindExists, "already"},
 		{&actors.StateError{State: actors.Paused}, KindState, "is paused"},
 		{&actors.WaitError{Method: "auth.sendCode", Until: until}, KindWait, "auth.sendCode"},
-		{&login.Error{Reason: login.ReasonToken, Message: "unknown token", Err: tgerr.New(400, "ACCESS_TOKEN_INVALID")}, KindRefused, "unknown token (the server said ACCESS_TOKEN_INVALID)"},
-		{&login.Error{Reason: login.ReasonFlood, Message: "too often", Until: until}, KindWait, "too often"},
-		{&login.Error{Reason: login.ReasonConfig, Message: "wrong api_id"}, KindConfig, "wrong api_id"},
+		{&actors.SignInError{Reason: actors.SignInToken, Message: "unknown token", Err: tgerr.New(400, "ACCESS_TOKEN_INVALID")}, KindRefused, "unknown token (the server said ACCESS_TOKEN_INVALID)"},
+		{&actors.SignInError{Reason: actors.SignInFlood, Message: "too often", Until: until}, KindWait, "too often"},
+		{&actors.SignInError{Reason: actors.SignInConfig, Message: "wrong api_id"}, KindConfig, "wrong api_id"},
 		{fmt.Errorf("account x: %w", tgerr.New(500, "INTERNAL")), KindServer, "account x: server answered 500 INTERNAL"},
 		{tgerr.New(420, "FLOOD_WAIT_3600"), KindWait, "FLOOD_WAIT"},
 		{&persistence.LockedError{Dir: "/data", PID: 7}, KindInUse, "pid 7"},

@@ -9,7 +9,6 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/actors/account"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/persistence/foreign"
@@ -120,7 +119,7 @@ func plain(kind Kind, err error) string {
 	if s, ok := plainSecurity(err); ok {
 		return s
 	}
-	var l *login.Error
+	var l *actors.SignInError
 	if errors.As(err, &l) {
 		s := l.Message
 		if server, ok := tgerr.As(l.Err); ok {
@@ -160,7 +159,7 @@ func classify(err error) (Kind, time.Time) {
 		busy   *actors.BusyError
 		phone  *actors.PhoneBusyError
 		server *tgerr.Error
-		label  *actors.LabelError
+		label  *persistence.LabelError
 		filter *actors.FilterError
 		cursor *actors.CursorError
 		nobody *actors.NoConsumerError
@@ -203,18 +202,18 @@ func classify(err error) (Kind, time.Time) {
 }
 
 func classifyLogin(err error) (Kind, time.Time, bool) {
-	var l *login.Error
+	var l *actors.SignInError
 	if !errors.As(err, &l) {
 		return "", time.Time{}, false
 	}
 	switch l.Reason {
-	case login.ReasonFlood, login.ReasonEarly:
+	case actors.SignInFlood, actors.SignInEarly:
 		return KindWait, l.Until, true
-	case login.ReasonConfig:
+	case actors.SignInConfig:
 		return KindConfig, time.Time{}, true
-	case login.ReasonMigrate, login.ReasonServer:
+	case actors.SignInMigrate, actors.SignInServer:
 		return KindServer, l.Until, true
-	case login.ReasonAnswer, login.ReasonCanceled, login.ReasonUnsupported, login.ReasonAlready:
+	case actors.SignInAnswer, actors.SignInCanceled, actors.SignInUnsupported, actors.SignInAlready:
 		return KindState, time.Time{}, true
 	}
 	return KindRefused, l.Until, true

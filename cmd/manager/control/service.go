@@ -7,6 +7,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/mtproto/login"
+	"github.com/mtfleet/mtfleet/persistence"
 )
 
 // Service is what commands can do with the accounts of a store. An error is an
@@ -128,7 +129,7 @@ type AddRequest struct {
 	// NoPFS makes calls travel under the perm key itself.
 	NoPFS bool `json:"no_pfs,omitempty"`
 	// Labels are the operator's own words for it.
-	Labels actors.Labels `json:"labels,omitzero"`
+	Labels persistence.Labels `json:"labels,omitzero"`
 }
 
 // LabelRequest names an account, labels to put on it and keys of others to take

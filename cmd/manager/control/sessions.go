@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/persistence/foreign"
 )
 
@@ -25,9 +26,9 @@ type Handover interface {
 // ImportRequest is a session, and the account that it is to be. It prints as the
 // account.
 type ImportRequest struct {
-	ID     string        `json:"id"`
-	NoPFS  bool          `json:"no_pfs,omitempty"`
-	Labels actors.Labels `json:"labels,omitzero"`
+	ID     string             `json:"id"`
+	NoPFS  bool               `json:"no_pfs,omitempty"`
+	Labels persistence.Labels `json:"labels,omitzero"`
 
 	// What foreign.Session has; Test and Bot are "yes", "no" or empty.
 	Format string `json:"format"`

@@ -138,7 +138,7 @@ func TestAStreamIsRefusedThatMakesNoSense(t *testing.T) {
 func TestLabelsAreKeptAndShown(t *testing.T) {
 	store := persistence.NewMemory()
 	m, r := manage(t, store)
-	first, err := actors.NewLabels(map[string]string{"env": "prod"})
+	first, err := persistence.NewLabels(map[string]string{"env": "prod"})
 	if err != nil {
 		t.Fatal(err)
 	}

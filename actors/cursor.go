@@ -1,4 +1,4 @@
-package account
+package actors
 
 import (
 	"fmt"
@@ -45,11 +45,4 @@ func (c *Cursor) UnmarshalText(b []byte) error {
 	}
 	*c = got
 	return nil
-}
-
-// A Mark is a delivery of the engine of updates, which a durable consumer
-// acknowledges. The zero Mark is none.
-type Mark struct {
-	Life uint64 // which engine of this process: one that is gone takes no acks
-	N    uint64 // of Life, rising
 }

@@ -1,4 +1,4 @@
-package account
+package actors
 
 import (
 	"encoding/json"
