@@ -108,7 +108,8 @@ type Config struct {
 	// Group is the group of passwords. nil makes the well-known one when the first password needs it.
 	Group *crypt.Group
 	// LogMax is how many updates the log of a user or a channel keeps, and how many messages; who asks for older ones
-	// gets differenceTooLong or channelDifferenceTooLong. 0 is 10000 (about 200 bytes each), at most 1000000.
+	// gets differenceTooLong or channelDifferenceTooLong. 0 is 10000 (about 300 bytes each, 16 KiB with the longest text), at
+	// most 1000000.
 	LogMax int
 	// PushForm is how news of the messages that clients write is pushed.
 	PushForm Form

@@ -187,6 +187,12 @@ func TestRequestsThatCannotBeMeantNameTheirField(t *testing.T) {
 		{"GET", "/violations?rule=gravity", ``, "rule"},
 		{"GET", "/codes?wait=1h", ``, "wait"},
 		{"GET", "/methods?name=auth.nothing", ``, "name"},
+		{"GET", "/channels?limit=0", ``, "limit"},
+		{"GET", "/channels?page=2", ``, "page"},
+		{"DELETE", "/channels/2200000001/messages?message=2&lost=yes", ``, "lost"},
+		{"DELETE", "/channels/2200000001/messages?message=2&twice=1", ``, "twice"},
+		{"DELETE", "/channels/2200000001/messages?message=two", ``, "message"},
+		{"DELETE", "/channels/2200000001/messages", ``, "message"},
 	} {
 		status, answer := ask(h, c.method, c.target, c.body)
 		var p struct {

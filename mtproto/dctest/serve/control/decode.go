@@ -141,6 +141,17 @@ func number(r *http.Request, name string, def, least, most int) (int, error) {
 	return n, nil
 }
 
+// flag reads a parameter that is true or false; one that is not there is false.
+func flag(r *http.Request, name string) (bool, error) {
+	switch r.URL.Query().Get(name) {
+	case "true":
+		return true, nil
+	case "", "false":
+		return false, nil
+	}
+	return false, bad(name, "%s is true or false", name)
+}
+
 // cut is a page of a list, never nil.
 func cut[T any](list []T, p page) []T {
 	from := min(p.from, len(list))

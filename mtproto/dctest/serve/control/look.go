@@ -123,6 +123,8 @@ type verdictAnswer struct {
 	Orphans     []dctest.Orphan     `json:"orphans"`
 	LostUpdates []api.UpdateRecord  `json:"lost_updates"`
 	Repeated    []dctest.EchoRecord `json:"repeated"`
+	// JudgedUpdates is how many were looked for in what was delivered: without any, none is lost.
+	JudgedUpdates int `json:"judged_updates"`
 }
 
 func (h *handler) verdict(r *http.Request) (any, error) {
@@ -145,7 +147,7 @@ func (h *handler) verdict(r *http.Request) (any, error) {
 	all := page{limit: maxLimit}
 	out := verdictAnswer{
 		Judged: []string{"overlaps", "repeated"}, Overlaps: cut(v.Overlaps, all), Orphans: []dctest.Orphan{},
-		LostUpdates: []api.UpdateRecord{}, Repeated: cut(v.Repeated, all),
+		LostUpdates: []api.UpdateRecord{}, Repeated: cut(v.Repeated, all), JudgedUpdates: v.Judged,
 	}
 	if slices.Contains(given, "store") {
 		out.Judged, out.Orphans = append(out.Judged, "orphans"), cut(v.Orphans, all)

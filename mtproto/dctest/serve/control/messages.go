@@ -30,11 +30,8 @@ type person struct {
 }
 
 func (h *handler) users(r *http.Request) (any, error) {
-	if err := params(r, "from", "limit"); err != nil {
-		return nil, err
-	}
 	p, err := pageOf(r)
-	if err != nil {
+	if err := cmp.Or(err, params(r, "from", "limit")); err != nil {
 		return nil, err
 	}
 	var list []api.User
@@ -170,14 +167,15 @@ func (h *handler) post(r *http.Request) (any, error) {
 }
 
 func (h *handler) channels(r *http.Request) (any, error) {
-	out := struct {
+	p, err := pageOf(r)
+	if err := cmp.Or(err, params(r, "from", "limit")); err != nil {
+		return nil, err
+	}
+	var list []api.Channel
+	err = h.people(func(b *api.Backend, _ time.Time) error { list = b.Channels(); return nil })
+	return struct {
 		Channels []api.Channel `json:"channels"`
-	}{[]api.Channel{}}
-	err := h.people(func(b *api.Backend, _ time.Time) error {
-		out.Channels = append(out.Channels, b.Channels()...)
-		return nil
-	})
-	return out, cmp.Or(err, params(r))
+	}{cut(list, p)}, err
 }
 
 type channelRequest struct {
@@ -277,13 +275,20 @@ func (h *handler) deletePosts(r *http.Request) (any, error) {
 	if err := cmp.Or(err, params(r, "message", "form", "lost", "twice"), given(r, "message")); err != nil {
 		return nil, err
 	}
-	q := r.URL.Query()
-	how, err := (&howRequest{q.Get("form"), q.Get("lost") == "true", q.Get("twice") == "true"}).delivery()
+	lost, err := flag(r, "lost")
+	if err != nil {
+		return nil, err
+	}
+	twice, err := flag(r, "twice")
+	if err != nil {
+		return nil, err
+	}
+	how, err := (&howRequest{r.URL.Query().Get("form"), lost, twice}).delivery()
 	if err != nil {
 		return nil, err
 	}
 	var ids []int32
-	for _, text := range q["message"] {
+	for _, text := range r.URL.Query()["message"] {
 		n, err := strconv.ParseInt(text, 10, 32)
 		if err != nil {
 			return nil, bad("message", "message is the id of one")
