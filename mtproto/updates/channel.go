@@ -109,9 +109,12 @@ func (m *Machine) pushChannel(now time.Time, p place, list []tl.Raw, env *envelo
 		return
 	}
 	i := item{start: int64(p.pts) - int64(p.count), end: int64(p.pts), updates: list, env: env}
-	if c == nil {
+	switch {
+	case c == nil && i.start < int64(m.leftAt(now, p.channel)):
+		return // had already
+	case c == nil:
 		c = m.follow(now, Channel{ID: p.channel, Pts: int32(i.start)}, env)
-	} else {
+	default:
 		m.learn(now, c, env)
 	}
 	switch pos := int64(c.Pts); {
@@ -147,6 +150,9 @@ func (m *Machine) hint(now time.Time, p place, env *envelope, tooLong bool) {
 	c := m.channelAt(p.channel)
 	switch {
 	case c == nil && !tooLong:
+	case c == nil && p.pts > 0 && p.pts < m.leftAt(now, p.channel): // it is late
+	case c == nil && p.pts > 0 && p.pts == m.leftAt(now, p.channel):
+		m.follow(now, Channel{ID: p.channel, Pts: p.pts}, env)
 	case c == nil:
 		m.channelHole(p.channel, 0, p.pts)
 		if p.pts > 0 {
@@ -177,7 +183,7 @@ func (m *Machine) channelChanged(now time.Time, u tl.Raw, env *envelope) {
 		return
 	}
 	if s := env.see(p.channel); s.gone {
-		m.unfollow(now, c)
+		m.leave(now, c)
 	} else if s.hash != 0 && s.hash != c.Hash {
 		c.Hash = s.hash
 		m.touch(now, c)

@@ -224,6 +224,50 @@ func TestAChannelThatWasLeftIsNotFollowed(t *testing.T) {
 	}
 }
 
+// A push that is on its way while the account leaves, or that the server sends
+// again, is not taken for the beginning of a channel.
+func TestWhatComesLateOfAChannelThatWasLeft(t *testing.T) {
+	leave := func(r *rig) {
+		r.push(withChats([]tl.Raw{forbiddenChat(5)}, channelChange(5)))
+		drain(r.m)
+	}
+	r := following(t)
+	leave(r)
+	r.push(withChannel(5, inChannel(5, 1, 9, 1)))
+	r.push(withChannel(5, inChannel(5, 2, 10, 1)))
+	r.push(withChannel(5, channelTooLong(5, 9)))
+	if r.want("what was delivered is not delivered again"); r.m.channelAt(5) != nil {
+		t.Error("the channel is followed")
+	}
+	r.push(withChannel(5, inChannel(5, 4, 12, 1)))
+	r.want("what is new is a beginning", "ch5-4", "Save{pts 1, qts 0, date 0, seq 0, page 5:, channel 5 pts 12} now")
+	leave(r)
+	r.push(withChannel(5, inChannel(5, 4, 12, 1)))
+	r.want("and counts when it is left again")
+	r.push(withChannel(5, channelTooLong(5, 12)))
+	r.want("one that has not moved is begun with without a hole", "Save{pts 1, qts 0, date 0, seq 0, page 5:, channel 5 pts 12} now")
+	leave(r)
+	r.push(withChannel(5, channelTooLong(5, 20)))
+	r.want("a channel that has moved is begun with there", "Hole{channel:5 after pts 0 to pts 20}", "Save{pts 1, qts 0, date 0, seq 0, page 5:, channel 5 pts 20} now")
+	leave(r)
+	r.advance(leftWait)
+	drain(r.m)
+	r.push(withChannel(5, inChannel(5, 9, 3, 1)))
+	r.want("one that was renumbered is, in the end", "ch5-9", "Save{pts 1, qts 0, date 0, seq 0, page 5:, channel 5 pts 3} now")
+}
+
+func TestChannelsThatWereLeftAreForgotten(t *testing.T) {
+	r := following(t)
+	for id := range int64(leftMost + 6) {
+		r.push(withChannel(100+id, inChannel(100+id, 1, 5, 1)))
+		r.push(withChats([]tl.Raw{forbiddenChat(100 + id)}, channelChange(100+id)))
+	}
+	drain(r.m)
+	if n := len(r.m.chans.left); n != leftMost || r.m.leftAt(r.now, 105) != 0 || r.m.leftAt(r.now, 106) != 5 {
+		t.Errorf("%d are remembered", n)
+	}
+}
+
 func TestChannelsThatNobodyFollows(t *testing.T) {
 	r := at(t, State{Pts: 1})
 	r.push(withChannel(5, channelTooLong(5, 0), readInbox(5, 7)))

@@ -34,6 +34,7 @@ const (
 type channels struct {
 	all    []*channel // by id
 	active []*channel // those with trouble, in the order of its beginning
+	left   []left     // those that the account has left, in that order
 	tick   uint32     // the last moved
 	dirty  uint64     // pages that are not saved, by their bits
 	begun  bool       // one is followed that was never saved
