@@ -22,9 +22,9 @@ func (came) message()    {}
 // comeMost is how long it takes at most until the next comes or leaves.
 const comeMost = 20 * time.Second
 
-// onComeDue lets somebody come to a channel, or leave it where it is a member: by a
-// call of its account, or by what it does on a phone that is no client here.
-// Whoever made the channels stays.
+// onComeDue lets somebody come to a channel, or leave it where it is a member, and
+// sometimes come back at once: by a call of its account, or by what it does on a
+// phone that is no client here. Whoever made the channels stays.
 func (k *workload) onComeDue(c *workCtx) {
 	if k.resting {
 		return
@@ -35,7 +35,7 @@ func (k *workload) onComeDue(c *workCtx) {
 	if len(w.users) < 2 {
 		return
 	}
-	u, n, byPhone := w.users[1+r.IntN(len(w.users)-1)], r.IntN(channels), r.IntN(3) == 0
+	u, n, byPhone, andBack := w.users[1+r.IntN(len(w.users)-1)], r.IntN(channels), r.IntN(3) == 0, r.IntN(4) == 0
 	if !w.allIn() || u.busy || u.comes {
 		return
 	}
@@ -45,12 +45,19 @@ func (k *workload) onComeDue(c *workCtx) {
 	if byPhone || !public(n) || join && u.BotToken != "" {
 		w.rec.line("%s is in channel %d by another's doing: %v", u.name, n, join)
 		w.dcs.moves(w.dcs.channels[n], u.ID, join)
+		if !join && andBack {
+			w.rec.line("%s is back there at once", u.name)
+			w.dcs.moves(w.dcs.channels[n], u.ID, true)
+		}
 		return
 	}
 	u.comes = true
 	c.GoIO(func() message {
 		err := w.come(u, n, join)
 		w.rec.line("%s calls to be in channel %d (%v): %v", u.name, n, join, err)
+		if err == nil && !join && andBack && u.BotToken == "" {
+			w.rec.line("%s comes back to it at once: %v", u.name, w.come(u, n, true))
+		}
 		return came{u}
 	})
 }
