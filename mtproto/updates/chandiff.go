@@ -68,7 +68,7 @@ func (m *Machine) channelIs(now time.Time, c *channel, pts int32) bool {
 	if pts != c.Pts {
 		if pts < c.Pts { // renumbered; what is kept is in the old numbers
 			t.box.drop(&m.kept)
-			t.box.lost = 0
+			t.box.lost, c.begun = 0, 0
 		}
 		m.moveChannel(now, c, pts)
 	}
@@ -133,6 +133,7 @@ func (m *Machine) deliverChannel(now time.Time, c *channel, cut *cut, to int32) 
 			list = append(list, u)
 		}
 	}
+	m.begin(now)
 	m.deliver(list, env)
 	m.learn(now, c, env)
 }

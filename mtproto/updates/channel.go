@@ -19,6 +19,7 @@ type Channel struct {
 type channel struct {
 	Channel
 	safe    int32  // the pts that may be stored; see durable.go
+	begun   int32  // where it was begun with by an update, 0 if not so or not in this numbering; see late
 	moved   uint32 // counts on with every channel that moves: the smallest moved longest ago
 	trouble *trouble
 }
@@ -80,6 +81,9 @@ func (m *Machine) becomeChannel(c *channel, p channelPhase) *trouble {
 // false for any other, and for those that are handed on besides.
 func (m *Machine) takeChannel(now time.Time, u tl.Raw, env *envelope) bool {
 	id := u.ID()
+	if _, ok := hintFields[id]; ok || id == updateChannelID {
+		m.begin(now) // it is about the channel as the updates before it left it
+	}
 	if at, ok := hintFields[id]; ok {
 		if p, ok := readPlace(u, at); ok {
 			m.hint(now, p, env, id == updateChannelTooLongID)
@@ -98,8 +102,7 @@ func (m *Machine) takeChannel(now time.Time, u tl.Raw, env *envelope) bool {
 }
 
 // pushChannel takes updates at a place of a channel; none, if only the place is
-// known to move. With the first that is heard of a channel we begin there: what
-// was before is the past.
+// known to move. Those of a channel that is not followed wait for begin.
 func (m *Machine) pushChannel(now time.Time, p place, list []tl.Raw, env *envelope) {
 	c := m.channelAt(p.channel)
 	if p.pts < 0 || p.count < 0 || p.count > p.pts {
@@ -113,16 +116,24 @@ func (m *Machine) pushChannel(now time.Time, p place, list []tl.Raw, env *envelo
 	case c == nil && i.start < int64(m.leftAt(now, p.channel)):
 		return // had already
 	case c == nil:
-		c = m.follow(now, Channel{ID: p.channel, Pts: int32(i.start)}, env)
-	default:
-		m.learn(now, c, env)
+		s := m.channels()
+		s.firsts = append(s.firsts, first{p.channel, i})
+		return
 	}
+	m.learn(now, c, env)
+	m.continueChannel(now, c, i)
+}
+
+// continueChannel takes an item of a channel that is followed.
+func (m *Machine) continueChannel(now time.Time, c *channel, i item) {
 	switch pos := int64(c.Pts); {
+	case i.start < pos && i.start < int64(c.begun):
+		m.late(now, c, i)
 	case m.behind():
 		m.want(now, c)
 	case c.trouble == nil && i.start == pos:
-		m.deliver(list, env)
-		m.moveChannel(now, c, p.pts)
+		m.deliver(i.updates, i.env)
+		m.moveChannel(now, c, int32(i.end))
 	case i.start < pos: // had already
 	default:
 		m.keepChannel(now, c, i)

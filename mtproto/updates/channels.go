@@ -38,6 +38,7 @@ type channels struct {
 	tick   uint32     // the last moved
 	dirty  uint64     // pages that are not saved, by their bits
 	begun  bool       // one is followed that was never saved
+	firsts []first    // of channels that are not followed, out of the envelope at hand
 }
 
 // A Page is the channels of one record.
@@ -62,12 +63,17 @@ func (m *Machine) channelAt(id int64) *channel {
 	return nil
 }
 
-// follow begins with a channel at a place.
-func (m *Machine) follow(now time.Time, at Channel, env *envelope) *channel {
+// channels returns those that are followed, where there are to be some.
+func (m *Machine) channels() *channels {
 	if m.chans == nil {
 		m.chans = &channels{}
 	}
-	s := m.chans
+	return m.chans
+}
+
+// follow begins with a channel at a place.
+func (m *Machine) follow(now time.Time, at Channel, env *envelope) *channel {
+	s := m.channels()
 	s.begun = len(s.all) < channelsMost // past the bound it may be many a second
 	if !s.begun {
 		m.remove(now, slices.MinFunc(s.all, func(a, b *channel) int { return cmp.Compare(a.moved, b.moved) }))

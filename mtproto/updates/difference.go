@@ -196,6 +196,7 @@ func (m *Machine) deliverDifference(now time.Time, c *cut, to State) {
 			updates = append(updates, u)
 		}
 	}
+	m.begin(now)
 	m.deliver(updates, env)
 }
 

@@ -30,10 +30,15 @@
 //
 // Within a process no update that counts is delivered twice, and a place moves
 // past none that was not delivered without an OutHole, whether the server no
-// longer has it or nobody here can read it. But for three things: a channel begins
-// with the first of its updates that comes, also where one before it is late; one
-// that made way for others (see channelsMost) begins anew like that; and where the
-// server renumbers a box, what was delivered may come again.
+// longer has it or nobody here can read it. But for two things: a channel that made
+// way for others (see channelsMost) begins anew, and what it missed meanwhile nobody
+// names; and where the server renumbers a box, what was delivered may come again.
+//
+// A channel begins with the first of its updates that comes, of one envelope with the
+// earliest. The protocol has no other beginning but to ask for every channel: what
+// was before is the past. Where one of before comes after all, it is told as an
+// OutHole from there to the beginning; of a channel that begins anew that may be
+// what was delivered once.
 //
 // What channels missed while nobody was connected the common difference says, by
 // updateChannelTooLong. It is asked with the date of the last answer, not of the

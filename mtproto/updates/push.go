@@ -56,6 +56,7 @@ func (m *Machine) pushAll(now time.Time, updates []tl.Raw, seqStart, seq int32, 
 			rest = append(rest, u)
 		}
 	}
+	m.begin(now)
 	switch {
 	case m.behind(): // what counts by nothing is gone
 		if seq > 0 {
