@@ -160,7 +160,8 @@ func (m *Machine) keepChannel(now time.Time, c *channel, i item) {
 func (m *Machine) hint(now time.Time, p place, env *envelope, tooLong bool) {
 	c := m.channelAt(p.channel)
 	switch {
-	case c == nil && !tooLong:
+	case c == nil && (!tooLong || m.behind() && m.phase != PhaseFetching && m.phase != PhaseLoading):
+		// While nothing more is taken, the difference that is asked for afterwards says it again.
 	case c == nil && p.pts > 0 && p.pts < m.leftAt(now, p.channel): // it is late
 	case c == nil && p.pts > 0 && p.pts == m.leftAt(now, p.channel):
 		m.follow(now, Channel{ID: p.channel, Pts: p.pts}, env)

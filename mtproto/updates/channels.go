@@ -132,7 +132,7 @@ func (m *Machine) touch(now time.Time, c *channel) {
 // channelHole says that updates of a channel will not come. 0 is a place that
 // nobody knows.
 func (m *Machine) channelHole(id int64, from, to int32) {
-	m.told(0, 0)
+	m.told(1, 0)
 	m.emit(Output{Kind: OutHole, Box: Box{BoxChannel, id}, Mark: m.mark, From: State{Pts: from}, To: State{Pts: to}})
 }
 

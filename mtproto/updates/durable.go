@@ -5,7 +5,7 @@ import (
 )
 
 // Bounds of what is delivered to a durable consumer and not acknowledged: 512
-// updates, or 256 KiB of them with their users and chats. A thousand accounts
+// updates and holes, or 256 KiB of them with their users and chats. A thousand accounts
 // whose consumer is away hold 256 MiB at the very worst. At the bound nothing more
 // is taken, and when half of it is acknowledged the difference is asked for from
 // where we stand: the server is the log. What is under way then is still
@@ -19,7 +19,7 @@ const (
 type durable struct {
 	acked   uint64 // the highest mark acknowledged
 	unacked []delivery
-	updates int // in unacked
+	updates int // in unacked, and holes
 	bytes   int
 	places  []reached // by mark
 	held    bool      // see Hold
@@ -113,7 +113,8 @@ func (m *Machine) full() bool {
 // behind reports whether nothing more is to be delivered for now.
 func (m *Machine) behind() bool { return m.phase == PhaseStalled || m.full() }
 
-// told counts what is delivered next, and gives it its mark.
+// told counts what is delivered next, and gives it its mark. A hole counts as an
+// update.
 func (m *Machine) told(updates, bytes int) {
 	m.mark++
 	if d := m.durable; d != nil {

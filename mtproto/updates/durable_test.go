@@ -1,6 +1,7 @@
 package updates
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/mtfleet/mtfleet/tl"
@@ -80,6 +81,31 @@ func TestWhatNobodyAcknowledgesIsBounded(t *testing.T) {
 	r.want("then it is asked for from where we stand",
 		"GetDifference{pts 513, qts 0, date 1, seq 0}", "GetChannelDifference{channel:5, pts 10}", "GetChannelDifference{channel:6, pts 89}")
 	r.wantPhase(PhaseFetching)
+}
+
+// TestTheHolesNobodyAcknowledgesAreBounded: of a channel that nobody follows the server may say any number of times that
+// it is too long for pushes.
+func TestTheHolesNobodyAcknowledgesAreBounded(t *testing.T) {
+	r := acknowledged(t)
+	for range 2 * unackedMost {
+		r.push(withChannel(7, channelTooLong(7, 0)))
+	}
+	if n := len(drain(r.m)); n != unackedMost || len(r.m.durable.unacked) != unackedMost {
+		t.Errorf("%d holes are told, and %d are to be acknowledged", n, len(r.m.durable.unacked))
+	}
+	r.wantPhase(PhaseStalled)
+	r.m.Acked(r.now, unackedMost)
+	r.want("what was said meanwhile the difference says again", "GetDifference{pts 1, qts 0, date 0, seq 0}")
+	r.result(&tg.UpdatesDifference{OtherUpdates: []tl.Raw{channelTooLong(7, 0)}, State: tg.UpdatesState{Pts: 1}})
+	r.want("and then it is told", "Hole{channel:7 after pts 0 to pts 0}")
+
+	r = acknowledged(t)
+	list := slices.Repeat([]tl.Raw{channelTooLong(7, 0)}, 2*unackedMost)
+	r.push(withChannel(7, list...))
+	if n := len(drain(r.m)); n != unackedMost {
+		t.Errorf("%d holes are told out of one envelope", n)
+	}
+	r.wantPhase(PhaseStalled)
 }
 
 func TestTheBytesNobodyAcknowledgesAreBounded(t *testing.T) {

@@ -7,7 +7,7 @@ package updates
 // hole says that what lies between two places will not come.
 func (m *Machine) hole(from, to State) {
 	if from != to {
-		m.told(0, 0)
+		m.told(1, 0)
 		m.emit(Output{Kind: OutHole, Mark: m.mark, Box: Box{Kind: BoxCommon}, From: from, To: to})
 	}
 }
