@@ -155,16 +155,18 @@ func (m *Machine) turn(now time.Time) {
 			asked++
 		}
 	}
-	for _, c := range slices.Clone(m.chans.active) {
-		if c.trouble == nil || c.trouble.phase != channelWaiting {
-			continue
-		}
-		if c.Hash == 0 && !m.bot { // a bot may ask without
+	for i := 0; i < len(m.chans.active); {
+		c := m.chans.active[i]
+		switch {
+		case c.trouble.phase != channelWaiting:
+		case c.Hash == 0 && !m.bot: // a bot may ask without
 			m.giveUp(now, c)
-		} else if asked < channelAsksMost {
+			continue // it is no longer among them
+		case asked < channelAsksMost:
 			asked++
 			m.askChannel(c)
 		}
+		i++
 	}
 }
 
