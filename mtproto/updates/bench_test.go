@@ -31,3 +31,14 @@ func BenchmarkPush(b *testing.B) {
 		})
 	}
 }
+
+func TestToCutAValueUpCostsNoMemory(t *testing.T) {
+	raw := short(deleted(1, 2, 1))
+	if n := testing.AllocsPerRun(100, func() {
+		if c, ok := cutUp(raw); !ok || c.int(fieldShortDate) != 1 {
+			t.Fatal("it is not cut up")
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

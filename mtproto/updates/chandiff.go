@@ -37,9 +37,9 @@ func (m *Machine) onChannelDifference(now time.Time, c *channel, body tl.Raw) {
 		case tg.UpdatesChannelDifferenceEmptyID:
 			ok = m.channelIs(now, c, cut.int(fieldEmptyPts))
 		case tg.UpdatesChannelDifferenceID:
-			ok = m.onChannelAll(now, c, cut)
+			ok = m.onChannelAll(now, c, &cut)
 		case tg.UpdatesChannelDifferenceTooLongID:
-			ok = m.onChannelTooLong(now, c, cut)
+			ok = m.onChannelTooLong(now, c, &cut)
 		}
 	}
 	t := c.trouble

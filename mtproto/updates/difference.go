@@ -69,9 +69,9 @@ func (m *Machine) onDifference(now time.Time, body tl.Raw) {
 	case tg.UpdatesDifferenceEmptyID:
 		ok = m.onEmpty(now, c.int(fieldEmptyDate), c.int(fieldEmptySeq))
 	case tg.UpdatesDifferenceID:
-		ok = m.onAll(now, c)
+		ok = m.onAll(now, &c)
 	case tg.UpdatesDifferenceSliceID:
-		ok = m.onSlice(now, c)
+		ok = m.onSlice(now, &c)
 	case tg.UpdatesDifferenceTooLongID:
 		ok = m.onTooLong(now, c.int(fieldTooLong))
 	default:

@@ -62,9 +62,9 @@ type cut struct {
 }
 
 // cutUp finds the fields of a value. ok is false for bytes that are not
-// exactly one value that the schema knows.
-func cutUp(raw []byte) (c *cut, ok bool) {
-	c = &cut{raw: raw}
+// exactly one value that the schema knows. It is no pointer, to stay off the heap.
+func cutUp(raw []byte) (c cut, ok bool) {
+	c.raw = raw
 	n, err := tl.Walk(tg.Schema, raw, func(f tl.Field) {
 		if f.Index < fieldsMost {
 			c.fields[f.Index] = f

@@ -29,7 +29,7 @@ func (m *Machine) push(now time.Time, raw, query tl.Raw) {
 	}
 	switch raw.ID() {
 	case tg.UpdateShortMessageID, tg.UpdateShortChatMessageID, tg.UpdateShortSentMessageID:
-		m.pushShort(now, raw, query, c)
+		m.pushShort(now, raw, query, &c)
 	case tg.UpdateShortID:
 		m.pushAll(now, []tl.Raw{c.one(fieldShortUpdate)}, 0, 0, newEnvelope(c.int(fieldShortDate), nil, nil))
 	case tg.UpdatesCombinedID:
