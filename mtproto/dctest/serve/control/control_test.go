@@ -136,6 +136,12 @@ func TestWebPagesAndForeignNamesAreRefused(t *testing.T) {
 
 func TestRequestsThatCannotBeMeantNameTheirField(t *testing.T) {
 	h := control.Handler(start(t))
+	tooMany := "/channels/2200000001/messages?message=1"
+	ask(h, "POST", "/channels", `{"title":"News","creator":6000000001}`)
+	for id := range 100 {
+		ask(h, "POST", "/channels/2200000001/messages", `{"text":"hello"}`)
+		tooMany += fmt.Sprintf("&message=%d", id+2)
+	}
 	for _, c := range []struct{ method, target, body, field string }{
 		{"POST", "/fault", `{}`, "kind"},
 		{"POST", "/fault", `{"kind":"dropp"}`, "kind"},
@@ -193,6 +199,7 @@ func TestRequestsThatCannotBeMeantNameTheirField(t *testing.T) {
 		{"DELETE", "/channels/2200000001/messages?message=2&twice=1", ``, "twice"},
 		{"DELETE", "/channels/2200000001/messages?message=two", ``, "message"},
 		{"DELETE", "/channels/2200000001/messages", ``, "message"},
+		{"DELETE", tooMany, ``, "message"},
 	} {
 		status, answer := ask(h, c.method, c.target, c.body)
 		var p struct {

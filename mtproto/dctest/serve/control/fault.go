@@ -280,6 +280,10 @@ func asProblem(err error) error {
 		return (&problem{Error: strings.TrimPrefix(err.Error(), "api: ") + "; GET /channels lists them", status: http.StatusNotFound}).asError()
 	case errors.Is(err, api.ErrChannelName):
 		return bad("username", "%s", strings.TrimPrefix(err.Error(), "api: "))
+	case errors.Is(err, api.ErrTooManyIDs):
+		return bad("message", "%s", strings.TrimPrefix(err.Error(), "api: "))
+	case errors.Is(err, api.ErrChannelFull):
+		return (&problem{Error: strings.TrimPrefix(err.Error(), "api: "), status: http.StatusServiceUnavailable}).asError()
 	case errors.As(err, &refused):
 		return (&problem{Error: refused.Text, status: http.StatusConflict}).asError()
 	case errors.Is(err, api.ErrEmail):
