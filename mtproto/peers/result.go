@@ -37,9 +37,6 @@ func Among(result tl.Raw) []Peer {
 	return nil
 }
 
-// Mentions reports whether Among may find somebody, by a look at the constructor.
-func Mentions(result tl.Raw) bool { return mentions(result) != nowhere }
-
 // place says where a result has users and chats.
 type place uint8
 
@@ -49,6 +46,7 @@ const (
 	inVector       // it is a vector of them
 )
 
+// mentions says where Among may find somebody, by a look at the constructor.
 func mentions(result tl.Raw) place {
 	id := result.ID()
 	if id == tl.VectorID { // of what, its elements say, if they are boxed

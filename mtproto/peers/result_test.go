@@ -82,7 +82,7 @@ func TestWhomAResultNames(t *testing.T) {
 	}
 }
 
-// TestEveryResultThatNamesSomebodyIsLookedInto holds Mentions to the schema: whatever a function returns, what has users or
+// TestEveryResultThatNamesSomebodyIsLookedInto holds mentions to the schema: whatever a function returns, what has users or
 // chats has them among its own fields, or in an Updates value, with which they come along, or it is a sign-in's.
 func TestEveryResultThatNamesSomebodyIsLookedInto(t *testing.T) {
 	w := schematest.New(t, "api.tl")
@@ -106,7 +106,7 @@ func TestEveryResultThatNamesSomebodyIsLookedInto(t *testing.T) {
 	looked := 0
 	for typ := range results {
 		for _, d := range w.Types[typ] {
-			got := Mentions(tl.AppendUint32(nil, d.WireID()))
+			got := mentions(tl.AppendUint32(nil, d.WireID())) != nowhere
 			if want := named(d) && typ != "Updates"; got != want {
 				t.Errorf("%s of %s is looked into: %v, want %v", d.Name, typ, got, want)
 			}
@@ -175,7 +175,7 @@ func FuzzAmong(f *testing.F) {
 			if !p.Kind.Known() || p.ID == 0 || len(p.Username) > maxUsername {
 				t.Fatalf("named %+v", p)
 			}
-			if !Mentions(b) {
+			if mentions(b) == nowhere {
 				t.Fatal("it mentions nobody")
 			}
 		}
