@@ -84,6 +84,7 @@ type Feed struct {
 
 	now       time.Time     // of the input at hand
 	met       *acquaintance // nil while it is of no use
+	read      *tl.Raw       // the first user or chat of the envelope read last, while its deliveries are carried out
 	peerPages uint16        // pages of peers that are on disk or on their way, by their bits
 	era       uint64        // rises when another login begins to meet
 }
@@ -279,6 +280,7 @@ func (f *Feed) Pump(now time.Time) (did bool) {
 		f.host.Decided(out)
 		f.carryOut(out)
 	}
+	f.read = nil
 	return did
 }
 
@@ -331,6 +333,8 @@ func (f *Feed) deliver(out updates.Output) {
 		}
 		list = append(list, u)
 	}
-	f.meet(f.now, out.Users, out.Chats)
+	if f.another(out.Users, out.Chats) {
+		f.meet(f.now, out.Users, out.Chats)
+	}
 	f.host.Delivered(list)
 }

@@ -19,9 +19,9 @@ const peersDelay = time.Second
 
 // acquaintance is whom the account has met, in memory: for as long as that is of use.
 type acquaintance struct {
-	set  *peers.Set   // nil while it is read
-	came []peers.Peer // meanwhile, at most peers.Limit
-	asks []func(*peers.Set, error)
+	set  *peers.Set                // nil while it is read
+	came []peers.Peer              // meanwhile, at most peers.Limit
+	asks []func(*peers.Set, error) // of those who wait, each of whom can do nothing else meanwhile
 	used time.Time
 	due  time.Time // when what is new is written, zero for nothing new
 }
@@ -107,6 +107,19 @@ func PeersOf(pages []persistence.Peers) *peers.Set {
 		set.Load(page.Page, peersOf(page))
 	}
 	return set
+}
+
+// another reports whether these are another envelope's than those of the delivery before, which share them: one of a hundred
+// updates has its people read once.
+func (f *Feed) another(lists ...[]tl.Raw) bool {
+	for _, list := range lists {
+		if len(list) > 0 {
+			was := f.read
+			f.read = &list[0]
+			return f.read != was
+		}
+	}
+	return false
 }
 
 // meet remembers the users and chats that came along with updates.

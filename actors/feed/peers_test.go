@@ -276,6 +276,31 @@ func TestWhoCameIsWrittenBeforeThePlace(t *testing.T) {
 	n.want(t, "with a later one", "channel:5 at 12, mark 2", "keep peers", "keep channels")
 }
 
+// TestThePeopleOfAnEnvelopeAreReadOnce, however many deliveries its updates are.
+func TestThePeopleOfAnEnvelopeAreReadOnce(t *testing.T) {
+	n := online(t, persistence.Channels{Page: 5, List: []persistence.Channel{{ID: 5, Hash: 9, Pts: 10}}})
+	envelope := func(user int64, pts ...int32) {
+		v := &tg.Updates{Users: []tg.AnyUser{&tg.User{ID: user, AccessHash: tl.Some[int64](70)}}, Date: 2}
+		for _, at := range pts {
+			v.Updates = append(v.Updates, inChannelRaw(5, at))
+		}
+		n.feed.Push(noon, v.Append(nil))
+	}
+	envelope(7, 11, 12, 13)
+	envelope(8, 14)
+	n.feed.Pump(noon)
+	envelope(7, 15, 16)
+	n.want(t, "all are delivered", "channel:5 at 11, mark 1", "channel:5 at 12, mark 2", "channel:5 at 13, mark 3",
+		"channel:5 at 14, mark 4", "channel:5 at 15, mark 5", "channel:5 at 16, mark 6")
+	var ids []int64
+	for _, p := range n.feed.met.came {
+		ids = append(ids, p.ID)
+	}
+	if !slices.Equal(ids, []int64{7, 8, 7}) {
+		t.Errorf("%d came", ids)
+	}
+}
+
 func TestWhomAResultNamedIsMet(t *testing.T) {
 	f, h := newShelf()
 	ada := peers.Peer{Kind: peers.User, ID: 7, AccessHash: 70}

@@ -85,6 +85,9 @@ func TestAnyInputInAnyPhase(t *testing.T) {
 			drain(m)
 			n := len(m.pts.items) + len(m.qts.items) + len(m.seq.items)
 			if m.chans != nil {
+				if len(m.chans.firsts) > 0 {
+					t.Fatal("a channel was heard of that is not begun with")
+				}
 				asked := 0
 				for _, c := range m.chans.active {
 					n += len(c.trouble.box.items)
