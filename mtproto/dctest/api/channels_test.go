@@ -164,6 +164,33 @@ func TestADifferenceOfAChannelIsTooLongForWhatIsGone(t *testing.T) {
 	}
 }
 
+// What a log has dropped was owed all the same: the ledger tells of it.
+func TestTheLedgerRemembersWhatALogHasDropped(t *testing.T) {
+	w, person, _, id := group(t, Config{LogMax: 4})
+	for i := range 8 {
+		_, _ = w.b.Post(w.now, id, 0, fmt.Sprint("post ", i), Delivery{})
+		_, _ = w.b.PushUpdate(w.now, person.ID)
+	}
+	for name, list := range map[string][]UpdateRecord{"a channel": w.b.ChannelUpdates(), "a user": w.b.Updates(person.ID)} {
+		for i, u := range list {
+			if u.Pts != int32(i+2) || u.UserID == 0 == (u.Channel == 0) {
+				t.Errorf("%s: entry %d is %+v", name, i, u)
+			}
+		}
+	}
+	if got := w.b.ChannelUpdates(); len(got) != 9 || got[8].Message != 9 || got[1].Kind != "message" {
+		t.Errorf("the ledger tells of %+v", got)
+	}
+	if got := w.b.Updates(person.ID); len(got) != 8 {
+		t.Errorf("the ledger tells of %+v", got)
+	}
+	list := make([]UpdateRecord, maxGone)
+	list[maxGone/8].Pts = 8
+	if list = appendGone(list, UpdateRecord{Pts: 9}); len(list) != maxGone-maxGone/8+1 || list[0].Pts != 8 || list[len(list)-1].Pts != 9 {
+		t.Errorf("%d are kept", len(list))
+	}
+}
+
 // A bot may ask for 100,000 updates at a time. What it gets fits a packet (16 MiB), and leads to the end all the same.
 func TestADifferenceFitsAPacket(t *testing.T) {
 	w, person, bot, id := group(t, Config{DifferenceSlice: 1000})

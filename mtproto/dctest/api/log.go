@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/mtfleet/mtfleet/tl"
@@ -12,17 +13,19 @@ import (
 // its members.
 //
 // Bound: Config.LogMax entries; older ones are dropped and floor rises. As many messages are kept, the newest. The 10,000
-// of the default take 3 MB with texts of 100 bytes, and 160 MB with the longest.
+// of the default take 3 MB with texts of 100 bytes, and 160 MB with the longest. That there was an entry the ledger remembers
+// of 10,000 more (maxGone), 80 bytes each.
 type updateLog struct {
 	pts      int32 // state after the newest entry; 1 before any, as 0 stands for "no state"
 	floor    int32 // state before the oldest entry kept
 	entries  []logEntry
 	nextMsg  int32 // next message id
 	messages map[int32]*message
-	oldest   int32     // no message below is kept
-	moved    time.Time // of the newest entry
-	keep     int       // Config.LogMax
-	changes  *int      // of the whole Backend
+	oldest   int32          // no message below is kept
+	moved    time.Time      // of the newest entry
+	keep     int            // Config.LogMax
+	gone     []UpdateRecord // of entries that were dropped, for the ledger
+	changes  *int           // of the whole Backend
 }
 
 // entryKind is what an entry of a log tells.
@@ -109,9 +112,11 @@ func (l *updateLog) add(e logEntry) (logEntry, error) {
 	l.moved = e.at
 	*l.changes++
 	l.entries = append(l.entries, e)
-	if over := len(l.entries) - l.keep; over > 0 {
-		l.floor = l.entries[over-1].pts
-		l.entries = l.entries[over:]
+	for len(l.entries) > l.keep {
+		l.floor = l.entries[0].pts
+		l.gone = appendGone(l.gone, l.entries[0].record())
+		l.entries[0] = logEntry{}
+		l.entries = l.entries[1:]
 	}
 	return e, nil
 }
@@ -219,14 +224,33 @@ func (l *updateLog) slice(pts int32, limit int) (entries []logEntry, skip int, a
 	return l.entries[lo:end], skip, end == len(l.entries)
 }
 
-// records are the entries as the ledger shows them.
+// maxGone is how many dropped entries of a box the ledger tells of; an eighth of them, the oldest, make way.
+const maxGone = 10_000
+
+func appendGone(list []UpdateRecord, r UpdateRecord) []UpdateRecord {
+	if len(list) >= maxGone {
+		list = slices.Delete(list, 0, maxGone/8)
+	}
+	return append(list, r)
+}
+
+// record is an entry as the ledger shows it.
+func (e *logEntry) record() UpdateRecord {
+	r := UpdateRecord{At: e.at, Pts: e.pts, PtsCount: int32(len(e.ids)), Kind: e.kind.String()}
+	if e.kind != entryDelete {
+		r.Message = e.ids[0]
+	}
+	return r
+}
+
+// records are the entries as the ledger shows them, also those that were dropped.
 func (l *updateLog) records(user, channel int64) []UpdateRecord {
-	out := make([]UpdateRecord, len(l.entries))
-	for i, e := range l.entries {
-		out[i] = UpdateRecord{At: e.at, UserID: user, Channel: channel, Pts: e.pts, PtsCount: int32(len(e.ids)), Kind: e.kind.String()}
-		if e.kind != entryDelete {
-			out[i].Message = e.ids[0]
-		}
+	out := slices.Clone(l.gone)
+	for i := range l.entries {
+		out = append(out, l.entries[i].record())
+	}
+	for i := range out {
+		out[i].UserID, out[i].Channel = user, channel
 	}
 	return out
 }

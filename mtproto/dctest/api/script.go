@@ -183,7 +183,7 @@ func (b *Backend) Channels() []Channel {
 	return out
 }
 
-// ChannelUpdates returns the logs of all channels, one after the other, each as far as it is kept and oldest first.
+// ChannelUpdates returns what was logged in all channels, one after the other, each as Updates does.
 func (b *Backend) ChannelUpdates() (out []UpdateRecord) {
 	for _, ch := range b.channels.order {
 		out = append(out, ch.log.records(0, ch.id)...)

@@ -81,7 +81,7 @@ func (b *Backend) Notify(now time.Time, userID int64, kind, text string) error {
 	return nil
 }
 
-// Updates returns the log of a user as far as it is kept, oldest first.
+// Updates returns what was logged for a user, oldest first: what the log keeps, and up to 10,000 updates more.
 func (b *Backend) Updates(userID int64) []UpdateRecord {
 	u := b.dir.byID[userID]
 	if u == nil {
