@@ -72,6 +72,7 @@ func (m *Machine) Bound(now time.Time, id crypt.KeyID) {
 		m.emit(Output{Kind: OutEnd, ID: forgotten.ID()})
 		m.drop()
 	}
+	m.rotated(nil)
 }
 
 // switchOver routes calls under the key that was just bound, and settles what
@@ -99,6 +100,7 @@ func (m *Machine) Retired(now time.Time, id crypt.KeyID) {
 	m.retired, m.probing = nil, false
 	m.save(Changes{DeleteTemps: []crypt.KeyID{id}})
 	m.drop()
+	m.rotateAsked(now)
 }
 
 // drop has the server forget every temp key but the living ones.
@@ -157,6 +159,7 @@ func (m *Machine) bindLater(now time.Time, until time.Time) {
 	if until.After(m.bindAfter) {
 		m.bindAfter = until
 	}
+	m.rotated(&BindWaitError{Until: m.bindAfter})
 	at := m.tempPace.after(now, false)
 	if at.Before(m.bindAfter) {
 		at = m.bindAfter

@@ -31,7 +31,7 @@
 // as long as its DC is down. OutHold is owed Held, unless OutUse or OutStop
 // comes first. OutProbe is owed Probed, unless Retired comes first; an OutUse
 // that replaced a key, and OutEnd, are owed Retired. Answers nobody asked for
-// are ignored.
+// are ignored. The machine owes Rotate an OutRotated.
 //
 // What a DC makes of a key whose successor was bound is learnt once per DC, see
 // [Reading].

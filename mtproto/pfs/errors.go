@@ -3,10 +3,25 @@ package pfs
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // ErrGone is in the tree of OutGone's error.
 var ErrGone = errors.New("the server no longer knows the perm key")
+
+// ErrNoPFS answers a Rotate where calls go under the perm key itself.
+var ErrNoPFS = errors.New("there is no temp key to rotate: its calls go under the perm key itself, for PFS is off")
+
+// A BindWaitError answers a Rotate while the server imposes a wait on binds. The
+// old key goes on serving; a rotation that is due goes on after the wait.
+type BindWaitError struct {
+	// Until is the end of the wait, in local time.
+	Until time.Time
+}
+
+func (e *BindWaitError) Error() string {
+	return "no temp key may be bound before " + e.Until.UTC().Format(time.RFC3339) + ", by order of the server: the old one serves meanwhile"
+}
 
 // A ForeignKeyError says that a perm key was made under an RSA key that the DC
 // table does not have. The login is not lost: it belongs to another

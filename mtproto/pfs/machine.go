@@ -19,7 +19,7 @@ type Config struct {
 	// Rand is where jitter comes from. Nil, or one that fails, means none.
 	Rand io.Reader
 	// TempLife is how long a temp key is asked to live; 0 means 24 h. Jitter
-	// is subtracted: up to an hour of 24, and in proportion.
+	// is subtracted, see policy.go.
 	TempLife time.Duration
 	// Known reports whether the DC table has the RSA key of a fingerprint. A
 	// perm key made under another one belongs to another environment and is not
@@ -38,12 +38,6 @@ type Config struct {
 	BindAfter time.Time
 }
 
-const (
-	defaultTempLife = 24 * time.Hour
-	// minTempLife is the shortest life that servers are known to accept.
-	minTempLife = time.Minute
-)
-
 // A Machine keeps the keys of one account on one DC. It has one owner and no
 // lock.
 type Machine struct {
@@ -61,6 +55,7 @@ type Machine struct {
 
 	reading Reading
 	probing bool // OutProbe was given for retired and no answer came yet
+	asked   bool // Rotate is owed its OutRotated
 
 	offset time.Duration // server time minus local time
 	synced bool          // offset is trusted
@@ -81,10 +76,7 @@ type Machine struct {
 // New returns a machine with the keys of a snapshot. Nothing happens before
 // Start.
 func New(cfg Config, s Snapshot) *Machine {
-	if cfg.TempLife == 0 {
-		cfg.TempLife = defaultTempLife
-	}
-	cfg.TempLife = max(cfg.TempLife, minTempLife)
+	cfg.TempLife = lifeOf(cfg.TempLife)
 	m := &Machine{cfg: cfg, offset: s.TimeOffset, reading: cfg.Reading, bindAfter: cfg.BindAfter}
 	if s.Perm != nil && s.Perm.Key != nil {
 		m.perm = s.Perm.clone()
@@ -200,6 +192,13 @@ func (m *Machine) Start(now time.Time) {
 	if m.stage != StageNew {
 		return
 	}
+	m.begin(now)
+	if m.asked {
+		m.Rotate(now)
+	}
+}
+
+func (m *Machine) begin(now time.Time) {
 	if p := m.perm; p != nil && p.Fingerprint != 0 && m.cfg.Known != nil && !m.cfg.Known(p.Fingerprint) {
 		m.foreign()
 		return
@@ -234,8 +233,10 @@ func (m *Machine) Start(now time.Time) {
 // foreign refuses to work with a perm key of another environment.
 func (m *Machine) foreign() {
 	m.become(StageForeign)
-	m.emit(Output{Kind: OutForeign, Err: &ForeignKeyError{Fingerprint: m.perm.Fingerprint}})
+	m.emit(Output{Kind: OutForeign, Err: m.foreignKey()})
 }
+
+func (m *Machine) foreignKey() error { return &ForeignKeyError{Fingerprint: m.perm.Fingerprint} }
 
 // dropUnusable forgets temp keys that expired, belong to another perm key, or
 // are older than the one that serves, and returns their ids.

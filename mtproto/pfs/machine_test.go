@@ -32,6 +32,8 @@ type auditor struct {
 	reading    Reading     // as last said
 	keep       bool        // the last OutHold keeps what is pending
 	diskBefore Snapshot    // as it was before the last input
+	owed       bool        // Rotate was not answered yet
+	before     crypt.KeyID // the key that served when it was asked
 }
 
 // proved reports whether two -404 that count lie minutes apart.
@@ -47,6 +49,26 @@ func (a *auditor) onDisk(id crypt.KeyID) *TempKey {
 		}
 	}
 	return nil
+}
+
+func (a *auditor) rotate() {
+	if !a.owed {
+		a.before, _ = a.m.Serving()
+	}
+	a.owed = true
+	a.m.Rotate(a.now)
+}
+
+// rotated takes the answer to Rotate.
+func (a *auditor) rotated(out Output) {
+	id, _ := a.m.Serving()
+	switch {
+	case !a.owed:
+		a.t.Fatalf("%v, and nobody asked", out)
+	case out.Err == nil && (id == a.before || a.onDisk(id) == nil && !a.cfg.TempInMemory):
+		a.t.Fatalf("%v, and %v still serves", out, id)
+	}
+	a.owed = false
 }
 
 func (a *auditor) drain() {
@@ -88,6 +110,8 @@ func (a *auditor) drain() {
 			if !a.proved() {
 				a.t.Fatalf("the perm key was given up after -404 at %v", a.proofs)
 			}
+		case OutRotated:
+			a.rotated(out)
 		case OutForeign:
 			if diff := cmp.Diff(a.diskBefore, a.disk, sameKeys); diff != "" {
 				a.t.Fatalf("a foreign key cost something (-before +after):\n%s", diff)
@@ -104,6 +128,10 @@ func (a *auditor) drain() {
 	}
 	if a.reading == ReadingBoth && a.m.reading != ReadingBoth {
 		a.t.Fatalf("a proof was taken back for %v", a.m.reading)
+	}
+	switch s := a.m.Stage(); {
+	case a.owed && (s == StageGone || s == StageForeign), a.owed && s == StageResting && a.m.retired == nil:
+		a.t.Fatalf("a rotation was asked for in vain: the machine is %v", s)
 	}
 	a.reading = a.m.reading
 	a.diskBefore = a.disk
@@ -219,6 +247,7 @@ func TestAnyInputInAnyState(t *testing.T) {
 				}
 				p.m.ProofUnknown(p.now, others)
 			},
+			"rotate":       func() { a.rotate() },
 			"wait cleared": func() { a.bindAfter = time.Time{}; p.m.WaitCleared(p.now) },
 			"proof failed": func() { p.m.ProofFailed(p.now, nil) },
 			"clock": func() {
@@ -227,7 +256,7 @@ func TestAnyInputInAnyState(t *testing.T) {
 			"forget": func() { a.proofs = nil; p.m.Forget(p.now) },
 			"crash": func() {
 				p.cfg.BindAfter = a.bindAfter // kept with the account's waits
-				p.m, a.proofs, a.reading = New(p.cfg, p.disk), nil, p.cfg.Reading
+				p.m, a.proofs, a.reading, a.owed = New(p.cfg, p.disk), nil, p.cfg.Reading, false
 				p.m.Start(p.now)
 			},
 			"advance": func() {

@@ -53,10 +53,7 @@ func (m *Machine) Permitted(now time.Time, kind KeyKind) {
 	m.task = t
 	out := Output{Kind: OutMake, Key: kind}
 	if kind == Temp {
-		// A fleet started in one minute must not rotate in one minute a day
-		// later.
-		life := m.cfg.TempLife - m.jitter(m.cfg.TempLife/24)
-		out.ExpiresIn = max(life.Truncate(time.Second), minTempLife)
+		out.ExpiresIn = m.expiresIn()
 	}
 	m.emit(out)
 }
@@ -111,21 +108,4 @@ func (m *Machine) madeTemp(now time.Time, k NewKey) {
 	m.successor = &TempKey{Key: k.Key, PermID: m.perm.ID(), ExpiresAt: k.ExpiresAt, Salt: k.Salt}
 	m.save(Changes{PutTemps: []TempKey{*m.successor}})
 	m.bind(now)
-}
-
-// planRotation sets when the serving key is due for replacement: margin and
-// jitter before its end, the way the field does it (an hour of 24, a quarter
-// of a short life).
-func (m *Machine) planRotation(now time.Time) {
-	const short = 2 * time.Minute
-	margin := max(m.cfg.TempLife/24, min(m.cfg.TempLife/4, short))
-	m.rotateAt = m.local(m.serving.ExpiresAt).Add(-margin - m.jitter(margin/4))
-	if m.rotateAt.Before(now) {
-		m.rotateAt = now
-	}
-}
-
-// needsRotation reports whether a successor to the serving key is due.
-func (m *Machine) needsRotation(now time.Time) bool {
-	return m.serving != nil && !now.Before(m.rotateAt)
 }

@@ -86,6 +86,11 @@ const (
 	// import again.
 	OutGone
 
+	// OutRotated answers Rotate: Err is nil when a new temp key serves, and says
+	// otherwise why none will for now: ErrNoPFS, ErrGone, a *BindWaitError or a
+	// *ForeignKeyError.
+	OutRotated
+
 	// OutForeign says that the perm key belongs to another environment; Err is
 	// a *ForeignKeyError. Nothing is connected and nothing is deleted: the
 	// operator has to look at the DC table.
@@ -106,6 +111,7 @@ var outputNames = [...]string{
 	OutDrop:    "Drop",
 	OutProve:   "Prove",
 	OutGone:    "Gone",
+	OutRotated: "Rotated",
 	OutForeign: "Foreign",
 }
 
@@ -133,7 +139,7 @@ type Output struct {
 	Listen    time.Duration // OutUse that replaces a key, OutStop with Drain
 	Reading   Reading       // OutReading
 	Except    []crypt.KeyID // OutDrop
-	Err       error         // OutGone, OutForeign
+	Err       error         // OutGone, OutForeign, OutRotated
 }
 
 // Durable reports whether the output must be on disk before the next is
@@ -172,6 +178,10 @@ func (o Output) String() string {
 			ids[i] = id.String()
 		}
 		add("except", strings.Join(ids, " "))
+	case OutRotated:
+		if o.Err != nil {
+			add("not, because", o.Err)
+		}
 	case OutGone, OutForeign:
 		add("because", o.Err)
 	}

@@ -93,5 +93,6 @@ func (m *Machine) gone() {
 	if m.unknowns == 1 {
 		seen = "and no login depends on it yet"
 	}
+	m.rotated(ErrGone)
 	m.emit(Output{Kind: OutGone, Err: fmt.Errorf("%w %v: it answered -404 %s", ErrGone, id, seen)})
 }

@@ -105,11 +105,3 @@ func (m *Machine) found(r Reading) {
 		m.hold()
 	}
 }
-
-// listen is how long a replaced connection may listen: as long as calls take,
-// but not for more than a tenth of the key's life, or keys of a short life
-// would pile up.
-func (m *Machine) listen() time.Duration {
-	const most = time.Minute
-	return min(most, m.cfg.TempLife/10)
-}

@@ -6,7 +6,7 @@ import "strconv"
 // separate matter, see [Machine.Serving].
 //
 //	New ─ Start ─► Resting ◄──────────────── Bound ───────────────┐
-//	 │                │ rotation due, key lost                    │
+//	 │                │ rotation due, asked, lost                 │
 //	 │                ▼                                           │
 //	 │ ┌──────────► Asking ─ permit ─► Making ─ made ─► Holding ─► Binding
 //	 │ │              ▲                   │ failed        (rotation)  │ refused
@@ -26,7 +26,7 @@ const (
 	StageNew Stage = iota
 
 	// StageResting: a key serves and nothing needs doing. Left when the
-	// rotation is due, the key expires, or the server has lost it.
+	// rotation is due or asked for, the key expires, or the server has lost it.
 	StageResting
 
 	// StagePausing waits out a backoff before the next attempt, or a wait that
