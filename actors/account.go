@@ -94,6 +94,19 @@ func (a *Account) ClearWaits(ctx context.Context, method string) error {
 	return a.wish(ctx, account.Wish{Kind: account.ClearWaits, Method: method})
 }
 
+// Rotate replaces the account's temp keys before their time, at home and on the
+// guest DCs that are open, and waits until calls go under the new ones. Calls and
+// updates go on meanwhile. A rotation under way is joined. Otherwise the error says
+// why there is none: a *StateError of an account that is not in service (paused,
+// for example), a *WaitError while the server lets no key be bound, or a
+// *RotateError, of an account without PFS for example. What fails on the way is
+// tried again, under the old key; when ctx ends first the rotation goes on.
+//
+// Keys are made as the governor permits: many accounts may be asked at once.
+func (a *Account) Rotate(ctx context.Context) error {
+	return a.wish(ctx, account.Wish{Kind: account.Rotate})
+}
+
 // RestoreKey takes the perm key of a revoked login back, which is kept sealed for
 // seven days, and connects with it: for an owner who knows that the proofs were
 // wrong, of a DC that ran with old data for example. If the server still refuses

@@ -78,6 +78,15 @@ func (e *ReservedError) Error() string { return (*standing.ReservedError)(e).Err
 // NotSent reports that the server did not execute the call.
 func (e *ReservedError) NotSent() bool { return true }
 
+// RotateError says why an account's temp keys were not replaced, where neither its
+// state nor a wait is the reason: PFS is off, or the connections were closed.
+type RotateError struct{ Err error }
+
+func (e *RotateError) Error() string { return (*standing.RotateError)(e).Error() }
+
+// Unwrap returns the reason.
+func (e *RotateError) Unwrap() error { return e.Err }
+
 // SignInError ends a sign-in, or refuses an answer.
 type SignInError struct {
 	// Reason is for programs.
@@ -223,6 +232,9 @@ func own(err error) error {
 	}
 	if e := (*account.BusyError)(nil); errors.As(err, &e) {
 		add(e, (*BusyError)(e))
+	}
+	if e := (*standing.RotateError)(nil); errors.As(err, &e) {
+		add(e, (*RotateError)(e))
 	}
 	if e := (*standing.ReservedError)(nil); errors.As(err, &e) {
 		add(e, (*ReservedError)(e))

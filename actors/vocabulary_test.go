@@ -111,6 +111,7 @@ func TestNothingIsLostBetweenTheRoomsAndThoseWhoRead(t *testing.T) {
 		"a wait error":   {own(new(filled[standing.WaitError]())), filled[standing.WaitError]()},
 		"a busy error":   {own(new(filled[account.BusyError]())), filled[account.BusyError]()},
 		"a reserved one": {own(new(filled[standing.ReservedError]())), filled[standing.ReservedError]()},
+		"a rotation's":   {own(new(filled[standing.RotateError]())), filled[standing.RotateError]()},
 		"a sign-in's":    {own(new(filled[login.Error]())), filled[login.Error]()},
 		"a refusal":      {own(new(filled[security.Error]())), filled[security.Error]()},
 	} {

@@ -118,6 +118,8 @@ func (a *account) handle(c *ctx, m Message) {
 		a.login.Granted(c.Now(), m.ticket)
 	case Wish:
 		a.onWish(c, m)
+	case rotated:
+		a.stand.Rotated(c.Now(), m.round, m.err)
 	case Label:
 		a.onLabel(c, m)
 	case Durable:

@@ -91,6 +91,7 @@ const (
 	RestoreKey                 // take the key of a revoked login back
 	Export                     // fall silent, for the session is handed out; answered when every connection is closed
 	TakeBack                   // the session that was handed out is nobody's any more
+	Rotate                     // replace the temp keys before their time; answered when the new ones serve
 )
 
 // What the actor's own parts post to it.
@@ -122,7 +123,12 @@ type (
 	// stored is how the journal's job under way went.
 	stored        journal.Done
 	signInGranted struct{ ticket *governor.Ticket }
-	due           struct{ timer int }
+	// rotated says how a round of rotation ended.
+	rotated struct {
+		round uint32
+		err   error
+	}
+	due struct{ timer int }
 )
 
 func (*Call) accountMessage()         {}
@@ -144,6 +150,7 @@ func (bindingEvent) accountMessage()  {}
 func (bindingWork) accountMessage()   {}
 func (stored) accountMessage()        {}
 func (signInGranted) accountMessage() {}
+func (rotated) accountMessage()       {}
 func (due) accountMessage()           {}
 
 // Timers: one of each kind at a time.

@@ -33,6 +33,8 @@ func (a *account) onWish(c *ctx, m Wish) {
 		a.stand.Export(now, r, m.How)
 	case TakeBack:
 		a.stand.TakeBack(now, r, a.holdUser())
+	case Rotate:
+		a.stand.Rotate(now, r)
 	case ClearWaits:
 		a.stand.ClearWaits(now, r, m.Method)
 		a.bindings.TellGuests(binding.WaitCleared{})
@@ -97,6 +99,8 @@ func (a *account) carryOut(c *ctx, out standing.Output) {
 		a.move(c, out.DC)
 	case standing.OutMoved:
 		a.moveHome(c, out.DC)
+	case standing.OutRotate:
+		a.bindings.Rotate(func(err error) { a.self.Send(rotated{out.Round, err}) })
 	case standing.OutCancelSignIn:
 		a.login.Cancel(c.Now())
 	case standing.OutErase:

@@ -42,6 +42,7 @@ type binding struct {
 	// The calls; see calls.go and ask.go.
 	own, held []Call
 	asks      []*question
+	rotates   []Rotate  // that wait for their answer
 	proof     *child    // the prover, while the machine waits for what it finds
 	proofs    uint32    // questions asked for it
 	doubted   time.Time // of the first -404 under the perm key, zero while it is trusted
@@ -97,6 +98,8 @@ func (b *binding) Receive(c *ctx, m Message) {
 		b.onConfirm(m.Call)
 	case Forget:
 		b.forget(now)
+	case Rotate:
+		b.onRotate(c, m)
 	case Unauthorized, WaitCleared, HomeAlive, Answered, guestDue, guestSaved, idleDue:
 		b.onGuest(c, m)
 
@@ -150,6 +153,7 @@ func (b *binding) Stopping(*ctx) {
 		q.call.giveBack()
 	}
 	b.own, b.held, b.asks = nil, nil, nil
+	b.endRotate(errClosed)
 }
 
 // Undelivered implements [runtime.Collector].
@@ -159,6 +163,8 @@ func (b *binding) Undelivered(m Message) {
 		m.giveBack()
 	case Confirm:
 		m.Call.giveBack()
+	case Rotate:
+		m.Reply(errClosed)
 	case permitted:
 		b.env.Governor.Send(governor.Done{Ticket: m.ticket})
 	}

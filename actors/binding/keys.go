@@ -75,6 +75,8 @@ func (b *binding) perform(c *ctx, out pfs.Output) {
 		b.drop(c, out.Except)
 	case pfs.OutProve:
 		b.prove(c, out.Perm)
+	case pfs.OutRotated:
+		b.endRotate(out.Err)
 	case pfs.OutGone:
 		b.onGone(c, out.Err)
 	case pfs.OutForeign:

@@ -189,6 +189,19 @@ func TestBindings(t *testing.T) {
 				t.Error("one that failed for good is there still")
 			}
 		}, nil},
+		{"a rotation is of every DC, and ends when all have answered", func(t *testing.T, s *stage) {
+			home, guest := s.Open(2, true), s.Open(4, false)
+			for _, err := range []error{nil, errors.New("PFS is off")} {
+				g := &gather{left: 2, reply: func(err error) { s.note("rotated: %v", err) }}
+				g.add(guest, err)
+				s.note("one has answered")
+				g.add(home, nil)
+			}
+			s.Rotate(func(err error) { s.note("no binding is there that says %v", err) })
+			s.CloseAll()
+			s.Rotate(func(err error) { s.note("rotated: %v", err) })
+		}, []string{"opens 2, home: true", "opens 4, home: false", "one has answered", "rotated: <nil>", "one has answered", "rotated: DC 4: PFS is off",
+			"tells 2 binding.Rotate", "tells 4 binding.Rotate", "closes 2", "closes 4", "rotated: it has no DC"}},
 		{"who is told what concerns whom", func(t *testing.T, s *stage) {
 			s.Open(2, true)
 			s.Open(4, false)

@@ -19,6 +19,9 @@ type BindWaitError struct {
 	Until time.Time
 }
 
+// WaitUntil returns Until; see tgerr.Until.
+func (e *BindWaitError) WaitUntil() time.Time { return e.Until }
+
 func (e *BindWaitError) Error() string {
 	return "no temp key may be bound before " + e.Until.UTC().Format(time.RFC3339) + ", by order of the server: the old one serves meanwhile"
 }

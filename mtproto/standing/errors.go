@@ -51,6 +51,14 @@ func (e *WaitError) WaitUntil() time.Time { return e.Until }
 // NotSent reports that the server did not execute the call.
 func (e *WaitError) NotSent() bool { return true }
 
+// RotateError says why the temp keys of an account were not replaced.
+type RotateError struct{ Err error }
+
+func (e *RotateError) Error() string { return "the temp keys were not replaced: " + e.Err.Error() }
+
+// Unwrap returns the reason.
+func (e *RotateError) Unwrap() error { return e.Err }
+
 // NoDCError ends a call for a DC that is not in the table.
 type NoDCError struct{ DC dc.ID }
 

@@ -38,13 +38,14 @@ type Machine struct {
 	routed     bool  // calls can go home
 	moving     dc.ID // of OutMove
 
-	waits   waits
-	retries []retry
-	doubt   doubt
-	frozen  frozen
-	signIn  signIn
-	logOut  logOut
-	removal removal
+	waits    waits
+	retries  []retry
+	doubt    doubt
+	frozen   frozen
+	signIn   signIn
+	logOut   logOut
+	removal  removal
+	rotation rotation
 }
 
 // frozen is what is known of a Frozen account: the method that was refused
@@ -253,6 +254,7 @@ func (m *Machine) close(err error) {
 	m.routed, m.moving, m.frozen, m.signIn = false, 0, frozen{}, signIn{}
 	m.doubt = doubt{round: m.doubt.round}
 	m.emit(Output{Kind: OutClose, Err: err})
+	m.endRotation(err)
 	parked, retries := m.waits.parked, m.retries
 	m.waits.parked, m.retries = nil, nil
 	for i := range parked {

@@ -62,6 +62,10 @@ const (
 	// the old home and of DC, and open DC as home.
 	OutMoved
 
+	// OutRotate asks every binding for another temp key. Answer: Rotated with its
+	// Round, unless OutClose comes first.
+	OutRotate
+
 	// OutCancelSignIn asks to cancel the login under way: it undoes what may
 	// be authorized. SignInFailed follows.
 	OutCancelSignIn
@@ -94,7 +98,7 @@ const (
 var outputNames = [...]string{
 	OutSave: "Save", OutStatus: "Status", OutOpen: "Open", OutClose: "Close", OutSync: "Sync", OutSend: "Send", OutEnd: "End",
 	OutRecall: "Recall", OutCall: "Call", OutUnbound: "Unbound", OutUnauthorized: "Unauthorized", OutHomeAlive: "HomeAlive",
-	OutForget: "Forget", OutMove: "Move", OutMoved: "Moved", OutCancelSignIn: "CancelSignIn", OutErase: "Erase",
+	OutForget: "Forget", OutMove: "Move", OutMoved: "Moved", OutRotate: "Rotate", OutCancelSignIn: "CancelSignIn", OutErase: "Erase",
 	OutRetire: "Retire", OutRestore: "Restore", OutReload: "Reload", OutGone: "Gone", OutReply: "Reply",
 }
 
@@ -120,6 +124,7 @@ type Output struct {
 	All      bool      // OutErase
 	Unasked  bool      // OutErase of all that nobody asked for: tried until it is done
 	Snapshot Snapshot  // OutErase, OutRestore
+	Round    uint32    // OutRotate
 	Request  Request   // OutReply
 	Saved    bool      // OutReply
 	Err      error     // OutClose, OutEnd, OutUnauthorized, OutReply
@@ -168,6 +173,8 @@ func (o Output) String() string {
 		if o.Unasked {
 			add("unasked")
 		}
+	case OutRotate:
+		add("round %d", o.Round)
 	case OutReply:
 		add("%d: %v", o.Request, o.Err)
 	case OutClose:

@@ -42,7 +42,7 @@ var inputs = []string{
 	"routed", "route-lost no more", "unreachable nobody answers", "key-gone", "key-gone dc=4", "foreign", "moved dc=4", "move-failed",
 	"begin-sign-in", "granted", "step Type the code.", "sign-in-home dc=4", "signed-in", "sign-in-failed it was cancelled", "import-failed",
 	"subject-wait auth.sendCode abc -10s 1m",
-	"pause 9", "resume 9", "export 9 as a gotd session", "take-back 9", "restore-key 9", "log-out 9", "remove 9", "remove 9 force", "clear-waits 9", "erased", "quarantine again",
+	"rotate 9", "rotated 1", "pause 9", "resume 9", "export 9 as a gotd session", "take-back 9", "restore-key 9", "log-out 9", "remove 9", "remove 9 force", "clear-waits 9", "erased", "quarantine again",
 }
 
 // cell plays one input in one state and tells what came of it, in a line.

@@ -312,6 +312,10 @@ func (p *play) input(w words, rest string) error {
 		m.Export(now, Request(number()), strings.Join(w[2:], " "))
 	case "take-back":
 		m.TakeBack(now, Request(number()), w.value("beside"))
+	case "rotate":
+		m.Rotate(now, Request(number()))
+	case "rotated":
+		m.Rotated(now, uint32(number()), p.rotateError(strings.Join(w[2:], " ")))
 	case "pause":
 		m.Pause(now, Request(number()))
 	case "resume":
@@ -332,6 +336,18 @@ func (p *play) input(w words, rest string) error {
 		return fmt.Errorf("no such command: %q", w)
 	}
 	return nil
+}
+
+// rotateError is how a rotation ends: nil for "", with a wait of a minute for
+// "wait".
+func (p *play) rotateError(s string) error {
+	switch s {
+	case "":
+		return nil
+	case "wait":
+		return &WaitError{Method: "auth.bindTempAuthKey", Until: p.now.Add(time.Minute)}
+	}
+	return errors.New(s)
 }
 
 func (p *play) admit(c *Call) {
