@@ -20,8 +20,8 @@ type host struct {
 // Config is what a binding begins with. The first home begins with the records
 // that the account began with.
 func (h host) Config(at dc.ID, home bool) binding.Config {
-	bind, drop := h.stand.KeyWaits(h.c.Now(), at)
-	cfg := binding.Config{PFS: h.rec.PFS, Active: h.login.UnderWay(), BindAfter: bind, DropAfter: drop}
+	waits := h.stand.KeyWaits(h.c.Now(), at)
+	cfg := binding.Config{PFS: h.rec.PFS, Active: h.login.UnderWay(), BindAfter: waits.Bind, BindDoubt: binding.Doubt(waits.Doubt), DropAfter: waits.Drop}
 	cfg.Trial = home && h.login.Keeps()
 	if home && h.left != nil {
 		keys := binding.RecordsOf(h.left, at)

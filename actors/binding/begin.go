@@ -85,7 +85,7 @@ func (b *binding) begin(c *ctx, r Records, err error) {
 	b.session, b.lastID = r.Session, b.cfg.Spoken.Last()
 	b.keys = pfs.New(pfs.Config{
 		PFS: b.cfg.PFS, TempInMemory: b.env.TempInMemory, TempLife: b.env.TempLife, Rand: c.Rand(),
-		Known: b.env.known, Reading: b.env.readings.of(b.cfg.ID.DC), BindAfter: b.cfg.BindAfter, Trial: b.cfg.Trial,
+		Known: b.env.known, Reading: b.env.readings.of(b.cfg.ID.DC), BindAfter: b.cfg.BindAfter, BindDoubt: b.cfg.BindDoubt, Trial: b.cfg.Trial,
 	}, snap)
 	b.cfg.Keys = nil // they are the machines' now
 	b.keeper.Started(c.Now())

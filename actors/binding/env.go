@@ -135,6 +135,8 @@ type Config struct {
 	// BindAfter and DropAfter are the ends of waits on auth.bindTempAuthKey and
 	// auth.dropTempAuthKeys; zero: none.
 	BindAfter, DropAfter time.Time
+	// BindDoubt is one on binds that may be over; see [pfs.Config].
+	BindDoubt Doubt
 	// Trial says that no login depends on the perm key yet; see [pfs.Config].
 	Trial bool
 	// Active says that somebody waits: it dials before those nobody waits for.
@@ -254,3 +256,6 @@ func (r *readings) learn(at dc.ID, reading pfs.Reading) {
 func (e *Env) known(fingerprint int64) bool {
 	return slices.ContainsFunc(e.RSAKeys, func(k *crypt.PublicKey) bool { return k.Fingerprint() == fingerprint })
 }
+
+// A Doubt is a wait that may be over; see [pfs.Doubt].
+type Doubt = pfs.Doubt

@@ -21,6 +21,10 @@ func (m *Machine) bind(now time.Time) {
 	case m.expired(now, m.successor):
 		m.discard(now)
 		m.want(now, taskTemp)
+	case m.cfg.BindDoubt.Length > 0:
+		// Only a handshake says what the time is before anything is bound.
+		m.discard(now)
+		m.want(now, taskTemp)
 	case now.Before(m.bindAfter):
 		m.resume(now)
 		m.wantAt(now, taskBind, m.bindAfter)
@@ -172,7 +176,7 @@ func (m *Machine) bindLater(now time.Time, until time.Time) {
 // server imposed. What waited for the end of one goes on.
 func (m *Machine) WaitCleared(now time.Time) {
 	waited := m.stage == StagePausing && m.until.Equal(m.bindAfter)
-	m.bindAfter = time.Time{}
+	m.bindAfter, m.cfg.BindDoubt = time.Time{}, Doubt{}
 	if waited {
 		m.perform(now)
 	}

@@ -36,6 +36,17 @@ type Config struct {
 	// BindAfter is the end of a wait that the server imposed on binds, perhaps
 	// before a restart: none is asked for earlier. Zero: there is none.
 	BindAfter time.Time
+	// BindDoubt is such a wait that is over by a clock which nothing has verified
+	// in this process; zero for none. Until a handshake or a session has told the
+	// server's time, nothing is bound.
+	BindDoubt Doubt
+}
+
+// A Doubt is a wait whose end is not known for certain: the server's time when
+// it ends, and its length, more than which is never left of it.
+type Doubt struct {
+	Ends   time.Time
+	Length time.Duration
 }
 
 // A Machine keeps the keys of one account on one DC. It has one owner and no
@@ -291,6 +302,20 @@ func (m *Machine) Clock(now time.Time, offset time.Duration, synced bool) {
 		if m.serving != nil {
 			m.planRotation(now)
 		}
+	}
+	m.verifyWait(now)
+}
+
+// verifyWait counts a doubtful wait anew when the server's time is known.
+func (m *Machine) verifyWait(now time.Time) {
+	d := m.cfg.BindDoubt
+	if d.Length <= 0 || !m.synced {
+		return
+	}
+	m.cfg.BindDoubt = Doubt{}
+	end := now.Add(min(d.Ends.Sub(m.server(now)), d.Length))
+	if end.After(now) && end.After(m.bindAfter) {
+		m.bindAfter = end
 	}
 }
 

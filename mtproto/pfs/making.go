@@ -83,6 +83,7 @@ func (m *Machine) Made(now time.Time, kind KeyKind, k NewKey) {
 	}
 	// The handshake carries the server's time, under the server's signature.
 	m.offset, m.synced = k.TimeOffset, true
+	m.verifyWait(now)
 	if kind == Perm {
 		m.madePerm(now, k)
 	} else {

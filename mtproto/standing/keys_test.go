@@ -13,11 +13,12 @@ func TestAWaitWithKeysIsTheNextBindingsToo(t *testing.T) {
 	for method, bound := range map[string]bool{"auth.bindTempAuthKey": true, "auth.dropTempAuthKeys": false} {
 		m := Restore(Config{}, Snapshot{State: Online, HomeDC: 2, UserID: 1})
 		m.Start(epoch)
-		if bind, drop := m.KeyWaits(epoch, 2); !bind.IsZero() || !drop.IsZero() {
+		if k := m.KeyWaits(epoch, 2); k != (KeyWaits{}) {
 			t.Errorf("%s: held before it was refused", method)
 		}
 		m.KeyRefused(epoch, method, Where{DC: 2, Home: true}, tgerr.New(420, "FLOOD_WAIT_60"))
-		bind, drop := m.KeyWaits(epoch, 2)
+		k := m.KeyWaits(epoch, 2)
+		bind, drop := k.Bind, k.Drop
 		if !bound {
 			bind, drop = drop, bind
 		}
@@ -26,6 +27,34 @@ func TestAWaitWithKeysIsTheNextBindingsToo(t *testing.T) {
 		}
 		if m.State() != Online && m.State() != Connecting {
 			t.Errorf("%s: it is %v", method, m.State())
+		}
+	}
+}
+
+// TestAWaitThatIsOverByAnUnverifiedClockIsDoubted: a binding that starts is told of
+// it, for the handshake it makes first says what the time is.
+func TestAWaitThatIsOverByAnUnverifiedClockIsDoubted(t *testing.T) {
+	for method, bind := range map[string]bool{"auth.bindTempAuthKey": true, "auth.dropTempAuthKeys": false} {
+		m := Restore(Config{}, Snapshot{State: Online, HomeDC: 2, UserID: 1})
+		m.Start(epoch)
+		m.Clock(epoch, 0)
+		m.KeyRefused(epoch, method, Where{DC: 2, Home: true}, tgerr.New(420, "FLOOD_WAIT_3600"))
+
+		ahead := epoch.Add(90 * time.Minute) // by a clock that was set wrong
+		m = Restore(Config{}, m.Snapshot())
+		m.Start(ahead)
+		k := m.KeyWaits(ahead, 2)
+		want := KeyWaits{Doubt: Doubt{Ends: epoch.Add(time.Hour), Length: time.Hour}}
+		if !bind {
+			want = KeyWaits{Drop: ahead.Add(time.Hour)}
+		}
+		if k != want {
+			t.Errorf("%s: a binding is told %+v, want %+v", method, k, want)
+		}
+		m.Clock(ahead, -90*time.Minute)
+		k = m.KeyWaits(ahead, 2)
+		if until := map[bool]time.Time{true: k.Bind, false: k.Drop}[bind]; !until.Equal(ahead.Add(time.Hour)) || k.Doubt != (Doubt{}) {
+			t.Errorf("%s: when the time is known it is told %+v", method, k)
 		}
 	}
 }
