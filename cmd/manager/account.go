@@ -38,7 +38,7 @@ func (a *app) accountCommand() *cobra.Command {
 of it. These commands reach the manager that runs, or open the store themselves
 when none does.`,
 		a.addCommand(), a.loginCommand(), a.listCommand(), a.showCommand(), a.labelCommand(), a.accountEventsCommand(), a.callCommand(), a.peersCommand(),
-		a.logoutCommand(), a.removeCommand(), a.pauseCommand(), a.resumeCommand(), a.restoreKeyCommand(), a.clearWaitCommand(),
+		a.logoutCommand(), a.removeCommand(), a.pauseCommand(), a.resumeCommand(), a.restoreKeyCommand(), a.rotateCommand(), a.clearWaitCommand(),
 		a.twoStepCommand(), a.sessionsCommand(), a.passkeysCommand(), a.acceptQRCommand())
 }
 

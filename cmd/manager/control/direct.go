@@ -332,6 +332,16 @@ func (d *Direct) RestoreKey(ctx context.Context, r AccountRequest) (Account, err
 	return d.read(persistence.AccountID(r.ID)), nil
 }
 
+// Rotate implements Service.
+func (d *Direct) Rotate(ctx context.Context, r AccountRequest) (Account, error) {
+	l, done, err := d.open(ctx, r.ID, true)
+	if err != nil {
+		return Account{}, err
+	}
+	defer done()
+	return l.Rotate(ctx, r)
+}
+
 // ClearWait implements Service.
 func (d *Direct) ClearWait(ctx context.Context, r ClearWaitRequest) (Account, error) {
 	l, done, err := d.open(ctx, r.ID, false)

@@ -182,7 +182,7 @@ func classify(err error) (Kind, time.Time) {
 		return KindExists, time.Time{}
 	case errors.As(err, &wait):
 		return KindWait, wait.Until
-	case errors.As(err, &state), errors.As(err, &busy), errors.As(err, &phone), errors.Is(err, account.ErrSignedIn):
+	case errors.As(err, &state), errors.As(err, &busy), errors.As(err, new(*actors.RotateError)), errors.As(err, &phone), errors.Is(err, account.ErrSignedIn):
 		return KindState, time.Time{}
 	case errors.As(err, &server):
 		if d, ok := server.Wait(); ok {

@@ -244,6 +244,16 @@ func (l *Local) RestoreKey(ctx context.Context, r AccountRequest) (Account, erro
 	return l.change(ctx, r.ID, func(a *actors.Account) error { return a.RestoreKey(ctx) })
 }
 
+// Rotate implements Service.
+func (l *Local) Rotate(ctx context.Context, r AccountRequest) (Account, error) {
+	acc, err := l.change(ctx, r.ID, func(a *actors.Account) error { return a.Rotate(ctx) })
+	var e *Error
+	if errors.As(err, &e) && e.Kind == KindUnreachable {
+		e.Message += "; the rotation goes on as soon as the DC answers, and the old key serves meanwhile"
+	}
+	return acc, err
+}
+
 // ClearWait implements Service.
 func (l *Local) ClearWait(ctx context.Context, r ClearWaitRequest) (Account, error) {
 	return l.change(ctx, r.ID, func(a *actors.Account) error { return a.ClearWaits(ctx, r.Method) })

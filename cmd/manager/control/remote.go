@@ -181,6 +181,11 @@ func (r *Remote) RestoreKey(ctx context.Context, q AccountRequest) (Account, err
 	return call[AccountRequest, Account](ctx, r, "RestoreKey", q)
 }
 
+// Rotate implements Service.
+func (r *Remote) Rotate(ctx context.Context, q AccountRequest) (Account, error) {
+	return call[AccountRequest, Account](ctx, r, "Rotate", q)
+}
+
 // ClearWait implements Service.
 func (r *Remote) ClearWait(ctx context.Context, q ClearWaitRequest) (Account, error) {
 	return call[ClearWaitRequest, Account](ctx, r, "ClearWait", q)

@@ -45,6 +45,7 @@ func Handler(s Service) http.Handler {
 	unary(mux, "Pause", s.Pause)
 	unary(mux, "Resume", s.Resume)
 	unary(mux, "RestoreKey", s.RestoreKey)
+	unary(mux, "Rotate", s.Rotate)
 	unary(mux, "ClearWait", s.ClearWait)
 	unary(mux, "Label", s.Label)
 	handleSecurity(mux, s)

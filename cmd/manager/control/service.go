@@ -39,6 +39,9 @@ type Service interface {
 	// RestoreKey takes the key of a revoked login back, which is kept for seven
 	// days.
 	RestoreKey(context.Context, AccountRequest) (Account, error)
+	// Rotate replaces the temp keys of an account before their time, and waits until
+	// calls go under the new ones.
+	Rotate(context.Context, AccountRequest) (Account, error)
 	// ClearWait forgets the waits that the server ordered for a method, or all of
 	// the account's.
 	ClearWait(context.Context, ClearWaitRequest) (Account, error)
