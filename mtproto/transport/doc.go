@@ -21,5 +21,11 @@
 // ReadPacket asks for memory only when a frame's header has arrived, so an idle
 // connection holds the codec itself and no read buffer.
 //
+// An MTProxy with a fake-TLS secret has that stream inside one more, [TLS]:
+//
+//	tls, err := transport.ClientTLS(socket, secret, now, rand)
+//	c, err := transport.NewClient(transport.Config{Kind: transport.Padded, DC: 2, Secret: secret.Inner().Bytes(), Rand: rand})
+//	packet, err := c.ReadPacket(tls, nil)
+//
 // Specification: https://core.telegram.org/mtproto/mtproto-transports
 package transport

@@ -192,7 +192,7 @@ func TestClientConfigIsChecked(t *testing.T) {
 		{Config{Kind: Abridged, Obfuscated: true, DC: 40000, Rand: random}, "transport: the DC id does not fit in 16 bits"},
 		{Config{Kind: Abridged, Secret: make([]byte, 5), Rand: random}, "transport: MTProxy secret: it is shorter than 16 bytes"},
 		{Config{Kind: Abridged, Secret: append([]byte{0xdd}, make([]byte, 16)...), Rand: random}, "transport: MTProxy secret: 0xdd asks for the padded transport, not abridged"},
-		{Config{Kind: Padded, Secret: append([]byte{0xee}, make([]byte, 20)...), Rand: random}, "transport: MTProxy secret: fake-TLS secrets (0xee) are not supported"},
+		{Config{Kind: Padded, Secret: append([]byte{0xee}, make([]byte, 20)...), Rand: random}, "transport: MTProxy secret: one with 0xee is for a stream inside fake-TLS: open that first, and use what Inner returns"},
 	} {
 		if _, err := NewClient(v.cfg); err == nil || err.Error() != v.want {
 			t.Errorf("%+v: %v, want %s", v.cfg.Kind, err, v.want)

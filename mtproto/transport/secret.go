@@ -22,7 +22,7 @@ const (
 	maxDomain = 182
 )
 
-var errFakeTLS = &SecretError{"fake-TLS secrets (0xee) are not supported"}
+var errFakeTLS = &SecretError{"one with 0xee is for a stream inside fake-TLS: open that first, and use what Inner returns"}
 
 // String hides the key.
 func (s Secret) String() string { return "[secret]" }
@@ -79,6 +79,13 @@ func (s Secret) Bytes() []byte {
 		return append([]byte{secretPadded}, s.Key[:]...)
 	}
 	return append([]byte(nil), s.Key[:]...)
+}
+
+// Inner is the secret of the obfuscated stream inside fake-TLS; the others are
+// their own.
+func (s Secret) Inner() Secret {
+	s.Domain = ""
+	return s
 }
 
 // allows tells whether a client may use the secret with that framing.
