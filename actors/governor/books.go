@@ -12,13 +12,13 @@ import (
 type books struct {
 	open   map[*Ticket]uint64 // tickets that wait or are held, numbered as they came
 	last   uint64
-	dcs    []*record // in order of their numbers
+	dcs    []*record // in order of their places
 	opened bool      // by a governor before
 }
 
-// record is what is known of one DC.
+// record is what is known of one DC by one route.
 type record struct {
-	dc      int
+	place
 	granted [kinds]uint64
 
 	// Down: probes only. delay is the time between them, doubling.
@@ -63,11 +63,11 @@ func (b *books) tickets() []*Ticket {
 	return slices.SortedFunc(maps.Keys(b.open), func(x, y *Ticket) int { return cmp.Compare(b.open[x], b.open[y]) })
 }
 
-// at returns the record of a DC.
-func (b *books) at(number int) *record {
-	i, ok := slices.BinarySearchFunc(b.dcs, number, func(r *record, n int) int { return r.dc - n })
+// at returns the record of a DC by a route.
+func (b *books) at(p place) *record {
+	i, ok := slices.BinarySearchFunc(b.dcs, p, func(r *record, p place) int { return r.compare(p) })
 	if !ok {
-		b.dcs = slices.Insert(b.dcs, i, &record{dc: number})
+		b.dcs = slices.Insert(b.dcs, i, &record{place: p})
 	}
 	return b.dcs[i]
 }

@@ -15,6 +15,10 @@
 // connection that works brings the DC up, and who waits is released at the
 // budget's rate, active accounts first.
 //
+// All of that is known of a DC by one [Route]: a proxy that is down, or slow,
+// holds up those who go through it and nobody else. Only the budgets for all DCs
+// together are common to all routes.
+//
 // # Vigil
 //
 // A DC whose process hangs keeps its sockets open and answers nobody. The governor

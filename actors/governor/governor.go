@@ -17,7 +17,7 @@ type Governor struct {
 	first   bool // it has no predecessor: the budgets begin full
 
 	all  [kinds]bucket
-	dcs  []*dcState // in order of their numbers
+	dcs  []*dcState // in order of their places
 	turn [kinds]int // which DC is asked first
 	wake time.Time  // for which the vigils' timer is set; zero: it is not
 	held []*Ticket  // granted MakeKey and probe tickets, oldest first; at most KeysAtOncePerDC + 1 per DC
@@ -37,7 +37,7 @@ func New(l Limits, tell func(Word)) runtime.Actor[Message] {
 	})
 }
 
-// dcState is one DC at work.
+// dcState is one DC at work, by one route.
 type dcState struct {
 	*record
 	buckets [kinds]bucket
@@ -99,7 +99,7 @@ func (g *Governor) Started(c *runtime.Context[Message]) {
 	g.started, g.first, g.books.opened = c.Now(), !g.books.opened, true
 	g.all = g.buckets(l.Connects, l.Keys, l.SignIns)
 	for _, r := range g.books.dcs {
-		g.at(r.dc)
+		g.at(r.place)
 	}
 	for _, t := range g.books.tickets() {
 		g.takeOver(t)
@@ -119,7 +119,7 @@ func (g *Governor) buckets(connect, makeKey, signIn Rate) [kinds]bucket {
 func (g *Governor) takeOver(t *Ticket) {
 	switch {
 	case t.state == ticketWaiting:
-		g.at(t.DC).queues[t.Kind].add(t)
+		g.at(t.place()).queues[t.Kind].add(t)
 	case t.probe || t.Kind == MakeKey:
 		g.hold(t)
 	}
@@ -140,9 +140,9 @@ func (g *Governor) Dropped(m Message) {
 	case Done:
 		g.books.strike(m.Ticket)
 	case Attend:
-		g.books.at(m.Witness.DC).vigil.attend(m.Witness)
+		g.books.at(m.Witness.place()).vigil.attend(m.Witness)
 	case Leave:
-		g.books.at(m.Witness.DC).vigil.leave(m.Witness)
+		g.books.at(m.Witness.place()).vigil.leave(m.Witness)
 	default:
 		g.Undelivered(m)
 	}
@@ -166,36 +166,38 @@ func (g *Governor) Receive(c *runtime.Context[Message], m Message) {
 		g.onWant(m.Ticket)
 	case Hurry:
 		if t := m.Ticket; t.state == ticketWaiting && !t.Active {
-			g.at(t.DC).queues[t.Kind].hurry(t)
+			g.at(t.place()).queues[t.Kind].hurry(t)
 		}
 	case Done:
 		g.onDone(now, m.Ticket, m.Outcome)
 	case Report:
-		d := g.at(m.DC)
+		d := g.at(place{m.Route, m.DC})
 		if m.Outcome == Answered {
 			d.answered.add(m.Who, m.Made)
 		}
 		g.onOutcome(now, d, nil, m.Outcome)
 	case KeyUnknown:
-		g.at(m.DC).unknown.add(m.Who, now)
+		g.at(place{m.Route, m.DC}).unknown.add(m.Who, now)
 	case Silent:
-		g.onSilent(now, g.at(m.DC), m.Who)
+		g.onSilent(now, g.at(place{m.Route, m.DC}), m.Who)
 	case Attend:
-		v := &g.at(m.Witness.DC).vigil
+		v := &g.at(m.Witness.place()).vigil
 		v.attend(m.Witness)
 		if m.Took > 0 {
 			v.answered(now, m.Took)
 		}
 	case Leave:
-		g.at(m.Witness.DC).vigil.leave(m.Witness)
+		g.at(m.Witness.place()).vigil.leave(m.Witness)
 	case Asked:
-		g.at(m.Witness.DC).vigil.asked(now, m.Round)
+		g.at(m.Witness.place()).vigil.asked(now, m.Round)
 	case Took:
-		g.at(m.Witness.DC).vigil.answered(now, m.Time)
+		g.at(m.Witness.place()).vigil.answered(now, m.Time)
 	case Doubt:
-		m.Reply(g.at(m.DC).doubtful(now, m.Who, m.Since))
+		m.Reply(g.at(place{m.Route, m.DC}).doubtful(now, m.Who, m.Since))
 	case Census:
 		m.Reply.Send(g.census(), nil)
+	case Renew:
+		g.renew(m.Route)
 	case wake:
 	case look:
 		g.wake = time.Time{}
@@ -213,11 +215,11 @@ func (g *Governor) grant(c *runtime.Context[Message], now time.Time) {
 	g.look(c, now)
 }
 
-func (g *Governor) at(number int) *dcState {
-	i, ok := slices.BinarySearchFunc(g.dcs, number, func(d *dcState, n int) int { return d.dc - n })
+func (g *Governor) at(p place) *dcState {
+	i, ok := slices.BinarySearchFunc(g.dcs, p, func(d *dcState, p place) int { return d.compare(p) })
 	if !ok {
 		l := &g.limits
-		d := &dcState{record: g.books.at(number)}
+		d := &dcState{record: g.books.at(p)}
 		d.buckets = g.buckets(l.ConnectsPerDC, l.KeysPerDC, l.SignInsPerDC)
 		g.dcs = slices.Insert(g.dcs, i, d)
 	}
@@ -229,13 +231,13 @@ func (g *Governor) onWant(t *Ticket) {
 		return
 	}
 	g.books.enter(t)
-	g.at(t.DC).queues[t.Kind].add(t)
+	g.at(t.place()).queues[t.Kind].add(t)
 }
 
 func (g *Governor) onDone(now time.Time, t *Ticket, o Outcome) {
 	was := t.state
 	g.books.strike(t)
-	d := g.at(t.DC)
+	d := g.at(t.place())
 	switch was {
 	case ticketWaiting:
 		d.queues[t.Kind].live--
@@ -253,7 +255,7 @@ func (g *Governor) onDone(now time.Time, t *Ticket, o Outcome) {
 
 // hold notes a granted ticket that counts until it is done.
 func (g *Governor) hold(t *Ticket) {
-	d := g.at(t.DC)
+	d := g.at(t.place())
 	g.held = append(g.held, t)
 	if t.probe {
 		d.probe = t
@@ -267,7 +269,7 @@ func (g *Governor) letGo(t *Ticket) {
 	if i := slices.Index(g.held, t); i >= 0 {
 		g.held = slices.Delete(g.held, i, i+1)
 		if t.Kind == MakeKey {
-			g.at(t.DC).keys--
+			g.at(t.place()).keys--
 		}
 	}
 }
@@ -461,7 +463,7 @@ func (g *Governor) waiting() bool {
 func (g *Governor) census() []DCStatus {
 	list := make([]DCStatus, len(g.dcs))
 	for i, d := range g.dcs {
-		s := DCStatus{DC: d.dc, Up: !d.down, Flood: d.flood, Since: d.since, Delay: d.delay, Granted: d.granted}
+		s := DCStatus{DC: d.dc, Route: d.route, Up: !d.down, Flood: d.flood, Since: d.since, Delay: d.delay, Granted: d.granted}
 		for k := range kinds {
 			s.Waiting[k] = d.queues[k].live
 		}

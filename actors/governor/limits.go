@@ -9,7 +9,8 @@ type Rate struct {
 	Burst     int
 }
 
-// Limits are the budgets. Zero fields have the defaults named.
+// Limits are the budgets; a DC counts once for each route. Zero fields have the
+// defaults named.
 type Limits struct {
 	// ConnectsPerDC; zero: 50 a second, 10 at once. Connects for all DCs
 	// together; zero: 100 a second, 20 at once.
@@ -24,7 +25,8 @@ type Limits struct {
 	// not for this machine: it does not count among KeysAtOnce any more, and
 	// still among its DC's. And a DC on which none is being made may always have
 	// one. With D DCs at most KeysAtOnce + D - 1 are made that count, and D x
-	// KeysAtOncePerDC in all: 20 and 40 with five.
+	// KeysAtOncePerDC in all: 20 and 40 with five. By R routes D is R times as
+	// many, and those that count are what Keys gives in keySlow: 216 by default.
 	KeysAtOncePerDC, KeysAtOnce int
 	// SignInsPerDC; zero: 10 a second, 5 at once. SignIns for all DCs; zero:
 	// 20 a second, 10 at once.

@@ -54,6 +54,8 @@ const (
 type Ticket struct {
 	Kind Kind
 	DC   int // number of the DC
+	// Route is how the DC is reached; zero: directly.
+	Route Route
 	// Active puts the ticket before those that are not: somebody is waiting.
 	Active bool
 	// Who names the account, for [Doubt]: any number that no other account
@@ -100,6 +102,7 @@ type (
 	// under a key, on a connection that worked before.
 	Report struct {
 		DC      int
+		Route   Route
 		Outcome Outcome
 		// Who is the account, as in [Ticket]. Made is when the socket was made;
 		// zero: not known. Without either an Answered counts as Worked.
@@ -109,14 +112,16 @@ type (
 	// KeyUnknown tells that an account got -404 under its perm key. Without Who
 	// it is ignored.
 	KeyUnknown struct {
-		DC  int
-		Who uint64
+		DC    int
+		Route Route
+		Who   uint64
 	}
 	// Silent tells that a connection of an account had no answer for so long that
 	// it gave its socket up. Without Who it is ignored.
 	Silent struct {
-		DC  int
-		Who uint64
+		DC    int
+		Route Route
+		Who   uint64
 	}
 	// Attend says that a connection can be asked whether its DC is there, whose first
 	// answer took so long (zero: not known); Leave that it cannot any more. Both
@@ -139,15 +144,19 @@ type (
 	}
 	// Doubt asks whether a DC that answered an account's perm key with -404 at
 	// Since is itself in doubt. Reply is called once, by the governor, and must
-	// not block: others is true when the DC said the same to another account in
-	// the last quarter of an hour, and no socket made after Since has brought
+	// not block: others is true when the DC said the same to another account by
+	// the same route in the last quarter of an hour, and no socket made after Since has brought
 	// another account an answer under a key.
 	Doubt struct {
 		DC    int
+		Route Route
 		Who   uint64
 		Since time.Time
 		Reply func(others bool)
 	}
+	// Renew says that a route is another proxy's from now on: whether DCs are down
+	// by it is forgotten.
+	Renew struct{ Route Route }
 	// Census asks for what is going on.
 	Census struct{ Reply runtime.Reply[[]DCStatus] }
 
@@ -167,6 +176,7 @@ func (Asked) governorMessage()      {}
 func (Took) governorMessage()       {}
 func (Doubt) governorMessage()      {}
 func (Census) governorMessage()     {}
+func (Renew) governorMessage()      {}
 func (wake) governorMessage()       {}
 func (look) governorMessage()       {}
 
@@ -189,12 +199,14 @@ const (
 type Word struct {
 	Kind  WordKind
 	DC    int
+	Route Route
 	Since time.Time // IsSilent: when it was heard last; Answers: now
 }
 
-// DCStatus is what the governor knows about one DC.
+// DCStatus is what the governor knows about one DC by one route.
 type DCStatus struct {
 	DC      int
+	Route   Route
 	Up      bool
 	Flood   bool          // not up because of -429
 	Since   time.Time     // when Up changed last; zero: never

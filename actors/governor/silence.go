@@ -29,5 +29,5 @@ func (g *Governor) onSilent(now time.Time, d *dcState, who uint64) {
 		return
 	}
 	d.suspected = now
-	g.tell(Word{Kind: Suspected, DC: d.dc, Since: now})
+	g.tell(Word{Kind: Suspected, DC: d.dc, Route: d.route, Since: now})
 }

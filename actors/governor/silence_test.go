@@ -43,7 +43,7 @@ func TestADCIsSuspectedWhenTwoAccountsHadNoAnswer(t *testing.T) {
 			// The rule asks for nothing of the actor but the time.
 			now := time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
 			bubbleSleep(t, func(since func() time.Duration) {
-				tc.play(func(dc int, who uint64) { g.onSilent(now.Add(since()), g.at(dc), who) })
+				tc.play(func(dc int, who uint64) { g.onSilent(now.Add(since()), g.at(place{dc: dc}), who) })
 			})
 			if len(got) != len(tc.want) {
 				t.Errorf("suspected %v, want %v", got, tc.want)

@@ -70,8 +70,9 @@ const (
 // asked whether the DC is there. The exported fields are set by its owner before
 // [Attend] and not changed.
 type Witness struct {
-	DC  int
-	Who uint64 // as in [Ticket]
+	DC    int
+	Route Route
+	Who   uint64 // as in [Ticket]
 	// Ask is called by the governor, and must not block: send yourself a message.
 	// [Asked] with the same round follows when a ping is out.
 	Ask func(round uint32)
@@ -190,7 +191,7 @@ func (g *Governor) watch(now time.Time, d *dcState) {
 	switch {
 	case v.stage == mute && heard.After(v.mark):
 		v.listen(now, now)
-		g.tell(Word{Kind: Answers, DC: d.dc, Since: now})
+		g.tell(Word{Kind: Answers, DC: d.dc, Route: d.route, Since: now})
 	case v.stage == mute && len(v.all) == 0:
 		v.due = time.Time{} // who hears it first has a new connection, and says so
 		return
@@ -221,7 +222,7 @@ func (g *Governor) watch(now time.Time, d *dcState) {
 		v.listen(now, now)
 	default:
 		v.stage, v.said, v.due = mute, now, now.Add(lookAgain)
-		g.tell(Word{Kind: IsSilent, DC: d.dc, Since: v.mark})
+		g.tell(Word{Kind: IsSilent, DC: d.dc, Route: d.route, Since: v.mark})
 	}
 }
 
