@@ -35,7 +35,8 @@ type Cluster struct {
 	closed    bool
 	nextConn  dctest.ConnID
 	open      map[*conn]struct{}
-	listeners []*listener   // by DC - 1
+	listeners []*listener // by DC - 1
+	proxies   []*Proxy
 	codeNews  chan struct{} // closed, and replaced, when codes are sent
 	boxNews   chan struct{} // and this when a message is written, edited or deleted
 }
@@ -85,6 +86,9 @@ func (s *Cluster) Close() error {
 		s.closed = true
 		for _, l := range s.listeners {
 			l.stop()
+		}
+		for _, p := range s.proxies {
+			p.Stop()
 		}
 		for c := range s.open {
 			c.abort()

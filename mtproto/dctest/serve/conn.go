@@ -34,6 +34,8 @@ type conn struct {
 	net     net.Conn
 	codec   *transport.Codec
 	credits chan struct{}
+	by      *Proxy // nil: it came directly
+	first   []byte // the packet that a proxy has read already
 
 	draining atomic.Bool // nothing that comes in counts any more
 
@@ -52,19 +54,27 @@ func (s *Cluster) accept(dc int, nc net.Conn, remote string) bool {
 		return false
 	}
 	c := &conn{s: s, dc: dc, remote: remote, net: nc, codec: codec, credits: make(chan struct{}, connCredits)}
-	s.mu.Lock()
-	if s.closed || len(s.open) >= s.cfg.MaxConns {
-		s.mu.Unlock()
+	if !s.admit(c) {
 		_ = nc.Close()
+		return false
+	}
+	s.box.post(event{kind: evOpen, conn: c})
+	go c.read()
+	return true
+}
+
+// admit counts a connection among the open ones, and its reader among what Close
+// waits for; false when there is no room.
+func (s *Cluster) admit(c *conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || len(s.open) >= s.cfg.MaxConns {
 		return false
 	}
 	s.nextConn++
 	c.id = s.nextConn
 	s.open[c] = struct{}{}
 	s.wg.Add(1)
-	s.mu.Unlock()
-	s.box.post(event{kind: evOpen, conn: c})
-	go c.read()
 	return true
 }
 
@@ -76,7 +86,7 @@ func (c *conn) read() {
 		if !c.awaitResume() {
 			return
 		}
-		packet, err := c.codec.ReadPacket(c.net, nil)
+		packet, err := c.next()
 		if err != nil {
 			if bad := (*transport.FrameError)(nil); errors.As(err, &bad) {
 				c.s.box.post(event{kind: evMalformed, conn: c, text: bad.Error()})
@@ -102,6 +112,14 @@ func (c *conn) read() {
 	c.drain()
 }
 
+// next reads a packet, the first one of who came through a proxy from there.
+func (c *conn) next() (packet []byte, err error) {
+	if packet, c.first = c.first, nil; packet != nil {
+		return packet, nil
+	}
+	return c.codec.ReadPacket(c.net, nil)
+}
+
 // drain reads what still comes after a close of our own side, until the client closes too or time is up.
 func (c *conn) drain() {
 	if !c.draining.Load() {
@@ -118,16 +136,34 @@ func (c *conn) drain() {
 // finish reports the end of the connection.
 func (c *conn) finish() {
 	_ = c.net.Close()
+	c.gone()
+	c.s.box.post(event{kind: evClosed, conn: c})
+}
+
+// leave ends a connection that the core never heard of.
+func (c *conn) leave() {
+	_ = c.net.Close()
+	c.gone()
+	c.s.wg.Done()
+}
+
+// gone forgets a connection.
+func (c *conn) gone() {
 	c.s.mu.Lock()
 	delete(c.s.open, c)
 	c.s.mu.Unlock()
-	c.s.box.post(event{kind: evClosed, conn: c})
+	if c.by != nil {
+		c.by.forget(c)
+	}
 }
 
 // abort closes the socket at once; reader and writer see an error.
 func (c *conn) abort() {
 	c.draining.Store(true)
-	_ = c.net.Close()
+	c.mu.Lock()
+	nc := c.net // a proxy may be putting another around it
+	c.mu.Unlock()
+	_ = nc.Close()
 	c.pause(false)
 }
 

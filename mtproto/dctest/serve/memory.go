@@ -18,7 +18,7 @@ type Dialer struct {
 // Dialer returns a dialer into the cluster.
 func (s *Cluster) Dialer() *Dialer { return &Dialer{s: s} }
 
-// DialContext connects to the DC with that address. network is ignored. An unknown address or a stopped DC is refused,
+// DialContext connects to the DC, or the MTProxy, with that address. network is ignored. An unknown address or a stopped DC is refused,
 // as a closed port is. It does not block.
 func (d *Dialer) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
 	refused := func(err error) error {
@@ -32,7 +32,20 @@ func (d *Dialer) DialContext(ctx context.Context, network, addr string) (net.Con
 			return d.DialDC(l.dc)
 		}
 	}
+	if p := d.s.proxyAt(addr); p != nil {
+		return d.dialProxy(p)
+	}
 	return nil, refused(syscall.ECONNREFUSED)
+}
+
+// dialProxy connects to an MTProxy.
+func (d *Dialer) dialProxy(p *Proxy) (net.Conn, error) {
+	client, server := net.Pipe()
+	if !p.accept(server, "memory:"+strconv.FormatUint(d.count.Add(1), 10)) {
+		_ = client.Close()
+		return nil, &net.OpError{Op: "dial", Net: "memory", Err: syscall.ECONNREFUSED}
+	}
+	return client, nil
 }
 
 // DialDC connects to a DC by its number.
