@@ -19,6 +19,7 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
+	"github.com/mtfleet/mtfleet/mtproto/proxy"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/tl"
 )
@@ -252,7 +253,7 @@ func playAddress(at int) netip.AddrPort {
 }
 
 // Dial implements [account.Network].
-func (n *playNet) Dial(targets []dc.Target, _ int, done func(playEnd, error)) (cancel func()) {
+func (n *playNet) Dial(targets []dc.Target, _ int, _ *proxy.Via, done func(playEnd, error)) (cancel func()) {
 	over := false
 	end := func(s playEnd, err error) {
 		if !over {

@@ -13,6 +13,7 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
+	"github.com/mtfleet/mtfleet/mtproto/proxy"
 )
 
 // This file is what connections of a play lead to: the core of the test DC, and
@@ -70,7 +71,7 @@ func address(at int) netip.AddrPort {
 
 var errRefused = errors.New("connection refused")
 
-func (n *network) Dial(targets []dc.Target, _ int, done func(dcconn.Socket, error)) (cancel func()) {
+func (n *network) Dial(targets []dc.Target, _ int, _ *proxy.Via, done func(dcconn.Socket, error)) (cancel func()) {
 	over := false
 	end := func(s dcconn.Socket, err error) {
 		if !over {

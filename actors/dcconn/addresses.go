@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 )
 
@@ -14,10 +15,11 @@ type addresses struct {
 	known map[addressesOf]*tried
 }
 
-// addressesOf names a set of addresses: at most two for each DC.
+// addressesOf names a set of addresses: at most two for each DC and route.
 type addressesOf struct {
 	dc    dc.ID
 	media bool
+	route governor.Route
 }
 
 // tried is how the last tries went.
@@ -79,11 +81,11 @@ func (a *addresses) fail(at addressesOf) {
 }
 
 // addresses names those of a connection.
-func (n *conn) addresses() addressesOf { return addressesOf{n.cfg.DC, n.cfg.Media} }
+func (n *conn) addresses() addressesOf { return addressesOf{n.cfg.DC, n.cfg.Media, n.cfg.Way.Route} }
 
 // targets returns what to dial.
 func (n *conn) targets(table dc.Table) []dc.Target {
-	all := table.Select(dc.Want{DC: n.cfg.DC, Media: n.cfg.Media, IPv6: true})
+	all := table.Select(dc.Want{DC: n.cfg.DC, Media: n.cfg.Media, IPv6: true, Proxied: n.cfg.Way.Server != nil})
 	return n.env.addresses.order(n.addresses(), all, n.tries)
 }
 

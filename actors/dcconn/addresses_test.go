@@ -49,7 +49,7 @@ func TestTheOrderOfAddresses(t *testing.T) {
 		}, 0, []string{b, six, a, c}},
 		{"nor with the table", func(x *addresses) { x.proved(at, target(gone)) }, 0, []string{gone, six, a, b, c}},
 		{"another DC's say nothing", func(x *addresses) { x.proved(addressesOf{dc: 4}, target(b)); x.fail(addressesOf{dc: 4}) }, 0, []string{a, six, b, c}},
-		{"nor those for media", func(x *addresses) { x.proved(addressesOf{2, true}, target(b)) }, 0, []string{a, six, b, c}},
+		{"nor those for media", func(x *addresses) { x.proved(addressesOf{dc: 2, media: true}, target(b)) }, 0, []string{a, six, b, c}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var x addresses

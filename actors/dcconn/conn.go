@@ -23,8 +23,9 @@ type conn struct {
 	told    governor.Outcome // what the governor knows of this socket
 	unbound bool             // the session's key is still to be bound
 	epoch   uint32
-	tries   uint32 // counts sockets of no use, to begin at another address next time
-	proof   bool   // the socket's address was proved to lead to the DC
+	offset  time.Duration // server time minus ours, as last known
+	tries   uint32        // counts sockets of no use, to begin at another address next time
+	proof   bool          // the socket's address was proved to lead to the DC
 	socket  Socket
 	ticket  *governor.Ticket // wanted or held; nil once its outcome is told
 	cancel  func()           // of the dial under way
@@ -135,6 +136,8 @@ func (n *conn) Receive(c *ctx, m Message) {
 		n.onAsk(c, m)
 	case Follow:
 		n.onFollow(c, m)
+	case Through:
+		n.onThrough(c, m)
 	case Resume:
 		n.onResume(c)
 	}

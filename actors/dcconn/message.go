@@ -11,6 +11,7 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/handshake"
+	"github.com/mtfleet/mtfleet/mtproto/proxy"
 )
 
 // Env is what all DC connections of one process share. It does not change
@@ -44,10 +45,27 @@ type Config struct {
 	Notify func(Event)
 	// Address is which of the DC's addresses is dialled first, counted around.
 	Address uint32
+	// Way is how the DC is reached, until a Through.
+	Way Way
 	// Who names the account for the governor; see governor.Ticket. Zero: nobody.
 	Who uint64
 	// Spoken, if set, is told the last msg_id when the connection ends.
 	Spoken *Spoken
+}
+
+// Way is how a DC is reached: through a proxy, nil for none, which the governor knows
+// by a number.
+type Way struct {
+	Server *proxy.Server
+	Route  governor.Route
+}
+
+// is reports whether two ways are the same.
+func (w Way) is(other Way) bool {
+	if w.Server == nil || other.Server == nil {
+		return w == other
+	}
+	return w.Route == other.Route && *w.Server == *other.Server
 }
 
 // Spoken is how far the msg_ids of connections went that have ended: for those
@@ -155,6 +173,11 @@ type (
 	// pause before the next dial is of no use. The governor paces the dials.
 	Check struct{ Back bool }
 
+	// Through changes the way. A socket of another way is closed and the next is
+	// dialled at once, under the same session; what waits for a permit waits for one
+	// of the new way.
+	Through struct{ Way Way }
+
 	// Follow is for the connection that replaces one that said EventDrained or
 	// EventSilent: its msg_ids from now on are greater than Last there. It comes
 	// after Run.
@@ -213,6 +236,7 @@ func (Listen) dcconnMessage()    {}
 func (Probe) dcconnMessage()     {}
 func (Check) dcconnMessage()     {}
 func (Follow) dcconnMessage()    {}
+func (Through) dcconnMessage()   {}
 func (permitted) dcconnMessage() {}
 func (dialed) dcconnMessage()    {}
 func (received) dcconnMessage()  {}

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/mtproto/proxy"
 )
 
 // Network makes sockets. actors/wire is one, over TCP; a simulation is
@@ -12,10 +13,10 @@ import (
 type Network interface {
 	// Dial begins to connect to the first of the targets that answers and
 	// returns at once. dcWire is the DC's number in an obfuscated header
-	// (dc.Wire). done is called exactly once, never from within Dial, from any
+	// (dc.Wire). With via nothing is sent but through that proxy. done is called exactly once, never from within Dial, from any
 	// goroutine, with a socket or an error; it does not wait. cancel gives the
 	// attempt up (done is still called); it may be called at any time.
-	Dial(targets []dc.Target, dcWire int, done func(Socket, error)) (cancel func())
+	Dial(targets []dc.Target, dcWire int, via *proxy.Via, done func(Socket, error)) (cancel func())
 }
 
 // Socket carries packets. Its methods are safe for concurrent use and do not

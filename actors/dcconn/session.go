@@ -23,7 +23,7 @@ func (n *conn) onRun(c *ctx, m Run) {
 		n.notify(Event{Kind: EventDown, Err: err})
 		return
 	}
-	n.session = s
+	n.session, n.offset = s, m.Session.TimeOffset
 	s.SetSilent(c.Now(), n.silent())
 	if m.Bind != nil {
 		n.unbound = true
@@ -112,6 +112,7 @@ func (n *conn) pull(c *ctx) (broken error) {
 			if !n.unbound {
 				n.proved()
 			}
+			n.offset = out.Offset
 			n.notify(Event{Kind: EventClock, Offset: out.Offset})
 		case mtproto.OutPong:
 			n.ponged(c)

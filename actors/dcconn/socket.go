@@ -48,7 +48,7 @@ const (
 func (n *conn) want(c *ctx) {
 	n.state = socketWaiting
 	self := c.Self()
-	t := &governor.Ticket{Kind: governor.Connect, DC: int(n.cfg.DC), Active: n.cfg.Active || n.busy(), Who: n.cfg.Who}
+	t := &governor.Ticket{Kind: governor.Connect, DC: int(n.cfg.DC), Route: n.cfg.Way.Route, Active: n.cfg.Active || n.busy(), Who: n.cfg.Who}
 	t.Granted = func() { self.Send(permitted{t}) }
 	n.ticket = t
 	n.env.Governor.Send(governor.Want{Ticket: t})
@@ -63,7 +63,7 @@ func (n *conn) onPermitted(c *ctx, m permitted) {
 	n.pulse = m.ticket.Pulse
 	table := n.env.Table()
 	self, epoch := c.Self(), n.epoch
-	n.cancel = n.env.Network.Dial(n.targets(table), dc.Wire(n.cfg.DC, table.Test, n.cfg.Media), func(s Socket, err error) {
+	n.cancel = n.env.Network.Dial(n.targets(table), dc.Wire(n.cfg.DC, table.Test, n.cfg.Media), n.via(c.Now()), func(s Socket, err error) {
 		self.Send(dialed{epoch, s, err})
 	})
 }
@@ -154,7 +154,7 @@ func (n *conn) tell(o governor.Outcome) {
 		n.env.Governor.Send(governor.Done{Ticket: n.ticket, Outcome: o})
 		n.ticket = nil
 	case news:
-		n.env.Governor.Send(governor.Report{DC: int(n.cfg.DC), Outcome: o, Who: n.cfg.Who, Made: n.upSince})
+		n.env.Governor.Send(governor.Report{DC: int(n.cfg.DC), Route: n.cfg.Way.Route, Outcome: o, Who: n.cfg.Who, Made: n.upSince})
 	}
 }
 
@@ -192,7 +192,7 @@ func (n *conn) lost(c *ctx, err error) {
 	c.Cancel(timerSettle)
 	n.checks = false
 	if wasUp && silence(err) {
-		n.env.Governor.Send(governor.Silent{DC: int(n.cfg.DC), Who: n.cfg.Who})
+		n.env.Governor.Send(governor.Silent{DC: int(n.cfg.DC), Route: n.cfg.Way.Route, Who: n.cfg.Who})
 	}
 	if wasUp && n.session != nil {
 		n.session.Disconnected(c.Now())
@@ -227,6 +227,10 @@ func (n *conn) lost(c *ctx, err error) {
 // connections of the DC do after a dial that failed, this one after a socket that
 // was of no use.
 func (n *conn) pause(c *ctx, wasUp bool, code int32, err error) time.Duration {
+	if err == errRerouted {
+		n.backoff.Reset()
+		return 0
+	}
 	if wasUp && c.Now().Sub(n.upSince) >= healthy && !fruitless(err) {
 		n.backoff.Reset()
 		if code == 0 && !judged(err) {

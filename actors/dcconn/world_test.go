@@ -244,6 +244,7 @@ type countingDialer struct {
 
 	mu      sync.Mutex
 	dials   []time.Duration
+	addrs   []string
 	written int
 	rate    int // bytes a second that a socket takes; 0: no limit
 }
@@ -251,6 +252,7 @@ type countingDialer struct {
 func (d *countingDialer) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
 	d.mu.Lock()
 	d.dials = append(d.dials, time.Since(d.start))
+	d.addrs = append(d.addrs, addr)
 	d.mu.Unlock()
 	c, err := d.Dialer.DialContext(ctx, network, addr)
 	if err != nil {

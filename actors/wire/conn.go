@@ -40,7 +40,7 @@ type Handler = interface {
 // A Conn is one TCP connection that carries packets. Its methods are safe for
 // concurrent use.
 type Conn struct {
-	// Target is the address that answered.
+	// Target is the address that answered, zero behind an MTProxy.
 	Target dc.Target
 
 	net    *Network
@@ -59,7 +59,7 @@ type Conn struct {
 	credit  sync.Cond // held or bytes fell, or the connection was closed
 }
 
-// Dialed returns the target that answered.
+// Dialed returns the target that answered, zero behind an MTProxy.
 func (c *Conn) Dialed() dc.Target { return c.Target }
 
 // Start begins to read; call it once. Before it, Send already works.

@@ -20,7 +20,7 @@ func TestConnectionsAreBoundedByDescriptors(t *testing.T) {
 		})
 		var conns []*Conn
 		for range 3 {
-			conn, err := w.dial(t.Context(), targets("192.0.2.1:443"), 2)
+			conn, err := w.dial(t.Context(), targets("192.0.2.1:443"), 2, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -28,7 +28,7 @@ func TestConnectionsAreBoundedByDescriptors(t *testing.T) {
 		}
 		refused := func() {
 			t.Helper()
-			_, err := w.dial(t.Context(), targets("192.0.2.1:443", "192.0.2.2:443"), 2)
+			_, err := w.dial(t.Context(), targets("192.0.2.1:443", "192.0.2.2:443"), 2, nil)
 			var short *DescriptorError
 			if !errors.As(err, &short) || short.Sockets != 3 || short.System {
 				t.Fatalf("a fourth connection: %v", err)
@@ -49,7 +49,7 @@ func TestConnectionsAreBoundedByDescriptors(t *testing.T) {
 			t.Errorf("told %d times in one episode", len(told))
 		}
 		conns[0].Close()
-		conn, err := w.dial(t.Context(), targets("192.0.2.1:443"), 2)
+		conn, err := w.dial(t.Context(), targets("192.0.2.1:443"), 2, nil)
 		if err != nil {
 			t.Fatalf("with room again: %v", err)
 		}
@@ -81,7 +81,7 @@ func TestWhoseLimitItIs(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			d := &pipeDialer{fail: func(string) error { return &net.OpError{Op: "dial", Net: "tcp", Err: tc.err} }}
-			_, err := New(Config{Rand: rand.Reader, Dialer: d}).dial(t.Context(), targets("192.0.2.1:443", "192.0.2.2:443"), 2)
+			_, err := New(Config{Rand: rand.Reader, Dialer: d}).dial(t.Context(), targets("192.0.2.1:443", "192.0.2.2:443"), 2, nil)
 			var short *DescriptorError
 			if !errors.As(err, &short) || short.System != tc.system || !errors.Is(err, tc.err) || !strings.Contains(err.Error(), tc.says) {
 				t.Errorf("%+v: %v", short, err)

@@ -43,7 +43,7 @@ func TestAProcessWithoutDescriptors(t *testing.T) {
 	to := targets(l.Addr().String())
 	var conns []*Conn
 	for {
-		conn, err := w.dial(t.Context(), to, 2)
+		conn, err := w.dial(t.Context(), to, 2, nil)
 		if err == nil {
 			conns = append(conns, conn)
 			continue
@@ -59,7 +59,7 @@ func TestAProcessWithoutDescriptors(t *testing.T) {
 		t.Errorf("%d connections, told %d times", len(conns), told)
 	}
 	conns[0].Close()
-	if conns[0], err = w.dial(t.Context(), to, 2); err != nil {
+	if conns[0], err = w.dial(t.Context(), to, 2, nil); err != nil {
 		t.Errorf("with a descriptor again: %v", err)
 	}
 	for _, conn := range conns {

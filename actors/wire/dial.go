@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/mtproto/proxy"
 	"github.com/mtfleet/mtfleet/mtproto/transport"
 )
 
@@ -48,14 +49,15 @@ func (w *Network) Wait(ctx context.Context) error {
 // Dial begins to connect to the first of the targets that answers, and returns
 // at once. Each target has a head start over the next, which a failure ends at
 // once; at most three are tried. dcWire is the DC's number in an obfuscated
-// header (dc.Wire). done is called exactly once, from another goroutine, with a
-// *[Conn] or an error: when a connection stands, all targets have failed, the
-// time is over, or cancel was called.
-func (w *Network) Dial(targets []dc.Target, dcWire int, done func(Socket, error)) (cancel func()) {
+// header (dc.Wire). With via every byte goes through that proxy, or nowhere: an
+// MTProxy picks the DC by dcWire, whatever the targets are. done is called exactly
+// once, from another goroutine, with a *[Conn] or an error: when a connection
+// stands, all targets have failed, the time is over, or cancel was called.
+func (w *Network) Dial(targets []dc.Target, dcWire int, via *proxy.Via, done func(Socket, error)) (cancel func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	w.running.Go(func() {
 		defer cancel()
-		conn, err := w.dial(ctx, targets, dcWire)
+		conn, err := w.dial(ctx, targets, dcWire, via)
 		if err != nil {
 			done(nil, err) // not conn: a nil *Conn is a Socket that is not nil
 			return
@@ -67,22 +69,30 @@ func (w *Network) Dial(targets []dc.Target, dcWire int, done func(Socket, error)
 
 // dial is Dial on the caller's goroutine. It calls code of others, whose panic
 // is the failure of this dial and not the process's.
-func (w *Network) dial(ctx context.Context, targets []dc.Target, dcWire int) (conn *Conn, err error) {
+func (w *Network) dial(ctx context.Context, targets []dc.Target, dcWire int, via *proxy.Via) (conn *Conn, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			conn, err = nil, panicked(v)
 		}
 	}()
+	c := &w.cfg
+	if via != nil {
+		if targets, err = c.through(via, targets); err != nil {
+			return nil, err
+		}
+	}
 	if len(targets) == 0 {
 		return nil, ErrNoTarget
 	}
-	c := &w.cfg
 	if err := c.fence(); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.ConnectTimeout)
 	defer cancel()
-	d := &race{net: w, targets: targets, won: make(chan raced)}
+	d := &race{net: w, targets: targets, via: via, stagger: c.Stagger, won: make(chan raced)}
+	if via != nil {
+		d.stagger *= proxiedStagger
+	}
 	t, socket, err := d.run(ctx)
 	if err != nil {
 		return nil, err
@@ -113,6 +123,8 @@ func (c *Config) fence() error {
 type race struct {
 	net     *Network
 	targets []dc.Target
+	via     *proxy.Via // nil: directly
+	stagger time.Duration
 	won     chan raced // unbuffered: who is not taken closes its socket
 
 	started int       // of targets
@@ -131,14 +143,14 @@ type raced struct {
 // run starts attempts one by one and returns the first that succeeds. The
 // others see ctx end, which the caller cancels.
 func (r *race) run(ctx context.Context) (dc.Target, net.Conn, error) {
-	stagger := time.NewTimer(r.net.cfg.Stagger)
+	stagger := time.NewTimer(r.stagger)
 	defer stagger.Stop()
 	r.start(ctx)
 	for {
 		select {
 		case <-stagger.C:
 			if r.start(ctx) {
-				stagger.Reset(r.net.cfg.Stagger)
+				stagger.Reset(r.stagger)
 			}
 		case a := <-r.won:
 			if a.err == nil {
@@ -146,7 +158,7 @@ func (r *race) run(ctx context.Context) (dc.Target, net.Conn, error) {
 			}
 			r.lost(a)
 			if r.start(ctx) {
-				stagger.Reset(r.net.cfg.Stagger)
+				stagger.Reset(r.stagger)
 			} else if r.running == 0 {
 				return dc.Target{}, nil, r.error()
 			}
@@ -234,7 +246,7 @@ func (r *race) dial(ctx context.Context, t dc.Target) (socket net.Conn, err erro
 			r.net.giveBack()
 		}
 	}()
-	return r.net.cfg.Dialer.DialContext(ctx, "tcp", t.Addr.String())
+	return r.net.reach(ctx, t, r.via)
 }
 
 // newConn chooses the framing for a target. A secret may come with demands of
@@ -249,8 +261,12 @@ func (w *Network) newConn(t dc.Target, socket net.Conn, dcWire int) (*Conn, erro
 		if err != nil {
 			return nil, err
 		}
-		if s.Padded {
+		tc.Secret = s.Inner().Bytes()
+		switch {
+		case s.Padded:
 			tc.Kind = transport.Padded
+		case tc.Kind == transport.Full && !t.Addr.IsValid():
+			tc.Kind = transport.Intermediate // an MTProxy takes obfuscated streams alone
 		}
 	}
 	if tc.Kind == transport.Full {
@@ -260,10 +276,10 @@ func (w *Network) newConn(t dc.Target, socket net.Conn, dcWire int) (*Conn, erro
 	if err != nil {
 		return nil, err
 	}
-	if s, ok := socket.(interface{ SetWriteBuffer(int) error }); ok {
-		_ = s.SetWriteBuffer(kernelQueue) // a kernel that will not only answers late
+	conn := &Conn{net: w, socket: socket, codec: codec}
+	if t.Addr.IsValid() { // an MTProxy's is nobody's address, and has its secret
+		conn.Target = t
 	}
-	conn := &Conn{net: w, socket: socket, codec: codec, Target: t}
 	conn.credit.L = &conn.mu
 	return conn, nil
 }

@@ -101,7 +101,7 @@ func (e *DialError) Error() string {
 	parts := make([]string, len(e.Attempts))
 	for i, a := range e.Attempts {
 		parts[i] = a.Err.Error()
-		if !strings.Contains(parts[i], a.Addr.String()) {
+		if a.Addr.IsValid() && !strings.Contains(parts[i], a.Addr.String()) {
 			parts[i] = a.Addr.String() + ": " + parts[i]
 		}
 	}

@@ -69,7 +69,7 @@ func TestBothFamilies(t *testing.T) {
 				d := &pipeDialer{fail: tc.fails, delay: tc.takes}
 				w := New(Config{Rand: rand.Reader, Dialer: d})
 				begun := time.Now()
-				conn, err := w.dial(t.Context(), targets(tc.to...), 2)
+				conn, err := w.dial(t.Context(), targets(tc.to...), 2, nil)
 				if took := time.Since(begun); took != tc.after {
 					t.Errorf("it took %v, want %v", took, tc.after)
 				}
@@ -121,7 +121,7 @@ func TestIPv6OnLoopback(t *testing.T) {
 	}
 	_ = silent.Close() // its address refuses
 	to := targets(silent.Addr().String(), l.Addr().String())
-	conn, err := New(Config{Rand: rand.Reader, RequireLoopback: true}).dial(t.Context(), to, 2)
+	conn, err := New(Config{Rand: rand.Reader, RequireLoopback: true}).dial(t.Context(), to, 2, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestATargetThatIsNoLoopback(t *testing.T) {
 	d := &pipeDialer{}
 	for _, addr := range []string{"[2001:db8::1]:443", "[::ffff:192.0.2.1]:443", "[fe80::1]:443"} {
 		_, err := New(Config{Rand: rand.Reader, Dialer: d, RequireLoopback: true}).dial(context.Background(),
-			[]dc.Target{{Addr: netip.MustParseAddrPort(addr)}}, 2)
+			[]dc.Target{{Addr: netip.MustParseAddrPort(addr)}}, 2, nil)
 		var no *NotLoopbackError
 		if !errors.As(err, &no) {
 			t.Errorf("%s: %v", addr, err)

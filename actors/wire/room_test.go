@@ -38,7 +38,7 @@ func TestDialReturnsAtOnceAndEndsOnce(t *testing.T) {
 				w := New(Config{Dialer: d})
 				ends := make(chan ended, 2)
 				start := time.Now()
-				cancel := w.Dial(targets("127.0.0.1:1"), 2, func(s Socket, err error) { ends <- ended{s, err} })
+				cancel := w.Dial(targets("127.0.0.1:1"), 2, nil, func(s Socket, err error) { ends <- ended{s, err} })
 				if len(ends) != 0 || time.Since(start) != 0 {
 					t.Error("the dial was waited for")
 				}
@@ -80,7 +80,7 @@ func TestWhatIsNotTheDCsFaultSaysSo(t *testing.T) {
 		"not on this machine": {cfg: Config{Dialer: d, RequireLoopback: true}, addr: []string{"10.0.0.1:1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := New(c.cfg).dial(t.Context(), targets(c.addr...), 2)
+			_, err := New(c.cfg).dial(t.Context(), targets(c.addr...), 2, nil)
 			var nobody interface {
 				error
 				BlamesNobody()
@@ -96,7 +96,7 @@ func TestWhatIsNotTheDCsFaultSaysSo(t *testing.T) {
 }
 
 func TestAFenceThatPanicsFailsItsDialAlone(t *testing.T) {
-	_, err := New(Config{Fence: func() error { panic("a secret") }}).dial(t.Context(), targets("127.0.0.1:1"), 2)
+	_, err := New(Config{Fence: func() error { panic("a secret") }}).dial(t.Context(), targets("127.0.0.1:1"), 2, nil)
 	var panicked *DialPanicError
 	if !errors.As(err, &panicked) {
 		t.Errorf("the dial ended with %v", err)
@@ -130,7 +130,7 @@ func TestRoomKeepsTheUplinkBusyAndTheQueueShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const rate = 64 << 10
 		w := New(Config{Dialer: thinDialer{rate}})
-		conn, err := w.dial(t.Context(), targets("127.0.0.1:1"), 2)
+		conn, err := w.dial(t.Context(), targets("127.0.0.1:1"), 2, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

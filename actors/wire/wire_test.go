@@ -137,7 +137,7 @@ func TestEchoOverEveryFraming(t *testing.T) {
 		{Kind: transport.Abridged, Obfuscated: true}, {Obfuscated: true}, {Kind: transport.Padded, Obfuscated: true},
 	} {
 		cfg.Rand, cfg.RequireLoopback = rand.Reader, true
-		conn, err := New(cfg).dial(t.Context(), targets(l.Addr().String()), 2)
+		conn, err := New(cfg).dial(t.Context(), targets(l.Addr().String()), 2, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -195,7 +195,7 @@ func TestRaceOfAddresses(t *testing.T) {
 					},
 				}
 				start := time.Now()
-				conn, err := New(Config{Dialer: d}).dial(t.Context(), targets("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"), 2)
+				conn, err := New(Config{Dialer: d}).dial(t.Context(), targets("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"), 2, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -212,23 +212,23 @@ func TestDialFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &pipeDialer{delay: func(string) time.Duration { return time.Hour }}
 		start := time.Now()
-		_, err := New(Config{Dialer: d}).dial(t.Context(), targets("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", "127.0.0.1:4"), 2)
+		_, err := New(Config{Dialer: d}).dial(t.Context(), targets("127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", "127.0.0.1:4"), 2, nil)
 		var de *DialError
 		if !errors.As(err, &de) || !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 8*time.Second || d.count() != 3 {
 			t.Errorf("silent addresses: %v after %v, %d dials", err, time.Since(start), d.count())
 		}
 	})
 	d := &pipeDialer{}
-	_, err := New(Config{Dialer: d, RequireLoopback: true}).dial(t.Context(), targets("149.154.167.50:443", "10.0.0.1:443"), 2)
+	_, err := New(Config{Dialer: d, RequireLoopback: true}).dial(t.Context(), targets("149.154.167.50:443", "10.0.0.1:443"), 2, nil)
 	var nl *NotLoopbackError
 	if !errors.As(err, &nl) || d.count() != 0 {
 		t.Errorf("public address: %v, %d dials", err, d.count())
 	}
-	if _, err := New(Config{}).dial(t.Context(), nil, 2); !errors.Is(err, ErrNoTarget) {
+	if _, err := New(Config{}).dial(t.Context(), nil, 2, nil); !errors.Is(err, ErrNoTarget) {
 		t.Errorf("no target: %v", err)
 	}
 	fenced := errors.New("lease lost")
-	_, err = New(Config{Dialer: d, Fence: func() error { return fenced }}).dial(t.Context(), targets("127.0.0.1:1"), 2)
+	_, err = New(Config{Dialer: d, Fence: func() error { return fenced }}).dial(t.Context(), targets("127.0.0.1:1"), 2, nil)
 	if !errors.Is(err, fenced) || d.count() != 0 {
 		t.Errorf("fenced: %v, %d dials", err, d.count())
 	}
@@ -239,7 +239,7 @@ func open(t *testing.T, cfg Config) (*Conn, *sink, net.Conn) {
 	t.Helper()
 	ends := make(chan net.Conn, 1)
 	cfg.Dialer = &pipeDialer{serve: func(_ string, s net.Conn) { ends <- s }}
-	conn, err := New(cfg).dial(t.Context(), targets("127.0.0.1:1"), 2)
+	conn, err := New(cfg).dial(t.Context(), targets("127.0.0.1:1"), 2, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -395,7 +395,7 @@ func BenchmarkIdleConns(b *testing.B) {
 		h.closed = make(chan error, n)
 		before := liveBytes()
 		for range n {
-			c, err := w.dial(context.Background(), targets(l.Addr().String()), 2)
+			c, err := w.dial(context.Background(), targets(l.Addr().String()), 2, nil)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -435,7 +435,7 @@ func (panickingDialer) DialContext(context.Context, string, string) (net.Conn, e
 
 func TestADialerThatPanicsFailsItsDialAlone(t *testing.T) {
 	n := New(Config{Dialer: panickingDialer{}, Rand: rand.Reader})
-	_, err := n.dial(context.Background(), []dc.Target{{Addr: netip.MustParseAddrPort("127.0.0.1:1")}}, 1)
+	_, err := n.dial(context.Background(), []dc.Target{{Addr: netip.MustParseAddrPort("127.0.0.1:1")}}, 1, nil)
 	var dial *DialError
 	if !errors.As(err, &dial) || len(dial.Attempts) != 1 {
 		t.Fatalf("the dial ended with %v", err)

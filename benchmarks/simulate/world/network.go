@@ -10,14 +10,16 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/mtproto/proxy"
 )
 
 // The errors of connections.
 var (
-	errRefused = errors.New("world: connection refused")
-	errTimeout = errors.New("world: connecting took too long")
-	errCut     = errors.New("world: connection reset")
-	errClosed  = errors.New("world: connection closed")
+	errRefused   = errors.New("world: connection refused")
+	errNoProxies = errors.New("world: there are no proxies in this network")
+	errTimeout   = errors.New("world: connecting took too long")
+	errCut       = errors.New("world: connection reset")
+	errClosed    = errors.New("world: connection closed")
 )
 
 // codeError is a transport error of the DC.
@@ -84,8 +86,12 @@ func (w *weather) latency(dc int) time.Duration {
 }
 
 // Dial connects to the first target; the network has one address per DC.
-func (n *network) Dial(targets []dc.Target, _ int, done func(socket, error)) (cancel func()) {
+func (n *network) Dial(targets []dc.Target, _ int, via *proxy.Via, done func(socket, error)) (cancel func()) {
 	if n.dead {
+		return func() {}
+	}
+	if via != nil { // it has none, and nobody is to go around one
+		n.sim.AfterFunc(0, func() { done(nil, errNoProxies) })
 		return func() {}
 	}
 	n.rec.count.Dials++
