@@ -107,8 +107,8 @@ func (b *binding) Receive(c *ctx, m Message) {
 		b.onConn(c, m.child, m.ev)
 	case permitted:
 		b.onPermitted(now, m)
-	case dropRefused:
-		b.onDropRefused(now, m)
+	case dropEnded:
+		b.onDropEnded(now, m)
 	case saved:
 		b.onSaved(c, m.err)
 	case saveAgain:

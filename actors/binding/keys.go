@@ -184,7 +184,8 @@ func (b *binding) onUnbound(c *ctx, m Unbound) {
 func (b *binding) drop(c *ctx, except []crypt.KeyID) {
 	ch := b.at(placeServing)
 	if ch == nil || b.flow == flowTurning || c.Now().Before(b.dropAfter) {
-		return // they expire by themselves
+		b.keys.Dropped(c.Now()) // they expire by themselves
+		return
 	}
 	query := &tg.AuthDropTempAuthKeysRequest{}
 	for _, id := range except {
@@ -194,23 +195,22 @@ func (b *binding) drop(c *ctx, except []crypt.KeyID) {
 	b.say(ch, dcconn.Call{
 		ID: b.query(), Body: query.Append(nil), Policy: Repeatable,
 		Reply: func(_ []byte, err error) {
-			if err != nil {
-				self.Send(dropRefused{query.TypeName(), err})
-			}
+			self.Send(dropEnded{query.TypeName(), err})
 		},
 	})
 }
 
-// dropRefused: old temp keys were not dropped. Only a wait matters: they expire
-// by themselves.
-type dropRefused struct {
+// dropEnded: old temp keys were dropped, or err says why not. Of that only a wait
+// matters: they expire by themselves.
+type dropEnded struct {
 	method string
 	err    error
 }
 
-func (dropRefused) bindingMessage() {}
+func (dropEnded) bindingMessage() {}
 
-func (b *binding) onDropRefused(now time.Time, m dropRefused) {
+func (b *binding) onDropEnded(now time.Time, m dropEnded) {
+	b.keys.Dropped(now)
 	if until, ok := tgerr.Until(m.err, now); ok {
 		b.dropAfter = until
 		b.notify(EventRefused{m.method, m.err})

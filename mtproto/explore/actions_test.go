@@ -120,8 +120,9 @@ func (w *world) slotActions(away bool, add adder) {
 		on("old temp keys are dropped", 0, func(w *world, s *slot) {
 			s.dropping = false
 			w.server(away).drop(s.m.PermID(), s.drop)
+			s.m.Dropped(w.local())
 		})
-		on("a drop is lost", 1, func(w *world, s *slot) { s.dropping = false })
+		on("a drop is lost", 1, func(w *world, s *slot) { s.dropping = false; s.m.Dropped(w.local()) })
 	}
 	if s.prove {
 		on("the perm key itself is asked about", 0, func(w *world, s *slot) {
@@ -411,6 +412,12 @@ func (w *world) pass() {
 		}
 	}
 	now := w.local()
+	for _, s := range []*slot{w.home, w.away} {
+		if s != nil && s.dropping {
+			s.dropping = false // it went down with its connection
+			s.m.Dropped(now)
+		}
+	}
 	w.st.Advance(now)
 	w.drain()
 	for _, s := range []*slot{w.home, w.away} {

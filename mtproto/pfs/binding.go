@@ -28,6 +28,9 @@ func (m *Machine) bind(now time.Time) {
 	case now.Before(m.bindAfter):
 		m.resume(now)
 		m.wantAt(now, taskBind, m.bindAfter)
+	case m.serving != nil && now.Before(m.dropping.until) && m.dropping.spares != m.successor.ID():
+		m.resume(now)
+		m.wantAt(now, taskBind, m.dropping.until)
 	case m.serving != nil:
 		m.become(StageHolding)
 		m.hold()
@@ -74,7 +77,7 @@ func (m *Machine) Bound(now time.Time, id crypt.KeyID) {
 	m.switchOver(now)
 	if forgotten != nil {
 		m.emit(Output{Kind: OutEnd, ID: forgotten.ID()})
-		m.drop()
+		m.drop(now)
 	}
 	m.rotated(nil)
 }
@@ -103,12 +106,12 @@ func (m *Machine) Retired(now time.Time, id crypt.KeyID) {
 	}
 	m.retired, m.probing = nil, false
 	m.save(Changes{DeleteTemps: []crypt.KeyID{id}})
-	m.drop()
+	m.drop(now)
 	m.rotateAsked(now)
 }
 
 // drop has the server forget every temp key but the living ones.
-func (m *Machine) drop() {
+func (m *Machine) drop(now time.Time) {
 	if m.serving == nil {
 		return // nobody could send it
 	}
@@ -118,7 +121,27 @@ func (m *Machine) drop() {
 			except = append(except, t.ID())
 		}
 	}
+	m.dropping = dropping{until: now.Add(dropLimit)}
+	if m.successor != nil {
+		m.dropping.spares = m.successor.ID()
+	}
 	m.emit(Output{Kind: OutDrop, Except: except})
+}
+
+// dropping is an OutDrop under way.
+type dropping struct {
+	until  time.Time   // it counts as over; zero: none is
+	spares crypt.KeyID // the successor that it names, zero for none
+}
+
+// Dropped says how an OutDrop ended, whatever it was: nothing of it can reach the
+// server any more.
+func (m *Machine) Dropped(now time.Time) {
+	waits := m.stage == StagePausing && m.task == taskBind && m.until.Equal(m.dropping.until)
+	m.dropping = dropping{}
+	if waits {
+		m.perform(now)
+	}
 }
 
 // BindFailed says that a bind came to nothing. err is the server's refusal

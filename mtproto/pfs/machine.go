@@ -61,8 +61,9 @@ type Machine struct {
 	serving   *TempKey // carries the calls
 	successor *TempKey // saved, not bound yet
 	retired   *TempKey // replaced; its connection still listens
-	held      bool     // OutHold was given and no OutUse or OutStop since
-	kept      bool     // and it left calls pending over the bind
+	dropping  dropping
+	held      bool // OutHold was given and no OutUse or OutStop since
+	kept      bool // and it left calls pending over the bind
 
 	reading Reading
 	probing bool // OutProbe was given for retired and no answer came yet
@@ -229,7 +230,7 @@ func (m *Machine) begin(now time.Time) {
 	case m.serving != nil:
 		m.use(now)
 		if leftover {
-			m.drop()
+			m.drop(now)
 		}
 		if m.successor != nil {
 			m.bind(now)

@@ -32,6 +32,8 @@ type auditor struct {
 	reading    Reading     // as last said
 	keep       bool        // the last OutHold keeps what is pending
 	diskBefore Snapshot    // as it was before the last input
+	dropping   *Output     // under way, until dropEnds
+	dropEnds   time.Time
 	owed       bool        // Rotate was not answered yet
 	before     crypt.KeyID // the key that served when it was asked
 }
@@ -88,6 +90,9 @@ func (a *auditor) drain() {
 			if a.now.Before(a.bindAfter) {
 				a.t.Fatalf("%v %v before the server's wait is over", out, a.bindAfter.Sub(a.now))
 			}
+			if d := a.dropping; d != nil && a.now.Before(a.dropEnds) && a.m.serving != nil && !slices.Contains(d.Except, out.Temp.ID()) {
+				a.t.Fatalf("%v while %v, which drops it, is under way", out, d)
+			}
 		case OutProbe:
 			if a.m.reading != ReadingUnknown || !saved || used {
 				a.t.Fatalf("%v is out of place", out)
@@ -117,6 +122,7 @@ func (a *auditor) drain() {
 				a.t.Fatalf("a foreign key cost something (-before +after):\n%s", diff)
 			}
 		case OutDrop:
+			a.dropping, a.dropEnds = &out, a.now.Add(dropLimit)
 			id, _ := a.m.Serving()
 			if !strings.Contains(fmt.Sprint(out.Except), id.String()) {
 				a.t.Fatalf("%v would drop the key that serves", out)
@@ -230,6 +236,7 @@ func TestAnyInputInAnyState(t *testing.T) {
 				p.m.BindFailed(p.now, which, err)
 			},
 			"unknown": func() { p.m.Unknown(p.now, id()) },
+			"dropped": func() { a.dropping = nil; p.m.Dropped(p.now) },
 			"unbound": func() { p.m.Unbound(p.now, id()) },
 			"retired": func() { p.m.Retired(p.now, id()) },
 			"learned": func() { p.m.Learned(p.now, Reading(rapid.IntRange(0, 2).Draw(t, "reading"))) },

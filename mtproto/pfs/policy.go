@@ -30,6 +30,10 @@ const (
 	// program starts too, when all keys of a store are looked at together.
 	marginJitter = 4
 
+	// dropLimit is how long a successor waits for old keys to be dropped. An order
+	// that is on its way for longer went down with its connection.
+	dropLimit = 10 * time.Second
+
 	// A replaced connection listens as long as calls take, listenMost, and no
 	// longer than a listenPart-th of a life: keys of a short life would pile up.
 	listenMost = time.Minute

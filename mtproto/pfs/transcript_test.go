@@ -141,6 +141,8 @@ func (p *play) run(line string) error {
 		p.m.Unbound(p.now, p.key(arg(1)).ID())
 	case "retired":
 		p.m.Retired(p.now, p.key(arg(1)).ID())
+	case "dropped":
+		p.m.Dropped(p.now)
 	case "rotate":
 		p.m.Rotate(p.now)
 	case "wait-cleared":
