@@ -40,8 +40,8 @@ func exitCodesTopic() *cobra.Command {
 		Short: "What the exit codes mean",
 		Long: `What the exit codes mean:
 
-  0    done; of demo: every promise held
-  1    failed; of demo: a promise did not hold
+  0    done; of demo and bench: every promise held
+  1    failed; of demo and bench: a promise did not hold
   2    usage or configuration is wrong
   3    in use: the store, the control socket, or an address to listen on; or the
        store is a copy whose original may be in use

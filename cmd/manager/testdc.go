@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -41,6 +42,7 @@ type testdcFlags struct {
 	control       string
 	controlSocket string
 	printCodes    bool
+	withParent    bool
 	rules         testdcRules
 }
 
@@ -56,7 +58,14 @@ violations and codes are read there, faults, pushes and scans asked for.
 
   manager testdc --users 3 --bots 2 --descriptor dc.json --write-config dc.yaml
   manager --config dc.yaml account add alice && manager --config dc.yaml account login alice`,
-		RunE: func(c *cobra.Command, _ []string) error { return a.testdc(c.Context(), f) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			ctx, stop := context.WithCancel(c.Context())
+			defer stop()
+			if f.withParent {
+				go func() { _, _ = io.Copy(io.Discard, a.in); stop() }()
+			}
+			return a.testdc(ctx, f)
+		},
 	}
 	flags := c.Flags()
 	flags.StringArrayVar(&f.addrs, "addr", nil, "listen there: `DC=HOST:PORT`, a loopback address; port 0 takes a free one (repeatable, for one DC too; default: a free port for each DC)")
@@ -76,6 +85,7 @@ violations and codes are read there, faults, pushes and scans asked for.
 	flags.StringVar(&f.control, "control", "", "be controlled over HTTP at `HOST:PORT`, a loopback address; port 0 takes a free one")
 	flags.StringVar(&f.controlSocket, "control-socket", "", "be controlled over HTTP at a unix socket, a `FILE` of mode 0600")
 	flags.BoolVar(&f.printCodes, "print-codes", false, "print each code that is sent, by message, call, app or mail; with --json as JSON, one a line")
+	flags.BoolVar(&f.withParent, "until-stdin-closes", false, "stop when standard input closes, as it does when a parent process is gone")
 	f.rules.add(c)
 	return c
 }

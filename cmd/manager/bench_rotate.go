@@ -1,0 +1,345 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/config"
+)
+
+// benchRotateFlags are what `bench rotate` takes.
+type benchRotateFlags struct {
+	accounts, dcs int
+	every         time.Duration
+	during, quiet time.Duration
+	bindStrict    bool
+	busy          bool
+	json          bool
+}
+
+// The load of bench rotate, for each account.
+const (
+	benchPace   = 200 * time.Millisecond // between two calls
+	benchUpdate = 2 * time.Second        // between two updates
+)
+
+func (a *app) benchRotateCommand() *cobra.Command {
+	var f benchRotateFlags
+	c := &cobra.Command{
+		Use: "rotate", Short: "Rotate temp keys under load, and see whether a call notices", Args: exactly(),
+		Long: `rotate signs bots in (PFS), calls testdc.echo from each of them every 200 ms in an
+open loop, and has the test DC push an update to each every 2 s. After a quiet time
+it has every account replace its temp key every so often, the accounts one after the
+other, as account rotate does; a usual life of 24 h would not end in the run.
+
+A call's time counts from the moment it was to be sent. What ran, which keys lived,
+which updates were lost and which sessions overlapped is read from the test DC's
+ledger. With --json the last line of standard output is one JSON object. The exit
+code is 0 if no call failed, no update was lost, no perm key had more than two temp
+keys in a slot or more than one in the end, no sessions overlapped, and the 99th
+percentile while rotating is at most three times that of the quiet time, or 25 ms.`,
+		RunE: func(c *cobra.Command, _ []string) error { return a.benchRotate(c.Context(), f) },
+	}
+	flags := c.Flags()
+	flags.IntVar(&f.accounts, "accounts", 200, "how many bots")
+	flags.IntVar(&f.dcs, "dcs", 2, "how many DCs, 1 to 9")
+	flags.DurationVar(&f.every, "every", 10*time.Second, "how often each account rotates, at least 1s")
+	flags.DurationVar(&f.during, "for", 5*time.Minute, "how long the accounts rotate")
+	flags.DurationVar(&f.quiet, "quiet", 0, "how long they are only called before (default: a fifth of --for)")
+	flags.BoolVar(&f.bindStrict, "bind-strict", false, "the test DC cuts off the temp key that a bind replaces")
+	flags.BoolVar(&f.busy, "busy", false, "this machine has other work: show the times of calls, and do not judge them")
+	flags.BoolVar(&f.json, "json", false, "print the result as JSON on the last line of standard output")
+	return c
+}
+
+func (f *benchRotateFlags) check() error {
+	if f.quiet == 0 {
+		f.quiet = f.during / 5
+	}
+	switch {
+	case f.accounts < 1 || f.accounts > 5000:
+		return usage("bench rotate: --accounts %d: this must be 1 to 5000", f.accounts)
+	case f.dcs < 1 || f.dcs > 9:
+		return usage("bench rotate: --dcs %d: a cluster has 1 to 9 DCs", f.dcs)
+	case f.every < time.Second:
+		return usage("bench rotate: --every %v: this must be 1s or more", f.every)
+	case f.during < f.every:
+		return usage("bench rotate: --for %v: this must be as long as --every at least", f.during)
+	case f.quiet < time.Second:
+		return usage("bench rotate: --quiet %v: this must be 1s or more", f.quiet)
+	}
+	return nil
+}
+
+// benchRotation is one run.
+type benchRotation struct {
+	*app
+	quietly app // opens the store
+	f       benchRotateFlags
+	dir     string
+	dc      *benchDC
+	manager *actors.Manager
+	stream  *collector
+	bots    []*actors.Account
+	users   []int64
+	load    benchLoad
+	bar     *progress
+	closers []func() error // in the order of opening
+	result  rotateResult
+
+	pushing sync.WaitGroup
+	pushed  []pushed
+	pushErr error
+}
+
+func (a *app) benchRotate(ctx context.Context, f benchRotateFlags) (err error) {
+	a.asJSON = f.json
+	if err := f.check(); err != nil {
+		return err
+	}
+	if err := a.benchSettings(); err != nil {
+		return err
+	}
+	b := &benchRotation{app: a, quietly: *a, f: f, bar: newProgress(a.err)}
+	b.result.begin(f)
+	defer b.bar.close()
+	if b.dir, err = os.MkdirTemp("", "mtfleet-bench-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(b.dir)
+	err = b.play(ctx)
+	for i := len(b.closers) - 1; i >= 0; i-- {
+		if closeErr := b.closers[i](); err == nil {
+			err = closeErr
+		}
+	}
+	b.bar.close()
+	if err != nil {
+		return err
+	}
+	return b.finish()
+}
+
+// play goes through a run.
+func (b *benchRotation) play(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{b.start, b.signIn, b.run, b.judge} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// start opens a manager on a new store, for test DCs in another process.
+func (b *benchRotation) start(ctx context.Context) (err error) {
+	b.bar.begin(fmt.Sprintf("starting %s and a manager", count(b.f.dcs, "test DC")), 0)
+	var more []string
+	if b.f.bindStrict {
+		more = append(more, "--bind-strict")
+	}
+	if b.dc, err = b.startBenchDC(ctx, b.dir, b.f.accounts, b.f.dcs, more...); err != nil {
+		return err
+	}
+	b.closers = append(b.closers, func() error { b.dc.close(); return nil })
+	cfg, err := b.config()
+	if err != nil {
+		return err
+	}
+	log, err := os.Create(filepath.Join(b.dir, "manager.log"))
+	if err != nil {
+		return err
+	}
+	b.closers = append(b.closers, log.Close)
+	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	o, err := options(cfg, logger)
+	if err != nil {
+		return err
+	}
+	if err := benchTarget(o.DCs); err != nil {
+		return err
+	}
+	o.Wire.RequireLoopback = true
+	store, err := b.quietly.openStore(cfg, logger)
+	if err != nil {
+		return err
+	}
+	b.closers = append(b.closers, store.Close)
+	o.Store = store
+	if b.manager, err = actors.Open(o); err != nil {
+		return err
+	}
+	b.closers = append(b.closers, func() error {
+		grace, cancel := actors.CloseGrace()
+		defer cancel()
+		return b.manager.Close(grace)
+	})
+	b.bar.done("started %s, process %d, and a manager", count(b.f.dcs, "test DC"), b.dc.cmd.Process.Pid)
+	return nil
+}
+
+// config is the manager's: the DCs, budgets so wide that they do not pace the
+// load, and what --set says.
+func (b *benchRotation) config() (*config.Config, error) {
+	file := filepath.Join(b.dir, "manager.yaml")
+	more := fmt.Sprintf("limits:\n  connects_per_second: 2000\n  key_creations_per_second: 500\n  sign_ins_per_minute: 12000\n  accounts: %d\n", max(b.f.accounts, 100))
+	if err := writeFile(file, []byte(clusterConfig(b.dc.Descriptor, more))); err != nil {
+		return nil, err
+	}
+	// Neither the configuration is the operator's nor the environment, where a
+	// master key may be; and the store's own is of no interest.
+	b.quietly.configFile, b.quietly.env, b.quietly.err = file, nil, io.Discard
+	cfg, err := b.quietly.load(false)
+	if err == nil {
+		b.result.limits(cfg.Limits)
+	}
+	return cfg, err
+}
+
+// signIn signs every bot in.
+func (b *benchRotation) signIn(ctx context.Context) error {
+	var people []person
+	for i, bot := range b.dc.Bots {
+		people = append(people, person{account: fmt.Sprintf("bot-%04d", i+1), userID: bot.UserID, dc: bot.DC, token: bot.Token})
+	}
+	b.stream = newCollector(people)
+	events, stop := context.WithCancel(context.WithoutCancel(ctx))
+	heard := make(chan struct{})
+	stream := b.manager.Events(events)
+	go func() {
+		defer close(heard)
+		for ev := range stream {
+			b.stream.add(actors.NewEventJSON(ev, false))
+		}
+	}()
+	b.closers = append(b.closers, func() error { stop(); <-heard; return nil })
+
+	b.bar.begin("signing in "+count(len(people), "bot"), len(people))
+	b.bots, b.users = make([]*actors.Account, len(people)), make([]int64, len(people))
+	b.load = benchLoad{pace: benchPace, accounts: len(people), call: func(ctx context.Context, i int, id int64) error {
+		return echoCall(ctx, b.bots[i], b.users[i], id)
+	}}
+	failed, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	each(len(people), 16, func(i int) {
+		if failed.Err() != nil {
+			return
+		}
+		ctx, done := context.WithTimeout(failed, signInTimeout)
+		defer done()
+		acc, err := b.manager.Add(ctx, people[i].account, actors.AccountOptions{})
+		if err == nil {
+			_, err = acc.SignIn(ctx, actors.BotToken(people[i].token))
+		}
+		if err != nil {
+			cancel(fmt.Errorf("bench rotate: signing in %s: %w", people[i].account, err))
+		}
+		b.bots[i], b.users[i] = acc, people[i].userID
+		b.bar.add(1)
+	})
+	if err := context.Cause(failed); err != nil {
+		return err
+	}
+	b.bar.done("signed in %s", count(len(people), "bot"))
+	return nil
+}
+
+// run loads the accounts, first quietly, then while they rotate.
+func (b *benchRotation) run(ctx context.Context) error {
+	pushes, stopPushes := context.WithCancel(ctx)
+	defer stopPushes()
+	b.pushing.Go(func() { b.push(pushes) })
+	per := len(b.bots)
+	phase := func(what string, d time.Duration) *loadPhase {
+		b.bar.begin(what, int(d/benchPace)*per)
+		return b.load.phase(ctx, d, func() { b.bar.add(per) })
+	}
+	b.result.quiet = phase("calling, quiet", b.f.quiet)
+	b.bar.done("called for %v", b.f.quiet)
+
+	b.result.rotatingFrom = time.Now()
+	rotating := rotator{accounts: b.bots, every: b.f.every, until: b.result.rotatingFrom.Add(b.f.during)}
+	rotating.start(ctx)
+	b.result.rotating = phase("calling and rotating", b.f.during)
+	b.load.underWay.Wait()
+	rotating.wait()
+	b.result.RotationsFailed, b.result.rotateErrors = len(rotating.errors), rotating.errors
+	b.bar.done("called for %v while rotating", b.f.during)
+	stopPushes()
+	b.pushing.Wait()
+	if b.pushErr != nil && ctx.Err() == nil {
+		return b.pushErr
+	}
+	return nil
+}
+
+// push has an update pushed to every account in turn.
+func (b *benchRotation) push(ctx context.Context) {
+	begun, users := time.Now(), b.users
+	for k := 0; ; k++ {
+		at := begun.Add(time.Duration(k) * benchUpdate / time.Duration(len(users)))
+		if sleep(ctx, time.Until(at)) != nil {
+			return
+		}
+		u, err := b.dc.push(context.WithoutCancel(ctx), users[k%len(users)])
+		if err != nil {
+			b.pushErr = err
+			return
+		}
+		b.pushed = append(b.pushed, u)
+	}
+}
+
+// rotator asks every account for another temp key every so often.
+type rotator struct {
+	accounts []*actors.Account
+	every    time.Duration
+	until    time.Time
+	wg       sync.WaitGroup
+
+	mu     sync.Mutex // guards errors
+	errors []string
+}
+
+// start begins: the accounts are asked one after the other, spread evenly over
+// every. One whose rotation takes longer is asked at its next time.
+func (r *rotator) start(ctx context.Context) {
+	begun := time.Now()
+	for i, acc := range r.accounts {
+		r.wg.Go(func() {
+			at := begun.Add(time.Duration(i) * r.every / time.Duration(len(r.accounts)))
+			for ; at.Before(r.until); at = at.Add(r.every) {
+				if time.Since(at) > r.every {
+					continue
+				}
+				if sleep(ctx, time.Until(at)) != nil {
+					return
+				}
+				r.rotate(ctx, acc)
+			}
+		})
+	}
+}
+
+func (r *rotator) rotate(ctx context.Context, acc *actors.Account) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if err := acc.Rotate(ctx); err != nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.errors = append(r.errors, acc.ID()+": "+err.Error())
+	}
+}
+
+func (r *rotator) wait() { r.wg.Wait() }

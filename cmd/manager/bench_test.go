@@ -1,0 +1,240 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/mtproto/dctest"
+	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
+	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
+)
+
+func TestABenchmarkLoadsATestDCOnLoopbackAlone(t *testing.T) {
+	here := dc.Option{DC: 1, Addr: netip.MustParseAddrPort("127.0.0.1:4430")}
+	key, err := serve.NewRSAKey(rand.NewChaCha8([32]byte{1}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := []string{string(key.Public().PEM())}
+	for name, c := range map[string]struct {
+		table dc.Table
+		want  string // empty: it may be loaded
+	}{
+		"a test DC":               {dc.Table{Options: []dc.Option{here}, Keys: public}, ""},
+		"production":              {dc.Production(), "not on loopback"},
+		"Telegram's test servers": {dc.TestServers(), "not on loopback"},
+		"one address elsewhere":   {dc.Table{Options: []dc.Option{here, {DC: 2, Addr: netip.MustParseAddrPort("192.0.2.1:443")}}, Keys: public}, "not on loopback"},
+		"a proxy's address":       {dc.Table{Options: []dc.Option{{DC: 1, Addr: netip.MustParseAddrPort("10.0.0.1:1080")}}, Keys: public}, "not on loopback"},
+		"Telegram's key":          {dc.Table{Options: []dc.Option{here}, Keys: append(public, dc.Production().Keys...)}, "Telegram's"},
+		"its test key":            {dc.Table{Options: []dc.Option{here}, Keys: dc.TestServers().Keys}, "Telegram's"},
+		"no key":                  {dc.Table{Options: []dc.Option{here}}, "no RSA key"},
+		"a key that is none":      {dc.Table{Options: []dc.Option{here}, Keys: []string{"key"}}, "RSA key"},
+		"no DC":                   {dc.Table{}, "no DC"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			switch err := benchTarget(c.table); {
+			case c.want == "" && err != nil:
+				t.Errorf("it was refused with %v", err)
+			case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
+				t.Errorf("it was refused with %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+// TestNoSettingLeadsABenchmarkElsewhere runs the command: it is refused before
+// anything is started.
+func TestNoSettingLeadsABenchmarkElsewhere(t *testing.T) {
+	for name, c := range map[string]struct {
+		args []string
+		env  []string
+		want string
+	}{
+		"a configuration of the operator's": {args: []string{"--config", "manager.yaml"}, want: "leave it out"},
+		"a proxy by --set":                  {args: []string{"--set", "proxy.url=socks5://127.0.0.1:1080"}, want: "never through a proxy"},
+		"a list of proxies by --set":        {args: []string{"--set", "transport.proxies=socks5://127.0.0.1:1080"}, want: "never through a proxy"},
+		"a proxy in the environment":        {env: []string{"MTFLEET_PROXY=socks5://127.0.0.1:1080"}, want: "MTFLEET_PROXY is set"},
+		"other DCs by --set":                {args: []string{"--set", "environment=production"}, want: "test DCs of its own"},
+		"no accounts":                       {args: []string{"--accounts", "0"}, want: "--accounts 0"},
+		"rotations without a pause":         {args: []string{"--every", "0s"}, want: "--every 0s"},
+		"a run shorter than a rotation":     {args: []string{"--every", "10s", "--for", "5s"}, want: "--for 5s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var said bytes.Buffer
+			a := &app{in: strings.NewReader(""), out: io.Discard, err: &said, env: c.env}
+			args := append([]string{"bench", "rotate"}, c.args...)
+			if code := a.main(t.Context(), args); code != exitUsage || !strings.Contains(said.String(), c.want) {
+				t.Errorf("exit code %d, %q; want %d and %q", code, said.String(), exitUsage, c.want)
+			}
+		})
+	}
+}
+
+// TestACallsTimeCountsFromWhenItWasToBeSent: one account's first call is stuck for
+// a second. The others are sent in time all the same, and those of the second in
+// which the sender itself was held up are late by as much as they were.
+func TestACallsTimeCountsFromWhenItWasToBeSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		var mu sync.Mutex
+		sent := map[int64]time.Duration{}
+		l := benchLoad{accounts: 2, pace: 200 * time.Millisecond, call: func(_ context.Context, account int, id int64) error {
+			mu.Lock()
+			sent[id] = time.Since(begun)
+			mu.Unlock()
+			if id == 1 {
+				time.Sleep(time.Second)
+			}
+			time.Sleep(10 * time.Millisecond)
+			if id == 3 {
+				return errors.New("refused")
+			}
+			return nil
+		}}
+		rounds := 0
+		p := l.phase(t.Context(), 2*time.Second, func() {
+			if rounds++; rounds == 6 { // at 1 s
+				time.Sleep(500 * time.Millisecond)
+			}
+		})
+		l.underWay.Wait()
+		if len(sent) != 20 || len(p.took) != 20 || rounds != 10 {
+			t.Fatalf("%d calls were sent, %d ended, %d rounds", len(sent), len(p.took), rounds)
+		}
+		for id := range int64(11) {
+			if at, want := sent[id+1], time.Duration(id)*100*time.Millisecond; at != want {
+				t.Errorf("call %d was sent at %v, want %v", id+1, at, want)
+			}
+		}
+		executed := map[int64]bool{}
+		for id := range int64(19) { // the last is not in the ledger
+			executed[id+1] = true
+		}
+		p.judge(executed)
+		if len(p.answered) != 18 || len(p.failures) != 2 || !strings.Contains(strings.Join(p.failures, "\n"), "did not execute it") {
+			t.Errorf("%d were answered, and failed: %q", len(p.answered), p.failures)
+		}
+		late := []time.Duration{410, 310, 210, 110, 1010} // of what was to be sent at 1.1 to 1.4 s, and the first
+		for i := range late {
+			late[i] *= time.Millisecond
+		}
+		slices.Sort(late)
+		if got := p.took[15:]; !slices.Equal(got, late) {
+			t.Errorf("the longest took %v, want %v", got, late)
+		}
+		if p50, p99, most := p.quantile(0.5), p.quantile(0.99), p.quantile(1); p50 != 10*time.Millisecond || p99 != time.Second+10*time.Millisecond || most != p99 {
+			t.Errorf("p50 %v, p99 %v, max %v", p50, p99, most)
+		}
+	})
+}
+
+func TestLiveTempKeysAreCountedByPermKeySlotAndDC(t *testing.T) {
+	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
+	key := func(dc int, perm int64, made, gone int) dctest.KeyRecord {
+		k := dctest.KeyRecord{DC: dc, Temp: true, Perm: perm, Created: at(made)}
+		if gone > 0 {
+			k.Gone = at(gone)
+		}
+		return k
+	}
+	media := key(1, 7, 2, 0)
+	media.Media = true
+	perm := key(1, 0, 1, 0)
+	perm.Temp = false
+	for name, c := range map[string]struct {
+		keys      []dctest.KeyRecord
+		most, now int
+	}{
+		"none":                                {nil, 0, 0},
+		"one after the other":                 {[]dctest.KeyRecord{key(1, 7, 1, 3), key(1, 7, 3, 5), key(1, 7, 5, 0)}, 1, 1},
+		"a hand-over":                         {[]dctest.KeyRecord{key(1, 7, 1, 4), key(1, 7, 3, 0)}, 2, 1},
+		"one that is never dropped":           {[]dctest.KeyRecord{key(1, 7, 1, 0), key(1, 7, 3, 5), key(1, 7, 4, 0)}, 3, 2},
+		"another perm key, DC, slot":          {[]dctest.KeyRecord{key(1, 7, 1, 0), key(1, 8, 1, 0), key(2, 7, 1, 0), media}, 1, 1},
+		"a perm key, and one that nobody has": {[]dctest.KeyRecord{perm, key(1, 0, 1, 0)}, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if most, now := liveTempKeys(c.keys); most != c.most || now != c.now {
+				t.Errorf("%d at most, %d now; want %d and %d", most, now, c.most, c.now)
+			}
+		})
+	}
+}
+
+// TestEachPromiseOfARotationIsJudged spoils one after the other.
+func TestEachPromiseOfARotationIsJudged(t *testing.T) {
+	const calls = 100
+	run := func(spoil func(*rotateResult, *benchLedger, *benchVerdict)) *rotateResult {
+		phase := func(first int64) *loadPhase {
+			p := &loadPhase{}
+			for id := range int64(calls) {
+				p.end(first+id, time.Now(), nil)
+				p.took[id] = 10 * time.Millisecond
+			}
+			return p
+		}
+		begun := time.Now()
+		r := &rotateResult{quiet: phase(1), rotating: phase(1 + calls), rotatingFrom: begun}
+		l := &benchLedger{
+			Keys:  []dctest.KeyRecord{{Temp: true, Perm: 7, Gone: begun.Add(2)}, {Temp: true, Perm: 7, Created: begun.Add(1)}},
+			Binds: []dctest.BindRecord{{At: begun.Add(-1)}, {At: begun.Add(1)}, {At: begun.Add(1), Error: "ENCRYPTED_MESSAGE_INVALID"}},
+		}
+		for id := range int64(2 * calls) {
+			l.Echoes = append(l.Echoes, dctest.EchoRecord{ID: id + 1, Count: 1})
+		}
+		v := &benchVerdict{JudgedUpdates: 5}
+		spoil(r, l, v)
+		r.judge(l, v)
+		return r
+	}
+	for name, c := range map[string]struct {
+		spoil func(*rotateResult, *benchLedger, *benchVerdict)
+		ok    bool
+	}{
+		"all is well":                           {func(*rotateResult, *benchLedger, *benchVerdict) {}, true},
+		"a call failed":                         {func(r *rotateResult, _ *benchLedger, _ *benchVerdict) { r.quiet.end(1, time.Now(), errors.New("lost")) }, false},
+		"an answer that was never given":        {func(_ *rotateResult, l *benchLedger, _ *benchVerdict) { l.Echoes = l.Echoes[1:] }, false},
+		"an update was lost":                    {func(_ *rotateResult, _ *benchLedger, v *benchVerdict) { v.LostUpdates = make([]api.UpdateRecord, 1) }, false},
+		"no update was pushed":                  {func(_ *rotateResult, _ *benchLedger, v *benchVerdict) { v.JudgedUpdates = 0 }, false},
+		"nobody rotated":                        {func(_ *rotateResult, l *benchLedger, _ *benchVerdict) { l.Binds = l.Binds[:1] }, false},
+		"a rotation failed":                     {func(r *rotateResult, _ *benchLedger, _ *benchVerdict) { r.RotationsFailed = 1 }, false},
+		"an old key is not dropped":             {func(_ *rotateResult, l *benchLedger, _ *benchVerdict) { l.Keys[0].Gone = time.Time{} }, false},
+		"three keys at a time":                  {func(_ *rotateResult, l *benchLedger, _ *benchVerdict) { l.Keys = append(l.Keys, l.Keys[0]) }, false},
+		"sessions overlapped":                   {func(_ *rotateResult, _ *benchLedger, v *benchVerdict) { v.Overlaps = make([]dctest.Overlap, 1) }, false},
+		"a DC refused something":                {func(_ *rotateResult, l *benchLedger, _ *benchVerdict) { l.Counts.Refused = 1 }, false},
+		"calls took three times as long":        {func(r *rotateResult, _ *benchLedger, _ *benchVerdict) { r.rotating.took = slow(30) }, true},
+		"and a bit more":                        {func(r *rotateResult, _ *benchLedger, _ *benchVerdict) { r.rotating.took = slow(31) }, false},
+		"and a bit more on a machine with work": {func(r *rotateResult, _ *benchLedger, _ *benchVerdict) { r.rotating.took, r.Flags.Busy = slow(31), true }, true},
+		"calls took ten times as long, and nobody would notice": {func(r *rotateResult, _ *benchLedger, _ *benchVerdict) {
+			r.quiet.took, r.rotating.took = slow(2), slow(20)
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := run(c.spoil)
+			var text strings.Builder
+			r.print(&text)
+			if r.OK != c.ok || strings.Contains(text.String(), "✗") == c.ok {
+				t.Errorf("it holds: %v\n%s", r.OK, text.String())
+			}
+			if name == "all is well" && (r.CallsOK != 2*calls || r.Rotations != 1 || r.TempKeysLiveMax != 2 || r.TempKeysLiveAfter != 1) {
+				t.Errorf("it is %+v", fmt.Sprint(*r))
+			}
+		})
+	}
+}
+
+// slow is a hundred calls of so many milliseconds.
+func slow(ms int) []time.Duration {
+	return slices.Repeat([]time.Duration{time.Duration(ms) * time.Millisecond}, 100)
+}
