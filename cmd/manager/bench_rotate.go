@@ -14,6 +14,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/config"
+	"github.com/mtfleet/mtfleet/mtproto/dctest"
 )
 
 // benchRotateFlags are what `bench rotate` takes.
@@ -76,6 +77,11 @@ func (f *benchRotateFlags) check() error {
 		return usage("bench rotate: --for %v: this must be as long as --every at least", f.during)
 	case f.quiet < time.Second:
 		return usage("bench rotate: --quiet %v: this must be 1s or more", f.quiet)
+	}
+	// What the ledger does not remember one by one it cannot be asked about.
+	if calls := f.accounts * int((f.quiet+f.during)/benchPace); calls > dctest.DefaultEchoRecords {
+		return usage("bench rotate: these are %s calls, and the test DC's ledger remembers %s: take fewer --accounts, or a shorter --for",
+			thousands(calls), thousands(dctest.DefaultEchoRecords))
 	}
 	return nil
 }

@@ -69,6 +69,7 @@ func TestNoSettingLeadsABenchmarkElsewhere(t *testing.T) {
 		"other DCs by --set":                {args: []string{"--set", "environment=production"}, want: "test DCs of its own"},
 		"no accounts":                       {args: []string{"--accounts", "0"}, want: "--accounts 0"},
 		"rotations without a pause":         {args: []string{"--every", "0s"}, want: "--every 0s"},
+		"more than the ledger remembers":    {args: []string{"--accounts", "1000"}, want: "1,800,000 calls, and the test DC's ledger remembers 1,048,576"},
 		"a run shorter than a rotation":     {args: []string{"--every", "10s", "--for", "5s"}, want: "--for 5s"},
 	} {
 		t.Run(name, func(t *testing.T) {
