@@ -181,7 +181,7 @@ func Open(o Options) (*Manager, error) {
 func (m *Manager) envConfig(owner persistence.Owner, gov runtime.Ref[governor.Message], salt []byte) account.EnvConfig {
 	return account.EnvConfig{
 		App: account.App(m.opts.App), Store: m.opts.Store, Owner: owner, Governor: gov,
-		Network: m.network(), DCs: m.opts.DCs, DefaultDC: m.opts.DefaultDC, TempKeyLife: m.opts.TempKeyLife, TempInMemory: m.opts.TempKeysInMemory,
+		Network: m.network(), Proxy: m.opts.server(), DCs: m.opts.DCs, DefaultDC: m.opts.DefaultDC, TempKeyLife: m.opts.TempKeyLife, TempInMemory: m.opts.TempKeysInMemory,
 		Logger: m.log, Rand: m.opts.Rand,
 		Stands: m.stands, Delivered: m.delivered, Missing: m.missing, Durable: m.durable, Labelled: m.labelled, HoldPhone: m.holdPhone, HoldUser: m.users.hold, TakeUser: m.users.take, OtherUsers: m.users.others,
 		SubjectSalt: salt, Restored: m.restored, Removed: m.removed, StoreFailed: m.storeFailed, Observe: m.meters.observer(), Trace: m.opts.script,
@@ -293,14 +293,20 @@ type AccountOptions struct {
 	NoPFS bool
 	// Labels are the operator's own words for it.
 	Labels persistence.Labels
+	// Proxy is how it connects, as SetProxy takes it; empty: as Options.Proxy says.
+	Proxy string
 }
 
 // Add makes an account in the store; sign it in next. The id is a name the
 // operator chooses: 1 to 64 characters of [a-z0-9._-], never a phone number.
 // It blocks until the account is on disk.
 func (m *Manager) Add(ctx context.Context, id string, o AccountOptions) (*Account, error) {
+	proxy, err := m.opts.proxy(o.Proxy)
+	if err != nil {
+		return nil, err
+	}
 	a, err := m.add(id, o.Labels, func() ([]persistence.Record, error) {
-		rec := persistence.Account{ID: persistence.AccountID(id), Created: m.sys.Clock().Now(), PFS: !o.NoPFS, Labels: o.Labels}
+		rec := persistence.Account{ID: persistence.AccountID(id), Created: m.sys.Clock().Now(), PFS: !o.NoPFS, Labels: o.Labels, Proxy: proxy}
 		return []persistence.Record{rec.Record()}, nil
 	})
 	if err != nil {
@@ -404,11 +410,16 @@ func (m *Manager) Events(ctx context.Context, opts ...StreamOption) iter.Seq[Eve
 	return m.hub.subscribe(ctx, "", m.done, opts)
 }
 
-// Governor returns what is known of each DC: up or down, what waits for it.
+// Governor returns what is known of each DC by each route to it: up or down, what
+// waits for it.
 func (m *Manager) Governor(ctx context.Context) ([]governor.DCStatus, error) {
-	return runtime.Ask(ctx, m.env.Governor, func(r runtime.Reply[[]governor.DCStatus]) governor.Message {
+	list, err := runtime.Ask(ctx, m.env.Governor, func(r runtime.Reply[[]governor.DCStatus]) governor.Message {
 		return governor.Census{Reply: r}
 	})
+	for i := range list {
+		list[i].Via = m.env.RouteName(list[i].Route)
+	}
+	return list, err
 }
 
 // Outages returns the DCs that more than five accounts are without, now. Of a DC that

@@ -62,6 +62,10 @@ type Options struct {
 	// Wire says how connections are made; zero is intermediate framing over a
 	// net.Dialer. Its Rand is taken from Options.
 	Wire wire.Config
+	// Proxy is the proxy of accounts that have none of their own, as SetProxy takes
+	// it; empty: they connect directly. It is refused where Wire.RequireLoopback is
+	// set.
+	Proxy string
 	// Network makes connections instead of Wire, for simulations; nil is Wire.
 	// Wait for what it leaves behind after Close.
 	Network account.Network
@@ -148,6 +152,9 @@ func (o *Options) check() error {
 	}
 	if err := o.DCs.Check(); err != nil {
 		return fmt.Errorf("the DC table: %w", err)
+	}
+	if _, err := o.proxy(o.Proxy); err != nil {
+		return err
 	}
 	if o.DefaultDC != 0 && !o.DCs.Has(o.DefaultDC) {
 		return fmt.Errorf("the DC table does not have %v, where sign-ins are to begin", o.DefaultDC)

@@ -92,6 +92,11 @@ func (m *Manager) Import(ctx context.Context, id string, s foreign.Session, o Ac
 	if err := CheckSession(m.opts.DCs, s); err != nil {
 		return nil, err
 	}
+	proxy, err := m.opts.proxy(o.Proxy)
+	if err != nil {
+		return nil, err
+	}
+	o.Proxy = string(proxy)
 	m.importing.Lock()
 	a, err := m.add(id, o.Labels, func() ([]persistence.Record, error) {
 		if err := m.unknownSession(s); err != nil {
@@ -131,7 +136,7 @@ func (m *Manager) imported(id persistence.AccountID, s foreign.Session, o Accoun
 	}
 	now := m.sys.Clock().Now()
 	return []persistence.Record{
-		persistence.Account{ID: id, Created: now, PFS: !o.NoPFS, HomeDC: s.DC, Labels: o.Labels}.Record(),
+		persistence.Account{ID: id, Created: now, PFS: !o.NoPFS, HomeDC: s.DC, Labels: o.Labels, Proxy: persistence.SecretText(o.Proxy)}.Record(),
 		persistence.PermKey{
 			DC: s.DC, Key: persistence.AuthKey(s.Key), KeyID: int64(s.Key.ID()), Origin: persistence.OriginImport,
 			// Not of its handshake, which nobody knows, but of these servers: others are never shown it.

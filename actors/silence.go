@@ -23,6 +23,9 @@ type silences struct {
 }
 
 func (s *silences) hear(w governor.Word) {
+	if w.Route != governor.Direct {
+		return // a proxy's silence is not the DC's
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch w.Kind {
@@ -59,15 +62,16 @@ func (s *silences) apply(now time.Time, all []digest.Account) {
 // onWord hears what the governor says of a DC: it is told, and accounts that are
 // not there do nothing with it.
 func (f *fleet) onWord(c *runtime.Context[fleetMsg], w governor.Word) {
-	switch w.Kind {
-	case governor.IsSilent:
+	switch {
+	case w.Route != governor.Direct: // those who go that way will tell of it themselves
+	case w.Kind == governor.IsSilent:
 		f.digest.Silent(c.Now(), w.DC, w.Since)
 		f.tell(c)
-	case governor.Answers:
+	case w.Kind == governor.Answers:
 		f.digest.Answers(c.Now(), w.DC)
 		f.tell(c)
 	}
 	for _, a := range f.m.Accounts() {
-		a.current().Send(account.Check{DC: dc.ID(w.DC), Back: w.Kind == governor.Answers})
+		a.current().Send(account.Check{DC: dc.ID(w.DC), Route: w.Route, Back: w.Kind == governor.Answers})
 	}
 }

@@ -89,6 +89,9 @@ type Status struct {
 	Labels persistence.Labels `json:"labels,omitzero"`
 	// Origin is where its session came from, zero for a sign-in of our own.
 	Origin Origin `json:"origin,omitzero"`
+	// Proxy names the proxy that the account connects through, without what opens
+	// it, as "socks5://host:1080"; empty: directly.
+	Proxy string `json:"proxy,omitempty"`
 }
 
 // statusOf is what an account's actor says, which does not know of labels.
@@ -96,7 +99,7 @@ func statusOf(s *account.Status) *Status {
 	return &Status{
 		State: State(s.State), Since: s.Since, Why: s.Why, Advice: s.Advice, Until: s.Until,
 		Step: stepOf(s.Step), SignIn: s.SignIn, UserID: s.UserID, Bot: s.Bot, HomeDC: s.HomeDC,
-		PFS: s.PFS, Bound: s.Bound, SignedIn: s.SignedIn, Origin: Origin(s.Origin),
+		PFS: s.PFS, Bound: s.Bound, SignedIn: s.SignedIn, Origin: Origin(s.Origin), Proxy: s.Proxy,
 	}
 }
 

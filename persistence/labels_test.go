@@ -52,7 +52,7 @@ func TestLabelsThatMakeNoSenseAreRefused(t *testing.T) {
 		var w writer
 		w.string(text)
 		bad := rec
-		bad.Data = append(append(Secret{}, rec.Data[:len(rec.Data)-1]...), w...)
+		bad.Data = append(append(Secret{}, rec.Data[:len(rec.Data)-2]...), append(w, 0)...) // labels, and no proxy
 		if a, err := DecodeAccount(bad); err == nil {
 			t.Errorf("a record with labels %q is read as %v", text, a.Labels)
 		}

@@ -10,7 +10,7 @@ import (
 // The newest version of each record's format that this program knows, and the
 // one it writes.
 const (
-	accountVersion  = 3
+	accountVersion  = 4
 	loginVersion    = 1
 	permKeyVersion  = 1
 	tempKeyVersion  = 1
@@ -46,6 +46,11 @@ type Account struct {
 
 	// Labels are the operator's own words; none in records before version 3.
 	Labels Labels
+
+	// Proxy is how it connects: a proxy's URL with all that opens it, "none" for
+	// directly, or empty for what the configuration says, as in records before
+	// version 4.
+	Proxy SecretText
 }
 
 // AccountKey is where an account's record is.
@@ -66,6 +71,7 @@ func (a Account) Record() Record {
 	w.string(a.StateWhy)
 	w.string(a.StateBack)
 	w.string(a.Labels.text)
+	w.string(string(a.Proxy))
 	return Record{AccountKey(a.ID), accountVersion, Secret(w)}
 }
 
@@ -86,6 +92,9 @@ func DecodeAccount(rec Record) (Account, error) {
 	}
 	if rec.Version > 2 {
 		a.Labels = r.labels()
+	}
+	if rec.Version > 3 {
+		a.Proxy = SecretText(r.string())
 	}
 	return a, r.close(rec)
 }

@@ -93,7 +93,7 @@ func TestRecordsComeBackAsTheyWere(t *testing.T) {
 				ID: "alice", Bot: rapid.Bool().Draw(t, ""), Created: times.Draw(t, ""), PFS: rapid.Bool().Draw(t, ""),
 				Paused: rapid.Bool().Draw(t, ""), SignedIn: rapid.Bool().Draw(t, ""), UserID: i64.Draw(t, ""), HomeDC: dc.Draw(t, ""),
 				State: str.Draw(t, ""), StateSince: times.Draw(t, ""), StateWhy: str.Draw(t, ""),
-				StateBack: str.Draw(t, ""), Labels: labels.Draw(t, ""),
+				StateBack: str.Draw(t, ""), Labels: labels.Draw(t, ""), Proxy: SecretText(str.Draw(t, "")),
 			}
 			roundTrip(t, v, v.Record(), DecodeAccount)
 		},
@@ -220,8 +220,8 @@ func TestFormatsOnDiskDoNotChange(t *testing.T) {
 		key  string
 		want string
 	}{
-		{Account{ID: "a", Bot: true, Created: at, PFS: true, SignedIn: true, UserID: 5, HomeDC: 2, State: "online", StateSince: at, StateWhy: "x", StateBack: "y", Labels: labels}.Record(),
-			`account "a", account`, "01" + at8 + "0100010a04" + "066f6e6c696e65" + at8 + "0178" + "0179" + "06613d622c633d"},
+		{Account{ID: "a", Bot: true, Created: at, PFS: true, SignedIn: true, UserID: 5, HomeDC: 2, State: "online", StateSince: at, StateWhy: "x", StateBack: "y", Labels: labels, Proxy: "none"}.Record(),
+			`account "a", account`, "01" + at8 + "0100010a04" + "066f6e6c696e65" + at8 + "0178" + "0179" + "06613d622c633d" + "046e6f6e65"},
 		{PermKey{DC: 2, Key: key, KeyID: -2, Created: at, Origin: OriginHandshake, Fingerprint: 3, LastGoodBind: at}.Record("a"),
 			`account "a", perm key "2"`, "04" + hexKey + "feffffffffffffff" + at8 + "01" + "0300000000000000" + at8 + "00"},
 		{PermKey{DC: 2, Revoked: at}.Record("a"), `account "a", perm key "2.revoked"`, ""},
@@ -244,7 +244,7 @@ func TestFormatsOnDiskDoNotChange(t *testing.T) {
 		{DeadLetter{Consumer: "c", ID: "7-1", At: at, Account: "a", Why: "w", Attempts: 3, Body: Secret("b")}.Record(), `account "_fleet", meta "dead.c.7-1"`, at8 + "016101770601" + "62"},
 		{Login{Flow: "bot", State: Secret("s")}.Record("a"), `account "a", login`, "03626f74017300"},
 	} {
-		newest := map[Kind]uint16{KindAccount: 3, KindGuest: 2, KindWait: 2}[v.rec.Kind]
+		newest := map[Kind]uint16{KindAccount: 4, KindGuest: 2, KindWait: 2}[v.rec.Kind]
 		if v.rec.Version != max(newest, 1) {
 			t.Fatalf("%v has version %d: pin that version's bytes too", v.rec.Key, v.rec.Version)
 		}
@@ -276,6 +276,14 @@ func TestRecordsOfEarlierVersionsAreRead(t *testing.T) {
 	second.Version = 2
 	want.StateBack = "y"
 	if a, err := DecodeAccount(second); err != nil || a != want {
+		t.Errorf("an account is read as %+v, %v", a, err)
+	}
+	third := old(AccountKey("a"), "01"+at8+"0100010a04"+"066f6e6c696e65"+at8+"0178"+"0179"+"02613d")
+	third.Version = 3
+	if want.Labels, err = NewLabels(map[string]string{"a": ""}); err != nil {
+		t.Fatal(err)
+	}
+	if a, err := DecodeAccount(third); err != nil || a != want {
 		t.Errorf("an account is read as %+v, %v", a, err)
 	}
 	g, err := DecodeGuest(old(GuestKey("a", 4), "0801"+at8))

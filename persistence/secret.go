@@ -24,6 +24,21 @@ func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 // MarshalText hides the bytes from encoding/json and its like.
 func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
+// SecretText is text that must not be printed. Converting it to string reveals it.
+type SecretText string
+
+// String hides the text.
+func (SecretText) String() string { return redacted }
+
+// Format hides the text from every verb of fmt.
+func (SecretText) Format(s fmt.State, _ rune) { hide(s) }
+
+// LogValue hides the text.
+func (SecretText) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText hides the text from encoding/json and its like.
+func (SecretText) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
 // AuthKey is the value of an auth key, 2048 bits. Like Secret it does not print.
 type AuthKey [256]byte
 

@@ -9,6 +9,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/actors/signin"
+	"github.com/mtfleet/mtfleet/actors/ways"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/persistence"
 )
@@ -31,6 +32,7 @@ type account struct {
 	reloading bool // they are to be read again once standing has said all
 
 	rec    persistence.Account // what standing does not know of it
+	way    ways.Way            // how it connects
 	left   *persistence.State  // what was read, for the first binding; nil later
 	origin Origin              // of the session, zero for one of our own
 
@@ -122,6 +124,8 @@ func (a *account) handle(c *ctx, m Message) {
 		a.stand.Rotated(c.Now(), m.round, m.err)
 	case Label:
 		a.onLabel(c, m)
+	case SetProxy:
+		a.onSetProxy(c, m)
 	case Durable:
 		a.feed.Durable(c.Now(), m.On)
 	case Acked:
@@ -134,6 +138,9 @@ func (a *account) handle(c *ctx, m Message) {
 		a.feed.Met(c.Now(), m.Call.era, m.List)
 		m.Taken()
 	case Check:
+		if m.Route != a.way.Route {
+			return
+		}
 		a.bindings.Tell(a.bindings.At(m.DC), binding.Check{Back: m.Back})
 	case due:
 		a.onDue(c, m.timer)

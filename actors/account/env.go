@@ -13,9 +13,11 @@ import (
 	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/actors/signin"
+	"github.com/mtfleet/mtfleet/actors/ways"
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/login"
+	"github.com/mtfleet/mtfleet/mtproto/proxy"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/tl"
 	"github.com/mtfleet/mtfleet/tl/tg"
@@ -45,6 +47,8 @@ type EnvConfig struct {
 	Governor runtime.Ref[governor.Message]
 	Network  Network // makes the sockets
 	DCs      dc.Table
+	// Proxy is how accounts connect that have no proxy of their own; nil: directly.
+	Proxy *proxy.Server
 	// DefaultDC is where a sign-in begins.
 	DefaultDC dc.ID
 	// TempKeyLife is how long a temp key is asked to live; zero means 24 h.
@@ -112,12 +116,13 @@ type Env struct {
 	dcs     *dcs.DCs
 	disks   *journal.Disks
 	lives   atomic.Uint64 // of engines of updates, numbered
+	ways    *ways.Ways
 }
 
 // NewEnv prepares what accounts share: it parses the table's RSA keys and
 // makes the tables of the well-known Diffie-Hellman group (milliseconds).
 func NewEnv(cfg EnvConfig) (*Env, error) {
-	e := &Env{EnvConfig: cfg, dcs: dcs.New(cfg.DCs, cfg.Logger), disks: journal.NewDisks(cfg.Store, cfg.Owner)}
+	e := &Env{EnvConfig: cfg, dcs: dcs.New(cfg.DCs, cfg.Logger), disks: journal.NewDisks(cfg.Store, cfg.Owner), ways: newWays(cfg)}
 	for _, text := range cfg.DCs.Keys {
 		keys, err := crypt.ParsePublicKeys([]byte(text))
 		if err != nil {
@@ -126,12 +131,12 @@ func NewEnv(cfg EnvConfig) (*Env, error) {
 		e.keys = append(e.keys, keys...)
 	}
 	e.signIn = signin.Env{Governor: cfg.Governor, SubjectSalt: cfg.SubjectSalt, Logger: cfg.Logger, SignedIn: cfg.Observe.SignedIn}
-	header, err := header(cfg.App)
+	header, err := header(cfg.App, nil)
 	if err != nil {
 		return nil, err
 	}
 	bindings := binding.EnvConfig{
-		Network: cfg.Network, Governor: cfg.Governor, Table: e.dcs.Table, RSAKeys: e.keys, Header: header,
+		Network: cfg.Network, Governor: cfg.Governor, Table: e.dcs.Table, RSAKeys: e.keys, Header: header, HeaderVia: headerVia(cfg.App),
 		TempLife: cfg.TempKeyLife, TempInMemory: cfg.TempInMemory, Logger: cfg.Logger,
 		Observe: binding.Observer{
 			KeyMade: cfg.Observe.KeyMade, Bound: cfg.Observe.Bound, ConnectionLost: cfg.Observe.ConnectionLost,
@@ -198,15 +203,20 @@ func (e *Env) production() bool {
 }
 
 // header is what goes before the first query under each key:
-// https://core.telegram.org/api/invoking#saving-client-info.
-func header(app App) ([]byte, error) {
+// https://core.telegram.org/api/invoking#saving-client-info. Of a proxy the server
+// is told where it sees that of itself: an MTProxy, as all apps tell it.
+func header(app App, via *proxy.Server) ([]byte, error) {
 	// The query goes where the header ends, so any will do to build it.
 	query := tl.AppendUint32(nil, tg.HelpGetConfigRequestID)
-	init, err := tl.Marshal(nil, &tg.InitConnectionRequest{
+	request := &tg.InitConnectionRequest{
 		APIID: int32(app.APIID), DeviceModel: app.DeviceModel, SystemVersion: app.SystemVersion,
 		AppVersion: app.AppVersion, SystemLangCode: app.SystemLangCode, LangPack: app.LangPack, LangCode: app.LangCode,
 		Query: query,
-	})
+	}
+	if via != nil && via.Kind == proxy.MTProxy {
+		request.Proxy = tl.Some(tg.InputClientProxy{Address: via.Host, Port: int32(via.Port)})
+	}
+	init, err := tl.Marshal(nil, request)
 	if err != nil {
 		return nil, err
 	}
@@ -215,6 +225,13 @@ func header(app App) ([]byte, error) {
 		return nil, err
 	}
 	return all[: len(all)-len(query) : len(all)-len(query)], nil
+}
+
+func headerVia(app App) func(*proxy.Server) []byte {
+	return func(via *proxy.Server) []byte {
+		h, _ := header(app, via) // of what one was made of before it cannot fail
+		return h
+	}
 }
 
 // Observer is told what happens in accounts. Each function is set; none may

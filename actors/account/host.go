@@ -21,7 +21,7 @@ type host struct {
 // that the account began with.
 func (h host) Config(at dc.ID, home bool) binding.Config {
 	waits := h.stand.KeyWaits(h.c.Now(), at)
-	cfg := binding.Config{PFS: h.rec.PFS, Active: h.login.UnderWay(), BindAfter: waits.Bind, BindDoubt: binding.Doubt(waits.Doubt), DropAfter: waits.Drop}
+	cfg := binding.Config{PFS: h.rec.PFS, Way: binding.Way(h.way), Active: h.login.UnderWay(), BindAfter: waits.Bind, BindDoubt: binding.Doubt(waits.Doubt), DropAfter: waits.Drop}
 	cfg.Trial = home && h.login.Keeps()
 	if home && h.left != nil {
 		keys := binding.RecordsOf(h.left, at)

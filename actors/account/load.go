@@ -26,6 +26,7 @@ func (a *account) onLoaded(c *ctx, records []persistence.Record, err error) {
 		a.stand.Unreadable(c.Now(), err)
 	} else {
 		a.rec, a.stand = *state.Account, standing.Restore(cfg, snapshotOf(*state.Account, state.Waits))
+		wayErr := a.takeWay()
 		a.origin = OriginOf(state.Meta)
 		a.login.Load(state.Meta)
 		a.feed.Load(state.Updates, state.Channels, state.Peers)
@@ -37,6 +38,8 @@ func (a *account) onLoaded(c *ctx, records []persistence.Record, err error) {
 		switch {
 		case persistence.Vital(err):
 			a.stand.Unreadable(c.Now(), err)
+		case wayErr != nil: // of a newer version, say: it connects in no other way
+			a.stand.Unreadable(c.Now(), wayErr)
 		case other != "":
 			a.stand.StartSecond(c.Now(), other)
 		case state.Login != nil:
@@ -64,6 +67,7 @@ func (a *account) Stopping(c *ctx) {
 	a.leave(c)
 	a.login.End(ErrStopped)
 	a.wishes.SendAll(struct{}{}, ErrStopped)
+	a.env.ways.Leave(a.way)
 }
 
 // Undelivered ends what reached a stopped account.
@@ -91,5 +95,7 @@ func (a *account) Undelivered(m Message) {
 		m.Taken()
 	case Label:
 		m.Reply.Send(persistence.Labels{}, ErrStopped)
+	case SetProxy:
+		m.Reply.Send(struct{}{}, ErrStopped)
 	}
 }

@@ -44,6 +44,12 @@ type (
 		Remove []string
 		Reply  runtime.Reply[persistence.Labels]
 	}
+	// SetProxy changes how the account connects, to what [persistence.Account] has;
+	// answered when that is on disk and its connections were told.
+	SetProxy struct {
+		Proxy persistence.SecretText
+		Reply runtime.Reply[struct{}]
+	}
 	// Peers asks whom the account has met.
 	Peers struct {
 		Query peers.Query
@@ -66,8 +72,9 @@ type (
 	// Check asks a DC, which others had no answer from, for a sign of life. Back:
 	// others have one again, and connections to it need not pause.
 	Check struct {
-		DC   dc.ID
-		Back bool
+		DC    dc.ID
+		Route governor.Route // by which nobody had one
+		Back  bool
 	}
 	// Wish is what the account's owner wants of it as a whole.
 	Wish struct {
@@ -138,6 +145,7 @@ func (Answer) accountMessage()        {}
 func (NextStep) accountMessage()      {}
 func (Wish) accountMessage()          {}
 func (Label) accountMessage()         {}
+func (SetProxy) accountMessage()      {}
 func (Peers) accountMessage()         {}
 func (Met) accountMessage()           {}
 func (Durable) accountMessage()       {}

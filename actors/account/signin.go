@@ -19,6 +19,8 @@ type applicant struct {
 
 func (p applicant) Standing() *standing.Machine { return p.stand }
 
+func (p applicant) Route() governor.Route { return p.way.Route }
+
 func (p applicant) Config() login.Config { return p.loginConfig() }
 
 func (p applicant) Granted(t *governor.Ticket) { p.self.Send(signInGranted{t}) }

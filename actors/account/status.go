@@ -46,6 +46,9 @@ type Status struct {
 	Bound    bool // the connection to the home DC runs under a bound temp key
 	SignedIn bool // an authorization is in the store
 	Origin   Origin
+	// Proxy names the proxy it connects through, without what opens it; empty:
+	// directly.
+	Proxy string
 }
 
 // onStatus takes over what standing says of the account now, and tells it.
@@ -74,6 +77,7 @@ func (a *account) onStatus(c *ctx) {
 
 // publish tells the present status, if anything changed that anybody could see.
 func (a *account) publish(c *ctx) {
+	a.status.Proxy = a.way.Name()
 	a.status.Bound = a.rec.PFS && a.bindings.Home().Bound()
 	if a.status.HomeDC == 0 && a.bindings.Home() != nil {
 		a.status.HomeDC = int(a.bindings.Home().DC()) // a sign-in is under way there

@@ -155,8 +155,8 @@ func (b *binding) onProofUnknown(c *ctx, ch *child) {
 	if b.doubted.IsZero() {
 		b.doubted = c.Now()
 	}
-	b.env.Governor.Send(governor.KeyUnknown{DC: at, Who: b.who})
-	b.env.Governor.Send(governor.Doubt{DC: at, Who: b.who, Since: b.doubted, Reply: func(others bool) { self.Send(doubted{ch, others}) }})
+	b.env.Governor.Send(governor.KeyUnknown{DC: at, Route: b.cfg.Way.Route, Who: b.who})
+	b.env.Governor.Send(governor.Doubt{DC: at, Route: b.cfg.Way.Route, Who: b.who, Since: b.doubted, Reply: func(others bool) { self.Send(doubted{ch, others}) }})
 }
 
 func (b *binding) onDoubted(now time.Time, m doubted) {

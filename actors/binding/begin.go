@@ -54,6 +54,8 @@ func (b *binding) waiting(c *ctx, m Message) {
 		b.load(c)
 	case loaded:
 		b.begin(c, m.records, m.err)
+	case Through:
+		b.cfg.Way = m.Way // before it begins by another
 	default:
 		_, isCall := m.(Call)
 		b.cfg.Active = b.cfg.Active || isCall

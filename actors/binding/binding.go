@@ -92,6 +92,8 @@ func (b *binding) Receive(c *ctx, m Message) {
 		b.onRecall(m)
 	case Check:
 		b.check(m)
+	case Through:
+		b.through(m)
 	case Unbound:
 		b.onUnbound(c, m)
 	case Confirm:

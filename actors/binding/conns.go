@@ -124,7 +124,7 @@ func (b *binding) open(c *ctx, p place) *child {
 	}
 	self := c.Self()
 	ch.ref = dcconn.Spawn(c, b.env.conn, dcconn.Config{
-		DC: b.cfg.ID.DC, Active: b.cfg.Active || b.awaited(), Who: b.who, Address: first, Spoken: b.cfg.Spoken,
+		DC: b.cfg.ID.DC, Active: b.cfg.Active || b.awaited(), Who: b.who, Way: b.cfg.Way, Address: first, Spoken: b.cfg.Spoken,
 		Notify: func(ev dcconn.Event) { self.Send(connEvent{ch, ev}) },
 	})
 	b.children = append(b.children, ch)
@@ -134,7 +134,7 @@ func (b *binding) open(c *ctx, p place) *child {
 // run puts a connection under a key, for the rest of its life.
 func (b *binding) run(c *ctx, ch *child, key *inUse, bind *dcconn.Bind) {
 	ch.key, ch.temp = key.key.ID(), key.temp
-	cfg := dcconn.SessionConfig{Rand: c.Rand(), Header: b.env.Header, Perm: !key.temp, SpreadPings: true}
+	cfg := dcconn.SessionConfig{Rand: c.Rand(), Header: b.env.headerOf(b.cfg.Way), Perm: !key.temp, SpreadPings: true}
 	if b.guest != nil || ch.place == placeProver || ch.place == placeConfirmer {
 		cfg.Prefix = withoutUpdates
 	}
@@ -195,6 +195,16 @@ func (b *binding) keyless(c *ctx) *child {
 		ch = b.open(c, placeSuccessor)
 	}
 	return ch
+}
+
+// through changes the way of all connections.
+func (b *binding) through(m Through) {
+	b.cfg.Way = m.Way
+	for _, ch := range b.children {
+		if ch.place < placeGone {
+			b.say(ch, dcconn.Through{Way: m.Way})
+		}
+	}
 }
 
 // check has the serving connection ask whether its DC is there, or all know that

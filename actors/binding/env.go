@@ -13,6 +13,7 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/pfs"
+	"github.com/mtfleet/mtfleet/mtproto/proxy"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -31,6 +32,8 @@ type EnvConfig struct {
 	// Header goes before the first query under each key: invokeWithLayer and
 	// initConnection without their query.
 	Header []byte
+	// HeaderVia, if set, makes the header of connections through a proxy.
+	HeaderVia func(*proxy.Server) []byte
 	// TempLife is how long a temp key is asked to live; zero: 24 h.
 	TempLife time.Duration
 	// TempInMemory keeps temp keys out of the store.
@@ -104,6 +107,9 @@ type Purpose uint8
 // Main carries API calls and, at home, updates.
 const Main Purpose = 0
 
+// Way is how a DC is reached.
+type Way = dcconn.Way
+
 // Spoken is what connections of one DC said last.
 type Spoken = dcconn.Spoken
 
@@ -114,6 +120,8 @@ type Config struct {
 	// Home says that the authorization was made on this DC; elsewhere it is
 	// carried there first.
 	Home bool
+	// Way is how the DC is reached, until a Through.
+	Way Way
 	// PFS puts the calls under temp keys.
 	PFS bool
 	// After is how long it waits before it begins: one before it failed. Wait says
@@ -182,6 +190,14 @@ func RecordsOf(s *persistence.State, at dc.ID) Records {
 		}
 	}
 	return r
+}
+
+// headerOf is what goes before the first query of a connection by a way.
+func (e *Env) headerOf(w Way) []byte {
+	if w.Server == nil || e.HeaderVia == nil {
+		return e.Header
+	}
+	return e.HeaderVia(w.Server)
 }
 
 // primes remembers which Diffie-Hellman groups were proved good, so that the

@@ -75,6 +75,10 @@ type (
 	// they dial want their permit at once.
 	Check struct{ Back bool }
 
+	// Through changes the way to the DC. Sockets of another way are closed at once,
+	// and their sessions go on by the new one.
+	Through struct{ Way Way }
+
 	// Recall gives back the calls of a method, or of all when it is empty, that
 	// were not sent: here, on the connection of the route, and what Confirm asks.
 	Recall struct{ Method string }
@@ -114,6 +118,7 @@ type (
 func (Call) bindingMessage()         {}
 func (Cancel) bindingMessage()       {}
 func (Check) bindingMessage()        {}
+func (Through) bindingMessage()      {}
 func (Recall) bindingMessage()       {}
 func (Unbound) bindingMessage()      {}
 func (Unauthorized) bindingMessage() {}

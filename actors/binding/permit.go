@@ -58,7 +58,7 @@ func (b *binding) askPermit(c *ctx) {
 		return
 	}
 	self := c.Self()
-	t := &governor.Ticket{Kind: governor.MakeKey, DC: int(b.cfg.ID.DC), Active: true, Who: b.who}
+	t := &governor.Ticket{Kind: governor.MakeKey, DC: int(b.cfg.ID.DC), Route: b.cfg.Way.Route, Active: true, Who: b.who}
 	t.Granted = func() { self.Send(permitted{t}) }
 	b.making, b.ticket = makeAsking, t
 	b.env.Governor.Send(governor.Want{Ticket: t})

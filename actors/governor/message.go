@@ -207,6 +207,7 @@ type Word struct {
 type DCStatus struct {
 	DC      int
 	Route   Route
+	Via     string // the name of the route, filled in by who numbers them; empty: directly
 	Up      bool
 	Flood   bool          // not up because of -429
 	Since   time.Time     // when Up changed last; zero: never

@@ -16,6 +16,8 @@ import (
 type Host interface {
 	// Standing says where the account stands, and is told how its sign-in goes.
 	Standing() *standing.Machine
+	// Route is how its home is reached, for the governor.
+	Route() governor.Route
 	// Config is what a login is told of the account and of what all accounts
 	// share. FutureTokens is filled in here.
 	Config() login.Config

@@ -99,7 +99,7 @@ func (s *SignIn) config() login.Config {
 
 // waitForTurn asks the governor for leave to sign in.
 func (s *SignIn) waitForTurn(a *login.Attempt) {
-	host, ticket := s.host, &governor.Ticket{Kind: governor.SignIn, DC: int(s.host.Standing().Home()), Active: true}
+	host, ticket := s.host, &governor.Ticket{Kind: governor.SignIn, DC: int(s.host.Standing().Home()), Route: s.host.Route(), Active: true}
 	ticket.Granted = func() { host.Granted(ticket) }
 	s.attempt = &attempt{Attempt: a, ticket: ticket}
 	s.env.Governor.Send(governor.Want{Ticket: ticket})

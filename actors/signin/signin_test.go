@@ -69,6 +69,7 @@ func (p *stage) write(format string, args ...any) {
 }
 
 func (p *stage) Standing() *standing.Machine { return p.stand }
+func (p *stage) Route() governor.Route       { return governor.Direct }
 func (p *stage) Config() login.Config {
 	return login.Config{APIID: 1, APIHash: "hash", DC: 2, Rand: rand.Reader}
 }

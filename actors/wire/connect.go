@@ -13,11 +13,18 @@ import (
 )
 
 var (
-	errNoProxy   = errors.New("it is no proxy that is known here")
-	errNotHTTP   = errors.New("it does not answer as an HTTP proxy")
-	errLongReply = errors.New("its answer is longer than 8 KiB")
-	errNoAuth    = errors.New("it wants other credentials (407)")
+	errNoProxy   error = noProxy{}
+	errNotHTTP         = errors.New("it does not answer as an HTTP proxy")
+	errLongReply       = errors.New("its answer is longer than 8 KiB")
+	errNoAuth          = errors.New("it wants other credentials (407)")
 )
+
+type noProxy struct{}
+
+func (noProxy) Error() string { return "it is no proxy that is known here" }
+
+// BlamesNobody says that the DC was not asked.
+func (noProxy) BlamesNobody() {}
 
 // maxReply bounds what an HTTP proxy may say before the connection stands.
 const maxReply = 8 << 10
