@@ -33,6 +33,8 @@ func (b binder) set(to, v any) {
 		b.text(b.path, v, to)
 	case *Secret:
 		b.text(b.path, v, (*string)(to))
+	case *proxyURL:
+		b.text(b.path, v, (*string)(to))
 	case *filePath:
 		var s string
 		if b.text(b.path, v, &s) {

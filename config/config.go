@@ -32,6 +32,9 @@ type Config struct {
 	FirstDC int
 
 	Transport Transport
+	// Proxy is the URL of the proxy of accounts that have none of their own; empty:
+	// they connect directly.
+	Proxy Secret
 	// PFS is whether new accounts use temp keys.
 	PFS bool
 	// Sessions is about sessions that go to other programs.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/mtfleet/mtfleet/mtproto/proxy"
 )
 
 // Explain describes every setting for a person: its value, where the value comes
@@ -35,6 +37,12 @@ func show(at any) string {
 		return strconv.Quote(string(*v))
 	case *Secret:
 		return strconv.Quote(v.String())
+	case *proxyURL:
+		s, err := proxy.Parse(string(*v))
+		if err != nil {
+			return strconv.Quote(Secret(*v).String())
+		}
+		return strconv.Quote(s.String()) + ", without its secrets"
 	case *int:
 		return strconv.Itoa(*v)
 	case *bool:

@@ -15,6 +15,9 @@ type field struct {
 // and in the file a relative one starts at the file.
 type filePath string
 
+// proxyURL marks a proxy, of which all but the credentials may be shown.
+type proxyURL Secret
+
 func path(s *string) *filePath { return (*filePath)(s) }
 
 // fields are all settings, in the order in which they are explained.
@@ -55,6 +58,9 @@ var fields = []field{
 		func(c *Config) any { return &c.Transport.Kind }},
 	{"transport.obfuscated", "Whether the stream is obfuscated (obfuscated2), as official apps do. Not possible with full.",
 		func(c *Config) any { return &c.Transport.Obfuscated }},
+
+	{"proxy", "The proxy of accounts that have none of their own: socks5://user:password@host:port, http://user:password@host:port (CONNECT), mtproxy://host:port?secret=..., or a tg://proxy or https://t.me/proxy link. Empty: they connect directly. A secret.",
+		func(c *Config) any { return (*proxyURL)(&c.Proxy) }},
 
 	{"pfs", "Whether new accounts use temp keys (perfect forward secrecy).",
 		func(c *Config) any { return &c.PFS }},

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -12,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/mtfleet/mtfleet/mtproto/proxy"
 )
 
 const (
@@ -34,6 +37,7 @@ func (c *Config) validate(official Official, offline bool) []Problem {
 	v.store()
 	v.environment()
 	v.transport()
+	v.proxy()
 	v.limits()
 	v.observation()
 	v.webhooks()
@@ -207,6 +211,16 @@ func (v *validator) transport() {
 	v.choice("transport.kind", t.Kind, "abridged", "intermediate", "padded", "full")
 	if t.Kind == "full" && t.Obfuscated {
 		v.fail("transport.obfuscated", "the full transport cannot be obfuscated: set this to false, or choose another kind")
+	}
+}
+
+func (v *validator) proxy() {
+	if v.c.Proxy == "" {
+		return
+	}
+	var bad *proxy.Error
+	if _, err := proxy.Parse(string(v.c.Proxy)); errors.As(err, &bad) {
+		v.fail("proxy", "%s", bad.Reason)
 	}
 }
 

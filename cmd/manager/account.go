@@ -37,7 +37,7 @@ func (a *app) accountCommand() *cobra.Command {
 		`An account is a name of your choice for one person or bot, and what the store has
 of it. These commands reach the manager that runs, or open the store themselves
 when none does.`,
-		a.addCommand(), a.loginCommand(), a.listCommand(), a.showCommand(), a.labelCommand(), a.accountEventsCommand(), a.callCommand(), a.peersCommand(),
+		a.addCommand(), a.loginCommand(), a.listCommand(), a.showCommand(), a.labelCommand(), a.proxyCommand(), a.accountEventsCommand(), a.callCommand(), a.peersCommand(),
 		a.logoutCommand(), a.removeCommand(), a.pauseCommand(), a.resumeCommand(), a.restoreKeyCommand(), a.rotateCommand(), a.clearWaitCommand(),
 		a.twoStepCommand(), a.sessionsCommand(), a.passkeysCommand(), a.acceptQRCommand())
 }
@@ -71,13 +71,14 @@ func (a *app) sayf(format string, args ...any) error {
 func (a *app) addCommand() *cobra.Command {
 	var f accountFlags
 	var noPFS bool
+	var proxy string
 	var labels []string
 	c := &cobra.Command{
 		Use: "add NAME", Short: "Make an account; sign it in next", Args: exactly("NAME"),
 		Long: "add makes an account. NAME is yours to choose: 1 to 64 of a-z, 0-9, '.', '_', '-'; never a phone number.",
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
-				acc, err := a.add(ctx, s, args[0], noPFS, labels...)
+				acc, err := a.add(ctx, s, args[0], noPFS, proxy, labels...)
 				if err != nil {
 					return err
 				}
@@ -90,11 +91,12 @@ func (a *app) addCommand() *cobra.Command {
 	}
 	f.register(c)
 	c.Flags().BoolVar(&noPFS, "no-pfs", false, "send calls under the perm key itself (default: as the setting pfs says)")
+	c.Flags().StringVar(&proxy, "proxy", "", "connect through the proxy at this `URL`, or directly: none; - reads it from standard input (default: as the setting proxy says)")
 	c.Flags().StringArrayVar(&labels, "label", nil, "put a label on it, `KEY=VALUE` (repeatable)")
 	return c
 }
 
-func (a *app) add(ctx context.Context, s control.Service, id string, noPFS bool, labels ...string) (control.Account, error) {
+func (a *app) add(ctx context.Context, s control.Service, id string, noPFS bool, proxy string, labels ...string) (control.Account, error) {
 	cfg, err := a.load(false)
 	if err != nil {
 		return control.Account{}, err
@@ -107,7 +109,10 @@ func (a *app) add(ctx context.Context, s control.Service, id string, noPFS bool,
 	if err != nil {
 		return control.Account{}, usage("%v", err)
 	}
-	return s.Add(ctx, control.AddRequest{ID: id, NoPFS: noPFS || !cfg.PFS, Labels: all})
+	if proxy, err = a.proxyText(ctx, proxy); err != nil {
+		return control.Account{}, err
+	}
+	return s.Add(ctx, control.AddRequest{ID: id, NoPFS: noPFS || !cfg.PFS, Labels: all, Proxy: proxy})
 }
 
 func (a *app) listCommand() *cobra.Command {
@@ -285,6 +290,7 @@ func (a *app) printAccount(acc control.Account) error {
 		}
 		row("session", from)
 	}
+	row("proxy", acc.Proxy)
 	row("labels", acc.Labels.String())
 	return w.Flush()
 }

@@ -13,6 +13,7 @@ import (
 type loginFlags struct {
 	accountFlags
 	add, noPFS bool
+	proxy      string
 	resume     string
 
 	// One of them begins a sign-in.
@@ -90,6 +91,7 @@ func (f *loginFlags) registerWays(c *cobra.Command) {
 	flags := c.Flags()
 	flags.BoolVar(&f.add, "add", false, "make the account first if there is none of that name")
 	flags.BoolVar(&f.noPFS, "no-pfs", false, "with --add: send calls under the perm key itself")
+	flags.StringVar(&f.proxy, "proxy", "", "with --add: connect through the proxy at this `URL`, or directly: none")
 	flags.StringVar(&f.resume, "resume", "", "go on with the sign-in of this `ID`, in place of NAME; account show and --json tell it")
 	flags.StringVar(&f.phone, "phone", "", "phone `NUMBER` with its country code")
 	flags.StringVar(&f.phoneFile, "phone-file", "", "read the phone number from `FILE`; - is standard input")

@@ -21,7 +21,7 @@ func (l *signIn) begin(ctx context.Context) (p control.Progress, err error) {
 	}
 	acc, err := l.service.Show(ctx, control.AccountRequest{ID: l.id})
 	if l.f.add && control.KindOf(err) == control.KindNoAccount {
-		acc, err = l.add(ctx, l.service, l.id, l.f.noPFS)
+		acc, err = l.add(ctx, l.service, l.id, l.f.noPFS, l.f.proxy)
 	}
 	switch {
 	case control.KindOf(err) == control.KindNoAccount && err != nil:

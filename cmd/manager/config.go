@@ -67,6 +67,7 @@ func options(cfg *config.Config, log *slog.Logger) (actors.Options, error) {
 			SystemLangCode: cfg.Device.SystemLangCode, LangCode: cfg.Device.LangCode,
 		},
 		DCs: table, DefaultDC: dc.ID(cfg.FirstDC),
+		Proxy:              string(cfg.Proxy),
 		Wire:               wire.Config{Kind: kind, Obfuscated: cfg.Transport.Obfuscated},
 		Limits:             limits(cfg.Limits),
 		MaxCallsPerAccount: cfg.Limits.CallsPerAccount, TempKeysInMemory: !cfg.Store.TempKeys, AllowExport: cfg.Sessions.Export,

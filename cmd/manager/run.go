@@ -197,28 +197,43 @@ func watchDCs(ctx context.Context, log *slog.Logger, m *actors.Manager) {
 	}
 }
 
-// dcWatcher knows which DCs are down, and of which that was said.
-type dcWatcher struct{ down, said map[int]bool }
+// dcWatcher knows which DCs are down, by each way to them, and of which that was
+// said.
+type dcWatcher struct{ down, said map[dcWay]bool }
+
+type dcWay struct {
+	dc  int
+	via string
+}
 
 func (w *dcWatcher) look(log *slog.Logger, census []governor.DCStatus, outages []actors.Outage) {
 	if w.down == nil {
-		w.down, w.said = map[int]bool{}, map[int]bool{}
+		w.down, w.said = map[dcWay]bool{}, map[dcWay]bool{}
 	}
 	for _, dc := range census {
-		was := w.down[dc.DC]
-		w.down[dc.DC] = !dc.Up
-		told := slices.ContainsFunc(outages, func(o actors.Outage) bool { return o.DC == dc.DC })
+		way, name := dcWay{dc.DC, dc.Via}, control.DCName(dc)
+		attrs := []any{"dc", dc.DC}
+		if dc.Via != "" {
+			attrs = append(attrs, "proxy", dc.Via)
+		}
+		advice := "check the network and the addresses; it is probed every few seconds"
+		if dc.Via != "" {
+			advice = "check the proxy; it is tried every few seconds, and nothing goes around it"
+		}
+		was := w.down[way]
+		w.down[way] = !dc.Up
+		told := dc.Via == "" && slices.ContainsFunc(outages, func(o actors.Outage) bool { return o.DC == dc.DC })
 		switch {
-		case dc.Up && w.said[dc.DC]:
-			w.said[dc.DC] = false
-			log.Info(fmt.Sprintf("DC %d can be reached again", dc.DC), "dc", dc.DC)
-		case dc.Up, w.said[dc.DC], !was && !dc.Flood:
+		case dc.Up && w.said[way]:
+			w.said[way] = false
+			log.Info(name+" can be reached again", attrs...)
+		case dc.Up, w.said[way], !was && !dc.Flood:
 		case dc.Flood:
-			w.said[dc.DC] = true
-			log.Warn(fmt.Sprintf("DC %d wants fewer connections", dc.DC), "dc", dc.DC, "since", dc.Since, "advice", "lower limits.connects_per_second")
+			w.said[way] = true
+			log.Warn(name+" wants fewer connections", append(attrs, "since", dc.Since, "advice", "lower limits.connects_per_second")...)
 		case !told:
-			w.said[dc.DC] = true
-			log.Warn(fmt.Sprintf("DC %d cannot be reached", dc.DC), "dc", dc.DC, "since", dc.Since, "advice", "check the network and the addresses; it is probed every few seconds")
+			w.said[way] = true
+			log.Warn(name+" cannot be reached", append(attrs, "since", dc.Since, "advice", advice)...)
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 func (a *app) importCommand() *cobra.Command {
 	var f accountFlags
 	var dry, noPFS bool
+	var proxy string
 	var name, format, passcodeFile string
 	var user int64
 	c := &cobra.Command{
@@ -53,7 +54,7 @@ server does not take leaves nothing behind.`,
 			if dry {
 				return a.printFound([]foreign.Session{s}, f.json)
 			}
-			return a.takeIn(c, &f, s, name, noPFS)
+			return a.takeIn(c, &f, s, name, noPFS, proxy)
 		},
 	}
 	f.register(c)
@@ -62,12 +63,13 @@ server does not take leaves nothing behind.`,
 	c.Flags().StringVar(&format, "format", "", "of a text that may be two things, which `FORM` it is")
 	c.Flags().Int64Var(&user, "user", 0, "of a folder with several accounts, the one of user `ID`")
 	c.Flags().StringVar(&passcodeFile, "passcode-file", "", "`FILE` with the local passcode of Telegram Desktop (default: asked for at the terminal)")
+	c.Flags().StringVar(&proxy, "proxy", "", "connect through the proxy at this `URL`, or directly: none (default: as the setting proxy says)")
 	c.Flags().BoolVar(&noPFS, "no-pfs", false, "send calls under the perm key itself (default: as the setting pfs says)")
 	return c
 }
 
 // takeIn has a session imported.
-func (a *app) takeIn(c *cobra.Command, f *accountFlags, s foreign.Session, name string, noPFS bool) error {
+func (a *app) takeIn(c *cobra.Command, f *accountFlags, s foreign.Session, name string, noPFS bool, proxy string) error {
 	defer s.Wipe()
 	if name == "" {
 		if name = nameOf(s); name == "" {
@@ -85,6 +87,9 @@ func (a *app) takeIn(c *cobra.Command, f *accountFlags, s foreign.Session, name 
 	r := control.NewImport(name, s)
 	defer clear(r.Key)
 	r.NoPFS = noPFS || !cfg.PFS
+	if r.Proxy, err = a.proxyText(c.Context(), proxy); err != nil {
+		return err
+	}
 	return a.withService(c, f, func(ctx context.Context, service control.Service) error {
 		ctx, cancel := context.WithTimeout(ctx, f.timeout)
 		defer cancel()

@@ -139,6 +139,7 @@ func (d *Direct) read(id persistence.AccountID) Account {
 		}
 		s.UserID, s.Bot, s.HomeDC, s.PFS, s.SignedIn, s.Labels = rec.UserID, rec.Bot, rec.HomeDC, rec.PFS, rec.SignedIn, rec.Labels
 		s.Origin = actors.OriginOf(state.Meta)
+		s.Proxy = actors.ProxyName(rec.Proxy, d.options.Proxy)
 		if s.State.UnmarshalText([]byte(rec.State)) != nil {
 			s.State = actors.New
 			a.State = rec.State // of an earlier version, between two states: logging out
@@ -363,6 +364,19 @@ func (d *Direct) Label(ctx context.Context, r LabelRequest) (Account, error) {
 	}
 	defer done()
 	if _, err := l.Label(ctx, r); err != nil {
+		return Account{}, err
+	}
+	return d.read(persistence.AccountID(r.ID)), nil
+}
+
+// Proxy implements Service.
+func (d *Direct) Proxy(ctx context.Context, r ProxyRequest) (Account, error) {
+	l, done, err := d.open(ctx, r.ID, false)
+	if err != nil {
+		return Account{}, err
+	}
+	defer done()
+	if _, err := l.Proxy(ctx, r); err != nil {
 		return Account{}, err
 	}
 	return d.read(persistence.AccountID(r.ID)), nil

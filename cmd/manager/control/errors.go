@@ -166,7 +166,7 @@ func classify(err error) (Kind, time.Time) {
 		many   *actors.ConsumerLimitError
 	)
 	switch {
-	case errors.As(err, &label), errors.As(err, &filter), errors.As(err, new(*foreign.Error)), errors.As(err, new(*foreign.PasscodeError)):
+	case errors.As(err, &label), errors.As(err, &filter), errors.As(err, new(*foreign.Error)), errors.As(err, new(*foreign.PasscodeError)), errors.As(err, new(*actors.ProxyError)):
 		return KindInvalid, time.Time{}
 	case errors.Is(err, actors.ErrExportOff):
 		return KindConfig, time.Time{}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/webhook"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
 )
@@ -74,11 +75,14 @@ func (l *Local) late(a *actors.Account, err error) error {
 	var down []string
 	if census, err := l.Manager.Governor(ctx); err == nil {
 		for _, dc := range census {
+			if dc.Via != a.Status().Proxy {
+				continue
+			}
 			switch {
 			case dc.Flood:
-				down = append(down, fmt.Sprintf("DC %d wants fewer connections", dc.DC))
+				down = append(down, DCName(dc)+" wants fewer connections")
 			case !dc.Up:
-				down = append(down, fmt.Sprintf("DC %d cannot be reached", dc.DC))
+				down = append(down, DCName(dc)+" cannot be reached")
 			}
 		}
 	}
@@ -92,6 +96,15 @@ func (l *Local) late(a *actors.Account, err error) error {
 	}
 	return &Error{Kind: KindUnreachable, Err: err, Message: fmt.Sprintf("account %s: no answer in time (it is %s): check the network and the DCs, then try again (nothing is lost)",
 		a.ID(), s.State)}
+}
+
+// DCName names a DC, and the proxy through which it is reached.
+func DCName(s governor.DCStatus) string {
+	name := fmt.Sprintf("DC %d", s.DC)
+	if s.Via != "" {
+		name += " through " + s.Via
+	}
+	return name
 }
 
 // fail turns an error of an operation on an account into an *Error.
@@ -118,7 +131,7 @@ func (l *Local) Add(ctx context.Context, r AddRequest) (Account, error) {
 	if n := len(l.Manager.Accounts()); l.MaxAccounts > 0 && n >= l.MaxAccounts {
 		return Account{}, tooMany(n)
 	}
-	if _, err := l.Manager.Add(ctx, r.ID, actors.AccountOptions{NoPFS: r.NoPFS, Labels: r.Labels}); err != nil {
+	if _, err := l.Manager.Add(ctx, r.ID, actors.AccountOptions{NoPFS: r.NoPFS, Labels: r.Labels, Proxy: r.Proxy}); err != nil {
 		return Account{}, Wrap(err)
 	}
 	return l.Show(ctx, AccountRequest{r.ID})
@@ -265,6 +278,11 @@ func (l *Local) Label(ctx context.Context, r LabelRequest) (Account, error) {
 		_, err := a.Label(ctx, r.Put, r.Remove...)
 		return err
 	})
+}
+
+// Proxy implements Service.
+func (l *Local) Proxy(ctx context.Context, r ProxyRequest) (Account, error) {
+	return l.change(ctx, r.ID, func(a *actors.Account) error { return a.SetProxy(ctx, r.Proxy) })
 }
 
 // Echo implements Service.

@@ -191,6 +191,11 @@ func (r *Remote) ClearWait(ctx context.Context, q ClearWaitRequest) (Account, er
 	return call[ClearWaitRequest, Account](ctx, r, "ClearWait", q)
 }
 
+// Proxy implements Service.
+func (r *Remote) Proxy(ctx context.Context, q ProxyRequest) (Account, error) {
+	return call[ProxyRequest, Account](ctx, r, "Proxy", q)
+}
+
 // Label implements Service.
 func (r *Remote) Label(ctx context.Context, q LabelRequest) (Account, error) {
 	return call[LabelRequest, Account](ctx, r, "Label", q)

@@ -48,6 +48,7 @@ func Handler(s Service) http.Handler {
 	unary(mux, "Rotate", s.Rotate)
 	unary(mux, "ClearWait", s.ClearWait)
 	unary(mux, "Label", s.Label)
+	unary(mux, "Proxy", s.Proxy)
 	handleSecurity(mux, s)
 	handlePeers(mux, s)
 	handleHandover(mux, s)

@@ -53,6 +53,8 @@ type Service interface {
 	Handover
 	// Label puts labels on an account and takes others away.
 	Label(context.Context, LabelRequest) (Account, error)
+	// Proxy changes how an account connects.
+	Proxy(context.Context, ProxyRequest) (Account, error)
 	// Calls are the methods of the API.
 	Calls
 	// Echo calls testdc.echo, which only a test DC has.
@@ -133,7 +135,29 @@ type AddRequest struct {
 	NoPFS bool `json:"no_pfs,omitempty"`
 	// Labels are the operator's own words for it.
 	Labels persistence.Labels `json:"labels,omitzero"`
+	// Proxy is how it connects, as of ProxyRequest.
+	Proxy string `json:"proxy,omitempty"`
 }
+
+// String names the account alone.
+func (r AddRequest) String() string { return "addition of " + r.ID }
+
+// GoString is String.
+func (r AddRequest) GoString() string { return r.String() }
+
+// ProxyRequest names an account and how it is to connect: a proxy with all that
+// opens it, "none" for directly, or empty for what the configuration says. It prints
+// as the account.
+type ProxyRequest struct {
+	ID    string `json:"id"`
+	Proxy string `json:"proxy"`
+}
+
+// String names the account alone.
+func (r ProxyRequest) String() string { return "proxy of " + r.ID }
+
+// GoString is String.
+func (r ProxyRequest) GoString() string { return r.String() }
 
 // LabelRequest names an account, labels to put on it and keys of others to take
 // away.

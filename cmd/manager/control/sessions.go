@@ -29,6 +29,8 @@ type ImportRequest struct {
 	ID     string             `json:"id"`
 	NoPFS  bool               `json:"no_pfs,omitempty"`
 	Labels persistence.Labels `json:"labels,omitzero"`
+	// Proxy is how it connects, as of ProxyRequest.
+	Proxy string `json:"proxy,omitempty"`
 
 	// What foreign.Session has; Test and Bot are "yes", "no" or empty.
 	Format string `json:"format"`
@@ -101,7 +103,7 @@ func (l *Local) Import(ctx context.Context, r ImportRequest) (Account, error) {
 		return Account{}, err
 	}
 	defer s.Wipe()
-	a, err := l.Manager.Import(ctx, r.ID, s, actors.AccountOptions{NoPFS: r.NoPFS, Labels: r.Labels})
+	a, err := l.Manager.Import(ctx, r.ID, s, actors.AccountOptions{NoPFS: r.NoPFS, Labels: r.Labels, Proxy: r.Proxy})
 	if err != nil {
 		if a, there := l.Manager.Account(r.ID); there == nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			return Account{}, l.late(a, err)
