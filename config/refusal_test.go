@@ -55,6 +55,12 @@ func TestRefusals(t *testing.T) {
 		{name: "a webhook's secret file that is not there", text: minimal + "webhooks:\n  - name: x\n    url: https://example.com/\n    secret_file: none\n    secert: x\n", want: []string{
 			"webhooks[0].secert: there is no such setting: did you mean secret? (FILE:7)",
 			"webhooks[0].secret_file: cannot read DIR/none: no such file or directory (FILE:6)"}},
+		{name: "a proxy without a port", text: minimal + "proxy: socks5://joe:hunter2@proxy.example\n", want: []string{
+			"proxy: it needs a port between 1 and 65535 (FILE:3)"}},
+		{name: "a proxy in the environment", text: minimal, env: "MTFLEET_PROXY=mtproxy://proxy.example:443?secret=hunter2", want: []string{
+			"proxy: transport: MTProxy secret: it is shorter than 16 bytes (MTFLEET_PROXY)"}},
+		{name: "a proxy that is a list", text: minimal + "proxy: [a]\n", want: []string{
+			"proxy: this must be a text: put it in quotes (FILE:3)"}},
 		{name: "webhooks in a flag", text: minimal, flags: map[string]string{"webhooks": "x"}, want: []string{
 			"webhooks: webhooks are set in the configuration file alone (a flag)"}},
 

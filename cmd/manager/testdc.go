@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
+	"github.com/mtfleet/mtfleet/mtproto/transport"
 )
 
 // testdcFlags are what `testdc` takes.
@@ -39,6 +41,7 @@ type testdcFlags struct {
 	codeTTL     time.Duration
 	json        bool
 
+	mtproxies     []string
 	control       string
 	controlSocket string
 	printCodes    bool
@@ -82,6 +85,7 @@ violations and codes are read there, faults, pushes and scans asked for.
 	flags.BoolVar(&f.autoCreate, "auto-create", false, "an unknown test number becomes a person when its code is right")
 	flags.DurationVar(&f.codeTTL, "code-ttl", 5*time.Minute, "how long a login code can be used, 1s to 1h")
 	flags.BoolVar(&f.json, "json", false, "print the descriptor to standard output as JSON, on one line")
+	flags.StringArrayVar(&f.mtproxies, "mtproxy", nil, "put an MTProxy with this `SECRET` in front of them, on a free port: 32 hex digits, dd and them, or ee, them and a domain in hex (repeatable)")
 	flags.StringVar(&f.control, "control", "", "be controlled over HTTP at `HOST:PORT`, a loopback address; port 0 takes a free one")
 	flags.StringVar(&f.controlSocket, "control-socket", "", "be controlled over HTTP at a unix socket, a `FILE` of mode 0600")
 	flags.BoolVar(&f.printCodes, "print-codes", false, "print each code that is sent, by message, call, app or mail; with --json as JSON, one a line")
@@ -111,6 +115,9 @@ func (a *app) testdc(ctx context.Context, f testdcFlags) error {
 	defer controlled.Close()
 	d := cluster.Descriptor()
 	d.Control = controlled.url
+	if d.Proxies, err = f.startProxies(cluster); err != nil {
+		return err
+	}
 	if f.config != "" {
 		if err := writeFile(f.config, []byte(clusterConfig(d, ""))); err != nil {
 			return err
@@ -141,6 +148,22 @@ func (a *app) testdc(ctx context.Context, f testdcFlags) error {
 	}
 	a.reportClients(cluster)
 	return nil
+}
+
+// startProxies puts the proxies in front of a cluster and returns their URLs.
+func (f testdcFlags) startProxies(cluster *serve.Cluster) (urls []string, err error) {
+	for _, text := range f.mtproxies {
+		secret, err := transport.ParseSecret(text)
+		if err != nil {
+			return nil, usage("testdc: --mtproxy: %v", err)
+		}
+		p, err := cluster.StartProxy("127.0.0.1:0", secret)
+		if err != nil {
+			return nil, testdcError(err)
+		}
+		urls = append(urls, "mtproxy://"+p.Addr()+"?secret="+hex.EncodeToString(secret.Bytes()))
+	}
+	return urls, nil
 }
 
 // testdcError says which setting of the cluster is out of its bounds.
@@ -269,6 +292,9 @@ func (a *app) printDescriptor(d serve.Descriptor, f testdcFlags) error {
 	b.WriteString("test DC cluster\n\n")
 	for _, dc := range d.DCs {
 		fmt.Fprintf(&b, "  DC %d    %s\n", dc.ID, net.JoinHostPort(dc.IP, strconv.Itoa(dc.Port)))
+	}
+	for _, url := range d.Proxies {
+		fmt.Fprintf(&b, "  proxy   %s\n", url)
 	}
 	for _, app := range d.Apps {
 		fmt.Fprintf(&b, "  app     api_id %d, api_hash %s\n", app.ID, app.Hash)

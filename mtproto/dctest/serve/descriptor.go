@@ -20,6 +20,8 @@ type Descriptor struct {
 	Bots       []Bot     `json:"bots"`
 	Layers     []int     `json:"layers"` // served
 	ServerTime time.Time `json:"server_time"`
+	// Proxies are MTProxies in front of the cluster, as URLs with their secrets.
+	Proxies []string `json:"proxies,omitempty"`
 	// Control is where the cluster is controlled over HTTP, "http://127.0.0.1:PORT"; "" where it is not.
 	Control string `json:"control,omitempty"`
 }
