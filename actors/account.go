@@ -9,6 +9,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors/account"
 	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/actors/timeline"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -23,6 +24,7 @@ type Account struct {
 	labels    atomic.Pointer[persistence.Labels]
 	admission *admission
 	underWay  underWay
+	line      *timeline.Recorder
 	meeting   atomic.Int64 // peers that results named, on their way to the actor
 
 	lost       context.Context // ends when the actor is given up for good: it may never answer
@@ -35,7 +37,7 @@ type Account struct {
 }
 
 func (m *Manager) newAccount(id persistence.AccountID, labels persistence.Labels) *Account {
-	a := &Account{m: m, id: id, admission: newAdmission(m.opts.MaxCallsPerAccount)}
+	a := &Account{m: m, id: id, admission: newAdmission(m.opts.MaxCallsPerAccount), line: timeline.New(id)}
 	a.lost, a.giveUp = context.WithCancel(context.Background())
 	a.ref.Store(&runtime.Ref[account.Message]{})
 	a.status.Store(&Status{Labels: labels})

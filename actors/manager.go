@@ -10,6 +10,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/digest"
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/actors/timeline"
 	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/persistence"
 )
@@ -237,6 +238,7 @@ func (f *fleet) start(c *runtime.Context[fleetMsg], a *Account) {
 	if !a.current().IsZero() || a.lost.Err() != nil {
 		return
 	}
+	a.line.Add(timeline.Entry{At: c.Now(), Kind: timeline.Started})
 	ref := account.Spawn(c, f.m.env, a.id)
 	f.byID[ref.ID()] = a
 	a.ref.Store(&ref)

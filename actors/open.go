@@ -184,7 +184,7 @@ func (m *Manager) envConfig(owner persistence.Owner, gov runtime.Ref[governor.Me
 		Network: m.network(), Proxy: m.opts.server(), DCs: m.opts.DCs, DefaultDC: m.opts.DefaultDC, TempKeyLife: m.opts.TempKeyLife, TempInMemory: m.opts.TempKeysInMemory,
 		Logger: m.log, Rand: m.opts.Rand,
 		Stands: m.stands, Delivered: m.delivered, Missing: m.missing, Durable: m.durable, Labelled: m.labelled, HoldPhone: m.holdPhone, HoldUser: m.users.hold, TakeUser: m.users.take, OtherUsers: m.users.others,
-		SubjectSalt: salt, Restored: m.restored, Removed: m.removed, StoreFailed: m.storeFailed, Observe: m.meters.observer(), Trace: m.opts.script,
+		SubjectSalt: salt, Restored: m.restored, Removed: m.removed, StoreFailed: m.storeFailed, Timeline: m.timelineOf, Observe: m.meters.observer(), Trace: m.opts.script,
 	}
 }
 
@@ -241,6 +241,7 @@ func (a *Account) publish(events ...*told) {
 		if s := ev.Status; s != nil {
 			s.Why = Plain(s.Why) // it quotes errors of every room below
 			s.Labels = a.Labels()
+			a.noteStatus(ev.At, a.status.Load(), s)
 			a.status.Store(s)
 			last = s
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/bindings"
 	"github.com/mtfleet/mtfleet/actors/dcconn"
 	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/actors/timeline"
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
@@ -393,6 +394,9 @@ type heardStore struct {
 func (s *heardStore) Commit(c persistence.Commit) error {
 	var what []string
 	for _, r := range c.Put {
+		if r.Key == timeline.RecordKey(r.Account) && len(c.Put)+len(c.Delete) > 1 {
+			continue // it rides along, and decides nothing
+		}
 		what = append(what, "put "+s.p.record(r.Key)+contents(r))
 	}
 	for _, k := range c.Delete {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"github.com/mtfleet/mtfleet/actors/timeline"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -99,6 +100,9 @@ func (st *stage) written() {
 		if found := st.secrets.in(string(r.Data)); found != nil {
 			st.t.Errorf("%v in the record %v", found, r)
 		}
+		if r.Key == timeline.RecordKey("alice") {
+			st.noted(string(r.Data))
+		}
 	}
 	if found := st.secrets.in(st.log.String()); found != nil {
 		st.t.Errorf("%v in the log", found)
@@ -113,6 +117,24 @@ func (st *stage) written() {
 	for _, k := range state.PermKeys {
 		if strings.Contains(st.log.String(), hex.EncodeToString(k.Key[:8])) || bytes.Contains(st.log.Bytes(), k.Key[:8]) {
 			st.t.Error("a perm key is in the log")
+		}
+	}
+}
+
+// noted says what the timeline gives away.
+func (st *stage) noted(text string) {
+	st.t.Helper()
+	if phone := st.user.Phone; phone != "" && strings.Contains(text, phone) {
+		st.t.Error("the phone number is in the timeline")
+	}
+	keys, err := st.disk.Load("alice")
+	st.must(err)
+	for _, r := range keys {
+		if p, err := persistence.DecodePermKey(r); err == nil && strings.Contains(text, string(p.Key[:4])) {
+			st.t.Error("a perm key is in the timeline")
+		}
+		if k, err := persistence.DecodeTempKey(r); err == nil && strings.Contains(text, string(k.Key[:4])) {
+			st.t.Error("a temp key is in the timeline")
 		}
 	}
 }

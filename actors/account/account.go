@@ -54,7 +54,7 @@ type account struct {
 // store and goes on where it was.
 func Spawn[P any](parent *runtime.Context[P], env *Env, id persistence.AccountID) runtime.Ref[Message] {
 	return runtime.Spawn[Message](parent, &account{
-		env: env, id: id, disk: env.disks.Of(id),
+		env: env, id: id, disk: env.disk(id),
 	})
 }
 

@@ -22,6 +22,7 @@ type host struct {
 func (h host) Config(at dc.ID, home bool) binding.Config {
 	waits := h.stand.KeyWaits(h.c.Now(), at)
 	cfg := binding.Config{PFS: h.rec.PFS, Way: binding.Way(h.way), Active: h.login.UnderWay(), BindAfter: waits.Bind, BindDoubt: binding.Doubt(waits.Doubt), DropAfter: waits.Drop}
+	cfg.Timeline = h.env.line(h.id)
 	cfg.Trial = home && h.login.Keeps()
 	if home && h.left != nil {
 		keys := binding.RecordsOf(h.left, at)

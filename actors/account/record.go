@@ -6,6 +6,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors/feed"
 	"github.com/mtfleet/mtfleet/actors/journal"
+	"github.com/mtfleet/mtfleet/actors/timeline"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/persistence"
@@ -83,6 +84,14 @@ func waitsOf(list []persistence.Wait) []standing.Wait {
 		})
 	}
 	return out
+}
+
+// noteWaits notes what waits the server ordered. What one about a phone number or a
+// token is about is not told.
+func noteWaits(line *timeline.Recorder, now time.Time, waits []standing.Wait) {
+	for _, w := range waits {
+		line.Add(timeline.Entry{At: now, Kind: timeline.Wait, Word: w.Method, Why: w.Why, Until: w.Start.Add(w.Length)})
+	}
 }
 
 // waitRecord is where a wait is kept: with the account, or for the whole store

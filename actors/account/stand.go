@@ -125,6 +125,7 @@ func (a *account) save(c *ctx, out standing.Output) {
 	if out.Changes.Account {
 		a.rec = recordOf(a.rec, a.stand.Snapshot(), a.stand.SignedIn())
 	}
+	noteWaits(a.env.line(a.id), c.Now(), out.Changes.Put)
 	w.Commit = commitOf(out.Changes, a.rec, a.feed, a.env.dcs.Table().DCs())
 	a.store(c, w, standingWaits)
 }

@@ -92,10 +92,11 @@ func (a *account) onErased(c *ctx, all bool, err error) {
 // leave has done what a stopping account has not.
 func (a *account) leave(c *ctx) {
 	disk, rest := a.disk, a.journal.Rest()
-	if rest == nil {
-		return
-	}
 	c.GoIO(func() Message {
+		if rest == nil {
+			disk.Leave()
+			return stored{}
+		}
 		rest(disk, func(w waiter, err error) {
 			if w.reply != nil {
 				w.reply(nil, err)

@@ -2,6 +2,8 @@ package account
 
 import (
 	"github.com/mtfleet/mtfleet/actors/bindings"
+	"github.com/mtfleet/mtfleet/actors/journal"
+	"github.com/mtfleet/mtfleet/actors/timeline"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -16,4 +18,22 @@ type Trace struct {
 	bindings.Trace
 	// Connection: see binding.EnvConfig.
 	Connection func(conn, what any)
+}
+
+// disk is the store as an account uses it. What is noted of the account goes along
+// with its commits.
+func (e *Env) disk(id persistence.AccountID) *journal.Disk {
+	disk := e.disks.Of(id)
+	if line := e.line(id); line != nil {
+		disk.Carry(line)
+	}
+	return disk
+}
+
+// line is where what happens to an account is noted, nil for nowhere.
+func (e *Env) line(id persistence.AccountID) *timeline.Recorder {
+	if e.Timeline == nil {
+		return nil
+	}
+	return e.Timeline(id)
 }

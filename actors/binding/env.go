@@ -10,6 +10,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/dcconn"
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/actors/timeline"
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/pfs"
@@ -152,6 +153,8 @@ type Config struct {
 	// Spoken is where connections of this DC note what they said last, also those
 	// of a binding before this one, which has ended. Nil: there was none.
 	Spoken *Spoken
+	// Timeline is where what becomes of keys and connections is noted; nil: nowhere.
+	Timeline *timeline.Recorder
 	// Notify receives the events, in order, from within the actor. It must not
 	// wait: send yourself a message.
 	Notify func(Event)

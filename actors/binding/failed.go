@@ -35,6 +35,7 @@ func (b *binding) ChildStopped(c *ctx, id runtime.ActorID, reason error) {
 			b.onFailed(c, ch, failure(reason))
 		}
 		if ch.place == placeEnding || ch.place == placeRetired || ch.place == placeProbed {
+			b.noteEnd(c.Now(), ch.key)
 			b.keys.Retired(c.Now(), ch.key)
 		}
 		break

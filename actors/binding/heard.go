@@ -19,6 +19,7 @@ func (b *binding) onConn(c *ctx, ch *child, ev dcconn.Event) {
 		b.env.Trace(ch, ev)
 	}
 	now := c.Now()
+	b.noteConn(now, ch, ev)
 	switch ev.Kind {
 	case dcconn.EventUp:
 		b.onUp(c, ch)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/dcconn"
+	"github.com/mtfleet/mtfleet/actors/timeline"
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/pfs"
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
@@ -45,6 +46,7 @@ func (b *binding) pumpKeys(c *ctx) (any bool) {
 // perform does one thing that the machine asks for. The cases stand in the
 // order of a key's life.
 func (b *binding) perform(c *ctx, out pfs.Output) {
+	b.noteKeys(c.Now(), out)
 	switch out.Kind {
 	case pfs.OutPermit:
 		b.wantKey(out.Key)
@@ -187,6 +189,7 @@ func (b *binding) drop(c *ctx, except []crypt.KeyID) {
 		b.keys.Dropped(c.Now()) // they expire by themselves
 		return
 	}
+	b.note(c.Now(), timeline.Dropped, 0, nil)
 	query := &tg.AuthDropTempAuthKeysRequest{}
 	for _, id := range except {
 		query.ExceptAuthKeys = append(query.ExceptAuthKeys, int64(id))

@@ -23,6 +23,7 @@ type Disk struct {
 	mu    sync.Mutex // guards the following fields, and the order of commits
 	store persistence.Store
 	owner persistence.Owner
+	rider Rider    // nil for none
 	bad   bool     // the last work was refused
 	left  []Change // by leave, one for each key
 }
@@ -45,6 +46,26 @@ func NewDisks(store persistence.Store, owner persistence.Owner) *Disks {
 func (d *Disks) Of(id persistence.AccountID) *Disk {
 	disk, _ := d.all.LoadOrStore(id, &Disk{store: d.store, owner: d.owner})
 	return disk.(*Disk)
+}
+
+// A Rider is what goes along with commits that are made anyway, and is worth none
+// of its own but the last, when the account stops. Its record is no other's. Its
+// methods do not block, and are called one at a time.
+type Rider interface {
+	// Loaded is told what was read of the account, with the error of that.
+	Loaded(records []persistence.Record, err error)
+	// Ride returns the record to write, if there is anything new. Rode follows, with
+	// how that went.
+	Ride() (persistence.Record, bool)
+	Rode(err error)
+}
+
+// Carry has a rider go along with the account's commits, until the account is
+// removed.
+func (d *Disk) Carry(r Rider) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.rider = r
 }
 
 // Forget forgets an account that was removed.
@@ -73,6 +94,9 @@ func (d *Disk) do(w *Work) (done Done) {
 		return Done{Err: d.commit(w.Commit)}
 	case Load:
 		records, err := d.store.Load(w.Account)
+		if d.rider != nil && !w.Shared() {
+			d.rider.Loaded(records, err)
+		}
 		return Done{Records: records, Err: err}
 	}
 	records, err := d.store.Load(w.Account)
@@ -91,6 +115,15 @@ func (d *Disk) do(w *Work) (done Done) {
 		return Done{Err: d.commit(retireKeys(w.Account, w.DC, w.At, records))}
 	}
 	gone := without(erasedKeys(w.All, records, bad), w.Commit.Put)
+	if w.All {
+		rider := d.rider
+		d.rider = nil
+		defer func() {
+			if done.Err != nil {
+				d.rider = rider // it was not removed
+			}
+		}()
+	}
 	return Done{Err: d.commit(persistence.Commit{Put: w.Commit.Put, Delete: gone})}
 }
 
@@ -99,10 +132,34 @@ func (d *Disk) commit(c persistence.Commit) error {
 		return nil
 	}
 	c.Owner = d.owner
+	if rec, rides := d.ride(len(c.Put) + len(c.Delete)); rides {
+		c.Put = append(slices.Clip(c.Put), rec)
+		err := d.store.Commit(c)
+		d.rider.Rode(err)
+		return err
+	}
 	return d.store.Commit(c)
 }
 
-// leave does what a stopping account has not done. Each piece is tried once, and
+// ride returns what goes along with a commit of so many items.
+func (d *Disk) ride(items int) (persistence.Record, bool) {
+	if d.rider == nil || items >= persistence.MaxCommitItems {
+		return persistence.Record{}, false
+	}
+	return d.rider.Ride()
+}
+
+// alight writes what the rider has to say, for no commit will come.
+func (d *Disk) alight() {
+	if rec, rides := d.ride(0); rides {
+		d.rider.Rode(d.store.Commit(persistence.Commit{Owner: d.owner, Put: []persistence.Record{rec}}))
+	}
+}
+
+// Leave is for an account that stops and has nothing else to write. It blocks.
+func (d *Disk) Leave() { d.leave(nil, false, nil) }
+
+// leave does what a stopping account has not done, and writes what the rider has. Each piece is tried once, and
 // told is called with its place in rest and how it went; what was refused and is
 // owed is kept for the next Load. The first of rest was under way if busy is
 // set: it is done again if it was refused. It blocks.
@@ -122,4 +179,5 @@ func (d *Disk) leave(rest []Work, busy bool, told func(i int, err error)) {
 		}
 		told(i, err)
 	}
+	d.alight()
 }

@@ -37,7 +37,7 @@ func (a *app) accountCommand() *cobra.Command {
 		`An account is a name of your choice for one person or bot, and what the store has
 of it. These commands reach the manager that runs, or open the store themselves
 when none does.`,
-		a.addCommand(), a.loginCommand(), a.listCommand(), a.showCommand(), a.labelCommand(), a.proxyCommand(), a.accountEventsCommand(), a.callCommand(), a.peersCommand(),
+		a.addCommand(), a.loginCommand(), a.listCommand(), a.showCommand(), a.labelCommand(), a.proxyCommand(), a.accountEventsCommand(), a.callCommand(), a.peersCommand(), a.timelineCommand(),
 		a.logoutCommand(), a.removeCommand(), a.pauseCommand(), a.resumeCommand(), a.restoreKeyCommand(), a.rotateCommand(), a.clearWaitCommand(),
 		a.twoStepCommand(), a.sessionsCommand(), a.passkeysCommand(), a.acceptQRCommand())
 }

@@ -51,6 +51,7 @@ func Handler(s Service) http.Handler {
 	unary(mux, "Proxy", s.Proxy)
 	handleSecurity(mux, s)
 	handlePeers(mux, s)
+	handleTimeline(mux, s)
 	handleHandover(mux, s)
 	handleCalls(mux, s)
 	unary(mux, "Echo", s.Echo)

@@ -49,6 +49,8 @@ type Service interface {
 	Security
 	// Acquaintance is whom an account has met.
 	Acquaintance
+	// History is what happened to an account.
+	History
 	// Handover is about sessions that come from other programs or go to them.
 	Handover
 	// Label puts labels on an account and takes others away.
