@@ -16,10 +16,9 @@ import (
 
 // An action is one thing that happens.
 type action struct {
-	name  string
-	cost  uint8 // in faults
-	do    func(*world)
-	saves bool // it may save, so that the process may be killed in it
+	name string
+	cost uint8 // in faults
+	do   func(*world)
 }
 
 var (

@@ -84,7 +84,6 @@ type wait struct {
 type disk struct {
 	standing   standing.Snapshot
 	home, away pfs.Snapshot
-	hasAway    bool
 	guest      guest.Snapshot
 	retired    crypt.KeyID
 }
@@ -149,7 +148,6 @@ func (e *local) GivenBack() bool { return e.back }
 
 var (
 	errUnknown = &local{sent: true} // the server may have executed it
-	errNotSent = &local{}
 	errLost    = errors.New("the connection was lost")
 )
 
