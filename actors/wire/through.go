@@ -2,8 +2,10 @@ package wire
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"time"
 
 	socks "golang.org/x/net/proxy"
@@ -76,7 +78,11 @@ func (w *Network) proxied(ctx context.Context, addr string, p *proxy.Server) (ne
 		if err != nil {
 			return nil, err
 		}
-		return d.(socks.ContextDialer).DialContext(ctx, "tcp", addr)
+		socket, err := d.(socks.ContextDialer).DialContext(ctx, "tcp", addr)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = context.DeadlineExceeded // ctx's, which the library sets on the socket and may be felt there first
+		}
+		return socket, err
 	case proxy.Connect:
 		socket, err := w.raw(ctx, p.Address())
 		if err != nil {
