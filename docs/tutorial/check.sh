@@ -29,6 +29,8 @@ pids+=($!)
 for _ in $(seq 100); do [ -S "$socket" ] && break; sleep 0.1; done
 "$bot" robot "$socket" >bot.log 2>&1 &
 pids+=($!)
+# A consumer is told what comes after it was first there.
+for _ in $(seq 100); do ./manager consumers list 2>/dev/null | grep -q echo-bot && break; sleep 0.1; done
 
 robot=$(jq -r '.bots[0].user_id' dc.json) alice=$(jq -r '.phones[0].user_id' dc.json)
 # say TEXT FORM writes to the bot and reads its answer to that. Servers push a message
