@@ -29,8 +29,12 @@ pids+=($!)
 for _ in $(seq 100); do [ -S "$socket" ] && break; sleep 0.1; done
 "$bot" robot "$socket" >bot.log 2>&1 &
 pids+=($!)
-# A consumer is told what comes after it was first there.
-for _ in $(seq 100); do ./manager consumers list 2>/dev/null | grep -q echo-bot && break; sleep 0.1; done
+# A consumer is told what comes after it was first there, and of what came before the
+# account first knew where its updates stand it is told that they are missing.
+for _ in $(seq 100); do
+  ./manager consumers list 2>/dev/null | grep -q echo-bot && ./manager account show robot 2>/dev/null | grep -q online && break
+  sleep 0.1
+done
 
 robot=$(jq -r '.bots[0].user_id' dc.json) alice=$(jq -r '.phones[0].user_id' dc.json)
 # say TEXT FORM writes to the bot and reads its answer to that. Servers push a message
