@@ -29,8 +29,8 @@ pids+=($!)
 for _ in $(seq 100); do [ -S "$socket" ] && break; sleep 0.1; done
 "$bot" robot "$socket" >bot.log 2>&1 &
 pids+=($!)
-# A consumer is told what comes after it was first there, and of what came before the
-# account first knew where its updates stand it is told that they are missing.
+# A consumer is told what comes after it was first there, and what comes before the
+# account is online may be handed on before that.
 for _ in $(seq 100); do
   ./manager consumers list 2>/dev/null | grep -q echo-bot && ./manager account show robot 2>/dev/null | grep -q online && break
   sleep 0.1
