@@ -32,6 +32,10 @@ type Account struct {
 	publishing sync.Mutex // guards seq, and keeps events in its order
 	seq        uint64
 
+	waits   atomic.Pointer[[]account.Wait] // as metrics tell them; nil: there were none
+	causing sync.Mutex                     // guards causes
+	causes  causes
+
 	durable atomic.Bool // a consumer acknowledges its updates
 	life    uint64      // of the engine whose deliveries came last; guarded by the hub
 }
@@ -106,6 +110,7 @@ func (a *Account) ClearWaits(ctx context.Context, method string) error {
 //
 // Keys are made as the governor permits: many accounts may be asked at once.
 func (a *Account) Rotate(ctx context.Context) error {
+	defer a.link(ctx, &a.causes.rotation)()
 	return a.wish(ctx, account.Wish{Kind: account.Rotate})
 }
 

@@ -134,6 +134,7 @@ func (c *Consumer) offer(events []*told) {
 			if c.push(&c.passing, ev); len(c.passing) > passingMost {
 				c.release(shift(&c.passing))
 				c.missed++
+				c.h.lost(1)
 			}
 		}
 	}

@@ -100,6 +100,7 @@ func (a *Account) SignIn(ctx context.Context, c Credentials) (*Step, error) {
 	if err := a.m.storeWorks(); err != nil {
 		return nil, err
 	}
+	defer a.link(ctx, &a.causes.signIn)()
 	return a.step(ctx, func(r runtime.Reply[*login.Step]) account.Message {
 		return account.SignIn{Start: c.start, Reply: r}
 	})

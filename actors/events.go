@@ -61,6 +61,7 @@ type hub struct {
 	run     uint64
 	onEvent func(Event) // nil: nobody
 	inform  func(*Account, account.Message)
+	lost    func(n int) // told when a reader that is too slow loses events; it does not block
 
 	mu      sync.Mutex // guards the following fields, and keeps all in order
 	last    uint64     // number of the newest event
@@ -78,7 +79,7 @@ type hub struct {
 
 func newHub(run uint64, onEvent func(Event)) *hub {
 	return &hub{
-		run: run, onEvent: onEvent, inform: (*Account).inform,
+		run: run, onEvent: onEvent, inform: (*Account).inform, lost: func(int) {},
 		dropped: map[string]*told{}, streams: map[*stream]struct{}{}, of: map[string]map[*stream]struct{}{},
 	}
 }
@@ -202,7 +203,7 @@ func (h *hub) subscribe(ctx context.Context, id string, done <-chan struct{}, op
 	if id != "" {
 		o.filter.Accounts = []string{id}
 	}
-	s := &stream{filter: o.filter, ready: make(chan struct{}, 1)}
+	s := &stream{filter: o.filter, lost: h.lost, ready: make(chan struct{}, 1)}
 	if len(o.filter.Accounts) == 1 {
 		s.of = o.filter.Accounts[0]
 	}
@@ -263,6 +264,7 @@ func (h *hub) remove(s *stream) {
 type stream struct {
 	filter Filter
 	of     string // the one account, if the filter names one
+	lost   func(n int)
 
 	mu       sync.Mutex // guards the following fields
 	words    []*told    // what is said of the stream before anything else
@@ -293,6 +295,7 @@ func (s *stream) push(ev *told) {
 	s.queue.push(ev)
 	for old, over := s.queue.trim(); over; old, over = s.queue.trim() {
 		s.missed++
+		s.lost(1)
 		s.missedTo = old.Cursor
 	}
 	s.mu.Unlock()

@@ -86,7 +86,7 @@ func Invoke[R any](ctx context.Context, a *Account, query tl.Query[R], opts ...C
 func (a *Account) InvokeRaw(ctx context.Context, query tl.Object, opts ...CallOption) (tl.Raw, error) {
 	o := optionsOf(opts)
 	q, err := encode(query, o.policy)
-	ctx, seen := a.observe(ctx, q.method, o.at)
+	ctx, seen := a.observe(ctx, q, o.at)
 	var body tl.Raw
 	if err == nil {
 		body, err = a.invoke(ctx, q, o.at)
@@ -107,7 +107,7 @@ func (a *Account) InvokeRaw(ctx context.Context, query tl.Object, opts ...CallOp
 func (a *Account) Start(query tl.Object, done func(tl.Raw, error), opts ...CallOption) (cancel func()) {
 	o := optionsOf(opts)
 	q, err := encode(query, o.policy)
-	_, seen := a.observe(context.Background(), q.method, o.at)
+	_, seen := a.observe(context.Background(), q, o.at)
 	finish := func(got answered) {
 		seen.ended(a, got.err)
 		done(got.body, got.err)
@@ -140,16 +140,21 @@ type observed struct {
 	begun time.Time
 	span  trace.Span
 	at    dc.ID
+	class string
 }
 
 // observe begins the span of a call.
-func (a *Account) observe(ctx context.Context, method string, at dc.ID) (context.Context, observed) {
+func (a *Account) observe(ctx context.Context, q request, at dc.ID) (context.Context, observed) {
 	begun := a.m.sys.Clock().Now()
 	ctx, span := a.m.tracer.Start(ctx, "mtfleet.invoke")
 	if span.IsRecording() {
-		span.SetAttributes(attribute.String("rpc.method", method))
+		span.SetAttributes(attribute.String("rpc.method", q.method))
 	}
-	return ctx, observed{begun, span, at}
+	class := classOnce
+	if q.policy == account.Repeatable {
+		class = classRepeatable
+	}
+	return ctx, observed{begun, span, at, class}
 }
 
 // ended ends the span of a call and counts the call.
@@ -159,11 +164,14 @@ func (o observed) ended(a *Account, err error) {
 	if err != nil {
 		o.span.SetStatus(codes.Error, family)
 	}
-	at := o.at
-	if at == 0 {
-		at = dc.ID(a.Status().HomeDC)
+	if x := a.m.meters; x.calls.series != nil {
+		at := o.at
+		if at == 0 {
+			at = dc.ID(a.status.Load().HomeDC)
+		}
+		x.calls.count(1, values{o.class, family, x.at(at)})
+		x.callSeconds.measure(a.m.sys.Clock().Now().Sub(o.begun).Seconds(), values{})
 	}
-	a.m.env.Observe.CallEnded(at, family, a.m.sys.Clock().Now().Sub(o.begun))
 	o.span.End()
 }
 

@@ -286,6 +286,7 @@ func (f *fleet) ChildStopped(c *runtime.Context[fleetMsg], child runtime.ActorID
 func (f *fleet) ended(a *Account) {
 	if !a.current().IsZero() {
 		a.ref.Store(&runtime.Ref[account.Message]{})
+		a.waits.Store(nil)
 		a.underWay.abandon()
 	}
 }

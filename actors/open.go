@@ -129,11 +129,13 @@ func Open(o Options) (*Manager, error) {
 			o.Logger.Error("accounts stay offline for want of file descriptors", "err", e)
 		}
 	}
+	m.hub.lost = func(n int) { m.meters.eventsDropped.count(n, values{}) }
 	m.net = wire.New(wireCfg)
 	ready := make(chan struct{}) // m.fleet is set
 	m.sys = runtime.NewSystem(runtime.Options{
 		Clock: o.Clock, Rand: o.Rand, Logger: o.Logger, Sim: o.Sim,
 		OnPanic: func(p *runtime.PanicError) {
+			m.meters.failed(p.Actor)
 			o.Logger.Error("panic in an actor", "actor", p.Actor, "during", p.During, "value", p.Value, "stack", string(p.Stack))
 		},
 		OnWedged: func(w runtime.Wedged) {
@@ -180,11 +182,11 @@ func Open(o Options) (*Manager, error) {
 
 func (m *Manager) envConfig(owner persistence.Owner, gov runtime.Ref[governor.Message], salt []byte) account.EnvConfig {
 	return account.EnvConfig{
-		App: account.App(m.opts.App), Store: m.opts.Store, Owner: owner, Governor: gov,
+		App: account.App(m.opts.App), Store: m.accountStore(), Owner: owner, Governor: gov,
 		Network: m.network(), Proxy: m.opts.server(), DCs: m.opts.DCs, DefaultDC: m.opts.DefaultDC, TempKeyLife: m.opts.TempKeyLife, TempInMemory: m.opts.TempKeysInMemory,
 		Logger: m.log, Rand: m.opts.Rand,
 		Stands: m.stands, Delivered: m.delivered, Missing: m.missing, Durable: m.durable, Labelled: m.labelled, HoldPhone: m.holdPhone, HoldUser: m.users.hold, TakeUser: m.users.take, OtherUsers: m.users.others,
-		SubjectSalt: salt, Restored: m.restored, Removed: m.removed, StoreFailed: m.storeFailed, Timeline: m.timelineOf, Observe: m.meters.observer(), Trace: m.opts.script,
+		SubjectSalt: salt, Restored: m.restored, Removed: m.removed, StoreFailed: m.storeFailed, Timeline: m.timelineOf, Observe: m.observer(), Trace: m.opts.script,
 	}
 }
 
@@ -205,12 +207,14 @@ func (m *Manager) stands(id persistence.AccountID, at time.Time, s account.Statu
 
 func (m *Manager) delivered(id persistence.AccountID, at time.Time, life uint64, list []account.Update) {
 	if a := m.here(id); a != nil {
+		m.meters.lag(at, list)
 		a.publish(deliveredOf(id, at, life, list)...)
 	}
 }
 
 func (m *Manager) missing(id persistence.AccountID, at time.Time, life uint64, h account.Hole) {
 	if a := m.here(id); a != nil {
+		m.meters.updateHoles.count(1, values{})
 		a.publish(holeOf(id, at, life, h))
 	}
 }
@@ -241,8 +245,12 @@ func (a *Account) publish(events ...*told) {
 		if s := ev.Status; s != nil {
 			s.Why = Plain(s.Why) // it quotes errors of every room below
 			s.Labels = a.Labels()
-			a.noteStatus(ev.At, a.status.Load(), s)
+			was := a.status.Load()
+			a.noteStatus(ev.At, was, s)
 			a.status.Store(s)
+			if was.State != s.State {
+				a.m.meters.stateChanges.count(1, values{s.State.String(), string(reasonOf(was.State, s.State))})
+			}
 			last = s
 		}
 	}

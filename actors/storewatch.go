@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"context"
 	"errors"
 	"sync"
 	"time"
@@ -164,7 +163,7 @@ var tryKey = persistence.Key{Account: persistence.FleetID, Kind: persistence.Kin
 
 // storeFailed hears of each refused commit.
 func (m *Manager) storeFailed(id persistence.AccountID, err error) {
-	m.meters.storeFailures.Add(context.Background(), 1)
+	m.meters.storeFailures.count(1, values{})
 	m.noteRefusal(id, err, 1)
 }
 

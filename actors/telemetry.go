@@ -4,171 +4,321 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"sync"
+	"os"
+	"strings"
+	"syscall"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
-	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/mtfleet/mtfleet/actors/account"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
 const scope = "github.com/mtfleet/mtfleet/actors"
 
-// meters are the metrics of one Manager. No series carries an account: ten
-// thousand of them would overflow any backend, and Status tells better.
+// meters are the metrics of one Manager; see seriesOf. No series carries an
+// account: ten thousand of them would overflow any backend, and Status tells
+// better. Where nobody wants metrics they are zero, and do nothing.
 type meters struct {
-	calls           metric.Int64Counter
-	callSeconds     metric.Float64Histogram
-	keys            metric.Int64Counter
-	binds           metric.Int64Counter
-	signIns         metric.Int64Counter
-	connectionsLost metric.Int64Counter
-	storeFailures   metric.Int64Counter
-	stop            func()
+	dcs map[dc.ID]string
+
+	stateChanges, connections, connects, connectionsLost meter
+	handshakes, binds, rotations, tempKeyAge, tempDrops  meter
+	calls, callSeconds                                   meter
+	updateLag, updateHoles, eventsDropped, clockOffset   meter
+	storeCommit, storeFailures                           meter
+	restarts, signInSteps                                meter
+
+	accounts, dcUp, waits, waitLongest, governorQueue, storeFree, storeRefuses looked
+
+	stop func()
 }
 
 // openTelemetry makes tracer and meters; without providers they cost nothing.
 func (m *Manager) openTelemetry(o Options) error {
-	tracers, provider := o.TracerProvider, o.MeterProvider
+	tracers := o.TracerProvider
 	if tracers == nil {
 		tracers = tracenoop.NewTracerProvider()
 	}
-	if provider == nil {
-		provider = metricnoop.NewMeterProvider()
-	}
 	m.tracer = tracers.Tracer(scope)
-	meter := provider.Meter(scope)
-	x := &meters{}
-	var errs [10]error
-	x.calls, errs[0] = meter.Int64Counter("mtfleet.calls", metric.WithDescription("API calls ended, by DC and result"))
-	x.callSeconds, errs[1] = meter.Float64Histogram("mtfleet.call.duration", metric.WithUnit("s"), metric.WithDescription("time from Invoke to its end"))
-	x.keys, errs[2] = meter.Int64Counter("mtfleet.keys", metric.WithDescription("auth keys made, by DC and kind"))
-	x.binds, errs[3] = meter.Int64Counter("mtfleet.binds", metric.WithDescription("temp keys bound, by DC"))
-	x.signIns, errs[4] = meter.Int64Counter("mtfleet.sign_ins", metric.WithDescription("sign-ins that succeeded, by method"))
-	x.connectionsLost, errs[5] = meter.Int64Counter("mtfleet.connections.lost", metric.WithDescription("established connections that ended, by DC"))
-	x.storeFailures, errs[6] = meter.Int64Counter("mtfleet.store.failures", metric.WithDescription("commits the store refused"))
-	accounts, err := meter.Int64ObservableGauge("mtfleet.accounts", metric.WithDescription("accounts by state"))
-	errs[7] = err
-	refuses, err := meter.Int64ObservableGauge("mtfleet.store.refuses", metric.WithDescription("1 while the store refuses commits"))
-	errs[8] = err
-	free, err := meter.Int64ObservableGauge("mtfleet.store.free", metric.WithUnit("By"), metric.WithDescription("room on the store's file system, where it is known"))
-	errs[9] = err
-	if err := errors.Join(errs[:]...); err != nil {
-		return fmt.Errorf("making metrics: %w", err)
-	}
-	reg, err := meter.RegisterCallback(func(_ context.Context, obs metric.Observer) error {
-		m.observeAccounts(obs, accounts)
-		m.observeStore(obs, refuses, free)
+	m.meters = &meters{stop: func() {}}
+	if o.MeterProvider == nil {
 		return nil
-	}, accounts, refuses, free)
-	if err != nil {
+	}
+	if err := m.meters.open(m, o.MeterProvider.Meter(scope), o.DCs); err != nil {
 		return fmt.Errorf("making metrics: %w", err)
 	}
-	x.stop = func() { _ = reg.Unregister() }
-	m.meters = x
 	return nil
 }
 
-// observeAccounts counts accounts by state from what they last published.
-func (m *Manager) observeAccounts(obs metric.Observer, gauge metric.Int64Observable) {
-	counts := map[State]int64{}
-	for _, a := range m.Accounts() {
-		counts[a.Status().State]++
+// open makes every series.
+func (x *meters) open(m *Manager, provider metric.Meter, table dc.Table) error {
+	x.dcs = map[dc.ID]string{}
+	for _, id := range table.DCs() {
+		x.dcs[id] = dcText(id)
 	}
-	for state, n := range counts {
-		obs.ObserveInt64(gauge, n, metric.WithAttributes(attribute.String("state", state.String())))
+	all := seriesOf(table)
+	var errs []error
+	for _, of := range []struct {
+		to   *meter
+		from *series
+		make func(metric.Meter, *series) (meter, error)
+	}{
+		{&x.stateChanges, &all.stateChanges, makeCounter},
+		{&x.connections, &all.connections, makeUpDown},
+		{&x.connects, &all.connects, makeCounter},
+		{&x.connectionsLost, &all.connectionsLost, makeCounter},
+		{&x.handshakes, &all.handshakes, makeCounter},
+		{&x.binds, &all.binds, makeCounter},
+		{&x.rotations, &all.rotations, makeCounter},
+		{&x.tempKeyAge, &all.tempKeyAge, makeHistogram},
+		{&x.tempDrops, &all.tempDrops, makeCounter},
+		{&x.calls, &all.calls, makeCounter},
+		{&x.callSeconds, &all.callSeconds, makeHistogram},
+		{&x.updateLag, &all.updateLag, makeHistogram},
+		{&x.updateHoles, &all.updateHoles, makeCounter},
+		{&x.eventsDropped, &all.eventsDropped, makeCounter},
+		{&x.clockOffset, &all.clockOffset, makeGauge},
+		{&x.storeCommit, &all.storeCommit, makeHistogram},
+		{&x.storeFailures, &all.storeFailures, makeCounter},
+		{&x.restarts, &all.restarts, makeCounter},
+		{&x.signInSteps, &all.signInSteps, makeCounter},
+	} {
+		made, err := of.make(provider, of.from)
+		*of.to, errs = made, append(errs, err)
+		made.begin()
 	}
+	var instruments []metric.Observable
+	for _, of := range []struct {
+		to   *looked
+		from *series
+	}{
+		{&x.accounts, &all.accounts}, {&x.dcUp, &all.dcUp}, {&x.waits, &all.waits}, {&x.waitLongest, &all.waitLongest},
+		{&x.governorQueue, &all.governorQueue}, {&x.storeFree, &all.storeFree}, {&x.storeRefuses, &all.storeRefuses},
+	} {
+		made, err := makeLooked(provider, of.from)
+		*of.to, errs = made, append(errs, err)
+		instruments = append(instruments, made.instrument())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	reg, err := provider.RegisterCallback(func(ctx context.Context, obs metric.Observer) error {
+		x.lookAccounts(m, obs)
+		x.lookGovernor(ctx, m, obs)
+		x.lookStore(m, obs)
+		return nil
+	}, instruments...)
+	if err == nil {
+		x.stop = func() { _ = reg.Unregister() }
+	}
+	return err
 }
 
-func (m *Manager) observeStore(obs metric.Observer, refuses, free metric.Int64Observable) {
-	var bad int64
-	if m.store.view().state != storeWrites {
-		bad = 1
+// lookAccounts counts accounts by state, and waits, from what accounts last
+// published.
+func (x *meters) lookAccounts(m *Manager, obs metric.Observer) {
+	now := m.sys.Clock().Now()
+	states, waits, longest := map[values]float64{}, map[values]float64{}, time.Duration(0)
+	m.mu.RLock()
+	for _, a := range m.accounts {
+		states[values{a.status.Load().State.String()}]++
+		list := a.waits.Load()
+		if list == nil {
+			continue
+		}
+		for _, w := range *list {
+			if left := w.Until.Sub(now); left > 0 {
+				waits[values{scopeText(w.Scope)}]++
+				longest = max(longest, left)
+			}
+		}
 	}
-	obs.ObserveInt64(refuses, bad)
+	m.mu.RUnlock()
+	x.accounts.tell(obs, states)
+	x.waits.tell(obs, waits)
+	x.waitLongest.tell(obs, map[values]float64{{}: longest.Seconds()})
+}
+
+func scopeText(s standing.Scope) string {
+	switch s {
+	case standing.ScopeAccount:
+		return "account"
+	case standing.ScopeSubject:
+		return "subject"
+	}
+	return "method"
+}
+
+// governorPatience is how long a reader waits for the governor, which answers in
+// microseconds, or not at all while it is being started again: what it knows is
+// missing then.
+const governorPatience = time.Second
+
+// lookGovernor tells what the governor knows of the DCs, over all routes.
+func (x *meters) lookGovernor(ctx context.Context, m *Manager, obs metric.Observer) {
+	ctx, cancel := context.WithTimeout(ctx, governorPatience)
+	defer cancel()
+	list, err := m.Governor(ctx)
+	if err != nil {
+		return
+	}
+	up, queue := map[values]float64{}, map[values]float64{}
+	for _, at := range x.dcs {
+		up[values{at}] = 1
+	}
+	known := map[int]bool{}
+	for _, d := range list {
+		at := x.at(dc.ID(d.DC))
+		known[d.DC] = known[d.DC] || d.Up
+		for kind, n := range d.Waiting {
+			queue[values{at, queueValues[kind]}] += float64(n)
+		}
+	}
+	for number, isUp := range known {
+		if at := x.at(dc.ID(number)); at != other && !isUp {
+			up[values{at}] = 0
+		}
+	}
+	x.dcUp.tell(obs, up)
+	x.governorQueue.tell(obs, queue)
+}
+
+func (x *meters) lookStore(m *Manager, obs metric.Observer) {
+	refuses := 0.0
+	if m.store.view().state != storeWrites {
+		refuses = 1
+	}
+	x.storeRefuses.tell(obs, map[values]float64{{}: refuses})
 	if p, ok := m.opts.Store.(persistence.Prober); ok {
 		if room, _ := p.Probe(); room.Free >= 0 {
-			obs.ObserveInt64(free, room.Free)
+			x.storeFree.tell(obs, map[values]float64{{}: float64(room.Free)})
 		}
 	}
 }
 
-func atDC(id dc.ID) attribute.KeyValue { return attribute.String("dc", strconv.Itoa(int(id))) }
+// at is what a DC is called: other, if the table did not have it.
+func (x *meters) at(id dc.ID) string {
+	if text, ok := x.dcs[id]; ok {
+		return text
+	}
+	return other
+}
 
-// observer feeds what accounts tell into the metrics.
-func (x *meters) observer() account.Observer {
-	ctx := context.Background()
-	var endings endings
+// observer feeds what accounts tell into the metrics and spans.
+func (m *Manager) observer() account.Observer {
+	x := m.meters
 	return account.Observer{
-		CallEnded: func(at dc.ID, result string, took time.Duration) {
-			if !x.calls.Enabled(ctx) && !x.callSeconds.Enabled(ctx) {
-				return
-			}
-			e := endings.of(at, result)
-			x.calls.Add(ctx, 1, e.add...)
-			x.callSeconds.Record(ctx, took.Seconds(), e.record...)
+		Bindings: account.BindingObserver{
+			Connected:      func(at dc.ID, n int) { x.connections.count(n, values{x.at(at)}) },
+			Dialed:         func(at dc.ID, err error) { x.connects.count(1, values{x.at(at), connectResult(err)}) },
+			ConnectionLost: func(at dc.ID) { x.connectionsLost.count(1, values{x.at(at)}) },
+			KeyMade: func(at dc.ID, temp bool, err error) {
+				kind := "perm"
+				if temp {
+					kind = "temp"
+				}
+				x.handshakes.count(1, values{x.at(at), kind, okOrFailed(err)})
+			},
+			Bound:           func(at dc.ID, err error) { x.binds.count(1, values{x.at(at), okOrFailed(err)}) },
+			Rotating:        m.rotating,
+			TempKeyLost:     func(dc.ID) { x.rotations.count(1, values{"lost"}) },
+			TempKeyEnded:    func(age time.Duration) { x.tempKeyAge.measure(age.Seconds(), values{}) },
+			TempKeysDropped: func(n int) { x.tempDrops.count(n, values{}) },
+			Clock:           func(at dc.ID, offset time.Duration) { x.clockOffset.measure(offset.Seconds(), values{x.at(at)}) },
 		},
-		KeyMade: func(at dc.ID, temp bool) {
-			kind := "perm"
-			if temp {
-				kind = "temp"
+		SignInBegan: m.signInBegan,
+		Waits: func(id persistence.AccountID, all []account.Wait) {
+			if a := m.here(id); a != nil {
+				a.waits.Store(&all)
 			}
-			x.keys.Add(ctx, 1, metric.WithAttributes(atDC(at), attribute.String("kind", kind)))
 		},
-		Bound:          func(at dc.ID) { x.binds.Add(ctx, 1, metric.WithAttributes(atDC(at))) },
-		SignedIn:       func(method string) { x.signIns.Add(ctx, 1, metric.WithAttributes(attribute.String("method", method))) },
-		ConnectionLost: func(at dc.ID) { x.connectionsLost.Add(ctx, 1, metric.WithAttributes(atDC(at))) },
 	}
 }
 
-// endings keeps the attributes of how calls end: to make them anew for every
-// call is as dear as to count it.
-type endings struct {
-	mu    sync.RWMutex
-	known map[endingKey]*ending // guarded by mu
-}
-
-type endingKey struct {
-	at     dc.ID
-	result string
-}
-
-type ending struct {
-	add    []metric.AddOption
-	record []metric.RecordOption
-}
-
-// endingsMost is how many are kept: five DCs and some ten results. Who calls
-// DCs that do not exist pays for each call.
-const endingsMost = 256
-
-func (s *endings) of(at dc.ID, result string) *ending {
-	key := endingKey{at, result}
-	s.mu.RLock()
-	e := s.known[key]
-	s.mu.RUnlock()
-	if e != nil {
-		return e
+func okOrFailed(err error) string {
+	if err != nil {
+		return "failed"
 	}
-	set := metric.WithAttributeSet(attribute.NewSet(atDC(at), attribute.String("result", result)))
-	e = &ending{[]metric.AddOption{set}, []metric.RecordOption{set}}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.known == nil {
-		s.known = map[endingKey]*ending{}
-	}
-	if len(s.known) < endingsMost {
-		s.known[key] = e
-	}
-	return e
+	return "ok"
 }
+
+// connectResult sorts how a dial ended into few words.
+func connectResult(err error) string {
+	var (
+		coded   interface{ TransportCode() int32 }
+		ours    interface{ BlamesNobody() }
+		timeout interface{ Timeout() bool }
+	)
+	switch {
+	case err == nil:
+		return "ok"
+	case errors.As(err, &ours), errors.Is(err, context.Canceled):
+		return "local"
+	case errors.As(err, &coded) && coded.TransportCode() == codeFlood:
+		return "flood"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "refused"
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return "timeout"
+	}
+	return other
+}
+
+// codeFlood is the transport's own error for too many connections:
+// https://core.telegram.org/mtproto/mtproto-transports#transport-errors.
+const codeFlood = -429
+
+// lag notes how late updates are, those that say when they were made.
+func (x *meters) lag(now time.Time, list []account.Update) {
+	if x.updateLag.series == nil {
+		return
+	}
+	for i := range list {
+		if date := list[i].Date; date != 0 {
+			x.updateLag.measure(max(now.Sub(time.Unix(int64(date), 0)).Seconds(), 0), values{})
+		}
+	}
+}
+
+// actorKinds names actors as the series of their failures does.
+var actorKinds = map[string]string{
+	"*dcconn.conn": "connection", "*binding.binding": "binding", "*account.account": "account",
+	"*actors.fleet": "fleet", "*governor.Governor": "governor",
+}
+
+// failed counts an actor that panicked.
+func (x *meters) failed(actor string) { x.restarts.count(1, values{actorKinds[actor]}) }
+
+// timedStore measures commits.
+type timedStore struct {
+	persistence.Store
+	m *Manager
+}
+
+func (s timedStore) Commit(c persistence.Commit) error {
+	clock := s.m.sys.Clock()
+	begun := clock.Now()
+	err := s.Store.Commit(c)
+	s.m.meters.storeCommit.measure(clock.Now().Sub(begun).Seconds(), values{})
+	return err
+}
+
+// accountStore is the store as accounts use it.
+func (m *Manager) accountStore() persistence.Store {
+	if m.meters.storeCommit.series == nil {
+		return m.opts.Store
+	}
+	return timedStore{m.opts.Store, m}
+}
+
+// word makes one word of two.
+func word(s string) string { return strings.ReplaceAll(s, " ", "_") }
 
 // errorFamily sorts the end of a call into few words, fit for a label.
 func errorFamily(err error) string {
@@ -176,15 +326,15 @@ func errorFamily(err error) string {
 		return "ok"
 	}
 	if e, ok := tgerr.As(err); ok {
-		return e.Class().String()
+		return word(e.Class().String())
 	}
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return "canceled"
 	case errors.Is(err, ErrNotSent):
-		return "not sent"
+		return "not_sent"
 	case errors.Is(err, ErrMayHaveRun):
-		return "may have run"
+		return "may_have_run"
 	}
 	return "other"
 }

@@ -1,6 +1,7 @@
 package actors_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +17,7 @@ import (
 )
 
 // series reads every series: its name with its attributes, and its value (of a
-// histogram the count).
+// histogram the count, of seconds whole ones).
 func series(t *testing.T, r *metric.ManualReader) map[string]int64 {
 	t.Helper()
 	var rm metricdata.ResourceMetrics
@@ -35,6 +36,10 @@ func series(t *testing.T, r *metric.ManualReader) map[string]int64 {
 				for _, p := range data.DataPoints {
 					out[m.Name+" "+p.Attributes.Encoded(plain{})] = p.Value
 				}
+			case metricdata.Gauge[float64]:
+				for _, p := range data.DataPoints {
+					out[m.Name+" "+p.Attributes.Encoded(plain{})] = int64(math.Round(p.Value))
+				}
 			case metricdata.Histogram[float64]:
 				for _, p := range data.DataPoints {
 					out[m.Name+" "+p.Attributes.Encoded(plain{})] = int64(p.Count)
@@ -45,6 +50,20 @@ func series(t *testing.T, r *metric.ManualReader) map[string]int64 {
 		}
 	}
 	return out
+}
+
+// sumOf adds the values of the series of a name that hold some texts.
+func sumOf(got map[string]int64, name string, within ...string) (n int64) {
+	for text, value := range got {
+		ok := strings.HasPrefix(text, name+" ")
+		for _, w := range within {
+			ok = ok && strings.Contains(text, w)
+		}
+		if ok {
+			n += value
+		}
+	}
+	return n
 }
 
 func TestMetricsCountAndNameNoAccount(t *testing.T) {
@@ -80,18 +99,7 @@ func TestMetricsCountAndNameNoAccount(t *testing.T) {
 		time.Sleep(time.Minute)
 
 		got := series(t, reader)
-		sum := func(prefix string, within ...string) (n int64) {
-			for name, value := range got {
-				ok := strings.HasPrefix(name, prefix+" ")
-				for _, w := range within {
-					ok = ok && strings.Contains(name, w)
-				}
-				if ok {
-					n += value
-				}
-			}
-			return n
-		}
+		sum := func(prefix string, within ...string) int64 { return sumOf(got, prefix, within...) }
 		counts := s.Counts()
 		for _, want := range []struct {
 			name   string
@@ -102,16 +110,25 @@ func TestMetricsCountAndNameNoAccount(t *testing.T) {
 			{"mtfleet.accounts", []string{"state=paused"}, 1},
 			{"mtfleet.accounts", []string{"state=new"}, 1},
 			{"mtfleet.accounts", nil, 5},
-			{"mtfleet.calls", []string{"result=ok"}, 2},
-			{"mtfleet.calls", []string{"result=not sent"}, 1},
+			{"mtfleet.calls", []string{"class=repeatable", "result=ok"}, 2},
+			{"mtfleet.calls", []string{"result=not_sent"}, 1},
 			{"mtfleet.calls", nil, 4},
 			{"mtfleet.call.duration", nil, 4},
-			{"mtfleet.sign_ins", []string{"method=bot"}, 3},
-			{"mtfleet.sign_ins", []string{"method=phone"}, 1},
-			{"mtfleet.keys", []string{"kind=perm"}, int64(counts.PermKeys)},
-			{"mtfleet.keys", []string{"kind=temp"}, int64(counts.TempKeys)},
-			{"mtfleet.binds", nil, int64(counts.Binds)},
+			{"mtfleet.sign_in_steps", []string{"flow=bot", "step=end", "result=ok"}, 3},
+			{"mtfleet.sign_in_steps", []string{"flow=phone", "step=end", "result=ok"}, 1},
+			{"mtfleet.sign_in_steps", []string{"flow=phone", "step=code", "result=asked"}, 1},
+			{"mtfleet.handshakes", []string{"kind=perm", "result=ok"}, int64(counts.PermKeys)},
+			{"mtfleet.handshakes", []string{"kind=temp", "result=ok"}, int64(counts.TempKeys)},
+			{"mtfleet.handshakes", []string{"result=failed"}, 0},
+			{"mtfleet.binds", []string{"result=ok"}, int64(counts.Binds)},
 			{"mtfleet.connections.lost", nil, 3},
+			{"mtfleet.connections", nil, 3},
+			{"mtfleet.dc.up", nil, 2},
+			{"mtfleet.state_changes", []string{"to=online", "reason=answer"}, 4 + 3},
+			{"mtfleet.state_changes", []string{"to=connecting", "reason=sign_in"}, 4},
+			{"mtfleet.state_changes", []string{"to=connecting", "reason=connection"}, 3},
+			{"mtfleet.state_changes", []string{"to=paused", "reason=owner"}, 1},
+			{"mtfleet.state_changes", []string{"reason=fault"}, 0},
 		} {
 			if n := sum(want.name, want.within...); n != want.n {
 				t.Errorf("%s %v: %d, want %d", want.name, want.within, n, want.n)
@@ -125,8 +142,12 @@ func TestMetricsCountAndNameNoAccount(t *testing.T) {
 			}
 		}
 		closeManager(t, m)
-		if len(series(t, reader)) > len(got) {
+		after := series(t, reader)
+		if len(after) > len(got) {
 			t.Error("a closed manager made new series")
+		}
+		if n := sumOf(after, "mtfleet.connections"); n != 0 {
+			t.Errorf("a closed manager has %d connections", n)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"slices"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/binding"
@@ -44,6 +45,7 @@ type account struct {
 	hushed   []standing.Request                           // exports on disk, whose connections are closing
 	status   Status                                       // as of the last OutStatus
 	told     Status                                       // what was published last
+	waits    []standing.InForce                           // what the observer was told last
 	bindings *bindings.All                                // its DCs
 	login    *signin.SignIn                               // its sign-in
 	feed     *feed.Feed                                   // its updates
@@ -174,6 +176,7 @@ func (a *account) pump(c *ctx) {
 	if !a.loaded {
 		return // it is read again
 	}
+	a.tellWaits()
 	if !a.saving {
 		a.login.Tell()
 	}
@@ -187,5 +190,18 @@ func (a *account) pump(c *ctx) {
 func (a *account) decided(output any) {
 	if t := a.env.Trace; t != nil {
 		t.Decided(a.id, output)
+	}
+}
+
+// tellWaits tells the observer what waits there are, if they have changed.
+func (a *account) tellWaits() {
+	tell := a.env.Observe.Waits
+	if tell == nil || len(a.waits) == 0 && !a.stand.Waits() {
+		return
+	}
+	all := a.stand.AppendWaits(nil)
+	if !slices.Equal(all, a.waits) {
+		a.waits = all
+		tell(a.id, all)
 	}
 }

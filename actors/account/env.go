@@ -118,7 +118,7 @@ func NewEnv(cfg EnvConfig) (*Env, error) {
 		}
 		e.keys = append(e.keys, keys...)
 	}
-	e.signIn = signin.Env{Governor: cfg.Governor, SubjectSalt: cfg.SubjectSalt, Logger: cfg.Logger, SignedIn: cfg.Observe.SignedIn}
+	e.signIn = signin.Env{Governor: cfg.Governor, SubjectSalt: cfg.SubjectSalt, Logger: cfg.Logger, Began: cfg.Observe.SignInBegan}
 	header, err := header(cfg.App, nil)
 	if err != nil {
 		return nil, err
@@ -126,9 +126,7 @@ func NewEnv(cfg EnvConfig) (*Env, error) {
 	bindings := binding.EnvConfig{
 		Network: cfg.Network, Governor: cfg.Governor, Table: e.dcs.Table, RSAKeys: e.keys, Header: header, HeaderVia: headerVia(cfg.App),
 		TempLife: cfg.TempKeyLife, TempInMemory: cfg.TempInMemory, Logger: cfg.Logger,
-		Observe: binding.Observer{
-			KeyMade: cfg.Observe.KeyMade, Bound: cfg.Observe.Bound, ConnectionLost: cfg.Observe.ConnectionLost,
-		},
+		Observe: cfg.Observe.Bindings,
 	}
 	if cfg.Trace != nil {
 		bindings.Trace = cfg.Trace.Connection
@@ -188,19 +186,4 @@ func (e *Env) production() bool {
 		}
 	}
 	return false
-}
-
-// Observer is told what happens in accounts. Each function is set; none may
-// block. No account id is given: metrics have none.
-type Observer struct {
-	// CallEnded: a query ended, with "ok" or the family of its error.
-	CallEnded func(at dc.ID, result string, took time.Duration)
-	// KeyMade: a perm or temp key was made.
-	KeyMade func(at dc.ID, temp bool)
-	// Bound: a temp key was bound.
-	Bound func(at dc.ID)
-	// SignedIn: a login ended in an authorization.
-	SignedIn func(method string)
-	// ConnectionLost: an established connection ended.
-	ConnectionLost func(at dc.ID)
 }

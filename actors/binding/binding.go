@@ -48,6 +48,7 @@ type binding struct {
 	doubted   time.Time // of the first -404 under the perm key, zero while it is trusted
 
 	guest *guestState // nil at home; see guest.go
+	watch watch       // see observe.go
 }
 
 // Kinds of timers.
@@ -156,6 +157,10 @@ func (b *binding) Stopping(*ctx) {
 	}
 	b.own, b.held, b.asks = nil, nil, nil
 	b.endRotate(errClosed)
+	for _, ch := range b.children {
+		b.setUp(ch, false)
+	}
+	b.rotationEnded(RotationAborted, nil)
 }
 
 // Undelivered implements [runtime.Collector].

@@ -88,7 +88,7 @@ func TestCallsFromManyGoroutinesSurviveManyRotations(t *testing.T) {
 			Network: network, Governor: runtime.SpawnRoot[governor.Message](sys, governor.New(governor.Limits{}, nil)),
 			Table: func() dc.Table { return table }, RSAKeys: []*crypt.PublicKey{rsaKey().Public()},
 			Header: header(cluster.Descriptor().Apps[0].ID), TempLife: time.Minute,
-			Observe: Observer{KeyMade: func(dc.ID, bool) {}, Bound: func(dc.ID) {}, ConnectionLost: func(dc.ID) {}},
+			Observe: Observer{},
 		})
 		if err != nil {
 			t.Fatal(err)

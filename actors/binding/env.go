@@ -58,17 +58,6 @@ type (
 	Others struct{ Too bool }
 )
 
-// Observer is told what happens, for metrics. Each function is set; none may
-// block. No account is named: metrics have none.
-type Observer struct {
-	// KeyMade: a perm or temp key was made.
-	KeyMade func(at dc.ID, temp bool)
-	// Bound: a temp key was bound.
-	Bound func(at dc.ID)
-	// ConnectionLost: an established connection ended.
-	ConnectionLost func(at dc.ID)
-}
-
 // Env is what all bindings of one process share. It does not change while they
 // run; what it points to is safe for concurrent use.
 type Env struct {
@@ -87,6 +76,7 @@ func NewEnv(cfg EnvConfig) (*Env, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	cfg.Observe = cfg.Observe.filled()
 	e := &Env{EnvConfig: cfg, primes: newPrimes(), readings: &readings{}}
 	e.conn = &dcconn.Env{
 		Network: cfg.Network, Governor: cfg.Governor, Table: cfg.Table,

@@ -31,6 +31,7 @@ func (b *binding) ChildStopped(c *ctx, id runtime.ActorID, reason error) {
 		}
 		b.children = append(b.children[:i:i], b.children[i+1:]...)
 		b.hushed(c, ch, 0)
+		b.setUp(ch, false)
 		if reason != nil || ch.place < placeEnding {
 			b.onFailed(c, ch, failure(reason))
 		}

@@ -31,7 +31,7 @@ func (b *binding) onConn(c *ctx, ch *child, ev dcconn.Event) {
 		b.keyFailed(now, kindOf(ev.Temp), ev.Err)
 	case dcconn.EventBound:
 		b.bind = nil
-		b.env.Observe.Bound(b.cfg.ID.DC)
+		b.env.Observe.Bound(b.cfg.ID.DC, nil)
 		b.keys.Bound(now, ch.key)
 	case dcconn.EventBindFailed:
 		b.onBindFailed(now, ch, ev.Err)
@@ -45,6 +45,7 @@ func (b *binding) onConn(c *ctx, ch *child, ev dcconn.Event) {
 		b.onProbed(c, ch, ev.Answered)
 	case dcconn.EventClock:
 		b.keys.Clock(now, ev.Offset, true)
+		b.env.Observe.Clock(b.cfg.ID.DC, ev.Offset)
 		b.notify(EventClock{ev.Offset})
 	case dcconn.EventUpdates:
 		if b.guest != nil || ch.place > placeRetired {
@@ -65,7 +66,8 @@ func (b *binding) onConn(c *ctx, ch *child, ev dcconn.Event) {
 }
 
 func (b *binding) onUp(c *ctx, ch *child) {
-	ch.up = true
+	b.setUp(ch, true)
+	b.env.Observe.Dialed(b.cfg.ID.DC, nil)
 	b.saidLast = ""
 	if ch.place == placeServing && b.flow == flowLost {
 		b.flowOfServing(c, "")
@@ -74,9 +76,11 @@ func (b *binding) onUp(c *ctx, ch *child) {
 
 func (b *binding) onDown(c *ctx, ch *child, err error) {
 	wasUp := ch.up
-	ch.up = false
+	b.setUp(ch, false)
 	if wasUp {
 		b.env.Observe.ConnectionLost(b.cfg.ID.DC)
+	} else {
+		b.env.Observe.Dialed(b.cfg.ID.DC, err)
 	}
 	switch ch.place {
 	case placeSuccessor:
@@ -115,6 +119,8 @@ func (b *binding) onBindFailed(now time.Time, ch *child, err error) {
 	}
 	b.move(ch, placeGone)
 	b.bind = nil
+	b.env.Observe.Bound(b.cfg.ID.DC, err)
+	b.rotationEnded(RotationFailed, err)
 	if _, refused := tgerr.As(err); refused {
 		b.notify(EventRefused{"auth.bindTempAuthKey", err})
 	}

@@ -49,6 +49,9 @@ func (b *binding) perform(c *ctx, out pfs.Output) {
 	b.noteKeys(c.Now(), out)
 	switch out.Kind {
 	case pfs.OutPermit:
+		if out.Key == pfs.Temp {
+			b.rotating()
+		}
 		b.wantKey(out.Key)
 	case pfs.OutMake:
 		b.makeKey(c, out)
@@ -56,8 +59,10 @@ func (b *binding) perform(c *ctx, out pfs.Output) {
 		b.saving = commit(b.cfg.Account, b.cfg.ID.DC, c.Now(), out.Changes)
 		b.save(c)
 	case pfs.OutHold:
+		b.rotationDid("held")
 		b.hold(c, out)
 	case pfs.OutBind:
+		b.rotating()
 		b.bind = &out // see staff
 	case pfs.OutProbe:
 		if ch := b.under(placeServing, out.ID); ch != nil {
@@ -109,6 +114,7 @@ func (b *binding) hold(c *ctx, out pfs.Output) {
 func (b *binding) use(c *ctx, out pfs.Output) {
 	before := b.using
 	b.using, b.bind = keyOf(out), nil
+	b.tempServes(c.Now(), before, out.Temp)
 	id := b.using.key.ID()
 	old, probed := b.at(placeServing), b.at(placeProbed)
 	switch {
@@ -143,6 +149,7 @@ func (b *binding) stopKey(c *ctx, out pfs.Output) {
 	if until := b.keys.BindAfter(); until.After(c.Now()) {
 		why += " when the server's wait for that is over, at " + until.UTC().Format(time.RFC3339)
 	}
+	b.tempLost(c.Now())
 	b.using = nil
 	b.closeAsk(c)
 	b.setFlow(c, flowLost, why)
@@ -194,11 +201,12 @@ func (b *binding) drop(c *ctx, except []crypt.KeyID) {
 	for _, id := range except {
 		query.ExceptAuthKeys = append(query.ExceptAuthKeys, int64(id))
 	}
-	self := c.Self()
+	self, n := c.Self(), b.watch.replaced
+	b.watch.replaced = 0
 	b.say(ch, dcconn.Call{
 		ID: b.query(), Body: query.Append(nil), Policy: Repeatable,
 		Reply: func(_ []byte, err error) {
-			self.Send(dropEnded{query.TypeName(), err})
+			self.Send(dropEnded{query.TypeName(), err, n})
 		},
 	})
 }
@@ -208,12 +216,18 @@ func (b *binding) drop(c *ctx, except []crypt.KeyID) {
 type dropEnded struct {
 	method string
 	err    error
+	n      int // of them
 }
 
 func (dropEnded) bindingMessage() {}
 
 func (b *binding) onDropEnded(now time.Time, m dropEnded) {
 	b.keys.Dropped(now)
+	if m.err == nil {
+		b.env.Observe.TempKeysDropped(m.n)
+	} else {
+		b.watch.replaced += m.n
+	}
 	if until, ok := tgerr.Until(m.err, now); ok {
 		b.dropAfter = until
 		b.notify(EventRefused{m.method, m.err})
@@ -262,5 +276,6 @@ func (b *binding) forget(now time.Time) {
 		}
 	}
 	b.proof, b.doubted = nil, time.Time{}
+	b.rotationEnded(RotationAborted, nil)
 	b.keys.Forget(now)
 }

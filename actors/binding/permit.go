@@ -106,14 +106,20 @@ func (b *binding) makeKey(c *ctx, out pfs.Output) {
 // keyFailed ends a handshake that came to nothing.
 func (b *binding) keyFailed(now time.Time, kind pfs.KeyKind, err error) {
 	b.unwantKey()
+	b.env.Observe.KeyMade(b.cfg.ID.DC, kind == pfs.Temp, err)
+	b.rotationEnded(RotationFailed, err)
 	b.keys.MakeFailed(now, kind, err)
 }
 
 // onKeyMade ends a handshake with its key.
 func (b *binding) onKeyMade(now time.Time, ev dcconn.Event) {
 	b.unwantKey()
-	b.env.Observe.KeyMade(b.cfg.ID.DC, ev.Temp)
+	b.env.Observe.KeyMade(b.cfg.ID.DC, ev.Temp, nil)
 	made := ev.Made
+	if ev.Temp {
+		b.watch.made, b.watch.madeAt = made.Key.ID(), now
+		b.rotationDid("key made")
+	}
 	b.env.primes.remember(made.Proven)
 	b.keys.Made(now, kindOf(ev.Temp), pfs.NewKey{
 		Key: made.Key, Salt: made.ServerSalt, TimeOffset: made.TimeOffset,

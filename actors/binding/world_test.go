@@ -173,7 +173,7 @@ func newPlay(t *testing.T, s setting) *play {
 	p.env, err = NewEnv(EnvConfig{
 		Network: p.net, Governor: p.gov, Table: func() dc.Table { return table }, RSAKeys: []*crypt.PublicKey{known},
 		Header: header(backend.Apps()[0].ID), TempLife: s.tempLife,
-		Observe: Observer{KeyMade: func(dc.ID, bool) {}, Bound: func(dc.ID) {}, ConnectionLost: func(dc.ID) {}},
+		Observe: Observer{},
 		Logger:  p.sys.Logger(),
 		Trace:   func(conn, what any) { p.overhear(conn.(*child), what) },
 	})

@@ -53,8 +53,9 @@ type Env struct {
 	// token are kept.
 	SubjectSalt []byte
 	Logger      *slog.Logger
-	// SignedIn is told that a login ended in an authorization, for metrics.
-	SignedIn func(method string)
+	// Began is told that a sign-in begins, or goes on after a restart, and says who
+	// is told how it goes. It must not block; nil: nobody.
+	Began func(id persistence.AccountID, flow login.Flow) Watch
 }
 
 // Question is a query of a login's, or what it has computed: what the answer

@@ -28,8 +28,9 @@ type SignIn struct {
 // its turn, calls, moves to another home DC, commits, and the human.
 type attempt struct {
 	*login.Attempt
-	ticket *governor.Ticket             // nil when it had its turn
-	call   standing.CallID              // the last one, 0 for none
+	ticket *governor.Ticket // nil when it had its turn
+	call   standing.CallID  // the last one, 0 for none
+	watch  Watch
 	asks   bool                         // its step is new: nobody was told of it
 	asked  runtime.Replies[*login.Step] // who waits for the next step, or the end: a nil step
 }
@@ -102,6 +103,7 @@ func (s *SignIn) waitForTurn(a *login.Attempt) {
 	host, ticket := s.host, &governor.Ticket{Kind: governor.SignIn, DC: int(s.host.Standing().Home()), Route: s.host.Route(), Active: true}
 	ticket.Granted = func() { host.Granted(ticket) }
 	s.attempt = &attempt{Attempt: a, ticket: ticket}
+	s.attempt.watch = s.watch()
 	s.env.Governor.Send(governor.Want{Ticket: ticket})
 }
 
@@ -213,6 +215,7 @@ func (s *SignIn) End(err error) {
 	if a.ticket != nil {
 		s.env.Governor.Send(governor.Done{Ticket: a.ticket})
 	}
+	a.watchEnded(err)
 	auth, _, failed := a.Outcome()
 	switch {
 	case failed != nil:
@@ -221,7 +224,6 @@ func (s *SignIn) End(err error) {
 	case auth == nil:
 		err = s.stands()
 	default:
-		s.env.SignedIn(string(a.Flow()))
 		s.env.Logger.Info(string(s.id)+" is signed in", "account", s.id, "dc", int(stand.Home()), "bot", auth.IsBot)
 	}
 	a.asked.Send(nil, err)

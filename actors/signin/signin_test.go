@@ -149,7 +149,7 @@ func onStage(t *testing.T, play func(p *stage)) {
 		p.stand.Start(noon)
 		p.account = runtime.SpawnRoot[errand](p.sys, p)
 		p.signIn = New("a", p, &Env{
-			Governor: runtime.SpawnRoot[governor.Message](p.sys, permits{p}), Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), SignedIn: func(string) {},
+			Governor: runtime.SpawnRoot[governor.Message](p.sys, permits{p}), Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		})
 		synctest.Wait()
 		play(p)

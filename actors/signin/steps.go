@@ -44,6 +44,7 @@ func (s *SignIn) carryOut(now time.Time, a *attempt, out login.Output) {
 		s.host.Standing().SignInHome(now, out.DC)
 	case login.OutAsk:
 		a.asks = true
+		a.watch.Asked(out.Step.Kind, out.Step.LastError != "")
 		s.host.Standing().SignInStep(now, out.Step.LastError, out.Step.Message, out.Step.Until)
 	case login.OutSave:
 		s.save(now, a, out.Snapshot)

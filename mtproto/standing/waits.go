@@ -199,6 +199,22 @@ func (m *Machine) impose(now time.Time, scope Scope, c *Call, length time.Durati
 	return until
 }
 
+// InForce is a wait as [Machine.AppendWaits] tells it.
+type InForce struct {
+	Scope Scope
+	Until time.Time
+}
+
+// Waits reports whether any wait is remembered, and AppendWaits adds all of them
+// to a list: at most 128, some of which may be over.
+func (m *Machine) Waits() bool { return len(m.waits.list) > 0 }
+func (m *Machine) AppendWaits(list []InForce) []InForce {
+	for i := range m.waits.list {
+		list = append(list, InForce{m.waits.list[i].Scope, m.waits.list[i].until})
+	}
+	return list
+}
+
 // RestoreWaits takes over waits about subjects, which are kept for the whole
 // store: when a sign-in begins, and when it changes its phone number.
 func (m *Machine) RestoreWaits(now time.Time, list []Wait) { m.waits.restore(now, list) }
