@@ -47,6 +47,10 @@ type Auditor struct {
 	// hole excuses what it names. Without it a hole is a loss, but for the one with
 	// which an account begins in a channel, where it comes or comes back.
 	Floors bool
+	// Left, if set, tells which pts a channel had when a user left it last, 0 where
+	// none did. What a stay brought cannot be asked for when it has ended: from then
+	// on a hole in it excuses what it names.
+	Left func(user, channel int64) int32
 	// OnComplaint, if set, is told of each complaint at once.
 	OnComplaint func(string)
 
@@ -146,10 +150,15 @@ func (x *Auditor) Hear(ev actors.Event) {
 		x.hearUpdate(ev)
 	case actors.EventHole:
 		x.holes++
-		if x.Floors || ev.Box.Kind == actors.BoxChannel && ev.From.Pts == 0 {
+		if x.Floors || ev.Box.Kind == actors.BoxChannel && (ev.From.Pts == 0 || x.hasLeft(ev)) {
 			boxesOf(x.delivered, ev.Account).of(ev.Box).hole(ev.From.Pts, ev.To.Pts)
 		}
 	}
+}
+
+// hasLeft reports whether a hole in a channel is in a stay that has ended.
+func (x *Auditor) hasLeft(ev actors.Event) bool {
+	return x.Left != nil && ev.To.Pts <= x.Left(x.users[ev.Account], ev.Box.Channel)
 }
 
 // Begun tells that a call with this echo id, never used before, is made; once

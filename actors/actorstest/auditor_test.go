@@ -38,6 +38,14 @@ func newRun() *run {
 			Updates:        []api.UpdateRecord{{UserID: 42, Pts: 1, At: noon.Add(time.Minute)}},
 		},
 	}
+	r.audit.Left = func(user, channel int64) (pts int32) {
+		for _, m := range r.e.Ledger.Memberships {
+			if m.UserID == user && m.Channel == channel {
+				pts = max(pts, m.UntilPts)
+			}
+		}
+		return pts
+	}
 	r.audit.SignedIn("alice", 42)
 	r.audit.Opened()
 	r.audit.Begun(1, true)
@@ -166,6 +174,33 @@ func TestTheAuditorFindsWhatIsPlanted(t *testing.T) {
 			r.log(9, 6, 8)
 			r.hole(channel, 5, 6)
 		}, ""},
+		{"a hole in a channel that the account could not ask any more", func(r *run) {
+			r.member()
+			r.message(channel, 7, 5)
+			r.log(9, 6, 8)
+			r.log(9, 7, 9)
+			r.leave(7)
+			r.hole(channel, 5, 6)
+			r.message(channel, 9, 7)
+		}, ""},
+		{"a hole in a channel before the account left it", func(r *run) {
+			r.member()
+			r.message(channel, 7, 5)
+			r.log(9, 6, 8)
+			r.log(9, 7, 9)
+			r.hole(channel, 5, 6)
+			r.message(channel, 9, 7)
+			r.leave(7)
+		}, "lost update: "},
+		{"a hole in a channel after the account came back", func(r *run) {
+			r.member()
+			r.message(channel, 7, 5)
+			r.leave(5)
+			r.back(6)
+			r.message(channel, 9, 7)
+			r.log(9, 8, 10)
+			r.hole(channel, 7, 8)
+		}, "lost update: "},
 		{"what was logged while the account was away", func(r *run) {
 			r.member()
 			r.message(channel, 7, 5)

@@ -108,6 +108,16 @@ func (s *cluster) stays(channel, user int64) (n int, last api.Membership) {
 	return n, last
 }
 
+// left is where a channel stood when a user left it last.
+func (s *cluster) left(user, channel int64) (pts int32) {
+	for _, m := range s.api.Memberships() {
+		if m.Channel == channel && m.UserID == user {
+			pts = max(pts, m.UntilPts)
+		}
+	}
+	return pts
+}
+
 // moves makes a user a member, or ends that.
 func (s *cluster) moves(channel, user int64, join bool) {
 	s.script(func(b *api.Backend, now time.Time) error {

@@ -137,6 +137,7 @@ func newWorld(seed uint64, o Options) (*world, error) {
 		judge: newJudge(rec, seed%2 == 1),
 	}
 	w.judge.Floors = !o.Calm && floors(seed)
+	w.judge.Left = dcs.left
 	w.disk.crash = func() { w.crash("at a commit") }
 	w.boot = runtime.SpawnRoot[boot](w.sys, starter{w})
 	for i, u := range dcs.api.Users() {
