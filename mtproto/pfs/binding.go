@@ -160,8 +160,10 @@ func (m *Machine) BindFailed(now time.Time, id crypt.KeyID, err error) {
 	case tgerr.Is(err, "TEMP_AUTH_KEY_EMPTY", "TEMP_AUTH_KEY_ALREADY_BOUND", "EXPIRES_AT_INVALID", "CDN_METHOD_INVALID"):
 		// Of the temp key alone.
 		m.replace(now, m.tempPace.after(now, false))
-	case m.excused(now):
+	case m.unproven(now):
 		m.replace(now, m.tempPace.after(now, false))
+	case m.earned(now):
+		m.replace(now, m.tempPace.within(now, false, paceExcused))
 	default:
 		m.discard(now)
 		m.trust()
@@ -205,21 +207,18 @@ func (m *Machine) WaitCleared(now time.Time) {
 	}
 }
 
-// excused reports whether a refused bind says nothing about the perm key.
-//
-// The server may not have copied a key younger than a minute; a bind with the
-// wrong time is refused for the time; and a key that has worked for a day and
-// was bound within the last one has earned another try.
-func (m *Machine) excused(now time.Time) bool {
-	const young, day = time.Minute, 24 * time.Hour
-	age := m.server(now).Sub(m.perm.Created)
-	switch {
-	case age < young, !m.synced:
-		return true
-	case age > day && !m.perm.LastBound.IsZero() && m.server(now).Sub(m.perm.LastBound) < day:
-		return true
-	}
-	return false
+// unproven reports whether a refused bind says nothing about the perm key: the
+// server may not have copied a key younger than a minute, and a bind with the
+// wrong time is refused for the time.
+func (m *Machine) unproven(now time.Time) bool {
+	return m.server(now).Sub(m.perm.Created) < time.Minute || !m.synced
+}
+
+// earned reports whether the perm key has earned another try at a refused bind:
+// it has worked for a day and was bound within the last one.
+func (m *Machine) earned(now time.Time) bool {
+	const day = 24 * time.Hour
+	return m.server(now).Sub(m.perm.Created) > day && !m.perm.LastBound.IsZero() && m.server(now).Sub(m.perm.LastBound) < day
 }
 
 // replace discards the successor and makes another at the given time.

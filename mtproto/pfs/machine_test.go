@@ -483,3 +483,40 @@ func TestCallsOutliveKeysThatAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestADayOfRefusedBindsCostsFewKeys: a perm key that has worked for a day is
+// not doubted for the next one, however often the DC refuses to bind under it;
+// then it is.
+func TestADayOfRefusedBindsCostsFewKeys(t *testing.T) {
+	p := newPlay(t)
+	born := epoch.Add(-48 * time.Hour)
+	p.m = New(p.cfg, Snapshot{Perm: &PermKey{Key: p.key("perm"), Created: born, LastBound: epoch}})
+	p.m.Start(epoch)
+	made, longest, asked := 0, time.Duration(0), time.Time{}
+	for asked.IsZero() && made < 2000 {
+		out, ok := p.m.Next()
+		if !ok {
+			longest = max(longest, p.m.Deadline().Sub(p.now))
+			p.now = p.m.Deadline()
+			p.m.Advance(p.now)
+			continue
+		}
+		switch out.Kind {
+		case OutPermit:
+			p.m.Permitted(p.now, out.Key)
+		case OutMake:
+			made++
+			p.m.Made(p.now, Temp, NewKey{Key: p.key(fmt.Sprint("t", made)), ExpiresAt: p.now.Add(24 * time.Hour)})
+		case OutBind:
+			p.m.BindFailed(p.now, out.Temp.ID(), tgerr.New(400, "ENCRYPTED_MESSAGE_INVALID"))
+		case OutProve:
+			asked = p.now
+		}
+	}
+	if d := asked.Sub(epoch); d < 24*time.Hour || d > 24*time.Hour+paceExcused {
+		t.Errorf("the perm key was doubted after %v", d)
+	}
+	if made > 110 || longest > paceExcused {
+		t.Errorf("%d keys were made, the longest pause was %v", made, longest)
+	}
+}

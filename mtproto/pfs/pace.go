@@ -9,6 +9,11 @@ const (
 	// A failure this long after the last one begins a new count, so that a
 	// server that loses a key once a day always gets the immediate answer.
 	paceCalm = 10 * time.Minute
+	// paceExcused bounds the pause after a bind that was refused under a key which
+	// has earned another try: that may go on for a day, and each try is a new key.
+	// A pause is no longer than it has lasted, so a DC that errs for ten minutes is
+	// asked again within twenty; a day of it costs 105 keys, not 1,440.
+	paceExcused = 15 * time.Minute
 	// paceUnbound bounds the pause after a key that the DC refused as unbound.
 	// The DC is there and answers at once, and calls wait: 25 such keys in a row
 	// cost them 0 + 1 + 2 + 4 + 8 + 20 x 16 s, less than six minutes.
@@ -41,7 +46,7 @@ func (p *pace) within(now time.Time, atOnce bool, most time.Duration) time.Time 
 		p.last = now
 		return now
 	}
-	delay := min(paceFirst<<min(n, 6), most) // 1 s << 6 is past the most
+	delay := min(paceFirst<<min(n, 10), most) // 1 s << 10 is past the most
 	p.last = now.Add(delay)
 	return p.last
 }
