@@ -55,6 +55,8 @@ type Config struct {
 	Keys []*crypt.PrivateKey
 	// Group is the DH group offered; nil builds the well-known one.
 	Group *crypt.Group
+	// ShortExponents makes keys with an eighth of the DCs' arithmetic, as handshake.ServerConfig says.
+	ShortExponents bool
 
 	// DCs is how many data centres there are, numbered from 1.
 	DCs int

@@ -13,11 +13,12 @@ import (
 // newHandshake makes the DC's side of key creation.
 func (c *Cluster) newHandshake(d *dcState) (*handshake.Server, error) {
 	server, err := handshake.NewServer(handshake.ServerConfig{
-		Rand:     c.rand,
-		Keys:     c.cfg.Keys,
-		Group:    c.cfg.Group,
-		AcceptDC: func(dc int) bool { return d.accepts(dc, c.cfg.Test) },
-		Exists:   func(id crypt.KeyID) bool { return d.keys[id] != nil },
+		Rand:           c.rand,
+		Keys:           c.cfg.Keys,
+		Group:          c.cfg.Group,
+		ShortExponents: c.cfg.ShortExponents,
+		AcceptDC:       func(dc int) bool { return d.accepts(dc, c.cfg.Test) },
+		Exists:         func(id crypt.KeyID) bool { return d.keys[id] != nil },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("dctest: dc %d: %w", d.id, err)

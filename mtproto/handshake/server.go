@@ -39,6 +39,9 @@ type ServerConfig struct {
 	Keys []*crypt.PrivateKey
 	// Group is the DH group handed to clients. Required.
 	Group *crypt.Group
+	// ShortExponents draws exponents of 256 bits, not of 2048. For a safe prime of this size they are as good (RFC 7919,
+	// 5.2, asks for 225), no client can tell, and the server's arithmetic is an eighth. The protocol's text wants 2048.
+	ShortExponents bool
 	// AcceptDC says whether the dc of inner data (+10000 in the test environment, negative for media DCs) names this
 	// server. Required.
 	AcceptDC func(dc int) bool

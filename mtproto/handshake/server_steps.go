@@ -1,6 +1,7 @@
 package handshake
 
 import (
+	"bytes"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -93,13 +94,24 @@ func (s *Server) keyOf(fingerprint int64) *crypt.PrivateKey {
 	return nil
 }
 
+// shortExponent is how many bytes the exponents of ServerConfig.ShortExponents have.
+const shortExponent = 32
+
+// exponent is where the exchange has its exponent a, big-endian.
+func (s *Server) exponent(x *exchange) []byte {
+	if s.cfg.ShortExponents {
+		return x.a[:shortExponent]
+	}
+	return x.a[:]
+}
+
 // open draws a and puts out the work for server_DH_params_ok.
 func (s *Server) open(x *exchange, query [sha256.Size]byte, encrypted []byte) Reply {
-	if _, err := io.ReadFull(s.cfg.Rand, x.a[:]); err != nil {
+	if _, err := io.ReadFull(s.cfg.Rand, s.exponent(x)); err != nil {
 		return s.end(x, StepServerDHParams, randomError(err))
 	}
 	j := x.begin(stageOpening, StepServerDHParams, query)
-	return Reply{Work: openWork(j, x, s.cfg.Group, encrypted)}
+	return Reply{Work: openWork(j, x, s.exponent(x), s.cfg.Group, encrypted)}
 }
 
 // opened is the outcome of the server's work for server_DH_params_ok.
@@ -112,13 +124,14 @@ type opened struct {
 	err       error
 }
 
-func openWork(j *job, x *exchange, group *crypt.Group, encrypted []byte) func() WorkResult {
-	key, a := x.key, x.a
+func openWork(j *job, x *exchange, a []byte, group *crypt.Group, encrypted []byte) func() WorkResult {
+	key := x.key
+	a = bytes.Clone(a)
 	return func() WorkResult {
-		defer clear(a[:])
+		defer clear(a)
 		out := opened{exchange: x, encrypted: encrypted}
 		if out.padded, out.hash, out.err = crypt.RSAOpen(key, encrypted); out.err == nil {
-			out.ga = group.ExpG(a[:])
+			out.ga = group.ExpG(a)
 		}
 		return WorkResult{j, out}
 	}
@@ -254,7 +267,7 @@ func (s *Server) receiveSetClientDHParams(now time.Time, body []byte) Reply {
 		return s.end(x, step, err)
 	}
 	j := x.begin(stageComputing, StepDHGen, query)
-	return Reply{Work: computeWork(j, x, s.cfg.Group, inner.GB)}
+	return Reply{Work: computeWork(j, x, s.exponent(x), s.cfg.Group, inner.GB)}
 }
 
 // computed is the outcome of the server's work for dh_gen.
@@ -264,11 +277,11 @@ type computed struct {
 	err      error
 }
 
-func computeWork(j *job, x *exchange, group *crypt.Group, gb []byte) func() WorkResult {
-	a := x.a
+func computeWork(j *job, x *exchange, a []byte, group *crypt.Group, gb []byte) func() WorkResult {
+	a = bytes.Clone(a)
 	return func() WorkResult {
-		defer clear(a[:])
-		value := group.Exp(gb, a[:])
+		defer clear(a)
+		value := group.Exp(gb, a)
 		defer clear(value)
 		key, err := crypt.NewAuthKey(value)
 		return WorkResult{j, computed{x, key, err}}
