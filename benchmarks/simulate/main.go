@@ -4,7 +4,8 @@
 // the last byte.
 //
 //	go run ./benchmarks/simulate --seeds 1000 --days 0.01
-//	go run ./benchmarks/simulate --seed 42 --days 7
+//	go run ./benchmarks/simulate --seeds 1000 --days 7 --accounts 10
+//	go run ./benchmarks/simulate --seed 42 --days 1 --dense
 //	go run ./benchmarks/simulate --seeds 20 --twice
 //
 // It prints each seed in which a promise was broken, with what led to it, and
@@ -18,6 +19,8 @@ import (
 	"io"
 	"os"
 	goruntime "runtime"
+	"runtime/debug"
+	"runtime/pprof"
 	"sync"
 	"time"
 
@@ -25,6 +28,8 @@ import (
 )
 
 func main() {
+	// A run holds some 20 MB: less work for the collector is worth a few more.
+	debug.SetGCPercent(400)
 	ok, err := simulate(os.Args[1:], os.Stdout)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -44,6 +49,7 @@ type config struct {
 
 	days     float64
 	timeline bool
+	profile  string
 	twice    bool
 	workers  int
 	lines    int
@@ -55,14 +61,16 @@ func parse(args []string) (config, error) {
 	f := flag.NewFlagSet("simulate", flag.ContinueOnError)
 	f.IntVar(&c.seeds, "seeds", 100, "how many seeds to play")
 	f.Uint64Var(&c.seed, "seed", 1, "the first of them; alone unless --seeds is given")
-	f.Float64Var(&c.days, "days", 0, "how long each storm lasts, in virtual days; 0 is five minutes")
+	f.Float64Var(&c.days, "days", 0, "how long people and faults are at it, in virtual days; 0 is five minutes")
 	f.IntVar(&c.opts.Accounts, "accounts", 0, "how many accounts; 0 is 5")
 	f.IntVar(&c.opts.DCs, "dcs", 0, "how many DCs; 0 is 3")
+	f.BoolVar(&c.opts.Dense, "dense", false, "one storm all the time: more than three hours have quiet hours and nights otherwise")
 	f.BoolVar(&c.opts.Calm, "calm", false, "let nothing go wrong")
 	f.BoolVar(&c.opts.Harsh, "harsh", false, "add what no client can help")
 	f.IntVar(&c.workers, "workers", goruntime.GOMAXPROCS(0), "how many seeds are played at once")
 	f.BoolVar(&c.twice, "twice", false, "play each seed twice and compare: two runs of one seed are the same to the last byte")
 	f.BoolVar(&c.timeline, "timeline", false, "print what happened in good runs too")
+	f.StringVar(&c.profile, "cpuprofile", "", "write a CPU profile to this file")
 	f.IntVar(&c.lines, "lines", 200, "how many lines of a timeline are printed, the last ones")
 	if err := f.Parse(args); err != nil {
 		return c, err
@@ -88,6 +96,13 @@ func simulate(args []string, out io.Writer) (ok bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if c.profile != "" {
+		stop, err := profile(c.profile)
+		if err != nil {
+			return false, err
+		}
+		defer stop()
+	}
 	begun := time.Now()
 	sum := summary{out: out, config: c}
 	next := make(chan uint64)
@@ -112,6 +127,21 @@ func simulate(args []string, out io.Writer) (ok bool, err error) {
 	close(next)
 	workers.Wait()
 	return sum.end(time.Since(begun))
+}
+
+// profile begins a CPU profile; stop ends it.
+func profile(path string) (stop func(), err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = f.Close() // what is missing in it, its reader tells
+	}, nil
 }
 
 // summary collects what runs came to.
@@ -161,8 +191,8 @@ func (s *summary) show(r world.Result) {
 		fmt.Fprintf(s.out, "  %s\n", c)
 	}
 	c := s.config
-	fmt.Fprintf(s.out, "again: go run ./benchmarks/simulate --seed %d --days %v --accounts %d --dcs %d --calm=%v --harsh=%v --lines 4000\n",
-		r.Seed, c.days, c.opts.Accounts, c.opts.DCs, c.opts.Calm, c.opts.Harsh)
+	fmt.Fprintf(s.out, "again: go run ./benchmarks/simulate --seed %d --days %v --accounts %d --dcs %d --dense=%v --calm=%v --harsh=%v --lines 4000\n",
+		r.Seed, c.days, c.opts.Accounts, c.opts.DCs, c.opts.Dense, c.opts.Calm, c.opts.Harsh)
 }
 
 func (s *summary) lines(r world.Result) {
@@ -175,7 +205,7 @@ func (s *summary) lines(r world.Result) {
 
 func (s *summary) end(took time.Duration) (ok bool, err error) {
 	n := s.counts
-	fmt.Fprintf(s.out, "%d seeds, %d bad; %.1f virtual days in %v: %d calls, %d packets, %d commits, %d events, %d updates judged, %d returns to a channel, %d faults, %d crashes, %d restarts\n",
-		s.played, s.bad, s.virtual.Hours()/24, took.Round(time.Millisecond), n.Calls, n.Packets, n.Commits, n.Events, n.Judged, n.Returns, n.Faults, n.Crashes, n.Restarts)
+	fmt.Fprintf(s.out, "%d seeds, %d bad; %.1f virtual days in %v: %d calls, %d packets, %d commits, %d events, %d updates judged, %d returns to a channel, %d keys, %d binds, %d faults, %d crashes, %d restarts\n",
+		s.played, s.bad, s.virtual.Hours()/24, took.Round(time.Millisecond), n.Calls, n.Packets, n.Commits, n.Events, n.Judged, n.Returns, n.Keys, n.Binds, n.Faults, n.Crashes, n.Restarts)
 	return s.bad == 0, s.err
 }

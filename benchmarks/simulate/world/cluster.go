@@ -82,7 +82,7 @@ func newCluster(sim *runtime.Sim, rec *recorder, seed uint64, o Options) (*clust
 	}
 	core, err := dctest.New(dctest.Config{
 		Rand: source, API: backend, Keys: []*crypt.PrivateKey{rsaKey()}, Group: group(),
-		DCs: o.DCs, BindStrict: seed/2%2 == 0,
+		DCs: o.DCs, BindStrict: seed/2%2 == 0, ShortExponents: true,
 	})
 	if err != nil {
 		return nil, err

@@ -30,7 +30,7 @@ func (k *workload) onComeDue(c *workCtx) {
 		return
 	}
 	r := k.coming
-	c.After(timerCome, time.Duration(r.Int64N(int64(comeMost))), comeDue{})
+	c.After(timerCome, k.w.due(time.Duration(r.Int64N(int64(comeMost)))), comeDue{})
 	w := k.w
 	if len(w.users) < 2 {
 		return

@@ -107,5 +107,7 @@ func (w *world) audit() {
 	})
 	w.rec.count.Updates, w.rec.count.Holes, w.rec.count.Judged = w.judge.updates, tally.Holes, tally.Judged
 	w.rec.count.Returns = w.dcs.returns()
+	made := w.dcs.core.Counts()
+	w.rec.count.Keys, w.rec.count.Binds = made.PermKeys+made.TempKeys, made.Binds
 	w.rec.line("%d calls: %+v", w.judge.calls, tally)
 }

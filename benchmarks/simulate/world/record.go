@@ -47,6 +47,7 @@ type Counts struct {
 	Updates, Holes                int // heard
 	Judged                        int // updates that the audit looked for
 	Returns                       int // how often somebody came back to a channel
+	Keys, Binds                   int // that the DCs made, and saw bound
 }
 
 // Add adds the counts of another run.
@@ -63,6 +64,8 @@ func (n *Counts) Add(o Counts) {
 	n.Holes += o.Holes
 	n.Judged += o.Judged
 	n.Returns += o.Returns
+	n.Keys += o.Keys
+	n.Binds += o.Binds
 }
 
 func newRecorder(now func() time.Time) *recorder {

@@ -18,7 +18,8 @@ import (
 type Options struct {
 	Accounts int           // people and bots; zero: 5
 	DCs      int           // zero: 3
-	Duration time.Duration // of the storm, in virtual time; zero: 5 min
+	Duration time.Duration // of what people and faults do, in virtual time; zero: 5 min
+	Dense    bool          // one storm, however long it lasts: an hour of 10 accounts costs 5 s of CPU
 	Calm     bool          // nothing goes wrong, and nobody crashes
 	// Harsh adds what no client can help: a DC that forgets its sessions reads
 	// afterwards what it got before, a packet from a connection that the manager
@@ -64,6 +65,9 @@ type Result struct {
 	Virtual    time.Duration
 }
 
+// paced tells whether the run has quiet hours.
+func (o Options) paced() bool { return !o.Dense && o.Duration > denseMost }
+
 // world is one run.
 type world struct {
 	opts Options
@@ -77,6 +81,7 @@ type world struct {
 
 	users []*user
 	judge *judge
+	tide  tide
 	work  runtime.Ref[message]
 	boot  runtime.Ref[boot]
 
@@ -96,6 +101,7 @@ type user struct {
 
 	placed bool // an update has come: where it stands in the server's log is known
 	busy   bool // somebody pauses, resumes or signs in
+	asleep bool // paused until the morning
 	comes  bool // its account is joining or leaving a channel
 }
 
@@ -138,6 +144,9 @@ func newWorld(seed uint64, o Options) (*world, error) {
 	}
 	w.judge.Floors = !o.Calm && floors(seed)
 	w.judge.Left = dcs.left
+	if o.paced() {
+		w.tide = newTide(stream(seed, "tide"), sim.Now(), o.Duration)
+	}
 	w.disk.crash = func() { w.crash("at a commit") }
 	w.boot = runtime.SpawnRoot[boot](w.sys, starter{w})
 	for i, u := range dcs.api.Users() {
@@ -169,7 +178,7 @@ func (w *world) open() {
 			}
 		},
 	}
-	if w.seed%3 != 0 {
+	if w.seed%3 != 0 && !w.opts.paced() {
 		o.TempKeyLife = 12 * time.Minute // rotations in the storm
 	}
 	m, err := actors.Open(o)
@@ -247,6 +256,9 @@ func (w *world) restart() {
 	w.openIn(time.Second)
 }
 
+// due is when work is due that takes d in a storm.
+func (w *world) due(d time.Duration) time.Duration { return w.tide.until(w.sim.Now(), d) }
+
 // within is a context that ends in virtual time.
 func (w *world) within(d time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -286,11 +298,18 @@ func (w *world) play() {
 // answers 5 min apart are the proof; a sign-in follows. Twice that is plenty.
 const proofsMost = time.Hour
 
+// proofsLong is how long it may take in a long run: a key that has worked for a
+// day is not doubted for another, see mtproto/pfs.
+const proofsLong = 25*time.Hour + proofsMost
+
 // awaitProofs lets the good weather last until those whose home key was
 // forgotten have found it out and are signed in again.
 func (w *world) awaitProofs() {
-	begun := w.sim.Now()
-	for w.proving() && w.sim.Now().Sub(begun) < proofsMost {
+	begun, most := w.sim.Now(), proofsMost
+	if w.opts.Duration > day {
+		most = proofsLong
+	}
+	for w.proving() && w.sim.Now().Sub(begun) < most {
 		w.sim.RunFor(time.Minute)
 	}
 }

@@ -44,7 +44,7 @@ func (s *storm) Started(c *stormCtx) { s.arm(c) }
 func (s *storm) Stopping(*stormCtx) {}
 
 func (s *storm) arm(c *stormCtx) {
-	c.After(timerGust, time.Duration(s.rand.Int64N(int64(15*time.Second))), gust{})
+	c.After(timerGust, s.w.due(time.Duration(s.rand.Int64N(int64(15*time.Second)))), gust{})
 }
 
 // Receive implements [runtime.Actor].

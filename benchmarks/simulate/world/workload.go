@@ -35,8 +35,10 @@ type (
 	revoked  struct{ u *user }
 	callDue  struct{ u *user }
 	pauseDue struct{}
+	nightDue struct{}
 	paused   struct {
 		u   *user
+		d   time.Duration // for how long
 		err error
 	}
 	resumeDue struct{ u *user }
@@ -55,16 +57,18 @@ func (signedIn) message()  {}
 func (revoked) message()   {}
 func (callDue) message()   {}
 func (pauseDue) message()  {}
+func (nightDue) message()  {}
 func (paused) message()    {}
 func (resumeDue) message() {}
 func (resumed) message()   {}
 func (rest) message()      {}
 func (home) message()      {}
 
-// Timers: two for the whole, and two for each user.
+// Timers: three for the whole, and two for each user.
 const (
 	timerPause = iota
 	timerCome
+	timerNight
 	timersOfAll
 )
 
@@ -87,7 +91,10 @@ func (k *workload) Started(c *workCtx) {
 	}
 	c.After(timerCome, comeMost, comeDue{})
 	if !k.w.opts.Calm {
-		c.After(timerPause, k.upTo(3*time.Minute), pauseDue{})
+		c.After(timerPause, k.w.due(k.upTo(3*time.Minute)), pauseDue{})
+	}
+	if k.w.opts.paced() {
+		c.After(timerNight, nightFrom, nightDue{})
 	}
 }
 
@@ -109,7 +116,7 @@ func (k *workload) Receive(c *workCtx, m message) {
 		}
 		m.u.in = true
 		k.w.judge.SignedIn(m.u.name, m.u.ID)
-		c.After(timerCall(m.u), k.upTo(8*time.Second), callDue{m.u})
+		c.After(timerCall(m.u), k.w.due(k.upTo(8*time.Second)), callDue{m.u})
 	case revoked:
 		m.u.in = false
 		c.After(timerSign(m.u), time.Second+k.upTo(10*time.Second), signInDue(m))
@@ -119,14 +126,21 @@ func (k *workload) Receive(c *workCtx, m message) {
 		}
 		if !k.resting {
 			k.call(m.u)
-			c.After(timerCall(m.u), k.upTo(8*time.Second), callDue{m.u})
+			c.After(timerCall(m.u), k.w.due(k.upTo(8*time.Second)), callDue{m.u})
 		}
 	case pauseDue:
 		k.onPauseDue(c)
+	case nightDue:
+		k.onNightDue(c)
 	case paused:
 		k.w.rec.line("pausing %s: %v", m.u.name, m.err)
-		c.After(timerSign(m.u), k.upTo(time.Minute), resumeDue{m.u})
+		if k.resting {
+			m.d = min(m.d, time.Minute)
+		}
+		c.After(timerSign(m.u), m.d, resumeDue{m.u})
+		m.u.asleep = m.d > time.Minute
 	case resumeDue:
+		m.u.asleep = false
 		c.GoIO(func() message { return resumed{m.u, k.w.resume(m.u)} })
 	case resumed:
 		if m.err != nil {
@@ -141,6 +155,12 @@ func (k *workload) Receive(c *workCtx, m message) {
 		m.u.comes = false
 	case rest:
 		k.resting = true
+		for _, u := range k.w.users {
+			if u.asleep {
+				u.asleep = false
+				c.After(timerSign(u), k.upTo(time.Minute), resumeDue{u})
+			}
+		}
 	case home:
 		c.Stop()
 	}
@@ -153,13 +173,32 @@ func (k *workload) onPauseDue(c *workCtx) {
 	if k.resting {
 		return
 	}
-	c.After(timerPause, k.upTo(3*time.Minute), pauseDue{})
+	c.After(timerPause, k.w.due(k.upTo(3*time.Minute)), pauseDue{})
 	u := k.w.users[k.rand.IntN(len(k.w.users))]
 	if !u.in || u.busy {
 		return
 	}
+	k.pause(c, u, k.upTo(time.Minute))
+}
+
+func (k *workload) pause(c *workCtx, u *user, d time.Duration) {
 	u.busy = true
-	c.GoIO(func() message { return paused{u, k.w.pause(u)} })
+	c.GoIO(func() message { return paused{u, d, k.w.pause(u)} })
+}
+
+// onNightDue pauses two thirds of the accounts until the morning, others each
+// night: their keys may expire meanwhile.
+func (k *workload) onNightDue(c *workCtx) {
+	if k.resting {
+		return
+	}
+	c.After(timerNight, day, nightDue{})
+	night := int(k.w.sim.Now().Sub(k.w.rec.begun) / day)
+	for _, u := range k.w.users {
+		if u.in && !u.busy && (u.index+night)%3 != 0 {
+			k.pause(c, u, day-nightFrom+k.upTo(10*time.Minute))
+		}
+	}
 }
 
 // call makes one call: once or repeatable, at home or elsewhere, quick or slow.
