@@ -54,9 +54,9 @@ func seriesOf(table dc.Table) *catalog {
 			do:    "many to `connecting` by `connection`: the network or a DC; many by `fault`: read the log; by `server`: the server ended or held accounts",
 		},
 		dcUp: series{
-			name: "mtfleet.dc.up", kind: gauges, attrs: []attr{{"dc", atDC.values[:len(atDC.values)-1]}},
-			tells: "1 while the DC is not known to be down by every route to it; also of a DC that nobody has asked yet",
-			do:    "0: only probes are sent, and all come back by themselves; if it stays, look at the network",
+			name: "mtfleet.dc.up", kind: gauges, attrs: []attr{{"dc", atDC.values[:len(atDC.values)-1]}, {"family", familyValues}},
+			tells: "0 while the DC is down by every route to it, or the last dial by that family of addresses failed; 1 otherwise, also of what nobody has tried yet",
+			do:    "both 0: only probes are sent, and all come back by themselves; if it stays, look at the network. One 0: nobody is without the DC for it, and that family is tried again only when the other fails",
 		},
 		connections: series{
 			name: "mtfleet.connections", kind: gauges, attrs: []attr{atDC},
@@ -184,6 +184,7 @@ const (
 )
 
 var (
+	familyValues   = []string{"ipv4", "ipv6"} // in the order of governor.Families
 	connectValues  = []string{"ok", "refused", "timeout", "flood", "local", other}
 	rotationValues = []string{"ok", "failed", "lost", "aborted"}
 	scopeValues    = []string{"method", "account", "subject"}

@@ -13,6 +13,7 @@ import (
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/mtfleet/mtfleet/actors/account"
+	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
@@ -169,24 +170,40 @@ func (x *meters) lookGovernor(ctx context.Context, m *Manager, obs metric.Observ
 		return
 	}
 	up, queue := map[values]float64{}, map[values]float64{}
-	for _, at := range x.dcs {
-		up[values{at}] = 1
+	for id, at := range x.dcs {
+		for i, family := range familyValues {
+			if isUp(list, id, governor.Families(1<<i)) {
+				up[values{at, family}] = 1
+			}
+		}
 	}
-	known := map[int]bool{}
 	for _, d := range list {
 		at := x.at(dc.ID(d.DC))
-		known[d.DC] = known[d.DC] || d.Up
 		for kind, n := range d.Waiting {
 			queue[values{at, queueValues[kind]}] += float64(n)
 		}
 	}
-	for number, isUp := range known {
-		if at := x.at(dc.ID(number)); at != other && !isUp {
-			up[values{at}] = 0
-		}
-	}
 	x.dcUp.tell(obs, up)
 	x.governorQueue.tell(obs, queue)
+}
+
+// isUp reports whether nothing says that a DC is down by a family of addresses.
+// The routes by which that family was tried decide; where it was not tried, all do.
+func isUp(list []governor.DCStatus, id dc.ID, family governor.Families) bool {
+	var tried, byFamily, known, byAny bool
+	for _, d := range list {
+		if d.DC != int(id) {
+			continue
+		}
+		known, byAny = true, byAny || d.Up
+		if (d.Tried.Reached|d.Tried.Missed)&family != 0 {
+			tried, byFamily = true, byFamily || d.Up && d.Tried.Reached&family != 0
+		}
+	}
+	if tried {
+		return byFamily
+	}
+	return byAny || !known
 }
 
 func (x *meters) lookStore(m *Manager, obs metric.Observer) {

@@ -113,7 +113,7 @@ func TestSeriesTellWhatHappens(t *testing.T) {
 			got := x.read()
 			at := fmt.Sprintf("dc=%d", x.b.DC)
 			want(t, got, 0, "mtfleet.dc.up", at)
-			want(t, got, 1, "mtfleet.dc.up")
+			want(t, got, 2, "mtfleet.dc.up")
 			n := sumOf(got, "mtfleet.governor.queue", at, "kind=connect")
 			if n < others || n > others+1 { // one may be probing
 				t.Errorf("%d wait for a DC that %d accounts are without", n, others+1)

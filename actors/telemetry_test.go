@@ -17,7 +17,7 @@ import (
 )
 
 // series reads every series: its name with its attributes, and its value (of a
-// histogram the count, of seconds whole ones).
+// histogram the count, and its sum; of seconds whole ones).
 func series(t *testing.T, r *metric.ManualReader) map[string]int64 {
 	t.Helper()
 	var rm metricdata.ResourceMetrics
@@ -43,6 +43,7 @@ func series(t *testing.T, r *metric.ManualReader) map[string]int64 {
 			case metricdata.Histogram[float64]:
 				for _, p := range data.DataPoints {
 					out[m.Name+" "+p.Attributes.Encoded(plain{})] = int64(p.Count)
+					out[m.Name+".sum "+p.Attributes.Encoded(plain{})] = int64(math.Round(p.Sum))
 				}
 			default:
 				t.Errorf("%s is of a kind nobody expected: %T", m.Name, data)
@@ -123,7 +124,7 @@ func TestMetricsCountAndNameNoAccount(t *testing.T) {
 			{"mtfleet.binds", []string{"result=ok"}, int64(counts.Binds)},
 			{"mtfleet.connections.lost", nil, 3},
 			{"mtfleet.connections", nil, 3},
-			{"mtfleet.dc.up", nil, 2},
+			{"mtfleet.dc.up", nil, 4},
 			{"mtfleet.state_changes", []string{"to=online", "reason=answer"}, 4 + 3},
 			{"mtfleet.state_changes", []string{"to=connecting", "reason=sign_in"}, 4},
 			{"mtfleet.state_changes", []string{"to=connecting", "reason=connection"}, 3},

@@ -1,6 +1,7 @@
 package dcconn
 
 import (
+	"errors"
 	"slices"
 	"sync"
 
@@ -95,4 +96,30 @@ func (n *conn) proved() {
 		n.proof = true
 		n.env.addresses.proved(n.addresses(), s.Dialed())
 	}
+}
+
+// triedBy returns what a dial says of families of addresses, if the network tells:
+// Reached are those of a socket, on which the DC has not said anything yet.
+func triedBy(s Socket, err error) (t governor.Tried) {
+	if dialled, tells := s.(interface{ Dialed() dc.Target }); tells {
+		t.Reached = governor.Families(dc.Family(dialled.Dialed().Addr.Addr()))
+	}
+	missed, tells := s.(interface{ Missed() dc.Families })
+	if tells || errors.As(err, &missed) {
+		t.Missed = governor.Families(missed.Missed())
+	}
+	return t
+}
+
+// families returns what the outcome of a dial or of its socket says of them.
+func (n *conn) families(o governor.Outcome) governor.Tried {
+	t := n.tried
+	switch o {
+	case governor.Worked, governor.Answered, governor.Flooded:
+	case governor.Failed:
+		t = governor.Tried{Missed: t.Reached | t.Missed}
+	case governor.Unknown:
+		t.Reached = 0
+	}
+	return t
 }

@@ -23,9 +23,10 @@ type conn struct {
 	told    governor.Outcome // what the governor knows of this socket
 	unbound bool             // the session's key is still to be bound
 	epoch   uint32
-	offset  time.Duration // server time minus ours, as last known
-	tries   uint32        // counts sockets of no use, to begin at another address next time
-	proof   bool          // the socket's address was proved to lead to the DC
+	offset  time.Duration  // server time minus ours, as last known
+	tries   uint32         // counts sockets of no use, to begin at another address next time
+	proof   bool           // the socket's address was proved to lead to the DC
+	tried   governor.Tried // by the dial under way or the socket, see families
 	socket  Socket
 	ticket  *governor.Ticket // wanted or held; nil once its outcome is told
 	cancel  func()           // of the dial under way

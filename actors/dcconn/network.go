@@ -24,7 +24,8 @@ type Network interface {
 //
 // It and Handler are names for unnamed types, so that a network need not
 // import this package to make one. One that also has Dialed() dc.Target tells
-// which of the addresses answered, which is then tried first.
+// which of the addresses answered, which is then tried first; one that has Missed()
+// dc.Families, and an error of a dial that has it, which families did not.
 type Socket = interface {
 	// Start begins to deliver; call it once. Before it, Send already works.
 	Start(Handler)

@@ -50,7 +50,7 @@ func (n *conn) want(c *ctx) {
 	self := c.Self()
 	t := &governor.Ticket{Kind: governor.Connect, DC: int(n.cfg.DC), Route: n.cfg.Way.Route, Active: n.cfg.Active || n.busy(), Who: n.cfg.Who}
 	t.Granted = func() { self.Send(permitted{t}) }
-	n.ticket = t
+	n.ticket, n.tried = t, governor.Tried{}
 	n.env.Governor.Send(governor.Want{Ticket: t})
 }
 
@@ -87,6 +87,7 @@ func (n *conn) onDialed(c *ctx, m dialed) {
 	}
 	n.cancel()
 	n.cancel = nil
+	n.tried = triedBy(m.socket, m.err)
 	if m.err != nil {
 		n.lost(c, m.err)
 		return
@@ -151,7 +152,7 @@ func (n *conn) tell(o governor.Outcome) {
 	n.told = o
 	switch {
 	case n.ticket != nil:
-		n.env.Governor.Send(governor.Done{Ticket: n.ticket, Outcome: o})
+		n.env.Governor.Send(governor.Done{Ticket: n.ticket, Outcome: o, Tried: n.families(o)})
 		n.ticket = nil
 	case news:
 		n.env.Governor.Send(governor.Report{DC: int(n.cfg.DC), Route: n.cfg.Way.Route, Outcome: o, Who: n.cfg.Who, Made: n.upSince})

@@ -28,6 +28,8 @@ type record struct {
 	delay   time.Duration
 	nextTry time.Time
 
+	tried Tried // how the last dial by each family ended
+
 	lastFlood  time.Time
 	floodDelay time.Duration
 

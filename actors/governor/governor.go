@@ -169,7 +169,7 @@ func (g *Governor) Receive(c *runtime.Context[Message], m Message) {
 			g.at(t.place()).queues[t.Kind].hurry(t)
 		}
 	case Done:
-		g.onDone(now, m.Ticket, m.Outcome)
+		g.onDone(now, m.Ticket, m.Outcome, m.Tried)
 	case Report:
 		d := g.at(place{m.Route, m.DC})
 		if m.Outcome == Answered {
@@ -234,7 +234,7 @@ func (g *Governor) onWant(t *Ticket) {
 	g.at(t.place()).queues[t.Kind].add(t)
 }
 
-func (g *Governor) onDone(now time.Time, t *Ticket, o Outcome) {
+func (g *Governor) onDone(now time.Time, t *Ticket, o Outcome, tried Tried) {
 	was := t.state
 	g.books.strike(t)
 	d := g.at(t.place())
@@ -247,6 +247,7 @@ func (g *Governor) onDone(now time.Time, t *Ticket, o Outcome) {
 			if o == Answered {
 				d.answered.add(t.Who, t.granted) // the socket was made right after
 			}
+			d.note(tried)
 			g.onOutcome(now, d, t, o)
 		}
 	case ticketNew, ticketDone:
@@ -447,7 +448,7 @@ func (g *Governor) reclaim(now time.Time) {
 		}
 	}
 	for len(g.held) > 0 && now.Sub(g.held[0].held) >= holdLimit {
-		g.onDone(now, g.held[0], Failed)
+		g.onDone(now, g.held[0], Failed, Tried{})
 	}
 }
 
@@ -463,7 +464,7 @@ func (g *Governor) waiting() bool {
 func (g *Governor) census() []DCStatus {
 	list := make([]DCStatus, len(g.dcs))
 	for i, d := range g.dcs {
-		s := DCStatus{DC: d.dc, Route: d.route, Up: !d.down, Flood: d.flood, Since: d.since, Delay: d.delay, Granted: d.granted}
+		s := DCStatus{DC: d.dc, Route: d.route, Up: !d.down, Flood: d.flood, Since: d.since, Delay: d.delay, Granted: d.granted, Tried: d.tried}
 		for k := range kinds {
 			s.Waiting[k] = d.queues[k].live
 		}

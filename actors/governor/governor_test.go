@@ -54,7 +54,7 @@ func (w *world) want(label string, k Kind, dc int, active bool, f func(t *Ticket
 	return t
 }
 
-func (w *world) done(t *Ticket, o Outcome) { w.g.Send(Done{t, o}) }
+func (w *world) done(t *Ticket, o Outcome) { w.g.Send(Done{Ticket: t, Outcome: o}) }
 
 func (w *world) grants(label string) []time.Duration {
 	synctest.Wait()

@@ -97,6 +97,7 @@ type (
 	Done struct {
 		Ticket  *Ticket
 		Outcome Outcome
+		Tried   Tried // of a Connect
 	}
 	// Report tells an outcome without a ticket: a -429, or the first answer
 	// under a key, on a connection that worked before.
@@ -180,6 +181,12 @@ func (Renew) governorMessage()      {}
 func (wake) governorMessage()       {}
 func (look) governorMessage()       {}
 
+// Families is a set of families of addresses: 1 is IPv4, 2 is IPv6.
+type Families uint8
+
+// Tried says by which families a dial has reached the DC, and by which it has not.
+type Tried struct{ Reached, Missed Families }
+
 // WordKind is what a [Word] says of a DC.
 type WordKind uint8
 
@@ -214,4 +221,7 @@ type DCStatus struct {
 	Delay   time.Duration // between probes now; zero while up
 	Waiting [3]int        // tickets by kind
 	Granted [3]uint64     // permits given since the start, by kind
+	// Tried is how the last dial by each family ended; a family in neither was
+	// not tried. It changes nothing of what is granted.
+	Tried Tried
 }

@@ -36,6 +36,7 @@ func (g *Governor) renew(r Route) {
 		if d.route == r {
 			d.down, d.flood, d.delay, d.floodDelay = false, false, 0, 0
 			d.unknown, d.answered, d.silent = witnesses{}, witnesses{}, witnesses{}
+			d.tried = Tried{}
 		}
 	}
 }

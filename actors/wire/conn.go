@@ -48,19 +48,25 @@ type Conn struct {
 	codec  *transport.Codec // its reading half belongs to the reader, its encoding half is under mu
 
 	mu      sync.Mutex
-	handler Handler   // nil before Start
-	reason  error     // why it is closed; nil while open
-	out     []byte    // framed bytes to write
-	leaving int       // bytes the writer has taken from out and not written yet
-	writing bool      // the writer exists
-	watched bool      // Room was seen small: tell when it grows
-	held    int       // packets delivered and not released
-	bytes   int       // their bytes
-	credit  sync.Cond // held or bytes fell, or the connection was closed
+	handler Handler     // nil before Start
+	reason  error       // why it is closed; nil while open
+	out     []byte      // framed bytes to write
+	leaving int         // bytes the writer has taken from out and not written yet
+	writing bool        // the writer exists
+	watched bool        // Room was seen small: tell when it grows
+	missed  dc.Families // see Missed; not under mu, it does not change
+	held    int         // packets delivered and not released
+	bytes   int         // their bytes
+	credit  sync.Cond   // held or bytes fell, or the connection was closed
 }
 
 // Dialed returns the target that answered, zero behind an MTProxy.
 func (c *Conn) Dialed() dc.Target { return c.Target }
+
+// Missed returns the families of the addresses that failed before this one
+// answered. Those that were outrun, or that there is no way to from this machine,
+// are not among them.
+func (c *Conn) Missed() dc.Families { return c.missed }
 
 // Start begins to read; call it once. Before it, Send already works.
 func (c *Conn) Start(h Handler) {

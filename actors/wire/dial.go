@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -102,7 +103,10 @@ func (w *Network) dial(ctx context.Context, targets []dc.Target, dcWire int, via
 			w.drop(socket) // nothing was sent on it
 		}
 	}()
-	return w.newConn(t, socket, dcWire)
+	if conn, err = w.newConn(t, socket, dcWire); conn != nil {
+		conn.missed = d.missed(false)
+	}
+	return conn, err
 }
 
 // panicked makes an error of what somebody else's code panicked with: only its
@@ -160,11 +164,12 @@ func (r *race) run(ctx context.Context) (dc.Target, net.Conn, error) {
 			if r.start(ctx) {
 				stagger.Reset(r.stagger)
 			} else if r.running == 0 {
-				return dc.Target{}, nil, r.error()
+				return dc.Target{}, nil, r.error(r.missed(false))
 			}
 		case <-ctx.Done():
+			missed := r.missed(errors.Is(ctx.Err(), context.DeadlineExceeded))
 			r.failed = append(r.failed, Attempt{r.targets[r.started-1].Addr, ctx.Err()})
-			return dc.Target{}, nil, r.error()
+			return dc.Target{}, nil, r.error(missed)
 		}
 	}
 }
@@ -194,11 +199,29 @@ func (r *race) lost(a raced) {
 	r.failed = append(r.failed, Attempt{a.target.Addr, a.err})
 }
 
-func (r *race) error() error {
+func (r *race) error(missed dc.Families) error {
 	if r.short != nil {
 		return r.net.exhausted(r.short)
 	}
-	return &DialError{r.failed}
+	return &DialError{r.failed, missed}
+}
+
+// missed returns the families of the addresses whose failure says something of
+// the DC; with over, also of those that have not answered in all the time.
+func (r *race) missed(over bool) (f dc.Families) {
+	for _, t := range r.targets[:r.started] {
+		i := slices.IndexFunc(r.failed, func(a Attempt) bool { return a.Addr == t.Addr })
+		if i < 0 && over || i >= 0 && !ours(r.failed[i].Err) {
+			f |= dc.Family(t.Addr.Addr())
+		}
+	}
+	return f
+}
+
+// ours reports whether an attempt failed for a reason of this machine's.
+func ours(err error) bool {
+	var blameless interface{ BlamesNobody() }
+	return noWay(err) || shortage(err) || errors.Is(err, context.Canceled) || errors.As(err, &blameless)
 }
 
 // noWay reports whether an address could not even be tried.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"github.com/mtfleet/mtfleet/mtproto/dc"
 )
 
 // ErrClosed is the reason of a connection that was closed by [Conn.Close].
@@ -88,7 +90,14 @@ func (e *NotLoopbackError) Error() string {
 func (e *NotLoopbackError) BlamesNobody() {}
 
 // DialError lists why each address of a DC could not be reached.
-type DialError struct{ Attempts []Attempt }
+type DialError struct {
+	Attempts []Attempt
+	missed   dc.Families
+}
+
+// Missed returns the families of the addresses that failed. Those that there is no
+// way to from this machine, and what the caller gave up, are not among them.
+func (e *DialError) Missed() dc.Families { return e.missed }
 
 // An Attempt is one address that could not be reached.
 type Attempt struct {

@@ -29,12 +29,13 @@ func TestBothFamilies(t *testing.T) {
 		takes func(addr string) time.Duration
 		want  string // the address that wins; empty: none
 		after time.Duration
+		miss  dc.Families
 	}{
-		{"both work: the first one", []string{"192.0.2.1:443", "[2001:db8::1]:443"}, nil, nil, "192.0.2.1:443", 0},
+		{"both work: the first one", []string{"192.0.2.1:443", "[2001:db8::1]:443"}, nil, nil, "192.0.2.1:443", 0, 0},
 		{
 			"IPv4 leads into nothing: IPv6 a head start later", []string{"192.0.2.1:443", "[2001:db8::1]:443"}, nil,
 			func(a string) time.Duration { return map[bool]time.Duration{true: never}[a[0] != '['] },
-			"[2001:db8::1]:443", 300 * time.Millisecond,
+			"[2001:db8::1]:443", 300 * time.Millisecond, 0, // it was outrun, and may have been slow
 		},
 		{
 			"there is no IPv6 here: that costs no time and none of the three tries",
@@ -44,7 +45,7 @@ func TestBothFamilies(t *testing.T) {
 					return noWay
 				}
 				return nil
-			}, nil, "192.0.2.1:443", 0,
+			}, nil, "192.0.2.1:443", 0, 0,
 		},
 		{
 			"there is no IPv4 here", []string{"192.0.2.1:443", "192.0.2.2:443", "192.0.2.3:443", "192.0.2.4:443", "[2001:db8::1]:443"},
@@ -53,15 +54,28 @@ func TestBothFamilies(t *testing.T) {
 					return noWay
 				}
 				return nil
-			}, nil, "[2001:db8::1]:443", 0,
+			}, nil, "[2001:db8::1]:443", 0, 0,
 		},
 		{
 			"three refusals are three tries", []string{"192.0.2.1:443", "192.0.2.2:443", "192.0.2.3:443", "[2001:db8::1]:443"},
-			func(a string) error { return refused }, nil, "", 0,
+			func(a string) error { return refused }, nil, "", 0, dc.IPv4,
 		},
 		{
 			"there is no network here", []string{"192.0.2.1:443", "[2001:db8::1]:443"},
-			func(a string) error { return noWay }, nil, "", 0,
+			func(a string) error { return noWay }, nil, "", 0, 0,
+		},
+		{
+			"IPv6 refuses, then IPv4 answers", []string{"[2001:db8::1]:443", "192.0.2.1:443"},
+			func(a string) error {
+				if a[0] == '[' {
+					return refused
+				}
+				return nil
+			}, nil, "192.0.2.1:443", 0, dc.IPv6,
+		},
+		{
+			"nobody answers in time", []string{"[2001:db8::1]:443", "192.0.2.1:443"}, nil,
+			func(string) time.Duration { return never }, "", defaultConnectTimeout, dc.IPv4 | dc.IPv6,
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -83,6 +97,15 @@ func TestBothFamilies(t *testing.T) {
 					t.Fatal(err)
 				case tc.want != "" && conn.Dialed().Addr.String() != tc.want:
 					t.Errorf("%v won", conn.Dialed().Addr)
+				}
+				missed := dc.Families(0)
+				if conn != nil {
+					missed = conn.Missed()
+				} else if failed != nil {
+					missed = failed.Missed()
+				}
+				if missed != tc.miss {
+					t.Errorf("the families that failed are %b, want %b", missed, tc.miss)
 				}
 				if conn != nil {
 					conn.Close()

@@ -87,7 +87,7 @@ func TestPrometheusHasTheNamesOfThePage(t *testing.T) {
 	}
 	for _, series := range []string{
 		`mtfleet_accounts{state="online"} 0`, `mtfleet_calls_total{class="once",dc="2",result="ok"} 0`,
-		`mtfleet_rotations_total{result="failed"} 0`, `mtfleet_dc_up{dc="4"} 1`, `mtfleet_clock_offset_seconds{dc="1"} 0`,
+		`mtfleet_rotations_total{result="failed"} 0`, `mtfleet_dc_up{dc="4",family="ipv6"} 1`, `mtfleet_clock_offset_seconds{dc="1"} 0`,
 	} {
 		if !strings.Contains(text, series+"\n") {
 			t.Errorf("it does not say %s", series)

@@ -246,4 +246,24 @@ func (w Want) rank(o Option) int {
 	return rank
 }
 
+// Families is a set of families of addresses.
+type Families uint8
+
+// The families.
+const (
+	IPv4 Families = 1 << iota
+	IPv6
+)
+
+// Family returns that of an address; none of one that is not valid.
+func Family(a netip.Addr) Families {
+	switch {
+	case !a.IsValid():
+		return 0
+	case a.Unmap().Is6():
+		return IPv6
+	}
+	return IPv4
+}
+
 func (o Option) isIPv6() bool { return o.IPv6 || o.Addr.Addr().Unmap().Is6() }
