@@ -27,6 +27,9 @@ func (m *Machine) begin(now time.Time) {
 	for _, f := range list {
 		c := m.channelAt(f.channel)
 		if c == nil {
+			c = m.goOn(now, f.channel, f.item.env)
+		}
+		if c == nil {
 			c = m.follow(now, Channel{ID: f.channel, Pts: int32(f.item.start)}, f.item.env)
 			c.begun = c.Pts
 		}
@@ -36,12 +39,8 @@ func (m *Machine) begin(now time.Time) {
 
 // late names what was before a channel was begun with and shows by one of it that
 // comes after all: it is out of order, and the server is not asked for the past.
-// What comes from within that is named once. What was delivered before the account left
-// the channel was had.
-func (m *Machine) late(now time.Time, c *channel, i item) {
-	if i.start < int64(m.leftAt(now, c.ID)) {
-		return
-	}
+// What comes from within that is named once.
+func (m *Machine) late(c *channel, i item) {
 	m.channelHole(c.ID, int32(i.start), c.begun)
 	c.begun = int32(i.start)
 }

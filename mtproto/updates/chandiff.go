@@ -216,5 +216,5 @@ func (m *Machine) giveUp(now time.Time, c *channel) {
 	if !known {
 		m.channelHole(c.ID, c.Pts, 0)
 	}
-	m.becomeChannel(c, channelCurrent)
+	m.rest(now, c)
 }

@@ -50,6 +50,8 @@ type trouble struct {
 	call  CallID    // of Fetching
 	again bool      // ask once more after the answer under way
 
+	leaves bool // the account has left: it is the end when nothing is missing any more
+
 	failures, unreadable, fruitless, barren int // in a row
 }
 
@@ -128,7 +130,7 @@ func (m *Machine) pushChannel(now time.Time, p place, list []tl.Raw, env *envelo
 func (m *Machine) continueChannel(now time.Time, c *channel, i item) {
 	switch pos := int64(c.Pts); {
 	case i.start < pos && i.start < int64(c.begun):
-		m.late(now, c, i)
+		m.late(c, i)
 	case m.behind():
 		m.want(now, c)
 	case c.trouble == nil && i.start == pos:
@@ -163,8 +165,9 @@ func (m *Machine) hint(now time.Time, p place, env *envelope, tooLong bool) {
 	case c == nil && (!tooLong || m.behind() && m.phase != PhaseFetching && m.phase != PhaseLoading):
 		// While nothing more is taken, the difference that is asked for afterwards says it again.
 	case c == nil && p.pts > 0 && p.pts < m.leftAt(now, p.channel): // it is late
-	case c == nil && p.pts > 0 && p.pts == m.leftAt(now, p.channel):
-		m.follow(now, Channel{ID: p.channel, Pts: p.pts}, env)
+	case c == nil && p.pts > 0 && m.leftAt(now, p.channel) > 0:
+		m.goOn(now, p.channel, env)
+		m.hint(now, p, env, tooLong)
 	case c == nil:
 		m.channelHole(p.channel, 0, p.pts)
 		if p.pts > 0 {
@@ -194,9 +197,15 @@ func (m *Machine) channelChanged(now time.Time, u tl.Raw, env *envelope) {
 	if !ok || c == nil {
 		return
 	}
-	if s := env.see(p.channel); s.gone {
+	s := env.see(p.channel)
+	if s.gone {
 		m.leave(now, c)
-	} else if s.hash != 0 && s.hash != c.Hash {
+		return
+	}
+	if s.known && c.trouble != nil {
+		c.trouble.leaves = false
+	}
+	if s.hash != 0 && s.hash != c.Hash {
 		c.Hash = s.hash
 		m.touch(now, c)
 	}
@@ -236,9 +245,19 @@ func (m *Machine) settleChannel(now time.Time, c *channel) {
 	case !t.box.empty():
 		t.until = t.box.since.Add(gapWait)
 	case t.box.lost <= int64(c.Pts):
-		m.becomeChannel(c, channelCurrent)
+		m.rest(now, c)
 	case t.until.IsZero():
 		t.until = now.Add(gapWait)
+	}
+}
+
+// rest ends a channel's trouble: nothing is missing any more, or nothing more of it is
+// to be had.
+func (m *Machine) rest(now time.Time, c *channel) {
+	leaves := c.trouble.leaves
+	m.becomeChannel(c, channelCurrent)
+	if leaves {
+		m.leave(now, c)
 	}
 }
 

@@ -38,7 +38,9 @@
 // earliest. The protocol has no other beginning but to ask for every channel: what
 // was before is the past. Where one of before comes after all, it is told as an
 // OutHole from there to the beginning; of a channel that begins anew that may be
-// what was delivered once.
+// what was delivered once. A channel that the account leaves is followed until nothing
+// of it is missing: the server is asked for what is. One that it comes back to within
+// leftWait, or of which a push comes late, goes on from where it was left.
 //
 // What channels missed while nobody was connected the common difference says, by
 // updateChannelTooLong. It is asked with the date of the last answer, not of the
