@@ -45,7 +45,11 @@ var everywhere = []string{
 	"-503 Timeout", "-503 Timeout, always", "-503 MSG_WAIT_TIMEOUT",
 }
 
-// everyClass is one of each, for a short run.
+// brief tells whether one error of each class is enough beside the method's own;
+// the tables are of all.
+func brief() bool { return testing.Short() || raced }
+
+// everyClass is one of each, for a brief run.
 var everyClass = []string{
 	"303 USER_MIGRATE_1", "400 CONNECTION_NOT_INITED", "400 INPUT_FETCH_ERROR", "401 SESSION_REVOKED", "401 USER_DEACTIVATED", "403 ANY_OTHER",
 	"406 AUTH_KEY_DUPLICATED", "420 FLOOD_WAIT_3", "500 RPC_CALL_FAIL", "-503 Timeout",
@@ -82,7 +86,7 @@ func TestEveryRefusalIsSaidInWords(t *testing.T) {
 				t.Parallel()
 				file := "testdata/refusals/" + fileName(name)
 				rows := r.travel(t)
-				if testing.Short() {
+				if brief() {
 					return
 				}
 				got := r.table(rows)
@@ -118,7 +122,7 @@ func (r *road) errors(t *testing.T) (own, others []string) {
 		own = append(own, strconv.Itoa(e.Code)+" "+strings.ReplaceAll(e.Text, "%d", "1"))
 	}
 	others = everywhere
-	if testing.Short() {
+	if brief() {
 		others = everyClass
 	}
 	return own, slices.DeleteFunc(slices.Clone(others), func(s string) bool { return slices.Contains(own, s) })
