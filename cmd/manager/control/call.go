@@ -69,8 +69,13 @@ type CallError struct {
 
 // options are the request's, for a call.
 func (r CallRequest) options() (opts []actors.CallOption, once bool, err error) {
-	once = !tg.Repeatable(r.Method)
-	switch r.Policy {
+	return callOptions(r.Policy, r.DC, !tg.Repeatable(r.Method))
+}
+
+// callOptions are those of a policy and a DC as requests name them; once is the
+// method's own policy.
+func callOptions(policy string, onDC int, once bool) (opts []actors.CallOption, _ bool, err error) {
+	switch policy {
 	case "":
 	case "once":
 		opts, once = append(opts, actors.WithPolicy(actors.Once)), true
@@ -80,10 +85,10 @@ func (r CallRequest) options() (opts []actors.CallOption, once bool, err error) 
 		return nil, false, &Error{Kind: KindInvalid, Message: `the policy of a call is "once" or "repeatable", or is left out`}
 	}
 	switch {
-	case r.DC < 0:
+	case onDC < 0:
 		return nil, false, &Error{Kind: KindInvalid, Message: "the DC of a call is a number from 1 on, or is left out"}
-	case r.DC > 0:
-		opts = append(opts, actors.OnDC(dc.ID(r.DC)))
+	case onDC > 0:
+		opts = append(opts, actors.OnDC(dc.ID(onDC)))
 	}
 	return opts, once, nil
 }
@@ -94,13 +99,21 @@ func (l *Local) Call(ctx context.Context, r CallRequest) (CallResult, error) {
 	if err != nil {
 		return CallResult{}, WrapCall(err)
 	}
+	result, err := called(ctx, l, r.ID, once, func(a *actors.Account) (json.RawMessage, error) {
+		return a.InvokeJSON(ctx, r.Method, r.Params, opts...)
+	})
+	return CallResult{Result: result}, err
+}
+
+// called makes a call as an account. Its error has Error.Call.
+func called[R any](ctx context.Context, l *Local, id string, once bool, f func(*actors.Account) (R, error)) (R, error) {
 	var failed CallError
-	do := asked[json.RawMessage]
+	do := asked[R]
 	if once {
-		do = changed[json.RawMessage]
+		do = changed[R]
 	}
-	result, err := do(ctx, l, r.ID, func(a *actors.Account) (json.RawMessage, error) {
-		result, err := a.InvokeJSON(ctx, r.Method, r.Params, opts...)
+	result, err := do(ctx, l, id, func(a *actors.Account) (R, error) {
+		result, err := f(a)
 		if err != nil {
 			failed = callError(err)
 		}
@@ -111,9 +124,9 @@ func (l *Local) Call(ctx context.Context, r CallRequest) (CallResult, error) {
 		told := *e
 		failed.RetryAt = told.Until
 		told.Call = &failed
-		return CallResult{}, &told
+		return result, &told
 	}
-	return CallResult{Result: result}, err
+	return result, err
 }
 
 // callError is an error of InvokeJSON for programs.

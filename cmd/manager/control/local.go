@@ -287,13 +287,15 @@ func (l *Local) Proxy(ctx context.Context, r ProxyRequest) (Account, error) {
 
 // Echo implements Service.
 func (l *Local) Echo(ctx context.Context, r EchoRequest) (EchoResult, error) {
-	a, err := l.account(ctx, r.ID)
+	opts, once, err := callOptions(r.Policy, r.DC, false)
+	if err != nil {
+		return EchoResult{}, WrapCall(err)
+	}
+	got, err := called(ctx, l, r.ID, once, func(a *actors.Account) (*echo.Echoed, error) {
+		return actors.Invoke(ctx, a, &echo.EchoRequest{ID: r.EchoID, DelayMs: r.DelayMs, Payload: r.Payload}, opts...)
+	})
 	if err != nil {
 		return EchoResult{}, err
-	}
-	got, err := actors.Invoke(ctx, a, &echo.EchoRequest{ID: r.EchoID, DelayMs: r.DelayMs, Payload: r.Payload})
-	if err != nil {
-		return EchoResult{}, l.fail(ctx, a, err)
 	}
 	return EchoResult{EchoID: got.ID, UserID: got.UserID, DC: got.DC, Payload: got.Payload}, nil
 }

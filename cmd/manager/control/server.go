@@ -26,7 +26,7 @@ type wireError struct {
 	Message string    `json:"message"`
 	Kind    Kind      `json:"kind"`
 	Until   time.Time `json:"until,omitzero"`
-	// Call is there for errors of Call.
+	// Call is there for errors of Call and Echo.
 	Call *CallError `json:"call,omitempty"`
 }
 

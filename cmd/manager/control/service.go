@@ -59,7 +59,8 @@ type Service interface {
 	Proxy(context.Context, ProxyRequest) (Account, error)
 	// Calls are the methods of the API.
 	Calls
-	// Echo calls testdc.echo, which only a test DC has.
+	// Echo calls testdc.echo, which only a test DC has. Its errors are as those of
+	// Call.
 	Echo(context.Context, EchoRequest) (EchoResult, error)
 	// Streams are the events of accounts, Webhooks where they are posted.
 	Streams
@@ -243,6 +244,9 @@ type EchoRequest struct {
 	EchoID  int64  `json:"echo_id"`
 	DelayMs int32  `json:"delay_ms,omitempty"`
 	Payload []byte `json:"payload,omitempty"`
+	// DC and Policy are as in CallRequest; without a policy it is repeatable.
+	DC     int    `json:"dc,omitempty"`
+	Policy string `json:"policy,omitempty"`
 }
 
 // EchoResult is what testdc.echo answered.
