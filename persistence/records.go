@@ -223,8 +223,8 @@ type TempKey struct {
 	DC        int
 	Key       AuthKey
 	KeyID     int64
-	PermKeyID int64 // the perm key it is bound to, or is to be
-	Created   time.Time
+	PermKeyID int64     // the perm key it is bound to, or is to be
+	Created   time.Time // server time; the key made last is the one in use
 	ExpiresAt time.Time // server time
 	Bound     bool
 }

@@ -56,7 +56,7 @@ func (b *binding) perform(c *ctx, out pfs.Output) {
 	case pfs.OutMake:
 		b.makeKey(c, out)
 	case pfs.OutSave:
-		b.saving = commit(b.cfg.Account, b.cfg.ID.DC, c.Now(), out.Changes)
+		b.saving = commit(b.cfg.Account, b.cfg.ID.DC, out.Changes)
 		b.save(c)
 	case pfs.OutHold:
 		b.rotationDid("held")

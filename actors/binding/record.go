@@ -35,7 +35,7 @@ func snapshot(r Records) (pfs.Snapshot, error) {
 			continue // a temp key is made anew; it is not worth an account
 		}
 		out.Temps = append(out.Temps, pfs.TempKey{
-			Key: key, PermID: crypt.KeyID(t.PermKeyID), ExpiresAt: t.ExpiresAt, Bound: t.Bound,
+			Key: key, PermID: crypt.KeyID(t.PermKeyID), Made: t.Created, ExpiresAt: t.ExpiresAt, Bound: t.Bound,
 		})
 	}
 	return out, nil
@@ -43,8 +43,8 @@ func snapshot(r Records) (pfs.Snapshot, error) {
 
 // anchored returns the records with their times by the clock of this process:
 // those of the store carry none but the one on the wall, and whoever sets that
-// back by a day would make a refusal last a day longer. When a temp key expires
-// is the server's time, which is followed.
+// back by a day would make a refusal last a day longer. When a temp key was made
+// and expires is the server's time, which is followed.
 func (r Records) anchored(now time.Time) Records {
 	if r.Perm != nil {
 		p := *r.Perm
@@ -80,7 +80,7 @@ func authKey(value persistence.AuthKey, id int64, at persistence.Key) (*crypt.Au
 }
 
 // commit copies what the machine of the keys wants on disk into one commit.
-func commit(id persistence.AccountID, at dc.ID, now time.Time, c pfs.Changes) *persistence.Commit {
+func commit(id persistence.AccountID, at dc.ID, c pfs.Changes) *persistence.Commit {
 	out, number := &persistence.Commit{}, int(at)
 	if c.PutPerm != nil {
 		out.Put = append(out.Put, permRecord(number, *c.PutPerm).Record(id))
@@ -88,7 +88,7 @@ func commit(id persistence.AccountID, at dc.ID, now time.Time, c pfs.Changes) *p
 		out.Delete = append(out.Delete, persistence.PermKeyKey(id, number))
 	}
 	for i := range c.PutTemps {
-		out.Put = append(out.Put, tempRecord(number, now, c.PutTemps[i]).Record(id))
+		out.Put = append(out.Put, tempRecord(number, c.PutTemps[i]).Record(id))
 	}
 	for _, key := range c.DeleteTemps {
 		out.Delete = append(out.Delete, persistence.TempKeyKey(id, number, int64(key)))
@@ -107,10 +107,10 @@ func permRecord(dc int, p pfs.PermKey) persistence.PermKey {
 	}
 }
 
-func tempRecord(dc int, now time.Time, t pfs.TempKey) persistence.TempKey {
+func tempRecord(dc int, t pfs.TempKey) persistence.TempKey {
 	return persistence.TempKey{
 		DC: dc, Key: persistence.AuthKey(t.Key.Bytes()), KeyID: int64(t.ID()), PermKeyID: int64(t.PermID),
-		Created: now, ExpiresAt: t.ExpiresAt, Bound: t.Bound,
+		Created: t.Made, ExpiresAt: t.ExpiresAt, Bound: t.Bound,
 	}
 }
 

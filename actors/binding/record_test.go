@@ -52,7 +52,7 @@ func TestWhatIsSavedIsWhatTheNextMachineBeginsWith(t *testing.T) {
 		var temps []pfs.TempKey
 		for i := range rapid.IntRange(0, 3).Draw(t, "temps") {
 			temps = append(temps, pfs.TempKey{
-				Key: drawKey(t, fmt.Sprint("temp ", i)), PermID: perm.ID(), ExpiresAt: drawTime(t, "expires"), Bound: rapid.Bool().Draw(t, "is bound"),
+				Key: drawKey(t, fmt.Sprint("temp ", i)), PermID: perm.ID(), Made: drawTime(t, "made"), ExpiresAt: drawTime(t, "expires"), Bound: rapid.Bool().Draw(t, "is bound"),
 			})
 		}
 		store := persistence.NewMemory()
@@ -69,7 +69,7 @@ func TestWhatIsSavedIsWhatTheNextMachineBeginsWith(t *testing.T) {
 			{PutPerm: &perm, PutTemps: append([]pfs.TempKey{gone}, temps...)},
 			{DeleteTemps: []crypt.KeyID{gone.ID()}},
 		} {
-			if err := put(commit(id, at, drawTime(t, "now"), c)); err != nil {
+			if err := put(commit(id, at, c)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -107,7 +107,7 @@ func TestWhatIsSavedIsWhatTheNextMachineBeginsWith(t *testing.T) {
 		if other := load(at + 1); other.Perm != nil || len(other.Temps) > 0 {
 			t.Errorf("another DC has keys: %+v", other)
 		}
-		if err := put(commit(id, at, time.Time{}, pfs.Changes{DeletePerm: true})); err != nil {
+		if err := put(commit(id, at, pfs.Changes{DeletePerm: true})); err != nil {
 			t.Fatal(err)
 		}
 		if load(at).Perm != nil {
@@ -124,7 +124,7 @@ func TestAKeyThatIsNotTheOneItsRecordNamesIsRefused(t *testing.T) {
 			t.Error("a perm key was taken under the wrong id")
 		}
 		rec.KeyID--
-		temp := tempRecord(2, time.Unix(1, 0), pfs.TempKey{Key: drawKey(t, "temp"), PermID: crypt.KeyID(rec.KeyID)})
+		temp := tempRecord(2, pfs.TempKey{Key: drawKey(t, "temp"), PermID: crypt.KeyID(rec.KeyID)})
 		temp.Key[0]++
 		snap, err := snapshot(Records{Perm: &rec, Temps: []persistence.TempKey{temp}})
 		if err != nil || snap.Perm == nil || len(snap.Temps) != 0 {

@@ -53,6 +53,9 @@ type TempKey struct {
 	Key *crypt.AuthKey
 	// PermID names the perm key it is bound, or meant to be bound, to.
 	PermID crypt.KeyID
+	// Made is when its handshake ended. Of two keys the one made later takes the
+	// other's place, though it may end earlier: lives are asked for with jitter.
+	Made time.Time
 	// ExpiresAt is when the server forgets it at the latest.
 	ExpiresAt time.Time
 	// Bound is set once the server confirmed the binding.
@@ -63,6 +66,15 @@ type TempKey struct {
 
 // ID is the key's id.
 func (t *TempKey) ID() crypt.KeyID { return t.Key.ID() }
+
+// follows reports whether a key takes the place of another. Of keys that were made
+// in one instant it is the one that ends later.
+func (t *TempKey) follows(other *TempKey) bool {
+	if !t.Made.Equal(other.Made) {
+		return t.Made.After(other.Made)
+	}
+	return t.ExpiresAt.After(other.ExpiresAt)
+}
 
 // A Snapshot is all that a machine needs to go on after a restart: the sum of
 // what its OutSave outputs put and deleted.

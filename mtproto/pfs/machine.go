@@ -106,12 +106,12 @@ func (m *Machine) restoreTemps(temps []TempKey) {
 		switch {
 		case t.Key == nil:
 		case !t.Bound:
-			if m.successor == nil || t.ExpiresAt.After(m.successor.ExpiresAt) {
+			if m.successor == nil || t.follows(m.successor) {
 				m.successor = t
 			}
 		case m.serving == nil:
 			m.serving = t
-		case t.ExpiresAt.After(m.serving.ExpiresAt):
+		case t.follows(m.serving):
 			m.retired, m.serving = m.serving, t
 		default:
 			m.retired = t
@@ -260,7 +260,7 @@ func (m *Machine) dropUnusable(now time.Time) []crypt.KeyID {
 			continue
 		}
 		usable := m.cfg.PFS && m.perm != nil && t.PermID == m.perm.ID() && !m.expired(now, t)
-		if place == &m.successor && m.serving != nil && !t.ExpiresAt.After(m.serving.ExpiresAt) {
+		if place == &m.successor && m.serving != nil && m.serving.follows(t) {
 			usable = false
 		}
 		if !usable {

@@ -106,7 +106,7 @@ func (m *Machine) madePerm(now time.Time, k NewKey) {
 
 func (m *Machine) madeTemp(now time.Time, k NewKey) {
 	m.rebinds = 0
-	m.successor = &TempKey{Key: k.Key, PermID: m.perm.ID(), ExpiresAt: k.ExpiresAt, Salt: k.Salt}
+	m.successor = &TempKey{Key: k.Key, PermID: m.perm.ID(), Made: m.server(now), ExpiresAt: k.ExpiresAt, Salt: k.Salt}
 	m.save(Changes{PutTemps: []TempKey{*m.successor}})
 	m.bind(now)
 }
