@@ -125,14 +125,14 @@ func (w *world) call(ctx context.Context, p *person, q control.EchoRequest) {
 	list, err := m.echo(ctx, q)
 	for _, got := range list {
 		w.calls.answered(got.EchoID)
-		if w.plant == plantTwice && q.EchoID%50 == 0 {
+		if w.plant == plantTwice && q.EchoID%5 == 0 {
 			w.calls.answered(got.EchoID)
 		}
 		if got.EchoID != q.EchoID || got.UserID != p.user || !bytes.Equal(got.Payload, q.Payload) || q.DC != 0 && int(got.DC) != q.DC {
 			w.find(foundCall, p.name, "call %d as user %d on DC %d was answered as call %d of user %d on DC %d, with %d bytes", q.EchoID, p.user, q.DC, got.EchoID, got.UserID, got.DC, len(got.Payload))
 		}
 	}
-	if w.plant == plantTwice && q.Policy == "once" && q.EchoID%50 < 2 {
+	if w.plant == plantTwice && q.Policy == "once" && q.EchoID%5 < 2 {
 		_, _ = m.echo(ctx, q)
 	}
 	w.calls.ended(q.EchoID, endOf(m, err), fmt.Sprint(err))

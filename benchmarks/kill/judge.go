@@ -12,7 +12,6 @@ import (
 	"github.com/mtfleet/mtfleet/actors/timeline"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
-	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/persistence/badgerstore"
 )
 
@@ -28,7 +27,7 @@ const (
 	foundCall                      // a call ended otherwise than the ledger says
 	foundUpdate                    // an update was not told
 	foundWait                      // a call was made before its wait was over
-	foundKeys                      // more than two live temp keys in a slot
+	foundKeys                      // more live temp keys in a slot than mostTemps
 	foundDied                      // the manager ended by itself, or did not start
 	foundKinds
 )
@@ -54,7 +53,7 @@ type evidence struct {
 	ledger  dctest.Ledger
 	verdict dctest.Verdict
 	calls   []call
-	ran     func(id int64) int
+	runs    []int // of each call, how often it ran
 	early   []earlyCall
 }
 
@@ -69,7 +68,7 @@ type suspect struct {
 
 // judgeAll closes the manager and judges the run.
 func (w *world) judgeAll(ctx context.Context) error {
-	e := evidence{ran: w.cluster.EchoCount, calls: w.calls.all, early: w.waits.early}
+	e := evidence{calls: w.calls.all, early: w.waits.early}
 	end := time.Now()
 	if err := w.lookAtAll(ctx, &e); err != nil {
 		return err
@@ -86,6 +85,12 @@ func (w *world) judgeAll(ctx context.Context) error {
 		return fmt.Errorf("reading the store in the end: %w", err)
 	}
 	e.ledger = w.cluster.Ledger()
+	e.runs = make([]int, len(e.calls))
+	for _, r := range e.ledger.Echoes {
+		if r.ID >= 1 && r.ID <= int64(len(e.runs)) {
+			e.runs[r.ID-1] = r.Count
+		}
+	}
 	e.verdict = e.ledger.Verdict(keys, w.updates.delivered(), end)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -117,6 +122,10 @@ func (w *world) lookAtAll(ctx context.Context, e *evidence) error {
 	return nil
 }
 
+// mostTemps is how many temp keys of one slot may live at one time: two in a rotation,
+// and one that a kill kept the server from being told to drop.
+const mostTemps = 3
+
 // judge says what is wrong, by what the ledger has.
 func judge(e evidence) (all []finding) {
 	found := func(kind foundKind, account, format string, args ...any) {
@@ -144,14 +153,38 @@ func judge(e evidence) (all []finding) {
 		found(foundWait, accounts[x.user], "a call came %v before its wait was over", x.by.Round(time.Millisecond))
 	}
 	for _, s := range e.ledger.TempKeySlots() {
-		if s.Most > 2 {
-			found(foundKeys, owner[s.Perm], "%d live temp keys of perm key %x on DC %d at one time", s.Most, uint64(s.Perm), s.DC)
+		if s.Most > mostTemps {
+			found(foundKeys, owner[s.Perm], "%d live temp keys of perm key %x on DC %d at one time:%s", s.Most, uint64(s.Perm), s.DC, keyStory(e.ledger, s))
 		}
 	}
 	for i, c := range e.calls {
-		judgeCall(int64(i+1), c, e.ran(int64(i+1)), found)
+		judgeCall(int64(i+1), c, e.runs[i], found)
 	}
 	return all
+}
+
+// keyStory tells of the temp keys of a slot, so that it can be laid beside the timeline.
+func keyStory(l dctest.Ledger, s dctest.TempKeySlot) string {
+	var b strings.Builder
+	clock := func(at time.Time) string {
+		if at.IsZero() {
+			return "never"
+		}
+		return at.UTC().Format("15:04:05.000")
+	}
+	for _, k := range l.Keys {
+		if !k.Temp || k.DC != s.DC || k.Perm != s.Perm || k.Media != s.Media {
+			continue
+		}
+		fmt.Fprintf(&b, "\n    %v made %s", timeline.KeyOf(k.ID), clock(k.Created))
+		for _, bind := range l.Binds {
+			if bind.Temp == k.ID {
+				fmt.Fprintf(&b, ", bound %s %s", clock(bind.At), bind.Error)
+			}
+		}
+		fmt.Fprintf(&b, ", gone %s %s", clock(k.Gone), k.Why)
+	}
+	return b.String()
 }
 
 type founder func(kind foundKind, account, format string, args ...any)
@@ -161,10 +194,6 @@ type founder func(kind foundKind, account, format string, args ...any)
 // asked for.
 func judgeLogins(e evidence, found founder) {
 	live, out := map[int64]int{}, map[int64]int{}
-	at := map[int64][]api.Authorization{} // by perm key
-	for _, a := range e.ledger.Authorizations {
-		at[a.Perm] = append(at[a.Perm], a)
-	}
 	for _, p := range e.people {
 		for _, a := range e.ledger.Authorizations {
 			switch {

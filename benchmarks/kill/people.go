@@ -30,6 +30,7 @@ type person struct {
 	mu    sync.Mutex // guards the following fields
 	in    bool       // the manager said that it is signed in, and nobody asked for an end since
 	asked int        // how often an end was asked for
+	began int        // sign-ins that were begun, and not gone on with
 }
 
 // invite makes an account up for everybody: half of the bots and half of the persons
@@ -52,9 +53,14 @@ func (w *world) invite(d serve.Descriptor) error {
 }
 
 func (p *person) isIn() bool {
+	in, _ := p.standing()
+	return in
+}
+
+func (p *person) standing() (in bool, began int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.in
+	return p.in, p.began
 }
 
 // ask notes that somebody asks for the end of a login.
@@ -102,6 +108,11 @@ func (w *world) signIn(ctx context.Context, s control.Service, p *person, state 
 	defer cancel()
 	var at control.Progress
 	var err error
+	if state != actors.SigningIn {
+		p.mu.Lock()
+		p.began++
+		p.mu.Unlock()
+	}
 	switch {
 	case state == actors.SigningIn:
 		at, err = s.Step(ctx, control.StepRequest{ID: p.name})

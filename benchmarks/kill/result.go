@@ -26,7 +26,8 @@ type result struct {
 	CallsUntrue     int `json:"calls_ended_untruly"`
 	UpdatesLost     int `json:"updates_lost"`
 	WaitsPassed     int `json:"waits_passed"`
-	SlotsOverfilled int `json:"slots_with_more_than_two_temp_keys"`
+	SlotsOverfilled int `json:"slots_overfilled"`
+	TempKeysMost    int `json:"temp_keys_live_max"` // of one slot at one time
 	Died            int `json:"died_by_itself"`
 
 	Did           map[string]int64 `json:"did"` // begun, of each kind
@@ -87,6 +88,9 @@ func (r *result) count(e *evidence) {
 		}
 	}
 	r.Logins -= r.Imports
+	for _, s := range e.ledger.TempKeySlots() {
+		r.TempKeysMost = max(r.TempKeysMost, s.Most)
+	}
 	r.UpdatesJudged = e.verdict.Judged
 	r.Rotations = r.rotated.Load()
 }
@@ -165,14 +169,14 @@ in the midst of: %s
 %6d calls that ended untruly
 %6d updates lost, of %d
 %6d waits passed, of %d
-%6d slots with more than two live temp keys
+%6d slots with too many live temp keys, %d at most
 %6d times the manager ended by itself
 begun: %s
 calls: %s
 the DCs count %d logins, %d logouts, %d imports, %d perm keys, %d temp keys; %d rotations were told to have succeeded; %d packets refused
 %s, %s, seed %d, %.1f s
 `, r.Kills, r.Accounts, some(r.Hit), r.Lost, r.Orphaned, r.Overlaps, r.OnceTwice, r.AnsweredTwice, r.CallsUntrue, r.UpdatesLost, r.UpdatesJudged,
-		r.WaitsPassed, r.WaitsOrdered, r.SlotsOverfilled, r.Died, some(r.Did), some(r.Calls), r.Logins, r.LoggedOut, r.Imports, r.PermKeys, r.TempKeys,
+		r.WaitsPassed, r.WaitsOrdered, r.SlotsOverfilled, r.TempKeysMost, r.Died, some(r.Did), some(r.Calls), r.Logins, r.LoggedOut, r.Imports, r.PermKeys, r.TempKeys,
 		r.Rotations, r.Refused, r.Go, r.System, r.Seed, r.Seconds)
 	if len(r.failures) > 0 {
 		s += "what was asked for and failed, by kind: " + some(r.failures) + "\n"

@@ -143,10 +143,10 @@ func (w *world) putBack(ctx context.Context, m *process) error {
 	if err := os.CopyFS(before, os.DirFS(storeIn(w.dir))); err != nil {
 		return err
 	}
-	var out []*person
+	out := map[*person]int{}
 	for _, p := range w.people {
-		if !p.isIn() {
-			out = append(out, p)
+		if in, began := p.standing(); !in {
+			out[p] = began
 		}
 	}
 	if err := w.next(); err != nil {
@@ -159,8 +159,9 @@ func (w *world) putBack(ctx context.Context, m *process) error {
 		if err := sleep(ctx, 10*time.Millisecond); err != nil {
 			return err
 		}
-		for _, p := range out {
-			came = came || p.isIn()
+		for p, before := range out {
+			in, began := p.standing()
+			came = came || in && began > before // under a key that the old store has not seen
 		}
 	}
 	w.kill(w.current(), aim{what: "a plant"})
