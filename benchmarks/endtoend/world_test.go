@@ -123,9 +123,9 @@ type world struct {
 	next    int // number of the next account
 }
 
-// newWorld opens a manager on the store. Nothing is paced: what is measured is
-// the client, and the server stands beside it.
-func newWorld(b *testing.B, store persistence.Store) *world {
+// newWorld opens a manager on the store, with changed options. Nothing is paced:
+// what is measured is the client, and the server stands beside it.
+func newWorld(b *testing.B, store persistence.Store, change ...func(*actors.Options)) *world {
 	b.Helper()
 	d := startServer(b)
 	table, err := d.Table()
@@ -138,6 +138,9 @@ func newWorld(b *testing.B, store persistence.Store) *world {
 	}
 	o := actorstest.OptionsFor(d, store)
 	o.Wire.RequireLoopback = true
+	for _, f := range change {
+		f(&o)
+	}
 	return &world{bots: d.Bots, key: keys[0], manager: actorstest.Open(b, o)}
 }
 
