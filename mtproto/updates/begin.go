@@ -32,6 +32,12 @@ func (m *Machine) begin(now time.Time) {
 		if c == nil {
 			c = m.follow(now, Channel{ID: f.channel, Pts: int32(f.item.start)}, f.item.env)
 			c.begun = c.Pts
+			if m.known && !m.arrived {
+				// An earlier process may have followed it, and been killed before that
+				// was stored.
+				m.channelHole(c.ID, 0, c.begun)
+				c.begun = 0
+			}
 		}
 		m.continueChannel(now, c, f.item)
 	}

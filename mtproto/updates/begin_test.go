@@ -85,6 +85,27 @@ func TestWhatWasBeforeTheBeginningIsNamedWhenItShows(t *testing.T) {
 	r.want("in another numbering the beginning says nothing", "ch5-5")
 }
 
+// TestAChannelBegunBeforeTheFirstAnswerHasAHole: an earlier process may have followed it, and been killed before that
+// was stored. What came between is asked for by nobody.
+func TestAChannelBegunBeforeTheFirstAnswerHasAHole(t *testing.T) {
+	begun := func(s Snapshot) *rig {
+		r := &rig{t, epoch, New(s)}
+		r.m.Start(r.now)
+		drain(r.m)
+		r.push(withChannel(5, inChannel(5, 3, 13, 1)))
+		return r
+	}
+	r := begun(Snapshot{State: State{Pts: 1}, Known: true})
+	r.want("what was before is named",
+		"Hole{channel:5 after pts 0 to pts 12}", "ch5-3", "Save{pts 1, qts 0, date 0, seq 0, page 5:, channel 5 pts 13} now")
+	r.push(withChannel(5, inChannel(5, 2, 12, 1)))
+	r.want("once")
+	begun(Snapshot{}).want("in the first process of all it is the past", "ch5-3", "Save{page 5:, channel 5 pts 13} now")
+	r = at(t, State{Pts: 1})
+	r.push(withChannel(5, inChannel(5, 3, 13, 1)))
+	r.want("later it is a beginning like any", "ch5-3", "Save{pts 1, qts 0, date 0, seq 0, page 5:, channel 5 pts 13} now")
+}
+
 // TestWhatIsLateIsNamedToOneWhoIsBehind: the answer he waits for does not bring the past.
 func TestWhatIsLateIsNamedToOneWhoIsBehind(t *testing.T) {
 	r := at(t, State{Pts: 1})

@@ -214,7 +214,7 @@ func (m *Machine) move(now time.Time, s State) {
 // of all is saved at once.
 func (m *Machine) arrive(now time.Time, s State, first bool) {
 	before := m.state
-	m.since = s.Date
+	m.arrived, m.since = true, s.Date
 	m.move(now, s)
 	m.barren, m.garbled = 0, false
 	again := m.again || m.reloads

@@ -52,9 +52,12 @@ type Machine struct {
 	known bool
 	// missed: the server pushed things in an earlier life that had no place.
 	missed bool
-	self   int64 // who the account is, 0 for not known
-	bot    bool
-	knows  func(user int64) bool // nil: everybody
+	// arrived: the server has said where we stand, in this life.
+	arrived bool
+
+	self  int64 // who the account is, 0 for not known
+	bot   bool
+	knows func(user int64) bool // nil: everybody
 
 	safe   State // what may be stored: state, or where a durable consumer is
 	placed bool  // safe is a place
