@@ -271,6 +271,13 @@ func (s *All) Close(p *Binding) {
 	if p == nil {
 		return
 	}
+	s.drop(p)
+	s.ending = append(s.ending, p)
+	p.handle.Stop()
+}
+
+// drop takes a binding out.
+func (s *All) drop(p *Binding) {
 	s.all = slices.DeleteFunc(s.all, func(other *Binding) bool { return other == p })
 	if s.home == p {
 		s.home = nil
@@ -280,8 +287,6 @@ func (s *All) Close(p *Binding) {
 	}
 	p.from.Closed = true
 	p.route = binding.Route{}
-	s.ending = append(s.ending, p)
-	p.handle.Stop()
 }
 
 // CloseAll ends all of them.
@@ -313,11 +318,13 @@ func (s *All) Stopped(child runtime.ActorID, now time.Time, rand io.Reader) (fai
 	p := s.all[i]
 	p.route = binding.Route{}
 	delay, tooOften := p.keeper.Failed(now, rand)
-	if !tooOften {
-		p.keeper.Started(now.Add(delay))
-		s.begin(p, delay)
+	if tooOften {
+		s.drop(p) // it has ended already: nobody at its DC need wait for that
+		return p, true
 	}
-	return p, tooOften
+	p.keeper.Started(now.Add(delay))
+	s.begin(p, delay)
+	return p, false
 }
 
 // Quiet reports whether there is none, and no connection of one that was closed.

@@ -114,13 +114,15 @@ func TestBindings(t *testing.T) {
 			if len(s.cfgs) != 6 {
 				t.Errorf("it was begun %d times", len(s.cfgs))
 			}
-			s.Close(p)
 			s.last().Notify(binding.EventHeld{})
 			if got, _ := s.Stopped(0, epoch, zeros{}); got != nil {
-				t.Error("a closed one failed")
+				t.Error("one that was given up failed")
+			}
+			if s.Open(2, true); s.last().Wait {
+				t.Error("one waits for the end of another that has ended")
 			}
 		}, []string{"opens 2, home: true", "DC 2 says binding.EventHeld, to the account: false", "DC 2 says binding.EventHeld, to the account: true",
-			"closes 2", "DC 2 says binding.EventHeld, to the account: false"}},
+			"closes 2", "DC 2 says binding.EventHeld, to the account: false", "opens 2, home: true"}},
 		{"one at a DC where another has not ended waits for that", func(t *testing.T, s *stage) {
 			s.Close(s.Open(4, false))
 			s.Close(s.Open(4, false))
