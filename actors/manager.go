@@ -15,14 +15,13 @@ import (
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
-// fleet is the actor at the top of the accounts. It supervises them: an
-// account that panicked is started again from the store after a delay, one
-// that panics too often is quarantined, and the others do not notice. A fleet
-// that panicked takes all of them with it, and its successor starts them again.
+// fleet is the actor that supervises the accounts: one that panicked is started
+// again from the store after a delay, one that panics too often is quarantined,
+// and the others do not notice. They are not below it, so that a fleet that
+// panicked leaves them as they are; its successor goes on with them.
 type fleet struct {
 	m *Manager
 	*roll
-	byID map[runtime.ActorID]*Account // running accounts
 }
 
 // roll is what outlives a fleet that failed. Only the one that runs uses it.
@@ -61,8 +60,17 @@ type (
 	}
 	// accountRestored says that an account was read from the store.
 	accountRestored struct{ a *Account }
-	// accountWedged says that a method below the actor id has not returned.
-	accountWedged struct{ w runtime.Wedged }
+	// accountEnded says that an account's actor is completely gone.
+	accountEnded struct {
+		a      *Account
+		actor  runtime.ActorID
+		reason error
+	}
+	// accountWedged says that a method of an account, or below it, has not returned.
+	accountWedged struct {
+		a *Account
+		w runtime.Wedged
+	}
 	// statusTold says that a status of an account was published. It comes only
 	// where somebody reads the log.
 	statusTold struct {
@@ -88,6 +96,7 @@ func (startAccount) fleetMsg()     {}
 func (startImport) fleetMsg()      {}
 func (startAll) fleetMsg()         {}
 func (accountRestored) fleetMsg()  {}
+func (accountEnded) fleetMsg()     {}
 func (accountWedged) fleetMsg()    {}
 func (statusTold) fleetMsg()       {}
 func (accountForgotten) fleetMsg() {}
@@ -107,12 +116,12 @@ const (
 func keepFleet(m *Manager) runtime.Actor[fleetMsg] {
 	r := &roll{kept: map[*Account]*runtime.Keeper{}, due: map[*Account]time.Time{}, broken: map[*Account]bool{}, digest: digest.New()}
 	return runtime.Keep(func() runtime.Actor[fleetMsg] {
-		return &fleet{m: m, roll: r, byID: map[runtime.ActorID]*Account{}}
+		return &fleet{m: m, roll: r}
 	})
 }
 
-// Started goes on where a fleet that failed ended: every account whose actor
-// ended with it is started again.
+// Started goes on where a fleet that failed ended: accounts that should run and do
+// not are started.
 func (f *fleet) Started(c *runtime.Context[fleetMsg]) {
 	f.watchStore(c)
 	if !f.begun {
@@ -123,7 +132,6 @@ func (f *fleet) Started(c *runtime.Context[fleetMsg]) {
 		return
 	}
 	for _, a := range f.m.Accounts() {
-		f.ended(a)
 		if _, waits := f.due[a]; !waits && !f.broken[a] {
 			f.start(c, a)
 		}
@@ -167,8 +175,10 @@ func (f *fleet) Receive(c *runtime.Context[fleetMsg], m fleetMsg) {
 		f.tell(c)
 	case storeLost:
 		f.onStoreLost(c)
+	case accountEnded:
+		f.onEnded(c, m)
 	case accountWedged:
-		f.onWedged(c, m.w)
+		f.onWedged(c, m.a, m.w)
 	case respawnDue:
 		f.onRespawnDue(c)
 	case storeRefused, storeTried:
@@ -198,6 +208,10 @@ func (f *fleet) Dropped(m fleetMsg) {
 	case startAll:
 		f.begun = true
 		m.reply.Send(struct{}{}, nil)
+	case accountEnded:
+		if f.ended(m.a, m.actor) && m.reason != nil {
+			f.due[m.a] = f.m.sys.Clock().Now()
+		}
 	case endCall:
 		m.end()
 	}
@@ -239,27 +253,22 @@ func (f *fleet) start(c *runtime.Context[fleetMsg], a *Account) {
 		return
 	}
 	a.line.Add(timeline.Entry{At: c.Now(), Kind: timeline.Started})
-	ref := account.Spawn(c, f.m.env, a.id)
-	f.byID[ref.ID()] = a
+	ref := account.Spawn(f.m.sys, f.m.env, a.id, func(actor runtime.ActorID, reason error) {
+		f.m.fleet.Send(accountEnded{a, actor, reason})
+	})
 	a.ref.Store(&ref)
 	if k := f.kept[a]; k != nil {
 		k.Started(c.Now())
 	}
 }
 
-// ChildStopped hears of an account that is completely gone.
-func (f *fleet) ChildStopped(c *runtime.Context[fleetMsg], child runtime.ActorID, reason error) {
-	a := f.byID[child]
-	if a == nil {
+// onEnded hears of an account that is completely gone.
+func (f *fleet) onEnded(c *runtime.Context[fleetMsg], m accountEnded) {
+	a, reason := m.a, m.reason
+	if !f.ended(a, m.actor) {
 		return
 	}
-	delete(f.byID, child)
 	defer f.read(a) // when its status says what is wrong
-	f.ended(a)
-	if c.Stopping() {
-		f.endedWithUs(c, a)
-		return
-	}
 	if reason == nil || errors.Is(reason, runtime.ErrClosed) || a.lost.Err() != nil {
 		delete(f.kept, a)
 		return // stopped on purpose: removed, given up, or the manager closes
@@ -282,24 +291,17 @@ func (f *fleet) ChildStopped(c *runtime.Context[fleetMsg], child runtime.ActorID
 	f.arm(c)
 }
 
-// ended notes that an account has no actor.
-func (f *fleet) ended(a *Account) {
-	if !a.current().IsZero() {
-		a.ref.Store(&runtime.Ref[account.Message]{})
-		a.waits.Store(nil)
-		a.underWay.abandon()
+// ended notes that an account has no actor any more. It reports whether that is
+// news.
+func (f *fleet) ended(a *Account, actor runtime.ActorID) bool {
+	if a.current().ID() != actor {
+		return false
 	}
+	a.ref.Store(&runtime.Ref[account.Message]{})
+	a.waits.Store(nil)
+	a.underWay.abandon()
+	return true
 }
-
-// endedWithUs hears of an account that ends because the fleet does: with the
-// manager, or after a panic that had nothing to do with it.
-func (f *fleet) endedWithUs(c *runtime.Context[fleetMsg], a *Account) {
-	if !f.m.closed() && a.lost.Err() == nil {
-		f.failed(c, a, errFleet)
-	}
-}
-
-var errFleet = errors.New("what supervises all accounts failed")
 
 func (f *fleet) onRespawnDue(c *runtime.Context[fleetMsg]) {
 	now := c.Now()
@@ -332,15 +334,10 @@ func (f *fleet) arm(c *runtime.Context[fleetMsg]) {
 // onWedged takes an account out of service whose actor, or one of its
 // connections, does not return. Its goroutine and its socket may live on, so
 // it is not started again in this process.
-func (f *fleet) onWedged(c *runtime.Context[fleetMsg], w runtime.Wedged) {
-	for _, id := range w.Path {
-		if a := f.byID[id]; a != nil {
-			f.m.log.Error("account is wedged", "account", a.id, "actor", w.Actor, "for", w.For, "stack", string(w.Stack))
-			f.giveUp(c, a, "wedged: "+w.Actor+" did not return for "+w.For.String(),
-				"this is a fault of the program; report it with the log, then restart the process")
-			return
-		}
-	}
+func (f *fleet) onWedged(c *runtime.Context[fleetMsg], a *Account, w runtime.Wedged) {
+	f.m.log.Error("account is wedged", "account", a.id, "actor", w.Actor, "for", w.For, "stack", string(w.Stack))
+	f.giveUp(c, a, "wedged: "+w.Actor+" did not return for "+w.For.String(),
+		"this is a fault of the program; report it with the log, then restart the process")
 }
 
 // giveUp ends an account for the life of this process. Its actor is told to

@@ -91,10 +91,6 @@ func (e *StoreError) Error() string {
 // Unwrap returns the store's error.
 func (e *StoreError) Unwrap() error { return e.Err }
 
-// centralDepth is how far down the tree the governor and the fleet are: each is
-// the one child of what keeps it.
-const centralDepth = 2
-
 // Open claims the store and brings every account in it to where it was. It
 // blocks while the store is read, and not for any server: calls made right after
 // it wait for their account.
@@ -139,12 +135,8 @@ func Open(o Options) (*Manager, error) {
 			o.Logger.Error("panic in an actor", "actor", p.Actor, "during", p.During, "value", p.Value, "stack", string(p.Stack))
 		},
 		OnWedged: func(w runtime.Wedged) {
-			if len(w.Path) <= centralDepth {
-				o.Logger.Error("a central actor is wedged; restart the process", "actor", w.Actor, "for", w.For, "stack", string(w.Stack))
-				return
-			}
 			<-ready
-			m.fleet.Send(accountWedged{w})
+			m.wedged(w)
 		},
 	})
 	gov := runtime.SpawnRoot(m.sys, governor.New(o.Limits, func(w governor.Word) {
@@ -188,6 +180,17 @@ func (m *Manager) envConfig(owner persistence.Owner, gov runtime.Ref[governor.Me
 		Stands: m.stands, Delivered: m.delivered, Missing: m.missing, Durable: m.durable, Labelled: m.labelled, HoldPhone: m.holdPhone, HoldUser: m.users.hold, TakeUser: m.users.take, OtherUsers: m.users.others,
 		SubjectSalt: salt, Restored: m.restored, Removed: m.removed, StoreFailed: m.storeFailed, Timeline: m.timelineOf, Observe: m.observer(), Trace: m.opts.script,
 	}
+}
+
+// wedged hears of an actor that does not return.
+func (m *Manager) wedged(w runtime.Wedged) {
+	for _, a := range m.Accounts() {
+		if slices.Contains(w.Path, a.current().ID()) {
+			m.fleet.Send(accountWedged{a, w})
+			return
+		}
+	}
+	m.log.Error("a central actor is wedged; restart the process", "actor", w.Actor, "for", w.For, "stack", string(w.Stack))
 }
 
 // network is what connections are made with.
@@ -458,6 +461,9 @@ func (m *Manager) Close(ctx context.Context) error {
 	m.closing.Do(func() { close(m.done) })
 	if err := m.sys.Close(ctx); err != nil {
 		return err
+	}
+	for _, a := range m.Accounts() {
+		a.underWay.abandon() // its actor may have failed at them
 	}
 	m.sayUnwritten()
 	m.meters.stop()

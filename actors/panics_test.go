@@ -15,11 +15,12 @@ import (
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
-// mine is a clock at which actors panic when they look at it in certain methods.
+// mine is a clock at which actors fail when they look at it in certain methods.
 type mine struct {
 	runtime.Clock
 	mu   sync.Mutex
-	left map[string]int // panics to come, by the end of the method's name
+	left map[string]int // failures to come, by the end of the method's name
+	how  func()         // each fails
 }
 
 func (m *mine) Now() time.Time {
@@ -36,19 +37,33 @@ func (m *mine) Now() time.Time {
 
 func (m *mine) step(function string) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
+	hit := false
 	for method, n := range m.left {
 		if n > 0 && strings.HasSuffix(function, method) {
 			m.left[method]--
-			panic("the clock is broken")
+			hit = true
+			break
 		}
+	}
+	how := m.how
+	m.mu.Unlock()
+	if hit {
+		how()
 	}
 }
 
+// arm lets the next n readings in each of the methods panic.
 func (m *mine) arm(methods []string, n int) {
+	m.set(methods, n, func() { panic("the clock is broken") })
+}
+
+// plant lets the next reading in each of the methods fail in a way.
+func (m *mine) plant(methods []string, how func()) { m.set(methods, 1, how) }
+
+func (m *mine) set(methods []string, n int, how func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.left = map[string]int{}
+	m.left, m.how = map[string]int{}, how
 	for _, method := range methods {
 		m.left[method] = n
 	}
@@ -77,11 +92,11 @@ func TestAfterAPanicEverybodyIsBack(t *testing.T) {
 		{"an account", []string{"account.(*account).Receive"}},
 		{"the governor", []string{"governor.(*Governor).Receive"}},
 		{"the governor, when it begins again", []string{"governor.(*Governor).Receive", "governor.(*Governor).Started"}},
-		{"the fleet, at an account that failed", []string{"account.(*account).Receive", "actors.(*fleet).ChildStopped"}},
+		{"the fleet, at an account that failed", []string{"account.(*account).Receive", "actors.(*fleet).onEnded"}},
 		{"the fleet, at an account that is due", []string{"account.(*account).Receive", "actors.(*fleet).onRespawnDue"}},
 		{"all of them", []string{
 			"dcconn.(*conn).onDialed", "binding.(*binding).Receive", "account.(*account).Receive",
-			"governor.(*Governor).Receive", "actors.(*fleet).ChildStopped",
+			"governor.(*Governor).Receive", "actors.(*fleet).onEnded",
 		}},
 	} {
 		for _, panics := range []int{1, 3} {

@@ -52,12 +52,11 @@ type account struct {
 	config   time.Time                                    // when help.getConfig is asked for again
 }
 
-// Spawn starts the account's actor below parent. It restores itself from the
-// store and goes on where it was.
-func Spawn[P any](parent *runtime.Context[P], env *Env, id persistence.AccountID) runtime.Ref[Message] {
-	return runtime.Spawn[Message](parent, &account{
-		env: env, id: id, disk: env.disk(id),
-	})
+// Spawn starts the account's actor. It restores itself from the store and goes on
+// where it was. ended is called when it and all below it are gone, as
+// [runtime.SpawnWatched] says.
+func Spawn(sys *runtime.System, env *Env, id persistence.AccountID, ended func(runtime.ActorID, error)) runtime.Ref[Message] {
+	return runtime.SpawnWatched[Message](sys, &account{env: env, id: id, disk: env.disk(id)}, ended)
 }
 
 func (a *account) Started(c *ctx) {

@@ -102,7 +102,24 @@ func Spawn[M, P any](parent *Context[P], a Actor[M]) Ref[M] {
 // itself or by [System.Close]. It may be called from any goroutine.
 func SpawnRoot[M any](s *System, a Actor[M]) Ref[M] {
 	c := newContext(s, &s.top.c.core, a)
-	s.top.Send(spawnRoot[M]{c})
+	s.top.Send(spawnRoot[M]{c, nil})
+	return Ref[M]{c}
+}
+
+// SpawnWatched is SpawnRoot for an actor whose supervisor is no ancestor, so that
+// it outlives one that failed. ended, if set, is called once, when the actor and
+// its children are completely gone, with what [Parent.ChildStopped] would hear. It
+// must not block: send the supervisor a message. When the system has been told to
+// close it may not be called.
+func SpawnWatched[M any](s *System, a Actor[M], ended func(ActorID, error)) Ref[M] {
+	c := newContext(s, &s.top.c.core, a)
+	m := spawnRoot[M]{c, ended}
+	if s.opts.Sim != nil { // one goroutine: it need not wait for its turn, nor draw for it
+		m.watch(s.watched)
+		m.spawn(&s.top.c.core)
+		return Ref[M]{c}
+	}
+	s.top.Send(m)
 	return Ref[M]{c}
 }
 

@@ -34,9 +34,9 @@ func steady(c Clock) Clock {
 
 // Now returns the time that c shows, less its leaps.
 func (s *steadyClock) Now() time.Time {
+	now, ref := s.Clock.Now(), time.Now() // outside the lock: a clock that does not return holds its caller alone
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now, ref := s.Clock.Now(), time.Now()
 	if !s.last.IsZero() {
 		if leap := now.Sub(s.last) - ref.Sub(s.ref); leap.Abs() > jumpLimit {
 			s.off += leap

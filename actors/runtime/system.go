@@ -56,6 +56,7 @@ type System struct {
 	compute *pool
 	blocked *pool
 	top     Ref[topMsg]
+	watched map[ActorID]func(ActorID, error) // the top's: who hears of the end of a root
 	nextID  atomic.Uint64
 	tally   tally
 	workers workers
@@ -124,7 +125,8 @@ func NewSystem(o Options) *System {
 		func() actor.Actor { return s.pending },
 		actor.WithMailbox(func() actor.Mailbox { return s.pending }),
 	)
-	top := newContext[topMsg](s, nil, &topActor{})
+	s.watched = map[ActorID]func(ActorID, error){}
+	top := newContext[topMsg](s, nil, &topActor{s.watched})
 	s.attach(func(p *actor.Props) *actor.PID { return s.lib.Root.Spawn(p) }, &top.core)
 	s.top = Ref[topMsg]{top}
 	s.wedges.start(s)
@@ -241,18 +243,46 @@ func (s *System) detach(c *core) {
 
 // topActor is the parent of every root actor, so that a whole system is one
 // tree with one order of stopping.
-type topActor struct{}
+type topActor struct {
+	watched map[ActorID]func(ActorID, error)
+}
 
-type topMsg interface{ spawn(parent *core) }
+type topMsg interface {
+	spawn(parent *core)
+	watch(ended map[ActorID]func(ActorID, error))
+}
 
-type spawnRoot[M any] struct{ child *Context[M] }
+type spawnRoot[M any] struct {
+	child *Context[M]
+	ended func(ActorID, error)
+}
 
 func (m spawnRoot[M]) spawn(parent *core) { parent.adopt(&m.child.core) }
 
-func (*topActor) Started(*Context[topMsg])             {}
-func (*topActor) Receive(c *Context[topMsg], m topMsg) { m.spawn(&c.core) }
-func (*topActor) Stopping(*Context[topMsg])            {}
-func (*topActor) Undelivered(m topMsg)                 { m.spawn(nil) }
+func (m spawnRoot[M]) watch(ended map[ActorID]func(ActorID, error)) {
+	if m.ended != nil {
+		ended[m.child.id] = m.ended
+	}
+}
+
+func (*topActor) Started(*Context[topMsg]) {}
+
+func (t *topActor) Receive(c *Context[topMsg], m topMsg) {
+	m.watch(t.watched)
+	m.spawn(&c.core)
+}
+
+func (*topActor) Stopping(*Context[topMsg]) {}
+
+func (*topActor) Undelivered(m topMsg) { m.spawn(nil) }
+
+// ChildStopped implements [Parent].
+func (t *topActor) ChildStopped(_ *Context[topMsg], child ActorID, reason error) {
+	if ended := t.watched[child]; ended != nil {
+		delete(t.watched, child)
+		ended(child, reason)
+	}
+}
 
 // libraryLog passes on the library's warnings without their attributes, which
 // hold message and panic values.

@@ -170,3 +170,9 @@ func (s *Cluster) ConnCount() int {
 	defer s.mu.Unlock()
 	return len(s.open)
 }
+
+// Connections lists the open connections.
+func (s *Cluster) Connections() (list []dctest.ConnRecord) {
+	s.look(func(core *dctest.Cluster, _ time.Time) { list = core.Connections() })
+	return list
+}
