@@ -64,6 +64,13 @@ func (a *Account) Events(ctx context.Context, opts ...StreamOption) iter.Seq[Eve
 // current returns the account's actor, the zero Ref while none runs.
 func (a *Account) current() runtime.Ref[account.Message] { return *a.ref.Load() }
 
+// gone notes that the account has no actor, which may have failed at calls.
+func (a *Account) gone() {
+	a.ref.Store(&runtime.Ref[account.Message]{})
+	a.waits.Store(nil)
+	a.underWay.abandon()
+}
+
 // LogOut ends the authorization at the server and forgets the keys. It waits
 // until both are done; the account itself stays in the store.
 func (a *Account) LogOut(ctx context.Context) error {

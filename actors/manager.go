@@ -297,9 +297,7 @@ func (f *fleet) ended(a *Account, actor runtime.ActorID) bool {
 	if a.current().ID() != actor {
 		return false
 	}
-	a.ref.Store(&runtime.Ref[account.Message]{})
-	a.waits.Store(nil)
-	a.underWay.abandon()
+	a.gone()
 	return true
 }
 

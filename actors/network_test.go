@@ -6,7 +6,6 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
-	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -64,68 +63,6 @@ func TestTransportErrorsToNewConnections(t *testing.T) {
 					t.Errorf("%d temp keys", temp)
 				}
 				verdict(t, s, store)
-			})
-		})
-	}
-}
-
-// sleepOn is a machine that wakes up: our clock has stood still while the
-// server's went on, and nobody told the sockets of it, which are dead.
-func sleepOn(t *testing.T, s *serve.Cluster, dialled *dials, night time.Duration) {
-	t.Helper()
-	inject(t, s, dctest.Fault{Kind: dctest.FaultSkew, Delay: dctest.Duration(night)})
-	inject(t, s, dctest.Fault{Kind: dctest.FaultForgetSessions})
-	for id := int64(1); id <= dialled.n.Load(); id++ { // the test DC numbers connections from 1
-		inject(t, s, dctest.Fault{Kind: dctest.FaultDrop, Conn: dctest.ConnID(id)})
-	}
-}
-
-// TestASuspendedMachine: after a night asleep, home and guest are there again
-// within two minutes, with what was pushed meanwhile and without a new login.
-func TestASuspendedMachine(t *testing.T) {
-	const night = 10 * time.Hour
-	for name, life := range map[string]time.Duration{
-		"a temp key that outlives the night": 24 * time.Hour,
-		"a temp key that expires in it":      2 * time.Hour,
-	} {
-		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
-				s, store := cluster(t, small), persistence.NewMemory()
-				o := options(s, store)
-				dialled := &dials{Dialer: o.Wire.Dialer}
-				o.Wire.Dialer, o.TempKeyLife = dialled, life
-				m := open(t, o)
-				b := s.Descriptor().Bots[0]
-				a := signInBot(t, m, "robot", b, actors.AccountOptions{})
-				wait(t, a, actors.Online)
-				guest := actors.OnDC(dcID(b.DC%2 + 1))
-				call(t, a, guest)
-				time.Sleep(10 * time.Minute)
-				updates, before := collect(t, a), s.Counts()
-
-				sleepOn(t, s, dialled, night)
-				if life < night {
-					inject(t, s, dctest.Fault{Kind: dctest.FaultForgetTemp})
-				}
-				pushed, err := s.PushUpdate(b.UserID)
-				if err != nil {
-					t.Fatal(err)
-				}
-				woke := time.Now()
-				call(t, a)
-				call(t, a, guest)
-				if took := time.Since(woke); took > 2*time.Minute {
-					t.Errorf("calls went through %v after it woke", took)
-				}
-				wait(t, a, actors.Online)
-				updates.want(t, []int32{pushed})
-
-				time.Sleep(30 * time.Hour) // keys go on being replaced in time
-				call(t, a)
-				after := s.Counts()
-				if after.Logins != before.Logins || after.PermKeys != before.PermKeys {
-					t.Errorf("before %+v, after %+v; want no perm key and no login", before, after)
-				}
 			})
 		})
 	}

@@ -138,6 +138,10 @@ func Open(o Options) (*Manager, error) {
 			<-ready
 			m.wedged(w)
 		},
+		OnWoken: func(slept time.Duration) {
+			<-ready
+			m.woken(slept)
+		},
 	})
 	gov := runtime.SpawnRoot(m.sys, governor.New(o.Limits, func(w governor.Word) {
 		<-ready
@@ -180,17 +184,6 @@ func (m *Manager) envConfig(owner persistence.Owner, gov runtime.Ref[governor.Me
 		Stands: m.stands, Delivered: m.delivered, Missing: m.missing, Durable: m.durable, Labelled: m.labelled, HoldPhone: m.holdPhone, HoldUser: m.users.hold, TakeUser: m.users.take, OtherUsers: m.users.others,
 		SubjectSalt: salt, Restored: m.restored, Removed: m.removed, StoreFailed: m.storeFailed, Timeline: m.timelineOf, Observe: m.observer(), Trace: m.opts.script,
 	}
-}
-
-// wedged hears of an actor that does not return.
-func (m *Manager) wedged(w runtime.Wedged) {
-	for _, a := range m.Accounts() {
-		if slices.Contains(w.Path, a.current().ID()) {
-			m.fleet.Send(accountWedged{a, w})
-			return
-		}
-	}
-	m.log.Error("a central actor is wedged; restart the process", "actor", w.Actor, "for", w.For, "stack", string(w.Stack))
 }
 
 // network is what connections are made with.
@@ -463,7 +456,7 @@ func (m *Manager) Close(ctx context.Context) error {
 		return err
 	}
 	for _, a := range m.Accounts() {
-		a.underWay.abandon() // its actor may have failed at them
+		a.gone() // the fleet may have ended before it heard of it
 	}
 	m.sayUnwritten()
 	m.meters.stop()

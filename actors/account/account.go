@@ -143,6 +143,8 @@ func (a *account) handle(c *ctx, m Message) {
 			return
 		}
 		a.bindings.Tell(a.bindings.At(m.DC), binding.Check{Back: m.Back})
+	case Woken:
+		a.bindings.TellAll(binding.Check{})
 	case due:
 		a.onDue(c, m.timer)
 	}

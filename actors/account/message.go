@@ -69,6 +69,9 @@ type (
 	// Held says that nothing more is to be taken of updates that somebody
 	// acknowledges, for there is too much of it everywhere.
 	Held struct{ On bool }
+	// Woken says that the process did not run for a while: every DC is asked for a
+	// sign of life, by whatever route.
+	Woken struct{}
 	// Check asks a DC, which others had no answer from, for a sign of life. Back:
 	// others have one again, and connections to it need not pause.
 	Check struct {
@@ -151,6 +154,7 @@ func (Met) accountMessage()           {}
 func (Durable) accountMessage()       {}
 func (Acked) accountMessage()         {}
 func (Held) accountMessage()          {}
+func (Woken) accountMessage()         {}
 func (Check) accountMessage()         {}
 func (callReturned) accountMessage()  {}
 func (loginWorked) accountMessage()   {}

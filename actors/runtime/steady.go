@@ -45,3 +45,15 @@ func (s *steadyClock) Now() time.Time {
 	s.ref, s.last = ref, now
 	return now.Add(-s.off)
 }
+
+// leap is by how much the clock on the wall has been set since the system was made:
+// what it shows, less the time that passed.
+func (s *System) leap() time.Duration {
+	if c, ok := s.opts.Clock.(*steadyClock); ok {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.off
+	}
+	now := time.Now()
+	return now.Round(0).Sub(s.made.Round(0)) - now.Sub(s.made)
+}

@@ -37,6 +37,13 @@ type Options struct {
 	WedgeAfter time.Duration
 	OnWedged   func(Wedged)
 
+	// OnWoken, if set, is called when this process did not run for half a minute or
+	// more, because the machine slept or the process was stopped, or when the clock
+	// was set ahead by as much, which cannot always be told apart. It is looked for
+	// as often as for actors that do not return, from a goroutine of its own. Time
+	// that passed meanwhile may or may not have passed by Clock.
+	OnWoken func(slept time.Duration)
+
 	// Sim, if set, runs the actors of this system instead of goroutines; it
 	// replaces Clock and both pools, and is the Rand if that is nil. There is no
 	// wedge detection: an actor that does not return holds the whole Sim.
@@ -57,6 +64,7 @@ type System struct {
 	blocked *pool
 	top     Ref[topMsg]
 	watched map[ActorID]func(ActorID, error) // the top's: who hears of the end of a root
+	made    time.Time                        // see leap
 	nextID  atomic.Uint64
 	tally   tally
 	workers workers
@@ -102,7 +110,7 @@ func NewSystem(o Options) *System {
 		o.WedgeAfter = defaultWedgeAfter
 	}
 	o.Clock = steady(o.Clock)
-	s := &System{opts: o}
+	s := &System{opts: o, made: time.Now()}
 	if o.Sim != nil {
 		s.opts.Clock = simClock{s}
 		s.opts.WedgeAfter = -1

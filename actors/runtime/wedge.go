@@ -28,6 +28,8 @@ type wedgeScan struct {
 	timer  Timer
 	closed bool
 	seen   map[*core]sighting
+	due    time.Time     // of the timer
+	leap   time.Duration // of the clock, see nap
 }
 
 type sighting struct {
@@ -39,17 +41,19 @@ type sighting struct {
 const scansPerWedge = 4
 
 func (w *wedgeScan) start(s *System) {
-	if s.opts.WedgeAfter < 0 || s.opts.OnWedged == nil {
+	if s.opts.WedgeAfter < 0 || s.opts.OnWedged == nil && s.opts.OnWoken == nil {
 		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.sys = s
+	w.sys, w.leap = s, s.leap()
 	w.armLocked()
 }
 
 func (w *wedgeScan) armLocked() {
-	w.timer = w.sys.opts.Clock.AfterFunc(w.sys.opts.WedgeAfter/scansPerWedge, w.tick)
+	every := w.sys.opts.WedgeAfter / scansPerWedge
+	w.due = w.sys.opts.Clock.Now().Add(every)
+	w.timer = w.sys.opts.Clock.AfterFunc(every, w.tick)
 }
 
 func (w *wedgeScan) stop() {
@@ -67,12 +71,42 @@ func (w *wedgeScan) tick() {
 		w.mu.Unlock()
 		return
 	}
-	found := w.scan(w.sys.opts.Clock.Now())
+	now := w.sys.opts.Clock.Now()
+	slept := w.nap(now)
+	found := w.scan(now)
 	w.armLocked()
 	w.mu.Unlock()
-	for _, f := range found {
-		w.sys.opts.OnWedged(f)
+	if slept >= asleep && w.sys.opts.OnWoken != nil {
+		w.sys.opts.OnWoken(slept)
 	}
+	for _, f := range found {
+		if w.sys.opts.OnWedged != nil {
+			w.sys.opts.OnWedged(f)
+		}
+	}
+}
+
+// asleep is how late a scan is, or by how much the clock has been set ahead, when
+// this process did not run. Less than a busy machine takes would have every
+// connection asked at the worst moment; sockets outlive less than that.
+const asleep = 30 * time.Second
+
+// nap returns for how long this process did not run before a scan, and has no actor
+// blamed for it. There are two ways to sleep: the clock by which timers run stands
+// still (a suspended Linux) and the one on the wall has leapt when it goes on; or it
+// runs on (a stopped process, or a system whose timers count the sleep), and every
+// timer is late.
+func (w *wedgeScan) nap(now time.Time) time.Duration {
+	leap := w.sys.leap()
+	late, ahead := now.Sub(w.due), leap-w.leap
+	w.leap = leap
+	if late >= asleep {
+		for c, seen := range w.seen {
+			seen.since = seen.since.Add(late)
+			w.seen[c] = seen
+		}
+	}
+	return max(late, ahead)
 }
 
 func (w *wedgeScan) scan(now time.Time) (found []Wedged) {
