@@ -126,7 +126,7 @@ func TestAMachineThatSleptIsBackInSeconds(t *testing.T) {
 					m := open(t, o)
 					bots := s.Descriptor().Bots
 					for i, b := range bots {
-						wait(t, signInBot(t, m, fmt.Sprint("robot-", i), b, actors.AccountOptions{}), actors.Online)
+						wait(t, signInBot(t, m, fmt.Sprint("robot-", i), b, actors.AccountOptions{NoPFS: i > 1}), actors.Online)
 					}
 					one := m.Accounts()[0]
 					guest := actors.OnDC(dcID(bots[0].DC%2 + 1))
@@ -176,7 +176,7 @@ func TestAMachineThatSleptIsBackInSeconds(t *testing.T) {
 					}
 					updates.want(t, []int32{pushed})
 
-					time.Sleep(30 * time.Hour) // keys go on being replaced in time
+					time.Sleep(life + life/2) // keys go on being replaced in time
 					for _, a := range m.Accounts() {
 						call(t, a)
 					}

@@ -33,9 +33,9 @@ type ward struct {
 	perms map[string]int64 // of each account, at home
 }
 
-// openWard signs one robot and three others in.
+// openWard signs one robot in, and two others, for whom it costs fewer keys.
 func openWard(t *testing.T, change ...func(*actors.Options)) *ward {
-	const accounts = 4
+	const accounts = 3
 	w := &ward{
 		t: t, s: cluster(t, serve.Config{Core: dctest.Config{DCs: 2}, Bots: accounts}), store: persistence.NewMemory(),
 		clock: &mine{Clock: runtime.RealClock()}, perms: map[string]int64{},
@@ -51,7 +51,7 @@ func openWard(t *testing.T, change ...func(*actors.Options)) *ward {
 	}
 	w.m = m
 	for i, b := range w.s.Descriptor().Bots {
-		a := signInBot(t, m, fmt.Sprintf("robot-%d", i), b, actors.AccountOptions{})
+		a := signInBot(t, m, fmt.Sprintf("robot-%d", i), b, actors.AccountOptions{NoPFS: i > 0})
 		wait(t, a, actors.Online)
 		_, w.perms[a.ID()] = homePerm(t, w.s.Ledger().Authorizations, b.UserID)
 		w.all = append(w.all, a)
