@@ -33,6 +33,9 @@ type Config struct {
 	// RequireLoopback refuses every address that is not on this machine's
 	// loopback, at each dial.
 	RequireLoopback bool
+	// WebSocket, if set, carries every connection inside a WebSocket, to the
+	// addresses that it has; those of the table are not dialled then.
+	WebSocket *WebSocket
 	// Fence, if set, is asked before each dial and each write to a socket. With
 	// an error it silences the process at once: the dial or the connection ends
 	// with a *FencedError. It must be quick and safe for concurrent use.

@@ -77,22 +77,18 @@ func (w *Network) dial(ctx context.Context, targets []dc.Target, dcWire int, via
 		}
 	}()
 	c := &w.cfg
-	if via != nil {
-		if targets, err = c.through(via, targets); err != nil {
-			return nil, err
-		}
-	}
-	if len(targets) == 0 {
-		return nil, ErrNoTarget
+	goals, err := c.goals(targets, dcWire, via)
+	if err != nil {
+		return nil, err
 	}
 	if err := c.fence(); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.ConnectTimeout)
 	defer cancel()
-	d := &race{net: w, targets: targets, via: via, stagger: c.Stagger, won: make(chan raced)}
-	if via != nil {
-		d.stagger *= proxiedStagger
+	d := &race{net: w, targets: goals, via: via, stagger: c.Stagger, won: make(chan raced)}
+	if via != nil || c.WebSocket != nil {
+		d.stagger *= fartherStagger
 	}
 	t, socket, err := d.run(ctx)
 	if err != nil {
@@ -126,7 +122,7 @@ func (c *Config) fence() error {
 // race is one Dial under way.
 type race struct {
 	net     *Network
-	targets []dc.Target
+	targets []goal
 	via     *proxy.Via // nil: directly
 	stagger time.Duration
 	won     chan raced // unbuffered: who is not taken closes its socket
@@ -139,14 +135,14 @@ type race struct {
 }
 
 type raced struct {
-	target dc.Target
+	target goal
 	socket net.Conn
 	err    error
 }
 
 // run starts attempts one by one and returns the first that succeeds. The
 // others see ctx end, which the caller cancels.
-func (r *race) run(ctx context.Context) (dc.Target, net.Conn, error) {
+func (r *race) run(ctx context.Context) (goal, net.Conn, error) {
 	stagger := time.NewTimer(r.stagger)
 	defer stagger.Stop()
 	r.start(ctx)
@@ -164,12 +160,12 @@ func (r *race) run(ctx context.Context) (dc.Target, net.Conn, error) {
 			if r.start(ctx) {
 				stagger.Reset(r.stagger)
 			} else if r.running == 0 {
-				return dc.Target{}, nil, r.error(r.missed(false))
+				return goal{}, nil, r.error(r.missed(false))
 			}
 		case <-ctx.Done():
 			missed := r.missed(errors.Is(ctx.Err(), context.DeadlineExceeded))
-			r.failed = append(r.failed, Attempt{r.targets[r.started-1].Addr, ctx.Err()})
-			return dc.Target{}, nil, r.error(missed)
+			r.failed = append(r.failed, r.targets[r.started-1].attempt(ctx.Err()))
+			return goal{}, nil, r.error(missed)
 		}
 	}
 }
@@ -196,7 +192,7 @@ func (r *race) lost(a raced) {
 	if short := shortage(a.err); short {
 		r.short = a.err
 	}
-	r.failed = append(r.failed, Attempt{a.target.Addr, a.err})
+	r.failed = append(r.failed, a.target.attempt(a.err))
 }
 
 func (r *race) error(missed dc.Families) error {
@@ -229,10 +225,10 @@ func noWay(err error) bool {
 	return errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT)
 }
 
-func (r *race) attempt(ctx context.Context, t dc.Target) {
+func (r *race) attempt(ctx context.Context, t goal) {
 	a := raced{target: t}
-	if r.net.cfg.RequireLoopback && !dc.Loopback(t.Addr) {
-		a.err = &NotLoopbackError{t.Addr}
+	if r.net.cfg.RequireLoopback && !t.loopback() {
+		a.err = &NotLoopbackError{Addr: t.Addr, URL: t.url()}
 	} else {
 		a.socket, a.err = r.dial(ctx, t)
 	}
@@ -257,7 +253,7 @@ func (w *Network) drop(socket net.Conn) {
 
 // dial calls the dialer, which is somebody else's code: a panic in it is one
 // attempt's failure and not the process's.
-func (r *race) dial(ctx context.Context, t dc.Target) (socket net.Conn, err error) {
+func (r *race) dial(ctx context.Context, t goal) (socket net.Conn, err error) {
 	if err := r.net.take(); err != nil {
 		return nil, err
 	}
@@ -274,10 +270,10 @@ func (r *race) dial(ctx context.Context, t dc.Target) (socket net.Conn, err erro
 
 // newConn chooses the framing for a target. A secret may come with demands of
 // its own: 0xdd before it means the padded framing.
-func (w *Network) newConn(t dc.Target, socket net.Conn, dcWire int) (*Conn, error) {
+func (w *Network) newConn(t goal, socket net.Conn, dcWire int) (*Conn, error) {
 	c := &w.cfg
 	tc := transport.Config{
-		Kind: c.Kind, Obfuscated: c.Obfuscated || t.Obfuscated, DC: dcWire, Secret: t.Secret, Rand: c.Rand,
+		Kind: c.Kind, Obfuscated: c.Obfuscated || t.Obfuscated || t.web != nil, DC: dcWire, Secret: t.Secret, Rand: c.Rand,
 	}
 	if len(t.Secret) > 0 {
 		s, err := transport.DecodeSecret(t.Secret)
@@ -285,12 +281,12 @@ func (w *Network) newConn(t dc.Target, socket net.Conn, dcWire int) (*Conn, erro
 			return nil, err
 		}
 		tc.Secret = s.Inner().Bytes()
-		switch {
-		case s.Padded:
+		if s.Padded {
 			tc.Kind = transport.Padded
-		case tc.Kind == transport.Full && !t.Addr.IsValid():
-			tc.Kind = transport.Intermediate // an MTProxy takes obfuscated streams alone
 		}
+	}
+	if tc.Kind == transport.Full && !t.Addr.IsValid() {
+		tc.Kind = transport.Intermediate // an MTProxy and a WebSocket take obfuscated streams alone
 	}
 	if tc.Kind == transport.Full {
 		tc.Obfuscated = len(t.Secret) > 0 // full is never obfuscated; with a secret the codec says so
@@ -301,7 +297,7 @@ func (w *Network) newConn(t dc.Target, socket net.Conn, dcWire int) (*Conn, erro
 	}
 	conn := &Conn{net: w, socket: socket, codec: codec}
 	if t.Addr.IsValid() { // an MTProxy's is nobody's address, and has its secret
-		conn.Target = t
+		conn.Target = t.Target
 	}
 	conn.credit.L = &conn.mu
 	return conn, nil

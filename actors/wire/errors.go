@@ -79,10 +79,16 @@ type DialPanicError struct{ Value string }
 func (e *DialPanicError) Error() string { return "wire: the dialer panicked with a " + e.Value }
 
 // NotLoopbackError refuses an address outside this machine.
-type NotLoopbackError struct{ Addr netip.AddrPort }
+type NotLoopbackError struct {
+	Addr netip.AddrPort
+	URL  string // of a WebSocket, in place of Addr
+}
 
 // Error gives the address and what to do.
 func (e *NotLoopbackError) Error() string {
+	if e.URL != "" {
+		return "wire: " + e.URL + " does not name a loopback address: load and tests are for this machine only"
+	}
 	return fmt.Sprintf("wire: %v is not a loopback address: load and tests are for this machine only", e.Addr)
 }
 
@@ -102,6 +108,7 @@ func (e *DialError) Missed() dc.Families { return e.missed }
 // An Attempt is one address that could not be reached.
 type Attempt struct {
 	Addr netip.AddrPort
+	URL  string // of a WebSocket, which has no Addr
 	Err  error
 }
 
@@ -110,8 +117,12 @@ func (e *DialError) Error() string {
 	parts := make([]string, len(e.Attempts))
 	for i, a := range e.Attempts {
 		parts[i] = a.Err.Error()
-		if a.Addr.IsValid() && !strings.Contains(parts[i], a.Addr.String()) {
-			parts[i] = a.Addr.String() + ": " + parts[i]
+		where := a.URL
+		if a.Addr.IsValid() {
+			where = a.Addr.String()
+		}
+		if !strings.Contains(parts[i], where) {
+			parts[i] = where + ": " + parts[i]
 		}
 	}
 	return "wire: no address answers: " + strings.Join(parts, "; ")

@@ -18,9 +18,58 @@ import (
 // This file is the way of a connection: directly or through a proxy, whose every
 // failure ends it. Nothing here turns from a proxy to a direct dial.
 
-// proxiedStagger is by how much longer the head start of a target is through a
-// proxy: it takes two round trips more, and another target's as many.
-const proxiedStagger = 3
+// fartherStagger is by how much longer the head start of a target is through a
+// proxy or to a WebSocket: it takes two round trips more, and another target's as
+// many.
+const fartherStagger = 3
+
+// A goal is what one attempt dials.
+type goal struct {
+	dc.Target
+	web *dc.WebSocketURL // in place of the target's address
+}
+
+func (g goal) address() string {
+	if g.web != nil {
+		return g.web.Address()
+	}
+	return g.Addr.String()
+}
+
+func (g goal) url() string {
+	if g.web != nil {
+		return g.web.String()
+	}
+	return ""
+}
+
+func (g goal) loopback() bool {
+	if g.web != nil {
+		return g.web.Loopback()
+	}
+	return dc.Loopback(g.Addr)
+}
+
+func (g goal) attempt(err error) Attempt { return Attempt{Addr: g.Addr, URL: g.url(), Err: err} }
+
+// goals returns what to dial for a DC, at least one.
+func (c *Config) goals(targets []dc.Target, dcWire int, via *proxy.Via) (goals []goal, err error) {
+	if via != nil {
+		if targets, err = c.through(via, targets); err != nil {
+			return nil, err
+		}
+	}
+	if c.WebSocket != nil {
+		return c.WebSocket.goals(dcWire)
+	}
+	if len(targets) == 0 {
+		return nil, ErrNoTarget
+	}
+	for _, t := range targets {
+		goals = append(goals, goal{Target: t})
+	}
+	return goals, nil
+}
 
 // through checks a way and returns the targets to ask its proxy for: for an
 // MTProxy, which knows the DCs by their numbers, the one that is the proxy itself.
@@ -30,6 +79,8 @@ func (c *Config) through(via *proxy.Via, targets []dc.Target) ([]dc.Target, erro
 		return nil, &ProxyError{Proxy: "none that is known", Err: errNoProxy}
 	case c.RequireLoopback:
 		return nil, &ProxyRefusedError{via.Server.String()}
+	case via.Server.Kind == proxy.MTProxy && c.WebSocket != nil:
+		return nil, &WebSocketProxyError{via.Server.String()}
 	case via.Server.Kind == proxy.MTProxy:
 		return []dc.Target{{Secret: via.Server.Secret.Bytes()}}, nil
 	}
@@ -37,16 +88,19 @@ func (c *Config) through(via *proxy.Via, targets []dc.Target) ([]dc.Target, erro
 }
 
 // reach makes a connection to a target, on which the obfuscated stream can begin.
-func (w *Network) reach(ctx context.Context, t dc.Target, via *proxy.Via) (socket net.Conn, err error) {
+func (w *Network) reach(ctx context.Context, t goal, via *proxy.Via) (socket net.Conn, err error) {
 	now := time.Now()
 	if via == nil {
-		socket, err = w.raw(ctx, t.Addr.String())
+		socket, err = w.raw(ctx, t.address())
 	} else {
 		now = via.Now
-		socket, err = w.proxied(ctx, t.Addr.String(), via.Server)
+		socket, err = w.proxied(ctx, t.address(), via.Server)
 	}
 	if err == nil && len(t.Secret) > 0 {
 		socket, err = w.disguise(ctx, socket, t.Secret, now)
+	}
+	if err == nil && t.web != nil {
+		socket, err = w.upgrade(ctx, socket, *t.web)
 	}
 	if err != nil && via != nil && !shortage(err) {
 		err = &ProxyError{Proxy: via.Server.String(), Err: err}

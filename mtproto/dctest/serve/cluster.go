@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"sync"
@@ -23,6 +24,8 @@ type Cluster struct {
 	done    chan struct{} // closed when the owner has returned
 	wg      sync.WaitGroup
 	once    sync.Once
+	cert    tls.Certificate // of the doors for WebSockets in TLS
+	ca      []byte          // who signed it, PEM; nil: there are none
 
 	// Owned by the owner goroutine.
 	core  *dctest.Cluster
@@ -63,6 +66,11 @@ func Start(cfg Config) (*Cluster, error) {
 
 		codeNews: make(chan struct{}),
 		boxNews:  make(chan struct{}),
+	}
+	if cfg.WebSockets {
+		if s.cert, s.ca, err = newCertificate(time.Now()); err != nil {
+			return nil, fmt.Errorf("serve: the certificate for WebSockets: %w", err)
+		}
 	}
 	if err := s.listenAll(); err != nil {
 		return nil, err

@@ -35,6 +35,10 @@ type Config struct {
 	// Addrs are the addresses to listen on by DC, at most 16 of each, "127.0.0.1:0" for DCs not named. Only loopback is
 	// accepted.
 	Addrs map[int][]string
+	// WebSockets has every DC take WebSockets too, on free ports of 127.0.0.1: plain
+	// ones, and ones in TLS with a certificate made for this cluster, whose authority
+	// is in the descriptor. Not with MemoryOnly.
+	WebSockets bool
 	// MemoryOnly opens no socket: clients come through Dialer, and the addresses are made up.
 	MemoryOnly bool
 
@@ -67,6 +71,7 @@ func (c Config) prepare() (out Config, backend *api.Backend, err error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	c.WebSockets = c.WebSockets && !c.MemoryOnly
 	if c.Workers <= 0 {
 		c.Workers = runtime.GOMAXPROCS(0)
 	}

@@ -36,6 +36,7 @@ type conn struct {
 	credits chan struct{}
 	by      *Proxy // nil: it came directly
 	first   []byte // the packet that a proxy has read already
+	web     bool   // it came in a WebSocket
 
 	draining atomic.Bool // nothing that comes in counts any more
 
@@ -48,12 +49,13 @@ type conn struct {
 
 // accept takes a new connection into the cluster; false, and it is closed, when there is no room.
 func (s *Cluster) accept(dc int, nc net.Conn, remote string) bool {
+	_, web := nc.(*webSocket)
 	codec, err := transport.NewServer(transport.ServerConfig{Rand: s.cfg.Core.Rand})
 	if err != nil {
 		_ = nc.Close()
 		return false
 	}
-	c := &conn{s: s, dc: dc, remote: remote, net: nc, codec: codec, credits: make(chan struct{}, connCredits)}
+	c := &conn{s: s, dc: dc, remote: remote, net: nc, codec: codec, credits: make(chan struct{}, connCredits), web: web}
 	if !s.admit(c) {
 		_ = nc.Close()
 		return false
@@ -87,9 +89,12 @@ func (c *conn) read() {
 			return
 		}
 		packet, err := c.next()
+		if err == nil && c.web && !c.codec.Obfuscated() {
+			err = errNotObfuscated
+		}
 		if err != nil {
-			if bad := (*transport.FrameError)(nil); errors.As(err, &bad) {
-				c.s.box.post(event{kind: evMalformed, conn: c, text: bad.Error()})
+			if text := malformed(err); text != "" {
+				c.s.box.post(event{kind: evMalformed, conn: c, text: text})
 			}
 			break
 		}
@@ -110,6 +115,19 @@ func (c *conn) read() {
 		}
 	}
 	c.drain()
+}
+
+// malformed says what was wrong with what a client sent; "" when its connection only ended.
+func malformed(err error) string {
+	var frame *transport.FrameError
+	var web *webError
+	switch {
+	case errors.As(err, &frame):
+		return frame.Error()
+	case errors.As(err, &web):
+		return web.Error()
+	}
+	return ""
 }
 
 // next reads a packet, the first one of who came through a proxy from there.

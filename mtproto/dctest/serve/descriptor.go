@@ -22,6 +22,10 @@ type Descriptor struct {
 	ServerTime time.Time `json:"server_time"`
 	// Proxies are MTProxies in front of the cluster, as URLs with their secrets.
 	Proxies []string `json:"proxies,omitempty"`
+	// WebSockets are where the DCs take WebSockets, as URLs, and WebSocketCA is the PEM of who signed the certificate of
+	// those with wss. None where it takes none.
+	WebSockets  []WebSocketAddr `json:"websockets,omitempty"`
+	WebSocketCA string          `json:"websocket_ca,omitempty"`
 	// Control is where the cluster is controlled over HTTP, "http://127.0.0.1:PORT"; "" where it is not.
 	Control string `json:"control,omitempty"`
 }
@@ -31,6 +35,12 @@ type DCAddr struct {
 	ID   int    `json:"id"`
 	IP   string `json:"ip"`
 	Port int    `json:"port"`
+}
+
+// WebSocketAddr is one address where a DC takes WebSockets.
+type WebSocketAddr struct {
+	ID  int    `json:"id"`
+	URL string `json:"url"`
 }
 
 // RSAKey is a public key of every DC.
@@ -89,6 +99,7 @@ func (s *Cluster) Descriptor() Descriptor {
 	for _, e := range s.endpoints() {
 		d.DCs = append(d.DCs, DCAddr{e.DC, e.IP, e.Port})
 	}
+	d.WebSockets, d.WebSocketCA = s.webSockets(), string(s.ca)
 	for _, k := range s.cfg.Core.Keys {
 		pub := k.Public()
 		d.PublicKeys = append(d.PublicKeys, RSAKey{PEM: string(pub.PEM()), Fingerprint: pub.Fingerprint()})

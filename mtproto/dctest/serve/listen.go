@@ -17,6 +17,7 @@ type listener struct {
 	dc    int
 	mu    sync.Mutex
 	doors []door // at least one
+	web   *web   // nil: it takes no WebSockets
 	down  bool
 }
 
@@ -35,6 +36,9 @@ func (s *Cluster) listenAll() error {
 		l := &listener{dc: id}
 		for _, addr := range s.cfg.addrs(id) {
 			l.doors = append(l.doors, door{addr: addr})
+		}
+		if s.cfg.WebSockets {
+			l.web = newWeb(s, id)
 		}
 		s.listeners = append(s.listeners, l)
 		if s.cfg.MemoryOnly {
@@ -61,7 +65,10 @@ func (l *listener) listen() (at string, err error) {
 			return l.doors[i].addr, err
 		}
 	}
-	return "", nil
+	if l.web == nil {
+		return "", nil
+	}
+	return l.web.listen(l.down, deadline)
 }
 
 // listen opens one door. With again, its port was ours and may stay busy until deadline.
@@ -94,6 +101,9 @@ func (l *listener) shut() {
 			d.tcp = nil
 		}
 	}
+	if l.web != nil {
+		l.web.shut()
+	}
 }
 
 // isDown tells whether the DC refuses connections.
@@ -111,6 +121,9 @@ func (s *Cluster) serveListener(l *listener) {
 		if d.tcp != nil {
 			s.serveDoor(l, d.tcp)
 		}
+	}
+	if l.web != nil {
+		l.web.serve()
 	}
 }
 
