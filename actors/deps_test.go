@@ -24,7 +24,7 @@ const module = "github.com/mtfleet/mtfleet/"
 var allowedImports = map[string][]string{
 	"tl":                {},
 	"persistence":       {},
-	"config":            {"mtproto/proxy"}, // to check how a proxy is written, by the one parser there is
+	"config":            {"mtproto/proxy", "mtproto/dc"}, // to check how proxies and WebSockets are written, by the one parser there is
 	"mtproto/transport": {},
 	"mtproto/crypt":     {},
 	"mtproto/proxy":     {"mtproto/transport"}, // how proxies are written: the secrets of MTProxy are the transport's

@@ -64,7 +64,7 @@ type Options struct {
 	Wire wire.Config
 	// Proxy is the proxy of accounts that have none of their own, as SetProxy takes
 	// it; empty: they connect directly. It is refused where Wire.RequireLoopback is
-	// set.
+	// set, and an MTProxy where Wire.WebSocket is.
 	Proxy string
 	// Network makes connections instead of Wire, for simulations; nil is Wire.
 	// Wait for what it leaves behind after Close.

@@ -50,6 +50,9 @@ func (o *Options) proxy(text string) (persistence.SecretText, error) {
 	if o.Wire.RequireLoopback {
 		return "", &ProxyError{(&wire.ProxyRefusedError{Proxy: s.String()}).Error()}
 	}
+	if s.Kind == proxy.MTProxy && o.Wire.WebSocket != nil {
+		return "", &ProxyError{(&wire.WebSocketProxyError{Proxy: s.String()}).Error()}
+	}
 	return persistence.SecretText(s.URL()), nil
 }
 

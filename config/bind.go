@@ -48,6 +48,10 @@ func (b binder) set(to, v any) {
 		b.dcs(v, to)
 	case *[]RSAKey:
 		b.rsaKeys(v, to)
+	case *[]WebSocket:
+		b.webSockets(v, to)
+	case *Certificates:
+		b.certificates(v, to)
 	case *[]Webhook:
 		b.webhooks(v, to)
 	default:

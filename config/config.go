@@ -102,7 +102,20 @@ func (k RSAKey) String() string {
 type Transport struct {
 	Kind       string // abridged, intermediate, padded or full
 	Obfuscated bool
+	// Carrier is what carries the stream: TCP or WebSocketCarrier.
+	Carrier string
+	// WebSockets are where DCs take WebSockets: all of a custom environment's, or
+	// those that take the place of what is built in for their DCs.
+	WebSockets []WebSocket
+	// WebSocketCA is whose certificates are accepted of wss; empty: the system's.
+	WebSocketCA Certificates
 }
+
+// The carriers.
+const (
+	TCP              = "tcp"
+	WebSocketCarrier = "websocket"
+)
 
 // Sessions is what may be done with the sessions of accounts.
 type Sessions struct {
@@ -168,7 +181,7 @@ func Default() *Config {
 			SystemLangCode: "en", LangCode: "en",
 		},
 		Environment: Production,
-		Transport:   Transport{Kind: "intermediate", Obfuscated: true},
+		Transport:   Transport{Kind: "intermediate", Obfuscated: true, Carrier: TCP},
 		PFS:         true,
 		Store:       Store{TempKeys: true},
 		Limits: Limits{

@@ -104,13 +104,13 @@ func TestExampleFileShowsEverySettingAndLoads(t *testing.T) {
 	}
 	// What is commented out is valid too.
 	custom := strings.NewReplacer("environment: production", "environment: custom", "# dcs:", "dcs:", "#   - {", "  - {",
-		"# rsa_keys:", "rsa_keys:", "#   - testdc.pem", "  - testdc.pem").Replace(string(text))
+		"# rsa_keys:", "rsa_keys:", "# websockets:", "websockets:", "#   - testdc.pem", "  - testdc.pem").Replace(string(text))
 	file := write(t, "mtfleet.yaml", custom)
 	if err := os.WriteFile(filepath.Join(filepath.Dir(file), "testdc.pem"), []byte(publicPEM()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cfg, err = Load(Options{File: file, Env: testEnv})
-	if err != nil || len(cfg.DCs) != 2 || cfg.RSAKeys[0].PEM != publicPEM() || cfg.FirstDC != 2 {
+	if err != nil || len(cfg.DCs) != 2 || cfg.RSAKeys[0].PEM != publicPEM() || cfg.FirstDC != 2 || len(cfg.Transport.WebSockets) != 2 {
 		t.Errorf("custom environment: %+v, %v", cfg, err)
 	}
 }

@@ -59,6 +59,14 @@ func show(at any) string {
 			parts = append(parts, strconv.Quote(key.String()))
 		}
 		return "[" + strings.Join(parts, ", ") + "]"
+	case *[]WebSocket:
+		var parts []string
+		for _, w := range *v {
+			parts = append(parts, w.show())
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case *Certificates:
+		return strconv.Quote(v.String())
 	case *[]Webhook:
 		var parts []string
 		for _, w := range *v {

@@ -59,6 +59,13 @@ var fields = []field{
 	{"transport.obfuscated", "Whether the stream is obfuscated (obfuscated2), as official apps do. Not possible with full.",
 		func(c *Config) any { return &c.Transport.Obfuscated }},
 
+	{"transport.carrier", "What carries the stream: tcp, or websocket (to the web hosts of the DCs, by wss on port 443), where a network lets nothing else out. Not possible with full, without obfuscated, or through an MTProxy.",
+		func(c *Config) any { return &c.Transport.Carrier }},
+	{"transport.websockets", "Where DCs take WebSockets: a list of {id, url}, where url is wss://host/path, or ws:// to a loopback address; media: true marks one for media alone. In a custom environment those of all DCs; in the others they take the place of what is built in for their DCs.",
+		func(c *Config) any { return &c.Transport.WebSockets }},
+	{"transport.websocket_ca", "Who signs the certificates of wss: a PEM text, or the path of a PEM file. Empty: the authorities that this system trusts.",
+		func(c *Config) any { return &c.Transport.WebSocketCA }},
+
 	{"proxy", "The proxy of accounts that have none of their own: socks5://user:password@host:port, http://user:password@host:port (CONNECT), mtproxy://host:port?secret=..., or a tg://proxy or https://t.me/proxy link. Empty: they connect directly. A secret.",
 		func(c *Config) any { return (*proxyURL)(&c.Proxy) }},
 

@@ -37,6 +37,7 @@ func (c *Config) validate(official Official, offline bool) []Problem {
 	v.store()
 	v.environment()
 	v.transport()
+	v.webSockets()
 	v.proxy()
 	v.limits()
 	v.observation()
@@ -209,7 +210,7 @@ func checkPEM(text string) string {
 func (v *validator) transport() {
 	t := v.c.Transport
 	v.choice("transport.kind", t.Kind, "abridged", "intermediate", "padded", "full")
-	if t.Kind == "full" && t.Obfuscated {
+	if t.Kind == "full" && t.Obfuscated && t.Carrier != WebSocketCarrier {
 		v.fail("transport.obfuscated", "the full transport cannot be obfuscated: set this to false, or choose another kind")
 	}
 }
@@ -219,8 +220,12 @@ func (v *validator) proxy() {
 		return
 	}
 	var bad *proxy.Error
-	if _, err := proxy.Parse(string(v.c.Proxy)); errors.As(err, &bad) {
+	p, err := proxy.Parse(string(v.c.Proxy))
+	switch {
+	case errors.As(err, &bad):
 		v.fail("proxy", "%s", bad.Reason)
+	case p.Kind == proxy.MTProxy && v.c.Transport.Carrier == WebSocketCarrier:
+		v.fail("proxy", "an MTProxy does not lead to WebSockets: take a SOCKS5 or HTTP proxy, or set transport.carrier to tcp")
 	}
 }
 

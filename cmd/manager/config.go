@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,6 +62,10 @@ func options(cfg *config.Config, log *slog.Logger) (actors.Options, error) {
 	if !ok {
 		return actors.Options{}, usage("transport.kind: %q is none", cfg.Transport.Kind)
 	}
+	socket, err := webSocket(cfg)
+	if err != nil {
+		return actors.Options{}, err
+	}
 	return actors.Options{
 		App: actors.App{
 			APIID: cfg.APIID, APIHash: string(cfg.APIHash),
@@ -68,7 +74,7 @@ func options(cfg *config.Config, log *slog.Logger) (actors.Options, error) {
 		},
 		DCs: table, DefaultDC: dc.ID(cfg.FirstDC),
 		Proxy:              string(cfg.Proxy),
-		Wire:               wire.Config{Kind: kind, Obfuscated: cfg.Transport.Obfuscated},
+		Wire:               wire.Config{Kind: kind, Obfuscated: cfg.Transport.Obfuscated, WebSocket: socket},
 		Limits:             limits(cfg.Limits),
 		MaxCallsPerAccount: cfg.Limits.CallsPerAccount, TempKeysInMemory: !cfg.Store.TempKeys, AllowExport: cfg.Sessions.Export,
 		Logger: log,
@@ -116,6 +122,38 @@ func table(cfg *config.Config) (dc.Table, error) {
 		t.Keys = append(t.Keys, k.PEM)
 	}
 	return t, nil
+}
+
+// webSocket returns where the DCs of the environment take WebSockets; nil where TCP
+// carries the stream.
+func webSocket(cfg *config.Config) (*wire.WebSocket, error) {
+	t := cfg.Transport
+	if t.Carrier != config.WebSocketCarrier {
+		return nil, nil
+	}
+	var builtIn []dc.WebSocket
+	switch cfg.Environment {
+	case config.Production:
+		builtIn = dc.ProductionWebSockets()
+	case config.Test:
+		builtIn = dc.TestServersWebSockets()
+	}
+	socket := &wire.WebSocket{}
+	for _, w := range t.WebSockets {
+		socket.Addresses = append(socket.Addresses, dc.WebSocket{DC: dc.ID(w.ID), Media: w.Media, URL: w.URL})
+	}
+	for _, w := range builtIn {
+		if !slices.ContainsFunc(t.WebSockets, func(own config.WebSocket) bool { return own.ID == int(w.DC) }) {
+			socket.Addresses = append(socket.Addresses, w)
+		}
+	}
+	if t.WebSocketCA.PEM != "" {
+		socket.RootCAs = x509.NewCertPool()
+		if !socket.RootCAs.AppendCertsFromPEM([]byte(t.WebSocketCA.PEM)) {
+			return nil, usage("transport.websocket_ca: there is no certificate in it")
+		}
+	}
+	return socket, nil
 }
 
 // storeOptions says where the store is and which key it has. A key file made just

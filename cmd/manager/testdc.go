@@ -42,6 +42,7 @@ type testdcFlags struct {
 	json        bool
 
 	mtproxies     []string
+	webSockets    bool
 	control       string
 	controlSocket string
 	printCodes    bool
@@ -86,6 +87,7 @@ violations and codes are read there, faults, pushes and scans asked for.
 	flags.DurationVar(&f.codeTTL, "code-ttl", 5*time.Minute, "how long a login code can be used, 1s to 1h")
 	flags.BoolVar(&f.json, "json", false, "print the descriptor to standard output as JSON, on one line")
 	flags.StringArrayVar(&f.mtproxies, "mtproxy", nil, "put an MTProxy with this `SECRET` in front of them, on a free port: 32 hex digits, dd and them, or ee, them and a domain in hex (repeatable)")
+	flags.BoolVar(&f.webSockets, "websocket", false, "take WebSockets too, on free ports: plain ones, and ones in TLS with a certificate made for the purpose")
 	flags.StringVar(&f.control, "control", "", "be controlled over HTTP at `HOST:PORT`, a loopback address; port 0 takes a free one")
 	flags.StringVar(&f.controlSocket, "control-socket", "", "be controlled over HTTP at a unix socket, a `FILE` of mode 0600")
 	flags.BoolVar(&f.printCodes, "print-codes", false, "print each code that is sent, by message, call, app or mail; with --json as JSON, one a line")
@@ -188,7 +190,7 @@ func (f testdcFlags) cluster() (serve.Config, error) {
 		Now:     func() time.Time { return time.Now().UTC() }, // what it prints reads the same everywhere
 		Core:    dctest.Config{DCs: f.dcs, Test: f.testMode, BindStrict: f.bindStrict},
 		API:     api.Config{Seed: f.seed, AutoCreate: f.autoCreate, CodeTTL: f.codeTTL},
-		Persons: f.users, Bots: f.bots, Addrs: map[int][]string{},
+		Persons: f.users, Bots: f.bots, Addrs: map[int][]string{}, WebSockets: f.webSockets,
 	}
 	if f.dcs < 1 || f.dcs > 9 {
 		return cfg, usage("testdc: --dcs %d: a cluster has 1 to 9 DCs", f.dcs)
@@ -279,12 +281,27 @@ func clusterConfig(d serve.Descriptor, more string) string {
 	b.WriteString("rsa_keys:\n")
 	for _, k := range d.PublicKeys {
 		b.WriteString("  - |\n")
-		for line := range strings.Lines(strings.TrimSpace(k.PEM)) {
-			b.WriteString("    " + strings.TrimSpace(line) + "\n")
+		indented(&b, k.PEM)
+	}
+	if len(d.WebSockets) > 0 {
+		b.WriteString("transport:\n  carrier: tcp   # or websocket\n  websockets:\n")
+		for _, w := range d.WebSockets {
+			if strings.HasPrefix(w.URL, "wss://") {
+				fmt.Fprintf(&b, "    - {id: %d, url: %q}\n", w.ID, w.URL)
+			}
 		}
+		b.WriteString("  websocket_ca: |\n")
+		indented(&b, d.WebSocketCA)
 	}
 	b.WriteString(more)
 	return b.String()
+}
+
+// indented writes a PEM text as the value of a setting.
+func indented(b *strings.Builder, pem string) {
+	for line := range strings.Lines(strings.TrimSpace(pem)) {
+		b.WriteString("    " + strings.TrimSpace(line) + "\n")
+	}
 }
 
 func (a *app) printDescriptor(d serve.Descriptor, f testdcFlags) error {
@@ -292,6 +309,9 @@ func (a *app) printDescriptor(d serve.Descriptor, f testdcFlags) error {
 	b.WriteString("test DC cluster\n\n")
 	for _, dc := range d.DCs {
 		fmt.Fprintf(&b, "  DC %d    %s\n", dc.ID, net.JoinHostPort(dc.IP, strconv.Itoa(dc.Port)))
+	}
+	for _, w := range d.WebSockets {
+		fmt.Fprintf(&b, "  DC %d    %s\n", w.ID, w.URL)
 	}
 	for _, url := range d.Proxies {
 		fmt.Fprintf(&b, "  proxy   %s\n", url)
@@ -332,6 +352,7 @@ func (a *app) printDescriptor(d serve.Descriptor, f testdcFlags) error {
 	for _, k := range d.PublicKeys {
 		fmt.Fprintf(&b, "%s", k.PEM)
 	}
+	b.WriteString(d.WebSocketCA)
 	for _, file := range []struct{ what, path string }{{"descriptor", f.descriptor}, {"configuration", f.config}} {
 		if file.path != "" {
 			fmt.Fprintf(&b, "\n%s written to %s", file.what, file.path)

@@ -3,7 +3,6 @@ package serve
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"io"
 	"net"
 
@@ -58,9 +57,6 @@ func (w *webSocket) Read(p []byte) (int, error) {
 func (w *webSocket) ended(err error) error {
 	_ = w.Close()
 	_ = w.ws.CloseNow()
-	if errors.Is(err, websocket.ErrMessageTooBig) {
-		return errTooBig
-	}
 	return err
 }
 

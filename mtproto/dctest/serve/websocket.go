@@ -163,5 +163,4 @@ func (e *webError) Error() string { return "websocket: " + e.reason }
 var (
 	errNotObfuscated = &webError{"the stream in it is not obfuscated"}
 	errText          = &webError{"a message is text, and not binary"}
-	errTooBig        = &webError{"a message is too long"}
 )
