@@ -1,6 +1,7 @@
-// Package wire makes TCP connections to DCs and moves packets over them: it
-// races the addresses of a DC, frames and obfuscates, reads with a limited
-// number of credits and writes from a bounded queue.
+// Package wire makes connections to DCs and moves packets over them: it races
+// the addresses of a DC, frames and obfuscates, reads with a limited number of
+// credits and writes from a bounded queue. What carries the bytes is TCP, directly
+// or through a proxy, or a WebSocket over that.
 //
 // It is not an actor and knows none: it delivers packets to a [Handler], and
 // everything it decides by itself is to close a connection. It does not look
@@ -16,5 +17,6 @@
 //	network.Wait(ctx)                         // at the end of everything
 //
 // An idle connection costs its socket, the codec and one goroutine with a
-// shallow stack; no read buffer, no writer.
+// shallow stack; no read buffer, no writer. In a WebSocket it also costs the
+// buffers of the library and of TLS, see BenchmarkCarriers.
 package wire
