@@ -40,3 +40,16 @@ var defaultReason = map[string]reason{
 	Revoked.String(): byServer, SigningOut.String(): byOwner, SignedOut.String(): byOwner, Paused.String(): byOwner,
 	Exported.String(): byOwner,
 }
+
+// possibleChanges are the states with the reasons that can lead to each.
+func possibleChanges() map[values]bool {
+	can := map[values]bool{}
+	for from := New; from <= Exported; from++ {
+		for to := New; to <= Exported; to++ {
+			if from != to {
+				can[values{to.String(), string(reasonOf(from, to))}] = true
+			}
+		}
+	}
+	return can
+}

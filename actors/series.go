@@ -40,7 +40,7 @@ func (c *catalog) all() []*series {
 
 // seriesOf is the catalog for a table of DCs.
 func seriesOf(table dc.Table) *catalog {
-	atDC := attr{"dc", dcValues(table)}
+	atDC, can := attr{"dc", dcValues(table)}, possibleChanges()
 	return &catalog{
 		accounts: series{
 			name: "mtfleet.accounts", kind: gauges, attrs: []attr{{"state", stateValues()}},
@@ -49,7 +49,7 @@ func seriesOf(table dc.Table) *catalog {
 		},
 		stateChanges: series{
 			name: "mtfleet.state_changes", kind: counts, attrs: []attr{{"to", stateValues()}, {"reason", reasonValues}},
-			zeros: func(v values) bool { return v[1] == string(defaultReason[v[0]]) },
+			zeros: func(v values) bool { return can[v] },
 			tells: "changes of an account's state, by what brought them about",
 			do:    "many to `connecting` by `connection`: the network or a DC; many by `fault`: read the log; by `server`: the server ended or held accounts",
 		},
@@ -170,7 +170,7 @@ func seriesOf(table dc.Table) *catalog {
 		},
 		signInSteps: series{
 			name: "mtfleet.sign_in_steps", kind: counts, attrs: []attr{{"flow", flowValues}, {"step", stepValues()}, {"result", stepResults}},
-			zeros: func(v values) bool { return v[1] == stepEnd && v[2] != "asked" && v[2] != "again" },
+			zeros: func(v values) bool { return (v[1] == stepEnd) == (v[2] != "asked" && v[2] != "again") },
 			tells: "steps of sign-ins: `asked` of a human, `again` after an answer that was refused; and `end`, which is `ok`, `failed`, `canceled`, or `left` to a later process",
 			do:    "`again`: wrong codes or passwords; `failed`: `account list` says why",
 		},

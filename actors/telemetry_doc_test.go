@@ -32,8 +32,8 @@ OpenTelemetry they have dots, ` + "`mtfleet.call.duration`" + ` for example. Thi
 
 No series names an account: ` + "`account list`" + ` and events do. Every attribute has one of the values listed and no other, whatever
 a server or a caller says: what is unknown is ` + "`other`" + `. ` + "`dc`" + ` is each DC of the table that the Manager was opened with. All series are there
-from the start, with 0, except histograms, which begin with their first value, and combinations of values that are rare:
-changes of state for another reason than the usual one of that state, and steps of sign-ins before their end.
+from the start, with 0 (` + "`mtfleet_dc_up`" + ` with 1), except histograms, which begin with their first value, and combinations of values that
+cannot be: a change of state for a reason that does not lead there, and a step of a sign-in with the result of its end.
 
 ## Metrics
 

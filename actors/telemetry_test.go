@@ -2,6 +2,8 @@ package actors_test
 
 import (
 	"math"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -79,6 +81,7 @@ func TestMetricsCountAndNameNoAccount(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		begun := series(t, reader)
 		d := s.Descriptor()
 		for i, b := range d.Bots {
 			a := signInBot(t, m, "robot-"+string(rune('a'+i)), b, actors.AccountOptions{NoPFS: i == 2})
@@ -136,7 +139,14 @@ func TestMetricsCountAndNameNoAccount(t *testing.T) {
 			}
 		}
 		for name := range got {
-			for _, secret := range []string{"robot", "alice", "idle", d.Phones[0].Number, "account="} {
+			of, _, _ := strings.Cut(name, " ")
+			if _, known := begun[name]; !known && !slices.Contains(histograms, strings.TrimSuffix(of, ".sum")) {
+				t.Errorf("it was not there from the start: %q", name)
+			}
+			for _, secret := range []string{
+				"robot", "alice", "idle", d.Phones[0].Number, "account=",
+				strconv.FormatInt(d.Phones[0].UserID, 10), strconv.FormatInt(d.Bots[0].UserID, 10),
+			} {
 				if strings.Contains(name, secret) {
 					t.Errorf("the series %q names an account", name)
 				}
