@@ -7,9 +7,12 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/actors/actorstest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
+	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
 	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/tl"
 )
 
 // This file is about temp keys that their owner has replaced before their time.
@@ -25,6 +28,37 @@ func liveTemps(s *serve.Cluster, at int) (live, made int) {
 		}
 	}
 	return live, made
+}
+
+// TestAKeyOfTheProcessBeforeIsDropped: one that was replaced and not dropped yet as
+// the process ended, because a call was waited for under it.
+func TestAKeyOfTheProcessBeforeIsDropped(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, store := cluster(t, small), persistence.NewMemory()
+		b := s.Descriptor().Bots[0]
+		m := open(t, options(s, store))
+		a := signInBot(t, m, "robot", b, actors.AccountOptions{})
+		wait(t, a, actors.Online)
+		a.Start(&echo.EchoRequest{ID: 1, DelayMs: 50_000}, func(tl.Raw, error) {})
+		time.Sleep(time.Second)
+		if err := a.Rotate(soon(t)); err != nil {
+			t.Fatal(err)
+		}
+		actorstest.Close(t, m)
+		if live, _ := liveTemps(s, b.DC); live != 2 {
+			t.Fatalf("%d temp keys live as the process ends, want 2", live)
+		}
+		m = open(t, options(s, store))
+		again, err := m.Account("robot")
+		if err != nil {
+			t.Fatal(err)
+		}
+		wait(t, again, actors.Online)
+		time.Sleep(time.Second)
+		if live, made := liveTemps(s, b.DC); live != 1 || made != 2 {
+			t.Errorf("a second after the next process is online %d of %d temp keys live, want 1 of 2", live, made)
+		}
+	})
 }
 
 func TestAnOwnerRotatesTheTempKeys(t *testing.T) {

@@ -71,6 +71,7 @@ func (b *binding) onUp(c *ctx, ch *child) {
 	b.saidLast = ""
 	if ch.place == placeServing && b.flow == flowLost {
 		b.flowOfServing(c, "")
+		b.keys.Connected(c.Now())
 	}
 }
 

@@ -192,8 +192,11 @@ func (b *binding) onUnbound(c *ctx, m Unbound) {
 // drop has the server forget the temp keys that were replaced.
 func (b *binding) drop(c *ctx, except []crypt.KeyID) {
 	ch := b.at(placeServing)
-	if ch == nil || b.flow == flowTurning || c.Now().Before(b.dropAfter) {
-		b.keys.Dropped(c.Now()) // they expire by themselves
+	switch {
+	case ch == nil || !ch.up:
+		return // see onUp
+	case b.flow == flowTurning || c.Now().Before(b.dropAfter):
+		b.keys.NotDropped(c.Now())
 		return
 	}
 	b.note(c.Now(), timeline.Dropped, 0, nil)
@@ -211,8 +214,8 @@ func (b *binding) drop(c *ctx, except []crypt.KeyID) {
 	})
 }
 
-// dropEnded: old temp keys were dropped, or err says why not. Of that only a wait
-// matters: they expire by themselves.
+// dropEnded: old temp keys were dropped, or err says why not. Those that the server
+// refuses to drop expire by themselves.
 type dropEnded struct {
 	method string
 	err    error
@@ -222,16 +225,22 @@ type dropEnded struct {
 func (dropEnded) bindingMessage() {}
 
 func (b *binding) onDropEnded(now time.Time, m dropEnded) {
-	b.keys.Dropped(now)
+	_, refused := tgerr.As(m.err)
+	until, wait := tgerr.Until(m.err, now)
+	if m.err == nil || refused && !wait {
+		b.keys.Dropped(now)
+	} else {
+		b.keys.NotDropped(now)
+	}
 	if m.err == nil {
 		b.env.Observe.TempKeysDropped(m.n)
 	} else {
 		b.watch.replaced += m.n
 	}
-	if until, ok := tgerr.Until(m.err, now); ok {
+	if wait {
 		b.dropAfter = until
 		b.notify(EventRefused{m.method, m.err})
-	} else if _, refused := tgerr.As(m.err); refused {
+	} else if refused {
 		b.env.Logger.Warn("old temp keys were not dropped", "account", b.cfg.Account, "dc", int(b.cfg.ID.DC), "err", m.err)
 	}
 }

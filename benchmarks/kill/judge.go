@@ -122,9 +122,8 @@ func (w *world) lookAtAll(ctx context.Context, e *evidence) error {
 	return nil
 }
 
-// mostTemps is how many temp keys of one slot may live at one time: two in a rotation,
-// and one that a kill kept the server from being told to drop.
-const mostTemps = 3
+// mostTemps is how many temp keys of one slot may live at one time: two in a rotation.
+const mostTemps = 2
 
 // judge says what is wrong, by what the ledger has.
 func judge(e evidence) (all []finding) {

@@ -68,7 +68,7 @@ func (m *Machine) Bound(now time.Time, id crypt.KeyID) {
 	if forgotten != nil {
 		// The rotation before this one never heard that its old connection
 		// stopped; by now it listens to nothing.
-		c.DeleteTemps = append(c.DeleteTemps, forgotten.ID())
+		m.part(forgotten)
 	}
 	m.retired, m.serving, m.successor = m.serving, m.successor, nil
 	m.rebinds = 0
@@ -99,27 +99,51 @@ func (m *Machine) switchOver(now time.Time) {
 }
 
 // Retired says that the connection under a replaced temp key has stopped. The
-// key is deleted here and dropped at the server.
+// key is dropped at the server, and deleted here once that has ended: a process
+// that is killed before leaves it to the next one to drop.
 func (m *Machine) Retired(now time.Time, id crypt.KeyID) {
 	if m.retired == nil || m.retired.ID() != id {
 		return
 	}
+	m.part(m.retired)
 	m.retired, m.probing = nil, false
-	m.save(Changes{DeleteTemps: []crypt.KeyID{id}})
 	m.drop(now)
 	m.rotateAsked(now)
+}
+
+// part puts a key among those that nothing uses.
+func (m *Machine) part(t *TempKey) {
+	if t != nil {
+		m.parting = append(m.parting, *t)
+	}
+}
+
+// parted empties the list of keys that nothing uses, and returns their ids.
+func (m *Machine) parted() (ids []crypt.KeyID) {
+	for i := range m.parting {
+		ids = append(ids, m.parting[i].ID())
+	}
+	m.parting = nil
+	return ids
 }
 
 // drop has the server forget every temp key but the living ones.
 func (m *Machine) drop(now time.Time) {
 	if m.serving == nil {
-		return // nobody could send it
+		m.save(Changes{DeleteTemps: m.parted()})
+		return // nobody could send it: they expire by themselves
 	}
 	var except []crypt.KeyID
 	for _, t := range []*TempKey{m.serving, m.successor, m.retired} {
 		if t != nil {
 			except = append(except, t.ID())
 		}
+	}
+	if n := len(m.parting) - partingMost; n > 0 { // the order says nothing of them: they are dropped all the same
+		rest := m.parting[n:]
+		m.parting = m.parting[:n]
+		m.save(Changes{DeleteTemps: m.parted()})
+		m.parting = rest
 	}
 	m.dropping = dropping{until: now.Add(dropLimit)}
 	if m.successor != nil {
@@ -134,13 +158,33 @@ type dropping struct {
 	spares crypt.KeyID // the successor that it names, zero for none
 }
 
-// Dropped says how an OutDrop ended, whatever it was: nothing of it can reach the
-// server any more.
+// Dropped says that an OutDrop has ended, whatever the server said: nothing of it
+// can reach the server any more.
 func (m *Machine) Dropped(now time.Time) {
+	m.save(Changes{DeleteTemps: m.parted()})
+	m.NotDropped(now)
+}
+
+// NotDropped ends an OutDrop that cannot be sent now, or of which nobody knows
+// whether it arrived: its keys are dropped with the next, and a rotation that waited
+// goes on.
+func (m *Machine) NotDropped(now time.Time) {
 	waits := m.stage == StagePausing && m.task == taskBind && m.until.Equal(m.dropping.until)
 	m.dropping = dropping{}
-	if waits {
+	switch {
+	case waits:
 		m.perform(now)
+	case m.asked && m.stage == StageResting && m.retired == nil:
+		m.want(now, taskTemp)
+	}
+}
+
+// Connected says that what is owed to the server can be sent now under the serving
+// key: keys that nothing uses are dropped, such as those of a process that was
+// killed.
+func (m *Machine) Connected(now time.Time) {
+	if m.working() && len(m.parting) > 0 {
+		m.drop(now)
 	}
 }
 

@@ -62,8 +62,9 @@ type Machine struct {
 	successor *TempKey // saved, not bound yet
 	retired   *TempKey // replaced; its connection still listens
 	dropping  dropping
-	held      bool // OutHold was given and no OutUse or OutStop since
-	kept      bool // and it left calls pending over the bind
+	parting   []TempKey // nothing uses them; on disk until the server was told to drop them
+	held      bool      // OutHold was given and no OutUse or OutStop since
+	kept      bool      // and it left calls pending over the bind
 
 	reading Reading
 	probing bool // OutProbe was given for retired and no answer came yet
@@ -97,9 +98,8 @@ func New(cfg Config, s Snapshot) *Machine {
 	return m
 }
 
-// restoreTemps keeps every temp key with a secret in one of the three places;
-// Start decides which of them live on. At most three can have been saved at
-// the same time.
+// restoreTemps keeps every temp key with a secret in one of the three places, or
+// among those that nothing uses; Start decides which of them live on.
 func (m *Machine) restoreTemps(temps []TempKey) {
 	for i := range temps {
 		t := temps[i].clone()
@@ -112,8 +112,10 @@ func (m *Machine) restoreTemps(temps []TempKey) {
 		case m.serving == nil:
 			m.serving = t
 		case t.follows(m.serving):
+			m.part(m.retired)
 			m.retired, m.serving = m.serving, t
 		default:
+			m.part(m.retired)
 			m.retired = t
 		}
 	}
@@ -127,6 +129,7 @@ func (m *Machine) Snapshot() Snapshot {
 			s.Temps = append(s.Temps, *t)
 		}
 	}
+	s.Temps = append(s.Temps, m.parting...)
 	return s
 }
 
@@ -191,6 +194,9 @@ func (m *Machine) Deadline() time.Time {
 		if m.serving != nil {
 			earliest(m.rotateAt)
 		}
+		if m.asked && m.retired == nil && !m.dropping.until.IsZero() {
+			earliest(m.dropping.until)
+		}
 	}
 	if m.serving != nil {
 		earliest(m.local(m.serving.ExpiresAt))
@@ -216,11 +222,8 @@ func (m *Machine) begin(now time.Time) {
 		return
 	}
 	stale := m.dropUnusable(now)
-	leftover := m.retired != nil
-	if m.retired != nil {
-		stale = append(stale, m.retired.ID())
-		m.retired = nil
-	}
+	m.part(m.retired)
+	m.retired = nil
 	m.save(Changes{DeleteTemps: stale})
 	switch {
 	case m.perm == nil:
@@ -229,7 +232,7 @@ func (m *Machine) begin(now time.Time) {
 		m.usePerm()
 	case m.serving != nil:
 		m.use(now)
-		if leftover {
+		if len(m.parting) > 0 {
 			m.drop(now)
 		}
 		if m.successor != nil {
@@ -268,6 +271,16 @@ func (m *Machine) dropUnusable(now time.Time) []crypt.KeyID {
 			*place = nil
 		}
 	}
+	kept := m.parting[:0:0]
+	for i := range m.parting {
+		// Without a key that serves nobody could have the server drop them.
+		if t := &m.parting[i]; m.serving == nil || t.PermID != m.perm.ID() || m.expired(now, t) {
+			ids = append(ids, t.ID())
+		} else {
+			kept = append(kept, *t)
+		}
+	}
+	m.parting = kept
 	return ids
 }
 
@@ -286,6 +299,7 @@ func (m *Machine) Forget(now time.Time) {
 			*place = nil
 		}
 	}
+	c.DeleteTemps = append(c.DeleteTemps, m.parted()...)
 	c.DeletePerm = m.perm != nil
 	m.perm, m.probing, m.rebinds = nil, false, 0
 	m.trust()
@@ -333,6 +347,8 @@ func (m *Machine) Advance(now time.Time) {
 		m.perform(now)
 	case m.stage == StageResting && m.needsRotation(now):
 		m.want(now, taskTemp)
+	default:
+		m.rotateAsked(now)
 	}
 }
 

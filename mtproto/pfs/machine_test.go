@@ -235,12 +235,14 @@ func TestAnyInputInAnyState(t *testing.T) {
 				}
 				p.m.BindFailed(p.now, which, err)
 			},
-			"unknown": func() { p.m.Unknown(p.now, id()) },
-			"dropped": func() { a.dropping = nil; p.m.Dropped(p.now) },
-			"unbound": func() { p.m.Unbound(p.now, id()) },
-			"retired": func() { p.m.Retired(p.now, id()) },
-			"learned": func() { p.m.Learned(p.now, Reading(rapid.IntRange(0, 2).Draw(t, "reading"))) },
-			"probed":  func() { p.m.Probed(p.now, id(), rapid.Bool().Draw(t, "answered")) },
+			"unknown":     func() { p.m.Unknown(p.now, id()) },
+			"dropped":     func() { a.dropping = nil; p.m.Dropped(p.now) },
+			"not dropped": func() { a.dropping = nil; p.m.NotDropped(p.now) },
+			"connected":   func() { p.m.Connected(p.now) },
+			"unbound":     func() { p.m.Unbound(p.now, id()) },
+			"retired":     func() { p.m.Retired(p.now, id()) },
+			"learned":     func() { p.m.Learned(p.now, Reading(rapid.IntRange(0, 2).Draw(t, "reading"))) },
+			"probed":      func() { p.m.Probed(p.now, id(), rapid.Bool().Draw(t, "answered")) },
 			"probed, the right key": func() {
 				if p.m.retired != nil {
 					p.m.Probed(p.now, p.m.retired.ID(), rapid.Bool().Draw(t, "answered"))

@@ -74,8 +74,9 @@ const (
 	OutStop
 
 	// OutDrop asks to send auth.dropTempAuthKeys with Except, which names
-	// every live temp key. Answer: Dropped, whatever became of it. A successor that
-	// Except does not name is not bound before: the order would drop it too.
+	// every live temp key. Answer: Dropped, or NotDropped; Connected, if it can be sent
+	// only then. A successor that Except does not name is not bound before: the order
+	// would drop it too.
 	OutDrop
 
 	// OutProve asks to run help.getNearestDc under Perm itself, on a TCP

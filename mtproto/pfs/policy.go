@@ -34,6 +34,10 @@ const (
 	// that is on its way for longer went down with its connection.
 	dropLimit = 10 * time.Second
 
+	// partingMost bounds the keys that wait for an order to drop them to end: one of
+	// each rotation, of which another begins only when the order before is over.
+	partingMost = 4
+
 	// A replaced connection listens as long as calls take, listenMost, and no
 	// longer than a listenPart-th of a life: keys of a short life would pile up.
 	listenMost = time.Minute

@@ -35,9 +35,15 @@ func (m *Machine) Rotate(now time.Time) {
 	}
 }
 
-// rotateAsked begins the rotation that was asked for, once nothing is in its way.
+// rotateAsked begins the rotation that was asked for, once nothing is in its way:
+// neither the connection under the key before, nor that key where the server was
+// not told yet to drop it.
 func (m *Machine) rotateAsked(now time.Time) {
-	if m.asked && m.stage == StageResting && m.retired == nil {
+	switch {
+	case !m.asked || m.stage != StageResting || m.retired != nil || now.Before(m.dropping.until):
+	case len(m.parting) > 0:
+		m.drop(now)
+	default:
 		m.want(now, taskTemp)
 	}
 }

@@ -143,6 +143,10 @@ func (p *play) run(line string) error {
 		p.m.Retired(p.now, p.key(arg(1)).ID())
 	case "dropped":
 		p.m.Dropped(p.now)
+	case "not-dropped":
+		p.m.NotDropped(p.now)
+	case "connected":
+		p.m.Connected(p.now)
 	case "rotate":
 		p.m.Rotate(p.now)
 	case "wait-cleared":
