@@ -522,3 +522,32 @@ func TestADayOfRefusedBindsCostsFewKeys(t *testing.T) {
 		t.Errorf("%d keys were made, the longest pause was %v", made, longest)
 	}
 }
+
+// TestASuccessorComesAfterTheKeyItReplaces: handshakes tell the server's time in
+// whole seconds, so that of two keys made within one the later may seem the earlier.
+// After a kill it is bound all the same.
+func TestASuccessorComesAfterTheKeyItReplaces(t *testing.T) {
+	p := newPlay(t)
+	p.now = time.Unix(1_800_000_000, 0)
+	p.cfg.PFS = true
+	p.m = New(p.cfg, Snapshot{Perm: &PermKey{Key: p.key("perm")}})
+	p.m.Start(p.now)
+	madeKey := func(name string, offset time.Duration) {
+		p.drain()
+		p.m.Permitted(p.now, Temp)
+		p.m.Made(p.now, Temp, NewKey{Key: p.key(name), TimeOffset: offset, ExpiresAt: p.now.Add(offset + 24*time.Hour)})
+		p.drain()
+	}
+	madeKey("first", 0)
+	p.m.Bound(p.now, p.key("first").ID())
+	p.m.Rotate(p.now)
+	madeKey("second", -900*time.Millisecond)
+	next := New(p.cfg, p.m.Snapshot())
+	next.Start(p.now)
+	for out, ok := next.Next(); ok; out, ok = next.Next() {
+		if out.Kind == OutHold && out.Temp.ID() == p.key("second").ID() {
+			return
+		}
+	}
+	t.Error("the next process does not bind the second key")
+}

@@ -106,7 +106,12 @@ func (m *Machine) madePerm(now time.Time, k NewKey) {
 
 func (m *Machine) madeTemp(now time.Time, k NewKey) {
 	m.rebinds = 0
-	m.successor = &TempKey{Key: k.Key, PermID: m.perm.ID(), Made: m.server(now), ExpiresAt: k.ExpiresAt, Salt: k.Salt}
+	made := m.server(now)
+	if m.serving != nil && !made.After(m.serving.Made) {
+		// Handshakes tell the time in whole seconds: it may seem to have gone back.
+		made = m.serving.Made.Add(time.Millisecond)
+	}
+	m.successor = &TempKey{Key: k.Key, PermID: m.perm.ID(), Made: made, ExpiresAt: k.ExpiresAt, Salt: k.Salt}
 	m.save(Changes{PutTemps: []TempKey{*m.successor}})
 	m.bind(now)
 }

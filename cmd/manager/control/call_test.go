@@ -109,3 +109,28 @@ func TestACallIsNotPrinted(t *testing.T) {
 		}
 	}
 }
+
+// An echo goes to the DC that is named and as once as is wanted, and fails as calls do.
+func TestAnEchoHasADCAndAPolicy(t *testing.T) {
+	s := actorstest.Cluster(t, actorstest.Small())
+	m := actorstest.Open(t, actorstest.Options(s, persistence.NewMemory()))
+	actorstest.SignInPhone(t, m, "alice", s.Descriptor().Phones[0], actors.AccountOptions{})
+	remote := serve(t, &Local{Manager: m})
+	for dc := range 3 {
+		got, err := remote.Echo(t.Context(), EchoRequest{ID: "alice", EchoID: int64(10 + dc), DC: dc, Payload: []byte("hi")})
+		if err != nil || dc > 0 && int(got.DC) != dc || got.EchoID != int64(10+dc) || string(got.Payload) != "hi" {
+			t.Errorf("on DC %d: %+v, %v", dc, got, err)
+		}
+	}
+	actorstest.Inject(t, s, dctest.Fault{Kind: dctest.FaultSlow, Method: "testdc.echo", Delay: dctest.Duration(time.Minute), Count: 1})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_, err := remote.Echo(ctx, EchoRequest{ID: "alice", EchoID: 20, Policy: "once"})
+	var e *Error
+	if !errors.As(err, &e) || e.Call == nil || !e.Call.MayHaveRun || s.EchoCount(20) != 1 {
+		t.Errorf("one that was not answered ends with %+v", err)
+	}
+	if _, err = remote.Echo(t.Context(), EchoRequest{ID: "alice", EchoID: 21, Policy: "twice"}); KindOf(err) != KindInvalid || s.EchoCount(21) != 0 {
+		t.Errorf("without such a policy it ends with %v", err)
+	}
+}
