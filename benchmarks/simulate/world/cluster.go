@@ -80,6 +80,11 @@ func newCluster(sim *runtime.Sim, rec *recorder, seed uint64, o Options) (*clust
 	if err := backend.Populate((o.Accounts+1)/2, o.Accounts/2); err != nil {
 		return nil, err
 	}
+	if seed/64%4 == 0 { // the arithmetic of a password is that of ten keys
+		if err := backend.SetPassword(backend.Users()[0].ID, canary("password")); err != nil {
+			return nil, err
+		}
+	}
 	core, err := dctest.New(dctest.Config{
 		Rand: source, API: backend, Keys: []*crypt.PrivateKey{rsaKey()}, Group: group(),
 		DCs: o.DCs, BindStrict: seed/2%2 == 0, ShortExponents: true,

@@ -20,6 +20,9 @@ type judge struct {
 	late     *actors.Event    // that a plant holds back
 	returned map[returned]int // updates heard since an account came back
 
+	leaving  map[string]bool // accounts that are logged out on purpose
+	absences []absence
+
 	doomed map[string]bool // accounts whose home key was forgotten: they may be revoked
 }
 
@@ -31,8 +34,9 @@ type returned struct {
 }
 
 func newJudge(rec *recorder, skewed bool) *judge {
-	j := &judge{Auditor: actorstest.NewAuditor(), rec: rec, doomed: map[string]bool{}, returned: map[returned]int{}}
+	j := &judge{Auditor: actorstest.NewAuditor(), rec: rec, doomed: map[string]bool{}, leaving: map[string]bool{}, returned: map[returned]int{}}
 	j.Skewed, j.Rough = skewed, true
+	j.Excused = j.absent
 	j.OnComplaint = func(text string) { rec.line("COMPLAINT: %s", text) }
 	return j
 }
@@ -75,7 +79,7 @@ func (j *judge) hear(ev actors.Event) {
 	switch ev.Kind {
 	case actors.EventState:
 		j.rec.line("%s is %v: %s", ev.Account, ev.Status.State, ev.Status.Why)
-		if ev.Status.State == actors.Revoked && j.doomed[ev.Account] {
+		if ev.Status.State == actors.Revoked && j.doomed[ev.Account] || ev.Status.State == actors.SignedOut && j.leaving[ev.Account] {
 			return
 		}
 	case actors.EventHole:

@@ -31,8 +31,9 @@ type link struct {
 	net *network
 	id  dctest.ConnID
 	dc  int
-	up  pipe // to the DC
-	dn  pipe // to the client
+	by  *relay // nil: directly
+	up  pipe   // to the DC
+	dn  pipe   // to the client
 
 	handler handler
 	held    int   // packets delivered and not released
@@ -56,10 +57,19 @@ type parcel struct {
 	end    error // not nil: the end, and why
 }
 
+// latency is how long something takes from one end to the other.
+func (l *link) latency() time.Duration {
+	d := l.net.latency(l.dc)
+	if l.by != nil {
+		d += l.by.slow
+	}
+	return d
+}
+
 // put adds a parcel to a pipe and has it looked at when it arrives.
 func (l *link) put(p *pipe, x parcel) {
 	w := l.net.weather
-	x.at = w.sim.Now().Add(w.latency(l.dc))
+	x.at = w.sim.Now().Add(l.latency())
 	overtakes := x.end == nil && w.reorder > 0 && len(p.list) > 0 && p.list[len(p.list)-1].end == nil
 	if x.at.Before(p.last) {
 		x.at = p.last

@@ -15,11 +15,10 @@ import (
 
 // The errors of connections.
 var (
-	errRefused   = errors.New("world: connection refused")
-	errNoProxies = errors.New("world: there are no proxies in this network")
-	errTimeout   = errors.New("world: connecting took too long")
-	errCut       = errors.New("world: connection reset")
-	errClosed    = errors.New("world: connection closed")
+	errRefused = errors.New("world: connection refused")
+	errTimeout = errors.New("world: connecting took too long")
+	errCut     = errors.New("world: connection reset")
+	errClosed  = errors.New("world: connection closed")
 )
 
 // codeError is a transport error of the DC.
@@ -50,6 +49,8 @@ type weather struct {
 	refused []time.Time     // until when dials are refused
 	silent  []time.Time     // until when dials are not answered
 
+	relays [proxies]relay
+
 	duplicate, reorder int // packets of both directions that it still happens to
 }
 
@@ -68,6 +69,7 @@ func (w *weather) clear() {
 	clear(w.stalled)
 	clear(w.refused)
 	clear(w.silent)
+	clear(w.relays[:])
 	w.duplicate, w.reorder = 0, 0
 	for _, l := range slices.Clone(w.links) {
 		l.pump()
@@ -88,10 +90,6 @@ func (w *weather) latency(dc int) time.Duration {
 // Dial connects to the first target; the network has one address per DC.
 func (n *network) Dial(targets []dc.Target, _ int, via *proxy.Via, done func(socket, error)) (cancel func()) {
 	if n.dead {
-		return func() {}
-	}
-	if via != nil { // it has none, and nobody is to go around one
-		n.sim.AfterFunc(0, func() { done(nil, errNoProxies) })
 		return func() {}
 	}
 	n.rec.count.Dials++
@@ -121,17 +119,26 @@ func (n *network) Dial(targets []dc.Target, _ int, via *proxy.Via, done func(soc
 		n.sim.AfterFunc(dialMost, func() { end(nil, errTimeout) })
 		return cancel
 	}
-	n.sim.AfterFunc(n.latency(id), func() {
+	by, err := n.relayOf(via)
+	after := time.Duration(0)
+	if by != nil {
+		after, err = by.fails(n.sim.Now())
+	}
+	if err != nil { // and nobody goes around a proxy
+		n.sim.AfterFunc(after, func() { end(nil, err) })
+		return cancel
+	}
+	l := &link{net: n, dc: id, by: by}
+	n.sim.AfterFunc(l.latency(), func() {
 		if over || n.dead {
 			return
 		}
-		l := &link{net: n, dc: id}
 		if n.sim.Now().Before(n.refused[id-1]) || !n.dcs.accept(l) {
 			end(nil, errRefused)
 			return
 		}
 		n.links = append(n.links, l)
-		n.sim.AfterFunc(n.latency(id), func() {
+		n.sim.AfterFunc(l.latency(), func() {
 			if over || n.dead {
 				l.Close()
 				return

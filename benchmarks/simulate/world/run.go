@@ -99,10 +99,25 @@ type user struct {
 	pfs   bool
 	in    bool // signed in
 
-	placed bool // an update has come: where it stands in the server's log is known
-	busy   bool // somebody pauses, resumes or signs in
-	asleep bool // paused until the morning
-	comes  bool // its account is joining or leaving a channel
+	placed   bool   // an update has come: where it stands in the server's log is known
+	busy     bool   // somebody pauses, resumes or signs in
+	password string // of two steps; empty: none
+	proxy    string // it is added with
+	asleep   bool   // paused until the morning
+	comes    bool   // its account is joining or leaving a channel
+}
+
+// newUser is who has an account: two thirds have temp keys, a quarter goes
+// through a proxy at first.
+func newUser(of api.User, index int, name string) *user {
+	u := &user{User: of, index: index, name: name, pfs: index%3 != 2}
+	if index%4 == 1 {
+		u.proxy = someProxy(index / 4 % proxies)
+	}
+	if index == 0 {
+		u.password = canary("password")
+	}
+	return u
 }
 
 // Run plays one run. It is one goroutine's; several runs may go on at once.
@@ -154,7 +169,7 @@ func newWorld(seed uint64, o Options) (*world, error) {
 		if u.BotToken != "" {
 			name = fmt.Sprintf("robot-%d", i)
 		}
-		w.users = append(w.users, &user{User: u, index: i, name: name, pfs: i%3 != 2})
+		w.users = append(w.users, newUser(u, i, name))
 	}
 	return w, nil
 }

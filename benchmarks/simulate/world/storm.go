@@ -129,7 +129,7 @@ func (s *storm) blow() {
 	id := 1 + r.IntN(w.opts.DCs)
 	d := time.Duration(r.Int64N(int64(time.Minute)))
 	until := w.sim.Now().Add(d)
-	switch r.IntN(8) {
+	switch r.IntN(9) {
 	case 0:
 		w.rec.line("network: connections to DC %d are cut", id)
 		sky.cut(id)
@@ -159,6 +159,8 @@ func (s *storm) blow() {
 	case 7:
 		sky.reorder = 1 + r.IntN(10)
 		w.rec.line("network: %d packets overtake", sky.reorder)
+	case 8:
+		s.blowRelay(d)
 	}
 }
 

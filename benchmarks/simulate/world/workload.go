@@ -17,10 +17,11 @@ import (
 
 // workload is the actor that does what callers and operators do.
 type workload struct {
-	w       *world
-	rand    *rand.Rand
-	coming  *rand.Rand
-	resting bool // nothing new but what leads everybody home
+	w         *world
+	rand      *rand.Rand
+	coming    *rand.Rand
+	operators *rand.Rand
+	resting   bool // nothing new but what leads everybody home
 }
 
 // message is what the workload handles.
@@ -64,11 +65,12 @@ func (resumed) message()   {}
 func (rest) message()      {}
 func (home) message()      {}
 
-// Timers: three for the whole, and two for each user.
+// Timers: four for the whole, and two for each user.
 const (
 	timerPause = iota
 	timerCome
 	timerNight
+	timerOperate
 	timersOfAll
 )
 
@@ -79,7 +81,7 @@ func timerCall(u *user) int { return timersOfAll + 2*u.index + 1 }
 const patience = 2 * time.Minute
 
 func newWorkload(w *world) *workload {
-	return &workload{w: w, rand: stream(w.seed, "workload"), coming: stream(w.seed, "coming")}
+	return &workload{w: w, rand: stream(w.seed, "workload"), coming: stream(w.seed, "coming"), operators: stream(w.seed, "operators")}
 }
 
 type workCtx = runtime.Context[message]
@@ -92,6 +94,9 @@ func (k *workload) Started(c *workCtx) {
 	c.After(timerCome, comeMost, comeDue{})
 	if !k.w.opts.Calm {
 		c.After(timerPause, k.w.due(k.upTo(3*time.Minute)), pauseDue{})
+	}
+	if !k.w.opts.Calm {
+		c.After(timerOperate, operateMost, operateDue{})
 	}
 	if k.w.opts.paced() {
 		c.After(timerNight, nightFrom, nightDue{})
@@ -106,7 +111,9 @@ func (k *workload) Receive(c *workCtx, m message) {
 	switch m := m.(type) {
 	case signInDue:
 		m.u.busy = true
-		c.GoIO(func() message { return signedIn{m.u, k.w.signIn(m.u)} })
+		how := manner{qr: m.u.BotToken == "" && k.operators.IntN(3) == 0}
+		how.cancel = !k.resting && !k.w.opts.Calm && k.operators.IntN(5) == 0
+		c.GoIO(func() message { return signedIn{m.u, k.w.signIn(m.u, how)} })
 	case signedIn:
 		m.u.busy = false
 		if m.err != nil {
@@ -116,6 +123,7 @@ func (k *workload) Receive(c *workCtx, m message) {
 		}
 		m.u.in = true
 		k.w.judge.SignedIn(m.u.name, m.u.ID)
+		k.w.judge.isBack(m.u.name, m.u.ID, k.w.sim.Now())
 		c.After(timerCall(m.u), k.w.due(k.upTo(8*time.Second)), callDue{m.u})
 	case revoked:
 		m.u.in = false
@@ -151,6 +159,10 @@ func (k *workload) Receive(c *workCtx, m message) {
 		m.u.busy = false
 	case comeDue:
 		k.onComeDue(c)
+	case operateDue:
+		k.onOperateDue(c)
+	case operated:
+		k.onOperated(c, m)
 	case came:
 		m.u.comes = false
 	case rest:
@@ -251,46 +263,6 @@ func (w *world) account(u *user) (*actors.Account, error) {
 		return nil, errNoManager
 	}
 	return w.m.Account(u.name)
-}
-
-// signIn signs a user in, from wherever an earlier try was left.
-func (w *world) signIn(u *user) error {
-	ctx, cancel := w.within(patience)
-	defer cancel()
-	a, err := w.account(u)
-	if missing := (*actors.NoAccountError)(nil); errors.As(err, &missing) {
-		a, err = w.m.Add(ctx, u.name, actors.AccountOptions{NoPFS: !u.pfs})
-	}
-	if err != nil {
-		return err
-	}
-	st := a.Status()
-	if st.SignedIn {
-		return nil
-	}
-	step := st.Step
-	if step == nil {
-		credentials := actors.BotToken(u.BotToken)
-		if u.BotToken == "" {
-			credentials = actors.Phone(u.Phone)
-		}
-		if step, err = a.SignIn(ctx, credentials); err != nil {
-			return err
-		}
-	}
-	for step != nil {
-		answer := actors.Answer{Kind: actors.AnswerCode, Code: w.dcs.api.Code(u.Phone)}
-		switch step.Kind {
-		case actors.StepNewCode:
-			answer = actors.Answer{Kind: actors.AnswerResend}
-		case actors.StepToken: // it is not stored
-			answer = actors.Answer{Kind: actors.AnswerToken, Token: u.BotToken}
-		}
-		if step, err = a.Answer(ctx, answer); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (w *world) pause(u *user) error {

@@ -183,7 +183,7 @@ func TestTheDriverMayWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.open()
-	if err := w.signIn(w.users[0]); err != nil {
+	if err := w.signIn(w.users[0], manner{}); err != nil {
 		t.Fatal(err)
 	}
 	a, err := w.m.Account(w.users[0].name)
@@ -231,7 +231,7 @@ func TestACommitIsThereOrNot(t *testing.T) {
 			}
 			w.open()
 			w.disk.fuse, w.disk.before = 1, before
-			if err := w.signIn(w.users[0]); !errors.Is(err, runtime.ErrCrashed) && err == nil {
+			if err := w.signIn(w.users[0], manner{}); !errors.Is(err, runtime.ErrCrashed) && err == nil {
 				t.Errorf("adding an account that crashes: %v", err)
 			}
 			if w.m != nil {
