@@ -18,6 +18,8 @@ type disk struct {
 	plant   Plant
 	lastKey *persistence.Key // perm key written last, for a plant
 	gone    []persistence.Key
+
+	forgetWaits bool // a plant: no wait is read any more
 }
 
 // store is the disk as one life of the manager has it.
@@ -64,7 +66,9 @@ func (s *store) Load(id persistence.AccountID) ([]persistence.Record, error) {
 		return nil, persistence.ErrClosed
 	}
 	records, err := s.Memory.Load(id)
-	return slices.DeleteFunc(records, func(r persistence.Record) bool { return slices.Contains(s.gone, r.Key) }), err
+	return slices.DeleteFunc(records, func(r persistence.Record) bool {
+		return slices.Contains(s.gone, r.Key) || s.forgetWaits && r.Kind == persistence.KindWait
+	}), err
 }
 
 // note writes a commit into the run's record.

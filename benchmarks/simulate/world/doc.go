@@ -12,5 +12,23 @@
 // from the manager's word.
 //
 // A [Plant] is a fault of the world's own making that breaks a promise, so that
-// a test can see that the judge finds it.
+// a test can see that the judge finds it. Who judges each promise of
+// ARCHITECTURE.md, and what is planted there:
+//
+//	1 no authorization is lost    roll, and the auditor: nobody is revoked whose key no DC forgot, all
+//	                              are online in the end                          PlantForgetRecord
+//	2 none is orphaned            the auditor, by the ledger and the store       PlantForgetRecord
+//	3 a call ends exactly once    the auditor, by the ledger and the callers     PlantRepeatOnce
+//	4 rotation is invisible       the auditor: updates and calls                 PlantSwallowUpdate,
+//	                              PlantSwallowPost, PlantTurnPosts, PlantSwallowReturn
+//	                              auditTempKeys: live keys in a slot             PlantKeepKeys
+//	5 accounts do not hurt others nobody here but the auditor, to whom an account that is quarantined is
+//	                              a complaint: panics and wedges are injected by the tests of actors
+//	6 one owner per key           the auditor, by the ledger's overlaps, and auditBounds: no
+//	                              socket outlives its manager                    PlantKeepSocket
+//	7 no storm                    paced: dials of each life against its budget   PlantNoBudget
+//	                              auditWait: no call runs in a wait told before  PlantForgetWait
+//	8 bounded                     auditBounds: sockets, packets and permits in the end
+//	                                                                             PlantKeepSocket
+//	9 secrets stay secret         holdSecrets: events, logs, words, timelines    PlantTellSecret
 package world

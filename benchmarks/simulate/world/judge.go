@@ -22,6 +22,10 @@ type judge struct {
 
 	leaving  map[string]bool // accounts that are logged out on purpose
 	absences []absence
+	asked    []asking
+
+	waits  map[string]time.Time // until when an account's calls wait, as it was told
+	waitOf map[int64]time.Time  // and that when a call was made
 
 	doomed map[string]bool // accounts whose home key was forgotten: they may be revoked
 }
@@ -34,7 +38,7 @@ type returned struct {
 }
 
 func newJudge(rec *recorder, skewed bool) *judge {
-	j := &judge{Auditor: actorstest.NewAuditor(), rec: rec, doomed: map[string]bool{}, leaving: map[string]bool{}, returned: map[returned]int{}}
+	j := &judge{Auditor: actorstest.NewAuditor(), rec: rec, doomed: map[string]bool{}, leaving: map[string]bool{}, waits: map[string]time.Time{}, waitOf: map[int64]time.Time{}, returned: map[returned]int{}}
 	j.Skewed, j.Rough = skewed, true
 	j.Excused = j.absent
 	j.OnComplaint = func(text string) { rec.line("COMPLAINT: %s", text) }
@@ -53,6 +57,7 @@ func (j *judge) begin(user string, once bool) int64 {
 	j.rec.count.Calls++
 	j.rec.line("%s calls %d (once %v)", user, j.calls, once)
 	j.Begun(j.calls, once)
+	j.waiting(user, j.calls)
 	return j.calls
 }
 
@@ -64,6 +69,7 @@ func (j *judge) ended(user string, q *echo.EchoRequest, body tl.Raw, err error) 
 	}
 	j.rec.line("call %d of %s ends: %s", q.ID, user, text)
 	j.Ended(q.ID, err)
+	j.auditWait(user, q.ID, err)
 	if err != nil {
 		return
 	}
@@ -102,6 +108,9 @@ func (j *judge) back(w *world, ev actors.Event) int {
 
 // audit holds it all against the ledger.
 func (w *world) audit() {
+	for _, text := range w.stories {
+		w.holdSecrets("a timeline", text)
+	}
 	keys, err := actorstest.StoreKeys(w.disk.open())
 	if err != nil {
 		w.judge.Complain("the store cannot be read at the end: %v", err)
@@ -109,6 +118,8 @@ func (w *world) audit() {
 	tally := w.judge.Audit(actorstest.Evidence{
 		Ledger: w.dcs.core.Ledger(), Store: keys, Ran: w.dcs.core.Echo, Before: w.sim.Now().Add(-10 * time.Second),
 	})
+	ledger := w.dcs.core.Ledger()
+	w.judge.auditTempKeys(ledger, w.tempLife())
 	w.rec.count.Updates, w.rec.count.Holes, w.rec.count.Judged = w.judge.updates, tally.Holes, tally.Judged
 	w.rec.count.Returns = w.dcs.returns()
 	made := w.dcs.core.Counts()

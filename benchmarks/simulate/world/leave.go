@@ -28,6 +28,7 @@ func (j *judge) leaves(account string, user int64, now time.Time) {
 // isBack notes that it is signed in again.
 func (j *judge) isBack(account string, user int64, now time.Time) {
 	delete(j.leaving, account)
+	delete(j.waits, account) // removed with it, perhaps, or of another DC
 	for i := range j.absences {
 		if a := &j.absences[i]; a.user == user && a.end.IsZero() {
 			a.end = now

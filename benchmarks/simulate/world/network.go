@@ -41,6 +41,7 @@ type weather struct {
 	rec   *recorder
 	rand  *rand.Rand
 	dcs   *cluster
+	plant Plant
 	links []*link // open ones, in the order they were made
 
 	// By DC - 1.
@@ -49,7 +50,8 @@ type weather struct {
 	refused []time.Time     // until when dials are refused
 	silent  []time.Time     // until when dials are not answered
 
-	relays [proxies]relay
+	relays   [proxies]relay
+	complain func(format string, args ...any)
 
 	duplicate, reorder int // packets of both directions that it still happens to
 }
@@ -80,6 +82,7 @@ func (w *weather) clear() {
 type network struct {
 	*weather
 	dead bool // the process is gone
+	*paced
 }
 
 // latency is how long something takes to or from a DC.
@@ -120,6 +123,9 @@ func (n *network) Dial(targets []dc.Target, _ int, via *proxy.Via, done func(soc
 		return cancel
 	}
 	by, err := n.relayOf(via)
+	if !n.dials(n.sim.Now(), way{id, by}) {
+		n.complain("DC %d was dialled more often than the budget allows", id)
+	}
 	after := time.Duration(0)
 	if by != nil {
 		after, err = by.fails(n.sim.Now())
@@ -154,6 +160,10 @@ func (n *network) kill() {
 	n.dead = true
 	for _, l := range slices.Clone(n.links) {
 		if l.net == n {
+			if n.plant == PlantKeepSocket {
+				n.rec.line("plant: a socket stays")
+				continue
+			}
 			l.Close()
 		}
 	}

@@ -24,6 +24,7 @@ type recorder struct {
 	first int // where the ring begins once it is full
 	count Counts
 	trace func(Note) // nil: nobody
+	hold  func(line string)
 }
 
 // Note is one thing in a run's hash: a packet, a record, an event, a line.
@@ -107,6 +108,9 @@ func (r *recorder) note(kind byte, id uint64, data ...[]byte) {
 func (r *recorder) line(format string, args ...any) {
 	text := fmt.Sprintf("%14v  ", r.now().Sub(r.begun).Truncate(time.Microsecond)) + fmt.Sprintf(format, args...)
 	r.note(noteLine, 0, []byte(text))
+	if r.hold != nil {
+		r.hold(text)
+	}
 	if len(r.lines) < maxTimeline {
 		r.lines = append(r.lines, text)
 		return

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
@@ -53,6 +55,18 @@ const (
 	// PlantSwallowReturn loses a message of a channel to which an account has come
 	// back.
 	PlantSwallowReturn
+	// PlantForgetWait ends the process when an account was told to wait, and lets
+	// the disk forget it.
+	PlantForgetWait
+	// PlantTellSecret puts a secret into events.
+	PlantTellSecret
+	// PlantNoBudget lets the manager connect as often as it likes.
+	PlantNoBudget
+	// PlantKeepSocket leaves a socket open when the process has ended.
+	PlantKeepSocket
+	// PlantKeepKeys has the DCs drop no old temp keys, and operators rotate without
+	// saying so.
+	PlantKeepKeys
 )
 
 // Result is what a run came to.
@@ -82,8 +96,10 @@ type world struct {
 	users []*user
 	judge *judge
 	tide  tide
-	work  runtime.Ref[message]
-	boot  runtime.Ref[boot]
+
+	stories []string // the timelines of the accounts, as text, at the end
+	work    runtime.Ref[message]
+	boot    runtime.Ref[boot]
 
 	life  int // counts managers
 	m     *actors.Manager
@@ -159,10 +175,16 @@ func newWorld(seed uint64, o Options) (*world, error) {
 	}
 	w.judge.Floors = !o.Calm && floors(seed)
 	w.judge.Left = dcs.left
+	w.sky.complain, w.sky.plant = w.judge.Complain, o.Plant
 	if o.paced() {
 		w.tide = newTide(stream(seed, "tide"), sim.Now(), o.Duration)
 	}
 	w.disk.crash = func() { w.crash("at a commit") }
+	rec.hold = func(text string) {
+		if !strings.Contains(text, "COMPLAINT") {
+			w.holdSecrets("words", text)
+		}
+	}
 	w.boot = runtime.SpawnRoot[boot](w.sys, starter{w})
 	for i, u := range dcs.api.Users() {
 		name := fmt.Sprintf("person-%d", i)
@@ -174,18 +196,26 @@ func newWorld(seed uint64, o Options) (*world, error) {
 	return w, nil
 }
 
+// tempLife is how long a temp key lives: a short one is rotated in a storm.
+func (w *world) tempLife() time.Duration {
+	if w.seed%3 != 0 && !w.opts.paced() {
+		return 12 * time.Minute
+	}
+	return day
+}
+
 // skewed tells whether the DCs' clocks are wrong in this run.
 func (w *world) skewed() bool { return w.judge.Skewed }
 
 // open starts a manager.
 func (w *world) open() {
 	w.life++
-	w.store, w.net = w.disk.open(), &network{weather: w.sky}
+	w.store, w.net = w.disk.open(), &network{weather: w.sky, paced: newPaced(limits(w.seed))}
 	w.judge.Opened()
 	store, net, life := w.store, w.net, w.life
 	app := w.dcs.api.Apps()[0]
 	o := actors.Options{
-		Store: store, Network: net, Sim: w.sim, DCs: w.dcs.table(),
+		Store: store, Network: net, Sim: w.sim, DCs: w.dcs.table(), Limits: limits(w.seed), Logger: w.logger(),
 		App: actors.App{APIID: app.ID, APIHash: app.Hash, DeviceModel: "mtfleet simulation", SystemVersion: "none", AppVersion: "0"},
 		OnEvent: func(ev actors.Event) {
 			if !net.dead {
@@ -193,8 +223,13 @@ func (w *world) open() {
 			}
 		},
 	}
-	if w.seed%3 != 0 && !w.opts.paced() {
-		o.TempKeyLife = 12 * time.Minute // rotations in the storm
+	if w.opts.Plant == PlantNoBudget {
+		fast := governor.Rate{PerSecond: 1e6, Burst: 1e6}
+		o.Limits = governor.Limits{ConnectsPerDC: fast, Connects: fast, KeysPerDC: fast, Keys: fast}
+		w.rec.line("plant: nothing is paced")
+	}
+	if life := w.tempLife(); life < day {
+		o.TempKeyLife = life
 	}
 	m, err := actors.Open(o)
 	if err != nil {
@@ -287,6 +322,15 @@ func (w *world) within(d time.Duration) (context.Context, context.CancelFunc) {
 // play is the run: a storm, good weather, and the judgement.
 func (w *world) play() {
 	w.open()
+	if w.opts.Plant == PlantKeepKeys {
+		w.rec.line("plant: no temp key is dropped")
+		w.dcs.fault(dctest.Fault{Kind: dctest.FaultRPC, Method: "auth.dropTempAuthKeys", Code: 500, Text: "RPC_CALL_FAIL", Count: 1000})
+	}
+	if w.opts.Plant == PlantForgetWait {
+		w.sim.AfterFunc(90*time.Second, func() {
+			w.dcs.fault(dctest.Fault{Kind: dctest.FaultRPC, Method: echoMethod, Wait: dctest.Duration(time.Minute), Count: 1})
+		})
+	}
 	w.work = runtime.SpawnRoot[message](w.sys, newWorkload(w))
 	storm := runtime.Ref[gust]{}
 	if !w.opts.Calm {
@@ -364,6 +408,10 @@ func (w *world) close() {
 	}
 	ctx, cancel := w.within(time.Minute)
 	defer cancel()
+	w.auditBounds(ctx)
+	for _, u := range w.users {
+		w.stories = append(w.stories, w.story(u))
+	}
 	if err := w.m.Close(ctx); err != nil {
 		w.judge.Complain("the manager does not close at the end: %v", err)
 	}

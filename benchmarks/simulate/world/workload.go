@@ -243,6 +243,7 @@ func (k *workload) call(u *user) {
 			a.Start(q, func(tl.Raw, error) {}, opts...)
 		}
 		w.judge.ended(u.name, q, body, err)
+		w.plantWait(err)
 	}, opts...)
 	if r.IntN(4) > 0 {
 		life := w.life
@@ -300,6 +301,11 @@ func (w *world) hear(life int, ev actors.Event) {
 		panic(fmt.Sprintf("world: an event that JSON cannot write: %v", err))
 	}
 	w.rec.note(noteEvent, uint64(life), text)
+	if w.opts.Plant == PlantTellSecret && ev.Kind == actors.EventState && w.life > 1 {
+		text = append(text, canary("")...)
+		w.rec.line("plant: an event tells a secret")
+	}
+	w.holdSecrets("an event", string(text))
 	if w.plants(ev) {
 		return
 	}

@@ -146,6 +146,11 @@ func TestPlantsAreFound(t *testing.T) {
 		{"an update is swallowed", PlantSwallowUpdate, "lost update"},
 		{"a channel's update is swallowed", PlantSwallowPost, "lost update"},
 		{"a channel's updates are turned", PlantTurnPosts, "out of order"},
+		{"a wait is forgotten at a crash", PlantForgetWait, "before the end of a wait"},
+		{"a secret is told", PlantTellSecret, "a secret was told in an event"},
+		{"nothing is paced", PlantNoBudget, "more often than the budget allows"},
+		{"a socket outlives its manager", PlantKeepSocket, "whose manager is gone"},
+		{"no temp key is dropped", PlantKeepKeys, "temp keys live"},
 		{"an update is swallowed after an account came back to its channel", PlantSwallowReturn, "lost update"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

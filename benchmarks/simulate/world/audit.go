@@ -1,0 +1,127 @@
+package world
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/mtfleet/mtfleet/mtproto/dctest"
+)
+
+// slot is where one temp key serves at a time.
+type slot struct {
+	dc    int
+	perm  int64
+	media bool
+}
+
+// turn is a change of how many temp keys live in a slot.
+type turn struct {
+	at time.Time
+	by int
+}
+
+// liveMost is how many bound temp keys may live in a slot at any time: two, for a
+// rotation makes the successor before the old key is dropped, and one that was
+// given up in a fault, or whose drop was lost: the next rotation makes it good.
+// Where that comes before its time because an operator asked for it, what was not
+// dropped has not expired and is one more.
+const liveMost = 3
+
+// asking is a rotation that an operator asked for.
+type asking struct {
+	user int64
+	at   time.Time
+}
+
+// allowed is how many temp keys of a user may live in a slot at a time.
+func (j *judge) allowed(user int64, at time.Time, life time.Duration) int {
+	n := liveMost
+	for _, a := range j.asked {
+		if a.user == user && a.at.Before(at) && at.Sub(a.at) < life {
+			n++
+		}
+	}
+	return n
+}
+
+// auditTempKeys holds the temp keys in each slot against that number: from the
+// bind that the DC granted until it knew the key no more.
+func (j *judge) auditTempKeys(l dctest.Ledger, life time.Duration) {
+	users := map[slot]int64{}
+	for _, a := range l.Authorizations {
+		users[slot{dc: a.DC, perm: a.Perm}] = a.UserID
+	}
+	bound := map[[2]int64]time.Time{} // DC and key
+	for _, b := range l.Binds {
+		if id := [2]int64{int64(b.DC), b.Temp}; b.Error == "" && bound[id].IsZero() {
+			bound[id] = b.At
+		}
+	}
+	turns := map[slot][]turn{}
+	var order []slot
+	for _, k := range l.Keys {
+		from := bound[[2]int64{int64(k.DC), k.ID}]
+		if !k.Temp || from.IsZero() {
+			continue
+		}
+		s := slot{k.DC, k.Perm, k.Media}
+		if turns[s] == nil {
+			order = append(order, s)
+		}
+		turns[s] = append(turns[s], turn{from, 1})
+		if !k.Gone.IsZero() {
+			turns[s] = append(turns[s], turn{k.Gone, -1})
+		}
+	}
+	for _, s := range order {
+		list := turns[s]
+		slices.SortStableFunc(list, func(a, b turn) int { return cmp.Or(a.at.Compare(b.at), a.by-b.by) })
+		live := 0
+		for _, t := range list {
+			if live += t.by; live > j.allowed(users[slot{dc: s.dc, perm: s.perm}], t.at, life) {
+				j.Complain("%d temp keys live at %v under perm key %x of DC %d (media %v)", live, t.at.Sub(j.rec.begun), uint64(s.perm), s.dc, s.media)
+				break
+			}
+		}
+	}
+}
+
+// auditBounds looks at what is left when nobody has wanted anything for long: no
+// permit is waited for, no packet waits in a socket for longer than its way is, and nobody holds sockets but
+// the manager that runs, one or two for each account.
+func (w *world) auditBounds(ctx context.Context) {
+	states, err := w.m.Governor(ctx)
+	if err != nil {
+		w.judge.Complain("the governor does not answer at the end: %v", err)
+	}
+	for _, s := range states {
+		for kind, n := range s.Waiting {
+			if n > 0 {
+				w.judge.Complain("%d tickets of kind %d wait for DC %d at the end", n, kind, s.DC)
+			}
+		}
+	}
+	open := 0
+	for _, l := range w.sky.links {
+		switch {
+		case l.reason != nil:
+		case l.net != w.net:
+			w.judge.Complain("a socket to DC %d is open whose manager is gone", l.dc)
+		case l.stuck(w.sim.Now()):
+			w.judge.Complain("packets wait in a socket to DC %d at the end: %d bytes to it, %d packets from it, %d that nobody takes", l.dc, l.queued, len(l.dn.list), l.held)
+		default:
+			open++
+		}
+	}
+	if open > 2*len(w.users) {
+		w.judge.Complain("%d sockets are open at the end, of %d accounts", open, len(w.users))
+	}
+}
+
+// stuck tells whether a packet is there that should have been taken a minute ago.
+func (l *link) stuck(now time.Time) bool {
+	late := func(p *pipe) bool { return len(p.list) > 0 && now.Sub(p.list[0].at) > time.Minute }
+	return late(&l.up) || late(&l.dn) || l.held > creditsMost/2
+}
