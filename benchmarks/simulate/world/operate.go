@@ -62,7 +62,7 @@ func (k *workload) onOperateDue(c *workCtx) {
 		c.GoIO(func() message { return operated{u, opProxy, k.w.setProxy(u, proxy)} })
 	default:
 		what := opLogOut
-		if n >= 90 {
+		if n >= 90 && k.w.opts.Plant != PlantForgetWait { // who forgets waits cannot remove them
 			what = opRemove
 		}
 		k.w.leaves(u)
