@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/config"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 )
@@ -199,7 +200,7 @@ func (b *benchRotation) start(ctx context.Context) (err error) {
 // load, and what --set says.
 func (b *benchRotation) config() (*config.Config, error) {
 	file := filepath.Join(b.dir, "manager.yaml")
-	more := fmt.Sprintf("limits:\n  connects_per_second: 2000\n  key_creations_per_second: 500\n  sign_ins_per_minute: 12000\n  accounts: %d\n", max(b.f.accounts, 100))
+	more := budgetConfig(governor.Loopback()) + fmt.Sprintf("  accounts: %d\n", max(b.f.accounts, 100))
 	if err := writeFile(file, []byte(clusterConfig(b.dc.Descriptor, more))); err != nil {
 		return nil, err
 	}
@@ -208,7 +209,7 @@ func (b *benchRotation) config() (*config.Config, error) {
 	b.quietly.configFile, b.quietly.env, b.quietly.err = file, nil, io.Discard
 	cfg, err := b.quietly.load(false)
 	if err == nil {
-		b.result.limits(cfg.Limits)
+		b.result.Governor = budget(cfg.Limits)
 	}
 	return cfg, err
 }

@@ -6,7 +6,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/mtfleet/mtfleet/config"
+	"github.com/mtfleet/mtfleet/actors/governor"
 )
 
 // rotateResult is what bench rotate found. What ran and what lived is the ledger's.
@@ -41,6 +41,8 @@ type rotateResult struct {
 	OK         bool         `json:"ok"`
 	Flags      rotateParams `json:"flags"`
 	Machine    benchMachine `json:"machine"`
+	// Governor is the budget that the manager ran under.
+	Governor governor.Budget `json:"governor"`
 
 	quiet, rotating *loadPhase
 	rotatingFrom    time.Time
@@ -49,18 +51,15 @@ type rotateResult struct {
 
 // rotateParams say what was run.
 type rotateParams struct {
-	Accounts       int     `json:"accounts"`
-	DCs            int     `json:"dcs"`
-	Every          float64 `json:"every_seconds"`
-	For            float64 `json:"for_seconds"`
-	Quiet          float64 `json:"quiet_seconds"`
-	CallEvery      float64 `json:"call_every_seconds"`
-	UpdateEvery    float64 `json:"update_every_seconds"`
-	BindStrict     bool    `json:"bind_strict"`
-	Busy           bool    `json:"busy"` // times were not judged
-	KeysPerSecond  int     `json:"key_creations_per_second"`
-	KeysAtOnce     int     `json:"key_creations_at_once"` // 0: as many as there are CPUs
-	ConnectsPerSec int     `json:"connects_per_second"`
+	Accounts    int     `json:"accounts"`
+	DCs         int     `json:"dcs"`
+	Every       float64 `json:"every_seconds"`
+	For         float64 `json:"for_seconds"`
+	Quiet       float64 `json:"quiet_seconds"`
+	CallEvery   float64 `json:"call_every_seconds"`
+	UpdateEvery float64 `json:"update_every_seconds"`
+	BindStrict  bool    `json:"bind_strict"`
+	Busy        bool    `json:"busy"` // times were not judged
 }
 
 func (r *rotateResult) begin(f benchRotateFlags) {
@@ -69,10 +68,6 @@ func (r *rotateResult) begin(f benchRotateFlags) {
 		Accounts: f.accounts, DCs: f.dcs, Every: f.every.Seconds(), For: f.during.Seconds(), Quiet: f.quiet.Seconds(),
 		CallEvery: benchPace.Seconds(), UpdateEvery: benchUpdate.Seconds(), BindStrict: f.bindStrict, Busy: f.busy,
 	}
-}
-
-func (r *rotateResult) limits(l config.Limits) {
-	r.Flags.KeysPerSecond, r.Flags.KeysAtOnce, r.Flags.ConnectsPerSec = l.KeyCreationsPerSecond, l.KeyCreationsAtOnce, l.ConnectsPerSecond
 }
 
 // The bound of the 99th percentile while rotating: what is three times as long is
@@ -201,8 +196,8 @@ func (r *rotateResult) print(w io.Writer) {
 		fmt.Fprintf(w, "  %-12s %10.2f %10.2f %10.2f %10.2f  ms\n", t.what, t.p50, t.p99, t.p999, t.max)
 	}
 	m := r.Machine
-	fmt.Fprintf(w, "\n  %s, %s, %s %s, load %s before and %s after. Keys: %d a second and DC at most.\n",
-		m.Go, m.System, count(m.CPUs, "CPU"), m.CPU, m.LoadBefore, m.LoadAfter, f.KeysPerSecond)
+	fmt.Fprintf(w, "\n  %s, %s, %s %s, load %s before and %s after.\n  Governor, %s.\n",
+		m.Go, m.System, count(m.CPUs, "CPU"), m.CPU, m.LoadBefore, m.LoadAfter, r.Governor)
 	failures := append(append([]string{}, r.rotateErrors...), append(r.quiet.failures, r.rotating.failures...)...)
 	const most = 5
 	for i, failure := range failures {

@@ -8,6 +8,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +17,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/mtfleet/mtfleet/actors/governor"
+	"github.com/mtfleet/mtfleet/config"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
@@ -238,4 +242,34 @@ func TestEachPromiseOfARotationIsJudged(t *testing.T) {
 // slow is a hundred calls of so many milliseconds.
 func slow(ms int) []time.Duration {
 	return slices.Repeat([]time.Duration{time.Duration(ms) * time.Millisecond}, 100)
+}
+
+// TestAFileWithoutLimitsHasTheProductionPreset: and what a preset writes into a
+// configuration is read back as that preset.
+func TestAFileWithoutLimitsHasTheProductionPreset(t *testing.T) {
+	read := func(more string) governor.Budget {
+		t.Helper()
+		file := filepath.Join(t.TempDir(), "manager.yaml")
+		if err := os.WriteFile(file, []byte("api_id: 20000\napi_hash: \"0123456789abcdef0123456789abcdef\"\nstore: {dir: d, key_file: k}\n"+more), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := config.Load(config.Options{File: file})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return budget(cfg.Limits)
+	}
+	if got := read(""); got != governor.Production() {
+		t.Errorf("the defaults are %v", got)
+	}
+	for _, b := range []governor.Budget{governor.Production(), governor.Loopback()} {
+		if got := read(budgetConfig(b)); got != b {
+			t.Errorf("%v was read as %v", b, got)
+		}
+	}
+	own := governor.Production()
+	own.SignInsPerMinute++
+	if got := read(budgetConfig(own)); got.Preset != "" || !strings.Contains(got.String(), "own numbers: 20 connects") {
+		t.Errorf("other numbers are %v", got)
+	}
 }

@@ -75,31 +75,25 @@ func options(cfg *config.Config, log *slog.Logger) (actors.Options, error) {
 		DCs: table, DefaultDC: dc.ID(cfg.FirstDC),
 		Proxy:              string(cfg.Proxy),
 		Wire:               wire.Config{Kind: kind, Obfuscated: cfg.Transport.Obfuscated, WebSocket: socket},
-		Limits:             limits(cfg.Limits),
+		Limits:             budget(cfg.Limits).Limits(runtime.NumCPU()),
 		MaxCallsPerAccount: cfg.Limits.CallsPerAccount, TempKeysInMemory: !cfg.Store.TempKeys, AllowExport: cfg.Sessions.Export,
 		Logger: log,
 	}, nil
 }
 
-// limits maps the operator's budgets, which are per DC for connections and keys
-// and for the process for sign-ins. A second's worth may come at once, so that a
-// handful of accounts need not queue; sign-ins at most ten.
-func limits(l config.Limits) governor.Limits {
-	const dcs = 5 // an account has one home; all five may be busy at once
-	rate := func(perSecond int) governor.Rate {
-		return governor.Rate{PerSecond: float64(perSecond), Burst: perSecond}
-	}
-	signIns := governor.Rate{PerSecond: float64(l.SignInsPerMinute) / 60, Burst: min(max(l.SignInsPerMinute/6, 1), 10)}
-	atOnce := l.KeyCreationsAtOnce
-	if atOnce == 0 {
-		atOnce = runtime.NumCPU()
-	}
-	return governor.Limits{
-		ConnectsPerDC: rate(l.ConnectsPerSecond), Connects: rate(dcs * l.ConnectsPerSecond),
-		KeysPerDC: rate(l.KeyCreationsPerSecond), Keys: rate(dcs * l.KeyCreationsPerSecond),
-		KeysAtOnce:   atOnce,
-		SignInsPerDC: signIns, SignIns: signIns,
-	}
+// budget is what the operator lets the process do.
+func budget(l config.Limits) governor.Budget {
+	return governor.Budget{
+		ConnectsPerSecond: l.ConnectsPerSecond, KeyCreationsPerSecond: l.KeyCreationsPerSecond, KeyCreationsAtOnce: l.KeyCreationsAtOnce,
+		SignInsPerMinute: l.SignInsPerMinute,
+	}.Named()
+}
+
+// budgetConfig is a budget as the part "limits" of a configuration, to which other
+// limits may be added.
+func budgetConfig(b governor.Budget) string {
+	return fmt.Sprintf("limits:\n  connects_per_second: %d\n  key_creations_per_second: %d\n  key_creations_at_once: %d\n  sign_ins_per_minute: %d\n",
+		b.ConnectsPerSecond, b.KeyCreationsPerSecond, b.KeyCreationsAtOnce, b.SignInsPerMinute)
 }
 
 // table returns the DCs of the environment.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
@@ -234,11 +235,8 @@ func (d *demo) socket() string {
 // writeConfig writes the child's configuration: budgets so wide that the DCs are
 // the limit, which is polite to nobody but ourselves.
 func (d *demo) writeConfig(descriptor serve.Descriptor) error {
-	more := fmt.Sprintf(`limits:
-  connects_per_second: 2000
-  key_creations_per_second: 500
-  sign_ins_per_minute: 12000
-  accounts: %d
+	d.result.Governor = governor.Loopback()
+	more := budgetConfig(d.result.Governor) + fmt.Sprintf(`  accounts: %d
 log:
   format: json
 control:

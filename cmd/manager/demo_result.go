@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/config"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/persistence"
@@ -50,6 +51,9 @@ type demoResult struct {
 	Noted    int `json:"protocol_noted"`
 	PermKeys int `json:"perm_keys_made"`
 	TempKeys int `json:"temp_keys_made"`
+
+	// Governor is the budget that the manager ran under.
+	Governor governor.Budget `json:"governor"`
 
 	// Error is what kept the demonstration from going on; the figures are not
 	// complete then.
@@ -252,6 +256,7 @@ func (r *demoResult) print(w io.Writer, d *demo) {
 	value(none(r.Violations))("violations of the protocol", "")
 	fmt.Fprintf(w, "\n  Every figure is from the ledger of the test DCs: %s and %s made.\n",
 		count(r.PermKeys, "perm key"), count(r.TempKeys, "temp key"))
+	fmt.Fprintf(w, "  Governor, %s.\n", r.Governor)
 	const most = 5
 	for i, f := range r.failures {
 		if i == most {
