@@ -1,11 +1,12 @@
 // GramJS (https://gram.js.org): inner data without a DC, no PFS. Older releases, each with its layer, are installed under
 // names of their own.
 import bigInt from 'big-integer'
-import { app, bot, code, dc, handOut, login, orders, phone, play, rsa, scan, step, update } from './play.mjs'
+import { app, bot, code, dc, descriptor, handOut, login, orders, phone, play, rsa, scan, step, update } from './play.mjs'
 
 const gramjs = orders.package ?? 'telegram'
 const { Api, Logger, TelegramClient, sessions } = (await import(gramjs)).default
 const { CustomFile } = (await import(`${gramjs}/client/uploads.js`)).default
+const { PromisedWebSockets } = (await import(`${gramjs}/extensions/index.js`)).default
 const { Raw } = (await import(`${gramjs}/events/index.js`)).default
 const { ConnectionTCPAbridged, ConnectionTCPFull, ConnectionTCPObfuscated } = (await import(`${gramjs}/network/index.js`)).default
 const { _serverKeys } = (await import(`${gramjs}/crypto/RSA.js`)).default
@@ -14,7 +15,15 @@ const key = rsa()
 _serverKeys.clear()
 _serverKeys.set(key.fingerprint, { n: bigInt(key.n, 16), e: 65537 })
 
-const transports = { full: ConnectionTCPFull, abridged: ConnectionTCPAbridged, obfuscated: ConnectionTCPObfuscated }
+const transports = { full: ConnectionTCPFull, abridged: ConnectionTCPAbridged, obfuscated: ConnectionTCPObfuscated, ws: ConnectionTCPObfuscated, wss: ConnectionTCPObfuscated }
+
+// Its WebSocket is the one it has in browsers. Where a DC takes them it would guess from the DC's address.
+class WebSockets extends PromisedWebSockets {
+  getWebSocketLink(ip, port) {
+    const { id } = descriptor.dcs.find((d) => d.ip === ip && d.port === port)
+    return descriptor.websockets.find((w) => w.id === id && w.url.startsWith(orders.transport + '://')).url
+  }
+}
 
 // It writes a port into 15 bits, and does so whenever it connects.
 class Session extends sessions.StringSession {
@@ -36,6 +45,7 @@ function client(session) {
     baseLogger: new Logger(orders.verbose ? 'debug' : 'none'),
     connection: atItsPort(transports[orders.transport ?? 'full']),
     connectionRetries: 3,
+    ...(orders.transport?.startsWith('ws') && { networkSocket: WebSockets }),
   })
 }
 

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -61,6 +62,8 @@ func plays() []orders {
 		{Client: "gramjs", Login: "qr+2fa", First: home},
 		{Client: "gramjs", Login: "phone", First: home, Package: "gramjs-181", Transport: "abridged"},
 		{Client: "gramjs", Login: "phone", First: home, Package: "gramjs-145"},
+		{Client: "gramjs", Login: "phone", First: 1, Transport: "wss"},
+		{Client: "gramjs", Login: "bot", First: home, Transport: "ws"},
 		{Client: "mtcute", Login: "bot", First: home, HandOut: true},
 		{Client: "mtcute", Login: "phone", PFS: true, First: home, HandOut: true},
 		{Client: "gramjs", Login: "bot", First: home, HandOut: true},
@@ -81,11 +84,17 @@ func (o orders) String() string { return o.Client + " " + o.way() + " " + o.keys
 
 // way is how it signs in, and where its session goes then.
 func (o orders) way() string {
-	if o.HandOut {
+	switch {
+	case o.HandOut:
 		return o.Login + ", there and back"
+	case o.web():
+		return o.Login + ", by " + o.Transport
 	}
 	return o.Login
 }
+
+// web tells whether it connects by WebSocket.
+func (o orders) web() bool { return o.Transport == "ws" || o.Transport == "wss" }
 
 // outcome is what became of one script, by its own word and by the ledger.
 type outcome struct {
@@ -102,7 +111,7 @@ var steps = []string{"signed in", "call", "content", "update", "reconnected", "l
 func play(ctx context.Context, o orders, node, dir string, limit time.Duration, verbose bool) outcome {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	s, err := serve.Start(serve.Config{Persons: 3, Bots: 3})
+	s, err := serve.Start(serve.Config{Persons: 3, Bots: 3, WebSockets: o.web()})
 	if err != nil {
 		return outcome{failure: err.Error()}
 	}
@@ -161,6 +170,14 @@ func (o orders) run(ctx context.Context, node, dir string, want []string) (sessi
 	}
 	c := exec.CommandContext(ctx, node, o.Client+".mjs", string(args))
 	c.Dir = dir
+	if ca := o.Descriptor.WebSocketCA; ca != "" { // Node reads whom to trust when it starts
+		file := filepath.Join(dir, fmt.Sprintf(".ca-%d.pem", os.Getpid()))
+		if err := os.WriteFile(file, []byte(ca), 0o600); err != nil {
+			return "", err
+		}
+		defer os.Remove(file)
+		c.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+filepath.Base(file))
+	}
 	var log bytes.Buffer
 	c.Stderr = &log
 	if o.Verbose {
