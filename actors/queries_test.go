@@ -160,6 +160,30 @@ func TestAWaitOnTheTableOfDCsIsObeyed(t *testing.T) {
 	})
 }
 
+// TestARefusedTableOfDCsIsAskedForAgainAtAGrowingPace: after a minute, two, four.
+func TestARefusedTableOfDCsIsAskedForAgainAtAGrowingPace(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, store := cluster(t, small), persistence.NewMemory()
+		var log syncBuffer
+		o := options(s, store)
+		o.Logger = log.logger()
+		m := open(t, o)
+		inject(t, s, dctest.Fault{Kind: dctest.FaultRPC, Method: "help.getConfig", Code: 400, Text: "CONFIG_INVALID", Count: 4})
+		wait(t, signInBot(t, m, "robot", s.Descriptor().Bots[0], actors.AccountOptions{}), actors.Online)
+		begun := time.Now()
+		for at, want := range []int{1, 2, 2, 3, 3, 3, 3, 4, 4, 4} { // half a minute into each
+			time.Sleep(time.Until(begun.Add(time.Duration(at)*time.Minute + 30*time.Second)))
+			if n := strings.Count(log.String(), "help.getConfig failed"); n != want {
+				t.Errorf("in minute %d it has failed %d times, want %d", at, n, want)
+			}
+		}
+		time.Sleep(2 * time.Hour)
+		if n := strings.Count(log.String(), "help.getConfig failed"); n != 4 {
+			t.Errorf("it has failed %d times in the end", n)
+		}
+	})
+}
+
 // TestAWaitOnABindIsObeyed: the account cannot be connected before its end.
 func TestAWaitOnABindIsObeyed(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -293,6 +293,77 @@ func TestAPingIsAnsweredLongAfterTheLastWrite(t *testing.T) {
 	})
 }
 
+// TestWhatIsWrittenComesInSmallMessages: the answer to a ping finds its way between.
+func TestWhatIsWrittenComesInSmallMessages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		got := make(chan string, 1)
+		w := web(func(c net.Conn) {
+			_, accept := request(c)
+			_, _ = io.WriteString(c, upgraded(accept, binaryToo))
+			var all []byte
+			for len(all) < 40_000 {
+				head := make([]byte, 2+2+4) // of more than 125 bytes
+				if _, err := io.ReadFull(c, head[:2]); err != nil || head[0] != fin|opBinary {
+					t.Errorf("a frame begins with %x, %v", head[:2], err)
+					break
+				}
+				n, mask := int(head[1]&0x7f), head[2:6]
+				if n == 126 {
+					_, _ = io.ReadFull(c, head[2:])
+					n, mask = int(binary.BigEndian.Uint16(head[2:])), head[4:]
+				} else {
+					_, _ = io.ReadFull(c, mask)
+				}
+				if n > 4096 {
+					t.Errorf("a message of %d bytes", n)
+				}
+				body := make([]byte, n)
+				_, _ = io.ReadFull(c, body)
+				for i := range body {
+					body[i] ^= mask[i%4]
+				}
+				all = append(all, body...)
+			}
+			got <- string(all)
+		}, nil)
+		u, _ := dc.ParseWebSocketURL(hostileURL)
+		socket, err := w.reach(t.Context(), goal{web: &u}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent := make([]byte, 40_000)
+		_, _ = rand.Read(sent)
+		if n, err := socket.Write(sent); n != len(sent) || err != nil {
+			t.Errorf("%d bytes written, %v", n, err)
+		}
+		if <-got != string(sent) {
+			t.Error("something else came")
+		}
+		_ = socket.Close()
+	})
+}
+
+// TestAControlFrameThatIsNotFinished ends the connection: nothing could come after it.
+func TestAControlFrameThatIsNotFinished(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := web(func(c net.Conn) {
+			_, accept := request(c)
+			_, _ = io.WriteString(c, upgraded(accept, binaryToo)+frame(fin|opPing, "hello")[:4])
+			_, _ = io.Copy(io.Discard, c)
+		}, nil)
+		conn, err := w.dial(t.Context(), nil, 2, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h := newSink()
+		begun := time.Now()
+		conn.Start(h)
+		if err := <-h.closed; !errors.Is(err, errSlow) || time.Since(begun) != 5*time.Second {
+			t.Errorf("it ends with %v after %v", err, time.Since(begun))
+		}
+	})
+}
+
 // counted is a dialer of connections that count what is written.
 type counted struct {
 	*pipeDialer

@@ -23,12 +23,20 @@ func TestSocketsEndWhereNothingIsAcknowledged(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Stop()
-	for name, via := range map[string]*proxy.Via{"directly": nil, "through a proxy": {Server: mustParse(t, p.URL())}} {
-		conn, err := New(Config{Rand: rand.Reader}).dial(t.Context(), targets(l.Addr().String()), 2, via)
+	_, web := webCluster(t, false, "wss")
+	for name, v := range map[string]struct {
+		via *proxy.Via
+		web *WebSocket
+	}{"directly": {}, "through a proxy": {via: &proxy.Via{Server: mustParse(t, p.URL())}}, "in a WebSocket": {web: web}} {
+		conn, err := New(Config{Rand: rand.Reader, WebSocket: v.web}).dial(t.Context(), targets(l.Addr().String()), 2, v.via)
 		if err != nil {
 			t.Fatal(err)
 		}
-		raw, err := conn.socket.(*net.TCPConn).SyscallConn()
+		socket := conn.socket
+		if v.web != nil {
+			socket = socket.(*webSocket).Conn
+		}
+		raw, err := socket.(*net.TCPConn).SyscallConn()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -24,6 +24,7 @@ var (
 	errSubprotocol = errors.New("it does not speak the subprotocol binary")
 	errText        = errors.New("it sends text, where only binary messages belong")
 	errTooBig      = fmt.Errorf("it sends a message of more than %d bytes", maxMessage)
+	errSlow        = errors.New("it does not finish a control frame, or take the answer to one, in 5s")
 	errFrames      = errors.New("its frames do not follow RFC 6455")
 	errOtherName   = errors.New("its certificate is for another name")
 	errUnknownCA   = errors.New("its certificate is signed by an authority that is not trusted here")

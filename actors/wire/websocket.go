@@ -149,12 +149,22 @@ func (s *webSocket) Read(p []byte) (int, error) {
 	return 0, nil
 }
 
-// Write sends p as one message.
-func (s *webSocket) Write(p []byte) (int, error) {
-	if err := s.ws.Write(context.Background(), websocket.MessageBinary, p); err != nil {
-		return 0, s.why(err)
+// webPiece is how much of what is written makes one message: with its header it fills
+// the library's buffer. What answers a ping waits for a message that is being
+// written, and the library for that answer no more than 5 s: so that a ping is
+// survived at 1 KiB/s.
+const webPiece = 4<<10 - 8
+
+// Write sends p in messages.
+func (s *webSocket) Write(p []byte) (n int, err error) {
+	for n < len(p) {
+		piece := p[n:min(n+webPiece, len(p))]
+		if err := s.ws.Write(context.Background(), websocket.MessageBinary, piece); err != nil {
+			return n, s.why(err)
+		}
+		n += len(piece)
 	}
-	return len(p), nil
+	return n, nil
 }
 
 // ended lets go of what the library holds, and says why nothing more is read.
@@ -181,6 +191,8 @@ func (s *webSocket) why(err error) error {
 		return io.EOF
 	case status >= 0:
 		return s.failed(fmt.Errorf("it closes the WebSocket with status %d", int(status)))
+	case errors.Is(err, context.DeadlineExceeded):
+		return s.failed(errSlow)
 	case errors.As(err, &socket):
 		return socket
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
