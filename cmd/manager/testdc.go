@@ -37,6 +37,7 @@ type testdcFlags struct {
 	rsaKey      string
 	testMode    bool
 	bindStrict  bool
+	media       bool
 	autoCreate  bool
 	codeTTL     time.Duration
 	json        bool
@@ -74,6 +75,7 @@ violations and codes are read there, faults, pushes and scans asked for.
 	flags := c.Flags()
 	flags.StringArrayVar(&f.addrs, "addr", nil, "listen there: `DC=HOST:PORT`, a loopback address; port 0 takes a free one (repeatable, for one DC too; default: a free port for each DC)")
 	flags.IntVar(&f.dcs, "dcs", dctest.DefaultDCs, "how many DCs, 1 to 9")
+	flags.BoolVar(&f.media, "media", false, "each DC has one more address, a free port, for media alone")
 	flags.IntVar(&f.users, "users", 3, "how many persons with phone numbers")
 	flags.IntVar(&f.bots, "bots", 2, "how many bots")
 	flags.IntVar(&f.passwords, "passwords", 0, "how many of the persons have a two-step password")
@@ -187,8 +189,8 @@ func testdcError(err error) error {
 
 func (f testdcFlags) cluster() (serve.Config, error) {
 	cfg := serve.Config{
-		Now:     func() time.Time { return time.Now().UTC() }, // what it prints reads the same everywhere
-		Core:    dctest.Config{DCs: f.dcs, Test: f.testMode, BindStrict: f.bindStrict},
+		Now:  func() time.Time { return time.Now().UTC() }, // what it prints reads the same everywhere
+		Core: dctest.Config{DCs: f.dcs, Test: f.testMode, BindStrict: f.bindStrict}, Media: f.media,
 		API:     api.Config{Seed: f.seed, AutoCreate: f.autoCreate, CodeTTL: f.codeTTL},
 		Persons: f.users, Bots: f.bots, Addrs: map[int][]string{}, WebSockets: f.webSockets,
 	}
@@ -276,6 +278,9 @@ func clusterConfig(d serve.Descriptor, more string) string {
 	}
 	b.WriteString("store:\n  dir: data\n  key_file: store.key\nenvironment: custom\ndcs:\n")
 	for _, dc := range d.DCs {
+		if dc.Media { // the manager asks for them
+			continue
+		}
 		fmt.Fprintf(&b, "  - {id: %d, addr: %q}\n", dc.ID, net.JoinHostPort(dc.IP, strconv.Itoa(dc.Port)))
 	}
 	b.WriteString("rsa_keys:\n")
@@ -308,7 +313,11 @@ func (a *app) printDescriptor(d serve.Descriptor, f testdcFlags) error {
 	var b strings.Builder
 	b.WriteString("test DC cluster\n\n")
 	for _, dc := range d.DCs {
-		fmt.Fprintf(&b, "  DC %d    %s\n", dc.ID, net.JoinHostPort(dc.IP, strconv.Itoa(dc.Port)))
+		use := ""
+		if dc.Media {
+			use = ", for media"
+		}
+		fmt.Fprintf(&b, "  DC %d    %s%s\n", dc.ID, net.JoinHostPort(dc.IP, strconv.Itoa(dc.Port)), use)
 	}
 	for _, w := range d.WebSockets {
 		fmt.Fprintf(&b, "  DC %d    %s\n", w.ID, w.URL)

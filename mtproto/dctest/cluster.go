@@ -50,6 +50,7 @@ type dcState struct {
 	keys      map[crypt.KeyID]*authKey
 	gone      map[crypt.KeyID]bool // keys there were: who still uses one broke no rule
 	handshake *handshake.Server
+	atMedia   bool // the handshake at hand runs on a connection to an address for media
 	lastMsgID int64
 }
 

@@ -62,6 +62,9 @@ type Config struct {
 	DCs int
 	// Test makes it a test environment: DC ids on the wire are 10000 higher.
 	Test bool
+	// Media says that every DC has addresses for media alone, see [Cluster.OpenMedia]. Temp keys are made for either kind of
+	// address then, by the sign of the DC id, and are unknown at the other.
+	Media bool
 
 	// BindStrict makes a new bind cut off the perm key's earlier temp keys, as older documents say.
 	BindStrict bool

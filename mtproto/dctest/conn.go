@@ -10,6 +10,7 @@ import (
 type conn struct {
 	id     ConnID
 	dc     *dcState
+	media  bool // it came to an address for media alone
 	remote string
 
 	sessions []*session           // whose packets go out here
@@ -40,6 +41,15 @@ func (cn *conn) perm() int64 {
 // Open reports a new connection to a DC. remote is its address, as the API half may show it. A connection to a DC that
 // does not exist is closed.
 func (c *Cluster) Open(now time.Time, id ConnID, dc int, remote string) {
+	c.open(now, id, dc, false, remote)
+}
+
+// OpenMedia is Open for a connection to an address that a DC has for media alone, see Config.Media.
+func (c *Cluster) OpenMedia(now time.Time, id ConnID, dc int, remote string) {
+	c.open(now, id, dc, true, remote)
+}
+
+func (c *Cluster) open(now time.Time, id ConnID, dc int, media bool, remote string) {
 	d := c.dc(dc)
 	if d == nil {
 		c.emit(Output{Kind: OutClose, Conn: id})
@@ -48,7 +58,7 @@ func (c *Cluster) Open(now time.Time, id ConnID, dc int, remote string) {
 	if c.conns[id] != nil {
 		return
 	}
-	cn := &conn{id: id, dc: d, remote: remote, heardAt: now}
+	cn := &conn{id: id, dc: d, media: media, remote: remote, heardAt: now}
 	c.conns[id] = cn
 	if c.hit(now, FaultRefuse, place{dc: dc, conn: id}) != nil {
 		c.closeConn(cn)
@@ -106,18 +116,22 @@ const (
 // not answered, since a DC reached directly ignores it.
 func (c *Cluster) TransportDC(now time.Time, id ConnID, wire int) {
 	cn := c.conns[id]
-	if cn == nil || wire == 0 || cn.dc.accepts(wire, c.cfg.Test) {
+	if cn == nil || wire == 0 || c.accepts(cn.dc, wire, cn.media) {
 		return
 	}
 	c.violate(Violation{At: now, DC: cn.dc.id, Conn: id, Rule: RuleTransportDC, Text: "obfuscated header names another DC"})
 }
 
-// accepts tells whether a DC id on the wire means this DC, main or media.
-func (d *dcState) accepts(wire int, test bool) bool {
+// accepts tells whether a DC id on the wire means a DC, and the kind of address that it came to. Without addresses for
+// media the sign is no matter.
+func (c *Cluster) accepts(d *dcState, wire int, media bool) bool {
+	if c.cfg.Media && media != (wire < 0) {
+		return false
+	}
 	if wire < 0 {
 		wire = -wire
 	}
-	if test {
+	if c.cfg.Test {
 		return wire == d.id+10000
 	}
 	return wire == d.id

@@ -120,6 +120,7 @@ type Fault struct {
 	Method       string    `json:"method,omitempty"`
 	Wait         Duration  `json:"wait,omitempty"`
 	KeepTempKeys bool      `json:"keep_temp_keys,omitempty"`
+	Media        bool      `json:"media,omitempty"` // of FaultForgetTemp: only those made for media
 }
 
 // A FaultError says why a Fault was refused.

@@ -166,7 +166,9 @@ func (c *Cluster) faultNow(now time.Time, f Fault) bool {
 	case FaultForgetTemp:
 		c.eachDC(f.DC, func(d *dcState) {
 			for _, k := range d.tempKeys(f.Perm) {
-				c.removeKey(now, k, "forgotten")
+				if k.media || !f.Media {
+					c.removeKey(now, k, "forgotten")
+				}
 			}
 		})
 	case FaultForgetPerm:

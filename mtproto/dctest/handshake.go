@@ -17,7 +17,7 @@ func (c *Cluster) newHandshake(d *dcState) (*handshake.Server, error) {
 		Keys:           c.cfg.Keys,
 		Group:          c.cfg.Group,
 		ShortExponents: c.cfg.ShortExponents,
-		AcceptDC:       func(dc int) bool { return d.accepts(dc, c.cfg.Test) },
+		AcceptDC:       func(dc int) bool { return c.accepts(d, dc, d.atMedia) },
 		Exists:         func(id crypt.KeyID) bool { return d.keys[id] != nil },
 	})
 	if err != nil {
@@ -31,6 +31,7 @@ func (c *Cluster) newHandshake(d *dcState) (*handshake.Server, error) {
 func (c *Cluster) plain(now time.Time, cn *conn, packet []byte) {
 	retry := plainID(packet) == mt.SetClientDHParamsRequestID &&
 		c.hit(now, FaultDHRetry, place{dc: cn.dc.id, conn: cn.id}) != nil
+	cn.dc.atMedia = cn.media
 	c.handshakeReply(now, cn, cn.dc.handshake.Receive(cn.dc.clock(now), packet), retry)
 }
 
@@ -42,6 +43,10 @@ func (c *Cluster) handshakeReply(now time.Time, cn *conn, r handshake.Reply, ret
 	if k := r.Result; k != nil {
 		d := cn.dc
 		c.noteOldForms(now, cn, k.Old)
+		if cn.media && !k.Temp {
+			c.violate(Violation{At: now, DC: d.id, Conn: cn.id, Key: int64(k.Key.ID()), Rule: RuleHandshake, Severity: SeverityNoted,
+				Text: "a perm key made at an address for media"})
+		}
 		c.addKey(now, d, k.Key, k.ServerSalt, k.Temp, k.DC < 0, k.ExpiresAt.Sub(d.clock(now)))
 	}
 	if r.Packet != nil {
@@ -60,6 +65,7 @@ func (c *Cluster) handshakeReply(now time.Time, cn *conn, r handshake.Reply, ret
 			defer cn.dc.handshake.Force(handshake.Forced{})
 		}
 		result, _ := value.(handshake.WorkResult)
+		cn.dc.atMedia = cn.media
 		c.handshakeReply(now, cn, cn.dc.handshake.Done(cn.dc.clock(now), result), false)
 	})
 	if !ok {

@@ -82,6 +82,7 @@ type EchoRecord struct {
 	UserID int64 `json:"user_id"`
 	DC     int   `json:"dc"`
 	Count  int   `json:"count"`
+	Media  int   `json:"media,omitempty"` // of them by a connection to an address for media
 }
 
 // ledger is the running account.
@@ -186,10 +187,15 @@ func (l *ledger) apiQuery(k *authKey, s *session, msgID int64, main bool) {
 	}
 }
 
-func (l *ledger) echo(id, user int64, k *authKey) {
+func (l *ledger) echo(id, user int64, k *authKey, media bool) {
 	l.counts.Echoes++
+	n := 0
+	if media {
+		n = 1
+	}
 	if r := l.echoes[id]; r != nil {
 		r.Count++
+		r.Media += n
 		l.counts.Repeated++
 		return
 	}
@@ -197,7 +203,7 @@ func (l *ledger) echo(id, user int64, k *authKey) {
 		l.counts.Unrecorded++
 		return
 	}
-	l.echoes[id] = &EchoRecord{ID: id, UserID: user, DC: k.dc.id, Count: 1}
+	l.echoes[id] = &EchoRecord{ID: id, UserID: user, DC: k.dc.id, Count: 1, Media: n}
 }
 
 // Counts returns the totals; cheap enough to poll.

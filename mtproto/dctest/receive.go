@@ -68,6 +68,11 @@ func (c *Cluster) encrypted(now time.Time, cn *conn, id crypt.KeyID, packet []by
 		c.transportError(cn, codeUnknownKey)
 		return
 	}
+	if c.cfg.Media && k.temp && k.media != cn.media {
+		c.violate(Violation{At: now, DC: cn.dc.id, Conn: cn.id, Key: int64(id), Rule: RuleKey, Text: "a temp key made for the other kind of address"})
+		c.transportError(cn, codeUnknownKey)
+		return
+	}
 	d := delivery{now: now, t: cn.dc.clock(now), conn: cn, key: k}
 	plain, err := crypt.Decrypt(nil, k.key, crypt.Client, packet)
 	if err != nil {

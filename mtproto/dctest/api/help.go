@@ -51,7 +51,7 @@ func (c *call) getConfig(*tg.HelpGetConfigRequest) (*tg.Config, *Error) {
 	}
 	for _, e := range c.b.endpoints {
 		cfg.DCOptions = append(cfg.DCOptions, tg.DCOption{
-			ID: int32(e.DC), IPAddress: e.IP, IPv6: strings.Contains(e.IP, ":"), Port: int32(e.Port), ThisPortOnly: true,
+			ID: int32(e.DC), IPAddress: e.IP, IPv6: strings.Contains(e.IP, ":"), Port: int32(e.Port), ThisPortOnly: true, MediaOnly: e.Media,
 		})
 	}
 	return cfg, nil

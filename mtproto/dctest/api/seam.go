@@ -77,6 +77,8 @@ type Endpoint struct {
 	DC   int    `json:"dc"`
 	IP   string `json:"ip"`
 	Port int    `json:"port"`
+	// Media says that it is for media alone.
+	Media bool `json:"media_only,omitempty"`
 }
 
 // Login is one successful query that put an authorization on a perm key.

@@ -170,7 +170,11 @@ func (s *Cluster) handle(e *event) {
 	switch e.kind {
 	case evOpen:
 		s.conns[e.conn.id] = e.conn
-		s.core.Open(now, e.conn.id, e.conn.dc, e.conn.remote)
+		if e.conn.media {
+			s.core.OpenMedia(now, e.conn.id, e.conn.dc, e.conn.remote)
+		} else {
+			s.core.Open(now, e.conn.id, e.conn.dc, e.conn.remote)
+		}
 	case evPacket:
 		if e.wire != 0 {
 			s.core.TransportDC(now, e.conn.id, e.wire)

@@ -39,6 +39,8 @@ type Config struct {
 	// ones, and ones in TLS with a certificate made for this cluster, whose authority
 	// is in the descriptor. Not with MemoryOnly.
 	WebSockets bool
+	// Media gives every DC one more address, for media alone: a loopback port of the system's choice.
+	Media bool
 	// MemoryOnly opens no socket: clients come through Dialer, and the addresses are made up.
 	MemoryOnly bool
 
@@ -81,6 +83,7 @@ func (c Config) prepare() (out Config, backend *api.Backend, err error) {
 	if c.Core.DCs == 0 {
 		c.Core.DCs = dctest.DefaultDCs
 	}
+	c.Core.Media = c.Core.Media || c.Media
 	if c.Core.Rand == nil {
 		c.Core.Rand = rand.Reader
 	}
@@ -185,6 +188,14 @@ func (c *Config) addrs(dc int) []string {
 		return []string{"127.0.0.1:" + strconv.Itoa(memoryPort+dc)}
 	}
 	return []string{"127.0.0.1:0"}
+}
+
+// mediaAddr is the address of a DC for media.
+func (c *Config) mediaAddr(dc int) string {
+	if c.MemoryOnly {
+		return "127.0.0.1:" + strconv.Itoa(mediaPort+dc)
+	}
+	return "127.0.0.1:0"
 }
 
 // lockedReader lets the owner and the writers of padded transports share one source of randomness.

@@ -30,6 +30,7 @@ type conn struct {
 	s       *Cluster
 	id      dctest.ConnID
 	dc      int
+	media   bool // it came to an address for media
 	remote  string
 	net     net.Conn
 	codec   *transport.Codec
@@ -48,14 +49,14 @@ type conn struct {
 }
 
 // accept takes a new connection into the cluster; false, and it is closed, when there is no room.
-func (s *Cluster) accept(dc int, nc net.Conn, remote string) bool {
+func (s *Cluster) accept(dc int, media bool, nc net.Conn, remote string) bool {
 	_, web := nc.(*webSocket)
 	codec, err := transport.NewServer(transport.ServerConfig{Rand: s.cfg.Core.Rand})
 	if err != nil {
 		_ = nc.Close()
 		return false
 	}
-	c := &conn{s: s, dc: dc, remote: remote, net: nc, codec: codec, credits: make(chan struct{}, connCredits), web: web}
+	c := &conn{s: s, dc: dc, media: media, remote: remote, net: nc, codec: codec, credits: make(chan struct{}, connCredits), web: web}
 	if !s.admit(c) {
 		_ = nc.Close()
 		return false

@@ -35,6 +35,8 @@ type DCAddr struct {
 	ID   int    `json:"id"`
 	IP   string `json:"ip"`
 	Port int    `json:"port"`
+	// Media says that it is for media alone.
+	Media bool `json:"media_only,omitempty"`
 }
 
 // WebSocketAddr is one address where a DC takes WebSockets.
@@ -84,7 +86,7 @@ func (d Descriptor) Table() (dc.Table, error) {
 			return dc.Table{}, fmt.Errorf("serve: descriptor: DC %d: %q port %d is no address", a.ID, a.IP, a.Port)
 		}
 		t.Options = append(t.Options, dc.Option{
-			DC: dc.ID(a.ID), Addr: netip.AddrPortFrom(ip, uint16(a.Port)), IPv6: ip.Is6(), ThisPortOnly: true,
+			DC: dc.ID(a.ID), Addr: netip.AddrPortFrom(ip, uint16(a.Port)), IPv6: ip.Is6(), ThisPortOnly: true, MediaOnly: a.Media,
 		})
 	}
 	for _, k := range d.PublicKeys {
@@ -97,7 +99,7 @@ func (d Descriptor) Table() (dc.Table, error) {
 func (s *Cluster) Descriptor() Descriptor {
 	d := Descriptor{Test: s.cfg.Core.Test, ServerTime: s.cfg.Now()}
 	for _, e := range s.endpoints() {
-		d.DCs = append(d.DCs, DCAddr{e.DC, e.IP, e.Port})
+		d.DCs = append(d.DCs, DCAddr{e.DC, e.IP, e.Port, e.Media})
 	}
 	d.WebSockets, d.WebSocketCA = s.webSockets(), string(s.ca)
 	for _, k := range s.cfg.Core.Keys {

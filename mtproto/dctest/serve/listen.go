@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -23,12 +24,16 @@ type listener struct {
 
 // door is one TCP listener, or only its address for in-memory clients.
 type door struct {
-	tcp  net.Listener // nil while stopped and in memory
-	addr string       // stays the same over stop and start
+	tcp   net.Listener // nil while stopped and in memory
+	addr  string       // stays the same over stop and start
+	media bool         // for media alone
 }
 
-// memoryPort is the first port of the made-up addresses of a cluster without sockets.
-const memoryPort = 40000
+// memoryPort is the first port of the made-up addresses of a cluster without sockets, and mediaPort of those for media.
+const (
+	memoryPort = 40000
+	mediaPort  = 41000
+)
 
 // listenAll opens the listeners of all DCs, or none.
 func (s *Cluster) listenAll() error {
@@ -36,6 +41,9 @@ func (s *Cluster) listenAll() error {
 		l := &listener{dc: id}
 		for _, addr := range s.cfg.addrs(id) {
 			l.doors = append(l.doors, door{addr: addr})
+		}
+		if s.cfg.Media {
+			l.doors = append(l.doors, door{addr: s.cfg.mediaAddr(id), media: true})
 		}
 		if s.cfg.WebSockets {
 			l.web = newWeb(s, id)
@@ -119,7 +127,7 @@ func (s *Cluster) serveListener(l *listener) {
 	defer l.mu.Unlock()
 	for _, d := range l.doors {
 		if d.tcp != nil {
-			s.serveDoor(l, d.tcp)
+			s.serveDoor(l, d.tcp, d.media)
 		}
 	}
 	if l.web != nil {
@@ -127,7 +135,7 @@ func (s *Cluster) serveListener(l *listener) {
 	}
 }
 
-func (s *Cluster) serveDoor(l *listener, tcp net.Listener) {
+func (s *Cluster) serveDoor(l *listener, tcp net.Listener, media bool) {
 	s.wg.Go(func() {
 		for {
 			nc, err := tcp.Accept()
@@ -139,7 +147,7 @@ func (s *Cluster) serveDoor(l *listener, tcp net.Listener) {
 				time.Sleep(10 * time.Millisecond)
 				continue
 			}
-			s.accept(l.dc, nc, nc.RemoteAddr().String())
+			s.accept(l.dc, media, nc, nc.RemoteAddr().String())
 		}
 	})
 }
@@ -161,22 +169,26 @@ func (s *Cluster) Addr(dc int) string {
 
 // addrs lists the doors' addresses; they do not change while the cluster runs.
 func (l *listener) addrs() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	var list []string
-	for _, d := range l.doors {
+	for _, d := range l.all() {
 		list = append(list, d.addr)
 	}
 	return list
 }
 
+func (l *listener) all() []door {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.doors)
+}
+
 func (s *Cluster) endpoints() []api.Endpoint {
 	var list []api.Endpoint
 	for _, l := range s.listeners {
-		for _, addr := range l.addrs() {
-			host, port, _ := net.SplitHostPort(addr)
+		for _, d := range l.all() {
+			host, port, _ := net.SplitHostPort(d.addr)
 			n, _ := strconv.Atoi(port)
-			list = append(list, api.Endpoint{DC: l.dc, IP: host, Port: n})
+			list = append(list, api.Endpoint{DC: l.dc, IP: host, Port: n, Media: d.media})
 		}
 	}
 	return list

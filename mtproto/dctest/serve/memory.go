@@ -28,8 +28,8 @@ func (d *Dialer) DialContext(ctx context.Context, network, addr string) (net.Con
 		return nil, refused(err)
 	}
 	for _, l := range d.s.listeners {
-		if slices.Contains(l.addrs(), addr) {
-			return d.DialDC(l.dc)
+		if i := slices.IndexFunc(l.all(), func(at door) bool { return at.addr == addr }); i >= 0 {
+			return d.dial(l.dc, l.all()[i].media)
 		}
 	}
 	if p := d.s.proxyAt(addr); p != nil {
@@ -49,14 +49,16 @@ func (d *Dialer) dialProxy(p *Proxy) (net.Conn, error) {
 }
 
 // DialDC connects to a DC by its number.
-func (d *Dialer) DialDC(dc int) (net.Conn, error) {
+func (d *Dialer) DialDC(dc int) (net.Conn, error) { return d.dial(dc, false) }
+
+func (d *Dialer) dial(dc int, media bool) (net.Conn, error) {
 	refused := &net.OpError{Op: "dial", Net: "memory", Err: syscall.ECONNREFUSED}
 	l := d.s.listener(dc)
 	if l == nil || l.isDown() {
 		return nil, refused
 	}
 	client, server := net.Pipe()
-	if !d.s.accept(dc, server, "memory:"+strconv.FormatUint(d.count.Add(1), 10)) {
+	if !d.s.accept(dc, media, server, "memory:"+strconv.FormatUint(d.count.Add(1), 10)) {
 		_ = client.Close()
 		return nil, refused
 	}

@@ -185,7 +185,7 @@ func (p *Proxy) greet(c *conn) error {
 		return errOtherFraming
 	}
 	p.s.mu.Lock()
-	c.codec, c.dc = codec, p.s.dcOf(codec.DC())
+	c.codec, c.dc, c.media = codec, p.s.dcOf(codec.DC()), p.s.cfg.Core.Media && codec.DC() < 0
 	p.s.mu.Unlock()
 	if l := p.s.listener(c.dc); l == nil {
 		if b, err := codec.AppendError(nil, codeInvalidDC); err == nil {

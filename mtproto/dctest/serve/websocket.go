@@ -120,7 +120,7 @@ func (w *web) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		return // it was answered
 	}
 	ws.SetReadLimit(maxMessage)
-	w.s.accept(w.dc, newWebSocket(r.Context().Value(underKey{}).(net.Conn), ws), r.RemoteAddr)
+	w.s.accept(w.dc, false, newWebSocket(r.Context().Value(underKey{}).(net.Conn), ws), r.RemoteAddr)
 }
 
 // offers reports whether a client speaks a subprotocol.
