@@ -77,6 +77,8 @@ func (m *Machine) Bound(now time.Time, id crypt.KeyID) {
 	m.switchOver(now)
 	if forgotten != nil {
 		m.emit(Output{Kind: OutEnd, ID: forgotten.ID()})
+	}
+	if forgotten != nil || m.strangers {
 		m.drop(now)
 	}
 	m.rotated(nil)
@@ -133,19 +135,14 @@ func (m *Machine) drop(now time.Time) {
 		m.save(Changes{DeleteTemps: m.parted()})
 		return // nobody could send it: they expire by themselves
 	}
-	var except []crypt.KeyID
-	for _, t := range []*TempKey{m.serving, m.successor, m.retired} {
-		if t != nil {
-			except = append(except, t.ID())
-		}
-	}
+	except := m.Live()
 	if n := len(m.parting) - partingMost; n > 0 { // the order says nothing of them: they are dropped all the same
 		rest := m.parting[n:]
 		m.parting = m.parting[:n]
 		m.save(Changes{DeleteTemps: m.parted()})
 		m.parting = rest
 	}
-	m.dropping = dropping{until: now.Add(dropLimit)}
+	m.dropping = dropping{until: now.Add(DropLimit)}
 	if m.successor != nil {
 		m.dropping.spares = m.successor.ID()
 	}
@@ -161,6 +158,7 @@ type dropping struct {
 // Dropped says that an OutDrop has ended, whatever the server said: nothing of it
 // can reach the server any more.
 func (m *Machine) Dropped(now time.Time) {
+	m.strangers = false
 	m.save(Changes{DeleteTemps: m.parted()})
 	m.NotDropped(now)
 }
@@ -183,8 +181,29 @@ func (m *Machine) NotDropped(now time.Time) {
 // key: keys that nothing uses are dropped, such as those of a process that was
 // killed.
 func (m *Machine) Connected(now time.Time) {
-	if m.working() && len(m.parting) > 0 {
+	if m.working() && (len(m.parting) > 0 || m.strangers) {
 		m.drop(now)
+	}
+}
+
+// Blocked answers an OutBind that was not sent: an order to drop temp keys is on its
+// way, of another slot and until then at most, which does not name the key. See
+// [Slots].
+func (m *Machine) Blocked(now time.Time, id crypt.KeyID, until time.Time) {
+	if m.stage != StageBinding || m.successor.ID() != id {
+		return
+	}
+	m.resume(now)
+	m.blocked = until
+	m.wantAt(now, taskBind, until)
+}
+
+// Unblocked says that an order of another slot has ended.
+func (m *Machine) Unblocked(now time.Time) {
+	waits := m.stage == StagePausing && m.task == taskBind && !m.blocked.IsZero() && m.until.Equal(m.blocked)
+	m.blocked = time.Time{}
+	if waits {
+		m.perform(now)
 	}
 }
 
@@ -253,9 +272,10 @@ func (m *Machine) WaitCleared(now time.Time) {
 
 // unproven reports whether a refused bind says nothing about the perm key: the
 // server may not have copied a key younger than a minute, and a bind with the
-// wrong time is refused for the time.
+// wrong time is refused for the time. What is wrong with a key that is lent, the
+// main slot finds out.
 func (m *Machine) unproven(now time.Time) bool {
-	return m.server(now).Sub(m.perm.Created) < time.Minute || !m.synced
+	return m.lent() || m.server(now).Sub(m.perm.Created) < time.Minute || !m.synced
 }
 
 // earned reports whether the perm key has earned another try at a refused bind:

@@ -13,6 +13,10 @@ type Config struct {
 	// PFS says whether calls travel under a temp key. When false, the perm
 	// key itself serves.
 	PFS bool
+	// Slot is what its temp keys are for. In another slot than the main one the perm
+	// key is lent: it is in the snapshot, and is not made, saved, doubted or given up
+	// here. Temp keys are kept in memory only.
+	Slot Slot
 	// TempInMemory keeps temp keys out of OutSave: a restart then costs a new
 	// one.
 	TempInMemory bool
@@ -63,6 +67,8 @@ type Machine struct {
 	retired   *TempKey // replaced; its connection still listens
 	dropping  dropping
 	parting   []TempKey // nothing uses them; on disk until the server was told to drop them
+	blocked   time.Time // until when an order of another slot keeps the successor unbound
+	strangers bool      // the server may know temp keys of this slot that we do not
 	held      bool      // OutHold was given and no OutUse or OutStop since
 	kept      bool      // and it left calls pending over the bind
 
@@ -95,6 +101,8 @@ func New(cfg Config, s Snapshot) *Machine {
 		m.perm = s.Perm.clone()
 	}
 	m.restoreTemps(s.Temps)
+	// A process before this one took its keys with it.
+	m.strangers = m.unsaved() && len(s.Temps) == 0 && m.perm != nil && (m.lent() || !m.perm.LastBound.IsZero())
 	return m
 }
 
@@ -131,6 +139,21 @@ func (m *Machine) Snapshot() Snapshot {
 	}
 	s.Temps = append(s.Temps, m.parting...)
 	return s
+}
+
+// unsaved reports whether temp keys are on no disk, lent whether the perm key is
+// another machine's.
+func (m *Machine) unsaved() bool { return m.cfg.TempInMemory || m.lent() }
+func (m *Machine) lent() bool    { return m.cfg.Slot != MainSlot }
+
+// Live returns the ids of the temp keys that the server must not drop.
+func (m *Machine) Live() (ids []crypt.KeyID) {
+	for _, t := range []*TempKey{m.serving, m.successor, m.retired} {
+		if t != nil {
+			ids = append(ids, t.ID())
+		}
+	}
+	return ids
 }
 
 // Stage returns what the machine is working on.
@@ -226,6 +249,9 @@ func (m *Machine) begin(now time.Time) {
 	m.retired = nil
 	m.save(Changes{DeleteTemps: stale})
 	switch {
+	case m.perm == nil && m.lent():
+		m.become(StageGone)
+		m.emit(Output{Kind: OutGone, Err: ErrGone})
 	case m.perm == nil:
 		m.want(now, taskPerm)
 	case !m.cfg.PFS:
@@ -373,10 +399,10 @@ func (m *Machine) emit(o Output) { m.out = append(m.out, o) }
 // save emits an OutSave for the changes, if there are any. Records are copied:
 // the driver may still be writing them when the machine goes on.
 func (m *Machine) save(c Changes) {
-	if m.cfg.TempInMemory {
+	if m.unsaved() {
 		c.PutTemps = nil
 	}
-	if c.empty() {
+	if c.empty() || m.lent() {
 		return
 	}
 	c.PutPerm = c.PutPerm.clone()

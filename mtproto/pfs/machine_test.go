@@ -122,7 +122,7 @@ func (a *auditor) drain() {
 				a.t.Fatalf("a foreign key cost something (-before +after):\n%s", diff)
 			}
 		case OutDrop:
-			a.dropping, a.dropEnds = &out, a.now.Add(dropLimit)
+			a.dropping, a.dropEnds = &out, a.now.Add(DropLimit)
 			id, _ := a.m.Serving()
 			if !strings.Contains(fmt.Sprint(out.Except), id.String()) {
 				a.t.Fatalf("%v would drop the key that serves", out)

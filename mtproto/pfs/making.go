@@ -32,6 +32,8 @@ func (m *Machine) perform(now time.Time) {
 		m.bind(now)
 	case taskProve:
 		m.prove()
+	case taskServe:
+		m.usePerm()
 	}
 }
 

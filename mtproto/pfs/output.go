@@ -37,7 +37,7 @@ const (
 	OutHold
 
 	// OutBind asks to bind Temp to Perm, on a connection under Temp. The end
-	// to tell the server is Temp.ExpiresAt. Answer: Bound or BindFailed.
+	// to tell the server is Temp.ExpiresAt. Answer: Bound, BindFailed or Blocked.
 	OutBind
 
 	// OutProbe asks to ping, at once and before anything is sent under the
@@ -74,9 +74,9 @@ const (
 	OutStop
 
 	// OutDrop asks to send auth.dropTempAuthKeys with Except, which names
-	// every live temp key. Answer: Dropped, or NotDropped; Connected, if it can be sent
-	// only then. A successor that Except does not name is not bound before: the order
-	// would drop it too.
+	// every live temp key of this slot; those of others come on top, see [Slots]. Answer:
+	// Dropped, or NotDropped; Connected, if it can be sent only then. A successor that
+	// Except does not name is not bound before: the order would drop it too.
 	OutDrop
 
 	// OutProve asks to run help.getNearestDc under Perm itself, on a TCP
@@ -85,7 +85,7 @@ const (
 
 	// OutGone says that the perm key is gone for good; Err says why, with
 	// ErrGone in its tree. At home the login is over, elsewhere call Forget and
-	// import again.
+	// import again. In a slot to which the perm key is lent: there is none.
 	OutGone
 
 	// OutRotated answers Rotate: Err is nil when a new temp key serves, and says

@@ -30,10 +30,6 @@ const (
 	// program starts too, when all keys of a store are looked at together.
 	marginJitter = 4
 
-	// dropLimit is how long a successor waits for old keys to be dropped. An order
-	// that is on its way for longer went down with its connection.
-	dropLimit = 10 * time.Second
-
 	// partingMost bounds the keys that wait for an order to drop them to end: one of
 	// each rotation, of which another begins only when the order before is over.
 	partingMost = 4
@@ -43,6 +39,11 @@ const (
 	listenMost = time.Minute
 	listenPart = 10
 )
+
+// DropLimit is how long a successor waits for old keys to be dropped. An order
+// that is on its way for longer went down with its connection; whoever sent it
+// takes it back, so that it does not go out with the next one.
+const DropLimit = 10 * time.Second
 
 // margin is how long before its end a key of this life is replaced at the latest.
 func margin(life time.Duration) time.Duration {

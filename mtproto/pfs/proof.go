@@ -21,6 +21,10 @@ const proofPause = 5 * time.Minute
 // answer came on a connection with a past and counts for nothing itself.
 func (m *Machine) permDoubted(now time.Time) {
 	m.stopServing(false)
+	if m.lent() { // the main slot will find out
+		m.wantAt(now, taskServe, m.proofPace.after(now, false))
+		return
+	}
 	m.trust()
 	m.wantAt(now, taskProve, m.proofPace.after(now, true))
 }

@@ -97,4 +97,5 @@ const (
 	taskTemp       // make a temp key
 	taskBind       // bind the temp key at hand again
 	taskProve      // ask under the perm key again
+	taskServe      // let the perm key serve again, which is lent
 )
