@@ -40,6 +40,7 @@ type CallOption func(*callOptions)
 type callOptions struct {
 	policy Policy
 	at     dc.ID
+	media  bool
 }
 
 // WithPolicy overrides the policy of a call.
@@ -48,6 +49,15 @@ func WithPolicy(p Policy) CallOption { return func(o *callOptions) { o.policy = 
 // OnDC sends a call to another DC than the account's home. The authorization
 // is carried there first, if it was not yet.
 func OnDC(id dc.ID) CallOption { return func(o *callOptions) { o.at = id } }
+
+// Media says that a call moves files: upload.getFile, upload.saveFilePart,
+// upload.saveBigFilePart and the like, which would stand in the way of others. It
+// goes by a connection of its own, under a temp key of its own, to the addresses
+// that the DC has for media alone; OnDC says which DC. The connection is opened by
+// the first such call and closed after five idle minutes. A DC without such
+// addresses, or one that would cut off the main key for it, has these calls beside
+// all others, and so has one where that connection is not there yet or is lost.
+func Media() CallOption { return func(o *callOptions) { o.media = true } }
 
 // Invoke calls one API method as the account and waits for its typed result.
 // It may be called from any goroutine, and only reads query, which may be used
@@ -89,7 +99,7 @@ func (a *Account) InvokeRaw(ctx context.Context, query tl.Object, opts ...CallOp
 	ctx, seen := a.observe(ctx, q, o.at)
 	var body tl.Raw
 	if err == nil {
-		body, err = a.invoke(ctx, q, o.at)
+		body, err = a.invoke(ctx, q, o)
 	} else {
 		err = notSent(err)
 	}
@@ -118,7 +128,7 @@ func (a *Account) Start(query tl.Object, done func(tl.Raw, error), opts ...CallO
 		}
 	}
 	if err == nil {
-		call, to, refused := a.send(q, o.at, nil, finish)
+		call, to, refused := a.send(q, o, nil, finish)
 		if refused == nil {
 			return func() { to.Send(account.CancelCall{Call: call}) }
 		}
@@ -181,12 +191,12 @@ type answered struct {
 	err  error
 }
 
-func (a *Account) invoke(ctx context.Context, q request, at dc.ID) (tl.Raw, error) {
+func (a *Account) invoke(ctx context.Context, q request, o callOptions) (tl.Raw, error) {
 	if err := a.admit(ctx, len(q.body)); err != nil {
 		return nil, notSent(err)
 	}
 	answer := make(chan answered, 1)
-	call, to, err := a.send(q, at, answer, nil)
+	call, to, err := a.send(q, o, answer, nil)
 	if err != nil {
 		return nil, notSent(err)
 	}
@@ -246,8 +256,9 @@ func (a *Account) admit(ctx context.Context, n int) error {
 // send hands an admitted call to the account's actor. Its end goes to answer,
 // which has room for it, or else to done, once; unless send refuses: then nothing
 // was sent.
-func (a *Account) send(q request, at dc.ID, answer chan<- answered, done func(answered)) (*account.Call, runtime.Ref[account.Message], error) {
-	call := account.NewCall(q.method, q.body, q.policy, at)
+func (a *Account) send(q request, o callOptions, answer chan<- answered, done func(answered)) (*account.Call, runtime.Ref[account.Message], error) {
+	call := account.NewCall(q.method, q.body, q.policy, o.at)
+	call.Media = o.media
 	call.Done = func(body []byte, err error) {
 		a.underWay.remove(call)
 		a.admission.release(len(q.body))

@@ -29,7 +29,7 @@ func (p *play) asked() *account.Call {
 		p.t.Fatal("it is not let in: ", err)
 	}
 	answer := make(chan answered, 1)
-	call, _, err := p.a.send(query, 0, answer, nil)
+	call, _, err := p.a.send(query, callOptions{}, answer, nil)
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -23,8 +23,8 @@ type silences struct {
 }
 
 func (s *silences) hear(w governor.Word) {
-	if w.Route != governor.Direct {
-		return // a proxy's silence is not the DC's
+	if w.Route != governor.Direct || w.DC < 0 {
+		return // the silence of a proxy, or of addresses for media, is not the DC's
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,6 +64,7 @@ func (s *silences) apply(now time.Time, all []digest.Account) {
 func (f *fleet) onWord(c *runtime.Context[fleetMsg], w governor.Word) {
 	switch {
 	case w.Route != governor.Direct: // those who go that way will tell of it themselves
+	case w.DC < 0: // nobody is offline for it
 	case w.Kind == governor.IsSilent:
 		f.digest.Silent(c.Now(), w.DC, w.Since)
 		f.tell(c)

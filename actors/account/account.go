@@ -142,7 +142,7 @@ func (a *account) handle(c *ctx, m Message) {
 		if m.Route != a.way.Route {
 			return
 		}
-		a.bindings.Tell(a.bindings.At(m.DC), binding.Check{Back: m.Back})
+		a.bindings.Tell(a.bindings.Numbered(m.DC), binding.Check{Back: m.Back})
 	case Woken:
 		a.bindings.TellAll(binding.Check{})
 	case due:

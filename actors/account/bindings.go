@@ -55,7 +55,7 @@ func (a *account) onBinding(c *ctx, m bindingEvent) {
 	case binding.EventCall:
 		a.onErrand(c, p, ev)
 	case binding.EventRefused:
-		a.stand.KeyRefused(now, ev.Method, standing.Where{DC: p.DC(), Home: p.IsHome()}, ev.Err)
+		a.stand.KeyRefused(now, ev.Method, standing.Where{DC: p.DC(), Home: p.AtHome()}, ev.Err)
 	case binding.EventKeyGone:
 		if p.IsHome() && a.login.KeyGone(now) {
 			return

@@ -28,6 +28,8 @@ type Call struct {
 	Policy Policy
 	// DC is where the query must run; zero is the home DC.
 	DC dc.ID
+	// Media sends it by the DC's connection for media, where there is one.
+	Media bool
 	// Done is called once, with how the call ended, from within an actor: it
 	// must not wait. The account's own queries have none.
 	Done func(body []byte, err error)

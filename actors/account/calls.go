@@ -30,6 +30,10 @@ func (a *account) onCall(c *ctx, call *Call) {
 
 // send sends an admitted call to its DC.
 func (a *account) send(call *Call) {
+	if call.Media {
+		a.bindings.SendMedia(call.query.DC, a.message(call), call)
+		return
+	}
 	a.bindings.Send(call.query.DC, a.message(call), call)
 }
 

@@ -31,6 +31,10 @@ func (h host) Config(at dc.ID, home bool) binding.Config {
 	return cfg
 }
 
+func (h host) MediaRoad(at dc.ID) binding.MediaRoad {
+	return h.env.binding.MediaRoad(h.c.Now(), at, h.rec.PFS)
+}
+
 func (h host) Spawn(cfg binding.Config) binding.Handle {
 	return binding.Spawn(h.c, h.env.binding, cfg)
 }

@@ -87,7 +87,7 @@ func (a *account) carryOut(c *ctx, out standing.Output) {
 	case standing.OutCall:
 		a.askFor(out)
 	case standing.OutUnbound:
-		a.bindings.Tell(a.bindings.At(out.Where.DC), binding.Unbound{Key: crypt.KeyID(out.Where.Key)})
+		a.bindings.TellUnbound(out.Where.DC, binding.Unbound{Key: crypt.KeyID(out.Where.Key)})
 	case standing.OutUnauthorized:
 		a.bindings.TellGuest(out.DC, binding.Unauthorized{Err: out.Err})
 	case standing.OutHomeAlive:

@@ -83,7 +83,7 @@ func (b *binding) endAsk(c *ctx, ch *child, body []byte, err error) {
 	q := b.asks[0]
 	b.asks = b.asks[1:]
 	c.Cancel(timerAsk)
-	on := Where{DC: b.cfg.ID.DC, Home: b.guest == nil, Key: ch.key, Temp: ch.temp}
+	on := Where{DC: b.cfg.ID.DC, Home: b.cfg.Home, Key: ch.key, Temp: ch.temp}
 	b.move(ch, placeGone)
 	q.call.Reply(body, err, on)
 }

@@ -33,7 +33,14 @@ func Spawn[P any](parent *runtime.Context[P], env *Env, cfg Config) Handle {
 func newBinding(env *Env, cfg Config) *binding {
 	hash := fnv.New64a()
 	_, _ = hash.Write([]byte(cfg.Account))
-	return &binding{env: env, cfg: cfg, who: hash.Sum64(), dropAfter: cfg.DropAfter}
+	if cfg.Shared == nil {
+		cfg.Shared = &Shared{}
+	}
+	b := &binding{env: env, cfg: cfg, who: hash.Sum64(), dropAfter: cfg.DropAfter}
+	if !b.forMedia() {
+		b.spoken = &cfg.Shared.Spoken
+	}
+	return b
 }
 
 // Started implements [runtime.Actor].
@@ -64,6 +71,10 @@ func (b *binding) waiting(c *ctx, m Message) {
 }
 
 func (b *binding) load(c *ctx) {
+	if b.forMedia() {
+		b.beginMedia(c)
+		return
+	}
 	if b.cfg.Keys != nil {
 		b.begin(c, *b.cfg.Keys, nil)
 		return
@@ -84,18 +95,25 @@ func (b *binding) begin(c *ctx, r Records, err error) {
 		b.notify(EventUnusable{err})
 		return
 	}
-	b.session, b.lastID = r.Session, b.cfg.Spoken.Last()
-	b.keys = pfs.New(pfs.Config{
-		PFS: b.cfg.PFS, TempInMemory: b.env.TempInMemory, TempLife: b.env.TempLife, Rand: c.Rand(),
-		Known: b.env.known, Reading: b.env.readings.of(b.cfg.ID.DC), BindAfter: b.cfg.BindAfter, BindDoubt: b.cfg.BindDoubt, Trial: b.cfg.Trial,
-	}, snap)
-	b.cfg.Keys = nil // they are the machines' now
-	b.keeper.Started(c.Now())
-	b.keys.Start(c.Now())
+	b.session, b.lastID = r.Session, b.spoken.Last()
+	b.start(c, snap)
 	if !b.cfg.Home {
 		b.guest = &guestState{machine: guest.New(guest.Config{DC: b.cfg.ID.DC}, guestSnapshot(r.Guest))}
 		b.startGuest(c)
 	}
 	b.pump(c)
 	c.Resume()
+}
+
+// start starts the machine of the keys.
+func (b *binding) start(c *ctx, snap pfs.Snapshot) {
+	self := c.Self()
+	b.cfg.Shared.joined(b.cfg.ID.Purpose, func() { self.Send(sharedChanged{}) })
+	b.keys = pfs.New(pfs.Config{
+		PFS: b.cfg.PFS, Slot: slotOf(b.cfg.ID.Purpose), TempInMemory: b.env.TempInMemory, TempLife: b.env.TempLife, Rand: c.Rand(),
+		Known: b.env.known, Reading: b.env.readings.of(b.cfg.ID.DC), BindAfter: b.cfg.BindAfter, BindDoubt: b.cfg.BindDoubt, Trial: b.cfg.Trial,
+	}, snap)
+	b.cfg.Keys = nil // they are the machines' now
+	b.keeper.Started(c.Now())
+	b.keys.Start(c.Now())
 }

@@ -37,6 +37,7 @@ type binding struct {
 	saidLast  string    // of why the account gets nowhere
 	lastID    uint64    // the last msg_id of connections that fell silent
 	dropAfter time.Time // end of a wait on auth.dropTempAuthKeys
+	dropping  QueryID   // that is under way, 0 for none
 	queries   uint64    // of its own, counted
 
 	// The calls; see calls.go and ask.go.
@@ -49,6 +50,12 @@ type binding struct {
 
 	guest *guestState // nil at home; see guest.go
 	watch watch       // see observe.go
+
+	// A binding that is closed for want of calls: a guest's, and that for media.
+	usedAt  time.Time
+	resting bool // it said so, and nothing was asked since
+
+	spoken *Spoken // of its purpose; nil: it is not noted
 }
 
 // Kinds of timers.
@@ -61,6 +68,8 @@ const (
 	timerAsk
 	timerGuest
 	timerIdle
+	timerPatience
+	timerDrop
 )
 
 // What the actor and its parts say to it.
@@ -103,15 +112,23 @@ func (b *binding) Receive(c *ctx, m Message) {
 		b.forget(now)
 	case Rotate:
 		b.onRotate(c, m)
-	case Unauthorized, WaitCleared, HomeAlive, Answered, guestDue, guestSaved, idleDue:
+	case Unauthorized, WaitCleared, HomeAlive, Answered, guestDue, guestSaved:
 		b.onGuest(c, m)
+	case idleDue:
+		b.onIdle(c)
+	case impatient:
+		b.onImpatient()
+	case sharedChanged:
+		b.onSharedChanged(now)
 
 	case connEvent:
 		b.onConn(c, m.child, m.ev)
 	case permitted:
 		b.onPermitted(now, m)
 	case dropEnded:
-		b.onDropEnded(now, m)
+		b.onDropEnded(c, m)
+	case dropOverdue:
+		b.onDropOverdue(m)
 	case saved:
 		b.onSaved(c, m.err)
 	case saveAgain:
@@ -136,6 +153,7 @@ func (b *binding) Receive(c *ctx, m Message) {
 func (b *binding) pump(c *ctx) {
 	for b.pumpKeys(c) || b.pumpGuest(c) {
 	}
+	b.cfg.Shared.has(b.cfg.ID.Purpose, b.keys.Live())
 	b.staff(c)
 	c.At(timerKeys, b.keys.Deadline(), keysDue{})
 }
@@ -147,6 +165,7 @@ func (b *binding) notify(ev Event) { b.cfg.Notify(ev) }
 // of keys is on disk.
 func (b *binding) Stopping(*ctx) {
 	b.endPermit()
+	b.leaveKeys()
 	for _, list := range [][]Call{b.own, b.held} {
 		for i := range list {
 			list[i].giveBack()

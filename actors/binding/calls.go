@@ -26,8 +26,8 @@ func (b *binding) onCall(c *ctx, call Call) {
 		b.route().Send(call)
 		return
 	}
+	b.used(c)
 	if b.guest != nil {
-		b.used(c)
 		if err := b.guest.machine.Refusal(c.Now()); err != nil {
 			call.end(&GuestError{DC: b.cfg.ID.DC, Err: err})
 			return
@@ -39,6 +39,7 @@ func (b *binding) onCall(c *ctx, call Call) {
 		return
 	}
 	b.held = append(b.held, call)
+	b.patience(c)
 	b.hurry()
 }
 

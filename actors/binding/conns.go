@@ -124,7 +124,7 @@ func (b *binding) open(c *ctx, p place) *child {
 	}
 	self := c.Self()
 	ch.ref = dcconn.Spawn(c, b.env.conn, dcconn.Config{
-		DC: b.cfg.ID.DC, Active: b.cfg.Active || b.awaited(), Who: b.who, Way: b.cfg.Way, Address: first, Spoken: b.cfg.Spoken,
+		DC: b.cfg.ID.DC, Active: b.cfg.Active || b.awaited(), Who: b.who, Way: b.cfg.Way, Address: first, Spoken: b.spoken, Media: b.forMedia(),
 		Notify: func(ev dcconn.Event) { self.Send(connEvent{ch, ev}) },
 	})
 	b.children = append(b.children, ch)
@@ -135,7 +135,7 @@ func (b *binding) open(c *ctx, p place) *child {
 func (b *binding) run(c *ctx, ch *child, key *inUse, bind *dcconn.Bind) {
 	ch.key, ch.temp = key.key.ID(), key.temp
 	cfg := dcconn.SessionConfig{Rand: c.Rand(), Header: b.env.headerOf(b.cfg.Way), Perm: !key.temp, SpreadPings: true}
-	if b.guest != nil || ch.place == placeProver || ch.place == placeConfirmer {
+	if b.guest != nil || b.forMedia() || ch.place == placeProver || ch.place == placeConfirmer {
 		cfg.Prefix = withoutUpdates
 	}
 	sessionConfig(&cfg, b.session, ch.key)

@@ -95,8 +95,12 @@ type ID struct {
 // own, under the perm key of the DC.
 type Purpose uint8
 
-// Main carries API calls and, at home, updates.
-const Main Purpose = 0
+const (
+	// Main carries API calls and, at home, updates.
+	Main Purpose = iota
+	// Media carries bulk transfers; see media.go.
+	Media
+)
 
 // Way is how a DC is reached.
 type Way = dcconn.Way
@@ -140,9 +144,9 @@ type Config struct {
 	Trial bool
 	// Active says that somebody waits: it dials before those nobody waits for.
 	Active bool
-	// Spoken is where connections of this DC note what they said last, also those
-	// of a binding before this one, which has ended. Nil: there was none.
-	Spoken *Spoken
+	// Shared is what the bindings of this DC have in common, also those before this
+	// one, which have ended. Nil: there was none, and there will be no other.
+	Shared *Shared
 	// Timeline is where what becomes of keys and connections is noted; nil: nowhere.
 	Timeline *timeline.Recorder
 	// Notify receives the events, in order, from within the actor. It must not
@@ -238,8 +242,9 @@ func (p *primes) remember(g *crypt.Group) {
 // readings is what was learnt of each DC: what it makes of a temp key whose
 // successor was bound.
 type readings struct {
-	mu    sync.Mutex // guards known
-	known map[dc.ID]pfs.Reading
+	mu      sync.Mutex // guards the following fields
+	known   map[dc.ID]pfs.Reading
+	claimed map[dc.ID]time.Time // when somebody set out to learn it; see MediaRoad
 }
 
 func (r *readings) of(at dc.ID) pfs.Reading {

@@ -20,7 +20,6 @@ type guestState struct {
 	saving  bool // a commit is under way; outputs wait for it
 	errands []errand
 	last    ErrandID
-	usedAt  time.Time
 }
 
 // errand is what the account runs for the guest at the moment.
@@ -59,10 +58,13 @@ func (b *binding) startGuest(c *ctx) {
 	b.used(c)
 }
 
+// closes reports whether the binding is closed for want of calls.
+func (b *binding) closes() bool { return b.guest != nil || b.forMedia() }
+
 // used notes that somebody needs the DC.
 func (b *binding) used(c *ctx) {
-	if b.guest != nil {
-		b.guest.usedAt = c.Now()
+	if b.closes() {
+		b.usedAt, b.resting = c.Now(), false
 		c.After(timerIdle, guestIdle, idleDue{})
 	}
 }
@@ -88,8 +90,6 @@ func (b *binding) onGuest(c *ctx, m Message) {
 		machine.Advance(now)
 	case guestSaved:
 		b.onGuestSaved(m.err)
-	case idleDue:
-		b.onIdle(c)
 	}
 }
 
@@ -201,7 +201,7 @@ func (b *binding) onGuestSaved(err error) {
 func (b *binding) onIdle(c *ctx) {
 	ch := b.at(placeServing)
 	switch {
-	case b.awaited() || len(b.guest.errands) > 0:
+	case b.awaited() || b.guest != nil && len(b.guest.errands) > 0:
 		b.used(c)
 	case ch == nil:
 		b.idle(c)
@@ -211,10 +211,10 @@ func (b *binding) onIdle(c *ctx) {
 }
 
 func (b *binding) onPolled(c *ctx, ch *child, ev dcconn.Event) {
-	if b.guest == nil || ch.place != placeServing {
+	if !b.closes() || ch.place != placeServing {
 		return
 	}
-	quiet := min(ev.Quiet, c.Now().Sub(b.guest.usedAt))
+	quiet := min(ev.Quiet, c.Now().Sub(b.usedAt))
 	if ev.Pending > 0 || quiet < guestIdle {
 		c.After(timerIdle, guestIdle-quiet, idleDue{})
 		return
@@ -225,5 +225,6 @@ func (b *binding) onPolled(c *ctx, ch *child, ev dcconn.Event) {
 // idle tells the account, and again later: it may know of a call on its way.
 func (b *binding) idle(c *ctx) {
 	b.used(c)
+	b.resting = true
 	b.notify(EventIdle{})
 }

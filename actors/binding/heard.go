@@ -48,14 +48,14 @@ func (b *binding) onConn(c *ctx, ch *child, ev dcconn.Event) {
 		b.env.Observe.Clock(b.cfg.ID.DC, ev.Offset)
 		b.notify(EventClock{ev.Offset})
 	case dcconn.EventUpdates:
-		if b.guest != nil || ch.place > placeRetired {
+		if b.guest != nil || b.forMedia() || ch.place > placeRetired {
 			ev.Pushes.Taken(len(ev.Updates))
 			return
 		}
 		b.notify(EventUpdates{ev.Updates, ev.Pushes})
 	case dcconn.EventGap:
 		dropped := ev.Pushes != nil && ch.place <= placeRetired
-		if b.guest == nil && (dropped || ch.place == placeServing && b.told == flowOpen) {
+		if b.guest == nil && !b.forMedia() && (dropped || ch.place == placeServing && b.told == flowOpen) {
 			b.notify(EventGap{})
 		}
 	case dcconn.EventSave:
@@ -125,6 +125,9 @@ func (b *binding) onBindFailed(now time.Time, ch *child, err error) {
 	if _, refused := tgerr.As(err); refused {
 		b.notify(EventRefused{"auth.bindTempAuthKey", err})
 	}
+	if until, ok := tgerr.Until(err, now); ok {
+		b.cfg.Shared.wait(waitBind, until)
+	}
 	b.keys.BindFailed(now, ch.key, err)
 }
 
@@ -181,5 +184,8 @@ func (b *binding) onSnapshot(ch *child, s dcconn.Snapshot) {
 		return
 	}
 	b.session = sessionRecord(b.cfg.ID.DC, ch.key, s)
+	if b.forMedia() {
+		return // the record of the DC is that of the main purpose
+	}
 	b.notify(EventSession{*b.session})
 }

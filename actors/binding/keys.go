@@ -62,6 +62,10 @@ func (b *binding) perform(c *ctx, out pfs.Output) {
 		b.rotationDid("held")
 		b.hold(c, out)
 	case pfs.OutBind:
+		if at := b.cfg.Shared.binds(c.Now(), b.cfg.ID.Purpose, out.Temp.ID()); !at.IsZero() {
+			b.keys.Blocked(c.Now(), out.Temp.ID(), at)
+			return
+		}
 		b.rotating()
 		b.bind = &out // see staff
 	case pfs.OutProbe:
@@ -199,32 +203,61 @@ func (b *binding) drop(c *ctx, except []crypt.KeyID) {
 		b.keys.NotDropped(c.Now())
 		return
 	}
+	b.cfg.Shared.has(b.cfg.ID.Purpose, b.keys.Live()) // what was retired is not among them
+	except, ok := b.cfg.Shared.drops(c.Now(), b.cfg.ID.Purpose, except)
+	if !ok {
+		b.keys.NotDropped(c.Now())
+		return
+	}
 	b.note(c.Now(), timeline.Dropped, 0, nil)
 	query := &tg.AuthDropTempAuthKeysRequest{}
 	for _, id := range except {
 		query.ExceptAuthKeys = append(query.ExceptAuthKeys, int64(id))
 	}
-	self, n := c.Self(), b.watch.replaced
-	b.watch.replaced = 0
+	self, id, n := c.Self(), b.query(), b.watch.replaced
+	b.dropping, b.watch.replaced = id, 0
 	b.say(ch, dcconn.Call{
-		ID: b.query(), Body: query.Append(nil), Policy: Repeatable,
+		ID: id, Body: query.Append(nil), Policy: Repeatable,
 		Reply: func(_ []byte, err error) {
-			self.Send(dropEnded{query.TypeName(), err, n})
+			self.Send(dropEnded{query.TypeName(), id, err, n})
 		},
 	})
+	c.After(timerDrop, pfs.DropLimit, dropOverdue{ch, id})
+}
+
+// dropOverdue: an order to drop keys has no answer. It is taken back, for its list
+// grows old, and must not go out with the next connection.
+type dropOverdue struct {
+	child *child
+	id    QueryID
+}
+
+func (dropOverdue) bindingMessage() {}
+
+func (b *binding) onDropOverdue(m dropOverdue) {
+	if b.dropping == m.id && m.child.place < placeEnding {
+		b.say(m.child, dcconn.Cancel{ID: m.id})
+	}
 }
 
 // dropEnded: old temp keys were dropped, or err says why not. Those that the server
 // refuses to drop expire by themselves.
 type dropEnded struct {
 	method string
+	id     QueryID
 	err    error
 	n      int // of them
 }
 
 func (dropEnded) bindingMessage() {}
 
-func (b *binding) onDropEnded(now time.Time, m dropEnded) {
+func (b *binding) onDropEnded(c *ctx, m dropEnded) {
+	now := c.Now()
+	if b.dropping == m.id { // not one that another has overtaken
+		b.dropping = 0
+		c.Cancel(timerDrop)
+		b.cfg.Shared.dropped(b.cfg.ID.Purpose)
+	}
 	_, refused := tgerr.As(m.err)
 	until, wait := tgerr.Until(m.err, now)
 	if m.err == nil || refused && !wait {
@@ -239,6 +272,7 @@ func (b *binding) onDropEnded(now time.Time, m dropEnded) {
 	}
 	if wait {
 		b.dropAfter = until
+		b.cfg.Shared.wait(waitDrop, until)
 		b.notify(EventRefused{m.method, m.err})
 	} else if refused {
 		b.env.Logger.Warn("old temp keys were not dropped", "account", b.cfg.Account, "dc", int(b.cfg.ID.DC), "err", m.err)
@@ -255,6 +289,10 @@ func (b *binding) query() QueryID {
 // onGone hears that the server has forgotten the perm key, which is proved. At
 // home the account decides what that means.
 func (b *binding) onGone(c *ctx, err error) {
+	if b.forMedia() {
+		b.notify(EventFailed{err})
+		return
+	}
 	if b.guest == nil {
 		b.notify(EventKeyGone{err})
 		return
@@ -267,7 +305,7 @@ func (b *binding) onGone(c *ctx, err error) {
 // onForeign hears that the perm key is of another environment. A guest DC is
 // given up by itself.
 func (b *binding) onForeign(err error) {
-	if b.guest == nil {
+	if b.guest == nil && !b.forMedia() {
 		b.notify(EventForeign{err})
 		return
 	}

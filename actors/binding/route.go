@@ -134,6 +134,9 @@ func (b *binding) tell(why string) {
 	case flowHeld:
 		b.notify(EventHeld{})
 	case flowOpen:
+		if !b.forMedia() {
+			b.cfg.Shared.lend(b.keys.Perm(), b.keys.Snapshot().TimeOffset)
+		}
 		b.notify(EventRoute{Route: b.route(), Perm: b.keys.PermID()})
 		for _, call := range take(&b.held) {
 			b.route().Send(call)
@@ -166,7 +169,7 @@ func (b *binding) route() Route {
 	if ch == nil {
 		return Route{}
 	}
-	return Route{ch.ref, Where{DC: b.cfg.ID.DC, Home: b.guest == nil, Key: ch.key, Temp: ch.temp}}
+	return Route{ch.ref, Where{DC: b.cfg.ID.DC, Home: b.cfg.Home, Key: ch.key, Temp: ch.temp}}
 }
 
 // take empties a list and returns what it held.

@@ -24,6 +24,8 @@ type Host interface {
 	// DropAfter, Keys if they were read, and Active when somebody waits for the
 	// account. The rest is filled in here.
 	Config(at dc.ID, home bool) binding.Config
+	// MediaRoad says by which binding calls for media on a DC go.
+	MediaRoad(at dc.ID) binding.MediaRoad
 	// Spawn starts a binding below the account.
 	Spawn(cfg binding.Config) binding.Handle
 	// Heard and Store are called from within a binding, and post what it says to
@@ -37,7 +39,8 @@ type Host interface {
 // of its happening. Each function is set; none may block, or keep what it was
 // given.
 type Trace struct {
-	// Opened and Closed: the binding of a DC begins, and ends.
+	// Opened and Closed: the binding of a DC begins, and ends. The number of a DC has
+	// a minus here for its binding for media.
 	Opened func(id persistence.AccountID, at dc.ID, home bool)
 	Closed func(id persistence.AccountID, at dc.ID)
 	// Told: the account sends the binding of a DC a message, or by the route a
@@ -58,14 +61,33 @@ type Binding struct {
 	from    *journal.Fence // of this start; what an earlier one said is void
 	keeper  runtime.Keeper
 	pending atomic.Int64 // calls that were sent there and have not ended
+
+	wanted bool // of a main one: somebody asked for media there before it had a route
+	opens  bool // of one for media: it has no route yet and calls may wait for it
+	lost   bool // the last that was heard of its route is that it is lost
 }
+
+// number is that of its DC, with a minus for media.
+func (p *Binding) number() dc.ID {
+	if p.media() {
+		return -p.id.DC
+	}
+	return p.id.DC
+}
+
+// media reports whether it is for media.
+func (p *Binding) media() bool { return p.id.Purpose == binding.Media }
 
 // DC is which it is.
 func (p *Binding) DC() dc.ID { return p.id.DC }
 
-// IsHome reports whether the authorization was made there, Bound whether calls
+// AtHome reports whether the login was made there.
+func (p *Binding) AtHome() bool { return p.home }
+
+// IsHome reports whether it is the one that the account stands with: its login was
+// made there, and it is not for media. Bound whether calls
 // go under a bound temp key, Lost whether they wait for a route.
-func (p *Binding) IsHome() bool { return p.home }
+func (p *Binding) IsHome() bool { return p.home && !p.media() }
 func (p *Binding) Bound() bool  { return p != nil && p.bound }
 func (p *Binding) Lost() bool   { return p.route.IsZero() }
 
@@ -89,12 +111,12 @@ type All struct {
 	homeless []query // for a home that is about to be opened; bounded by the callers' admission
 
 	ending []*Binding // closed ones whose binding has not ended yet
-	spoken []*spoken  // one for each DC that had one; a map would cost each account more
+	shared []*shared  // one for each DC that had one; a map would cost each account more
 }
 
-// spoken is what connections to a DC said last.
-type spoken struct {
-	binding.Spoken
+// shared is what the bindings of a DC have in common.
+type shared struct {
+	binding.Shared
 	at dc.ID
 }
 
@@ -118,15 +140,25 @@ func (s *All) To(at dc.ID) *Binding {
 	return s.Open(at, false)
 }
 
-// At returns the binding of a DC, nil for none.
-func (s *All) At(at dc.ID) *Binding {
-	if i := slices.IndexFunc(s.all, func(p *Binding) bool { return p.id.DC == at }); i >= 0 {
+// At returns the main binding of a DC, nil for none.
+func (s *All) At(at dc.ID) *Binding { return s.byID(binding.ID{DC: at}) }
+
+// Numbered is At by the governor's number of a DC, which has a minus for media.
+func (s *All) Numbered(at dc.ID) *Binding {
+	if at < 0 {
+		return s.byID(binding.ID{DC: -at, Purpose: binding.Media})
+	}
+	return s.At(at)
+}
+
+func (s *All) byID(id binding.ID) *Binding {
+	if i := slices.IndexFunc(s.all, func(p *Binding) bool { return p.id == id }); i >= 0 {
 		return s.all[i]
 	}
 	return nil
 }
 
-// Open makes the binding of a DC.
+// Open makes the main binding of a DC.
 func (s *All) Open(at dc.ID, home bool) *Binding {
 	p := &Binding{id: binding.ID{DC: at}, home: home}
 	s.all = append(s.all, p)
@@ -147,9 +179,9 @@ func (s *All) Open(at dc.ID, home bool) *Binding {
 // before one that was closed has ended.
 func (s *All) begin(p *Binding, after time.Duration) {
 	from := &journal.Fence{}
-	cfg := s.host.Config(p.id.DC, p.home)
+	cfg := s.host.Config(p.id.DC, p.IsHome())
 	cfg.Account, cfg.ID, cfg.Home, cfg.After = s.id, p.id, p.home, after
-	cfg.Wait, cfg.Spoken = s.isEnding(p.id.DC), s.spokenAt(p.id.DC)
+	cfg.Wait, cfg.Shared = s.isEnding(p.id), s.sharedAt(p.id.DC)
 	cfg.Notify = func(ev binding.Event) { s.host.Heard(p, from, ev) }
 	cfg.Load = func(done func(binding.Records, error)) {
 		s.host.Store(from, journal.Work{Kind: journal.Load, Account: s.id}, func(records []persistence.Record, err error) {
@@ -166,12 +198,12 @@ func (s *All) begin(p *Binding, after time.Duration) {
 	p.from, p.handle = from, s.host.Spawn(cfg)
 }
 
-func (s *All) spokenAt(at dc.ID) *binding.Spoken {
-	i := slices.IndexFunc(s.spoken, func(l *spoken) bool { return l.at == at })
+func (s *All) sharedAt(at dc.ID) *binding.Shared {
+	i := slices.IndexFunc(s.shared, func(l *shared) bool { return l.at == at })
 	if i < 0 {
-		i, s.spoken = len(s.spoken), append(s.spoken, &spoken{at: at})
+		i, s.shared = len(s.shared), append(s.shared, &shared{at: at})
 	}
-	return &s.spoken[i].Spoken
+	return &s.shared[i].Shared
 }
 
 // recordsOf picks what a binding begins with out of what was read. It fails where
@@ -197,22 +229,26 @@ func (s *All) Hear(p *Binding, from *journal.Fence, ev binding.Event) bool {
 		return false
 	}
 	if s.trace != nil {
-		s.trace.Heard(s.id, p.id.DC, ev)
+		s.trace.Heard(s.id, p.number(), ev)
+	}
+	if p.media() {
+		return s.hearMedia(p, ev)
 	}
 	switch ev := ev.(type) {
 	case binding.EventRoute:
-		p.route, p.bound, p.perm = ev.Route, ev.Route.Where().Temp, ev.Perm
+		p.route, p.bound, p.perm, p.lost = ev.Route, ev.Route.Where().Temp, ev.Perm, false
+		s.routed(p)
 		return p.home && !ev.Again // it was asked what is new when the last was lost
 	case binding.EventHeld:
 		p.route = binding.Route{}
 		return p.home
 	case binding.EventLost:
-		p.route, p.bound = binding.Route{}, false
+		p.route, p.bound, p.lost = binding.Route{}, false, true
 		return p.home
 	case binding.EventUnreachable:
 		return p.home
 	case binding.EventIdle:
-		if p.pending.Load() == 0 {
+		if p.pending.Load() == 0 && s.byID(mediaID(p.id.DC)) == nil {
 			s.Close(p)
 		}
 	case binding.EventUnusable:
@@ -233,13 +269,21 @@ func (s *All) Tell(p *Binding, m binding.Message) {
 		return
 	}
 	switch m.(type) {
-	case binding.Unbound, binding.Unauthorized:
+	case binding.Unbound:
 		p.route = binding.Route{}
+	case binding.Unauthorized:
+		p.route, p.lost = binding.Route{}, true // for media too
 	}
 	if s.trace != nil {
-		s.trace.Told(s.id, p.id.DC, m, 0)
+		s.trace.Told(s.id, p.number(), m, 0)
 	}
 	p.handle.Send(m)
+}
+
+// TellUnbound tells the bindings of a DC that a key of one of them is not bound.
+func (s *All) TellUnbound(at dc.ID, m binding.Unbound) {
+	s.Tell(s.At(at), m)
+	s.Tell(s.byID(mediaID(at)), m)
 }
 
 // TellAll tells every binding.
@@ -259,7 +303,7 @@ func (s *All) TellGuest(at dc.ID, m binding.Message) {
 // TellGuests tells all but home's.
 func (s *All) TellGuests(m binding.Message) {
 	for _, p := range s.all {
-		if !p.home {
+		if !p.home && !p.media() {
 			s.Tell(p, m)
 		}
 	}
@@ -278,12 +322,16 @@ func (s *All) Close(p *Binding) {
 
 // drop takes a binding out.
 func (s *All) drop(p *Binding) {
+	if !p.media() { // there is no key for it without this one
+		s.Close(s.byID(mediaID(p.id.DC)))
+		defer s.sharedAt(p.id.DC).Clear()
+	}
 	s.all = slices.DeleteFunc(s.all, func(other *Binding) bool { return other == p })
 	if s.home == p {
 		s.home = nil
 	}
 	if s.trace != nil {
-		s.trace.Closed(s.id, p.id.DC)
+		s.trace.Closed(s.id, p.number())
 	}
 	p.from.Closed = true
 	p.route = binding.Route{}
@@ -304,10 +352,13 @@ func (s *All) CloseAll() {
 func (s *All) Stopped(child runtime.ActorID, now time.Time, rand io.Reader) (failed *Binding, tooOften bool) {
 	is := func(p *Binding) bool { return p.handle.ID() == child }
 	if i := slices.IndexFunc(s.ending, is); i >= 0 {
-		at := s.ending[i].id.DC
+		id := s.ending[i].id
 		s.ending = slices.Delete(s.ending, i, i+1)
-		if p := s.At(at); p != nil && !s.isEnding(at) {
+		if p := s.byID(id); p != nil && !s.isEnding(id) {
 			p.handle.Send(binding.Begin{})
+		}
+		if s.At(id.DC) == nil {
+			s.sharedAt(id.DC).Clear()
 		}
 		return nil, false
 	}
@@ -316,7 +367,7 @@ func (s *All) Stopped(child runtime.ActorID, now time.Time, rand io.Reader) (fai
 		return nil, false
 	}
 	p := s.all[i]
-	p.route = binding.Route{}
+	p.route, p.opens, p.lost = binding.Route{}, false, true
 	delay, tooOften := p.keeper.Failed(now, rand)
 	if tooOften {
 		s.drop(p) // it has ended already: nobody at its DC need wait for that
@@ -332,6 +383,6 @@ func (s *All) Quiet() bool { return len(s.all) == 0 && len(s.ending) == 0 }
 
 // isEnding reports whether a binding that was closed still has connections to a
 // DC: the server is to see one session of a key after the other.
-func (s *All) isEnding(at dc.ID) bool {
-	return slices.ContainsFunc(s.ending, func(p *Binding) bool { return p.id.DC == at })
+func (s *All) isEnding(id binding.ID) bool {
+	return slices.ContainsFunc(s.ending, func(p *Binding) bool { return p.id == id })
 }

@@ -22,6 +22,7 @@ type stage struct {
 	log  []string
 	cfgs []binding.Config
 	done func([]persistence.Record, error) // of the last work
+	road binding.MediaRoad
 }
 
 func (s *stage) note(format string, args ...any) { s.log = append(s.log, fmt.Sprintf(format, args...)) }
@@ -33,6 +34,8 @@ func (s *stage) Config(_ dc.ID, home bool) binding.Config {
 	}
 	return cfg
 }
+
+func (s *stage) MediaRoad(dc.ID) binding.MediaRoad { return s.road }
 
 func (s *stage) Spawn(cfg binding.Config) binding.Handle {
 	s.cfgs = append(s.cfgs, cfg)
@@ -127,7 +130,7 @@ func TestBindings(t *testing.T) {
 			s.Close(s.Open(4, false))
 			s.Close(s.Open(4, false))
 			p := s.Open(4, false)
-			if s.cfgs[0].Wait || !s.cfgs[1].Wait || !s.cfgs[2].Wait || s.cfgs[0].Spoken == nil || s.cfgs[0].Spoken != s.cfgs[2].Spoken {
+			if s.cfgs[0].Wait || !s.cfgs[1].Wait || !s.cfgs[2].Wait || s.cfgs[0].Shared == nil || s.cfgs[0].Shared != s.cfgs[2].Shared {
 				t.Errorf("they begin with %+v", s.cfgs)
 			}
 			for range 2 {
@@ -135,10 +138,10 @@ func TestBindings(t *testing.T) {
 					t.Error("a closed one failed")
 				}
 			}
-			if s.isEnding(4) || s.At(4) != p {
+			if s.isEnding(binding.ID{DC: 4}) || s.At(4) != p {
 				t.Error("the end of those that were closed is not known")
 			}
-			if s.Open(2, true); s.last().Wait || s.last().Spoken == s.cfgs[0].Spoken {
+			if s.Open(2, true); s.last().Wait || s.last().Shared == s.cfgs[0].Shared {
 				t.Error("another DC waits, or knows what was said at the first")
 			}
 		}, nil},

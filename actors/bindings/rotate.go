@@ -3,6 +3,7 @@ package bindings
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/mtfleet/mtfleet/actors/binding"
@@ -11,15 +12,17 @@ import (
 // errNoBinding answers a rotation of an account without a DC.
 var errNoBinding = errors.New("it has no DC")
 
-// Rotate asks every binding for another temp key. reply is called once, from any
+// Rotate asks every binding for another temp key, but one for media that cannot
+// reach its address. reply is called once, from any
 // goroutine, when all have answered: with nil, or the first error.
 func (s *All) Rotate(reply func(error)) {
 	if len(s.all) == 0 {
 		reply(errNoBinding)
 		return
 	}
-	g := &gather{left: len(s.all), reply: reply}
-	for _, p := range s.all {
+	asked := slices.DeleteFunc(slices.Clone(s.all), func(p *Binding) bool { return p.media() && p.route.IsZero() })
+	g := &gather{left: len(asked), reply: reply}
+	for _, p := range asked {
 		s.Tell(p, binding.Rotate{Reply: func(err error) { g.add(p, err) }})
 	}
 }

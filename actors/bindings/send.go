@@ -25,8 +25,15 @@ type query struct {
 // Send sends a call to a DC, zero for home: on the connection of the last route,
 // or to the binding that will have one. One for a home that is not open waits
 // until it is, or is given back with all others.
-func (s *All) Send(at dc.ID, call binding.Call, by Caller) {
-	p := s.To(at)
+func (s *All) Send(at dc.ID, call binding.Call, by Caller) { s.sendTo(s.To(at), call, by) }
+
+// SendMedia is Send for a call for media: it goes by the connection for that where
+// there is one, or will be soon.
+func (s *All) SendMedia(at dc.ID, call binding.Call, by Caller) {
+	s.sendTo(s.forMedia(at), call, by)
+}
+
+func (s *All) sendTo(p *Binding, call binding.Call, by Caller) {
 	switch {
 	case p == nil:
 		s.homeless = append(s.homeless, query{call, by})
@@ -34,7 +41,7 @@ func (s *All) Send(at dc.ID, call binding.Call, by Caller) {
 		s.Tell(p, p.hearing(call, by))
 	default:
 		if s.trace != nil {
-			s.trace.Told(s.id, p.id.DC, call, p.route.Where().Key)
+			s.trace.Told(s.id, p.number(), call, p.route.Where().Key)
 		}
 		on := p.route.Where() // what the closure keeps
 		p.pending.Add(1)
@@ -64,6 +71,9 @@ func (s *All) Cancel(at dc.ID, id binding.QueryID) {
 		p = s.At(at)
 	}
 	s.Tell(p, binding.Cancel{ID: id})
+	if p != nil {
+		s.Tell(s.byID(mediaID(p.id.DC)), binding.Cancel{ID: id})
+	}
 }
 
 // hearing is a call whose end is told to who sent it.

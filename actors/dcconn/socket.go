@@ -44,11 +44,20 @@ const (
 	settle = 2 * time.Second
 )
 
+// number is the governor's of the DC: its addresses for media have one of their own,
+// for they may be down while the others are not.
+func (n *conn) number() int {
+	if n.cfg.Media {
+		return -int(n.cfg.DC)
+	}
+	return int(n.cfg.DC)
+}
+
 // want asks the governor for a permit to dial.
 func (n *conn) want(c *ctx) {
 	n.state = socketWaiting
 	self := c.Self()
-	t := &governor.Ticket{Kind: governor.Connect, DC: int(n.cfg.DC), Route: n.cfg.Way.Route, Active: n.cfg.Active || n.busy(), Who: n.cfg.Who}
+	t := &governor.Ticket{Kind: governor.Connect, DC: n.number(), Route: n.cfg.Way.Route, Active: n.cfg.Active || n.busy(), Who: n.cfg.Who}
 	t.Granted = func() { self.Send(permitted{t}) }
 	n.ticket, n.tried = t, governor.Tried{}
 	n.env.Governor.Send(governor.Want{Ticket: t})
@@ -155,7 +164,7 @@ func (n *conn) tell(o governor.Outcome) {
 		n.env.Governor.Send(governor.Done{Ticket: n.ticket, Outcome: o, Tried: n.families(o)})
 		n.ticket = nil
 	case news:
-		n.env.Governor.Send(governor.Report{DC: int(n.cfg.DC), Route: n.cfg.Way.Route, Outcome: o, Who: n.cfg.Who, Made: n.upSince})
+		n.env.Governor.Send(governor.Report{DC: n.number(), Route: n.cfg.Way.Route, Outcome: o, Who: n.cfg.Who, Made: n.upSince})
 	}
 }
 
@@ -193,7 +202,7 @@ func (n *conn) lost(c *ctx, err error) {
 	c.Cancel(timerSettle)
 	n.checks = false
 	if wasUp && silence(err) {
-		n.env.Governor.Send(governor.Silent{DC: int(n.cfg.DC), Route: n.cfg.Way.Route, Who: n.cfg.Who})
+		n.env.Governor.Send(governor.Silent{DC: n.number(), Route: n.cfg.Way.Route, Who: n.cfg.Who})
 	}
 	if wasUp && n.session != nil {
 		n.session.Disconnected(c.Now())

@@ -21,7 +21,7 @@ func (n *conn) attend(c *ctx) {
 	if n.witness != nil || n.told != governor.Answered || n.state != socketUp {
 		return
 	}
-	self, w := c.Self(), &governor.Witness{DC: int(n.cfg.DC), Route: n.cfg.Way.Route, Who: n.cfg.Who}
+	self, w := c.Self(), &governor.Witness{DC: n.number(), Route: n.cfg.Way.Route, Who: n.cfg.Who}
 	w.Ask = func(round uint32) { self.Send(ask{w, round}) }
 	n.witness = w
 	attend := governor.Attend{Witness: w}

@@ -53,7 +53,7 @@ const (
 // before [Want] and not changed; a ticket is used once.
 type Ticket struct {
 	Kind Kind
-	DC   int // number of the DC
+	DC   int // number of the DC; with a minus its addresses for media, which are a DC of their own here
 	// Route is how the DC is reached; zero: directly.
 	Route Route
 	// Active puts the ticket before those that are not: somebody is waiting.

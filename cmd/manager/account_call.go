@@ -50,6 +50,7 @@ objects say their constructor in "_". What is secret belongs in standard input
 	}
 	c.Flags().StringVar(&params, "json", "", "the method's fields as a JSON `OBJECT`; - reads it from standard input")
 	c.Flags().IntVar(&r.DC, "dc", 0, "the `NUMBER` of the DC to call (default: the account's home)")
+	c.Flags().BoolVar(&r.Media, "media", false, "it moves a file (upload.*): call it on the connection for media")
 	c.Flags().StringVar(&r.Policy, "policy", "", "once, or repeatable: whether it may run twice when an answer is lost (default: as the method is)")
 	c.Flags().DurationVar(&f.timeout, "wait", defaultTimeout, "how long to wait for the answer")
 	return c

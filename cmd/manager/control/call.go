@@ -31,6 +31,8 @@ type CallRequest struct {
 	Params json.RawMessage `json:"params,omitempty"`
 	// DC is where it is called; 0 is the account's home.
 	DC int `json:"dc,omitempty"`
+	// Media is whether it moves a file, and goes by the DC's connection for media.
+	Media bool `json:"media,omitempty"`
 	// Policy is "once", "repeatable", or empty for that of the method.
 	Policy string `json:"policy,omitempty"`
 }
@@ -69,7 +71,11 @@ type CallError struct {
 
 // options are the request's, for a call.
 func (r CallRequest) options() (opts []actors.CallOption, once bool, err error) {
-	return callOptions(r.Policy, r.DC, !tg.Repeatable(r.Method))
+	opts, once, err = callOptions(r.Policy, r.DC, !tg.Repeatable(r.Method))
+	if r.Media {
+		opts = append(opts, actors.Media())
+	}
+	return opts, once, err
 }
 
 // callOptions are those of a policy and a DC as requests name them; once is the

@@ -100,7 +100,10 @@ func (l *Local) late(a *actors.Account, err error) error {
 
 // DCName names a DC, and the proxy through which it is reached.
 func DCName(s governor.DCStatus) string {
-	name := fmt.Sprintf("DC %d", s.DC)
+	name := fmt.Sprintf("DC %d", max(s.DC, -s.DC))
+	if s.DC < 0 {
+		name += " for media"
+	}
 	if s.Via != "" {
 		name += " through " + s.Via
 	}
