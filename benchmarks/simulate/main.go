@@ -8,8 +8,9 @@
 //	go run ./benchmarks/simulate --seed 42 --days 1 --dense
 //	go run ./benchmarks/simulate --seeds 20 --twice
 //
-// It prints each seed in which a promise was broken, with what led to it, and
-// how to run it again. The exit status is 1 if there was one.
+// It prints each seed in which a promise was broken, with what led to it and the
+// timelines of its accounts, made smaller before, and how to play it again. The
+// exit status is 1 if there was one.
 package main
 
 import (
@@ -17,10 +18,14 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	goruntime "runtime"
 	"runtime/debug"
 	"runtime/pprof"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -50,6 +55,7 @@ type config struct {
 	days     float64
 	timeline bool
 	profile  string
+	shrink   int
 	twice    bool
 	workers  int
 	lines    int
@@ -70,9 +76,15 @@ func parse(args []string) (config, error) {
 	f.IntVar(&c.workers, "workers", goruntime.GOMAXPROCS(0), "how many seeds are played at once")
 	f.BoolVar(&c.twice, "twice", false, "play each seed twice and compare: two runs of one seed are the same to the last byte")
 	f.BoolVar(&c.timeline, "timeline", false, "print what happened in good runs too")
+	only := f.String("only", "", "the gusts of the storm that come, by their numbers with commas; empty: all")
+	f.IntVar(&c.shrink, "shrink", 20, "how many runs are played to make a bad one smaller, in a minute at most; 0: none")
 	f.StringVar(&c.profile, "cpuprofile", "", "write a CPU profile to this file")
 	f.IntVar(&c.lines, "lines", 200, "how many lines of a timeline are printed, the last ones")
 	if err := f.Parse(args); err != nil {
+		return c, err
+	}
+	var err error
+	if c.opts.Only, err = numbers(*only); err != nil {
 		return c, err
 	}
 	given := map[string]bool{}
@@ -86,7 +98,7 @@ func parse(args []string) (config, error) {
 	if c.seeds < 1 || c.workers < 1 || c.days < 0 || c.opts.Accounts < 0 || c.opts.DCs < 0 || c.opts.DCs > 9 {
 		return c, errors.New("--seeds and --workers are at least 1, --days and --accounts not negative, --dcs 1 to 9")
 	}
-	c.opts.Duration = time.Duration(c.days * 24 * float64(time.Hour))
+	c.opts.Duration = time.Duration(c.days * 24 * float64(time.Hour)).Round(time.Millisecond)
 	return c, nil
 }
 
@@ -117,7 +129,11 @@ func simulate(args []string, out io.Writer) (ok bool, err error) {
 						r.Complaints = append(r.Complaints, "a second run of the seed was another: "+r.Hash+" and "+again.Hash)
 					}
 				}
-				sum.add(r, err)
+				small := world.Shrunk{Options: c.opts, Result: r}
+				if err == nil && c.shrink > 0 && len(r.Complaints) > 0 {
+					small = world.Shrink(r, c.opts, c.shrink, time.Now().Add(time.Minute))
+				}
+				sum.add(r, small, err)
 			}
 		})
 	}
@@ -158,7 +174,7 @@ type summary struct {
 	last    time.Time // of the progress line
 }
 
-func (s *summary) add(r world.Result, err error) {
+func (s *summary) add(r world.Result, small world.Shrunk, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
@@ -170,7 +186,7 @@ func (s *summary) add(r world.Result, err error) {
 	s.counts.Add(r.Counts)
 	if len(r.Complaints) > 0 {
 		s.bad++
-		s.show(r)
+		s.show(r, small)
 	} else if s.config.timeline {
 		s.lines(r)
 	}
@@ -183,16 +199,75 @@ func (s *summary) add(r world.Result, err error) {
 	}
 }
 
-// show prints a bad run and how to see it again.
-func (s *summary) show(r world.Result) {
-	s.lines(r)
+// show prints a bad run, the smallest one found that breaks the same promise, and
+// how to see either again.
+func (s *summary) show(r world.Result, small world.Shrunk) {
+	s.lines(small.Result)
+	s.stories(small.Result)
 	fmt.Fprintf(s.out, "seed %d broke promises:\n", r.Seed)
+	s.complaints(r)
+	fmt.Fprintf(s.out, "again: %s\n", command(r.Seed, s.config.opts))
+	if small.Result.Hash != r.Hash {
+		fmt.Fprintf(s.out, "the smallest of %d tries that breaks the first of them, which is the one above:\n", small.Tries)
+		s.complaints(small.Result)
+		fmt.Fprintf(s.out, "again: %s\n", command(r.Seed, small.Options))
+	}
+}
+
+func (s *summary) complaints(r world.Result) {
 	for _, c := range r.Complaints {
 		fmt.Fprintf(s.out, "  %s\n", c)
 	}
-	c := s.config
-	fmt.Fprintf(s.out, "again: go run ./benchmarks/simulate --seed %d --days %v --accounts %d --dcs %d --dense=%v --calm=%v --harsh=%v --lines 4000\n",
-		r.Seed, c.days, c.opts.Accounts, c.opts.DCs, c.opts.Dense, c.opts.Calm, c.opts.Harsh)
+}
+
+// stories prints the timelines of the accounts that complaints name, of all where
+// they name none.
+func (s *summary) stories(r world.Result) {
+	text := strings.Join(r.Complaints, "\n")
+	names := slices.Sorted(maps.Keys(r.Stories))
+	named := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !strings.Contains(text, n) })
+	if len(named) == 0 {
+		named = names[:min(len(names), 10)]
+	}
+	for _, n := range named {
+		fmt.Fprintln(s.out, r.Stories[n])
+	}
+}
+
+// command is what plays a run.
+func command(seed uint64, o world.Options) string {
+	only := make([]string, len(o.Only))
+	for i, n := range o.Only {
+		only[i] = strconv.Itoa(n)
+	}
+	text := fmt.Sprintf("go run ./benchmarks/simulate --seed %d --days %v --accounts %d --dcs %d --dense=%v --calm=%v --harsh=%v --lines 4000",
+		seed, o.Duration.Hours()/24, o.Accounts, o.DCs, o.Dense, o.Calm, o.Harsh)
+	switch {
+	case o.Only == nil:
+		return text
+	case len(only) == 0:
+		return text + " --only none"
+	}
+	return text + " --only " + strings.Join(only, ",")
+}
+
+// numbers reads what command has written of gusts.
+func numbers(text string) ([]int, error) {
+	switch text {
+	case "":
+		return nil, nil
+	case "none":
+		return []int{}, nil
+	}
+	var list []int
+	for _, one := range strings.Split(text, ",") {
+		n, err := strconv.Atoi(one)
+		if err != nil || n < 0 {
+			return nil, fmt.Errorf("--only: %q is no number of a gust", one)
+		}
+		list = append(list, n)
+	}
+	return list, nil
 }
 
 func (s *summary) lines(r world.Result) {

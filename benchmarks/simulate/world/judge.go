@@ -108,8 +108,8 @@ func (j *judge) back(w *world, ev actors.Event) int {
 
 // audit holds it all against the ledger.
 func (w *world) audit() {
-	for _, text := range w.stories {
-		w.holdSecrets("a timeline", text)
+	for _, u := range w.users {
+		w.holdSecrets("a timeline", w.stories[u.name])
 	}
 	keys, err := actorstest.StoreKeys(w.disk.open())
 	if err != nil {

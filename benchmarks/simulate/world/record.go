@@ -45,6 +45,7 @@ type Counts struct {
 	Packets, Commits, Events      int
 	Calls, Faults, Crashes, Dials int
 	Restarts                      int
+	Gusts                         int // that came, or would have: see Options.Only
 	Updates, Holes                int // heard
 	Judged                        int // updates that the audit looked for
 	Returns                       int // how often somebody came back to a channel
@@ -61,6 +62,7 @@ func (n *Counts) Add(o Counts) {
 	n.Crashes += o.Crashes
 	n.Dials += o.Dials
 	n.Restarts += o.Restarts
+	n.Gusts += o.Gusts
 	n.Updates += o.Updates
 	n.Holes += o.Holes
 	n.Judged += o.Judged

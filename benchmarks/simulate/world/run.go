@@ -29,6 +29,9 @@ type Options struct {
 	// and the call runs twice.
 	Harsh bool
 	Plant Plant // a fault to be found
+	// Only are the gusts that come, by their numbers; nil: all. The others leave
+	// no trace but that the work goes on otherwise without them.
+	Only []int
 
 	// Trace, if set, is told of everything that goes into the hash: two runs
 	// that should be one part at the first note that differs.
@@ -77,7 +80,10 @@ type Result struct {
 	Timeline   []string // what happened, up to the last 4,000 lines
 	Counts     Counts
 	Virtual    time.Duration
+	Stories    map[string]string // the timeline of each account at the end, as text
 }
+
+const defaultDuration = 5 * time.Minute
 
 // paced tells whether the run has quiet hours.
 func (o Options) paced() bool { return !o.Dense && o.Duration > denseMost }
@@ -97,7 +103,7 @@ type world struct {
 	judge *judge
 	tide  tide
 
-	stories []string // the timelines of the accounts, as text, at the end
+	stories map[string]string // the timelines of the accounts, as text, at the end
 	work    runtime.Ref[message]
 	boot    runtime.Ref[boot]
 
@@ -140,7 +146,7 @@ func newUser(of api.User, index int, name string) *user {
 func Run(seed uint64, o Options) (Result, error) {
 	def(&o.Accounts, 5)
 	def(&o.DCs, 3)
-	def(&o.Duration, 5*time.Minute)
+	def(&o.Duration, defaultDuration)
 	w, err := newWorld(seed, o)
 	if err != nil {
 		return Result{}, err
@@ -148,7 +154,7 @@ func Run(seed uint64, o Options) (Result, error) {
 	w.play()
 	return Result{
 		Seed: seed, Hash: w.rec.sum(), Complaints: w.judge.Complaints(), Timeline: w.rec.timeline(),
-		Counts: w.rec.count, Virtual: w.sim.Now().Sub(w.rec.begun),
+		Counts: w.rec.count, Virtual: w.sim.Now().Sub(w.rec.begun), Stories: w.stories,
 	}, nil
 }
 
@@ -167,7 +173,8 @@ func newWorld(seed uint64, o Options) (*world, error) {
 		return nil, err
 	}
 	w := &world{
-		opts: o, seed: seed, sim: sim, rec: rec, dcs: dcs,
+		stories: map[string]string{},
+		opts:    o, seed: seed, sim: sim, rec: rec, dcs: dcs,
 		sky:   newWeather(sim, rec, dcs, seed),
 		disk:  &disk{rec: rec, image: persistence.NewMemory(), plant: o.Plant},
 		sys:   runtime.NewSystem(runtime.Options{Sim: sim}),
@@ -410,7 +417,7 @@ func (w *world) close() {
 	defer cancel()
 	w.auditBounds(ctx)
 	for _, u := range w.users {
-		w.stories = append(w.stories, w.story(u))
+		w.stories[u.name] = w.story(u)
 	}
 	if err := w.m.Close(ctx); err != nil {
 		w.judge.Complain("the manager does not close at the end: %v", err)

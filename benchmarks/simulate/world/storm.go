@@ -13,8 +13,9 @@ import (
 
 // storm is the actor that makes things go wrong.
 type storm struct {
-	w    *world
-	rand *rand.Rand
+	w     *world
+	times *rand.Rand // when gusts come
+	rand  *rand.Rand // the present gust's own, so that it is the same without the others
 
 	// Packets come twice, or DCs say falsely that they could not take one. A DC
 	// that refuses a packet and then takes its copy is none.
@@ -30,7 +31,7 @@ type storm struct {
 type gust struct{ restarted bool }
 
 func newStorm(w *world) *storm {
-	return &storm{w: w, rand: stream(w.seed, "storm"), copies: w.seed/4%2 == 0, lost: map[int]bool{}}
+	return &storm{w: w, times: stream(w.seed, "storm"), copies: w.seed/4%2 == 0, lost: map[int]bool{}}
 }
 
 type stormCtx = runtime.Context[gust]
@@ -44,7 +45,7 @@ func (s *storm) Started(c *stormCtx) { s.arm(c) }
 func (s *storm) Stopping(*stormCtx) {}
 
 func (s *storm) arm(c *stormCtx) {
-	c.After(timerGust, s.w.due(time.Duration(s.rand.Int64N(int64(15*time.Second)))), gust{})
+	c.After(timerGust, s.w.due(time.Duration(s.times.Int64N(int64(15*time.Second)))), gust{})
 }
 
 // Receive implements [runtime.Actor].
@@ -53,6 +54,18 @@ func (s *storm) Receive(c *stormCtx, m gust) {
 		return
 	}
 	s.arm(c)
+	count := &s.w.rec.count.Gusts
+	n := *count
+	*count++
+	if only := s.w.opts.Only; only != nil && !slices.Contains(only, n) {
+		return
+	}
+	s.rand = stream(s.w.seed, fmt.Sprint("gust ", n))
+	s.blows(c)
+}
+
+// blows is one gust.
+func (s *storm) blows(c *stormCtx) {
 	switch n := s.rand.IntN(100); {
 	case n < 2:
 		c.GoIO(func() gust {
