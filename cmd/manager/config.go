@@ -240,7 +240,9 @@ func (a *app) service(ctx context.Context) (control.Service, error) {
 		}
 		return nil, err
 	}
-	return control.NewDirect(o, control.Info{Version: version(), Store: absolute(cfg.Store.Dir)}, cfg.Limits.Accounts), nil
+	d := control.NewDirect(o, control.Info{Version: version(), Store: absolute(cfg.Store.Dir)}, cfg.Limits.Accounts)
+	d.Budget = budget(cfg.Limits)
+	return d, nil
 }
 
 func (a *app) configCommand() *cobra.Command {

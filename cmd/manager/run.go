@@ -148,7 +148,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 		return errors.Join(err, m.Close(grace))
 	}
 	hooksEnded := runWebhooks(ctx, hooks, log)
-	server := control.Serve(socket, &control.Local{Manager: m, Hooks: hooks, About: about, MaxAccounts: cfg.Limits.Accounts})
+	server := control.Serve(socket, &control.Local{Manager: m, Hooks: hooks, About: about, MaxAccounts: cfg.Limits.Accounts, Budget: budget(cfg.Limits)})
 	page.serve()
 	log.Info("manager runs", "version", about.Version, "accounts", len(m.Accounts()), "store", cfg.Store.Dir, "control", cfg.Control.Socket)
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/persistence"
 )
@@ -20,6 +21,9 @@ import (
 // meant or Close. It is safe for concurrent use; for several accounts at once it
 // is not made, see Keep.
 type Direct struct {
+	// Budget is what a manager would have, for Governor. Set it before use.
+	Budget governor.Budget
+
 	options     actors.Options
 	about       Info
 	maxAccounts int

@@ -23,6 +23,8 @@ type Local struct {
 	About Info
 	// MaxAccounts bounds what Add makes; 0 is no bound.
 	MaxAccounts int
+	// Budget is what the manager was opened with, for Governor.
+	Budget governor.Budget
 }
 
 var _ Service = (*Local)(nil)

@@ -49,6 +49,7 @@ func Handler(s Service) http.Handler {
 	unary(mux, "ClearWait", s.ClearWait)
 	unary(mux, "Label", s.Label)
 	unary(mux, "Proxy", s.Proxy)
+	unary(mux, "Governor", s.Governor)
 	handleSecurity(mux, s)
 	handlePeers(mux, s)
 	handleTimeline(mux, s)

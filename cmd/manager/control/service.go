@@ -19,6 +19,8 @@ type Service interface {
 	Add(context.Context, AddRequest) (Account, error)
 	// List returns all accounts by id.
 	List(context.Context, Empty) (List, error)
+	// Governor shows what waits for permits, and which DCs are down.
+	Governor(context.Context, Empty) (Governor, error)
 	// Show returns one account.
 	Show(context.Context, AccountRequest) (Account, error)
 	// SignIn begins a sign-in and waits for its first step that needs somebody.

@@ -1,0 +1,69 @@
+package control
+
+import (
+	"context"
+	"time"
+
+	"github.com/mtfleet/mtfleet/actors/governor"
+)
+
+// Governor is what paces the process: its budget, and each DC by each route.
+type Governor struct {
+	Budget governor.Budget `json:"budget"`
+	// DCs are those that somebody has asked for since the manager started; none
+	// where none runs.
+	DCs []GovernedDC `json:"dcs"`
+}
+
+// GovernedDC is one DC by one route.
+type GovernedDC struct {
+	DC  int    `json:"dc"`
+	Via string `json:"via,omitempty"` // the proxy; empty: directly
+	Up  bool   `json:"up"`
+	// Flood: it is not up because it wants fewer connections.
+	Flood bool `json:"flood,omitempty"`
+	// Since is when Up changed last, ProbeEvery what lies between two probes now.
+	Since      time.Time `json:"since,omitzero"`
+	ProbeEvery float64   `json:"probe_every_seconds,omitempty"`
+	// Waiting are those in the queue, Granted the permits given since the start.
+	Waiting Permits `json:"waiting"`
+	Granted Permits `json:"granted"`
+}
+
+// Permits are numbers of permits by what they are for.
+type Permits struct {
+	Connects     uint64 `json:"connects"`
+	KeyCreations uint64 `json:"key_creations"`
+	SignIns      uint64 `json:"sign_ins"`
+}
+
+// Governor implements Service.
+func (l *Local) Governor(ctx context.Context, _ Empty) (Governor, error) {
+	census, err := l.Manager.Governor(ctx)
+	if err != nil {
+		return Governor{}, Wrap(err)
+	}
+	g := Governor{Budget: l.Budget, DCs: make([]GovernedDC, len(census))}
+	for i, s := range census {
+		g.DCs[i] = GovernedDC{
+			DC: s.DC, Via: s.Via, Up: s.Up, Flood: s.Flood, Since: s.Since, ProbeEvery: s.Delay.Seconds(),
+			Waiting: Permits{
+				Connects: uint64(s.Waiting[governor.Connect]), KeyCreations: uint64(s.Waiting[governor.MakeKey]), SignIns: uint64(s.Waiting[governor.SignIn]),
+			},
+			Granted: Permits{
+				Connects: s.Granted[governor.Connect], KeyCreations: s.Granted[governor.MakeKey], SignIns: s.Granted[governor.SignIn],
+			},
+		}
+	}
+	return g, nil
+}
+
+// Governor implements Service.
+func (r *Remote) Governor(ctx context.Context, q Empty) (Governor, error) {
+	return call[Empty, Governor](ctx, r, "Governor", q)
+}
+
+// Governor implements Service: nothing is paced where no manager runs.
+func (d *Direct) Governor(context.Context, Empty) (Governor, error) {
+	return Governor{Budget: d.Budget, DCs: []GovernedDC{}}, nil
+}
