@@ -132,18 +132,21 @@ func (p *pen) trace() *account.Trace {
 				if home {
 					kind = "home"
 				}
-				p.write("account", fmt.Sprintf("opens binding %d, %s", int(at), kind))
+				if at < 0 {
+					kind = "for media"
+				}
+				p.write("account", fmt.Sprintf("opens %s, %s", bindingName(at), kind))
 			},
-			Closed: func(_ persistence.AccountID, at dc.ID) { p.write("account", fmt.Sprintf("closes binding %d", int(at))) },
+			Closed: func(_ persistence.AccountID, at dc.ID) { p.write("account", "closes "+bindingName(at)) },
 			Told: func(_ persistence.AccountID, at dc.ID, m binding.Message, under crypt.KeyID) {
 				told(m)
-				p.write("account", p.told(int(at), m, under))
+				p.write("account", p.told(at, m, under))
 			},
 			Heard: func(_ persistence.AccountID, from dc.ID, ev binding.Event) {
 				if told(ev); isSession(ev) {
 					return // worth keeping, and no more
 				}
-				p.write(fmt.Sprint("binding ", int(from)), p.bindingEvent(ev))
+				p.write(bindingName(from), p.bindingEvent(ev))
 			},
 		},
 		Connection: func(conn, what any) { told(what); p.overhear(conn, what) },
@@ -195,12 +198,20 @@ func (p *pen) decided(out any) {
 	}
 }
 
-func (p *pen) told(at int, m binding.Message, under crypt.KeyID) string {
-	to := fmt.Sprintf("to binding %d: ", at)
+// bindingName names a binding by the number of its DC, which has a minus for media.
+func bindingName(at dc.ID) string {
+	if at < 0 {
+		return fmt.Sprint("media ", int(-at))
+	}
+	return fmt.Sprint("binding ", int(at))
+}
+
+func (p *pen) told(at dc.ID, m binding.Message, under crypt.KeyID) string {
+	to := "to " + bindingName(at) + ": "
 	switch m := m.(type) {
 	case binding.Call:
 		if under != 0 {
-			return fmt.Sprintf("by the route to DC %d under %s: %s", at, p.key(under), m.Method)
+			return fmt.Sprintf("by the route to DC %d under %s: %s", int(max(at, -at)), p.key(under), m.Method)
 		}
 		return to + m.Method
 	case binding.Confirm:

@@ -68,6 +68,13 @@ type play struct {
 
 func newPlay(t *testing.T) *play {
 	t.Helper()
+	return newPlayOn(t, dctest.Config{})
+}
+
+// newPlayOn is newPlay on DCs with a configuration of their own, with addresses for
+// media if it says so.
+func newPlayOn(t *testing.T, dcs dctest.Config) *play {
+	t.Helper()
 	sim := runtime.NewSim(1)
 	p := &play{
 		t: t, sim: sim, start: sim.Now(), disk: persistence.NewMemory(),
@@ -86,11 +93,13 @@ func newPlay(t *testing.T) *play {
 	for id := 1; id <= playDCs; id++ {
 		a := playAddress(id)
 		ends = append(ends, api.Endpoint{DC: id, IP: a.Addr().String(), Port: int(a.Port())})
+		if dcs.Media {
+			ends = append(ends, api.Endpoint{DC: id, IP: a.Addr().String(), Port: int(a.Port()) + 1, Media: true})
+		}
 	}
 	p.api.SetEndpoints(ends)
-	core, err := dctest.New(dctest.Config{
-		Rand: bytes, API: &heardAPI{p.api, &p.pen}, Keys: []*crypt.PrivateKey{playKey()}, Group: playGroup(), DCs: playDCs,
-	})
+	dcs.Rand, dcs.API, dcs.Keys, dcs.Group, dcs.DCs = bytes, &heardAPI{p.api, &p.pen}, []*crypt.PrivateKey{playKey()}, playGroup(), playDCs
+	core, err := dctest.New(dcs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,7 +277,11 @@ func (n *playNet) Dial(targets []dc.Target, _ int, _ *proxy.Via, done func(playE
 		n.last++
 		s := &playSocket{n: n, id: n.last}
 		n.socks[s.id] = s
-		n.core.Open(n.sim.Now(), s.id, int(targets[0].Addr.Addr().As4()[3]), fmt.Sprint("play:", s.id))
+		open := n.core.Open
+		if targets[0].Media {
+			open = n.core.OpenMedia
+		}
+		open(n.sim.Now(), s.id, int(targets[0].Addr.Addr().As4()[3]), fmt.Sprint("play:", s.id))
 		n.drain()
 		end(s, nil)
 	})

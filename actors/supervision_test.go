@@ -26,6 +26,7 @@ var proofs = []struct {
 	{"silence, of a DC, to two accounts", []string{"TestTheSilenceOfTwoIsEverybodys", "governor.TestADCIsSuspectedWhenTwoAccountsHadNoAnswer"}},
 	{"bad salt, bad time, bad seqno", []string{"TestASessionsTroubleIsItsOwn", "TestAnHourBetweenTheClocksIsLearned"}},
 	{"-404 under a temp key", []string{"TestTranscriptTempKeyForgotten", "TestARestartedDCIsRecoveredFrom", "binding.TestTranscriptTempKeyForgotten"}},
+	{"a call for media", []string{"TestCallsForMedia", "TestTranscriptMedia", "bindings.TestBindingsForMedia"}},
 	{"bind refused", []string{"TestASpuriousBindErrorLosesNoLogin", "TestAForgottenPermKeyIsReportedOnceAfterTwoProofs", "pfs.TestADayOfRefusedBindsCostsFewKeys"}},
 	{"-404 under a perm key", []string{
 		"TestAForgottenPermKeyIsReportedOnceAfterTwoProofs", "TestADCThatKnowsNobodyRevokesNobody", "TestTwoKeysThatAreReallyGoneAreFoundOut",

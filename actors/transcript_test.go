@@ -165,6 +165,35 @@ func TestTranscriptOtherDC(t *testing.T) {
 	p.end(t, "other_dc")
 }
 
+func TestTranscriptMedia(t *testing.T) {
+	p := newPlayOn(t, dctest.Config{Media: true})
+	p.allowed[dctest.RuleKey] = true
+	p.about(
+		"A call for media. Nobody knows yet whether a bind cuts off the key that was bound before, so the first goes by the",
+		"main connection, and a rotation of the main key finds it out: both live. The next opens the binding for media,",
+		"which borrows the perm key, makes a temp key of its own at the DC's address for media and binds it. Nothing of",
+		"it is stored.")
+	p.begin()
+	p.echo("1", 0, Media())
+	p.run(5 * time.Second)
+	p.note("Both keys live. The second call has a connection of its own; others go by the main one meanwhile.")
+	p.echo("2", 0, Media())
+	p.run(100 * time.Millisecond)
+	p.echo("main", 0)
+	p.run(5 * time.Second)
+	p.note("The owner has the keys replaced: each slot rotates by itself, and an order names the live keys of both.")
+	if err := p.wish("rotates", p.a.Rotate); err != nil {
+		t.Fatal(err)
+	}
+	p.echo("3", 0, Media())
+	p.run(5 * time.Second)
+	p.note("The DC forgets the key for media. The call was not answered and may run twice; it goes by the main connection.")
+	p.fault(dctest.Fault{Kind: dctest.FaultForgetTemp, Media: true})
+	p.echo("4", 0, Media())
+	p.run(5 * time.Second)
+	p.end(t, "media")
+}
+
 func TestTranscriptLogOut(t *testing.T) {
 	p := newPlay(t)
 	p.about(
