@@ -53,13 +53,14 @@ func webOptions(t *testing.T, s *serve.Cluster, store persistence.Store) actors.
 }
 
 // TestAccountsLiveInWebSockets signs in, calls, loses its DC and finds it again, and
-// is restarted from its store, by wss alone.
+// is restarted from its store, by wss alone. The DCs have addresses for media, but
+// no door for media that takes WebSockets: such calls go by the main connection.
 func TestAccountsLiveInWebSockets(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes seconds of real time")
 	}
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	s, store := actorstest.Start(t, serve.Config{Core: small.Core, Persons: 1, Bots: 1, WebSockets: true}), persistence.NewMemory()
+	s, store := actorstest.Start(t, serve.Config{Core: small.Core, Persons: 1, Bots: 1, WebSockets: true, Media: true}), persistence.NewMemory()
 	defer s.Close()
 	o := webOptions(t, s, store)
 	o.Wire.RequireLoopback = true
@@ -73,6 +74,13 @@ func TestAccountsLiveInWebSockets(t *testing.T) {
 	for _, a := range []*actors.Account{bot, alice} {
 		actorstest.Await(inTime(t), t, a, actors.Online)
 		call(t, a)
+		call(t, a, actors.Media())
+		call(t, a, actors.Media())
+	}
+	for _, k := range s.Ledger().Keys {
+		if k.Media {
+			t.Error("a key for media was made through a door that is not for media")
+		}
 	}
 	keys := s.Ledger().Counts
 	for id := 1; id <= small.Core.DCs; id++ {

@@ -39,12 +39,20 @@ const (
 // without temp keys. MediaFindOut is said to one account at a time: it is to rotate
 // the key of its main binding there.
 func (e *Env) MediaRoad(now time.Time, at dc.ID, withTemps bool) MediaRoad {
-	addresses := slices.ContainsFunc(e.Table().Options, func(o dc.Option) bool { return o.DC == at && o.MediaOnly && !o.CDN })
-	road := pfs.RoadOfMedia(addresses, withTemps, e.readings.of(at))
+	road := pfs.RoadOfMedia(e.mediaAddresses(at), withTemps, e.readings.of(at))
 	if road == MediaFindOut && !e.readings.claim(now, at) {
 		return MediaByMain
 	}
 	return road
+}
+
+// mediaAddresses reports whether a DC has addresses for media alone, which the
+// network reaches.
+func (e *Env) mediaAddresses(at dc.ID) bool {
+	if n, ok := e.Network.(interface{ Media(dc.ID) bool }); ok && !n.Media(at) {
+		return false
+	}
+	return slices.ContainsFunc(e.Table().Options, func(o dc.Option) bool { return o.DC == at && o.MediaOnly && !o.CDN })
 }
 
 // claim reports whether nobody has set out to learn the reading of a DC lately.

@@ -10,6 +10,9 @@ import (
 
 // Network makes sockets. actors/wire is one, over TCP; a simulation is
 // another. It is safe for concurrent use.
+//
+// One that also has Media(dc.ID) bool tells whether it reaches addresses for media
+// alone, where the table of DCs has them: a network with addresses of its own may not.
 type Network interface {
 	// Dial begins to connect to the first of the targets that answers and
 	// returns at once. dcWire is the DC's number in an obfuscated header

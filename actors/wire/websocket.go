@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/coder/websocket"
@@ -50,6 +51,13 @@ func (ws *WebSocket) goals(dcWire int) (goals []goal, err error) {
 		return nil, &NoWebSocketError{DC: id}
 	}
 	return goals, nil
+}
+
+// Media reports whether the network reaches addresses for media alone of a DC that
+// has such: inside WebSockets only where one is for media.
+func (w *Network) Media(at dc.ID) bool {
+	ws := w.cfg.WebSocket
+	return ws == nil || slices.ContainsFunc(ws.Addresses, func(a dc.WebSocket) bool { return a.DC == at && a.Media })
 }
 
 // upgrade turns a connection to a web server into a WebSocket.
