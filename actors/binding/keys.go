@@ -158,6 +158,8 @@ func (b *binding) stopKey(c *ctx, out pfs.Output) {
 	b.closeAsk(c)
 	b.setFlow(c, flowLost, why)
 	switch ch := b.under(placeServing, out.ID); {
+	case ch == nil && out.Drain:
+		b.keys.Retired(c.Now(), out.ID) // it has stopped already
 	case ch == nil:
 	case out.Drain:
 		b.retire(ch, out.Listen)

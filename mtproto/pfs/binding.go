@@ -64,38 +64,42 @@ func (m *Machine) Bound(now time.Time, id crypt.KeyID) {
 		return
 	}
 	c := Changes{PutPerm: m.perm, PutTemps: []TempKey{*m.successor}}
-	forgotten := m.retired
-	if forgotten != nil {
+	forgotten, replaced := m.retired, m.serving
+	if forgotten != nil && replaced != nil {
 		// The rotation before this one never heard that its old connection
 		// stopped; by now it listens to nothing.
 		m.part(forgotten)
 	}
-	m.retired, m.serving, m.successor = m.serving, m.successor, nil
+	if replaced != nil {
+		m.retired = replaced
+	}
+	m.serving, m.successor = m.successor, nil
 	m.rebinds = 0
 	m.trust()
 	m.save(c)
-	m.switchOver(now)
-	if forgotten != nil {
+	m.switchOver(now, replaced != nil)
+	switch {
+	case forgotten != nil && replaced != nil:
 		m.emit(Output{Kind: OutEnd, ID: forgotten.ID()})
-	}
-	if forgotten != nil || m.strangers {
 		m.drop(now)
+	case m.strangers, replaced == nil && len(m.parting) > 0:
+		m.drop(now) // there was no key to say it under
 	}
 	m.rotated(nil)
 }
 
 // switchOver routes calls under the key that was just bound, and settles what
 // becomes of those that are pending under the one it replaced, if there is one.
-func (m *Machine) switchOver(now time.Time) {
+func (m *Machine) switchOver(now time.Time, replaced bool) {
 	kept := m.kept
-	m.probing = m.retired != nil && m.reading == ReadingUnknown
+	m.probing = replaced && m.reading == ReadingUnknown
 	if m.probing {
 		// Before the first query under the new key: after it, a packet under the
 		// old one would be out of order.
 		m.emit(Output{Kind: OutProbe, ID: m.retired.ID()})
 	}
-	m.use(now)
-	if m.retired != nil && m.reading == ReadingCut && kept {
+	m.use(now, replaced)
+	if replaced && m.reading == ReadingCut && kept {
 		m.emit(Output{Kind: OutEnd, ID: m.retired.ID()}) // learnt too late to let them finish
 	}
 }
@@ -118,31 +122,39 @@ func (m *Machine) part(t *TempKey) {
 	if t != nil {
 		m.parting = append(m.parting, *t)
 	}
+	if n := len(m.parting) - partingMost; n > 0 { // the order names none of them: they are dropped all the same
+		m.save(Changes{DeleteTemps: m.parted(n)})
+		m.dropping.parting = max(m.dropping.parting-n, 0)
+	}
 }
 
-// parted empties the list of keys that nothing uses, and returns their ids.
-func (m *Machine) parted() (ids []crypt.KeyID) {
-	for i := range m.parting {
-		ids = append(ids, m.parting[i].ID())
+// parted takes the first keys off the list of those that nothing uses, and returns
+// their ids.
+func (m *Machine) parted(n int) (ids []crypt.KeyID) {
+	ids = idsOf(m.parting[:n])
+	if m.parting = m.parting[n:]; len(m.parting) == 0 {
+		m.parting = nil
 	}
-	m.parting = nil
+	return ids
+}
+
+func idsOf(list []TempKey) (ids []crypt.KeyID) {
+	for i := range list {
+		ids = append(ids, list[i].ID())
+	}
 	return ids
 }
 
 // drop has the server forget every temp key but the living ones.
 func (m *Machine) drop(now time.Time) {
 	if m.serving == nil {
-		m.save(Changes{DeleteTemps: m.parted()})
-		return // nobody could send it: they expire by themselves
+		// Nobody could send it before another key is bound; the next process would
+		// use those.
+		m.save(Changes{DeleteTemps: idsOf(m.parting)})
+		return
 	}
 	except := m.Live()
-	if n := len(m.parting) - partingMost; n > 0 { // the order says nothing of them: they are dropped all the same
-		rest := m.parting[n:]
-		m.parting = m.parting[:n]
-		m.save(Changes{DeleteTemps: m.parted()})
-		m.parting = rest
-	}
-	m.dropping = dropping{until: now.Add(DropLimit)}
+	m.dropping = dropping{until: now.Add(DropLimit), parting: len(m.parting)}
 	if m.successor != nil {
 		m.dropping.spares = m.successor.ID()
 	}
@@ -153,13 +165,15 @@ func (m *Machine) drop(now time.Time) {
 type dropping struct {
 	until  time.Time   // it counts as over; zero: none is
 	spares crypt.KeyID // the successor that it names, zero for none
+
+	parting int // so many, the first, it does not name
 }
 
 // Dropped says that an OutDrop has ended, whatever the server said: nothing of it
 // can reach the server any more.
 func (m *Machine) Dropped(now time.Time) {
 	m.strangers = false
-	m.save(Changes{DeleteTemps: m.parted()})
+	m.save(Changes{DeleteTemps: m.parted(min(m.dropping.parting, len(m.parting)))})
 	m.NotDropped(now)
 }
 
@@ -311,12 +325,12 @@ func (m *Machine) resume(now time.Time) {
 }
 
 // use routes calls under the serving temp key, which has just become it.
-func (m *Machine) use(now time.Time) {
+func (m *Machine) use(now time.Time, replaced bool) {
 	m.become(StageResting)
 	m.held, m.kept = false, false
 	m.planRotation(now)
 	out := Output{Kind: OutUse, Temp: m.serving.clone()}
-	if m.retired != nil {
+	if replaced {
 		out.Listen = m.listen()
 	}
 	m.emit(out)
@@ -371,10 +385,17 @@ func (m *Machine) Unbound(now time.Time, id crypt.KeyID) {
 // because all of it leads to another key; otherwise one is made at the given
 // time. drain says that the calls under the key are still answered.
 func (m *Machine) loseServing(now, at time.Time, drain bool) {
-	id := m.serving.ID()
+	lost := m.serving
 	m.stopServing(drain)
 	m.serving = nil
-	m.save(Changes{DeleteTemps: []crypt.KeyID{id}})
+	m.save(Changes{DeleteTemps: []crypt.KeyID{lost.ID()}}) // the next process would use it
+	switch {
+	case !drain:
+	case m.retired == nil:
+		m.retired = lost // the server still has it, and answers what is under way
+	default:
+		m.part(lost)
+	}
 	switch m.stage {
 	case StageResting:
 		m.wantAt(now, taskTemp, at)

@@ -257,7 +257,7 @@ func (m *Machine) begin(now time.Time) {
 	case !m.cfg.PFS:
 		m.usePerm()
 	case m.serving != nil:
-		m.use(now)
+		m.use(now, false)
 		if len(m.parting) > 0 {
 			m.drop(now)
 		}
@@ -325,7 +325,7 @@ func (m *Machine) Forget(now time.Time) {
 			*place = nil
 		}
 	}
-	c.DeleteTemps = append(c.DeleteTemps, m.parted()...)
+	c.DeleteTemps = append(c.DeleteTemps, m.parted(len(m.parting))...)
 	c.DeletePerm = m.perm != nil
 	m.perm, m.probing, m.rebinds = nil, false, 0
 	m.trust()
