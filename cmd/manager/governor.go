@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strconv"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -44,7 +45,11 @@ func (a *app) printGovernor(g control.Governor) error {
 	w := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(w, "DC\tVIA\tSTATE\tWAITING: CONNECTS\tKEYS\tSIGN-INS\tGRANTED: CONNECTS\tKEYS\tSIGN-INS")
 	for _, d := range g.DCs {
-		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\n", d.DC, cmp.Or(d.Via, "directly"), dcState(d),
+		name := strconv.Itoa(d.DC)
+		if d.Media {
+			name += " for media"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\n", name, cmp.Or(d.Via, "directly"), dcState(d),
 			d.Waiting.Connects, d.Waiting.KeyCreations, d.Waiting.SignIns, d.Granted.Connects, d.Granted.KeyCreations, d.Granted.SignIns)
 	}
 	return w.Flush()

@@ -17,9 +17,11 @@ type Governor struct {
 
 // GovernedDC is one DC by one route.
 type GovernedDC struct {
-	DC  int    `json:"dc"`
-	Via string `json:"via,omitempty"` // the proxy; empty: directly
-	Up  bool   `json:"up"`
+	DC int `json:"dc"`
+	// Media: of its addresses for media alone.
+	Media bool   `json:"media,omitempty"`
+	Via   string `json:"via,omitempty"` // the proxy; empty: directly
+	Up    bool   `json:"up"`
 	// Flood: it is not up because it wants fewer connections.
 	Flood bool `json:"flood,omitempty"`
 	// Since is when Up changed last, ProbeEvery what lies between two probes now.
@@ -46,7 +48,7 @@ func (l *Local) Governor(ctx context.Context, _ Empty) (Governor, error) {
 	g := Governor{Budget: l.Budget, DCs: make([]GovernedDC, len(census))}
 	for i, s := range census {
 		g.DCs[i] = GovernedDC{
-			DC: s.DC, Via: s.Via, Up: s.Up, Flood: s.Flood, Since: s.Since, ProbeEvery: s.Delay.Seconds(),
+			DC: max(s.DC, -s.DC), Media: s.DC < 0, Via: s.Via, Up: s.Up, Flood: s.Flood, Since: s.Since, ProbeEvery: s.Delay.Seconds(),
 			Waiting: Permits{
 				Connects: uint64(s.Waiting[governor.Connect]), KeyCreations: uint64(s.Waiting[governor.MakeKey]), SignIns: uint64(s.Waiting[governor.SignIn]),
 			},
