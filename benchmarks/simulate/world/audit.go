@@ -22,12 +22,11 @@ type turn struct {
 	by int
 }
 
-// liveMost is how many bound temp keys may live in a slot at any time: two, for a
-// rotation makes the successor before the old key is dropped, and one that was
-// given up in a fault, or whose drop was lost: the next rotation makes it good.
-// Where that comes before its time because an operator asked for it, what was not
-// dropped has not expired and is one more.
-const liveMost = 3
+// liveMost is how many bound temp keys may live in a slot at any time: a rotation
+// makes the successor before the old key is dropped. Where one comes before its time
+// because an operator asked for it, an old key whose drop was lost has not expired
+// and is one more.
+const liveMost = 2
 
 // asking is a rotation that an operator asked for.
 type asking struct {
