@@ -452,6 +452,7 @@ func (m *Manager) Outages() []Outage {
 // stays open.
 func (m *Manager) Close(ctx context.Context) error {
 	m.closing.Do(func() { close(m.done) })
+	m.heard(ctx)
 	if err := m.sys.Close(ctx); err != nil {
 		return err
 	}
@@ -461,6 +462,23 @@ func (m *Manager) Close(ctx context.Context) error {
 	m.sayUnwritten()
 	m.meters.stop()
 	return m.net.Wait(ctx)
+}
+
+// heardMost bounds how long Close waits for accounts to hear what was acknowledged:
+// that is for handlers that do not return, anybody else takes microseconds.
+const heardMost = time.Second
+
+// heard has the accounts hear what their consumers have acknowledged, so that it
+// is written with their end and not delivered again.
+func (m *Manager) heard(ctx context.Context) {
+	if m.hub.countConsumers() == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, heardMost)
+	defer cancel()
+	for _, a := range m.Accounts() {
+		_, _ = runtime.Ask(ctx, a.current(), func(r runtime.Reply[struct{}]) account.Message { return account.Heard{Reply: r} })
+	}
 }
 
 // Crash ends a manager under Options.Sim as SIGKILL ends its process: nothing

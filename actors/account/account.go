@@ -131,6 +131,8 @@ func (a *account) handle(c *ctx, m Message) {
 		a.feed.Durable(c.Now(), m.On)
 	case Acked:
 		a.feed.Acked(c.Now(), m.Mark.Life, m.Mark.N)
+	case Heard:
+		m.Reply.Send(struct{}{}, nil)
 	case Held:
 		a.feed.Hold(c.Now(), m.On)
 	case Peers:

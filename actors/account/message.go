@@ -66,6 +66,9 @@ type (
 	// on, and Acked that everything up to a mark was.
 	Durable struct{ On bool }
 	Acked   struct{ Mark Mark }
+	// Heard is answered when all that was sent before it has been handled: the end
+	// of an account overtakes what waits for its turn.
+	Heard struct{ Reply runtime.Reply[struct{}] }
 	// Held says that nothing more is to be taken of updates that somebody
 	// acknowledges, for there is too much of it everywhere.
 	Held struct{ On bool }
@@ -153,6 +156,7 @@ func (Peers) accountMessage()         {}
 func (Met) accountMessage()           {}
 func (Durable) accountMessage()       {}
 func (Acked) accountMessage()         {}
+func (Heard) accountMessage()         {}
 func (Held) accountMessage()          {}
 func (Woken) accountMessage()         {}
 func (Check) accountMessage()         {}
