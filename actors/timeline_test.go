@@ -120,6 +120,38 @@ func TestATimelineTellsALossAndItsCauseAndAWait(t *testing.T) {
 	})
 }
 
+func TestATimelineTellsWhyAKeyIsLostAndWhichAreForMedia(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newMediaStage(t, dctest.Config{}, actors.AccountOptions{})
+		p.warm()
+		for _, media := range []bool{true, false} {
+			inject(t, p.s, dctest.Fault{Kind: dctest.FaultForgetTemp, DC: p.home, Media: media})
+			time.Sleep(time.Minute)
+			p.warm()
+		}
+		list := noted(t, p.a)
+		if got := kindsOf(slices.DeleteFunc(slices.Clone(list), func(e timeline.Entry) bool { return !e.Media }), p.home); len(got) < 3 ||
+			!slices.Equal(got[:3], []timeline.Kind{timeline.TempMade, timeline.Bound, timeline.Used}) {
+			t.Errorf("of the first key for media it tells %v", got)
+		}
+		lost := slices.ContainsFunc(list, func(e timeline.Entry) bool {
+			return e.Kind == timeline.Lost && !e.Media && e.DC == p.home && strings.Contains(e.Why, "-404")
+		})
+		if !lost {
+			t.Errorf("it does not tell that the main key was lost, and why: %v", list)
+		}
+		perms := map[bool]int{}
+		for _, e := range list {
+			if e.Kind == timeline.PermMade {
+				perms[e.Media]++
+			}
+		}
+		if perms[true] > 0 {
+			t.Error("it tells of a perm key for media: there is none")
+		}
+	})
+}
+
 func TestATimelineGoesWithItsAccount(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := cluster(t, small)

@@ -143,12 +143,9 @@ func (b *binding) use(c *ctx, out pfs.Output) {
 
 // stopKey ends the use of a key that nothing has replaced yet.
 func (b *binding) stopKey(c *ctx, out pfs.Output) {
-	why := "the temp key is gone: a new one is being made"
-	switch {
-	case out.Drain:
-		why = "the server has lost the binding of the temp key: a new one is being made"
-	case b.using != nil && !b.using.temp:
-		why = "the server does not know the key"
+	why := out.Loss.String()
+	if b.using != nil && b.using.temp {
+		why += ": a new one is being made"
 	}
 	if until := b.keys.BindAfter(); until.After(c.Now()) {
 		why += " when the server's wait for that is over, at " + until.UTC().Format(time.RFC3339)

@@ -16,11 +16,18 @@ func (b *binding) note(now time.Time, kind timeline.Kind, key crypt.KeyID, err e
 	if b.cfg.Timeline == nil {
 		return
 	}
-	e := timeline.Entry{At: now, Kind: kind, DC: int(b.cfg.ID.DC), Key: timeline.KeyOf(int64(key))}
+	why := ""
 	if err != nil {
-		e.Why = err.Error()
+		why = err.Error()
 	}
-	b.cfg.Timeline.Add(e)
+	b.noteWhy(now, kind, key, why)
+}
+
+// noteWhy is note with the reason in words.
+func (b *binding) noteWhy(now time.Time, kind timeline.Kind, key crypt.KeyID, why string) {
+	b.cfg.Timeline.Add(timeline.Entry{
+		At: now, Kind: kind, DC: int(b.cfg.ID.DC), Media: b.forMedia(), Key: timeline.KeyOf(int64(key)), Why: why,
+	})
 }
 
 // noteConn notes what a connection says, before anything follows from it.
@@ -64,7 +71,7 @@ func (b *binding) noteKeys(now time.Time, out pfs.Output) {
 		}
 		b.note(now, timeline.Used, id, nil)
 	case pfs.OutStop:
-		b.note(now, timeline.Lost, out.ID, nil)
+		b.noteWhy(now, timeline.Lost, out.ID, out.Loss.String())
 	case pfs.OutGone:
 		b.note(now, timeline.Gone, b.keys.PermID(), out.Err)
 	}

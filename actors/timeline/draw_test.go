@@ -24,7 +24,7 @@ func aDay() []Entry {
 		e.At = at
 		return e.tidy()
 	}
-	perm, t1, t2, t3 := KeyOf(0x1a2b3c4d5e6f), KeyOf(0x7788), KeyOf(0x99aabbcc), KeyOf(0x12345678)
+	perm, t1, t2, t3, t4 := KeyOf(0x1a2b3c4d5e6f), KeyOf(0x7788), KeyOf(0x99aabbcc), KeyOf(0x12345678), KeyOf(0x5a5a5a5a)
 	ms := time.Millisecond
 	return []Entry{
 		in(0, Entry{Kind: Started}),
@@ -45,12 +45,17 @@ func aDay() []Entry {
 		in(0, Entry{Kind: Used, DC: 2, Key: t2}),
 		in(2*time.Second, Entry{Kind: Closed, DC: 2, Key: t1}),
 		in(5*ms, Entry{Kind: Dropped, DC: 2}),
+		in(time.Second, Entry{Kind: Connected, DC: 2, Media: true}),
+		in(90*ms, Entry{Kind: TempMade, DC: 2, Media: true, Key: t4}),
+		in(20*ms, Entry{Kind: Bound, DC: 2, Media: true, Key: t4}),
+		in(0, Entry{Kind: Used, DC: 2, Media: true, Key: t4}),
+		in(time.Minute, Entry{Kind: Closed, DC: 2, Media: true, Key: t4}),
 		in(time.Minute, Entry{Kind: Wait, Word: "messages.sendMessage", Why: "FLOOD_WAIT_30 (caused by messages.sendMessage)", Until: at.Add(90 * time.Second)}),
 		in(time.Hour, Entry{Kind: Started}),
 		in(10*ms, Entry{Kind: Connected, DC: 4}),
 		in(70*ms, Entry{Kind: PermMade, DC: 4, Key: t3}),
 		in(10*ms, Entry{Kind: Used, DC: 4, Key: t3}),
-		in(time.Minute, Entry{Kind: Lost, DC: 2, Key: t2, Why: "the temp key is gone: a new one is being made"}),
+		in(time.Minute, Entry{Kind: Lost, DC: 2, Key: t2, Why: "the server does not know the key (-404)"}),
 		in(time.Minute, Entry{Kind: Gone, DC: 2, Key: perm, Why: "AUTH_KEY_UNREGISTERED <&>"}),
 		in(time.Second, Entry{Kind: State, Word: "revoked", Why: "the key is gone"}),
 		in(time.Second, Entry{Kind: Forgotten, DC: 4}),

@@ -3,6 +3,7 @@ package timeline
 import (
 	"encoding/hex"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 	"unicode"
@@ -46,7 +47,7 @@ const (
 	// use.
 	Dropped Kind = 13
 	// Lost: nothing may be sent under the key any more, and none has taken its
-	// place.
+	// place. Why is the server's answer that ended it, or ours.
 	Lost Kind = 14
 	// Gone: the server does not know the perm key any more, which is proved.
 	Gone Kind = 15
@@ -122,8 +123,11 @@ type Entry struct {
 	At   time.Time `json:"at"` // to the millisecond
 	Kind Kind      `json:"kind"`
 	DC   int       `json:"dc,omitempty"`
-	Key  Key       `json:"key,omitzero"`
-	Word string    `json:"word,omitempty"`
+	// Media: of the DC's addresses for media alone, where the account has
+	// connections and temp keys of their own.
+	Media bool   `json:"media,omitempty"`
+	Key   Key    `json:"key,omitzero"`
+	Word  string `json:"word,omitempty"`
 	// Why it happened: the server's words and ours, cut short.
 	Why   string    `json:"why,omitempty"`
 	Until time.Time `json:"until,omitzero"` // to the second
@@ -144,6 +148,8 @@ func (e Entry) tidy() Entry {
 		e.Until = time.Unix(min(max(e.Until.Unix(), earliest/1000), latest/1000), 0).UTC()
 	}
 	e.Word, e.Why = words(e.Word, wordMost), words(e.Why, whyMost)
+	e.DC = min(max(e.DC, 0), math.MaxInt32) // with a sign it is kept for media, see encode
+	e.Media = e.Media && e.DC != 0
 	return e
 }
 

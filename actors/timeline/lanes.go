@@ -37,10 +37,11 @@ type lane struct {
 
 // live is a key while it has a column.
 type live struct {
-	key  Key
-	dc   int
-	used bool
-	last int // row
+	key   Key
+	dc    int
+	media bool
+	used  bool
+	last  int // row
 }
 
 // rowsOf gives each key a column for as long as something is heard of it.
@@ -53,9 +54,9 @@ func rowsOf(list []Entry) (rows []row, columns int) {
 			at = columnOf(&keys, e, i)
 			columns = max(columns, at+1)
 		}
-		if e.Kind == Used || e.Kind == Forgotten { // of its DC no other is used any more
+		if e.Kind == Used || e.Kind == Forgotten { // of its slot no other is used any more, or none of its DC
 			for _, k := range keys {
-				if k != nil && k.dc == e.DC {
+				if k != nil && k.dc == e.DC && (k.media == e.Media || e.Kind == Forgotten) {
 					k.used = e.Kind == Used && k.key == e.Key
 				}
 			}
@@ -103,7 +104,7 @@ func columnOf(keys *[lanesMost]*live, e Entry, i int) int {
 		keys[at] = nil
 	}
 	if keys[at] == nil {
-		keys[at] = &live{key: e.Key, dc: e.DC}
+		keys[at] = &live{key: e.Key, dc: e.DC, media: e.Media}
 	}
 	keys[at].last = i
 	return at
@@ -137,7 +138,10 @@ func (e Entry) String() string {
 	if !e.Key.IsZero() {
 		what = e.Key.String() + " " + what
 	}
-	if e.DC != 0 {
+	switch {
+	case e.Media:
+		what = fmt.Sprintf("DC %d media  %s", e.DC, what)
+	case e.DC != 0:
 		what = fmt.Sprintf("DC %d  %s", e.DC, what)
 	}
 	if !e.Until.IsZero() {

@@ -3,6 +3,7 @@ package timeline
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 	"time"
 )
 
@@ -102,7 +103,11 @@ func encode(b []byte, e Entry, delta int64) []byte {
 	set(!e.Until.IsZero(), hasUntil)
 	b = binary.AppendVarint(append(b, byte(e.Kind), has), delta)
 	if has&hasDC != 0 {
-		b = binary.AppendVarint(b, int64(e.DC))
+		id := int64(e.DC)
+		if e.Media {
+			id = -id // as in a handshake: what reads no media shows the number
+		}
+		b = binary.AppendVarint(b, id)
 	}
 	if has&hasKey != 0 {
 		b = append(b, e.Key[:]...)
@@ -133,7 +138,8 @@ func decode(b []byte) (e Entry, delta int64, rest []byte, err error) {
 	r := reader{b: b[2:]}
 	e.Kind, delta = kind, r.int()
 	if has&hasDC != 0 {
-		e.DC = int(int32(r.int()))
+		id := r.between(-math.MaxInt32, math.MaxInt32)
+		e.DC, e.Media = int(max(id, -id)), id < 0
 	}
 	if has&hasKey != 0 {
 		copy(e.Key[:], r.take(len(e.Key)))

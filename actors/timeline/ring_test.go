@@ -21,6 +21,7 @@ func anyEntry(t *rapid.T) Entry {
 		At: time.UnixMilli(at).UTC(), Kind: Kind(rapid.Uint8Range(uint8(Started), uint8(Unreachable)).Draw(t, "kind")),
 		DC: rapid.IntRange(-5, 5).Draw(t, "dc"), Word: rapid.StringN(0, 60, 90).Draw(t, "word"), Why: rapid.StringN(0, 150, 400).Draw(t, "why"),
 	}
+	e.Media = rapid.Bool().Draw(t, "for media")
 	if rapid.Bool().Draw(t, "with a key") {
 		e.Key = KeyOf(rapid.Int64().Draw(t, "key"))
 	}

@@ -350,7 +350,7 @@ func (m *Machine) Unknown(now time.Time, id crypt.KeyID) {
 	switch {
 	case !m.working():
 	case m.serving != nil && m.serving.ID() == id:
-		m.loseServing(now, m.tempPace.after(now, true), false)
+		m.loseServing(now, m.tempPace.after(now, true), LossUnknown)
 	case m.successor != nil && m.successor.ID() == id:
 		m.successorLost(now)
 	case m.retired != nil && m.retired.ID() == id:
@@ -377,20 +377,20 @@ func (m *Machine) retiredLost(now time.Time) {
 // first counts, and only of the key that serves.
 func (m *Machine) Unbound(now time.Time, id crypt.KeyID) {
 	if m.working() && m.serving != nil && m.serving.ID() == id {
-		m.loseServing(now, m.tempPace.within(now, true, paceUnbound), true)
+		m.loseServing(now, m.tempPace.within(now, true, paceUnbound), LossUnbound)
 	}
 }
 
 // loseServing takes the serving key out of use. What is under way goes on,
 // because all of it leads to another key; otherwise one is made at the given
-// time. drain says that the calls under the key are still answered.
-func (m *Machine) loseServing(now, at time.Time, drain bool) {
+// time. Of a key that is unbound the calls under it are still answered.
+func (m *Machine) loseServing(now, at time.Time, why Loss) {
 	lost := m.serving
-	m.stopServing(drain)
+	m.stopServing(why)
 	m.serving = nil
 	m.save(Changes{DeleteTemps: []crypt.KeyID{lost.ID()}}) // the next process would use it
 	switch {
-	case !drain:
+	case why != LossUnbound:
 	case m.retired == nil:
 		m.retired = lost // the server still has it, and answers what is under way
 	default:
@@ -404,14 +404,14 @@ func (m *Machine) loseServing(now, at time.Time, drain bool) {
 	}
 }
 
-func (m *Machine) stopServing(drain bool) {
+func (m *Machine) stopServing(why Loss) {
 	id, ok := m.Serving()
 	if !ok {
 		return
 	}
 	m.permServes, m.held, m.kept = false, false, false
-	out := Output{Kind: OutStop, ID: id, Drain: drain}
-	if drain {
+	out := Output{Kind: OutStop, ID: id, Loss: why, Drain: why == LossUnbound}
+	if out.Drain {
 		out.Listen = m.listen()
 	}
 	m.emit(out)

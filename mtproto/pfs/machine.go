@@ -317,7 +317,7 @@ func (m *Machine) Forget(now time.Time) {
 	if m.stage == StageNew {
 		return
 	}
-	m.stopServing(false)
+	m.stopServing(LossForgotten)
 	var c Changes
 	for _, place := range []**TempKey{&m.serving, &m.successor, &m.retired} {
 		if *place != nil {
@@ -366,7 +366,7 @@ func (m *Machine) Advance(now time.Time) {
 		return
 	}
 	if m.serving != nil && m.expired(now, m.serving) {
-		m.loseServing(now, now, false) // the key did what it promised: nothing failed
+		m.loseServing(now, now, LossExpired) // the key did what it promised: nothing failed
 	}
 	switch {
 	case m.stage == StagePausing && !now.Before(m.until):

@@ -70,7 +70,7 @@ const (
 	// With Drain the server refused the key and not the calls (it has lost the
 	// binding): every call under way is still answered, and its connection
 	// listens until nothing is pending, or for Listen at most. Without, no
-	// answer will come under the key.
+	// answer will come under the key. Loss is why.
 	OutStop
 
 	// OutDrop asks to send auth.dropTempAuthKeys with Except, which names
@@ -137,6 +137,7 @@ type Output struct {
 	ID        crypt.KeyID   // OutProbe, OutEnd, OutStop
 	Wait      bool          // OutHold: calls under way may finish first
 	Keep      bool          // OutHold: what has not finished is kept, not ended
+	Loss      Loss          // OutStop
 	Drain     bool          // OutStop: calls under way are still answered
 	Listen    time.Duration // OutUse that replaces a key, OutStop with Drain
 	Reading   Reading       // OutReading

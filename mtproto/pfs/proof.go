@@ -20,7 +20,7 @@ const proofPause = 5 * time.Minute
 // permDoubted begins a proof after a -404 under a perm key that serves. That
 // answer came on a connection with a past and counts for nothing itself.
 func (m *Machine) permDoubted(now time.Time) {
-	m.stopServing(false)
+	m.stopServing(LossUnknown)
 	if m.lent() { // the main slot will find out
 		m.wantAt(now, taskServe, m.proofPace.after(now, false))
 		return
@@ -91,7 +91,7 @@ func (m *Machine) ProofFailed(now time.Time, _ error) {
 // sealed for a while, or calls Forget.
 func (m *Machine) gone() {
 	id := m.perm.ID()
-	m.stopServing(false)
+	m.stopServing(LossGone)
 	m.become(StageGone)
 	seen := fmt.Sprintf("on %d connections, minutes apart", m.unknowns)
 	if m.unknowns == 1 {
