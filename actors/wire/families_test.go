@@ -110,7 +110,7 @@ func TestBothFamilies(t *testing.T) {
 				if conn != nil {
 					conn.Close()
 				}
-				synctest.Wait() // what was given up has to end first
+				synctest.Wait()                   // what was given up has to end first
 				if n := w.sockets.Load(); n > 1 { // one that hangs is given up below
 					t.Errorf("%d sockets are counted and none is there", n)
 				}
