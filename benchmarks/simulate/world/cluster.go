@@ -87,15 +87,17 @@ func newCluster(sim *runtime.Sim, rec *recorder, seed uint64, o Options) (*clust
 	}
 	core, err := dctest.New(dctest.Config{
 		Rand: source, API: backend, Keys: []*crypt.PrivateKey{rsaKey()}, Group: group(),
-		DCs: o.DCs, BindStrict: seed/2%2 == 0, ShortExponents: true,
+		DCs: o.DCs, BindStrict: seed/2%2 == 0, ShortExponents: true, Media: true,
 	})
 	if err != nil {
 		return nil, err
 	}
 	var ends []api.Endpoint
 	for id := 1; id <= o.DCs; id++ {
-		a := address(id)
-		ends = append(ends, api.Endpoint{DC: id, IP: a.Addr().String(), Port: int(a.Port())})
+		for _, media := range []bool{false, true} {
+			a := address(id, media)
+			ends = append(ends, api.Endpoint{DC: id, IP: a.Addr().String(), Port: int(a.Port()), Media: media})
+		}
 	}
 	backend.SetEndpoints(ends)
 	s := &cluster{
@@ -105,16 +107,23 @@ func newCluster(sim *runtime.Sim, rec *recorder, seed uint64, o Options) (*clust
 	return s, s.meet(sim.Now())
 }
 
-// address is where a DC is; nobody else is on that network.
-func address(id int) netip.AddrPort {
-	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(1000+id))
+// address is where a DC is, or what it has for media alone; nobody else is on that
+// network.
+func address(id int, media bool) netip.AddrPort {
+	port := 1000 + id
+	if media {
+		port += 1000
+	}
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(port))
 }
 
 // table is what a manager knows of the cluster.
 func (s *cluster) table() dc.Table {
 	t := dc.Table{Keys: []string{string(rsaKey().Public().PEM())}}
 	for i := range s.down {
-		t.Options = append(t.Options, dc.Option{DC: dc.ID(i + 1), Addr: address(i + 1), ThisPortOnly: true})
+		for _, media := range []bool{false, true} {
+			t.Options = append(t.Options, dc.Option{DC: dc.ID(i + 1), Addr: address(i+1, media), MediaOnly: media, ThisPortOnly: true})
+		}
 	}
 	return t
 }
@@ -203,7 +212,11 @@ func (s *cluster) accept(l *link) bool {
 	l.id = s.last
 	s.conns[l.id] = l
 	s.do(func(core *dctest.Cluster, now time.Time) {
-		core.Open(now, l.id, l.dc, "simulated:"+strconv.FormatUint(uint64(l.id), 10))
+		open := core.Open
+		if l.media {
+			open = core.OpenMedia
+		}
+		open(now, l.id, l.dc, "simulated:"+strconv.FormatUint(uint64(l.id), 10))
 	})
 	return true
 }

@@ -124,5 +124,13 @@ func (w *world) audit() {
 	w.rec.count.Returns = w.dcs.returns()
 	made := w.dcs.core.Counts()
 	w.rec.count.Keys, w.rec.count.Binds = made.PermKeys+made.TempKeys, made.Binds
+	for _, e := range ledger.Echoes {
+		w.rec.count.MediaCalls += e.Media
+	}
+	for _, k := range ledger.Keys {
+		if k.Media {
+			w.rec.count.MediaKeys++
+		}
+	}
 	w.rec.line("%d calls: %+v", w.judge.calls, tally)
 }

@@ -35,6 +35,8 @@ type link struct {
 	up  pipe   // to the DC
 	dn  pipe   // to the client
 
+	media bool // to an address for media alone
+
 	handler handler
 	held    int   // packets delivered and not released
 	queued  int   // bytes sent and not arrived

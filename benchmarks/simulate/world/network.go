@@ -49,6 +49,7 @@ type weather struct {
 	stalled []time.Time     // until when nothing arrives
 	refused []time.Time     // until when dials are refused
 	silent  []time.Time     // until when dials are not answered
+	noMedia []time.Time     // until when the addresses for media refuse dials
 
 	relays   [proxies]relay
 	complain func(format string, args ...any)
@@ -61,7 +62,7 @@ func newWeather(sim *runtime.Sim, rec *recorder, dcs *cluster, seed uint64) *wea
 	return &weather{
 		sim: sim, rec: rec, rand: stream(seed, "network"), dcs: dcs,
 		slow: make([]time.Duration, n), stalled: make([]time.Time, n),
-		refused: make([]time.Time, n), silent: make([]time.Time, n),
+		refused: make([]time.Time, n), silent: make([]time.Time, n), noMedia: make([]time.Time, n),
 	}
 }
 
@@ -71,6 +72,7 @@ func (w *weather) clear() {
 	clear(w.stalled)
 	clear(w.refused)
 	clear(w.silent)
+	clear(w.noMedia)
 	clear(w.relays[:])
 	w.duplicate, w.reorder = 0, 0
 	for _, l := range slices.Clone(w.links) {
@@ -90,7 +92,8 @@ func (w *weather) latency(dc int) time.Duration {
 	return time.Millisecond + time.Duration(w.rand.Int64N(int64(latencyMost))) + w.slow[dc-1]
 }
 
-// Dial connects to the first target; the network has one address per DC.
+// Dial connects to the first target; the network has two addresses per DC, one of
+// them for media.
 func (n *network) Dial(targets []dc.Target, _ int, via *proxy.Via, done func(socket, error)) (cancel func()) {
 	if n.dead {
 		return func() {}
@@ -110,7 +113,7 @@ func (n *network) Dial(targets []dc.Target, _ int, via *proxy.Via, done func(soc
 	}
 	id := 0
 	for i := range n.dcs.down {
-		if len(targets) > 0 && targets[0].Addr == address(i+1) {
+		if len(targets) > 0 && targets[0].Addr == address(i+1, targets[0].Media) {
 			id = i + 1
 		}
 	}
@@ -123,7 +126,8 @@ func (n *network) Dial(targets []dc.Target, _ int, via *proxy.Via, done func(soc
 		return cancel
 	}
 	by, err := n.relayOf(via)
-	if !n.dials(n.sim.Now(), way{id, by}) {
+	l := &link{net: n, dc: id, by: by, media: targets[0].Media}
+	if !n.dials(n.sim.Now(), way{id, by, l.media}) {
 		n.complain("DC %d was dialled more often than the budget allows", id)
 	}
 	after := time.Duration(0)
@@ -134,12 +138,12 @@ func (n *network) Dial(targets []dc.Target, _ int, via *proxy.Via, done func(soc
 		n.sim.AfterFunc(after, func() { end(nil, err) })
 		return cancel
 	}
-	l := &link{net: n, dc: id, by: by}
 	n.sim.AfterFunc(l.latency(), func() {
 		if over || n.dead {
 			return
 		}
-		if n.sim.Now().Before(n.refused[id-1]) || !n.dcs.accept(l) {
+		now := n.sim.Now()
+		if now.Before(n.refused[id-1]) || l.media && now.Before(n.noMedia[id-1]) || !n.dcs.accept(l) {
 			end(nil, errRefused)
 			return
 		}
@@ -174,6 +178,15 @@ func (n *network) kill() {
 func (w *weather) cut(dc int) {
 	for _, l := range slices.Clone(w.links) {
 		if dc == 0 || l.dc == dc {
+			l.snap(errCut)
+		}
+	}
+}
+
+// cutMedia breaks every connection for media to a DC.
+func (w *weather) cutMedia(dc int) {
+	for _, l := range slices.Clone(w.links) {
+		if l.media && l.dc == dc {
 			l.snap(errCut)
 		}
 	}

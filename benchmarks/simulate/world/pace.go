@@ -6,9 +6,9 @@ import (
 	"github.com/mtfleet/mtfleet/actors/governor"
 )
 
-// limits are the budgets of a run: those of production, or, in half of the seeds,
+// Limits are the budgets of a run: those of production, or, in half of the seeds,
 // so small ones that ten accounts feel them.
-func limits(seed uint64) governor.Limits {
+func Limits(seed uint64) governor.Limits {
 	l := governor.Limits{
 		ConnectsPerDC: governor.Rate{PerSecond: 50, Burst: 10}, Connects: governor.Rate{PerSecond: 100, Burst: 20},
 		KeysPerDC: governor.Rate{PerSecond: 50, Burst: 8}, Keys: governor.Rate{PerSecond: 100, Burst: 16},
@@ -52,10 +52,11 @@ type paced struct {
 	all      *bucket
 }
 
-// way is a DC by a route.
+// way is a DC by a route; its addresses for media count by themselves.
 type way struct {
-	dc int
-	by *relay
+	dc    int
+	by    *relay
+	media bool
 }
 
 func newPaced(l governor.Limits) *paced {

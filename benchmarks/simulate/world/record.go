@@ -50,6 +50,7 @@ type Counts struct {
 	Judged                        int // updates that the audit looked for
 	Returns                       int // how often somebody came back to a channel
 	Keys, Binds                   int // that the DCs made, and saw bound
+	MediaKeys, MediaCalls         int // of the keys those for media, and the calls that went by connections for it
 }
 
 // Add adds the counts of another run.
@@ -69,6 +70,8 @@ func (n *Counts) Add(o Counts) {
 	n.Returns += o.Returns
 	n.Keys += o.Keys
 	n.Binds += o.Binds
+	n.MediaKeys += o.MediaKeys
+	n.MediaCalls += o.MediaCalls
 }
 
 func newRecorder(now func() time.Time) *recorder {

@@ -217,12 +217,12 @@ func (w *world) skewed() bool { return w.judge.Skewed }
 // open starts a manager.
 func (w *world) open() {
 	w.life++
-	w.store, w.net = w.disk.open(), &network{weather: w.sky, paced: newPaced(limits(w.seed))}
+	w.store, w.net = w.disk.open(), &network{weather: w.sky, paced: newPaced(Limits(w.seed))}
 	w.judge.Opened()
 	store, net, life := w.store, w.net, w.life
 	app := w.dcs.api.Apps()[0]
 	o := actors.Options{
-		Store: store, Network: net, Sim: w.sim, DCs: w.dcs.table(), Limits: limits(w.seed), Logger: w.logger(),
+		Store: store, Network: net, Sim: w.sim, DCs: w.dcs.table(), Limits: Limits(w.seed), Logger: w.logger(),
 		App: actors.App{APIID: app.ID, APIHash: app.Hash, DeviceModel: "mtfleet simulation", SystemVersion: "none", AppVersion: "0"},
 		OnEvent: func(ev actors.Event) {
 			if !net.dead {

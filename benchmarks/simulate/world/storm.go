@@ -142,7 +142,7 @@ func (s *storm) blow() {
 	id := 1 + r.IntN(w.opts.DCs)
 	d := time.Duration(r.Int64N(int64(time.Minute)))
 	until := w.sim.Now().Add(d)
-	switch r.IntN(9) {
+	switch r.IntN(10) {
 	case 0:
 		w.rec.line("network: connections to DC %d are cut", id)
 		sky.cut(id)
@@ -174,6 +174,10 @@ func (s *storm) blow() {
 		w.rec.line("network: %d packets overtake", sky.reorder)
 	case 8:
 		s.blowRelay(d)
+	case 9:
+		w.rec.line("network: connections for media to DC %d are cut, and refused for %v", id, d)
+		sky.noMedia[id-1] = until
+		sky.cutMedia(id)
 	}
 }
 
@@ -261,6 +265,7 @@ func (s *storm) faults() []dctest.Fault {
 		{Kind: dctest.FaultTransport, Code: -404, Count: 1},
 		{Kind: dctest.FaultTransport, Code: -404, For: ms(60_000)}, // to everybody
 		{Kind: dctest.FaultForgetTemp},
+		{Kind: dctest.FaultForgetTemp, Media: true},
 		{Kind: dctest.FaultForgetSessions},
 		{Kind: dctest.FaultNewSalts},
 		{Kind: dctest.FaultSkew, Delay: dctest.Duration(time.Duration(r.IntN(240)-120) * time.Second)},

@@ -213,7 +213,8 @@ func (k *workload) onNightDue(c *workCtx) {
 	}
 }
 
-// call makes one call: once or repeatable, at home or elsewhere, quick or slow.
+// call makes one call: once or repeatable, at home or elsewhere, for media or not,
+// quick or slow.
 func (k *workload) call(u *user) {
 	w, r := k.w, k.rand
 	if w.m == nil {
@@ -231,6 +232,9 @@ func (k *workload) call(u *user) {
 	}
 	if r.IntN(10) == 0 {
 		opts = append(opts, actors.OnDC(dc.ID(1+r.IntN(w.opts.DCs))))
+	}
+	if r.IntN(8) == 0 {
+		opts = append(opts, actors.Media())
 	}
 	q := &echo.EchoRequest{Payload: make([]byte, r.IntN(2000))}
 	if r.IntN(4) == 0 {
