@@ -2,10 +2,9 @@ package explore
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
-	"github.com/mtfleet/mtfleet/mtproto/crypt"
-	"github.com/mtfleet/mtfleet/mtproto/pfs"
 	"github.com/mtfleet/mtfleet/mtproto/standing"
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
 	"github.com/mtfleet/mtfleet/tl"
@@ -36,10 +35,13 @@ func (w *world) actions(list []action) []action {
 	for i := range w.queries {
 		w.queryActions(&w.queries[i], add)
 	}
-	for _, away := range []bool{false, true} {
-		if w.slot(away) != nil {
-			w.slotActions(away, add)
+	for at, s := range w.slots {
+		if s != nil {
+			w.slotActions(place(at), add)
 		}
+	}
+	if w.bulk {
+		w.mediaActions(add)
 	}
 	w.worldActions(add)
 	return list
@@ -47,228 +49,14 @@ func (w *world) actions(list []action) []action {
 
 type adder func(name string, cost uint8, do func(*world))
 
-func (w *world) slotActions(away bool, add adder) {
-	s, t := w.slot(away), w.server(away)
-	at := "home"
-	if away {
-		at = "away"
-	}
-	on := func(name string, cost uint8, do func(*world, *slot)) {
-		add(at+": "+name, cost, func(w *world) { do(w, w.slot(away)) })
-	}
-	if s.permit {
-		on("a key may be made", 0, func(w *world, s *slot) { s.permit = false; s.m.Permitted(w.local(), s.kind) })
-	}
-	if s.make {
-		on(fmt.Sprint("a ", s.kind, " key is made"), 0, func(w *world, s *slot) { w.made(s, away, true) })
-		on("a key is made, and nobody hears of it", 1, func(w *world, s *slot) { w.made(s, away, false) })
-	}
-	if b := s.bind; b != nil {
-		if !b.reached {
-			on("a bind reaches the server", 0, func(w *world, s *slot) {
-				s.bind.reached, s.bind.says = true, w.server(away).bind(s.bind.temp, s.bind.perm, w.now, w.strict)
-			})
-			on("a bind is lost", 1, func(w *world, s *slot) { w.bindFailed(s, errLost) })
-			on("a bind is ordered to wait", 1, func(w *world, s *slot) {
-				w.learn()
-				w.order("auth.bindTempAuthKey", away, time.Hour)
-				err := tgerr.New(420, "FLOOD_WAIT_3600")
-				w.st.KeyRefused(w.local(), "auth.bindTempAuthKey", standing.Where{DC: homeDC, Home: !away, Temp: true}, err)
-				w.bindFailed(s, err)
-			})
-		} else {
-			on("a bind is answered", 0, func(w *world, s *slot) { w.bindAnswered(s) })
-			on("the answer to a bind is lost", 1, func(w *world, s *slot) { w.bindFailed(s, errLost) })
-			if b.says == granted {
-				on("a bind is answered twice", 1, func(w *world, s *slot) {
-					id := s.bind.temp
-					w.bindAnswered(s)
-					w.drain()
-					if again := w.slot(away); again != nil {
-						again.m.Bound(w.local(), id)
-					}
-				})
-			}
-		}
-	}
-	if s.draining {
-		on("what was under way has ended, or its time has", 0, (*world).drained)
-	}
-	if s.old != 0 && s.probe == 0 {
-		on("the replaced key's connection stops", 0, func(w *world, s *slot) {
-			id := s.old
-			w.late(s, id)
-			w.silence(s, id, false)
-			s.old = 0
-			s.m.Retired(w.local(), id)
-		})
-	}
-	if s.probe != 0 {
-		on("a replaced key is probed", 0, func(w *world, s *slot) {
-			id := s.probe
-			s.probe = 0
-			said, _ := w.server(away).ask(id, w.now)
-			if said == unknownKey {
-				s.m.Unknown(w.local(), id)
-				return
-			}
-			s.m.Probed(w.local(), id, said != silence)
-		})
-	}
-	if s.dropping {
-		on("old temp keys are dropped", 0, func(w *world, s *slot) {
-			s.dropping = false
-			w.server(away).drop(s.m.PermID(), s.drop)
-			s.m.Dropped(w.local())
-		})
-		on("a drop is lost", 1, func(w *world, s *slot) { s.dropping = false; s.m.Dropped(w.local()) })
-	}
-	if s.prove {
-		on("the perm key itself is asked about", 0, func(w *world, s *slot) {
-			s.prove = false
-			if w.server(away).perm(s.m.PermID()) != nil {
-				s.m.ProofAnswered(w.local())
-			} else {
-				s.m.ProofUnknown(w.local(), false)
-			}
-		})
-		on("the question about the perm key is lost", 1, func(w *world, s *slot) { s.prove = false; s.m.ProofFailed(w.local(), errLost) })
-	}
-	if s.route != 0 {
-		said, _ := t.ask(s.route, w.now)
-		switch said {
-		case unknownKey:
-			on("a -404 is told", 0, func(w *world, s *slot) { s.m.Unknown(w.local(), s.route) })
-		case unbound:
-		default:
-			on("the server forgets the temp key", 1, func(w *world, s *slot) {
-				id := s.route
-				t := w.server(away)
-				for i := range t.temps {
-					if t.temps[i].id == id {
-						t.temps[i].ends = w.now
-					}
-				}
-				t.expire(w.now)
-			})
-			on("the server forgets the binding", 1, func(w *world, s *slot) {
-				if k := w.server(away).temp(s.route, w.now); k != nil {
-					k.perm = 0
-				}
-			})
-		}
-	}
-	if p := t.perm(s.m.PermID()); p != nil && w.faults > 0 {
-		on("the server forgets the perm key", 1, func(w *world, s *slot) {
-			t := w.server(away)
-			id := s.m.PermID()
-			for i := range t.perms {
-				if t.perms[i].id == id {
-					t.perms = append(t.perms[:i:i], t.perms[i+1:]...)
-					break
-				}
-			}
-			t.drop(id, nil)
-			w.out = w.out || !away
-		})
-	}
-}
-
-// made ends a handshake: the server has the key, whoever hears of it.
-func (w *world) made(s *slot, away, heard bool) {
-	k := w.newKey()
-	now := w.local()
-	s.make = false
-	t := w.server(away)
-	n := pfs.NewKey{Key: k, TimeOffset: -w.skew, Fingerprint: 1}
-	if s.kind == pfs.Perm {
-		t.perms = append(t.perms, permAt{id: k.ID()})
-	} else {
-		n.ExpiresAt = w.now.Add(s.life)
-		t.temps = append(t.temps, tempAt{id: k.ID(), ends: n.ExpiresAt})
-	}
-	if heard {
-		s.m.Made(now, s.kind, n)
-	} else {
-		s.m.MakeFailed(now, s.kind, errLost)
-	}
-}
-
-func (w *world) bindFailed(s *slot, err error) {
-	id := s.bind.temp
-	s.bind = nil
-	s.m.BindFailed(w.local(), id, err)
-}
-
-func (w *world) bindAnswered(s *slot) {
-	b := s.bind
-	s.bind = nil
-	switch b.says {
-	case granted:
-		w.learn()
-		s.m.Bound(w.local(), b.temp)
-	case unknownKey:
-		s.m.Unknown(w.local(), b.temp)
-	default:
-		w.learn()
-		s.m.BindFailed(w.local(), b.temp, tgerr.New(400, "ENCRYPTED_MESSAGE_INVALID"))
-	}
-}
-
-// learn is the server's time, which every packet brings before anything else in
-// it.
-func (w *world) learn() {
-	now := w.local()
-	for _, s := range []*slot{w.home, w.away} {
-		if s != nil {
-			s.m.Clock(now, -w.skew, true)
-		}
-	}
-	if !w.clock {
-		w.clock = true
-		w.st.Clock(now, -w.skew)
-	}
-}
-
-func (w *world) drained(s *slot) {
-	s.draining = false
-	if s.wait && !s.keep {
-		w.late(s, s.route)
-		w.silence(s, s.route, false)
-	}
-	if !w.bound(s) {
-		return
-	}
-	s.m.Held(w.local())
-}
-
-// late notes that a call takes longer than a rotation leaves it: then it may end
-// as unknown, which is nobody's fault but the server's.
-func (w *world) late(s *slot, id crypt.KeyID) {
-	w.used = w.used || len(w.pending(s, id)) > 0
-}
-
-// bound reports whether the slot is still the world's.
-func (w *world) bound(s *slot) bool { return s == w.home || s == w.away }
-
-// order notes a wait of the server's, in its own time.
-func (w *world) order(method string, away bool, d time.Duration) {
-	kept := w.waits[:0:0]
-	for _, o := range w.waits {
-		if (o.method != method || o.away != away) && w.now.Before(o.ends) {
-			kept = append(kept, o)
-		}
-	}
-	w.waits = append(kept, wait{method: method, away: away, ends: w.now.Add(d)})
-}
-
 func (w *world) queryActions(q *query, add adder) {
 	id, what := q.call.ID, q.call.Method
 	on := func(name string, cost uint8, do func(*world, *query)) {
 		add(what+": "+name, cost, func(w *world) { do(w, w.query(id)) })
 	}
-	said, _ := w.server(q.away).ask(q.key, w.now)
-	if q.stage != querySent || said == silence {
+	said, _ := w.server(q.at).ask(q.key, q.at, w.now)
+	s := w.slots[q.at]
+	if q.stage != querySent || said == silence || s == nil || q.key == s.route && !s.up {
 		return // no answer comes; its connection will find out
 	}
 	on("is answered", 0, func(w *world, q *query) { w.run(q); w.answer(q) })
@@ -276,7 +64,7 @@ func (w *world) queryActions(q *query, add adder) {
 	if q.call.Purpose == standing.ForCaller {
 		on("is ordered to wait", 1, func(w *world, q *query) {
 			w.learn()
-			w.order(q.call.Method, q.away, time.Hour)
+			w.order(q.call.Method, q.at, time.Hour)
 			w.returned(q, tgerr.New(420, "FLOOD_WAIT_3600"))
 		})
 		on("meets the server's own trouble", 1, func(w *world, q *query) { w.returned(q, tgerr.New(500, "INTERNAL")) })
@@ -285,7 +73,7 @@ func (w *world) queryActions(q *query, add adder) {
 
 // run is what the server does with a query that reaches it.
 func (w *world) run(q *query) {
-	said, perm := w.server(q.away).ask(q.key, w.now)
+	said, perm := w.server(q.at).ask(q.key, q.at, w.now)
 	if said != granted && (said != anonymous || q.call.Purpose != standing.ForImport) {
 		return
 	}
@@ -322,8 +110,8 @@ func (w *world) signedIn() bool {
 
 // answer brings what the server says.
 func (w *world) answer(q *query) {
-	s := w.slot(q.away)
-	said, _ := w.server(q.away).ask(q.key, w.now)
+	s := w.slots[q.at]
+	said, _ := w.server(q.at).ask(q.key, q.at, w.now)
 	refused := tgerr.New(401, "AUTH_KEY_UNREGISTERED")
 	if said != unknownKey {
 		w.learn()
@@ -332,7 +120,7 @@ func (w *world) answer(q *query) {
 	case said == unknownKey:
 		id := q.key
 		w.lost(q) // its connection is told -404
-		if w.bound(s) && (id == s.route || id == s.old) {
+		if s != nil && w.bound(s) && (id == s.route || id == s.old) {
 			s.m.Unknown(w.local(), id)
 		}
 	case said == unbound:
@@ -349,16 +137,25 @@ func (w *world) answer(q *query) {
 func (w *world) worldActions(add adder) {
 	add("time passes", 0, (*world).pass)
 	for i := range w.asked {
-		if w.asked[i] || i == 1 && !w.guests {
+		if w.asked[i] || i == 1 && !w.guests || i == 2 && !w.bulk {
 			continue
 		}
 		add(fmt.Sprint("call ", i+1), 0, func(w *world) {
 			w.asked[i] = true
 			c := standing.Call{ID: standing.CallID(i + 1), Method: "messages.sendMessage"}
-			if i == 1 {
+			switch i {
+			case 1:
 				c.DC, c.Method, c.Repeatable = awayDC, "upload.getFile", true
+			case 2:
+				c.Method = "upload.saveFilePart"
 			}
-			w.ask(query{call: c, caller: i + 1})
+			w.ask(query{call: c, caller: i + 1, media: i == 2})
+		})
+	}
+	if n := slices.Index(w.rotations[:w.asks], notAsked); n >= 0 {
+		add("the owner asks for a rotation", 0, func(w *world) {
+			w.rotations[n] = underWay
+			w.st.Rotate(w.local(), firstRotation+standing.Request(n))
 		})
 	}
 	if w.owner {
@@ -387,9 +184,16 @@ func (w *world) pass() {
 		}
 	}
 	sooner(w.st.Deadline())
-	for _, s := range []*slot{w.home, w.away} {
-		if s != nil {
-			sooner(s.m.Deadline())
+	for _, s := range w.slots {
+		if s == nil {
+			continue
+		}
+		sooner(s.m.Deadline())
+		if s.old != 0 {
+			sooner(s.listens)
+		}
+		for i := range s.orders {
+			sooner(s.orders[i].until)
 		}
 	}
 	if w.g != nil {
@@ -398,28 +202,27 @@ func (w *world) pass() {
 	if first.IsZero() {
 		first = w.local().Add(time.Minute)
 	}
-	if d := first.Sub(w.local()); d > 0 {
-		w.now = w.now.Add(d)
-	}
+	d := max(first.Sub(w.local()), 0)
+	w.now = w.now.Add(d)
 	for i := range w.servers {
 		w.servers[i].expire(w.now)
-		// A successor that was not made in time is a fault of whoever makes keys.
-		s := w.slot(i == 1)
-		w.used = w.used || s != nil && s.route != 0 && w.servers[i].temp(s.route, w.now) == nil
-		if s != nil && s.old != 0 {
-			w.late(s, s.old) // it would have stopped long ago
+	}
+	for _, s := range w.slots {
+		if s == nil {
+			continue
 		}
+		// A successor that was not made in time is a fault of whoever makes keys.
+		w.used = w.used || s.route != 0 && w.server(s.at).temp(s.route, s.at, w.now) == nil
+		w.ordersDue(s)
+		w.listened(s)
+	}
+	if d >= patience {
+		w.impatient()
 	}
 	now := w.local()
-	for _, s := range []*slot{w.home, w.away} {
-		if s != nil && s.dropping {
-			s.dropping = false // it went down with its connection
-			s.m.Dropped(now)
-		}
-	}
 	w.st.Advance(now)
 	w.drain()
-	for _, s := range []*slot{w.home, w.away} {
+	for _, s := range w.slots {
 		if s != nil && w.bound(s) {
 			s.m.Advance(now)
 			w.drain()
@@ -428,8 +231,8 @@ func (w *world) pass() {
 	if w.g != nil {
 		w.g.Advance(now)
 	}
-	if w.asks && w.home != nil && w.home.route != 0 {
-		w.asks = false
+	if w.again && w.slots[atHome] != nil && w.slots[atHome].route != 0 {
+		w.again = false
 		w.standing(standing.Output{Kind: standing.OutSync})
 	}
 }

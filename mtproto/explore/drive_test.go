@@ -23,7 +23,7 @@ func (w *world) drain() {
 			w.standing(out)
 			continue
 		}
-		for _, s := range []*slot{w.home, w.away} {
+		for _, s := range w.slots {
 			if s == nil {
 				continue
 			}
@@ -65,136 +65,21 @@ func (w *world) save(change func(*disk)) bool {
 	return true
 }
 
-func commit(s *pfs.Snapshot, c pfs.Changes) {
-	if c.DeletePerm {
-		s.Perm = nil
-	}
-	if c.PutPerm != nil {
-		s.Perm = c.PutPerm
-	}
-	gone := func(t pfs.TempKey) bool {
-		return slices.Contains(c.DeleteTemps, t.ID()) || slices.ContainsFunc(c.PutTemps, func(n pfs.TempKey) bool { return n.ID() == t.ID() })
-	}
-	s.Temps = append(slices.DeleteFunc(slices.Clone(s.Temps), gone), c.PutTemps...)
-}
-
-// keys does what the machine of a slot's keys asks for.
-func (w *world) keys(s *slot, out pfs.Output) {
-	away, now := s == w.away, w.local()
-	switch out.Kind {
-	case pfs.OutPermit:
-		s.permit, s.kind = true, out.Key
-	case pfs.OutMake:
-		s.make, s.kind, s.life = true, out.Key, out.ExpiresIn
-	case pfs.OutSave:
-		w.save(func(d *disk) {
-			if away {
-				commit(&d.away, out.Changes)
-			} else {
-				commit(&d.home, out.Changes)
-			}
-		})
-	case pfs.OutHold:
-		s.held, s.wait, s.keep, s.draining = true, out.Wait, out.Keep, true
-		if w.plant == dropEarly {
-			w.server(away).drop(s.m.PermID(), []crypt.KeyID{out.Temp.ID()})
-		}
-	case pfs.OutBind:
-		s.bind = &bind{temp: out.Temp.ID(), perm: out.Perm.ID()}
-		if w.now.Before(w.waitOf("auth.bindTempAuthKey", away)) {
-			w.failf("a temp key is bound before the server's wait for that is over")
-		}
-	case pfs.OutProbe:
-		s.probe = out.ID
-	case pfs.OutUse:
-		w.use(s, out)
-	case pfs.OutEnd:
-		w.late(s, out.ID) // the server was found to have cut them off
-		w.silence(s, out.ID, false)
-		s.old, s.probe = without(s.old, out.ID), without(s.probe, out.ID)
-		s.m.Retired(now, out.ID)
-	case pfs.OutStop:
-		s.route, s.held, s.draining = 0, false, false
-		if !away {
-			w.st.RouteLost(now, "its key is gone")
-		}
-		if out.Drain {
-			s.old = out.ID
-			return
-		}
-		w.silence(s, out.ID, false)
-	case pfs.OutDrop:
-		s.drop, s.dropping = out.Except, true
-	case pfs.OutProve:
-		s.prove = true
-	case pfs.OutGone:
-		if away {
-			w.g.KeyLost(now)
-			w.forgetKeys(s)
-			return
-		}
-		w.st.KeyGone(now, homeDC, true, out.Err)
-	}
-}
-
-func without(id, gone crypt.KeyID) crypt.KeyID {
-	if id == gone {
-		return 0
-	}
-	return id
-}
-
-func (w *world) forgetKeys(s *slot) {
-	s.bind, s.prove, s.permit, s.make = nil, false, false, false
-	s.m.Forget(w.local())
-}
-
-// use sends calls under a key from now on.
-func (w *world) use(s *slot, out pfs.Output) {
-	id := out.Temp.ID()
-	if !w.onDisk(s, id) && w.plant != saveAfter {
-		w.failf("calls go under a temp key that is not on disk as bound")
-	}
-	if s.route != 0 && s.route != id {
-		s.old = s.route
-	}
-	if s.old == id {
-		s.old = 0
-	}
-	s.route, s.temp, s.held, s.draining, s.bind = id, true, false, false, nil
-	now := w.local()
-	if s == w.home {
-		w.st.Routed(now)
-	} else {
-		w.g.KeyReady(now)
-	}
-	w.flow()
-}
-
-func (w *world) onDisk(s *slot, id crypt.KeyID) bool {
-	d := &w.disk.home
-	if s == w.away {
-		d = &w.disk.away
-	}
-	return slices.ContainsFunc(d.Temps, func(t pfs.TempKey) bool { return t.ID() == id && t.Bound })
-}
-
 // silence ends what is pending under a key: no answer will come. What may run
 // twice is sent again.
-func (w *world) silence(s *slot, id crypt.KeyID, kept bool) {
+func (w *world) silence(s *slot, id crypt.KeyID) {
+	w.ordersUnder(s, id)
 	for _, at := range w.pending(s, id) {
-		q := w.query(at)
-		if q == nil || kept {
-			continue
+		if q := w.query(at); q != nil {
+			w.lost(q)
 		}
-		w.lost(q)
 	}
 }
 
 // pending are the queries under a key that are not answered, by their ids.
 func (w *world) pending(s *slot, id crypt.KeyID) (all []standing.CallID) {
 	for i := range w.queries {
-		if q := &w.queries[i]; q.key == id && w.slot(q.away) == s && (q.stage == querySent || q.stage == queryRun) {
+		if q := &w.queries[i]; q.key == id && w.slots[q.at] == s && q.stage == querySent {
 			all = append(all, q.call.ID)
 		}
 	}
@@ -204,6 +89,10 @@ func (w *world) pending(s *slot, id crypt.KeyID) (all []standing.CallID) {
 // lost is what becomes of a query whose answer will not come.
 func (w *world) lost(q *query) {
 	if q.call.Repeatable || w.plant == resendsOnce {
+		if q.media {
+			w.send(*q) // by whichever slot takes it now
+			return
+		}
 		q.stage, q.key = queryHeld, 0
 		w.flow()
 		return
@@ -215,14 +104,14 @@ func (w *world) lost(q *query) {
 func (w *world) flow() {
 	for i := range w.queries {
 		q := &w.queries[i]
-		s := w.slot(q.away)
-		if q.stage != queryHeld || s == nil || s.route == 0 || s.held {
+		s := w.slots[q.at]
+		if q.stage != queryHeld || !s.open() {
 			continue
 		}
-		if q.away && w.g.State() != guest.StateReady && q.call.Purpose == standing.ForCaller {
+		if q.at == atAway && w.g.State() != guest.StateReady && q.call.Purpose == standing.ForCaller {
 			continue
 		}
-		if w.now.Before(w.waitOf(q.call.Method, q.away)) {
+		if w.now.Before(w.waitOf(q.call.Method, q.at)) {
 			w.failf("%s is sent before the server's wait for it is over", q.call.Method)
 		}
 		q.stage, q.key = querySent, s.route
@@ -230,9 +119,9 @@ func (w *world) flow() {
 }
 
 // waitOf is the end of what a DC has ordered about a method, zero for nothing.
-func (w *world) waitOf(method string, away bool) time.Time {
+func (w *world) waitOf(method string, at place) time.Time {
 	for _, o := range w.waits {
-		if o.method == method && o.away == away {
+		if o.method == method && o.dc == at.dc() {
 			return o.ends
 		}
 	}
@@ -269,8 +158,10 @@ func (w *world) put(q query) {
 
 // send hands a query to its DC.
 func (w *world) send(q query) {
-	q.away = q.call.DC == awayDC
-	if q.away {
+	q.at = atHome
+	switch {
+	case q.call.DC == awayDC:
+		q.at = atAway
 		w.openAway()
 		if err := w.g.Refusal(w.local()); err != nil && q.caller != 0 {
 			w.put(q)
@@ -280,6 +171,8 @@ func (w *world) send(q query) {
 		if q.caller != 0 {
 			w.g.Wanted(w.local())
 		}
+	case q.media:
+		q.at = w.placeOfMedia()
 	}
 	q.stage, q.key = queryHeld, 0
 	w.put(q)
@@ -289,7 +182,7 @@ func (w *world) send(q query) {
 // returned gives an end to standing, which says what it means.
 func (w *world) returned(q *query, err error) {
 	at := standing.Where{DC: homeDC, Home: true, Key: uint64(q.key), Temp: true}
-	if q.away {
+	if q.at == atAway {
 		at.DC, at.Home = awayDC, false
 	}
 	c := q.call
@@ -313,7 +206,7 @@ func (w *world) over(q *query, err error) {
 			w.failf("nothing went wrong, and a call ended with %v", err)
 		}
 	case standing.ForUpdates:
-		w.asks = w.asks || err != nil // the engine of updates asks again, when it may
+		w.again = w.again || err != nil // the engine of updates asks again, when it may
 	case standing.ForExport:
 		if err != nil {
 			w.g.ExportFailed(now, done.errand, err)
@@ -327,7 +220,7 @@ func (w *world) over(q *query, err error) {
 			w.g.Imported(now, done.errand, imported)
 		}
 	case standing.ForGuestLogOut:
-		w.forgetKeys(w.away)
+		w.forgetKeys(w.slots[atAway])
 	}
 }
 
@@ -347,16 +240,16 @@ func (w *world) guest(out guest.Output) {
 	case guest.OutReady:
 		w.flow()
 	case guest.OutRefused, guest.OutWaiting, guest.OutFailed:
-		w.endHeld(true, out.Err)
+		w.endHeld(atAway, out.Err)
 	case guest.OutDropKey:
 		errand(standing.ForGuestLogOut, "auth.logOut", standing.Call{DC: awayDC})
 	}
 }
 
 // endHeld ends callers' calls that wait for a DC.
-func (w *world) endHeld(away bool, err error) {
+func (w *world) endHeld(at place, err error) {
 	for _, q := range slices.Clone(w.queries) {
-		if q.away == away && q.stage == queryHeld && q.caller != 0 {
+		if q.at == at && q.stage == queryHeld && q.caller != 0 {
 			w.over(w.query(q.call.ID), err)
 		}
 	}
@@ -408,14 +301,18 @@ func (w *world) standing(out standing.Output) {
 		for w.query(q.call.ID) != nil {
 			q.call.ID++
 		}
-		if w.home == nil {
-			w.openHome()
-		}
+		w.openHome()
 		w.send(q)
 	case standing.OutUnbound:
-		if s := w.slot(out.Where.DC == awayDC); s != nil {
-			s.m.Unbound(now, crypt.KeyID(out.Where.Key))
+		for _, s := range w.slots {
+			if s != nil && s.at.id() == out.Where.DC {
+				s.m.Unbound(now, crypt.KeyID(out.Where.Key))
+			}
 		}
+	case standing.OutRotate:
+		w.rotate(out.Round)
+	case standing.OutReply:
+		w.replied(out.Request)
 	case standing.OutUnauthorized:
 		if w.g != nil {
 			w.g.Unauthorized(now, out.Err)
@@ -425,7 +322,7 @@ func (w *world) standing(out standing.Output) {
 			w.g.HomeAlive(now)
 		}
 	case standing.OutForget:
-		w.forgetKeys(w.home)
+		w.forgetKeys(w.slots[atHome])
 	case standing.OutRetire:
 		w.save(func(d *disk) {
 			if d.home.Perm != nil {
@@ -442,14 +339,16 @@ func (w *world) standing(out standing.Output) {
 
 // close ends everything that needs connections.
 func (w *world) close(err error) {
-	w.home, w.away, w.g = nil, nil, nil
+	w.slots, w.g, w.rotating = [places]*slot{}, nil, rotating{}
+	w.leaveMedia()
+	w.media, w.noDrops = media{}, [2]time.Time{}
 	for _, q := range slices.Clone(w.queries) {
 		at := w.query(q.call.ID)
 		switch {
 		case at == nil:
 		case q.stage == queryHeld:
 			w.endClosed(at, err)
-		case q.stage == querySent, q.stage == queryRun:
+		case q.stage == querySent:
 			w.endClosed(at, errUnknown)
 		}
 	}

@@ -188,10 +188,12 @@ func laws() map[string]law {
 		if strict {
 			name = "the bind cuts the old key off"
 		}
-		all[name] = law{strict: strict}
-		all[name+", with a guest"] = law{strict: strict, guests: true}
-		all[name+", with an owner"] = law{strict: strict, owner: true}
+		all[name] = law{strict: strict, asks: 2}
+		all[name+", with a guest"] = law{strict: strict, guests: true, asks: 1}
+		all[name+", with an owner"] = law{strict: strict, owner: true, asks: 1}
+		all[name+", with media"] = law{strict: strict, bulk: true, asks: 1}
 	}
+	all["both keys live, as others have found, with media"] = law{bulk: true, told: true, asks: 2}
 	return all
 }
 
@@ -210,14 +212,18 @@ func TestNoWayLeadsToALostLoginOrACallWithoutOneEnd(t *testing.T) {
 }
 
 func TestAFaultInTheDriverIsFound(t *testing.T) {
-	for name, l := range map[string]law{
-		"old temp keys are dropped before the successor is bound":   {plant: dropEarly},
-		"what is to be on disk first is written after what follows": {plant: saveAfter, guests: true},
-		"a call that must not run twice is sent again":              {plant: resendsOnce},
-		"a wait is not written down":                                {plant: forgetsWait},
+	for name, c := range map[string]struct {
+		law
+		faults int
+	}{
+		"old temp keys are dropped before the successor is bound":   {law{plant: dropEarly}, 0},
+		"what is to be on disk first is written after what follows": {law{plant: saveAfter, guests: true}, 0},
+		"a call that must not run twice is sent again":              {law{plant: resendsOnce}, 1},
+		"a wait is not written down":                                {law{plant: forgetsWait}, 2},
+		"the order of the main slot does not spare keys for media":  {law{plant: dropsMedia, bulk: true, told: true, asks: 1}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := explore(newWorld(l, 2), 200_000, 16, false)
+			r := explore(newWorld(c.law, c.faults), 200_000, 16, false)
 			if r.bad == "" {
 				t.Fatalf("%d states hold", r.states)
 			}

@@ -22,7 +22,9 @@ type permAt struct {
 type tempAt struct {
 	id, perm crypt.KeyID
 	ends     time.Time
+	media    bool // made on an address for media, and known on those alone
 	cut      bool // its successor was bound, and bind_strict is on: it is answered no more
+	left     bool // for media, of a process or a service that is over: nobody has it
 }
 
 // A table is what one DC knows.
@@ -40,9 +42,9 @@ func (t *table) perm(id crypt.KeyID) *permAt {
 	return nil
 }
 
-func (t *table) temp(id crypt.KeyID, now time.Time) *tempAt {
+func (t *table) temp(id crypt.KeyID, at place, now time.Time) *tempAt {
 	for i := range t.temps {
-		if k := &t.temps[i]; k.id == id && now.Before(k.ends) {
+		if k := &t.temps[i]; k.id == id && k.media == (at == atMedia) && now.Before(k.ends) {
 			return k
 		}
 	}
@@ -65,10 +67,10 @@ const (
 	silence // none comes
 )
 
-// ask is what a query under a temp key gets, and the perm key that it speaks
-// for.
-func (t *table) ask(id crypt.KeyID, now time.Time) (answer, *permAt) {
-	k := t.temp(id, now)
+// ask is what a query under a temp key gets at an address for a place, and the perm
+// key that it speaks for.
+func (t *table) ask(id crypt.KeyID, at place, now time.Time) (answer, *permAt) {
+	k := t.temp(id, at, now)
 	switch {
 	case k == nil:
 		return unknownKey, nil
@@ -89,8 +91,8 @@ func (t *table) ask(id crypt.KeyID, now time.Time) (answer, *permAt) {
 
 // bind binds a temp key to a perm key. With strict the one bound before is cut
 // off.
-func (t *table) bind(temp, perm crypt.KeyID, now time.Time, strict bool) answer {
-	k := t.temp(temp, now)
+func (t *table) bind(temp, perm crypt.KeyID, at place, now time.Time, strict bool) answer {
+	k := t.temp(temp, at, now)
 	switch {
 	case k == nil:
 		return unknownKey
@@ -108,15 +110,24 @@ func (t *table) bind(temp, perm crypt.KeyID, now time.Time, strict bool) answer 
 	return granted
 }
 
-// drop forgets the temp keys of a perm key, but for some.
-func (t *table) drop(perm crypt.KeyID, except []crypt.KeyID) {
-	t.temps = slices.DeleteFunc(t.temps, func(k tempAt) bool { return k.perm == perm && !slices.Contains(except, k.id) })
+// drop forgets the temp keys of a perm key, but for some, and returns which.
+func (t *table) drop(perm crypt.KeyID, except []crypt.KeyID) (dropped []crypt.KeyID) {
+	t.temps = slices.DeleteFunc(t.temps, func(k tempAt) bool {
+		drops := k.perm == perm && !slices.Contains(except, k.id)
+		if drops {
+			dropped = append(dropped, k.id)
+		}
+		return drops
+	})
+	return dropped
 }
 
-// live counts the temp keys bound to a perm key that are answered.
-func (t *table) live(perm crypt.KeyID, now time.Time) (n int) {
-	for _, k := range t.temps {
-		if k.perm == perm && now.Before(k.ends) && !k.cut {
+// live counts the temp keys of a slot bound to a perm key that are answered, and
+// that somebody knows of.
+func (t *table) live(perm crypt.KeyID, at place, now time.Time, known func(crypt.KeyID) bool) (n int) {
+	for i := range t.temps {
+		k := &t.temps[i]
+		if k.perm == perm && k.media == (at == atMedia) && !k.left && !k.cut && now.Before(k.ends) && known(k.id) {
 			n++
 		}
 	}

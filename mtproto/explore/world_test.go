@@ -18,6 +18,39 @@ const (
 	awayDC dc.ID = 4
 )
 
+// A place is where the keys of one slot are for: the home DC, another one, and
+// media on the home DC, on addresses and under temp keys of its own.
+type place uint8
+
+const (
+	atHome place = iota
+	atAway
+	atMedia
+	places
+)
+
+var placeNames = [places]string{"home", "away", "media"}
+
+func (p place) String() string { return placeNames[p] }
+
+// dc numbers the DC of a place.
+func (p place) dc() int {
+	if p == atAway {
+		return 1
+	}
+	return 0
+}
+
+func (p place) id() dc.ID { return [...]dc.ID{homeDC, awayDC}[p.dc()] }
+
+// slot is what the engine of keys calls it.
+func (p place) slot() pfs.Slot {
+	if p == atMedia {
+		return pfs.MediaSlot
+	}
+	return pfs.MainSlot
+}
+
 var epoch = time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
 
 // A law is what a DC does that official sources disagree about, and what a plan
@@ -26,6 +59,9 @@ type law struct {
 	strict bool // a bind cuts the key bound before off
 	guests bool // somebody calls another DC
 	owner  bool // the owner logs out, or pauses and resumes
+	bulk   bool // somebody calls for media
+	told   bool // other accounts have found out what a bind does to keys bound before
+	asks   int  // so often the owner asks for a rotation
 	plant  plant
 }
 
@@ -38,6 +74,7 @@ const (
 	saveAfter         // what is to be on disk first is written after what follows
 	resendsOnce       // a call that must not run twice is sent again when its answer is lost
 	forgetsWait       // a wait of the server is not written down
+	dropsMedia        // the order of the main slot to drop temp keys does not name those for media
 )
 
 // A world is one account, the disk, and the two DCs that it talks to.
@@ -46,22 +83,27 @@ type world struct {
 	now  time.Time     // the server's
 	skew time.Duration // of this process's clock
 
-	st   *standing.Machine
-	home *slot
-	away *slot // nil while nobody wants the other DC
-	g    *guest.Machine
+	st       *standing.Machine
+	slots    [places]*slot // nil while nobody wants one
+	g        *guest.Machine
+	media    media
+	readings [2]pfs.Reading // what this process has learnt of the DCs
+	noDrops  [2]time.Time   // until then a DC wants no order to drop keys
 
 	disk    disk
 	unsaved []disk // of saveAfter: what is to be on disk and is not yet
 	servers [2]table
 	queries []query
-	calls   [2]tally
+	calls   [3]tally
 	waits   []wait // that the server has ordered
+
+	rotations [2]rotation // that the owner has asked for
+	rotating  rotating
 
 	faults  uint8 // left
 	used    bool  // a fault was used
-	asked   [2]bool
-	asks    bool  // the engine of updates has a question left
+	asked   [3]bool
+	again   bool  // the engine of updates has a question left
 	wished  uint8 // of the owner: 0 nothing, 1 paused, 2 over
 	out     bool  // the owner logged out, or the server ended it
 	clock   bool  // this process knows the server's time
@@ -75,7 +117,7 @@ type world struct {
 // A wait is an order of one DC not to ask a method again before its end.
 type wait struct {
 	method string
-	away   bool
+	dc     int
 	heard  bool // the step in which it came is over
 	ends   time.Time
 }
@@ -88,8 +130,9 @@ type disk struct {
 	retired    crypt.KeyID
 }
 
-// A slot is the keys of one DC, and what their driver does for them.
+// A slot is the keys for one place, and what their driver does for them.
 type slot struct {
+	at       place
 	m        *pfs.Machine
 	permit   bool // asked for and not given yet
 	make     bool
@@ -98,16 +141,20 @@ type slot struct {
 	bind     *bind
 	prove    bool
 	route    crypt.KeyID // calls go under it, 0 for none
-	temp     bool
+	up       bool        // its connection stands
+	binds    crypt.KeyID // of the connection that has bound a key, or does
 	held     bool
 	wait     bool        // calls under way may finish first
 	keep     bool        // what does not is kept
 	draining bool        // Held is owed
 	old      crypt.KeyID // replaced, and listened to still
+	listens  time.Time   // until then at most
 	probe    crypt.KeyID
-	drop     []crypt.KeyID // auth.dropTempAuthKeys is under way with these excepted
-	dropping bool
+	orders   []order // to drop temp keys, under way
 }
+
+// open reports whether calls may go.
+func (s *slot) open() bool { return s != nil && s.route != 0 && s.up && !s.held }
 
 // A bind is auth.bindTempAuthKey under way.
 type bind struct {
@@ -123,20 +170,20 @@ const (
 	queryHeld   stage = iota // until its DC takes calls
 	queryParked              // by standing
 	querySent                // under key
-	queryRun                 // the server has done it; the answer is under way
 )
 
 // A query is one call of somebody, or of an engine.
 type query struct {
 	call   standing.Call
 	stage  stage
-	away   bool
+	at     place // that it was sent to
+	media  bool  // it goes by the slot for media where there is one
 	key    crypt.KeyID
 	errand guest.CallID
-	caller int // 1 and 2 are callers', 0 is nobody's
+	caller int // 1 to 3 are callers', 0 is nobody's
 }
 
-// tally is what became of the two calls of callers.
+// tally is what became of a caller's call.
 type tally struct{ runs, ends uint8 }
 
 // local is an error of the driver.
@@ -149,6 +196,7 @@ func (e *local) GivenBack() bool { return e.back }
 var (
 	errUnknown = &local{sent: true} // the server may have executed it
 	errLost    = errors.New("the connection was lost")
+	errClosed  = errors.New("the connections were closed")
 )
 
 // pool are keys, by number.
@@ -196,16 +244,32 @@ func newWorld(l law, faults int) *world {
 // boot begins a process with what is on disk.
 func (w *world) boot() {
 	w.st = standing.Restore(standing.Config{HasDC: func(id dc.ID) bool { return id == homeDC || id == awayDC }, DefaultDC: homeDC}, w.disk.standing)
-	w.home, w.away, w.g, w.clock, w.asks, w.unsaved = nil, nil, nil, false, false, nil
+	w.slots, w.g, w.clock, w.again, w.unsaved = [places]*slot{}, nil, false, false, nil
+	w.leaveMedia()
+	w.media, w.readings, w.noDrops, w.rotating = media{}, [2]pfs.Reading{}, [2]time.Time{}, rotating{}
+	if w.told {
+		w.readings[0] = w.whatBindsDo()
+	}
 	for i := range w.queries {
 		w.ended(&w.queries[i])
 	}
 	w.queries = nil
+	for i := range w.rotations {
+		w.rotations[i].end() // with the process
+	}
 	// An order that came in the step in which the process was killed was heard by
 	// nobody.
 	w.waits = slices.DeleteFunc(slices.Clone(w.waits), func(o wait) bool { return !o.heard })
 	w.st.Start(w.local())
 	w.drain()
+}
+
+// whatBindsDo is the truth about this world's DCs.
+func (w *world) whatBindsDo() pfs.Reading {
+	if w.strict {
+		return pfs.ReadingCut
+	}
+	return pfs.ReadingBoth
 }
 
 // ended notes that a caller is told how its call ended; the end of the process
@@ -225,43 +289,36 @@ func (w *world) crash() {
 	w.boot()
 }
 
-// keyConfig is what the account tells a binding of a DC.
-func (w *world) keyConfig(at dc.ID) pfs.Config {
-	k := w.st.KeyWaits(w.local(), at)
-	return pfs.Config{PFS: true, BindAfter: k.Bind, BindDoubt: pfs.Doubt(k.Doubt)}
+// openSlot starts the keys of a place with what there is of them.
+func (w *world) openSlot(at place, s pfs.Snapshot) {
+	now := w.local()
+	k := w.st.KeyWaits(now, at.id())
+	if k.Drop.After(w.noDrops[at.dc()]) {
+		w.noDrops[at.dc()] = k.Drop
+	}
+	cfg := pfs.Config{PFS: true, Slot: at.slot(), Reading: w.readings[at.dc()], BindAfter: k.Bind, BindDoubt: pfs.Doubt(k.Doubt)}
+	w.slots[at] = &slot{at: at, m: pfs.New(cfg, s)}
+	w.slots[at].m.Start(now)
 }
 
 // openHome starts the keys of the home DC.
 func (w *world) openHome() {
-	if w.home == nil {
-		w.home = &slot{m: pfs.New(w.keyConfig(homeDC), w.disk.home)}
-		w.home.m.Start(w.local())
+	if w.slots[atHome] == nil {
+		w.media.noBinds = time.Time{} // it is told of waits when it begins
+		w.openSlot(atHome, w.disk.home)
 	}
 }
 
 // openAway starts the keys of the other DC, and its guest.
 func (w *world) openAway() {
-	if w.away == nil {
-		w.away = &slot{m: pfs.New(w.keyConfig(awayDC), w.disk.away)}
+	if w.slots[atAway] == nil {
 		w.g = guest.New(guest.Config{DC: awayDC}, w.disk.guest)
 		w.g.Start(w.local())
-		w.away.m.Start(w.local())
+		w.openSlot(atAway, w.disk.away)
 	}
 }
 
-func (w *world) slot(away bool) *slot {
-	if away {
-		return w.away
-	}
-	return w.home
-}
-
-func (w *world) server(away bool) *table {
-	if away {
-		return &w.servers[1]
-	}
-	return &w.servers[0]
-}
+func (w *world) server(at place) *table { return &w.servers[at.dc()] }
 
 // query returns a query by its id.
 func (w *world) query(id standing.CallID) *query {

@@ -1,0 +1,143 @@
+package explore
+
+import (
+	"slices"
+	"time"
+
+	"github.com/mtfleet/mtfleet/mtproto/crypt"
+	"github.com/mtfleet/mtfleet/mtproto/pfs"
+	"github.com/mtfleet/mtfleet/mtproto/standing"
+	"github.com/mtfleet/mtfleet/mtproto/tgerr"
+	"github.com/mtfleet/mtfleet/tl/tg"
+)
+
+// This file is about orders to drop temp keys.
+
+// An order is auth.dropTempAuthKeys on its way to the server.
+type order struct {
+	under  crypt.KeyID
+	except []crypt.KeyID
+	until  time.Time // it is taken back
+}
+
+var dropMethod = (*tg.AuthDropTempAuthKeysRequest)(nil).TypeName()
+
+// drop sends one. Without a connection it is sent when that stands.
+func (w *world) drop(s *slot, except []crypt.KeyID) {
+	now := w.local()
+	switch {
+	case s.route == 0 || !s.up:
+		return
+	case now.Before(w.noDrops[s.at.dc()]):
+		s.m.NotDropped(now)
+		return
+	}
+	if w.now.Before(w.waitOf(dropMethod, s.at)) {
+		w.failf("temp keys are dropped before the server's wait for that is over")
+	}
+	if s.at != atAway {
+		w.has(s)
+		all := w.media.slots.Drop(now, s.at.slot(), except)
+		if w.plant != dropsMedia || s.at != atHome {
+			except = all
+		}
+	}
+	s.orders = append(s.orders, order{s.route, except, now.Add(pfs.DropLimit)})
+}
+
+// ordered is what the server does with the n-th order of a slot, and says.
+func (w *world) ordered(s *slot, n int) answer {
+	o := &s.orders[n]
+	said, perm := w.server(s.at).ask(o.under, s.at, w.now)
+	if said == granted || said == anonymous {
+		for _, id := range w.server(s.at).drop(perm.id, o.except) {
+			w.spares(s.at, id)
+		}
+	}
+	return said
+}
+
+// spares checks that a key which an order of a place drops is nowhere in use.
+func (w *world) spares(by place, dropped crypt.KeyID) {
+	for _, s := range w.slots {
+		if s == nil || s.at.dc() != by.dc() {
+			continue
+		}
+		if dropped == s.route || dropped == s.old || s.bind != nil && s.bind.reached && dropped == s.bind.temp {
+			w.failf("an order of %v drops a key that %v has in use", by, s.at)
+		}
+	}
+	if by != atAway && slices.ContainsFunc(w.media.parked, func(t pfs.TempKey) bool { return t.ID() == dropped }) {
+		w.failf("an order of %v drops a key that is kept for media", by)
+	}
+}
+
+// orderEnded ends the n-th order of a slot: as it is known to have been done, or
+// not.
+func (w *world) orderEnded(s *slot, n int, done bool) {
+	newest := n == len(s.orders)-1
+	s.orders = slices.Delete(s.orders, n, n+1)
+	now := w.local()
+	if newest && s.at != atAway {
+		w.media.slots.Dropped(s.at.slot())
+		for _, at := range []place{atHome, atMedia} {
+			if other := w.slots[at]; other != nil && at != s.at {
+				other.m.Unblocked(now)
+			}
+		}
+	}
+	if done {
+		s.m.Dropped(now)
+	} else {
+		s.m.NotDropped(now)
+	}
+}
+
+// ordersUnder ends the orders that were sent under a key: no answer will come.
+func (w *world) ordersUnder(s *slot, id crypt.KeyID) {
+	for n := len(s.orders) - 1; n >= 0; n-- {
+		if n < len(s.orders) && s.orders[n].under == id {
+			w.orderEnded(s, n, false)
+		}
+	}
+}
+
+// ordersDue takes back what is on its way for too long.
+func (w *world) ordersDue(s *slot) {
+	for n := len(s.orders) - 1; n >= 0; n-- {
+		if !w.local().Before(s.orders[n].until) {
+			w.orderEnded(s, n, false)
+		}
+	}
+}
+
+func (w *world) orderActions(s *slot, on func(string, uint8, func(*world, *slot))) {
+	for n := range s.orders {
+		if said, _ := w.server(s.at).ask(s.orders[n].under, s.at, w.now); said == silence {
+			continue
+		}
+		on("old temp keys are dropped", 0, func(w *world, s *slot) {
+			id := s.orders[n].under
+			switch said := w.ordered(s, n); {
+			case said != unknownKey:
+				w.orderEnded(s, n, true) // refused or not: what is not dropped ends by itself
+			default:
+				w.orderEnded(s, n, false)
+				s.m.Unknown(w.local(), id)
+			}
+		})
+		on("old temp keys are dropped, and the answer is lost", 1, func(w *world, s *slot) { w.ordered(s, n); w.orderEnded(s, n, false) })
+		on("a drop is lost", 1, func(w *world, s *slot) { w.orderEnded(s, n, false) })
+		on("a drop is ordered to wait", 1, func(w *world, s *slot) {
+			w.learn()
+			w.order(dropMethod, s.at, time.Hour)
+			w.noDrops[s.at.dc()] = w.local().Add(time.Hour)
+			w.st.KeyRefused(w.local(), dropMethod, w.whereKeys(s.at), tgerr.New(420, "FLOOD_WAIT_3600"))
+			w.orderEnded(s, n, false)
+		})
+	}
+}
+
+func (w *world) whereKeys(at place) standing.Where {
+	return standing.Where{DC: at.id(), Home: at != atAway, Temp: true}
+}
