@@ -138,8 +138,8 @@ func open(rec persistence.Record) ([]Entry, error) {
 	if r.bad {
 		err = errEntry
 	}
-	if len(rec.Data) > Limit+binary.MaxVarintLen64 {
-		list, err = list[:min(len(list), Limit/3)], errEntry
+	if len(rec.Data) > limitOnDisk+binary.MaxVarintLen64 {
+		list, err = list[:min(len(list), limitOnDisk/3)], errEntry
 	}
 	if err != nil {
 		at := time.UnixMilli(base).UTC()

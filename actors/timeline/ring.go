@@ -8,11 +8,15 @@ import (
 )
 
 // Limit is how many bytes the entries of one account have, in memory and on
-// disk: 1,536 are 15 MB for 10,000 accounts whose recorders are full, an eighth
+// disk. With the recorder itself, 80 bytes, an account's timeline has at most 1,536
+// bytes of memory: 15 MB for 10,000 accounts whose recorders are full, an eighth
 // of what such an account may cost. A key made has 11 bytes, a loss with its cause
 // some 70: it is room for the last twenty rotations, or twenty losses. Nothing is
 // allocated before the first entry, and then 128 bytes at a time.
-const Limit = 1536
+const Limit = 1408
+
+// limitOnDisk is what a record may have: it was the limit of earlier versions.
+const limitOnDisk = 1536
 
 // step is by how much a ring grows: doubling would leave half of it unused.
 const step = 128
