@@ -64,3 +64,14 @@ func (b Budget) String() string {
 	return fmt.Sprintf("%s: %d connects and %d keys a second for each DC, %s, %d sign-ins a minute",
 		cmp.Or(b.Preset, "own numbers"), b.ConnectsPerSecond, b.KeyCreationsPerSecond, atOnce, b.SignInsPerMinute)
 }
+
+// String tells the limits with what zero ones stand for, for a line beside the
+// result of what is not paced by a Budget.
+func (l Limits) String() string {
+	l = l.withDefaults()
+	pair := func(what string, each, all Rate) string {
+		return fmt.Sprintf("%v %s a second for each DC (%d at once), %v for all (%d)", each.PerSecond, what, each.Burst, all.PerSecond, all.Burst)
+	}
+	return fmt.Sprintf("%s; %s, %d in the making; %s", pair("connects", l.ConnectsPerDC, l.Connects), pair("keys", l.KeysPerDC, l.Keys),
+		l.KeysAtOnce, pair("sign-ins", l.SignInsPerDC, l.SignIns))
+}

@@ -7,12 +7,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -20,6 +22,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/actors/actorstest"
+	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
@@ -38,7 +41,25 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	flag.Parse()
+	if bench := flag.Lookup("test.bench"); bench != nil && bench.Value.String() != "" {
+		fmt.Println(budgetLine())
+	}
 	os.Exit(m.Run())
+}
+
+// budget is what the managers that are measured are paced by: it is so wide that
+// none waits for a permit on a machine on which the server has to live too.
+func budget() governor.Budget { return governor.Loopback() }
+
+// budgetLine names it, in the form of the lines that go test prints before the
+// results of benchmarks.
+func budgetLine() string { return "governor: " + budget().String() }
+
+func TestTheResultsNameTheBudget(t *testing.T) {
+	if got := budgetLine(); !strings.HasPrefix(got, "governor: loopback: 2000 connects") || strings.Contains(got, "\n") {
+		t.Errorf("%q", got)
+	}
 }
 
 // bots is how many accounts there are to sign in; a benchmark that needs more
@@ -123,8 +144,7 @@ type world struct {
 	next    int // number of the next account
 }
 
-// newWorld opens a manager on the store, with changed options. Nothing is paced:
-// what is measured is the client, and the server stands beside it.
+// newWorld opens a manager on the store, with changed options, paced by budget.
 func newWorld(b *testing.B, store persistence.Store, change ...func(*actors.Options)) *world {
 	b.Helper()
 	d := startServer(b)
@@ -137,6 +157,7 @@ func newWorld(b *testing.B, store persistence.Store, change ...func(*actors.Opti
 		b.Fatal(err)
 	}
 	o := actorstest.OptionsFor(d, store)
+	o.Limits = budget().Limits(runtime.NumCPU())
 	o.Wire.RequireLoopback = true
 	for _, f := range change {
 		f(&o)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 )
@@ -60,6 +61,9 @@ func TestAShortRunLosesNothing(t *testing.T) {
 	t.Logf("%v", r)
 	if !r.held() {
 		t.Error("a promise was not kept")
+	}
+	if r.Governor != governor.Loopback() || !strings.Contains(r.String(), r.Governor.String()) {
+		t.Errorf("it does not name what the manager was paced by: %v", r.Governor)
 	}
 	if r.Kills != 8 || r.Calls["ok"] == 0 || r.Logins < 12 || r.LoggedOut == 0 || r.Imports == 0 || r.Rotations == 0 || r.UpdatesJudged == 0 || r.Hit["call"] == 0 {
 		t.Errorf("too little happened for that to say much: %+v", r)

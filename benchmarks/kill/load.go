@@ -14,6 +14,15 @@ import (
 func (w *world) settleIn(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
+	s, err := w.service(ctx)
+	if err != nil {
+		return err
+	}
+	paced, err := s.Governor(ctx, control.Empty{})
+	if err != nil {
+		return err
+	}
+	w.result.Governor = paced.Budget
 	for i, p := range w.people {
 		for r := rng(w.seed, 10+i); p.resident && !p.isIn(); {
 			s, err := w.service(ctx)

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
 	"github.com/mtfleet/mtfleet/persistence/badgerstore"
@@ -53,7 +54,9 @@ func configure(dir string, d serve.Descriptor, accounts int) error {
 			b.WriteString("    " + strings.TrimSpace(line) + "\n")
 		}
 	}
-	fmt.Fprintf(&b, "limits:\n  connects_per_second: 2000\n  key_creations_per_second: 500\n  sign_ins_per_minute: 12000\n  accounts: %d\n", accounts+10)
+	wide := governor.Loopback()
+	fmt.Fprintf(&b, "limits:\n  connects_per_second: %d\n  key_creations_per_second: %d\n  sign_ins_per_minute: %d\n  accounts: %d\n",
+		wide.ConnectsPerSecond, wide.KeyCreationsPerSecond, wide.SignInsPerMinute, accounts+10)
 	return os.WriteFile(configIn(dir), []byte(b.String()), 0o600)
 }
 

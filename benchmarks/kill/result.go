@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 )
@@ -41,6 +42,7 @@ type result struct {
 	WaitsOrdered  int              `json:"waits_ordered"`
 	UpdatesJudged int              `json:"updates_judged"`
 	Refused       int              `json:"packets_refused"` // that the DCs did not take
+	Governor      governor.Budget  `json:"governor"`        // of the first manager, as it says
 	Seconds       float64          `json:"seconds"`
 	Go            string           `json:"go"`
 	System        string           `json:"system"`
@@ -175,9 +177,10 @@ begun: %s
 calls: %s
 the DCs count %d logins, %d logouts, %d imports, %d perm keys, %d temp keys; %d rotations were told to have succeeded; %d packets refused
 %s, %s, seed %d, %.1f s
+governor, %s
 `, r.Kills, r.Accounts, some(r.Hit), r.Lost, r.Orphaned, r.Overlaps, r.OnceTwice, r.AnsweredTwice, r.CallsUntrue, r.UpdatesLost, r.UpdatesJudged,
 		r.WaitsPassed, r.WaitsOrdered, r.SlotsOverfilled, r.TempKeysMost, r.Died, some(r.Did), some(r.Calls), r.Logins, r.LoggedOut, r.Imports, r.PermKeys, r.TempKeys,
-		r.Rotations, r.Refused, r.Go, r.System, r.Seed, r.Seconds)
+		r.Rotations, r.Refused, r.Go, r.System, r.Seed, r.Seconds, r.Governor)
 	if len(r.failures) > 0 {
 		s += "what was asked for and failed, by kind: " + some(r.failures) + "\n"
 	}

@@ -10,10 +10,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/actors/actorstest"
+	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
 	"github.com/mtfleet/mtfleet/persistence/badgerstore"
@@ -54,14 +56,15 @@ func serveManager(dir string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	o := actorstest.OptionsFor(d, store)
+	o, budget := actorstest.OptionsFor(d, store), governor.Loopback()
+	o.Limits = budget.Limits(runtime.NumCPU())
 	o.Wire.RequireLoopback = true
 	o.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	m, err := actors.Open(o)
 	if err != nil {
 		return err
 	}
-	server := control.Serve(socket, &control.Local{Manager: m, About: control.Info{Running: true, PID: os.Getpid()}})
+	server := control.Serve(socket, &control.Local{Manager: m, About: control.Info{Running: true, PID: os.Getpid()}, Budget: budget})
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	grace, cancel := actors.CloseGrace()
 	defer cancel()

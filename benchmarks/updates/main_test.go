@@ -2,9 +2,18 @@ package main
 
 import (
 	"os"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/mtfleet/mtfleet/actors/governor"
 )
+
+func TestAResultNamesTheBudget(t *testing.T) {
+	if r := (&result{governor: governor.Loopback()}); !strings.Contains(r.String(), "governor, loopback: 2000 connects and 500 keys a second") {
+		t.Errorf("%v", r)
+	}
+}
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childEnv); dir != "" {
@@ -26,6 +35,9 @@ func TestAShortRunLosesNothing(t *testing.T) {
 	t.Logf("%v", r)
 	if !r.held() {
 		t.Errorf("%+v", *r)
+	}
+	if r.governor != governor.Loopback() {
+		t.Errorf("the manager was paced by %v", r.governor)
 	}
 	if r.kills == 0 || r.cuts == 0 || r.sent != c.updates {
 		t.Errorf("nothing went wrong: %+v", *r)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/actors/actorstest"
+	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
@@ -27,6 +28,7 @@ type result struct {
 	kills, stops, restarts, cuts    int
 	pushLost, pushTwice             int
 	drained                         time.Duration // from the last message to the last told
+	governor                        governor.Budget
 }
 
 // held reports whether every promise was kept.
@@ -42,8 +44,9 @@ func (r *result) String() string {
 %6d told again, over %d streams
 went wrong: %d SIGKILL and %d stops of the manager, %d restarts of a DC, %d cuts, %d pushes lost, %d sent twice
 the last was told %v after it was sent
+governor, %s
 `, r.sent, r.c.accounts, r.c.channels, r.lost, r.disorder, r.holes, r.again, r.streams,
-		r.kills, r.stops, r.restarts, r.cuts, r.pushLost, r.pushTwice, r.drained.Round(time.Millisecond))
+		r.kills, r.stops, r.restarts, r.cuts, r.pushLost, r.pushTwice, r.drained.Round(time.Millisecond), r.governor)
 }
 
 const consumer = "benchmark"
@@ -87,6 +90,11 @@ func (c config) run(ctx context.Context) (_ *result, err error) {
 		return nil, err
 	}
 	defer func() { w.manager.kill() }()
+	paced, err := w.manager.service.Governor(ctx, control.Empty{})
+	if err != nil {
+		return nil, err
+	}
+	w.result.governor = paced.Budget
 	reading, stop := context.WithCancel(ctx)
 	var reader sync.WaitGroup
 	reader.Go(func() { w.consume(reading) })

@@ -5,9 +5,11 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
@@ -77,11 +79,14 @@ func (o orders) calls(ctx context.Context, a *actors.Account, id int64) error {
 	return nil
 }
 
+// budget is what our manager is paced by.
+func budget() governor.Budget { return governor.Loopback() }
+
 // manager keeps accounts of a cluster.
 func manager(s *serve.Cluster, store persistence.Store) (*actors.Manager, error) {
 	d := s.Descriptor()
 	o := actors.Options{
-		Store: store, AllowExport: true,
+		Store: store, AllowExport: true, Limits: budget().Limits(runtime.NumCPU()),
 		App: actors.App{APIID: d.Apps[0].ID, APIHash: d.Apps[0].Hash, DeviceModel: "mtfleet peers", SystemVersion: "none", AppVersion: "0"},
 	}
 	for _, k := range d.PublicKeys {

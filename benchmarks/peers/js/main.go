@@ -70,6 +70,7 @@ func run(ctx context.Context) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	fmt.Printf("governor of our manager, which sessions go to and come from: %s\n", budget())
 	if len(failed) > 0 {
 		return fmt.Errorf("%d of the clients did not get through\n  %s", len(failed), strings.Join(failed, "\n  "))
 	}
