@@ -68,7 +68,8 @@ func newCluster(sim *runtime.Sim, rec *recorder, seed uint64, o Options) (*clust
 	people := api.Config{
 		DCs: o.DCs, Seed: seed, Rand: source, LoginsPerDay: -1,
 		// The limits of sign-ins count by the day; a run signs in again and again.
-		Limits: api.Limits{SendCodeNumber: none, SendCodeAddress: none, ImportBot: none},
+		Limits:   api.Limits{SendCodeNumber: none, SendCodeAddress: none, ImportBot: none, Mail: none},
+		Passkeys: anyPasskey{}, PNV: true,
 	}
 	if !o.Calm {
 		logs(&people, seed)

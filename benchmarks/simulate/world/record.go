@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"strings"
 	"time"
 )
 
@@ -45,12 +46,22 @@ type Counts struct {
 	Packets, Commits, Events      int
 	Calls, Faults, Crashes, Dials int
 	Restarts                      int
-	Gusts                         int // that came, or would have: see Options.Only
-	Updates, Holes                int // heard
-	Judged                        int // updates that the audit looked for
-	Returns                       int // how often somebody came back to a channel
-	Keys, Binds                   int // that the DCs made, and saw bound
-	MediaKeys, MediaCalls         int // of the keys those for media, and the calls that went by connections for it
+	Gusts                         int        // that came, or would have: see Options.Only
+	Updates, Holes                int        // heard
+	Judged                        int        // updates that the audit looked for
+	Returns                       int        // how often somebody came back to a channel
+	SignIns                       [modes]int // by the way they were begun
+	Keys, Binds                   int        // that the DCs made, and saw bound
+	MediaKeys, MediaCalls         int        // of the keys those for media, and the calls that went by connections for it
+}
+
+// Ways names how sign-ins began that succeeded, and how often.
+func (n Counts) Ways() string {
+	var list []string
+	for by, times := range n.SignIns {
+		list = append(list, fmt.Sprintf("%d by %s", times, modeNames[by]))
+	}
+	return strings.Join(list, ", ")
 }
 
 // Add adds the counts of another run.
@@ -68,6 +79,9 @@ func (n *Counts) Add(o Counts) {
 	n.Holes += o.Holes
 	n.Judged += o.Judged
 	n.Returns += o.Returns
+	for by, times := range o.SignIns {
+		n.SignIns[by] += times
+	}
 	n.Keys += o.Keys
 	n.Binds += o.Binds
 	n.MediaKeys += o.MediaKeys

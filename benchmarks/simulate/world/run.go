@@ -99,9 +99,10 @@ type world struct {
 	disk *disk
 	sys  *runtime.System // the world's own actors: they outlive a crash
 
-	users []*user
-	judge *judge
-	tide  tide
+	users   []*user
+	secrets secrets
+	judge   *judge
+	tide    tide
 
 	stories map[string]string // the timelines of the accounts, as text, at the end
 	work    runtime.Ref[message]
@@ -124,6 +125,8 @@ type user struct {
 	placed   bool   // an update has come: where it stands in the server's log is known
 	busy     bool   // somebody pauses, resumes or signs in
 	password string // of two steps; empty: none
+	passkeys []string
+	tries    int    // to make one
 	proxy    string // it is added with
 	asleep   bool   // paused until the morning
 	comes    bool   // its account is joining or leaving a channel

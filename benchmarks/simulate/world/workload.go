@@ -111,8 +111,8 @@ func (k *workload) Receive(c *workCtx, m message) {
 	switch m := m.(type) {
 	case signInDue:
 		m.u.busy = true
-		how := manner{qr: m.u.BotToken == "" && k.operators.IntN(3) == 0}
-		how.cancel = !k.resting && !k.w.opts.Calm && k.operators.IntN(5) == 0
+		how := m.u.mannerOf(k.operators)
+		how.cancel = how.cancel && !k.resting && !k.w.opts.Calm
 		c.GoIO(func() message { return signedIn{m.u, k.w.signIn(m.u, how)} })
 	case signedIn:
 		m.u.busy = false

@@ -118,6 +118,11 @@ func TestShortSeeds(t *testing.T) {
 	if n >= 20 && (sum.MediaCalls < n || sum.MediaKeys < n) {
 		t.Errorf("%d calls went by connections for media, under %d keys, in %d seeds", sum.MediaCalls, sum.MediaKeys, n)
 	}
+	for by, times := range sum.SignIns {
+		if n >= 20 && times == 0 {
+			t.Errorf("nobody signed in by %s", modeNames[by])
+		}
+	}
 	if n >= 20 && sum.Returns < n {
 		t.Errorf("%d times somebody came back to a channel, in %d seeds", sum.Returns, n)
 	}
