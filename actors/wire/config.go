@@ -18,8 +18,7 @@ type Dialer interface {
 // Config says how connections are made. It is shared by all connections and
 // not changed.
 type Config struct {
-	// Dialer opens the sockets; nil means a *net.Dialer with keep-alives and, where
-	// the system has it, a limit on what is not acknowledged.
+	// Dialer opens the sockets; nil means NewDialer.
 	Dialer Dialer
 	// Kind is the framing; zero means Intermediate. A target with a secret may
 	// force Padded.
@@ -110,9 +109,14 @@ const (
 // second. It is given up after 30 s without an answer.
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 75 * time.Second, Interval: 10 * time.Second, Count: 3}
 
+// NewDialer returns the dialer of a network that was given none, for one that is put
+// around it: keep-alives and, where the system has it, a limit on what is not
+// acknowledged.
+func NewDialer() *net.Dialer { return &net.Dialer{KeepAliveConfig: keepAlive, Control: limitUnacked} }
+
 func (c Config) withDefaults() Config {
 	if c.Dialer == nil {
-		c.Dialer = &net.Dialer{KeepAliveConfig: keepAlive, Control: limitUnacked}
+		c.Dialer = NewDialer()
 		if limit, ok := DescriptorLimit(); ok && c.Sockets == 0 {
 			c.Sockets = SocketsWithin(limit)
 		}

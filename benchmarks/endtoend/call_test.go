@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/cmd/manager/bench"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
 	"github.com/mtfleet/mtfleet/persistence"
 )
@@ -24,19 +25,19 @@ func BenchmarkCall(b *testing.B) {
 			w := newWorld(b, persistence.NewMemory())
 			all := w.signIn(b, c.accounts, 8, actors.AccountOptions{})
 			var next atomic.Int64
-			var m meter
+			var m bench.Meter
 			b.ResetTimer()
-			m.start()
+			m.Start()
 			var wg sync.WaitGroup
 			for i := range c.accounts * c.each {
 				wg.Go(func() { callUntil(b, all[i%len(all)], &next, int64(b.N)) })
 			}
 			wg.Wait()
-			m.stop()
-			b.ReportMetric(1e3*ms(m.sum.cpu, b.N), "cpu-us/call")
-			b.ReportMetric(float64(b.N)/m.sum.wall.Seconds(), "calls/s")
-			b.ReportMetric(float64(m.sum.mallocs)/float64(b.N), "allocs/call")
-			b.ReportMetric(float64(m.sum.bytes)/float64(b.N), "B/call")
+			m.Stop()
+			b.ReportMetric(1e3*ms(m.Sum.CPU, b.N), "cpu-us/call")
+			b.ReportMetric(float64(b.N)/m.Sum.Wall.Seconds(), "calls/s")
+			b.ReportMetric(float64(m.Sum.Mallocs)/float64(b.N), "allocs/call")
+			b.ReportMetric(float64(m.Sum.Bytes)/float64(b.N), "B/call")
 			b.ReportMetric(0, "ns/op")
 		})
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/cmd/manager/bench"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/tl"
 	"github.com/mtfleet/mtfleet/tl/tg"
@@ -101,25 +102,25 @@ func BenchmarkCallForm(b *testing.B) {
 			w := newWorld(b, persistence.NewMemory())
 			a := w.signIn(b, 1, 8, actors.AccountOptions{})[0]
 			me := a.Status().UserID
-			meters := make([]meter, len(callForms))
+			meters := make([]bench.Meter, len(callForms))
 			calls := 0
 			b.ResetTimer()
 			for ; calls < b.N; calls += formTurn {
 				for i := range callForms {
 					at := (i + calls/formTurn) % len(callForms)
-					meters[at].start()
+					meters[at].Start()
 					formCalls(b, a, me, atOnce, callForms[at].call)
-					meters[at].stop()
+					meters[at].Stop()
 				}
 			}
-			hand := ms(meters[0].sum.cpu, calls)
+			hand := ms(meters[0].Sum.CPU, calls)
 			for i, form := range callForms {
-				cpu := ms(meters[i].sum.cpu, calls)
+				cpu := ms(meters[i].Sum.CPU, calls)
 				b.ReportMetric(1e3*cpu, form.name+"-cpu-us/call")
-				b.ReportMetric(float64(meters[i].sum.mallocs)/float64(calls), form.name+"-allocs/call")
+				b.ReportMetric(float64(meters[i].Sum.Mallocs)/float64(calls), form.name+"-allocs/call")
 				switch form.name {
 				case "typed":
-					b.ReportMetric(float64(meters[i].sum.cpu)/float64(meters[i-1].sum.cpu), "typed/hand-read")
+					b.ReportMetric(float64(meters[i].Sum.CPU)/float64(meters[i-1].Sum.CPU), "typed/hand-read")
 				case "json":
 					b.ReportMetric(cpu/hand, "json/hand")
 				}

@@ -4,13 +4,11 @@ package endtoend
 
 import (
 	"crypto/rand"
-	"io"
-	"math/big"
 	"runtime"
-	"sync"
 	"testing"
 
 	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/cmd/manager/bench"
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/persistence/badgerstore"
@@ -52,21 +50,21 @@ func BenchmarkSignIn(b *testing.B) {
 				workers = runtime.GOMAXPROCS(0)
 			}
 			w.signIn(b, 2, 1, actors.AccountOptions{NoPFS: !c.pfs}) // what is made once is made
-			var signIns, floors meter
+			var signIns, floors bench.Meter
 			for left := b.N; left > 0; left -= block {
 				n := min(left, block)
-				signIns.start()
+				signIns.Start()
 				w.signIn(b, n, c.width, actors.AccountOptions{NoPFS: !c.pfs})
-				signIns.stop()
-				floors.start()
-				f.run(n*keys, workers)
-				floors.stop()
+				signIns.Stop()
+				floors.Start()
+				f.Keys(n*keys, workers)
+				floors.Stop()
 			}
-			b.ReportMetric(ms(signIns.sum.cpu, b.N), "cpu-ms/signin")
-			b.ReportMetric(ms(floors.sum.cpu, b.N), "floor-ms/signin")
-			b.ReportMetric(float64(signIns.sum.cpu)/float64(floors.sum.cpu), "x-floor")
-			b.ReportMetric(float64(signIns.sum.mallocs)/float64(b.N), "allocs/signin")
-			b.ReportMetric(float64(signIns.sum.bytes)/float64(b.N)/1024, "KiB/signin")
+			b.ReportMetric(ms(signIns.Sum.CPU, b.N), "cpu-ms/signin")
+			b.ReportMetric(ms(floors.Sum.CPU, b.N), "floor-ms/signin")
+			b.ReportMetric(float64(signIns.Sum.CPU)/float64(floors.Sum.CPU), "x-floor")
+			b.ReportMetric(float64(signIns.Sum.Mallocs)/float64(b.N), "allocs/signin")
+			b.ReportMetric(float64(signIns.Sum.Bytes)/float64(b.N)/1024, "KiB/signin")
 			b.ReportMetric(0, "ns/op") // includes the server and the floor
 		})
 	}
@@ -84,89 +82,28 @@ func BenchmarkFloor(b *testing.B) {
 		name string
 		do   func(i int)
 	}{
-		{"exp", f.exp}, {"fixed-base-exp", f.expG}, {"rsa-pad", f.rsaPad}, {"factorize", f.factorize}, {"all", f.one},
+		{"exp", f.Exp}, {"fixed-base-exp", f.ExpG}, {"rsa-pad", f.RSAPad}, {"factorize", f.Factorize}, {"all", f.Key},
 	} {
 		b.Run(part.name, func(b *testing.B) {
-			var m meter
-			m.start()
+			var m bench.Meter
+			m.Start()
 			for i := range b.N {
 				part.do(i)
 			}
-			m.stop()
-			b.ReportMetric(ms(m.sum.cpu, b.N), "cpu-ms/op")
+			m.Stop()
+			b.ReportMetric(ms(m.Sum.CPU, b.N), "cpu-ms/op")
 			b.ReportMetric(0, "ns/op")
 		})
 	}
 }
 
-// floor is the arithmetic of keys without anything around it.
-type floor struct {
-	group *crypt.Group
-	key   *crypt.PublicKey
-	ga    []byte   // a server's public value
-	b     [][]byte // secret exponents
-	pq    []uint64
-}
-
-// innerSize is the length of p_q_inner_data_dc, which RSA_PAD wraps.
-const innerSize = 96
-
-func newFloor(b *testing.B, key *crypt.PublicKey) *floor {
+func newFloor(b *testing.B, key *crypt.PublicKey) *bench.Floor {
 	b.Helper()
-	f := &floor{group: crypt.WellKnownGroup(), key: key}
-	for range 64 {
-		f.pq = append(f.pq, prime(b)*prime(b))
-		e := make([]byte, crypt.KeySize)
-		if _, err := io.ReadFull(rand.Reader, e); err != nil {
-			b.Fatal(err)
-		}
-		f.b = append(f.b, e)
+	f, err := bench.NewFloor(key)
+	if err != nil {
+		b.Fatal(err)
 	}
-	f.ga = f.group.ExpG(f.b[0])
 	return f
-}
-
-// prime draws one of 31 bits, as servers do for pq.
-func prime(b *testing.B) uint64 {
-	for {
-		n, err := rand.Int(rand.Reader, big.NewInt(1<<30))
-		if err != nil {
-			b.Fatal(err)
-		}
-		if n.SetBit(n, 30, 1); n.ProbablyPrime(16) {
-			return n.Uint64()
-		}
-	}
-}
-
-func (f *floor) exp(i int)       { f.group.Exp(f.ga, f.b[i%len(f.b)]) }
-func (f *floor) expG(i int)      { f.group.ExpG(f.b[i%len(f.b)]) }
-func (f *floor) factorize(i int) { crypt.Factorize(f.pq[i%len(f.pq)]) }
-func (f *floor) rsaPad(int) {
-	if _, err := crypt.RSAPad(rand.Reader, f.key, make([]byte, innerSize)); err != nil {
-		panic(err) // the key and the length are right, and crypto/rand does not fail
-	}
-}
-
-// one is what one key costs at least.
-func (f *floor) one(i int) {
-	f.factorize(i)
-	f.rsaPad(i)
-	f.expG(i)
-	f.exp(i)
-}
-
-// run does the arithmetic of n keys on so many goroutines.
-func (f *floor) run(n, workers int) {
-	var wg sync.WaitGroup
-	for w := range workers {
-		wg.Go(func() {
-			for i := w; i < n; i += workers {
-				f.one(i)
-			}
-		})
-	}
-	wg.Wait()
 }
 
 func openBadger(b *testing.B) persistence.Store {

@@ -13,6 +13,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/cmd/manager/bench"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -50,27 +51,27 @@ func BenchmarkCallTelemetry(b *testing.B) {
 				w := newWorld(b, persistence.NewMemory(), func(o *actors.Options) { telemetry.set(b, o) })
 				all[i] = w.signIn(b, 1, 1, actors.AccountOptions{})[0]
 			}
-			meters := make([]meter, len(telemetries))
+			meters := make([]bench.Meter, len(telemetries))
 			calls := 0
 			b.ResetTimer()
 			for ; calls < b.N; calls += formTurn {
 				for i := range telemetries {
 					at := (i + calls/formTurn) % len(telemetries)
-					meters[at].start()
+					meters[at].Start()
 					var begun atomic.Int64
 					var wg sync.WaitGroup
 					for range atOnce {
 						wg.Go(func() { callUntil(b, all[at], &begun, formTurn) })
 					}
 					wg.Wait()
-					meters[at].stop()
+					meters[at].Stop()
 				}
 			}
 			for i, telemetry := range telemetries {
-				b.ReportMetric(1e3*ms(meters[i].sum.cpu, calls), telemetry.name+"-cpu-us/call")
-				b.ReportMetric(float64(meters[i].sum.mallocs)/float64(calls), telemetry.name+"-allocs/call")
+				b.ReportMetric(1e3*ms(meters[i].Sum.CPU, calls), telemetry.name+"-cpu-us/call")
+				b.ReportMetric(float64(meters[i].Sum.Mallocs)/float64(calls), telemetry.name+"-allocs/call")
 				if i > 0 {
-					b.ReportMetric(float64(meters[i].sum.cpu)/float64(meters[0].sum.cpu), telemetry.name+"/off")
+					b.ReportMetric(float64(meters[i].Sum.CPU)/float64(meters[0].Sum.CPU), telemetry.name+"/off")
 				}
 			}
 			b.ReportMetric(0, "ns/op")

@@ -16,15 +16,14 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/actors/actorstest"
 	"github.com/mtfleet/mtfleet/actors/governor"
+	"github.com/mtfleet/mtfleet/cmd/manager/bench"
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
-	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
 	"github.com/mtfleet/mtfleet/persistence"
@@ -110,32 +109,6 @@ func startServer(b *testing.B) serve.Descriptor {
 	return d
 }
 
-// target is what may be loaded, or the error that refuses it.
-func target(table dc.Table) ([]*crypt.PublicKey, error) {
-	for _, o := range table.Options {
-		if !dc.Loopback(o.Addr) {
-			return nil, fmt.Errorf("endtoend: %v is not on loopback: load is for a test DC on this machine", o.Addr)
-		}
-	}
-	var keys []*crypt.PublicKey
-	for _, text := range table.Keys {
-		parsed, err := crypt.ParsePublicKeys([]byte(text))
-		if err != nil {
-			return nil, err
-		}
-		keys = append(keys, parsed...)
-	}
-	if len(keys) == 0 {
-		return nil, errors.New("endtoend: the table has no RSA key")
-	}
-	for _, k := range keys {
-		if dc.IsTelegramFingerprint(k.Fingerprint()) {
-			return nil, fmt.Errorf("endtoend: the RSA key %x is one of Telegram's: load is for a test DC", uint64(k.Fingerprint()))
-		}
-	}
-	return keys, nil
-}
-
 // world is a test DC in a child process and a manager in this one.
 type world struct {
 	bots    []serve.Bot
@@ -152,7 +125,7 @@ func newWorld(b *testing.B, store persistence.Store, change ...func(*actors.Opti
 	if err != nil {
 		b.Fatal(err)
 	}
-	keys, err := target(table)
+	keys, err := bench.Target(table)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -209,43 +182,6 @@ func (w *world) signInOne(number int, o actors.AccountOptions) (*actors.Account,
 		}
 	}
 	return nil, fmt.Errorf("account %d never came online: %+v", number, a.Status())
-}
-
-// cost is what a stretch of this process took.
-type cost struct {
-	cpu, wall      time.Duration // cpu is user and system
-	mallocs, bytes uint64
-}
-
-// meter measures stretches and adds them up.
-type meter struct {
-	sum, begun cost
-	at         time.Time
-}
-
-func (m *meter) start() { m.begun, m.at = spent(), time.Now() }
-
-func (m *meter) stop() {
-	end := spent()
-	m.sum.cpu += end.cpu - m.begun.cpu
-	m.sum.wall += time.Since(m.at)
-	m.sum.mallocs += end.mallocs - m.begun.mallocs
-	m.sum.bytes += end.bytes - m.begun.bytes
-}
-
-// spent is what the process took so far, wall time excepted.
-func spent() cost {
-	var mem runtime.MemStats
-	runtime.ReadMemStats(&mem)
-	return cost{cpu: cpuTime(), mallocs: mem.Mallocs, bytes: mem.TotalAlloc}
-}
-
-func cpuTime() time.Duration {
-	var r syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
-		panic(err) // it cannot fail for the process itself
-	}
-	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
 func ms(d time.Duration, n int) float64 { return d.Seconds() * 1e3 / float64(n) }

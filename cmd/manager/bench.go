@@ -1,14 +1,12 @@
 package main
 
 import (
-	"fmt"
-	"os"
-	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/mtfleet/mtfleet/cmd/manager/bench"
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 )
@@ -17,9 +15,15 @@ func (a *app) benchCommand() *cobra.Command {
 	return group("bench", "Measure the manager against a test DC on this machine",
 		`bench measures. Each benchmark starts its own cluster of test DCs on loopback, in a
 process of its own, and a manager with a new store. Nothing else may be loaded: an
-address that is not on loopback, a proxy and an RSA key of Telegram's are refused,
-and no flag turns that off.`,
-		a.benchRotateCommand())
+address that is not on loopback, a proxy, an RSA key of Telegram's and an api_id are
+refused, and no flag turns that off.
+
+What is said of the manager is of its process alone: CPU by getrusage, user and
+system, and memory from /proc. The floor is measured in the same run, by the
+functions that the manager itself uses. With --json the last line of standard output
+is one JSON object, with the machine, the versions, the flags and the budget beside
+the figures.`,
+		a.benchIdleCommand(), a.benchCallsCommand(), a.benchRotateCommand())
 }
 
 // benchSettings refuses what would lead a load elsewhere: a configuration of the
@@ -32,8 +36,8 @@ func (a *app) benchSettings() error {
 		switch name, _, _ := strings.Cut(s, "="); {
 		case proxied(name):
 			return usage("bench: --set %s: load goes to a test DC on this machine, and never through a proxy", name)
-		case slices.Contains([]string{"environment", "dcs", "rsa_keys", "store.dir"}, name):
-			return usage("bench: --set %s: a benchmark has test DCs of its own, and a store", name)
+		case slices.Contains([]string{"environment", "dcs", "rsa_keys", "store.dir", "api_id", "api_hash"}, name):
+			return usage("bench: --set %s: a benchmark has test DCs of its own, their application, and a store", name)
 		}
 	}
 	for _, kv := range a.env {
@@ -49,65 +53,13 @@ func proxied(name string) bool {
 	return strings.Contains(name, "proxy") || strings.Contains(name, "proxies")
 }
 
-// benchTarget refuses DCs that may not be loaded. It is asked of the configuration
-// that the manager is made of; each dial is checked besides (wire.Config), and a
-// handshake takes no RSA key but those of the table.
-func benchTarget(table dc.Table) error {
-	if len(table.Options) == 0 {
-		return usage("bench: there is no DC to load")
-	}
-	for _, o := range table.Options {
-		if !dc.Loopback(o.Addr) {
-			return usage("bench: %v, %v, is not on loopback: load is for a test DC on this machine", o.DC, o.Addr)
-		}
-	}
-	if len(table.Keys) == 0 {
-		return usage("bench: the DCs have no RSA key, so that nothing says they are test DCs")
-	}
-	for _, text := range table.Keys {
-		keys, err := crypt.ParsePublicKeys([]byte(text))
-		if err != nil {
-			return fmt.Errorf("bench: an RSA key of the DCs: %w", err)
-		}
-		for _, k := range keys {
-			if dc.IsTelegramFingerprint(k.Fingerprint()) {
-				return usage("bench: the RSA key %016x is one of Telegram's: load is for a test DC", uint64(k.Fingerprint()))
-			}
-		}
-	}
-	return nil
-}
-
-// benchMachine is what a figure was had on.
-type benchMachine struct {
-	Go     string `json:"go"`
-	System string `json:"system"`
-	CPUs   int    `json:"cpus"`
-	CPU    string `json:"cpu,omitempty"`
-	// LoadBefore and LoadAfter are the averages of the last minute, this run
-	// included; empty where the system does not tell.
-	LoadBefore string `json:"load_before,omitempty"`
-	LoadAfter  string `json:"load_after,omitempty"`
-}
-
-func thisMachine() benchMachine {
-	m := benchMachine{Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), LoadBefore: loadAverage()}
-	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(b)) {
-			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-				m.CPU = strings.TrimSpace(value)
-				break
-			}
-		}
-	}
-	return m
-}
-
-func loadAverage() string {
-	b, err := os.ReadFile("/proc/loadavg")
+// benchTarget returns the RSA keys of DCs that may be loaded, and refuses others. It
+// is asked of the configuration that the manager is made of; each dial is checked
+// besides (wire.Config), and a handshake takes no RSA key but those of the table.
+func benchTarget(table dc.Table) ([]*crypt.PublicKey, error) {
+	keys, err := bench.Target(table)
 	if err != nil {
-		return ""
+		return nil, usage("%v", err)
 	}
-	first, _, _ := strings.Cut(string(b), " ")
-	return first
+	return keys, nil
 }

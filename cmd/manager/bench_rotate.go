@@ -2,19 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
-	"log/slog"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mtfleet/mtfleet/actors"
-	"github.com/mtfleet/mtfleet/actors/governor"
-	"github.com/mtfleet/mtfleet/config"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 )
 
@@ -89,136 +82,49 @@ func (f *benchRotateFlags) check() error {
 
 // benchRotation is one run.
 type benchRotation struct {
-	*app
-	quietly app // opens the store
-	f       benchRotateFlags
-	dir     string
-	dc      *benchDC
-	manager *actors.Manager
-	stream  *collector
-	bots    []*actors.Account
-	users   []int64
-	load    benchLoad
-	bar     *progress
-	closers []func() error // in the order of opening
-	result  rotateResult
+	*benchWorld
+	f      benchRotateFlags
+	stream *collector
+	bots   []*actors.Account
+	users  []int64
+	load   benchLoad
+	result rotateResult
 
 	pushing sync.WaitGroup
 	pushed  []pushed
 	pushErr error
 }
 
-func (a *app) benchRotate(ctx context.Context, f benchRotateFlags) (err error) {
-	a.asJSON = f.json
+func (a *app) benchRotate(ctx context.Context, f benchRotateFlags) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	if err := a.benchSettings(); err != nil {
-		return err
-	}
-	b := &benchRotation{app: a, quietly: *a, f: f, bar: newProgress(a.err)}
+	b := &benchRotation{f: f}
 	b.result.begin(f)
-	defer b.bar.close()
-	if b.dir, err = os.MkdirTemp("", "mtfleet-bench-"); err != nil {
-		return err
+	plan := benchPlan{accounts: f.accounts, bots: f.accounts, dcs: f.dcs, disk: true}
+	if f.bindStrict {
+		plan.dcFlags = append(plan.dcFlags, "--bind-strict")
 	}
-	defer os.RemoveAll(b.dir)
-	err = b.play(ctx)
-	for i := len(b.closers) - 1; i >= 0; i-- {
-		if closeErr := b.closers[i](); err == nil {
-			err = closeErr
+	return a.playBench(ctx, f.json, plan, func(ctx context.Context, w *benchWorld) error {
+		b.benchWorld = w
+		for _, step := range []func(context.Context) error{b.signInAll, b.run, b.judge} {
+			if err := step(ctx); err != nil {
+				return err
+			}
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
 		}
-	}
-	b.bar.close()
-	if err != nil {
-		return err
-	}
-	return b.finish()
-}
-
-// play goes through a run.
-func (b *benchRotation) play(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{b.start, b.signIn, b.run, b.judge} {
-		if err := step(ctx); err != nil {
-			return err
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-	}
-	return nil
-}
-
-// start opens a manager on a new store, for test DCs in another process.
-func (b *benchRotation) start(ctx context.Context) (err error) {
-	b.bar.begin(fmt.Sprintf("starting %s and a manager", count(b.f.dcs, "test DC")), 0)
-	var more []string
-	if b.f.bindStrict {
-		more = append(more, "--bind-strict")
-	}
-	if b.dc, err = b.startBenchDC(ctx, b.dir, b.f.accounts, b.f.dcs, more...); err != nil {
-		return err
-	}
-	b.closers = append(b.closers, func() error { b.dc.close(); return nil })
-	cfg, err := b.config()
-	if err != nil {
-		return err
-	}
-	log, err := os.Create(filepath.Join(b.dir, "manager.log"))
-	if err != nil {
-		return err
-	}
-	b.closers = append(b.closers, log.Close)
-	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	o, err := options(cfg, logger)
-	if err != nil {
-		return err
-	}
-	if err := benchTarget(o.DCs); err != nil {
-		return err
-	}
-	o.Wire.RequireLoopback = true
-	store, err := b.quietly.openStore(cfg, logger)
-	if err != nil {
-		return err
-	}
-	b.closers = append(b.closers, store.Close)
-	o.Store = store
-	if b.manager, err = actors.Open(o); err != nil {
-		return err
-	}
-	b.closers = append(b.closers, func() error {
-		grace, cancel := actors.CloseGrace()
-		defer cancel()
-		return b.manager.Close(grace)
+		return b.finish()
 	})
-	b.bar.done("started %s, process %d, and a manager", count(b.f.dcs, "test DC"), b.dc.cmd.Process.Pid)
-	return nil
 }
 
-// config is the manager's: the DCs, budgets so wide that they do not pace the
-// load, and what --set says.
-func (b *benchRotation) config() (*config.Config, error) {
-	file := filepath.Join(b.dir, "manager.yaml")
-	more := budgetConfig(governor.Loopback()) + fmt.Sprintf("  accounts: %d\n", max(b.f.accounts, 100))
-	if err := writeFile(file, []byte(clusterConfig(b.dc.Descriptor, more))); err != nil {
-		return nil, err
-	}
-	// Neither the configuration is the operator's nor the environment, where a
-	// master key may be; and the store's own is of no interest.
-	b.quietly.configFile, b.quietly.env, b.quietly.err = file, nil, io.Discard
-	cfg, err := b.quietly.load(false)
-	if err == nil {
-		b.result.Governor = budget(cfg.Limits)
-	}
-	return cfg, err
-}
-
-// signIn signs every bot in.
-func (b *benchRotation) signIn(ctx context.Context) error {
+// signInAll signs every bot in, and gathers what is told of them.
+func (b *benchRotation) signInAll(ctx context.Context) (err error) {
 	var people []person
 	for i, bot := range b.dc.Bots {
-		people = append(people, person{account: fmt.Sprintf("bot-%04d", i+1), userID: bot.UserID, dc: bot.DC, token: bot.Token})
+		people = append(people, person{account: botName(i), userID: bot.UserID, dc: bot.DC, token: bot.Token})
+		b.users = append(b.users, bot.UserID)
 	}
 	b.stream = newCollector(people)
 	events, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -230,32 +136,13 @@ func (b *benchRotation) signIn(ctx context.Context) error {
 			b.stream.add(actors.NewEventJSON(ev, false))
 		}
 	}()
-	b.closers = append(b.closers, func() error { stop(); <-heard; return nil })
+	b.stops = append(b.stops, func() error { stop(); <-heard; return nil })
 
-	b.bar.begin("signing in "+count(len(people), "bot"), len(people))
-	b.bots, b.users = make([]*actors.Account, len(people)), make([]int64, len(people))
 	b.load = benchLoad{pace: benchPace, accounts: len(people), call: func(ctx context.Context, i int, id int64) error {
 		return echoCall(ctx, b.bots[i], b.users[i], id)
 	}}
-	failed, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	each(len(people), 16, func(i int) {
-		if failed.Err() != nil {
-			return
-		}
-		ctx, done := context.WithTimeout(failed, signInTimeout)
-		defer done()
-		acc, err := b.manager.Add(ctx, people[i].account, actors.AccountOptions{})
-		if err == nil {
-			_, err = acc.SignIn(ctx, actors.BotToken(people[i].token))
-		}
-		if err != nil {
-			cancel(fmt.Errorf("bench rotate: signing in %s: %w", people[i].account, err))
-		}
-		b.bots[i], b.users[i] = acc, people[i].userID
-		b.bar.add(1)
-	})
-	if err := context.Cause(failed); err != nil {
+	b.bar.begin("signing in "+count(len(people), "bot"), len(people))
+	if b.bots, err = b.signIn(ctx, 0, len(people), 16, actors.AccountOptions{}); err != nil {
 		return err
 	}
 	b.bar.done("signed in %s", count(len(people), "bot"))

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"time"
-
-	"github.com/mtfleet/mtfleet/actors/governor"
 )
 
 // rotateResult is what bench rotate found. What ran and what lived is the ledger's.
@@ -40,9 +38,7 @@ type rotateResult struct {
 	Violations int          `json:"protocol_violations"` // refused by the DCs
 	OK         bool         `json:"ok"`
 	Flags      rotateParams `json:"flags"`
-	Machine    benchMachine `json:"machine"`
-	// Governor is the budget that the manager ran under.
-	Governor governor.Budget `json:"governor"`
+	benchReport
 
 	quiet, rotating *loadPhase
 	rotatingFrom    time.Time
@@ -63,7 +59,7 @@ type rotateParams struct {
 }
 
 func (r *rotateResult) begin(f benchRotateFlags) {
-	r.Machine = thisMachine()
+	r.benchReport = newReport()
 	r.Flags = rotateParams{
 		Accounts: f.accounts, DCs: f.dcs, Every: f.every.Seconds(), For: f.during.Seconds(), Quiet: f.quiet.Seconds(),
 		CallEvery: benchPace.Seconds(), UpdateEvery: benchUpdate.Seconds(), BindStrict: f.bindStrict, Busy: f.busy,
@@ -103,7 +99,7 @@ func (b *benchRotation) judge(ctx context.Context) error {
 	}
 	b.result.judge(&ledger, &verdict)
 	b.bar.done("asked the ledger")
-	return nil
+	return b.result.conclude(b.benchWorld)
 }
 
 // afterwards waits until no slot has more than one temp key, for a while.
@@ -146,7 +142,6 @@ func (r *rotateResult) judge(l *benchLedger, v *benchVerdict) {
 	r.P50, r.P99, r.P999, r.Max = q(r.rotating, 0.5), q(r.rotating, 0.99), q(r.rotating, 0.999), q(r.rotating, 1)
 	r.P50Quiet, r.P99Quiet, r.P999Quiet, r.MaxQuiet = q(r.quiet, 0.5), q(r.quiet, 0.99), q(r.quiet, 0.999), q(r.quiet, 1)
 	r.P99Allowed = millis(max(p99Times*r.quiet.quantile(0.99), p99Floor))
-	r.Machine.LoadAfter = loadAverage()
 	r.OK = true
 	for _, row := range r.rows() {
 		r.OK = r.OK && row.ok
@@ -195,9 +190,6 @@ func (r *rotateResult) print(w io.Writer) {
 	}{{"quiet", r.P50Quiet, r.P99Quiet, r.P999Quiet, r.MaxQuiet}, {"rotating", r.P50, r.P99, r.P999, r.Max}} {
 		fmt.Fprintf(w, "  %-12s %10.2f %10.2f %10.2f %10.2f  ms\n", t.what, t.p50, t.p99, t.p999, t.max)
 	}
-	m := r.Machine
-	fmt.Fprintf(w, "\n  %s, %s, %s %s, load %s before and %s after.\n  Governor, %s.\n",
-		m.Go, m.System, count(m.CPUs, "CPU"), m.CPU, m.LoadBefore, m.LoadAfter, r.Governor)
 	failures := append(append([]string{}, r.rotateErrors...), append(r.quiet.failures, r.rotating.failures...)...)
 	const most = 5
 	for i, failure := range failures {
@@ -207,23 +199,11 @@ func (r *rotateResult) print(w io.Writer) {
 		}
 		fmt.Fprintf(w, "  failed: %s\n", failure)
 	}
-	fmt.Fprintln(w)
+	r.footer(w)
 }
 
 // finish shows the result and picks the exit code.
 func (b *benchRotation) finish() error {
-	out := b.out
-	if b.f.json {
-		out = b.err
-	}
-	b.result.print(out)
-	if b.f.json {
-		if err := b.printJSON(b.result); err != nil {
-			return err
-		}
-	}
-	if !b.result.OK {
-		return &exitError{code: exitFailed, text: ""}
-	}
-	return nil
+	b.bar.close()
+	return b.finishBench(b.result.OK, b.result, b.result.print)
 }

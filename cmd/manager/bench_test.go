@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,48 +17,33 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/config"
-	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
-	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
 )
 
-func TestABenchmarkLoadsATestDCOnLoopbackAlone(t *testing.T) {
-	here := dc.Option{DC: 1, Addr: netip.MustParseAddrPort("127.0.0.1:4430")}
-	key, err := serve.NewRSAKey(rand.NewChaCha8([32]byte{1}))
-	if err != nil {
-		t.Fatal(err)
+// benchCommands are all commands of the group.
+func benchCommands() (names []string) {
+	for _, c := range (&app{}).benchCommand().Commands() {
+		names = append(names, c.Name())
 	}
-	public := []string{string(key.Public().PEM())}
-	for name, c := range map[string]struct {
-		table dc.Table
-		want  string // empty: it may be loaded
-	}{
-		"a test DC":               {dc.Table{Options: []dc.Option{here}, Keys: public}, ""},
-		"production":              {dc.Production(), "not on loopback"},
-		"Telegram's test servers": {dc.TestServers(), "not on loopback"},
-		"one address elsewhere":   {dc.Table{Options: []dc.Option{here, {DC: 2, Addr: netip.MustParseAddrPort("192.0.2.1:443")}}, Keys: public}, "not on loopback"},
-		"a proxy's address":       {dc.Table{Options: []dc.Option{{DC: 1, Addr: netip.MustParseAddrPort("10.0.0.1:1080")}}, Keys: public}, "not on loopback"},
-		"Telegram's key":          {dc.Table{Options: []dc.Option{here}, Keys: append(public, dc.Production().Keys...)}, "Telegram's"},
-		"its test key":            {dc.Table{Options: []dc.Option{here}, Keys: dc.TestServers().Keys}, "Telegram's"},
-		"no key":                  {dc.Table{Options: []dc.Option{here}}, "no RSA key"},
-		"a key that is none":      {dc.Table{Options: []dc.Option{here}, Keys: []string{"key"}}, "RSA key"},
-		"no DC":                   {dc.Table{}, "no DC"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			switch err := benchTarget(c.table); {
-			case c.want == "" && err != nil:
-				t.Errorf("it was refused with %v", err)
-			case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
-				t.Errorf("it was refused with %v, want %q", err, c.want)
-			}
-		})
+	return names
+}
+
+// refuses runs a command, which is refused before anything is started.
+func refuses(t *testing.T, env []string, want string, args ...string) {
+	t.Helper()
+	var said bytes.Buffer
+	a := &app{in: strings.NewReader(""), out: io.Discard, err: &said, env: env}
+	if code := a.main(t.Context(), args); code != exitUsage || !strings.Contains(said.String(), want) {
+		t.Errorf("%q: exit code %d, %q; want %d and %q", args, code, said.String(), exitUsage, want)
 	}
 }
 
-// TestNoSettingLeadsABenchmarkElsewhere runs the command: it is refused before
-// anything is started.
 func TestNoSettingLeadsABenchmarkElsewhere(t *testing.T) {
+	commands := benchCommands()
+	if len(commands) < 3 {
+		t.Fatalf("the benchmarks are %q", commands)
+	}
 	for name, c := range map[string]struct {
 		args []string
 		env  []string
@@ -71,19 +54,34 @@ func TestNoSettingLeadsABenchmarkElsewhere(t *testing.T) {
 		"a list of proxies by --set":        {args: []string{"--set", "transport.proxies=socks5://127.0.0.1:1080"}, want: "never through a proxy"},
 		"a proxy in the environment":        {env: []string{"MTFLEET_PROXY=socks5://127.0.0.1:1080"}, want: "MTFLEET_PROXY is set"},
 		"other DCs by --set":                {args: []string{"--set", "environment=production"}, want: "test DCs of its own"},
-		"no accounts":                       {args: []string{"--accounts", "0"}, want: "--accounts 0"},
-		"rotations without a pause":         {args: []string{"--every", "0s"}, want: "--every 0s"},
-		"more than the ledger remembers":    {args: []string{"--accounts", "1000"}, want: "1,800,000 calls, and the test DC's ledger remembers 1,048,576"},
-		"a run shorter than a rotation":     {args: []string{"--every", "10s", "--for", "5s"}, want: "--for 5s"},
+		"the operator's application":        {args: []string{"--set", "api_id=20000"}, want: "test DCs of its own"},
+		"its hash":                          {args: []string{"--set", "api_hash=0123456789abcdef0123456789abcdef"}, want: "test DCs of its own"},
+		"a store of the operator's":         {args: []string{"--set", "store.dir=data"}, want: "test DCs of its own"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var said bytes.Buffer
-			a := &app{in: strings.NewReader(""), out: io.Discard, err: &said, env: c.env}
-			args := append([]string{"bench", "rotate"}, c.args...)
-			if code := a.main(t.Context(), args); code != exitUsage || !strings.Contains(said.String(), c.want) {
-				t.Errorf("exit code %d, %q; want %d and %q", code, said.String(), exitUsage, c.want)
+			for _, command := range commands {
+				refuses(t, c.env, c.want, append([]string{"bench", command}, c.args...)...)
 			}
 		})
+	}
+}
+
+func TestABenchmarkRefusesWhatItCannotMeasure(t *testing.T) {
+	for args, want := range map[string]string{
+		"rotate --accounts 0":              "--accounts 0",
+		"rotate --every 0s":                "--every 0s",
+		"rotate --accounts 1000":           "1,800,000 calls, and the test DC's ledger remembers 1,048,576",
+		"rotate --every 10s --for 5s":      "--for 5s",
+		"idle --accounts 0":                "--accounts 0",
+		"idle --dcs 10":                    "--dcs 10",
+		"idle --for 0s":                    "--for must be positive",
+		"calls --accounts 5001":            "--accounts 5001",
+		"calls --in-flight 1001":           "--in-flight 1001",
+		"calls --for 0s":                   "--for 0s",
+		"calls --payload -1":               "--payload -1",
+		"calls --method messages.sendMail": "--method messages.sendMail",
+	} {
+		t.Run(args, func(t *testing.T) { refuses(t, nil, want, append([]string{"bench"}, strings.Fields(args)...)...) })
 	}
 }
 

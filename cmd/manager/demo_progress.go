@@ -58,6 +58,15 @@ func (p *progress) begin(what string, total int) {
 	p.bar = progressbar.NewOptions(steps, options...)
 }
 
+// say begins something during which nothing is drawn.
+func (p *progress) say(what string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clear()
+	p.what, p.phase = what, time.Now()
+	p.line("%s ...", what)
+}
+
 // add is n steps more.
 func (p *progress) add(n int) {
 	p.mu.Lock()

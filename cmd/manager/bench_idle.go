@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/cmd/manager/bench"
+)
+
+// benchIdleFlags are what `bench idle` takes.
+type benchIdleFlags struct {
+	accounts, dcs  int
+	settle, during time.Duration
+	noPFS, disk    bool
+	json           bool
+}
+
+func (a *app) benchIdleCommand() *cobra.Command {
+	var f benchIdleFlags
+	c := &cobra.Command{
+		Use: "idle", Short: "Measure what an account costs that is online and does nothing", Args: exactly(),
+		Long: `idle signs bots in and leaves them alone: each pings its DC once a minute, and nothing
+else happens. Memory, goroutines and file descriptors of an account are differences to
+a manager without accounts that has had one (what is made once is made), divided by
+their number, after --settle of idleness, a collection of garbage, and what is free
+given back to the system. CPU is that of the --for after it.
+
+With --json the last line of standard output is one JSON object. The exit code is 0 if
+every account was online in the end.`,
+		RunE: func(c *cobra.Command, _ []string) error { return a.benchIdle(c.Context(), f) },
+	}
+	flags := c.Flags()
+	flags.IntVar(&f.accounts, "accounts", 1000, "how many bots")
+	flags.IntVar(&f.dcs, "dcs", 1, "how many DCs, 1 to 9")
+	flags.DurationVar(&f.settle, "settle", time.Minute, "how long they are idle before memory is looked at")
+	flags.DurationVar(&f.during, "for", time.Minute, "how long CPU is measured; pings come once a minute")
+	flags.BoolVar(&f.noPFS, "no-pfs", false, "without temp keys")
+	flags.BoolVar(&f.disk, "disk", false, "on Badger, as run has it, and not on the store in memory")
+	flags.BoolVar(&f.json, "json", false, "print the result as JSON on the last line of standard output")
+	return c
+}
+
+func (f *benchIdleFlags) check() error {
+	switch {
+	case f.accounts < 1 || f.accounts > 50_000:
+		return usage("bench idle: --accounts %d: this must be 1 to 50000", f.accounts)
+	case f.dcs < 1 || f.dcs > 9:
+		return usage("bench idle: --dcs %d: a cluster has 1 to 9 DCs", f.dcs)
+	case f.settle < 0 || f.during <= 0:
+		return usage("bench idle: --settle must not be negative, and --for must be positive")
+	}
+	return nil
+}
+
+// idleResult is what bench idle found.
+type idleResult struct {
+	Accounts int `json:"accounts"`
+	Online   int `json:"online"` // in the end
+	// Of an account: bytes in memory, live heap, stacks, and the heap's spans with
+	// their gaps, each in KiB.
+	RSS         float64 `json:"rss_kib_per_account"`
+	Heap        float64 `json:"heap_kib_per_account"`
+	Stacks      float64 `json:"stack_kib_per_account"`
+	HeapHeld    float64 `json:"heap_held_kib_per_account"`
+	Goroutines  float64 `json:"goroutines_per_account"`
+	Descriptors float64 `json:"descriptors_per_account"`
+	CPU         float64 `json:"cpu_s_per_1000_per_min"`
+	// Reconnects are dials while CPU was measured: 0 where nothing went wrong.
+	Reconnects int64 `json:"reconnects"`
+	// Seeded says that keys were put in place on both sides, and not made.
+	Seeded bool        `json:"seeded"`
+	OK     bool        `json:"ok"`
+	Before bench.Stock `json:"before"` // of the process, without accounts
+	After  bench.Stock `json:"after"`
+	Flags  idleParams  `json:"flags"`
+	benchReport
+}
+
+// idleParams say what was run.
+type idleParams struct {
+	Accounts int     `json:"accounts"`
+	DCs      int     `json:"dcs"`
+	Settle   float64 `json:"settle_seconds"`
+	For      float64 `json:"for_seconds"`
+	PFS      bool    `json:"pfs"`
+}
+
+func (a *app) benchIdle(ctx context.Context, f benchIdleFlags) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	r := &idleResult{
+		Accounts: f.accounts, benchReport: newReport(),
+		Flags: idleParams{f.accounts, f.dcs, f.settle.Seconds(), f.during.Seconds(), !f.noPFS},
+	}
+	plan := benchPlan{accounts: f.accounts, bots: f.accounts + 1, dcs: f.dcs, disk: f.disk}
+	return a.playBench(ctx, f.json, plan, func(ctx context.Context, w *benchWorld) error {
+		if err := r.run(ctx, w, f); err != nil {
+			return err
+		}
+		w.bar.close()
+		return a.finishBench(r.OK, r, r.print)
+	})
+}
+
+func (r *idleResult) run(ctx context.Context, w *benchWorld, f benchIdleFlags) error {
+	o := actors.AccountOptions{NoPFS: f.noPFS}
+	if err := w.warmUp(ctx, o); err != nil {
+		return err
+	}
+	r.Before = bench.TakeStock()
+	w.bar.begin("signing in "+count(f.accounts, "bot"), f.accounts)
+	if _, err := w.signIn(ctx, 1, f.accounts, benchWidth(), o); err != nil {
+		return err
+	}
+	w.bar.done("signed in %s", count(f.accounts, "bot"))
+	bench.TakeStock() // the garbage of the sign-ins goes before the idleness, too
+	if err := w.wait(ctx, "idle, until everything has settled", f.settle); err != nil {
+		return err
+	}
+	r.After = bench.TakeStock()
+	cpu, dials, begun := bench.CPU(), w.line.Dials(), time.Now()
+	if err := w.watch(ctx, fmt.Sprintf("measuring for %v", f.during), f.during); err != nil {
+		return err
+	}
+	cpu, r.Reconnects = bench.CPU()-cpu, w.line.Dials()-dials
+	w.bar.done("idle for %v", f.settle+f.during)
+	r.judge(cpu, time.Since(begun), w.onlineNow())
+	return r.conclude(w)
+}
+
+// judge fills in the figures of an account.
+func (r *idleResult) judge(cpu, during time.Duration, online int) {
+	came, n := r.After.Since(r.Before), float64(r.Accounts)
+	kib := func(bytes int64) float64 { return round3(float64(bytes) / n / 1024) }
+	r.RSS, r.Heap, r.Stacks, r.HeapHeld = kib(came.RSS), kib(came.Heap), kib(came.Stacks), kib(came.HeapHeld)
+	r.Goroutines, r.Descriptors = round3(float64(came.Goroutines)/n), round3(float64(came.Descriptors)/n)
+	r.CPU = round3(cpu.Seconds() / during.Minutes() / n * 1000)
+	r.Online, r.OK = online, online == r.Accounts
+}
+
+func (r *idleResult) print(w io.Writer) {
+	keys := "with PFS"
+	if !r.Flags.PFS {
+		keys = "without PFS"
+	}
+	kib := func(v float64) string { return fmt.Sprintf("%.2f KiB", v) }
+	printLines(w, fmt.Sprintf("bench idle: %s on %s, %s, after %gs of idleness",
+		count(r.Accounts, "account"), count(r.Flags.DCs, "DC"), keys, r.Flags.Settle), []benchLine{
+		{"online in the end", thousands(r.Online), ""},
+		{"memory of an account (RSS)", kib(r.RSS), fmt.Sprintf("%.1f MiB without accounts, %.1f MiB with them", mib(r.Before.RSS), mib(r.After.RSS))},
+		{"  live heap", kib(r.Heap), kib(r.HeapHeld) + " with the gaps"},
+		{"  stacks", kib(r.Stacks), ""},
+		{"goroutines of an account", fmt.Sprintf("%.2f", r.Goroutines), fmt.Sprintf("%d in all", r.After.Goroutines)},
+		{"file descriptors of an account", fmt.Sprintf("%.2f", r.Descriptors), fmt.Sprintf("%d in all", r.After.Descriptors)},
+		{"CPU of 1,000 accounts in a minute", fmt.Sprintf("%.3f s", r.CPU), fmt.Sprintf("measured for %gs, %d reconnects", r.Flags.For, r.Reconnects)},
+	})
+	r.footer(w)
+}
+
+func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }
+
+// warmUp has the manager make what is made once, by an account that comes and goes:
+// the first bot's.
+func (w *benchWorld) warmUp(ctx context.Context, o actors.AccountOptions) error {
+	w.bar.begin("an account comes and goes", 1)
+	all, err := w.signIn(ctx, 0, 1, 1, o)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, signInTimeout)
+	defer cancel()
+	if err := all[0].LogOut(ctx); err != nil {
+		return fmt.Errorf("bench: logging out: %w", err)
+	}
+	if err := all[0].Remove(ctx, false); err != nil {
+		return fmt.Errorf("bench: removing an account: %w", err)
+	}
+	w.bar.done("an account came and went")
+	return nil
+}
