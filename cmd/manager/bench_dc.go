@@ -148,6 +148,24 @@ func (d *benchDC) ledger(ctx context.Context, lists ...string) (all benchLedger,
 	return all, nil
 }
 
+// counts are the ledger's totals.
+func (d *benchDC) counts(ctx context.Context) (dctest.Counts, error) {
+	var got benchLedger
+	err := d.ask(ctx, "/ledger?list=logins&limit=1", nil, &got)
+	return got.Counts, err
+}
+
+// cutAll closes every connection of so many DCs, which keep all they know.
+func (d *benchDC) cutAll(ctx context.Context, dcs int) error {
+	for dc := range dcs {
+		var done struct{}
+		if err := d.ask(ctx, "/fault", map[string]any{"kind": dctest.FaultCloseConns, "dc": dc + 1}, &done); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // push makes the test DCs log and push an update to a user.
 func (d *benchDC) push(ctx context.Context, user int64) (pushed, error) {
 	var got struct {

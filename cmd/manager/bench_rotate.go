@@ -107,7 +107,7 @@ func (a *app) benchRotate(ctx context.Context, f benchRotateFlags) error {
 	}
 	return a.playBench(ctx, f.json, plan, func(ctx context.Context, w *benchWorld) error {
 		b.benchWorld = w
-		for _, step := range []func(context.Context) error{b.signInAll, b.run, b.judge} {
+		for _, step := range []func(context.Context) error{b.signInHeard, b.run, b.judge} {
 			if err := step(ctx); err != nil {
 				return err
 			}
@@ -119,8 +119,8 @@ func (a *app) benchRotate(ctx context.Context, f benchRotateFlags) error {
 	})
 }
 
-// signInAll signs every bot in, and gathers what is told of them.
-func (b *benchRotation) signInAll(ctx context.Context) (err error) {
+// signInHeard signs every bot in, and gathers what is told of them.
+func (b *benchRotation) signInHeard(ctx context.Context) (err error) {
 	var people []person
 	for i, bot := range b.dc.Bots {
 		people = append(people, person{account: botName(i), userID: bot.UserID, dc: bot.DC, token: bot.Token})

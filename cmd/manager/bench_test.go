@@ -41,7 +41,7 @@ func refuses(t *testing.T, env []string, want string, args ...string) {
 
 func TestNoSettingLeadsABenchmarkElsewhere(t *testing.T) {
 	commands := benchCommands()
-	if len(commands) < 3 {
+	if len(commands) < 6 {
 		t.Fatalf("the benchmarks are %q", commands)
 	}
 	for name, c := range map[string]struct {
@@ -75,6 +75,21 @@ func TestABenchmarkRefusesWhatItCannotMeasure(t *testing.T) {
 		"idle --accounts 0":                "--accounts 0",
 		"idle --dcs 10":                    "--dcs 10",
 		"idle --for 0s":                    "--for must be positive",
+		"logins --accounts 12501":          "--accounts 12501: this must be 1 to 12500 for 4 rows",
+		"logins --pfs maybe":               "--pfs maybe",
+		"logins --concurrency 1001":        "--concurrency 1001",
+		"logins --mix sms":                 "--mix sms",
+		"logins --mix bot=-1":              "--mix bot=-1",
+		"logins --mix bot=many":            "--mix bot=many",
+		"logins --mix bot,bot":             "named once",
+		"logins --mix bot=0,qr=0":          "nobody signs in",
+		"storm --accounts 0":               "--accounts 0",
+		"storm --dcs 10":                   "--dcs 10",
+		"storm --outage 1ms":               "--outage 1ms",
+		"storm --preset none":              "--preset none",
+		"restart --accounts 50001":         "--accounts 50001",
+		"restart --dcs 0":                  "--dcs 0",
+		"restart --preset none":            "--preset none",
 		"calls --accounts 5001":            "--accounts 5001",
 		"calls --in-flight 1001":           "--in-flight 1001",
 		"calls --for 0s":                   "--for 0s",

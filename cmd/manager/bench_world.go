@@ -27,6 +27,7 @@ type benchPlan struct {
 	budget   governor.Budget // zero: the loopback preset, which paces nothing
 	disk     bool            // Badger, as run has it; otherwise the store in memory
 	remember bool            // the line remembers its sockets
+	options  actors.AccountOptions
 }
 
 // benchWorld is test DCs in a process of their own and a manager in this one.
@@ -46,6 +47,8 @@ type benchWorld struct {
 	bar     *progress
 	closers []func() error // in the order of opening
 	stops   []func() error // of the manager and its store
+
+	storeOpen time.Time // when the store was open
 }
 
 // playBench refuses what may not be loaded, prepares a world for run, and takes it
@@ -142,6 +145,7 @@ func (w *benchWorld) open() (err error) {
 		w.stops = append(w.stops, store.Close)
 		w.options.Store = store
 	}
+	w.storeOpen = time.Now()
 	if w.manager, err = actors.Open(w.options); err != nil {
 		return err
 	}

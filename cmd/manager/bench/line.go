@@ -6,6 +6,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/mtfleet/mtfleet/actors/wire"
 )
@@ -19,8 +20,9 @@ type Line struct {
 	cut      atomic.Bool
 	dials    atomic.Int64
 
-	mu    sync.Mutex // guards conns
+	mu    sync.Mutex // guards the following fields
 	conns []net.Conn
+	back  time.Time
 }
 
 // NewLine returns a line that dials as the manager does. One that remembers its
@@ -36,6 +38,7 @@ func (l *Line) DialContext(ctx context.Context, network, address string) (net.Co
 	if l.cut.Load() {
 		return nil, ErrCut
 	}
+	l.wentThrough()
 	c, err := l.inner.DialContext(ctx, network, address)
 	if err == nil && l.remember {
 		l.mu.Lock()
@@ -47,7 +50,27 @@ func (l *Line) DialContext(ctx context.Context, network, address string) (net.Co
 
 // Cut lets no further dial through, or all of them again. Sockets that are open stay
 // so: the other side closes them.
-func (l *Line) Cut(cut bool) { l.cut.Store(cut) }
+func (l *Line) Cut(cut bool) {
+	l.mu.Lock()
+	l.back = time.Time{}
+	l.mu.Unlock()
+	l.cut.Store(cut)
+}
+
+// Back is when the first dial went through since Cut was called; zero before it.
+func (l *Line) Back() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.back
+}
+
+func (l *Line) wentThrough() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.back.IsZero() {
+		l.back = time.Now()
+	}
+}
 
 // Dials is how often somebody dialled, whatever came of it.
 func (l *Line) Dials() int64 { return l.dials.Load() }

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mtfleet/mtfleet/cmd/manager/bench"
+	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
+)
+
+// TestACrowdIsMixedAllTheWayThrough: a stretch of it has the shares of the whole, so
+// that sign-ins and their floor meet the same.
+func TestACrowdIsMixedAllTheWayThrough(t *testing.T) {
+	for text, want := range map[string]string{
+		"bot":                  "bot bot bot bot bot bot",
+		"bot=1,phone=1":        "bot phone bot phone bot phone",
+		"phone=2,2fa=1":        "phone 2fa phone phone 2fa phone",
+		"bot=0,qr=5":           "qr qr qr qr qr qr",
+		"bot,phone,qr,2fa=1":   "bot phone qr 2fa bot phone",
+		"bot=1000,phone=1,2fa": "bot bot bot bot bot bot",
+	} {
+		mix, err := parseMix(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, kind := range mix.crowd(6) {
+			got = append(got, string(kind))
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestNobodyIsAskedToSignInTwice: crowds share the people of the test DC, and each has
+// what it signs in with.
+func TestNobodyIsAskedToSignInTwice(t *testing.T) {
+	mix, err := parseMix("bot,phone,qr,2fa")
+	if err != nil {
+		t.Fatal(err)
+	}
+	crowd := mix.crowd(8)
+	if got, want := crowd.dcFlags(2), []string{"--users", "12", "--passwords", "4"}; !reflect.DeepEqual(got, want) {
+		t.Fatalf("the test DC is started with %q, want %q", got, want)
+	}
+	var d serve.Descriptor
+	for i := range 12 {
+		d.Phones = append(d.Phones, serve.Phone{UserID: int64(i + 1), Password: i < 4})
+	}
+	for i := range 5 {
+		d.Bots = append(d.Bots, serve.Bot{UserID: int64(i + 100)})
+	}
+	people, users, accounts := newLoginPeople(d), map[int64]bool{}, map[string]bool{}
+	for range 2 {
+		for _, l := range people.take(crowd) {
+			user := l.person.UserID + l.bot.UserID
+			if user == 100 || users[user] || accounts[l.account] || (l.kind == loginPassword) != l.person.Password {
+				t.Errorf("%+v", l)
+			}
+			users[user], accounts[l.account] = true, true
+		}
+	}
+	if len(users) != 16 {
+		t.Errorf("%d people sign in", len(users))
+	}
+}
+
+func TestFiguresOfASignIn(t *testing.T) {
+	l := loginFigures{loginRow: loginRow{true, 8}, Accounts: 10, Failed: 2}
+	took := bench.NewLatency()
+	took.Record(20 * time.Millisecond)
+	l.fill(bench.Cost{CPU: 120 * time.Millisecond, Wall: 2 * time.Second, Mallocs: 100, Bytes: 10240}, bench.Cost{CPU: 100 * time.Millisecond}, 50*time.Millisecond, took)
+	if l.CPU != 12 || l.Floor != 10 || l.Ratio != 1.2 || l.Rate != 4 || l.DCCPU != 5 || l.Allocs != 10 || l.Heap != 1 {
+		t.Errorf("%+v", l)
+	}
+	r := loginsResult{Rows: []loginFigures{l, {loginRow: loginRow{false, 1}, failure: "account-1: it never came"}}, Flags: loginsParams{Accounts: 10, Mix: map[loginKind]int{loginBot: 9, loginQR: 1}}}
+	var text strings.Builder
+	r.print(&text)
+	for _, want := range []string{"9 of kind bot, 1 of kind qr", "PFS on, 8 at once", "PFS off, one at a time", "failed first, PFS off, one at a time: account-1: it never came"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("%q is not in\n%s", want, &text)
+		}
+	}
+}
+
+func TestFiguresOfAnIdleAccount(t *testing.T) {
+	r := idleResult{
+		Accounts: 100,
+		Before:   bench.Stock{RSS: 20 << 20, Heap: 4 << 20, Goroutines: 7, Descriptors: 10},
+		After:    bench.Stock{RSS: 22 << 20, Heap: 5 << 20, Goroutines: 107, Descriptors: 110},
+	}
+	r.judge(60*time.Millisecond, 30*time.Second, 99)
+	if r.RSS != 20.48 || r.Heap != 10.24 || r.Goroutines != 1 || r.Descriptors != 1 || r.CPU != 1.2 || r.OK {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestFiguresOfACall(t *testing.T) {
+	c := callFigures{callShape: callShape{Accounts: 2, InFlight: 5}, Calls: 1000}
+	took := bench.NewLatency()
+	for range 999 {
+		took.Record(10 * time.Millisecond)
+	}
+	took.Record(time.Second)
+	c.fill(took, bench.Cost{CPU: 100 * time.Millisecond, Wall: time.Second, Mallocs: 30_000, Bytes: 3_000_000}, 50*time.Millisecond, 300_000, 200_000)
+	if c.Rate != 1000 || c.CPU != 100 || c.DCCPU != 50 || c.Sent != 300 || c.Received != 200 || c.Allocs != 30 || c.Heap != 3000 {
+		t.Errorf("%+v", c)
+	}
+	if c.P50 < 9.9 || c.P50 > 10.1 || c.P99Measured > 10.1 || c.P99 < 800 {
+		t.Errorf("p50 %v, p99 %v, as measured %v: the stall of a second stands for a hundred calls", c.P50, c.P99, c.P99Measured)
+	}
+	var none callFigures
+	if none.fill(bench.NewLatency(), bench.Cost{}, 0, 0, 0); none != (callFigures{}) {
+		t.Errorf("no call: %+v", none)
+	}
+}
+
+func TestAComebackIsJudgedByItsOptimum(t *testing.T) {
+	well := comeback{Accounts: 100, Online: 100, Online99: 12.5}
+	for name, c := range map[string]struct {
+		spoil   func(*comeback)
+		optimum time.Duration
+		busy    bool
+		ok      bool
+	}{
+		"in time":                   {func(*comeback) {}, 10 * time.Second, false, true},
+		"late":                      {func(*comeback) {}, 9 * time.Second, false, false},
+		"late on a busy machine":    {func(*comeback) {}, 9 * time.Second, true, true},
+		"within a second":           {func(c *comeback) { c.Online99 = 1.4 }, time.Millisecond, false, true},
+		"one is missing":            {func(c *comeback) { c.Online = 99 }, 10 * time.Second, false, false},
+		"a key was made":            {func(c *comeback) { c.Keys = 1 }, 10 * time.Second, false, false},
+		"one is missing, busy":      {func(c *comeback) { c.Online = 99 }, 10 * time.Second, true, false},
+		"a key was made, and busy,": {func(c *comeback) { c.Keys = 1 }, 10 * time.Second, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := well
+			c.spoil(&got)
+			if ok := got.judge(c.optimum, 0.5, c.busy); ok != c.ok {
+				t.Errorf("it is well: %v: %+v", ok, got)
+			}
+		})
+	}
+	if well.judge(10*time.Second, 0.5, false); well.Ratio != 1.2 || well.Optimum != 10 {
+		t.Errorf("%+v", well)
+	}
+}
