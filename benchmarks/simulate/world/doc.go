@@ -21,6 +21,7 @@
 //	3 a call ends exactly once    the auditor, by the ledger and the callers     PlantRepeatOnce
 //	4 rotation is invisible       the auditor: updates and calls                 PlantSwallowUpdate,
 //	                              PlantSwallowPost, PlantTurnPosts, PlantSwallowReturn
+//	                              (but for what was before a login's beginning with a channel, see past)
 //	                              auditTempKeys: live keys in a slot             PlantKeepKeys
 //	5 accounts do not hurt others nobody here but the auditor, to whom an account that is quarantined is
 //	                              a complaint: panics and wedges are injected by the tests of actors

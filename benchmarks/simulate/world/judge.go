@@ -5,6 +5,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/actors/actorstest"
+	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
 	"github.com/mtfleet/mtfleet/tl"
 )
@@ -22,6 +23,8 @@ type judge struct {
 
 	leaving  map[string]bool // accounts that are logged out on purpose
 	absences []absence
+	accounts map[int64]string   // of users
+	logins   map[string][]login // of each account, in order
 	asked    []asking
 
 	waits  map[string]time.Time // until when an account's calls wait, as it was told
@@ -38,9 +41,9 @@ type returned struct {
 }
 
 func newJudge(rec *recorder, skewed bool) *judge {
-	j := &judge{Auditor: actorstest.NewAuditor(), rec: rec, doomed: map[string]bool{}, leaving: map[string]bool{}, waits: map[string]time.Time{}, waitOf: map[int64]time.Time{}, returned: map[returned]int{}}
+	j := &judge{Auditor: actorstest.NewAuditor(), rec: rec, doomed: map[string]bool{}, leaving: map[string]bool{}, accounts: map[int64]string{}, logins: map[string][]login{}, waits: map[string]time.Time{}, waitOf: map[int64]time.Time{}, returned: map[returned]int{}}
 	j.Skewed, j.Rough = skewed, true
-	j.Excused = j.absent
+	j.Excused = func(u api.UpdateRecord) bool { return j.absent(u) || j.past(u) }
 	j.OnComplaint = func(text string) { rec.line("COMPLAINT: %s", text) }
 	return j
 }
@@ -85,10 +88,16 @@ func (j *judge) hear(ev actors.Event) {
 	switch ev.Kind {
 	case actors.EventState:
 		j.rec.line("%s is %v: %s", ev.Account, ev.Status.State, ev.Status.Why)
+		if s := ev.Status.State; s == actors.Revoked || s == actors.SignedOut {
+			j.loginOver(ev.Account, j.rec.now())
+		}
 		if ev.Status.State == actors.Revoked && j.doomed[ev.Account] || ev.Status.State == actors.SignedOut && j.leaving[ev.Account] {
 			return
 		}
+	case actors.EventUpdate:
+		j.begins(ev)
 	case actors.EventHole:
+		j.begins(ev)
 		j.rec.line("%s has a hole in %v from %+v to %+v", ev.Account, ev.Box, ev.From, ev.To)
 	}
 	j.Hear(ev)
