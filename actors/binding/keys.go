@@ -198,8 +198,11 @@ func (b *binding) drop(c *ctx, except []crypt.KeyID) {
 	switch {
 	case ch == nil || !ch.up:
 		return // see onUp
-	case b.flow == flowTurning || c.Now().Before(b.dropAfter):
+	case b.flow != flowOpen:
 		b.keys.NotDropped(c.Now())
+		return
+	case c.Now().Before(b.dropAfter):
+		b.keys.DropLater(c.Now(), b.dropAfter)
 		return
 	}
 	b.cfg.Shared.has(b.cfg.ID.Purpose, b.keys.Live()) // what was retired is not among them
@@ -252,28 +255,33 @@ func (dropEnded) bindingMessage() {}
 
 func (b *binding) onDropEnded(c *ctx, m dropEnded) {
 	now := c.Now()
-	if b.dropping == m.id { // not one that another has overtaken
-		b.dropping = 0
-		c.Cancel(timerDrop)
-		b.cfg.Shared.dropped(b.cfg.ID.Purpose)
-	}
-	_, refused := tgerr.As(m.err)
-	until, wait := tgerr.Until(m.err, now)
-	if m.err == nil || refused && !wait {
-		b.keys.Dropped(now)
-	} else {
-		b.keys.NotDropped(now)
-	}
 	if m.err == nil {
 		b.env.Observe.TempKeysDropped(m.n)
 	} else {
 		b.watch.replaced += m.n
 	}
+	_, refused := tgerr.As(m.err)
+	until, wait := tgerr.Until(m.err, now)
 	if wait {
 		b.dropAfter = until
 		b.cfg.Shared.wait(waitDrop, until)
 		b.notify(EventRefused{m.method, m.err})
-	} else if refused {
+	}
+	if b.dropping != m.id {
+		return // another has overtaken it, of which the machine will hear
+	}
+	b.dropping = 0
+	c.Cancel(timerDrop)
+	b.cfg.Shared.dropped(b.cfg.ID.Purpose)
+	switch {
+	case wait:
+		b.keys.DropLater(now, until)
+	case m.err == nil:
+		b.keys.Dropped(now)
+	case !refused:
+		b.keys.NotDropped(now)
+	default:
+		b.keys.Dropped(now)
 		b.env.Logger.Warn("old temp keys were not dropped", "account", b.cfg.Account, "dc", int(b.cfg.ID.DC), "err", m.err)
 	}
 }

@@ -9,8 +9,14 @@ import (
 
 // rebindsMost is how often the same temp key is bound again after failures
 // that say nothing about the key (connection lost, the server's own trouble).
-// Then it is replaced: perhaps it is the key after all.
-const rebindsMost = 3
+// Then it is replaced: perhaps it is the key after all. While another key may be
+// bound at the server, and none serves under which it could be dropped, a new one
+// might be the third: then it is bound again up to rebindsCrowded times, which takes
+// ten minutes of answers lost in a row (1 + 2 + 4 + ... + 32 + 9 x 60 s).
+const (
+	rebindsMost    = 3
+	rebindsCrowded = 15
+)
 
 // bind has the successor bound; in a rotation, after the calls under the old
 // key have finished.
@@ -31,6 +37,9 @@ func (m *Machine) bind(now time.Time) {
 	case m.serving != nil && now.Before(m.dropping.until) && m.dropping.spares != m.successor.ID():
 		m.resume(now)
 		m.wantAt(now, taskBind, m.dropping.until)
+	case m.crowded(now):
+		m.resume(now)
+		m.waitForRoom(now)
 	case m.serving != nil:
 		m.become(StageHolding)
 		m.hold()
@@ -82,7 +91,7 @@ func (m *Machine) Bound(now time.Time, id crypt.KeyID) {
 	case forgotten != nil && replaced != nil:
 		m.emit(Output{Kind: OutEnd, ID: forgotten.ID()})
 		m.drop(now)
-	case m.strangers, replaced == nil && len(m.parting) > 0:
+	case replaced == nil && m.owes(now):
 		m.drop(now) // there was no key to say it under
 	}
 	m.rotated(nil)
@@ -115,89 +124,6 @@ func (m *Machine) Retired(now time.Time, id crypt.KeyID) {
 	m.retired, m.probing = nil, false
 	m.drop(now)
 	m.rotateAsked(now)
-}
-
-// part puts a key among those that nothing uses.
-func (m *Machine) part(t *TempKey) {
-	if t != nil {
-		m.parting = append(m.parting, *t)
-	}
-	if n := len(m.parting) - partingMost; n > 0 { // the order names none of them: they are dropped all the same
-		m.save(Changes{DeleteTemps: m.parted(n)})
-		m.dropping.parting = max(m.dropping.parting-n, 0)
-	}
-}
-
-// parted takes the first keys off the list of those that nothing uses, and returns
-// their ids.
-func (m *Machine) parted(n int) (ids []crypt.KeyID) {
-	ids = idsOf(m.parting[:n])
-	if m.parting = m.parting[n:]; len(m.parting) == 0 {
-		m.parting = nil
-	}
-	return ids
-}
-
-func idsOf(list []TempKey) (ids []crypt.KeyID) {
-	for i := range list {
-		ids = append(ids, list[i].ID())
-	}
-	return ids
-}
-
-// drop has the server forget every temp key but the living ones.
-func (m *Machine) drop(now time.Time) {
-	if m.serving == nil {
-		// Nobody could send it before another key is bound; the next process would
-		// use those.
-		m.save(Changes{DeleteTemps: idsOf(m.parting)})
-		return
-	}
-	except := m.Live()
-	m.dropping = dropping{until: now.Add(DropLimit), parting: len(m.parting)}
-	if m.successor != nil {
-		m.dropping.spares = m.successor.ID()
-	}
-	m.emit(Output{Kind: OutDrop, Except: except})
-}
-
-// dropping is an OutDrop under way.
-type dropping struct {
-	until  time.Time   // it counts as over; zero: none is
-	spares crypt.KeyID // the successor that it names, zero for none
-
-	parting int // so many, the first, it does not name
-}
-
-// Dropped says that an OutDrop has ended, whatever the server said: nothing of it
-// can reach the server any more.
-func (m *Machine) Dropped(now time.Time) {
-	m.strangers = false
-	m.save(Changes{DeleteTemps: m.parted(min(m.dropping.parting, len(m.parting)))})
-	m.NotDropped(now)
-}
-
-// NotDropped ends an OutDrop that cannot be sent now, or of which nobody knows
-// whether it arrived: its keys are dropped with the next, and a rotation that waited
-// goes on.
-func (m *Machine) NotDropped(now time.Time) {
-	waits := m.stage == StagePausing && m.task == taskBind && m.until.Equal(m.dropping.until)
-	m.dropping = dropping{}
-	switch {
-	case waits:
-		m.perform(now)
-	case m.asked && m.stage == StageResting && m.retired == nil:
-		m.want(now, taskTemp)
-	}
-}
-
-// Connected says that what is owed to the server can be sent now under the serving
-// key: keys that nothing uses are dropped, such as those of a process that was
-// killed.
-func (m *Machine) Connected(now time.Time) {
-	if m.working() && (len(m.parting) > 0 || m.strangers) {
-		m.drop(now)
-	}
 }
 
 // Blocked answers an OutBind that was not sent: an order to drop temp keys is on its
@@ -233,6 +159,7 @@ func (m *Machine) BindFailed(now time.Time, id crypt.KeyID, err error) {
 	case wait:
 		m.bindLater(now, until)
 	case !refused || e.Class() == tgerr.ClassRetry || e.Class() == tgerr.ClassInit:
+		m.tried = true
 		m.bindAgain(now)
 	case tgerr.Is(err, "TEMP_AUTH_KEY_EMPTY", "TEMP_AUTH_KEY_ALREADY_BOUND", "EXPIRES_AT_INVALID", "CDN_METHOD_INVALID"):
 		// Of the temp key alone.
@@ -251,7 +178,11 @@ func (m *Machine) BindFailed(now time.Time, id crypt.KeyID, err error) {
 // bindAgain repeats the bind of the same temp key after a pause.
 func (m *Machine) bindAgain(now time.Time) {
 	at := m.tempPace.after(now, false)
-	if m.rebinds++; m.rebinds > rebindsMost {
+	most := rebindsMost
+	if m.serving == nil && m.owes(now) {
+		most = rebindsCrowded
+	}
+	if m.rebinds++; m.rebinds > most {
 		m.replace(now, at)
 		return
 	}
@@ -279,6 +210,9 @@ func (m *Machine) bindLater(now time.Time, until time.Time) {
 func (m *Machine) WaitCleared(now time.Time) {
 	waited := m.stage == StagePausing && m.until.Equal(m.bindAfter)
 	m.bindAfter, m.cfg.BindDoubt = time.Time{}, Doubt{}
+	if m.dropping.wait = (time.Time{}); m.owes(now) {
+		m.drop(now)
+	}
 	if waited {
 		m.perform(now)
 	}
@@ -305,14 +239,21 @@ func (m *Machine) replace(now, at time.Time) {
 	m.wantAt(now, taskTemp, at)
 }
 
-// discard forgets the successor.
+// discard gives the successor up. One that may be bound at the server stays on
+// record until it was dropped there.
 func (m *Machine) discard(now time.Time) {
-	if m.successor != nil {
-		id := m.successor.ID()
-		m.successor = nil
-		m.save(Changes{DeleteTemps: []crypt.KeyID{id}})
+	t := m.successor
+	m.successor = nil
+	bound := t != nil && m.tried && !m.expired(now, t)
+	if bound {
+		m.part(t)
+	} else if t != nil {
+		m.save(Changes{DeleteTemps: []crypt.KeyID{t.ID()}})
 	}
 	m.resume(now)
+	if bound {
+		m.drop(now)
+	}
 }
 
 // resume lets held calls go under the key that serves, unless it has just
@@ -388,18 +329,11 @@ func (m *Machine) loseServing(now, at time.Time, why Loss) {
 	lost := m.serving
 	m.stopServing(why)
 	m.serving = nil
-	m.save(Changes{DeleteTemps: []crypt.KeyID{lost.ID()}}) // the next process would use it
+	m.giveUp(now, lost, why)
 	switch {
-	case why != LossUnbound:
-	case m.retired == nil:
-		m.retired = lost // the server still has it, and answers what is under way
-	default:
-		m.part(lost)
-	}
-	switch m.stage {
-	case StageResting:
+	case m.stage == StageResting:
 		m.wantAt(now, taskTemp, at)
-	case StageHolding:
+	case m.stage == StageHolding, m.waitsForRoom():
 		m.bind(now)
 	}
 }
@@ -419,6 +353,7 @@ func (m *Machine) stopServing(why Loss) {
 
 // successorLost reacts to a server that forgot a key before it was bound.
 func (m *Machine) successorLost(now time.Time) {
+	m.tried = m.tried || m.stage == StageBinding
 	busy := m.stage == StageHolding || m.stage == StageBinding || m.stage == StagePausing && m.task == taskBind
 	if busy {
 		m.replace(now, m.tempPace.after(now, true))

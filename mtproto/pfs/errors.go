@@ -26,6 +26,20 @@ func (e *BindWaitError) Error() string {
 	return "no temp key may be bound before " + e.Until.UTC().Format(time.RFC3339) + ", by order of the server: the old one serves meanwhile"
 }
 
+// A DropWaitError answers a Rotate while the server imposes a wait on the order to
+// drop old temp keys, and there is one to drop: another would be one too many.
+type DropWaitError struct {
+	// Until is the end of the wait, in local time.
+	Until time.Time
+}
+
+// WaitUntil returns Until; see tgerr.Until.
+func (e *DropWaitError) WaitUntil() time.Time { return e.Until }
+
+func (e *DropWaitError) Error() string {
+	return "no temp key is made before " + e.Until.UTC().Format(time.RFC3339) + ": until then the server refuses to drop the one before it; the present one serves meanwhile"
+}
+
 // A ForeignKeyError says that a perm key was made under an RSA key that the DC
 // table does not have. The login is not lost: it belongs to another
 // environment, and is what it was when the settings are.

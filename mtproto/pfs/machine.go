@@ -62,11 +62,13 @@ type Machine struct {
 	perm       *PermKey
 	permServes bool // PFS is off and calls go under perm
 
-	serving   *TempKey // carries the calls
-	successor *TempKey // saved, not bound yet
-	retired   *TempKey // replaced; its connection still listens
-	dropping  dropping
+	serving   *TempKey  // carries the calls
+	successor *TempKey  // saved, not bound yet
+	retired   *TempKey  // replaced; its connection still listens
+	tried     bool      // the successor may be bound: a bind was sent, and not refused
 	parting   []TempKey // nothing uses them; on disk until the server was told to drop them
+	dropping  dropping  // the order to do so
+	roomAt    time.Time // until when the successor waits for others to be dropped
 	blocked   time.Time // until when an order of another slot keeps the successor unbound
 	strangers bool      // the server may know temp keys of this slot that we do not
 	held      bool      // OutHold was given and no OutUse or OutStop since
@@ -114,8 +116,11 @@ func (m *Machine) restoreTemps(temps []TempKey) {
 		switch {
 		case t.Key == nil:
 		case !t.Bound:
-			if m.successor == nil || t.follows(m.successor) {
-				m.successor = t
+			if m.successor != nil && !t.follows(m.successor) {
+				m.part(t)
+			} else {
+				m.part(m.successor)
+				m.successor, m.tried = t, true // for all that is known
 			}
 		case m.serving == nil:
 			m.serving = t
@@ -217,12 +222,12 @@ func (m *Machine) Deadline() time.Time {
 		if m.serving != nil {
 			earliest(m.rotateAt)
 		}
-		if m.asked && m.retired == nil && !m.dropping.until.IsZero() {
-			earliest(m.dropping.until)
-		}
 	}
 	if m.serving != nil {
 		earliest(m.local(m.serving.ExpiresAt))
+		if !m.dropping.again.IsZero() {
+			earliest(m.dropping.again)
+		}
 	}
 	return d
 }
@@ -258,7 +263,7 @@ func (m *Machine) begin(now time.Time) {
 		m.usePerm()
 	case m.serving != nil:
 		m.use(now, false)
-		if len(m.parting) > 0 {
+		if m.owes(now) {
 			m.drop(now)
 		}
 		if m.successor != nil {
@@ -279,8 +284,9 @@ func (m *Machine) foreign() {
 
 func (m *Machine) foreignKey() error { return &ForeignKeyError{Fingerprint: m.perm.Fingerprint} }
 
-// dropUnusable forgets temp keys that expired, belong to another perm key, or
-// are older than the one that serves, and returns their ids.
+// dropUnusable forgets temp keys that expired or belong to another perm key, and
+// returns their ids. A successor that is older than the one that serves was given
+// up, and may be bound.
 func (m *Machine) dropUnusable(now time.Time) []crypt.KeyID {
 	var ids []crypt.KeyID
 	for _, place := range []**TempKey{&m.serving, &m.successor, &m.retired} {
@@ -289,18 +295,18 @@ func (m *Machine) dropUnusable(now time.Time) []crypt.KeyID {
 			continue
 		}
 		usable := m.cfg.PFS && m.perm != nil && t.PermID == m.perm.ID() && !m.expired(now, t)
-		if place == &m.successor && m.serving != nil && m.serving.follows(t) {
-			usable = false
-		}
-		if !usable {
+		switch {
+		case !usable:
 			ids = append(ids, t.ID())
+			*place = nil
+		case place == &m.successor && m.serving != nil && m.serving.follows(t):
+			m.part(t)
 			*place = nil
 		}
 	}
 	kept := m.parting[:0:0]
 	for i := range m.parting {
-		// Without a key that serves nobody could have the server drop them.
-		if t := &m.parting[i]; m.serving == nil || t.PermID != m.perm.ID() || m.expired(now, t) {
+		if t := &m.parting[i]; !m.cfg.PFS || m.perm == nil || t.PermID != m.perm.ID() || m.expired(now, t) {
 			ids = append(ids, t.ID())
 		} else {
 			kept = append(kept, *t)
@@ -328,6 +334,7 @@ func (m *Machine) Forget(now time.Time) {
 	c.DeleteTemps = append(c.DeleteTemps, m.parted(len(m.parting))...)
 	c.DeletePerm = m.perm != nil
 	m.perm, m.probing, m.rebinds = nil, false, 0
+	m.strangers, m.dropping = false, dropping{}
 	m.trust()
 	m.save(c)
 	m.wantAt(now, taskPerm, m.permPace.after(now, true))
@@ -367,6 +374,9 @@ func (m *Machine) Advance(now time.Time) {
 	}
 	if m.serving != nil && m.expired(now, m.serving) {
 		m.loseServing(now, now, LossExpired) // the key did what it promised: nothing failed
+	}
+	if m.serving != nil && !m.dropping.again.IsZero() && !now.Before(m.dropping.again) {
+		m.drop(now)
 	}
 	switch {
 	case m.stage == StagePausing && !now.Before(m.until):

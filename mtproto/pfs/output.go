@@ -75,7 +75,7 @@ const (
 
 	// OutDrop asks to send auth.dropTempAuthKeys with Except, which names
 	// every live temp key of this slot; those of others come on top, see [Slots]. Answer:
-	// Dropped, or NotDropped; Connected, if it can be sent only then. A successor that
+	// Dropped, NotDropped or DropLater; Connected, if it can be sent only then. A successor that
 	// Except does not name is not bound before: the order would drop it too.
 	OutDrop
 
@@ -89,8 +89,8 @@ const (
 	OutGone
 
 	// OutRotated answers Rotate: Err is nil when a new temp key serves, and says
-	// otherwise why none will for now: ErrNoPFS, ErrGone, a *BindWaitError or a
-	// *ForeignKeyError.
+	// otherwise why none will for now: ErrNoPFS, ErrGone, a *BindWaitError, a
+	// *DropWaitError or a *ForeignKeyError.
 	OutRotated
 
 	// OutForeign says that the perm key belongs to another environment; Err is

@@ -16,7 +16,8 @@ import "time"
 //   - StageGone, StageForeign: refused with the reason. There is no key to replace.
 //
 // A wait that the server imposed on binds refuses it in every stage with a
-// *BindWaitError, also one that comes on the way. Other failures are not told:
+// *BindWaitError, also one that comes on the way, and one on drops with a
+// *DropWaitError while an old key is to be dropped first. Other failures are not told:
 // the attempts go on, under the old key.
 func (m *Machine) Rotate(now time.Time) {
 	m.asked = true
@@ -30,6 +31,8 @@ func (m *Machine) Rotate(now time.Time) {
 		m.rotated(ErrNoPFS)
 	case now.Before(m.bindAfter):
 		m.rotated(&BindWaitError{Until: m.bindAfter})
+	case m.stage == StageResting && m.owes(now) && now.Before(m.dropping.wait):
+		m.rotated(&DropWaitError{Until: m.dropping.wait})
 	default:
 		m.rotateAsked(now)
 	}
@@ -40,9 +43,9 @@ func (m *Machine) Rotate(now time.Time) {
 // not told yet to drop it.
 func (m *Machine) rotateAsked(now time.Time) {
 	switch {
-	case !m.asked || m.stage != StageResting || m.retired != nil || now.Before(m.dropping.until):
-	case len(m.parting) > 0:
-		m.drop(now)
+	case !m.asked || m.stage != StageResting || m.retired != nil:
+	case m.owes(now):
+		m.dropOnce(now) // see Dropped
 	default:
 		m.want(now, taskTemp)
 	}
