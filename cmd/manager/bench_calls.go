@@ -24,7 +24,8 @@ type benchCallsFlags struct {
 	during             time.Duration
 	method             string
 	payload            int
-	noPFS, json        bool
+	noPFS              bool
+	out                benchOutput
 }
 
 func (a *app) benchCallsCommand() *cobra.Command {
@@ -51,7 +52,7 @@ failed.`,
 	flags.StringVar(&f.method, "method", callMethods[0].name, "what is called: `METHOD` is testdc.echo, help.getConfig or users.getUsers (of oneself)")
 	flags.IntVar(&f.payload, "payload", 64, "bytes of an echo, 0 to 65536")
 	flags.BoolVar(&f.noPFS, "no-pfs", false, "without temp keys")
-	flags.BoolVar(&f.json, "json", false, "print the result as JSON on the last line of standard output")
+	f.out.add(c)
 	return c
 }
 
@@ -148,7 +149,8 @@ type callFigures struct {
 	Allocs   float64 `json:"allocs_per_call"`
 	Heap     float64 `json:"alloc_bytes_per_call"`
 
-	failure string // the first
+	failure string         // the first
+	took    *bench.Latency // as measured
 }
 
 // callsResult is what bench calls found: the figures of the last shape, and all of them.
@@ -178,7 +180,7 @@ func (a *app) benchCalls(ctx context.Context, f benchCallsFlags) error {
 		most = max(most, s.Accounts)
 	}
 	plan := benchPlan{accounts: most, bots: most, dcs: 1, remember: true}
-	return a.playBench(ctx, f.json, plan, func(ctx context.Context, w *benchWorld) error {
+	return a.playBench(ctx, f.out, plan, func(ctx context.Context, w *benchWorld) error {
 		w.bar.begin("signing in "+count(most, "bot"), most)
 		bots, err := w.signIn(ctx, 0, most, benchWidth(), actors.AccountOptions{NoPFS: f.noPFS})
 		if err != nil {
@@ -196,7 +198,7 @@ func (a *app) benchCalls(ctx context.Context, f benchCallsFlags) error {
 			return err
 		}
 		w.bar.close()
-		return a.finishBench(r.OK, r, r.print)
+		return a.tellBench(f.out, r.OK, r)
 	})
 }
 
@@ -219,7 +221,7 @@ func (w *benchWorld) calls(ctx context.Context, s callShape, bots []*actors.Acco
 	if ctx.Err() != nil {
 		return callFigures{}, ctx.Err()
 	}
-	out := callFigures{callShape: s, Calls: got.calls.Load(), Failed: got.failed.Load(), failure: got.failure}
+	out := callFigures{callShape: s, Calls: got.calls.Load(), Failed: got.failed.Load(), failure: got.failure, took: got.took}
 	out.fill(got.took, m.Sum, theirs, sentNow-sent, receivedNow-received)
 	w.bar.done("%s: %s calls", s, thousands(int(out.Calls)))
 	return out, nil

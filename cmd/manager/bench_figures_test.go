@@ -1,6 +1,9 @@
 package main
 
 import (
+	"io"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -83,6 +86,34 @@ func TestFiguresOfASignIn(t *testing.T) {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("%q is not in\n%s", want, &text)
 		}
+	}
+}
+
+// TestEveryResultHasItsCharts writes each as a page, also where nothing was measured.
+func TestEveryResultHasItsCharts(t *testing.T) {
+	took := bench.NewLatency()
+	took.Record(3 * time.Millisecond)
+	back := comeback{Accounts: 2, Curve: [][2]float64{{0, 0}, {1, 2}}}
+	for name, r := range map[string]benchResult{
+		"calls": &callsResult{Shapes: []callFigures{{took: took}}}, "logins": &loginsResult{Rows: []loginFigures{{took: took}}},
+		"idle": &idleResult{Accounts: 1}, "storm": &stormResult{comeback: back}, "restart": &restartResult{comeback: back},
+		"no calls": &callsResult{Shapes: make([]callFigures, 1)}, "no storm": &stormResult{},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "report.html")
+			var out, said strings.Builder
+			a := &app{out: &out, err: &said}
+			if err := a.tellBench(benchOutput{report: file}, true, r); err != nil {
+				t.Fatal(err)
+			}
+			text, err := os.ReadFile(file)
+			if err != nil || !strings.Contains(string(text), "<svg") || !strings.Contains(said.String(), file) || !strings.HasPrefix(out.String(), "\nbench ") {
+				t.Errorf("%v; printed %q, said %q, written %s", err, out.String(), said.String(), text)
+			}
+		})
+	}
+	if err := (&app{out: io.Discard, err: io.Discard}).tellBench(benchOutput{report: filepath.Join(t.TempDir(), "no", "file")}, true, &stormResult{}); err == nil {
+		t.Error("a report that cannot be written was no error")
 	}
 }
 

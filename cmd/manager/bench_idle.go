@@ -17,7 +17,7 @@ type benchIdleFlags struct {
 	accounts, dcs  int
 	settle, during time.Duration
 	noPFS, disk    bool
-	json           bool
+	out            benchOutput
 }
 
 func (a *app) benchIdleCommand() *cobra.Command {
@@ -41,7 +41,7 @@ every account was online in the end.`,
 	flags.DurationVar(&f.during, "for", time.Minute, "how long CPU is measured; pings come once a minute")
 	flags.BoolVar(&f.noPFS, "no-pfs", false, "without temp keys")
 	flags.BoolVar(&f.disk, "disk", false, "on Badger, as run has it, and not on the store in memory")
-	flags.BoolVar(&f.json, "json", false, "print the result as JSON on the last line of standard output")
+	f.out.add(c)
 	return c
 }
 
@@ -99,12 +99,12 @@ func (a *app) benchIdle(ctx context.Context, f benchIdleFlags) error {
 		Flags: idleParams{f.accounts, f.dcs, f.settle.Seconds(), f.during.Seconds(), !f.noPFS},
 	}
 	plan := benchPlan{accounts: f.accounts, bots: f.accounts + 1, dcs: f.dcs, disk: f.disk}
-	return a.playBench(ctx, f.json, plan, func(ctx context.Context, w *benchWorld) error {
+	return a.playBench(ctx, f.out, plan, func(ctx context.Context, w *benchWorld) error {
 		if err := r.run(ctx, w, f); err != nil {
 			return err
 		}
 		w.bar.close()
-		return a.finishBench(r.OK, r, r.print)
+		return a.tellBench(f.out, r.OK, r)
 	})
 }
 

@@ -18,7 +18,8 @@ import (
 type benchLoginsFlags struct {
 	accounts, concurrency int
 	pfs, mix              string
-	disk, json            bool
+	disk                  bool
+	out                   benchOutput
 }
 
 func (a *app) benchLoginsCommand() *cobra.Command {
@@ -48,7 +49,7 @@ last row. The exit code is 0 if every sign-in succeeded.`,
 	flags.StringVar(&f.pfs, "pfs", "both", "with temp keys: `WHICH` is on, off or both")
 	flags.StringVar(&f.mix, "mix", "bot", "who signs in: `WEIGHTS` of bot, phone, qr and 2fa")
 	flags.BoolVar(&f.disk, "disk", false, "on Badger, as run has it, and not on the store in memory")
-	flags.BoolVar(&f.json, "json", false, "print the result as JSON on the last line of standard output")
+	f.out.add(c)
 	return c
 }
 
@@ -107,6 +108,7 @@ type loginFigures struct {
 	Heap   float64 `json:"alloc_kib_per_login"`
 
 	failure string // the first
+	took    *bench.Latency
 }
 
 // loginsResult is what bench logins found: the figures of the last row, and all of them.
@@ -134,7 +136,7 @@ func (a *app) benchLogins(ctx context.Context, f benchLoginsFlags) error {
 	r := &loginsResult{OK: true, benchReport: newReport(), Flags: loginsParams{f.accounts, crowd.counts(), 1}}
 	n := len(f.rows())
 	plan := benchPlan{accounts: f.accounts*n + 1, bots: crowd.counts()[loginBot]*n + 1, dcs: 1, disk: f.disk, dcFlags: crowd.dcFlags(n)}
-	return a.playBench(ctx, f.json, plan, func(ctx context.Context, w *benchWorld) error {
+	return a.playBench(ctx, f.out, plan, func(ctx context.Context, w *benchWorld) error {
 		floor, err := bench.NewFloor(w.keys[0])
 		if err != nil {
 			return err
@@ -154,7 +156,7 @@ func (a *app) benchLogins(ctx context.Context, f benchLoginsFlags) error {
 			return err
 		}
 		w.bar.close()
-		return a.finishBench(r.OK, r, r.print)
+		return a.tellBench(f.out, r.OK, r)
 	})
 }
 
@@ -197,7 +199,7 @@ func (w *benchWorld) logins(ctx context.Context, row loginRow, crowd []newcomer,
 		return out, err
 	}
 	w.bar.done("%s: signed in %s", row, count(len(crowd), "account"))
-	out.Failed, out.failure = failures.n, failures.first
+	out.Failed, out.failure, out.took = failures.n, failures.first, took
 	out.fill(signIns.Sum, floors.Sum, theirs, took)
 	out.Keys = round3(float64(after.PermKeys+after.TempKeys-before.PermKeys-before.TempKeys) / float64(len(crowd)))
 	return out, nil

@@ -17,7 +17,7 @@ type benchRestartFlags struct {
 	preset        string
 	noPFS         bool
 	busy          bool
-	json          bool
+	out           benchOutput
 }
 
 func (a *app) benchRestartCommand() *cobra.Command {
@@ -40,7 +40,7 @@ were online within 1.2 times the optimum, or a second.`,
 	flags.StringVar(&f.preset, "preset", "loopback", presetHelp)
 	flags.BoolVar(&f.busy, "busy", false, "this machine has other work: show the times, and do not judge them")
 	flags.BoolVar(&f.noPFS, "no-pfs", false, "without temp keys")
-	flags.BoolVar(&f.json, "json", false, "print the result as JSON on the last line of standard output")
+	f.out.add(c)
 	return c
 }
 
@@ -87,7 +87,7 @@ func (a *app) benchRestart(ctx context.Context, f benchRestartFlags) error {
 	plan := benchPlan{
 		accounts: f.accounts, bots: f.accounts, dcs: f.dcs, budget: budget, disk: true, options: actors.AccountOptions{NoPFS: f.noPFS},
 	}
-	return a.playBench(ctx, f.json, plan, func(ctx context.Context, w *benchWorld) error {
+	return a.playBench(ctx, f.out, plan, func(ctx context.Context, w *benchWorld) error {
 		if err := w.signInAll(ctx); err != nil {
 			return err
 		}
@@ -100,7 +100,7 @@ func (a *app) benchRestart(ctx context.Context, f benchRestartFlags) error {
 			return err
 		}
 		w.bar.close()
-		return a.finishBench(r.OK, r, r.print)
+		return a.tellBench(f.out, r.OK, r)
 	})
 }
 

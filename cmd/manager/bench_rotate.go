@@ -105,7 +105,7 @@ func (a *app) benchRotate(ctx context.Context, f benchRotateFlags) error {
 	if f.bindStrict {
 		plan.dcFlags = append(plan.dcFlags, "--bind-strict")
 	}
-	return a.playBench(ctx, f.json, plan, func(ctx context.Context, w *benchWorld) error {
+	return a.playBench(ctx, benchOutput{json: f.json}, plan, func(ctx context.Context, w *benchWorld) error {
 		b.benchWorld = w
 		for _, step := range []func(context.Context) error{b.signInHeard, b.run, b.judge} {
 			if err := step(ctx); err != nil {

@@ -16,8 +16,9 @@ type benchStormFlags struct {
 	accounts, dcs int
 	outage        time.Duration
 	preset        string
-	noPFS, json   bool
+	noPFS         bool
 	busy          bool
+	out           benchOutput
 }
 
 func (a *app) benchStormCommand() *cobra.Command {
@@ -43,7 +44,7 @@ were online within 1.2 times the optimum, or a second.`,
 	flags.StringVar(&f.preset, "preset", "loopback", presetHelp)
 	flags.BoolVar(&f.busy, "busy", false, "this machine has other work: show the times, and do not judge them")
 	flags.BoolVar(&f.noPFS, "no-pfs", false, "without temp keys")
-	flags.BoolVar(&f.json, "json", false, "print the result as JSON on the last line of standard output")
+	f.out.add(c)
 	return c
 }
 
@@ -91,7 +92,7 @@ func (a *app) benchStorm(ctx context.Context, f benchStormFlags) error {
 	r := &stormResult{benchReport: newReport(), Flags: stormParams{f.accounts, f.dcs, f.outage.Seconds(), !f.noPFS, f.busy}}
 	r.Accounts = f.accounts
 	plan := benchPlan{accounts: f.accounts, bots: f.accounts, dcs: f.dcs, budget: budget, options: actors.AccountOptions{NoPFS: f.noPFS}}
-	return a.playBench(ctx, f.json, plan, func(ctx context.Context, w *benchWorld) error {
+	return a.playBench(ctx, f.out, plan, func(ctx context.Context, w *benchWorld) error {
 		if err := w.signInAll(ctx); err != nil {
 			return err
 		}
@@ -99,7 +100,7 @@ func (a *app) benchStorm(ctx context.Context, f benchStormFlags) error {
 			return err
 		}
 		w.bar.close()
-		return a.finishBench(r.OK, r, r.print)
+		return a.tellBench(f.out, r.OK, r)
 	})
 }
 

@@ -90,6 +90,8 @@ func TestABenchmarkRefusesWhatItCannotMeasure(t *testing.T) {
 		"restart --accounts 50001":         "--accounts 50001",
 		"restart --dcs 0":                  "--dcs 0",
 		"restart --preset none":            "--preset none",
+		"idle --report none/report.html":   "no such folder",
+		"calls --report testdata":          "this is no file",
 		"calls --accounts 5001":            "--accounts 5001",
 		"calls --in-flight 1001":           "--in-flight 1001",
 		"calls --for 0s":                   "--for 0s",

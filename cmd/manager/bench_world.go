@@ -53,8 +53,11 @@ type benchWorld struct {
 
 // playBench refuses what may not be loaded, prepares a world for run, and takes it
 // down again. Nothing is started before the refusals.
-func (a *app) playBench(ctx context.Context, asJSON bool, plan benchPlan, run func(context.Context, *benchWorld) error) (err error) {
-	a.asJSON = asJSON
+func (a *app) playBench(ctx context.Context, out benchOutput, plan benchPlan, run func(context.Context, *benchWorld) error) (err error) {
+	a.asJSON = out.json
+	if err := out.check(); err != nil {
+		return err
+	}
 	if err := a.benchSettings(); err != nil {
 		return err
 	}
