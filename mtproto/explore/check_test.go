@@ -51,13 +51,7 @@ func (w *world) checkSlot(s *slot) {
 	if id, ok := s.m.Serving(); ok != (s.route != 0) || ok && id != s.route {
 		w.failf("calls go under %v, and %v serves", s.route, id)
 	}
-	temps := s.m.Snapshot().Temps
-	// A key that was given up after its bind was sent may be bound, and is dropped
-	// with the next order only.
-	known := func(id crypt.KeyID) bool {
-		return slices.ContainsFunc(temps, func(t pfs.TempKey) bool { return t.ID() == id })
-	}
-	if n := w.server(s.at).live(s.m.PermID(), s.at, w.now, known); n > 2 && s.m.PermID() != 0 {
+	if n := w.server(s.at).live(s.m.PermID(), s.at, w.now); n > 2 && s.m.PermID() != 0 {
 		w.failf("the server has %d live temp keys for %v", n, s.at)
 	}
 }
@@ -96,8 +90,9 @@ const (
 )
 
 // settle lets everything go well from now on, and says what is wrong with where
-// that ends: every call has ended, and an account that the server knows, and
-// that nobody took out of service, is online.
+// that ends: every call has ended, an account that the server knows, and that
+// nobody took out of service, is online, its slot for media too, and the server has
+// one key for each.
 func (w *world) settle() (path []string, bad string) {
 	n := clone(w)
 	n.faults = 0
@@ -149,14 +144,30 @@ func (w *world) settled() bool {
 	}
 	switch w.st.State() {
 	case standing.Online:
-		media := w.slots[atMedia]
-		return w.slots[atHome].open() && (media == nil || media.open())
+		for at, s := range w.slots {
+			if s != nil && !w.inOrder(s) || s == nil && place(at) == atHome {
+				return false
+			}
+		}
+		return true
 	case standing.Paused:
 		return w.owner // a wish to resume may have died with the process
 	case standing.Revoked, standing.SignedOut:
 		return w.out
 	}
 	return false
+}
+
+// inOrder reports whether calls go by a slot, and the server has no other key of it
+// left bound than the one that they go under.
+func (w *world) inOrder(s *slot) bool {
+	for i := range w.server(s.at).temps {
+		t := &w.server(s.at).temps[i]
+		if t.perm == s.m.PermID() && t.media == (s.at == atMedia) && !t.cut && t.id != s.route {
+			return false
+		}
+	}
+	return s.open()
 }
 
 // describe is a world in a line, for the end of a path.

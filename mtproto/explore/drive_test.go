@@ -341,7 +341,7 @@ func (w *world) standing(out standing.Output) {
 func (w *world) close(err error) {
 	w.slots, w.g, w.rotating = [places]*slot{}, nil, rotating{}
 	w.leaveMedia()
-	w.media, w.noDrops = media{}, [2]time.Time{}
+	w.media = media{}
 	for _, q := range slices.Clone(w.queries) {
 		at := w.query(q.call.ID)
 		switch {

@@ -95,7 +95,7 @@ func (w *world) bind(s *slot, out pfs.Output) {
 		if w.media.noBinds.After(now) && w.media.noBinds.After(at) {
 			at = w.media.noBinds
 		}
-		if !at.IsZero() {
+		if !at.IsZero() && w.plant != bindsAnyway {
 			s.m.Blocked(now, id, at)
 			return
 		}

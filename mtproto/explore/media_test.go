@@ -19,6 +19,7 @@ type media struct {
 	lent    pfs.Snapshot
 	parked  []pfs.TempKey // of a slot for media that was closed for want of calls
 	noBinds time.Time     // until then the DC wants none
+	noDrops time.Time     // and no order to drop keys
 	opens   bool          // calls for media may wait for their slot
 	wanted  bool          // and want it as soon as calls go home
 }

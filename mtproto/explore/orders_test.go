@@ -28,8 +28,11 @@ func (w *world) drop(s *slot, except []crypt.KeyID) {
 	switch {
 	case s.route == 0 || !s.up:
 		return
-	case now.Before(w.noDrops[s.at.dc()]):
+	case s.held, s.at != atAway && now.Before(w.media.noDrops) && !now.Before(s.noDrops):
 		s.m.NotDropped(now)
+		return
+	case now.Before(s.noDrops):
+		s.m.DropLater(now, s.noDrops)
 		return
 	}
 	if w.now.Before(w.waitOf(dropMethod, s.at)) {
@@ -72,13 +75,15 @@ func (w *world) spares(by place, dropped crypt.KeyID) {
 	}
 }
 
-// orderEnded ends the n-th order of a slot: as it is known to have been done, or
-// not.
-func (w *world) orderEnded(s *slot, n int, done bool) {
+// orderEnded ends the n-th order of a slot, of which the machine hears unless
+// another has overtaken it.
+func (w *world) orderEnded(s *slot, n int, tell func(now time.Time)) {
 	newest := n == len(s.orders)-1
-	s.orders = slices.Delete(s.orders, n, n+1)
+	if s.orders = slices.Delete(s.orders, n, n+1); !newest {
+		return
+	}
 	now := w.local()
-	if newest && s.at != atAway {
+	if s.at != atAway {
 		w.media.slots.Dropped(s.at.slot())
 		for _, at := range []place{atHome, atMedia} {
 			if other := w.slots[at]; other != nil && at != s.at {
@@ -86,18 +91,14 @@ func (w *world) orderEnded(s *slot, n int, done bool) {
 			}
 		}
 	}
-	if done {
-		s.m.Dropped(now)
-	} else {
-		s.m.NotDropped(now)
-	}
+	tell(now)
 }
 
 // ordersUnder ends the orders that were sent under a key: no answer will come.
 func (w *world) ordersUnder(s *slot, id crypt.KeyID) {
 	for n := len(s.orders) - 1; n >= 0; n-- {
 		if n < len(s.orders) && s.orders[n].under == id {
-			w.orderEnded(s, n, false)
+			w.orderEnded(s, n, s.m.NotDropped)
 		}
 	}
 }
@@ -106,7 +107,7 @@ func (w *world) ordersUnder(s *slot, id crypt.KeyID) {
 func (w *world) ordersDue(s *slot) {
 	for n := len(s.orders) - 1; n >= 0; n-- {
 		if !w.local().Before(s.orders[n].until) {
-			w.orderEnded(s, n, false)
+			w.orderEnded(s, n, s.m.NotDropped)
 		}
 	}
 }
@@ -120,20 +121,23 @@ func (w *world) orderActions(s *slot, on func(string, uint8, func(*world, *slot)
 			id := s.orders[n].under
 			switch said := w.ordered(s, n); {
 			case said != unknownKey:
-				w.orderEnded(s, n, true) // refused or not: what is not dropped ends by itself
+				w.orderEnded(s, n, s.m.Dropped) // refused or not: what is not dropped ends by itself
 			default:
-				w.orderEnded(s, n, false)
+				w.orderEnded(s, n, s.m.NotDropped)
 				s.m.Unknown(w.local(), id)
 			}
 		})
-		on("old temp keys are dropped, and the answer is lost", 1, func(w *world, s *slot) { w.ordered(s, n); w.orderEnded(s, n, false) })
-		on("a drop is lost", 1, func(w *world, s *slot) { w.orderEnded(s, n, false) })
+		on("old temp keys are dropped, and the answer is lost", 1, func(w *world, s *slot) { w.ordered(s, n); w.orderEnded(s, n, s.m.NotDropped) })
+		on("a drop is lost", 1, func(w *world, s *slot) { w.orderEnded(s, n, s.m.NotDropped) })
 		on("a drop is ordered to wait", 1, func(w *world, s *slot) {
 			w.learn()
 			w.order(dropMethod, s.at, time.Hour)
-			w.noDrops[s.at.dc()] = w.local().Add(time.Hour)
+			s.noDrops = w.local().Add(time.Hour)
+			if s.at != atAway {
+				w.media.noDrops = s.noDrops
+			}
 			w.st.KeyRefused(w.local(), dropMethod, w.whereKeys(s.at), tgerr.New(420, "FLOOD_WAIT_3600"))
-			w.orderEnded(s, n, false)
+			w.orderEnded(s, n, func(now time.Time) { s.m.DropLater(now, s.noDrops) })
 		})
 	}
 }

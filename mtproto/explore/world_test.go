@@ -75,6 +75,7 @@ const (
 	resendsOnce       // a call that must not run twice is sent again when its answer is lost
 	forgetsWait       // a wait of the server is not written down
 	dropsMedia        // the order of the main slot to drop temp keys does not name those for media
+	bindsAnyway       // a key is bound while an order of the other slot is on its way that does not name it
 )
 
 // A world is one account, the disk, and the two DCs that it talks to.
@@ -88,7 +89,6 @@ type world struct {
 	g        *guest.Machine
 	media    media
 	readings [2]pfs.Reading // what this process has learnt of the DCs
-	noDrops  [2]time.Time   // until then a DC wants no order to drop keys
 
 	disk    disk
 	unsaved []disk // of saveAfter: what is to be on disk and is not yet
@@ -150,7 +150,8 @@ type slot struct {
 	old      crypt.KeyID // replaced, and listened to still
 	listens  time.Time   // until then at most
 	probe    crypt.KeyID
-	orders   []order // to drop temp keys, under way
+	orders   []order   // to drop temp keys, under way
+	noDrops  time.Time // until then the DC wants none
 }
 
 // open reports whether calls may go.
@@ -246,7 +247,7 @@ func (w *world) boot() {
 	w.st = standing.Restore(standing.Config{HasDC: func(id dc.ID) bool { return id == homeDC || id == awayDC }, DefaultDC: homeDC}, w.disk.standing)
 	w.slots, w.g, w.clock, w.again, w.unsaved = [places]*slot{}, nil, false, false, nil
 	w.leaveMedia()
-	w.media, w.readings, w.noDrops, w.rotating = media{}, [2]pfs.Reading{}, [2]time.Time{}, rotating{}
+	w.media, w.readings, w.rotating = media{}, [2]pfs.Reading{}, rotating{}
 	if w.told {
 		w.readings[0] = w.whatBindsDo()
 	}
@@ -293,18 +294,15 @@ func (w *world) crash() {
 func (w *world) openSlot(at place, s pfs.Snapshot) {
 	now := w.local()
 	k := w.st.KeyWaits(now, at.id())
-	if k.Drop.After(w.noDrops[at.dc()]) {
-		w.noDrops[at.dc()] = k.Drop
-	}
 	cfg := pfs.Config{PFS: true, Slot: at.slot(), Reading: w.readings[at.dc()], BindAfter: k.Bind, BindDoubt: pfs.Doubt(k.Doubt)}
-	w.slots[at] = &slot{at: at, m: pfs.New(cfg, s)}
+	w.slots[at] = &slot{at: at, m: pfs.New(cfg, s), noDrops: k.Drop}
 	w.slots[at].m.Start(now)
 }
 
 // openHome starts the keys of the home DC.
 func (w *world) openHome() {
 	if w.slots[atHome] == nil {
-		w.media.noBinds = time.Time{} // it is told of waits when it begins
+		w.media.noBinds, w.media.noDrops = time.Time{}, time.Time{} // it is told of waits when it begins
 		w.openSlot(atHome, w.disk.home)
 	}
 }
