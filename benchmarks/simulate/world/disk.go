@@ -19,6 +19,8 @@ type disk struct {
 	lastKey *persistence.Key // perm key written last, for a plant
 	gone    []persistence.Key
 
+	corrupt *persistence.Key // a record that cannot be read; nil: none
+
 	forgetWaits bool // a plant: no wait is read any more
 }
 
@@ -66,6 +68,10 @@ func (s *store) Load(id persistence.AccountID) ([]persistence.Record, error) {
 		return nil, persistence.ErrClosed
 	}
 	records, err := s.Memory.Load(id)
+	if bad := s.corrupt; bad != nil && bad.Account == id {
+		records = slices.DeleteFunc(records, func(r persistence.Record) bool { return r.Key == *bad })
+		err = persistence.JoinRecords(err, &persistence.CorruptError{Key: *bad, Why: "of the world's making"})
+	}
 	return slices.DeleteFunc(records, func(r persistence.Record) bool {
 		return slices.Contains(s.gone, r.Key) || s.forgetWaits && r.Kind == persistence.KindWait
 	}), err

@@ -31,6 +31,9 @@ type judge struct {
 	waitOf map[int64]time.Time  // and that when a call was made
 
 	doomed map[string]bool // accounts whose home key was forgotten: they may be revoked
+
+	hurt   string // the one account that something happens to just now, alone; empty: none
+	hurtBy hurt
 }
 
 // returned is a stay of an account in a channel.
@@ -90,6 +93,13 @@ func (j *judge) hear(ev actors.Event) {
 		j.rec.line("%s is %v: %s", ev.Account, ev.Status.State, ev.Status.Why)
 		if s := ev.Status.State; s == actors.Revoked || s == actors.SignedOut {
 			j.loginOver(ev.Account, j.rec.now())
+		}
+		switch {
+		case j.hurt == "" || j.hurtBy == hurtRecord && ev.Account != j.hurt:
+		case ev.Account != j.hurt:
+			j.Complain("%s was hurt by %s, and %s is %v: %s", j.hurt, hurtNames[j.hurtBy], ev.Account, ev.Status.State, ev.Status.Why)
+		case j.hurtBy == hurtRecord && ev.Status.State == actors.Quarantined:
+			return
 		}
 		if ev.Status.State == actors.Revoked && j.doomed[ev.Account] || ev.Status.State == actors.SignedOut && j.leaving[ev.Account] {
 			return

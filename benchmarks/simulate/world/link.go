@@ -35,7 +35,8 @@ type link struct {
 	up  pipe   // to the DC
 	dn  pipe   // to the client
 
-	media bool // to an address for media alone
+	media  bool // to an address for media alone
+	panics bool // at the next packet: an actor's failure of the world's making
 
 	handler handler
 	held    int   // packets delivered and not released
@@ -162,6 +163,11 @@ func (l *link) Send(packet []byte) error {
 	if l.net.dead {
 		return errClosed
 	}
+	if l.panics {
+		l.panics = false
+		panic("world: as planned")
+	}
+	l.net.sends(l, packet)
 	if l.reason != nil {
 		return l.reason
 	}

@@ -127,7 +127,7 @@ func (n *network) Dial(targets []dc.Target, _ int, via *proxy.Via, done func(soc
 	}
 	by, err := n.relayOf(via)
 	l := &link{net: n, dc: id, by: by, media: targets[0].Media}
-	if !n.dials(n.sim.Now(), way{id, by, l.media}) {
+	if !n.connects.take(n.sim.Now(), way{id, by, l.media}) {
 		n.complain("DC %d was dialled more often than the budget allows", id)
 	}
 	after := time.Duration(0)

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"encoding/binary"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/governor"
@@ -12,10 +13,12 @@ func Limits(seed uint64) governor.Limits {
 	l := governor.Limits{
 		ConnectsPerDC: governor.Rate{PerSecond: 50, Burst: 10}, Connects: governor.Rate{PerSecond: 100, Burst: 20},
 		KeysPerDC: governor.Rate{PerSecond: 50, Burst: 8}, Keys: governor.Rate{PerSecond: 100, Burst: 16},
+		SignInsPerDC: governor.Rate{PerSecond: 10, Burst: 5}, SignIns: governor.Rate{PerSecond: 20, Burst: 10},
 	}
 	if seed/32%2 == 0 {
 		l.ConnectsPerDC, l.Connects = governor.Rate{PerSecond: 5, Burst: 2}, governor.Rate{PerSecond: 10, Burst: 4}
 		l.KeysPerDC, l.Keys = governor.Rate{PerSecond: 5, Burst: 2}, governor.Rate{PerSecond: 10, Burst: 4}
+		l.SignInsPerDC, l.SignIns = governor.Rate{PerSecond: 0.2, Burst: 1}, governor.Rate{PerSecond: 0.2, Burst: 1}
 	}
 	return l
 }
@@ -47,9 +50,17 @@ func (b *bucket) take(now time.Time) bool {
 
 // paced are the budgets of one life of the manager.
 type paced struct {
-	limits   governor.Limits
-	connects map[way]*bucket
-	all      *bucket
+	limits         governor.Limits
+	connects, keys buckets
+	begun          time.Time
+	signIns        int // that have shown a step, or ended, in this life
+}
+
+// buckets count one kind of thing, by each way and in all.
+type buckets struct {
+	each governor.Rate
+	ways map[way]*bucket
+	all  bucket
 }
 
 // way is a DC by a route; its addresses for media count by themselves.
@@ -59,17 +70,44 @@ type way struct {
 	media bool
 }
 
-func newPaced(l governor.Limits) *paced {
-	return &paced{limits: l, connects: map[way]*bucket{}, all: &bucket{rate: l.Connects}}
+func newPaced(l governor.Limits, now time.Time) *paced {
+	return &paced{
+		limits: l, begun: now,
+		connects: buckets{each: l.ConnectsPerDC, ways: map[way]*bucket{}, all: bucket{rate: l.Connects}},
+		keys:     buckets{each: l.KeysPerDC, ways: map[way]*bucket{}, all: bucket{rate: l.Keys}},
+	}
 }
 
-// dials counts a dial; false when there are too many.
-func (p *paced) dials(now time.Time, to way) bool {
-	b := p.connects[to]
-	if b == nil {
-		b = &bucket{rate: p.limits.ConnectsPerDC}
-		p.connects[to] = b
+// take counts one; false when there are too many.
+func (b *buckets) take(now time.Time, by way) bool {
+	at := b.ways[by]
+	if at == nil {
+		at = &bucket{rate: b.each}
+		b.ways[by] = at
 	}
-	one, all := b.take(now), p.all.take(now)
+	one, all := at.take(now), b.all.take(now)
 	return one && all
+}
+
+// turn counts a sign-in that has shown its first step, or has ended: it had its
+// turn before, however long ago. So there are never more of them in a life than its
+// whole time allows.
+func (p *paced) turn(now time.Time) bool {
+	p.signIns++
+	l := p.limits.SignIns
+	return float64(p.signIns) <= float64(l.Burst)+now.Sub(p.begun).Seconds()*l.PerSecond
+}
+
+// reqPQ begins the making of a key.
+const reqPQ = 0xbe7e8ef1
+
+// sends looks at a packet that leaves: one without a key that asks for a new one.
+func (n *network) sends(l *link, packet []byte) {
+	const head = 8 + 8 + 4 // key id, msg_id, length
+	if len(packet) < head+4 || binary.LittleEndian.Uint64(packet) != 0 || binary.LittleEndian.Uint32(packet[head:]) != reqPQ {
+		return
+	}
+	if !n.keys.take(n.sim.Now(), way{l.dc, l.by, l.media}) {
+		n.complain("a key was made at DC %d more often than the budget allows", l.dc)
+	}
 }

@@ -51,6 +51,7 @@ type Counts struct {
 	Judged                        int        // updates that the audit looked for
 	Returns                       int        // how often somebody came back to a channel
 	SignIns                       [modes]int // by the way they were begun
+	Hurt                          [hurts]int // what happened to one account alone
 	Keys, Binds                   int        // that the DCs made, and saw bound
 	MediaKeys, MediaCalls         int        // of the keys those for media, and the calls that went by connections for it
 }
@@ -79,6 +80,9 @@ func (n *Counts) Add(o Counts) {
 	n.Holes += o.Holes
 	n.Judged += o.Judged
 	n.Returns += o.Returns
+	for how, times := range o.Hurt {
+		n.Hurt[how] += times
+	}
 	for by, times := range o.SignIns {
 		n.SignIns[by] += times
 	}

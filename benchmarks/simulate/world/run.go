@@ -65,6 +65,12 @@ const (
 	PlantTellSecret
 	// PlantNoBudget lets the manager connect as often as it likes.
 	PlantNoBudget
+	// PlantNoKeyBudget lets it make keys as often as it likes.
+	PlantNoKeyBudget
+	// PlantNoTurns lets it begin sign-ins as often as it likes.
+	PlantNoTurns
+	// PlantHurtOthers has something that happens to one account happen to another too.
+	PlantHurtOthers
 	// PlantKeepSocket leaves a socket open when the process has ended.
 	PlantKeepSocket
 	// PlantKeepKeys has the DCs drop no old temp keys, and operators rotate without
@@ -220,7 +226,7 @@ func (w *world) skewed() bool { return w.judge.Skewed }
 // open starts a manager.
 func (w *world) open() {
 	w.life++
-	w.store, w.net = w.disk.open(), &network{weather: w.sky, paced: newPaced(Limits(w.seed))}
+	w.store, w.net = w.disk.open(), &network{weather: w.sky, paced: newPaced(Limits(w.seed), w.sim.Now())}
 	w.judge.Opened()
 	store, net, life := w.store, w.net, w.life
 	app := w.dcs.api.Apps()[0]
@@ -233,10 +239,16 @@ func (w *world) open() {
 			}
 		},
 	}
-	if w.opts.Plant == PlantNoBudget {
-		fast := governor.Rate{PerSecond: 1e6, Burst: 1e6}
-		o.Limits = governor.Limits{ConnectsPerDC: fast, Connects: fast, KeysPerDC: fast, Keys: fast}
-		w.rec.line("plant: nothing is paced")
+	switch fast := (governor.Rate{PerSecond: 1e6, Burst: 1e6}); w.opts.Plant {
+	case PlantNoBudget:
+		o.Limits.ConnectsPerDC, o.Limits.Connects = fast, fast
+		w.rec.line("plant: connects are not paced")
+	case PlantNoKeyBudget:
+		o.Limits.KeysPerDC, o.Limits.Keys = fast, fast
+		w.rec.line("plant: keys are not paced")
+	case PlantNoTurns:
+		o.Limits.SignInsPerDC, o.Limits.SignIns = fast, fast
+		w.rec.line("plant: sign-ins are not paced")
 	}
 	if life := w.tempLife(); life < day {
 		o.TempKeyLife = life
@@ -353,6 +365,7 @@ func (w *world) play() {
 	w.rec.line("the storm is over")
 	w.sim.RunFor(15 * time.Minute) // the longest pauses are over
 	w.awaitProofs()
+	w.isolate()
 	w.roll()
 	w.sim.RunFor(12 * time.Minute) // and the longest calls, and 10 s for the updates
 	w.work.Send(home{})

@@ -82,8 +82,12 @@ func (w *world) signIn(u *user, how manner) error {
 	step := st.Step
 	if step == nil {
 		w.rec.line("%s signs in by %s", u.name, modeNames[how.mode])
+		net := w.net
 		if step, err = a.SignIn(ctx, w.credentials(u, how.mode)); err != nil {
 			return err
+		}
+		if !net.turn(w.sim.Now()) {
+			w.judge.Complain("%d sign-ins began within %v, more often than the budget allows", net.signIns, w.sim.Now().Sub(net.begun))
 		}
 	}
 	for step != nil {
