@@ -7,8 +7,9 @@ import (
 	"github.com/mtfleet/mtfleet/actors"
 )
 
-// This file is what operators do while the storm goes on: they ask for rotations,
-// change proxies, log accounts out, remove them, add them and sign them in again.
+// This file is what operators do while the storm goes on: they ask for rotations and
+// passkeys, change proxies, log accounts out, remove them, add them and sign them in
+// again, hand sessions out and take them in.
 
 type (
 	operateDue struct{}
@@ -31,10 +32,12 @@ const (
 	opLogOut
 	opRemove // logs out first
 	opPasskey
+	opHandOut
 )
 
 var opNames = [...]string{
 	opRotate: "rotate", opProxy: "change the proxy of", opLogOut: "log out", opRemove: "remove", opPasskey: "make a passkey of",
+	opHandOut: "hand out the session of",
 }
 
 // operateMost is how long it takes at most until an operator does something.
@@ -60,6 +63,9 @@ func (k *workload) onOperateDue(c *workCtx) {
 		c.GoIO(func() message { return operated{u, opRotate, k.w.rotate(u)} })
 	case n < 70:
 		c.GoIO(func() message { return operated{u, opProxy, k.w.setProxy(u, proxy)} })
+	case n < 78 && k.w.opts.Plant != PlantForgetWait:
+		k.w.leaves(u)
+		c.GoIO(func() message { return operated{u, opHandOut, k.w.handOut(u)} })
 	default:
 		what := opLogOut
 		if n >= 90 && k.w.opts.Plant != PlantForgetWait { // who forgets waits cannot remove them
@@ -75,7 +81,7 @@ func (k *workload) onOperateDue(c *workCtx) {
 func (k *workload) onOperated(c *workCtx, m operated) {
 	k.w.rec.line("an operator asked to %s %s: %v", opNames[m.what], m.u.name, m.err)
 	m.u.busy = false
-	if m.what == opLogOut || m.what == opRemove || !m.u.in {
+	if !m.u.in {
 		c.After(timerSign(m.u), time.Second+k.upTo(20*time.Second), signInDue{m.u})
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/persistence/foreign"
 )
 
 // Options say what kind of run it is. The zero value is five accounts, three
@@ -132,10 +133,12 @@ type user struct {
 	busy     bool   // somebody pauses, resumes or signs in
 	password string // of two steps; empty: none
 	passkeys []string
-	tries    int    // to make one
-	proxy    string // it is added with
-	asleep   bool   // paused until the morning
-	comes    bool   // its account is joining or leaving a channel
+	tries    int              // to make one
+	session  *foreign.Session // that the operator has in his hands
+	imported bool             // its session was taken in
+	proxy    string           // it is added with
+	asleep   bool             // paused until the morning
+	comes    bool             // its account is joining or leaving a channel
 }
 
 // newUser is who has an account: two thirds have temp keys, a quarter goes
@@ -231,7 +234,7 @@ func (w *world) open() {
 	store, net, life := w.store, w.net, w.life
 	app := w.dcs.api.Apps()[0]
 	o := actors.Options{
-		Store: store, Network: net, Sim: w.sim, DCs: w.dcs.table(), Limits: Limits(w.seed), Logger: w.logger(),
+		AllowExport: true, Store: store, Network: net, Sim: w.sim, DCs: w.dcs.table(), Limits: Limits(w.seed), Logger: w.logger(),
 		App: actors.App{APIID: app.ID, APIHash: app.Hash, DeviceModel: "mtfleet simulation", SystemVersion: "none", AppVersion: "0"},
 		OnEvent: func(ev actors.Event) {
 			if !net.dead {

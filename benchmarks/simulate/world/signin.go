@@ -29,12 +29,13 @@ const (
 	byWeb                 // the address that another device made for a web client
 	byCarrier             // the carrier vouches for the number
 	byToken               // of a bot
+	byImport              // a session that was handed out is taken in
 	modes
 )
 
 var modeNames = [modes]string{
 	byCode: "code", byMail: "e-mail", bySetUp: "e-mail to set up", byQR: "QR code", byPasskey: "passkey",
-	byWeb: "web token", byCarrier: "carrier", byToken: "bot token",
+	byWeb: "web token", byCarrier: "carrier", byToken: "bot token", byImport: "import",
 }
 
 // What somebody makes of a sign-in.
@@ -65,6 +66,9 @@ var (
 func (w *world) signIn(u *user, how manner) error {
 	ctx, cancel := w.within(patience)
 	defer cancel()
+	if done, err := w.move(ctx, u); done || err != nil {
+		return err
+	}
 	a, err := w.account(u)
 	if missing := (*actors.NoAccountError)(nil); errors.As(err, &missing) {
 		a, err = w.m.Add(ctx, u.name, actors.AccountOptions{NoPFS: !u.pfs, Proxy: u.proxy})
@@ -99,6 +103,7 @@ func (w *world) signIn(u *user, how manner) error {
 			return err
 		}
 	}
+	u.imported = false
 	w.rec.count.SignIns[how.mode]++
 	return nil
 }

@@ -124,8 +124,8 @@ func (s *storm) forget() {
 		}
 		i := slices.IndexFunc(s.w.users, func(u *user) bool { return u.ID == row.UserID })
 		u := s.w.users[i]
-		if !u.in || u.busy {
-			return
+		if !u.in || u.busy || u.imported && s.w.opts.Duration <= day {
+			return // nobody knows how old the key of an import is: it is not doubted for a day
 		}
 		s.w.judge.forgotten(u.name)
 	}
