@@ -45,8 +45,24 @@ func (j *judge) allowed(user int64, at time.Time, life time.Duration) int {
 	return n
 }
 
+// moved is the end of a time in which a perm key was one account's: from then on
+// somebody else has it, who does not know its temp keys.
+type moved asking
+
+// ours is when a bound temp key is no account's any more: when it is gone, or its
+// perm key has been handed out.
+func (j *judge) ours(k dctest.KeyRecord, user int64, bound time.Time) time.Time {
+	end := k.Gone
+	for _, m := range j.moved {
+		if m.user == user && m.at.After(bound) && (end.IsZero() || m.at.Before(end)) {
+			end = m.at
+		}
+	}
+	return end
+}
+
 // auditTempKeys holds the temp keys in each slot against that number: from the
-// bind that the DC granted until it knew the key no more.
+// bind that the DC granted until it knew the key no more, or the session was handed out.
 func (j *judge) auditTempKeys(l dctest.Ledger, life time.Duration) {
 	users := map[slot]int64{}
 	for _, a := range l.Authorizations {
@@ -70,8 +86,8 @@ func (j *judge) auditTempKeys(l dctest.Ledger, life time.Duration) {
 			order = append(order, s)
 		}
 		turns[s] = append(turns[s], turn{from, 1})
-		if !k.Gone.IsZero() {
-			turns[s] = append(turns[s], turn{k.Gone, -1})
+		if end := j.ours(k, users[slot{dc: s.dc, perm: s.perm}], from); !end.IsZero() {
+			turns[s] = append(turns[s], turn{end, -1})
 		}
 	}
 	for _, s := range order {

@@ -26,6 +26,7 @@ type judge struct {
 	accounts map[int64]string   // of users
 	logins   map[string][]login // of each account, in order
 	asked    []asking
+	moved    []moved
 
 	waits  map[string]time.Time // until when an account's calls wait, as it was told
 	waitOf map[int64]time.Time  // and that when a call was made

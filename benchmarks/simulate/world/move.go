@@ -59,6 +59,8 @@ func (w *world) move(ctx context.Context, u *user) (done bool, err error) {
 		return false, errTakenBack
 	case st.State == actors.Exported:
 		w.endGuests(u)
+		w.judge.moved = append(w.judge.moved, moved{u.ID, w.sim.Now()})
+		w.judge.loginOver(u.name, w.sim.Now())
 		return false, errors.Join(errRemoved, a.Remove(ctx, true))
 	case u.session == nil:
 		return false, nil
