@@ -14,7 +14,8 @@ import (
 func (a *app) benchCommand() *cobra.Command {
 	return group("bench", "Measure the manager against a test DC on this machine",
 		`bench measures. Each benchmark starts its own cluster of test DCs on loopback, in a
-process of its own, and a manager with a new store. Nothing else may be loaded: an
+process of its own, and a manager with a new store; target loads a test server that
+somebody else started on this machine. Nothing else may be loaded: an
 address that is not on loopback, a proxy, an RSA key of Telegram's and an api_id are
 refused, and no flag turns that off.
 
@@ -23,7 +24,7 @@ system, and memory from /proc. The floor is measured in the same run, by the
 functions that the manager itself uses. With --json the last line of standard output
 is one JSON object, with the machine, the versions, the flags and the budget beside
 the figures.`,
-		a.benchLoginsCommand(), a.benchIdleCommand(), a.benchCallsCommand(), a.benchStormCommand(), a.benchRestartCommand(), a.benchRotateCommand())
+		a.benchLoginsCommand(), a.benchIdleCommand(), a.benchCallsCommand(), a.benchStormCommand(), a.benchRestartCommand(), a.benchRotateCommand(), a.benchTargetCommand())
 }
 
 // benchSettings refuses what would lead a load elsewhere: a configuration of the

@@ -83,13 +83,13 @@ type stretch struct {
 
 func (w *benchWorld) beginStretch(ctx context.Context) (stretch, error) {
 	n, err := w.dc.counts(ctx)
-	return stretch{w, n.PermKeys + n.TempKeys, w.line.Dials(), bench.CPU(), bench.CPUOf(w.dc.cmd.Process.Pid)}, err
+	return stretch{w, n.PermKeys + n.TempKeys, w.line.Dials(), bench.CPU(), w.dc.cpu()}, err
 }
 
 // end fills in what came since.
 func (s stretch) end(ctx context.Context, c *comeback) error {
 	c.CPU = round3((bench.CPU() - s.cpu).Seconds())
-	c.DCCPU = round3((bench.CPUOf(s.w.dc.cmd.Process.Pid) - s.dc).Seconds())
+	c.DCCPU = round3((s.w.dc.cpu() - s.dc).Seconds())
 	c.Attempts = s.w.line.Dials() - s.dials
 	n, err := s.w.dc.counts(ctx)
 	c.Keys = n.PermKeys + n.TempKeys - s.keys

@@ -211,12 +211,12 @@ func (w *benchWorld) calls(ctx context.Context, s callShape, bots []*actors.Acco
 	w.bar.say(s.String())
 	loop.run(ctx, f.during/callsWarm)
 	sent, received := w.line.Traffic()
-	theirs := bench.CPUOf(w.dc.cmd.Process.Pid)
+	theirs := w.dc.cpu()
 	var m bench.Meter
 	m.Start()
 	got := loop.run(ctx, f.during)
 	m.Stop()
-	theirs = bench.CPUOf(w.dc.cmd.Process.Pid) - theirs
+	theirs = w.dc.cpu() - theirs
 	sentNow, receivedNow := w.line.Traffic()
 	if ctx.Err() != nil {
 		return callFigures{}, ctx.Err()

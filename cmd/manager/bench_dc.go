@@ -15,17 +15,20 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/mtfleet/mtfleet/cmd/manager/bench"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
 )
 
 // benchDC is a cluster of test DCs in a process of its own, so that its work is
-// nobody else's, and the one that gives the verdict.
+// nobody else's, and the one that gives the verdict. One that somebody else started
+// is its descriptor alone: it is asked nothing.
 type benchDC struct {
 	serve.Descriptor
-	cmd   *exec.Cmd
+	cmd   *exec.Cmd // nil: somebody else's
 	stdin io.Closer // it ends when this closes, so it never outlives us
 	http  *http.Client
 }
@@ -80,8 +83,19 @@ func (a *app) startBenchDC(ctx context.Context, dir string, bots, dcs int, more 
 	return d, nil
 }
 
+// cpu is what the test DCs have spent so far; 0 where that is not known.
+func (d *benchDC) cpu() time.Duration {
+	if d.cmd == nil {
+		return 0
+	}
+	return bench.CPUOf(d.cmd.Process.Pid)
+}
+
 // close ends the test DCs and waits until they have.
 func (d *benchDC) close() {
+	if d.cmd == nil {
+		return
+	}
 	d.http.CloseIdleConnections()
 	_ = d.stdin.Close()
 	_ = d.cmd.Wait() // what they are asked for was asked before
@@ -148,8 +162,11 @@ func (d *benchDC) ledger(ctx context.Context, lists ...string) (all benchLedger,
 	return all, nil
 }
 
-// counts are the ledger's totals.
+// counts are the ledger's totals, zero of somebody else's.
 func (d *benchDC) counts(ctx context.Context) (dctest.Counts, error) {
+	if d.cmd == nil {
+		return dctest.Counts{}, nil
+	}
 	var got benchLedger
 	err := d.ask(ctx, "/ledger?list=logins&limit=1", nil, &got)
 	return got.Counts, err

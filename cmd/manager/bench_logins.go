@@ -172,7 +172,7 @@ func (w *benchWorld) logins(ctx context.Context, row loginRow, crowd []newcomer,
 	}
 	var signIns, floors bench.Meter
 	took, failures := bench.NewLatency(), &firstFailure{}
-	theirs := bench.CPUOf(w.dc.cmd.Process.Pid)
+	theirs := w.dc.cpu()
 	w.bar.begin(row.String(), len(crowd))
 	for block := range slices.Chunk(crowd, max(loginBlock, 2*row.Concurrency)) {
 		signIns.Start()
@@ -193,7 +193,7 @@ func (w *benchWorld) logins(ctx context.Context, row loginRow, crowd []newcomer,
 		floors.Stop()
 		w.bar.add(len(block))
 	}
-	theirs = bench.CPUOf(w.dc.cmd.Process.Pid) - theirs
+	theirs = w.dc.cpu() - theirs
 	after, err := w.dc.counts(ctx)
 	if err != nil {
 		return out, err

@@ -3,9 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,8 +19,10 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/config"
+	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
+	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
 )
 
 // benchCommands are all commands of the group.
@@ -68,37 +72,76 @@ func TestNoSettingLeadsABenchmarkElsewhere(t *testing.T) {
 
 func TestABenchmarkRefusesWhatItCannotMeasure(t *testing.T) {
 	for args, want := range map[string]string{
-		"rotate --accounts 0":              "--accounts 0",
-		"rotate --every 0s":                "--every 0s",
-		"rotate --accounts 1000":           "1,800,000 calls, and the test DC's ledger remembers 1,048,576",
-		"rotate --every 10s --for 5s":      "--for 5s",
-		"idle --accounts 0":                "--accounts 0",
-		"idle --dcs 10":                    "--dcs 10",
-		"idle --for 0s":                    "--for must be positive",
-		"logins --accounts 12501":          "--accounts 12501: this must be 1 to 12500 for 4 rows",
-		"logins --pfs maybe":               "--pfs maybe",
-		"logins --concurrency 1001":        "--concurrency 1001",
-		"logins --mix sms":                 "--mix sms",
-		"logins --mix bot=-1":              "--mix bot=-1",
-		"logins --mix bot=many":            "--mix bot=many",
-		"logins --mix bot,bot":             "named once",
-		"logins --mix bot=0,qr=0":          "nobody signs in",
-		"storm --accounts 0":               "--accounts 0",
-		"storm --dcs 10":                   "--dcs 10",
-		"storm --outage 1ms":               "--outage 1ms",
-		"storm --preset none":              "--preset none",
-		"restart --accounts 50001":         "--accounts 50001",
-		"restart --dcs 0":                  "--dcs 0",
-		"restart --preset none":            "--preset none",
-		"idle --report none/report.html":   "no such folder",
-		"calls --report testdata":          "this is no file",
-		"calls --accounts 5001":            "--accounts 5001",
-		"calls --in-flight 1001":           "--in-flight 1001",
-		"calls --for 0s":                   "--for 0s",
-		"calls --payload -1":               "--payload -1",
-		"calls --method messages.sendMail": "--method messages.sendMail",
+		"rotate --accounts 0":                        "--accounts 0",
+		"rotate --every 0s":                          "--every 0s",
+		"rotate --accounts 1000":                     "1,800,000 calls, and the test DC's ledger remembers 1,048,576",
+		"rotate --every 10s --for 5s":                "--for 5s",
+		"idle --accounts 0":                          "--accounts 0",
+		"idle --dcs 10":                              "--dcs 10",
+		"idle --for 0s":                              "--for must be positive",
+		"logins --accounts 12501":                    "--accounts 12501: this must be 1 to 12500 for 4 rows",
+		"logins --pfs maybe":                         "--pfs maybe",
+		"logins --concurrency 1001":                  "--concurrency 1001",
+		"logins --mix sms":                           "--mix sms",
+		"logins --mix bot=-1":                        "--mix bot=-1",
+		"logins --mix bot=many":                      "--mix bot=many",
+		"logins --mix bot,bot":                       "named once",
+		"logins --mix bot=0,qr=0":                    "nobody signs in",
+		"storm --accounts 0":                         "--accounts 0",
+		"storm --dcs 10":                             "--dcs 10",
+		"storm --outage 1ms":                         "--outage 1ms",
+		"storm --preset none":                        "--preset none",
+		"restart --accounts 50001":                   "--accounts 50001",
+		"restart --dcs 0":                            "--dcs 0",
+		"restart --preset none":                      "--preset none",
+		"idle --report none/report.html":             "no such folder",
+		"calls --report testdata":                    "this is no file",
+		"target":                                     "--descriptor is missing",
+		"target --descriptor none.json":              "--descriptor: open none.json",
+		"target --descriptor bench.go":               "is no descriptor",
+		"target --descriptor d --concurrency 0":      "--concurrency 0",
+		"target --descriptor d --in-flight 0":        "--in-flight 0",
+		"target --descriptor d --for 0s":             "--for 0s",
+		"target --descriptor d --method messages.no": "--method messages.no",
+		"target --descriptor d --accounts -1":        "--accounts -1",
+		"calls --accounts 5001":                      "--accounts 5001",
+		"calls --in-flight 1001":                     "--in-flight 1001",
+		"calls --for 0s":                             "--for 0s",
+		"calls --payload -1":                         "--payload -1",
+		"calls --method messages.sendMail":           "--method messages.sendMail",
 	} {
 		t.Run(args, func(t *testing.T) { refuses(t, nil, want, append([]string{"bench"}, strings.Fields(args)...)...) })
+	}
+}
+
+// TestADescriptorOfServersElsewhereIsRefused: before anything is dialled.
+func TestADescriptorOfServersElsewhereIsRefused(t *testing.T) {
+	key, err := serve.NewRSAKey(rand.NewChaCha8([32]byte{1}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := []serve.RSAKey{{PEM: string(key.Public().PEM())}}
+	here := []serve.DCAddr{{ID: 1, IP: "127.0.0.1", Port: 4430}}
+	for name, c := range map[string]struct {
+		d    serve.Descriptor
+		want string
+	}{
+		"an address elsewhere": {serve.Descriptor{DCs: append(here, serve.DCAddr{ID: 2, IP: "192.0.2.1", Port: 443}), PublicKeys: own}, "not on loopback"},
+		"Telegram's keys":      {serve.Descriptor{DCs: here, PublicKeys: []serve.RSAKey{{PEM: dc.Production().Keys[0]}}}, "Telegram's"},
+		"nobody to sign in":    {serve.Descriptor{DCs: here, PublicKeys: own}, "0 bots and 0 persons"},
+		"too few":              {serve.Descriptor{DCs: here, PublicKeys: own, Bots: make([]serve.Bot, 1)}, "1 bot and 0 persons, and 2 accounts are wanted"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text, err := json.Marshal(c.d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join(t.TempDir(), "dc.json")
+			if err := os.WriteFile(file, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			refuses(t, nil, c.want, "bench", "target", "--descriptor", file, "--accounts", "2")
+		})
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/mtfleet/mtfleet/cmd/manager/bench"
 	"github.com/mtfleet/mtfleet/config"
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
+	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -28,6 +29,15 @@ type benchPlan struct {
 	disk     bool            // Badger, as run has it; otherwise the store in memory
 	remember bool            // the line remembers its sockets
 	options  actors.AccountOptions
+	target   *serve.Descriptor // of DCs that somebody else started
+}
+
+// start says what is started.
+func (p *benchPlan) start() string {
+	if p.target != nil {
+		return "a manager"
+	}
+	return count(p.dcs, "test DC") + " and a manager"
 }
 
 // benchWorld is test DCs in a process of their own and a manager in this one.
@@ -98,8 +108,10 @@ func closeAll(closers []func() error) (err error) {
 
 // start starts the DCs, and a manager on a new store.
 func (w *benchWorld) start(ctx context.Context) (err error) {
-	w.bar.begin(fmt.Sprintf("starting %s and a manager", count(w.plan.dcs, "test DC")), 0)
-	if w.dc, err = w.startBenchDC(ctx, w.dir, w.plan.bots, w.plan.dcs, w.plan.dcFlags...); err != nil {
+	w.bar.begin("starting "+w.plan.start(), 0)
+	if w.plan.target != nil {
+		w.dc = &benchDC{Descriptor: *w.plan.target}
+	} else if w.dc, err = w.startBenchDC(ctx, w.dir, w.plan.bots, w.plan.dcs, w.plan.dcFlags...); err != nil {
 		return err
 	}
 	w.closers = append(w.closers, func() error { w.dc.close(); return nil })
@@ -133,7 +145,7 @@ func (w *benchWorld) start(ctx context.Context) (err error) {
 	if err := w.open(); err != nil {
 		return err
 	}
-	w.bar.done("started %s, process %d, and a manager", count(w.plan.dcs, "test DC"), w.dc.cmd.Process.Pid)
+	w.bar.done("started %s", w.plan.start())
 	return nil
 }
 
