@@ -47,8 +47,9 @@ func (w *benchWorld) optimum(accounts int) time.Duration {
 // until all are or the patience has ended.
 func (w *benchWorld) comeOnline(ctx context.Context, c *comeback, n int, from time.Time, patience time.Duration) error {
 	w.bar.say(fmt.Sprintf("waiting for %s", count(n, "account")))
+	all := w.manager.Accounts()
 	for last := -1; ; {
-		now := w.onlineNow()
+		now := onlineOf(all)
 		at := round3(time.Since(from).Seconds())
 		if now != last {
 			last = now

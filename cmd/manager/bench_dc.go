@@ -28,9 +28,9 @@ import (
 // is its descriptor alone: it is asked nothing.
 type benchDC struct {
 	serve.Descriptor
-	cmd   *exec.Cmd // nil: somebody else's
-	stdin io.Closer // it ends when this closes, so it never outlives us
-	http  *http.Client
+	cmd   *exec.Cmd    // nil: in this process, or somebody else's
+	stdin io.Closer    // it ends when this closes, so it never outlives us
+	http  *http.Client // nil: somebody else's
 }
 
 // startBenchDC starts one, with bots. Its control socket is in dir.
@@ -44,12 +44,7 @@ func (a *app) startBenchDC(ctx context.Context, dir string, bots, dcs int, more 
 		"testdc", "--json", "--until-stdin-closes", "--no-limits", "--users", "0", "--bots", strconv.Itoa(bots), "--dcs", strconv.Itoa(dcs),
 		"--control-socket", socket,
 	}, more...)
-	d := &benchDC{cmd: exec.Command(exe, args...), http: &http.Client{Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
-		},
-		MaxIdleConnsPerHost: 8,
-	}}}
+	d := &benchDC{cmd: exec.Command(exe, args...), http: askingAt(socket)}
 	log, err := os.Create(filepath.Join(dir, "testdc.log"))
 	if err != nil {
 		return nil, err
@@ -83,6 +78,16 @@ func (a *app) startBenchDC(ctx context.Context, dir string, bots, dcs int, more 
 	return d, nil
 }
 
+// askingAt is a client of controls on a unix socket.
+func askingAt(socket string) *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+		},
+		MaxIdleConnsPerHost: 8,
+	}}
+}
+
 // cpu is what the test DCs have spent so far; 0 where that is not known.
 func (d *benchDC) cpu() time.Duration {
 	if d.cmd == nil {
@@ -93,10 +98,12 @@ func (d *benchDC) cpu() time.Duration {
 
 // close ends the test DCs and waits until they have.
 func (d *benchDC) close() {
+	if d.http != nil {
+		d.http.CloseIdleConnections()
+	}
 	if d.cmd == nil {
 		return
 	}
-	d.http.CloseIdleConnections()
 	_ = d.stdin.Close()
 	_ = d.cmd.Wait() // what they are asked for was asked before
 }
@@ -164,7 +171,7 @@ func (d *benchDC) ledger(ctx context.Context, lists ...string) (all benchLedger,
 
 // counts are the ledger's totals, zero of somebody else's.
 func (d *benchDC) counts(ctx context.Context) (dctest.Counts, error) {
-	if d.cmd == nil {
+	if d.http == nil {
 		return dctest.Counts{}, nil
 	}
 	var got benchLedger

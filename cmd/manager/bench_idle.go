@@ -17,6 +17,7 @@ type benchIdleFlags struct {
 	accounts, dcs  int
 	settle, during time.Duration
 	noPFS, disk    bool
+	inMemory       bool
 	out            benchOutput
 }
 
@@ -41,14 +42,15 @@ every account was online in the end.`,
 	flags.DurationVar(&f.during, "for", time.Minute, "how long CPU is measured; pings come once a minute")
 	flags.BoolVar(&f.noPFS, "no-pfs", false, "without temp keys")
 	flags.BoolVar(&f.disk, "disk", false, "on Badger, as run has it, and not on the store in memory")
+	flags.BoolVar(&f.inMemory, "in-memory", false, inMemoryHelp)
 	f.out.add(c)
 	return c
 }
 
 func (f *benchIdleFlags) check() error {
 	switch {
-	case f.accounts < 1 || f.accounts > 50_000:
-		return usage("bench idle: --accounts %d: this must be 1 to 50000", f.accounts)
+	case f.accounts < 1 || f.accounts > maxBots:
+		return usage("bench idle: --accounts %d: this must be 1 to %d", f.accounts, maxBots)
 	case f.dcs < 1 || f.dcs > 9:
 		return usage("bench idle: --dcs %d: a cluster has 1 to 9 DCs", f.dcs)
 	case f.settle < 0 || f.during <= 0:
@@ -98,7 +100,7 @@ func (a *app) benchIdle(ctx context.Context, f benchIdleFlags) error {
 		Accounts: f.accounts, benchReport: newReport(),
 		Flags: idleParams{f.accounts, f.dcs, f.settle.Seconds(), f.during.Seconds(), !f.noPFS},
 	}
-	plan := benchPlan{accounts: f.accounts, bots: f.accounts + 1, dcs: f.dcs, disk: f.disk}
+	plan := benchPlan{accounts: f.accounts, bots: f.accounts + 1, dcs: f.dcs, inMemory: f.inMemory, disk: f.disk}
 	return a.playBench(ctx, f.out, plan, func(ctx context.Context, w *benchWorld) error {
 		if err := r.run(ctx, w, f); err != nil {
 			return err

@@ -17,6 +17,8 @@ type benchReport struct {
 	Versions map[string]string `json:"versions"`
 	Governor governor.Budget   `json:"governor"` // that the manager ran under
 	Store    string            `json:"store"`
+	// InMemory says that the DCs were in this process, so that all figures are of both.
+	InMemory bool `json:"in_memory"`
 	// FloorMS is the CPU of the arithmetic of one key, measured in this run.
 	FloorMS float64 `json:"floor_ms_per_key"`
 }
@@ -32,7 +34,7 @@ const floorKeys = 64
 // conclude fills in what is known at the end. The floor is measured here unless it
 // was in the run.
 func (r *benchReport) conclude(w *benchWorld) error {
-	r.Governor, r.Store = w.budget, "memory"
+	r.Governor, r.Store, r.InMemory = w.budget, "memory", w.plan.inMemory
 	if w.disk != nil {
 		r.Store = "badger"
 	}
@@ -55,6 +57,9 @@ func (r *benchReport) conclude(w *benchWorld) error {
 // footer is for a person.
 func (r *benchReport) footer(w io.Writer) {
 	m := r.Machine
+	if r.InMemory {
+		fmt.Fprintf(w, "\n  The test DCs are in this process: memory, goroutines and CPU are of both.\n")
+	}
 	fmt.Fprintf(w, "\n  %s, %s, %s %s, load %s before and %s after.\n  Store: %s. Floor of one key: %.2f ms of CPU. Governor, %s.\n\n",
 		m.Go, m.System, count(m.CPUs, "CPU"), m.CPU, m.LoadBefore, m.LoadAfter, r.Store, r.FloorMS, r.Governor)
 }
@@ -103,3 +108,7 @@ func benchWidth() int { return 8 * runtime.GOMAXPROCS(0) }
 
 // round3 is a figure to three digits behind the point: more is never measured.
 func round3(v float64) float64 { return math.Round(v*1000) / 1000 }
+
+// maxBots is how many accounts a benchmark may have: a test DC holds as many
+// connections.
+const maxBots = 100_000 - 1 // one comes and goes

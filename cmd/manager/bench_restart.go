@@ -17,6 +17,7 @@ type benchRestartFlags struct {
 	preset        string
 	noPFS         bool
 	busy          bool
+	inMemory      bool
 	out           benchOutput
 }
 
@@ -40,14 +41,15 @@ were online within 1.2 times the optimum, or a second.`,
 	flags.StringVar(&f.preset, "preset", "loopback", presetHelp)
 	flags.BoolVar(&f.busy, "busy", false, "this machine has other work: show the times, and do not judge them")
 	flags.BoolVar(&f.noPFS, "no-pfs", false, "without temp keys")
+	flags.BoolVar(&f.inMemory, "in-memory", false, inMemoryHelp)
 	f.out.add(c)
 	return c
 }
 
 func (f *benchRestartFlags) check() error {
 	switch {
-	case f.accounts < 1 || f.accounts > 50_000:
-		return usage("bench restart: --accounts %d: this must be 1 to 50000", f.accounts)
+	case f.accounts < 1 || f.accounts > maxBots:
+		return usage("bench restart: --accounts %d: this must be 1 to %d", f.accounts, maxBots)
 	case f.dcs < 1 || f.dcs > 9:
 		return usage("bench restart: --dcs %d: a cluster has 1 to 9 DCs", f.dcs)
 	}
@@ -85,7 +87,7 @@ func (a *app) benchRestart(ctx context.Context, f benchRestartFlags) error {
 	r := &restartResult{benchReport: newReport(), Flags: restartParams{f.accounts, f.dcs, !f.noPFS, f.busy}}
 	r.Accounts = f.accounts
 	plan := benchPlan{
-		accounts: f.accounts, bots: f.accounts, dcs: f.dcs, budget: budget, disk: true, options: actors.AccountOptions{NoPFS: f.noPFS},
+		accounts: f.accounts, bots: f.accounts, dcs: f.dcs, inMemory: f.inMemory, budget: budget, disk: true, options: actors.AccountOptions{NoPFS: f.noPFS},
 	}
 	return a.playBench(ctx, f.out, plan, func(ctx context.Context, w *benchWorld) error {
 		if err := w.signInAll(ctx); err != nil {

@@ -18,6 +18,7 @@ type benchStormFlags struct {
 	preset        string
 	noPFS         bool
 	busy          bool
+	inMemory      bool
 	out           benchOutput
 }
 
@@ -44,14 +45,15 @@ were online within 1.2 times the optimum, or a second.`,
 	flags.StringVar(&f.preset, "preset", "loopback", presetHelp)
 	flags.BoolVar(&f.busy, "busy", false, "this machine has other work: show the times, and do not judge them")
 	flags.BoolVar(&f.noPFS, "no-pfs", false, "without temp keys")
+	flags.BoolVar(&f.inMemory, "in-memory", false, inMemoryHelp)
 	f.out.add(c)
 	return c
 }
 
 func (f *benchStormFlags) check() error {
 	switch {
-	case f.accounts < 1 || f.accounts > 50_000:
-		return usage("bench storm: --accounts %d: this must be 1 to 50000", f.accounts)
+	case f.accounts < 1 || f.accounts > maxBots:
+		return usage("bench storm: --accounts %d: this must be 1 to %d", f.accounts, maxBots)
 	case f.dcs < 1 || f.dcs > 9:
 		return usage("bench storm: --dcs %d: a cluster has 1 to 9 DCs", f.dcs)
 	case f.outage < 100*time.Millisecond || f.outage > 10*time.Minute:
@@ -91,7 +93,7 @@ func (a *app) benchStorm(ctx context.Context, f benchStormFlags) error {
 	}
 	r := &stormResult{benchReport: newReport(), Flags: stormParams{f.accounts, f.dcs, f.outage.Seconds(), !f.noPFS, f.busy}}
 	r.Accounts = f.accounts
-	plan := benchPlan{accounts: f.accounts, bots: f.accounts, dcs: f.dcs, budget: budget, options: actors.AccountOptions{NoPFS: f.noPFS}}
+	plan := benchPlan{accounts: f.accounts, bots: f.accounts, dcs: f.dcs, inMemory: f.inMemory, budget: budget, options: actors.AccountOptions{NoPFS: f.noPFS}}
 	return a.playBench(ctx, f.out, plan, func(ctx context.Context, w *benchWorld) error {
 		if err := w.signInAll(ctx); err != nil {
 			return err

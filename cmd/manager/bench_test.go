@@ -91,7 +91,7 @@ func TestABenchmarkRefusesWhatItCannotMeasure(t *testing.T) {
 		"storm --dcs 10":                             "--dcs 10",
 		"storm --outage 1ms":                         "--outage 1ms",
 		"storm --preset none":                        "--preset none",
-		"restart --accounts 50001":                   "--accounts 50001",
+		"restart --accounts 100000":                  "--accounts 100000",
 		"restart --dcs 0":                            "--dcs 0",
 		"restart --preset none":                      "--preset none",
 		"idle --report none/report.html":             "no such folder",

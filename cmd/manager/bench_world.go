@@ -29,6 +29,7 @@ type benchPlan struct {
 	disk     bool            // Badger, as run has it; otherwise the store in memory
 	remember bool            // the line remembers its sockets
 	options  actors.AccountOptions
+	inMemory bool              // the DCs are in this process
 	target   *serve.Descriptor // of DCs that somebody else started
 }
 
@@ -72,7 +73,7 @@ func (a *app) playBench(ctx context.Context, out benchOutput, plan benchPlan, ru
 		return err
 	}
 	// Each side has a socket for each account, and the files of a store.
-	if limit, ok := wire.DescriptorLimit(); ok && wire.SocketsWithin(limit) < plan.accounts {
+	if limit, ok := wire.DescriptorLimit(); ok && !plan.inMemory && wire.SocketsWithin(limit) < plan.accounts {
 		return usage("bench: %s need as many file descriptors, and this process may have %s: raise the limit (ulimit -n), or take fewer --accounts",
 			count(plan.accounts, "account"), thousands(limit))
 	}
@@ -109,9 +110,7 @@ func closeAll(closers []func() error) (err error) {
 // start starts the DCs, and a manager on a new store.
 func (w *benchWorld) start(ctx context.Context) (err error) {
 	w.bar.begin("starting "+w.plan.start(), 0)
-	if w.plan.target != nil {
-		w.dc = &benchDC{Descriptor: *w.plan.target}
-	} else if w.dc, err = w.startBenchDC(ctx, w.dir, w.plan.bots, w.plan.dcs, w.plan.dcFlags...); err != nil {
+	if err := w.startDC(ctx); err != nil {
 		return err
 	}
 	w.closers = append(w.closers, func() error { w.dc.close(); return nil })
@@ -134,7 +133,7 @@ func (w *benchWorld) start(ctx context.Context) (err error) {
 	}
 	w.options.Wire.RequireLoopback = true
 	w.options.Wire.Dialer = w.line
-	if limit, ok := wire.DescriptorLimit(); ok {
+	if limit, ok := wire.DescriptorLimit(); ok && !w.plan.inMemory {
 		w.options.Wire.Sockets = wire.SocketsWithin(limit)
 	}
 	if w.plan.disk {
@@ -147,6 +146,19 @@ func (w *benchWorld) start(ctx context.Context) (err error) {
 	}
 	w.bar.done("started %s", w.plan.start())
 	return nil
+}
+
+// startDC starts the DCs, unless somebody else has.
+func (w *benchWorld) startDC(ctx context.Context) (err error) {
+	switch {
+	case w.plan.target != nil:
+		w.dc = &benchDC{Descriptor: *w.plan.target}
+	case w.plan.inMemory:
+		err = w.startMemoryDC()
+	default:
+		w.dc, err = w.startBenchDC(ctx, w.dir, w.plan.bots, w.plan.dcs, w.plan.dcFlags...)
+	}
+	return err
 }
 
 // open opens a manager on the store, as it is.
@@ -248,8 +260,10 @@ func online(ctx context.Context, acc *actors.Account) error {
 }
 
 // onlineNow counts the accounts that are online.
-func (w *benchWorld) onlineNow() (n int) {
-	for _, acc := range w.manager.Accounts() {
+func (w *benchWorld) onlineNow() int { return onlineOf(w.manager.Accounts()) }
+
+func onlineOf(all []*actors.Account) (n int) {
+	for _, acc := range all {
 		if acc.Status().State == actors.Online {
 			n++
 		}

@@ -27,7 +27,12 @@ type Line struct {
 
 // NewLine returns a line that dials as the manager does. One that remembers its
 // sockets can say what they carried; it is for hundreds of them.
-func NewLine(remember bool) *Line { return &Line{inner: wire.NewDialer(), remember: remember} }
+func NewLine(remember bool) *Line { return NewLineOver(wire.NewDialer(), remember) }
+
+// NewLineOver returns a line that dials by another dialer.
+func NewLineOver(inner wire.Dialer, remember bool) *Line {
+	return &Line{inner: inner, remember: remember}
+}
 
 // ErrCut is what is dialled while the line is cut.
 var ErrCut = errors.New("bench: the line is cut")
