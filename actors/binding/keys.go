@@ -260,12 +260,14 @@ func (b *binding) onDropEnded(c *ctx, m dropEnded) {
 	} else {
 		b.watch.replaced += m.n
 	}
-	_, refused := tgerr.As(m.err)
 	until, wait := tgerr.Until(m.err, now)
-	if wait {
+	switch _, refused := tgerr.As(m.err); {
+	case wait:
 		b.dropAfter = until
 		b.cfg.Shared.wait(waitDrop, until)
 		b.notify(EventRefused{m.method, m.err})
+	case refused:
+		b.env.Logger.Warn("old temp keys were not dropped", "account", b.cfg.Account, "dc", int(b.cfg.ID.DC), "err", m.err)
 	}
 	if b.dropping != m.id {
 		return // another has overtaken it, of which the machine will hear
@@ -273,17 +275,7 @@ func (b *binding) onDropEnded(c *ctx, m dropEnded) {
 	b.dropping = 0
 	c.Cancel(timerDrop)
 	b.cfg.Shared.dropped(b.cfg.ID.Purpose)
-	switch {
-	case wait:
-		b.keys.DropLater(now, until)
-	case m.err == nil:
-		b.keys.Dropped(now)
-	case !refused:
-		b.keys.NotDropped(now)
-	default:
-		b.keys.Dropped(now)
-		b.env.Logger.Warn("old temp keys were not dropped", "account", b.cfg.Account, "dc", int(b.cfg.ID.DC), "err", m.err)
-	}
+	b.keys.DropEnded(now, m.err)
 }
 
 // query numbers a query of the binding's own. The numbers are in the upper

@@ -324,11 +324,16 @@ func (m *Machine) Unbound(now time.Time, id crypt.KeyID) {
 
 // loseServing takes the serving key out of use. What is under way goes on,
 // because all of it leads to another key; otherwise one is made at the given
-// time. Of a key that is unbound the calls under it are still answered.
+// time, or this one bound again. Of a key that is unbound the calls under it are still
+// answered.
 func (m *Machine) loseServing(now, at time.Time, why Loss) {
-	lost := m.serving
+	lost, again := m.serving, m.bindsAgain(now, m.serving)
 	m.stopServing(why)
 	m.serving = nil
+	if again {
+		m.bindAgainLost(now, at, lost)
+		return
+	}
 	m.giveUp(now, lost, why)
 	switch {
 	case m.stage == StageResting:

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
+	"github.com/mtfleet/mtfleet/mtproto/tgerr"
 )
 
 // This file is about temp keys that nothing uses any more and that the server may
@@ -15,9 +16,10 @@ import (
 // once more by the next process.
 //
 // Until then no other key is bound beside the one that serves: two live at most. Two
-// things come first. When no key serves, the next one is bound at once: to be online
-// matters more, and the order can be given under it alone. And half the margin before
-// the end of the serving key its successor is bound whatever is owed.
+// things come first. When no key serves, one is bound at once: to be online matters
+// more, and the order can be given under it alone. The key that was lost is tried
+// first, where a new one might be the third. And half the margin before the end of
+// the serving key its successor is bound whatever is owed.
 
 // dropping is what is known of the order, an OutDrop.
 type dropping struct {
@@ -31,7 +33,6 @@ type dropping struct {
 }
 
 // giveUp keeps the key that served, and is no good any more, until it was dropped.
-// Of those on disk none is bound then: the next process would use it.
 func (m *Machine) giveUp(now time.Time, lost *TempKey, why Loss) {
 	var c Changes
 	switch {
@@ -42,7 +43,28 @@ func (m *Machine) giveUp(now time.Time, lost *TempKey, why Loss) {
 	default:
 		m.part(lost)
 	}
-	unused := []*TempKey{m.retired}
+	m.saveUnused(now, c)
+}
+
+// bindsAgain reports whether a key that served is bound again, once, in place of
+// another: it may live, another may too that nobody can have dropped now, and a new
+// one would be the third.
+func (m *Machine) bindsAgain(now time.Time, lost *TempKey) bool {
+	idle := m.stage == StageResting || m.stage == StageAsking || m.stage == StagePausing && m.task == taskTemp
+	return (m.retired != nil || m.owes(now)) && idle && m.successor == nil && m.rebound != lost.ID() && !m.expired(now, lost)
+}
+
+// bindAgainLost makes a key that served the successor once more.
+func (m *Machine) bindAgainLost(now, at time.Time, lost *TempKey) {
+	m.successor, m.rebound, m.tried, m.rebinds = lost, lost.ID(), true, 0
+	m.saveUnused(now, Changes{})
+	m.wantAt(now, taskBind, at)
+}
+
+// saveUnused leaves no key on disk as bound, none of which serves: the next process
+// would use it.
+func (m *Machine) saveUnused(now time.Time, c Changes) {
+	unused := []*TempKey{m.successor, m.retired}
 	for i := range m.parting {
 		unused = append(unused, &m.parting[i])
 	}
@@ -135,9 +157,28 @@ func (m *Machine) successorID() crypt.KeyID {
 	return m.successor.ID()
 }
 
+// DropEnded says how an OutDrop that was sent has ended: with nil, the server's
+// refusal (*tgerr.Error) or what else went wrong. It is Dropped, NotDropped or
+// DropLater. Keys that the server will not drop end by themselves.
+func (m *Machine) DropEnded(now time.Time, err error) {
+	e, refused := tgerr.As(err)
+	until, wait := tgerr.Until(err, now)
+	switch {
+	case wait:
+		m.DropLater(now, until)
+	case err != nil && !refused, refused && (e.Class() == tgerr.ClassRetry || e.Class() == tgerr.ClassInit || e.Class() == tgerr.ClassUnbound):
+		m.NotDropped(now)
+	default:
+		m.Dropped(now)
+	}
+}
+
 // Dropped says that an OutDrop has ended, whatever the server said: nothing of it
 // can reach the server any more.
 func (m *Machine) Dropped(now time.Time) {
+	if m.dropping.until.IsZero() {
+		return // nobody asked
+	}
 	m.strangers = false
 	m.save(Changes{DeleteTemps: m.parted(min(m.dropping.parting, len(m.parting)))})
 	waited := m.waitsForRoom()
@@ -155,11 +196,16 @@ func (m *Machine) Dropped(now time.Time) {
 // NotDropped ends an OutDrop that cannot be sent now, or of which nobody knows
 // whether it arrived: it is given again after a while.
 func (m *Machine) NotDropped(now time.Time) {
-	m.dropLater(now, m.dropping.pace.after(now, false))
+	if !m.dropping.until.IsZero() {
+		m.dropLater(now, m.dropping.pace.after(now, false))
+	}
 }
 
 // DropLater ends an OutDrop that the server put off: it is given again then.
 func (m *Machine) DropLater(now, until time.Time) {
+	if m.dropping.until.IsZero() {
+		return
+	}
 	m.dropping.wait = until
 	m.dropLater(now, until)
 	if m.asked && m.stage == StageResting && m.owes(now) {

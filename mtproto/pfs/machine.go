@@ -62,17 +62,18 @@ type Machine struct {
 	perm       *PermKey
 	permServes bool // PFS is off and calls go under perm
 
-	serving   *TempKey  // carries the calls
-	successor *TempKey  // saved, not bound yet
-	retired   *TempKey  // replaced; its connection still listens
-	tried     bool      // the successor may be bound: a bind was sent, and not refused
-	parting   []TempKey // nothing uses them; on disk until the server was told to drop them
-	dropping  dropping  // the order to do so
-	roomAt    time.Time // until when the successor waits for others to be dropped
-	blocked   time.Time // until when an order of another slot keeps the successor unbound
-	strangers bool      // the server may know temp keys of this slot that we do not
-	held      bool      // OutHold was given and no OutUse or OutStop since
-	kept      bool      // and it left calls pending over the bind
+	serving   *TempKey    // carries the calls
+	successor *TempKey    // saved, not bound yet
+	retired   *TempKey    // replaced; its connection still listens
+	tried     bool        // the successor may be bound: a bind was sent, and not refused
+	rebound   crypt.KeyID // the last key that served and was bound again, see bindsAgain
+	parting   []TempKey   // nothing uses them; on disk until the server was told to drop them
+	dropping  dropping    // the order to do so
+	roomAt    time.Time   // until when the successor waits for others to be dropped
+	blocked   time.Time   // until when an order of another slot keeps the successor unbound
+	strangers bool        // the server may know temp keys of this slot that we do not
+	held      bool        // OutHold was given and no OutUse or OutStop since
+	kept      bool        // and it left calls pending over the bind
 
 	reading Reading
 	probing bool // OutProbe was given for retired and no answer came yet

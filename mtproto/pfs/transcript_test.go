@@ -145,6 +145,8 @@ func (p *play) run(line string) error {
 		p.m.Dropped(p.now)
 	case "not-dropped":
 		p.m.NotDropped(p.now)
+	case "drop-wait":
+		p.m.DropLater(p.now, p.now.Add(duration(arg(1))))
 	case "connected":
 		p.m.Connected(p.now)
 	case "rotate":
