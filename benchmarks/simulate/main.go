@@ -116,7 +116,7 @@ func simulate(args []string, out io.Writer) (ok bool, err error) {
 		defer stop()
 	}
 	begun := time.Now()
-	sum := summary{out: out, config: c}
+	sum := summary{out: out, config: c, paced: map[string]int{}}
 	next := make(chan uint64)
 	var workers sync.WaitGroup
 	for range c.workers {
@@ -170,6 +170,7 @@ type summary struct {
 	bad     int
 	virtual time.Duration
 	counts  world.Counts
+	paced   map[string]int // seeds by the governor's limits
 	err     error
 	last    time.Time // of the progress line
 }
@@ -184,6 +185,7 @@ func (s *summary) add(r world.Result, small world.Shrunk, err error) {
 	s.played++
 	s.virtual += r.Virtual
 	s.counts.Add(r.Counts)
+	s.paced[world.Limits(r.Seed).String()]++
 	if len(r.Complaints) > 0 {
 		s.bad++
 		s.show(r, small)
@@ -283,5 +285,8 @@ func (s *summary) end(took time.Duration) (ok bool, err error) {
 	fmt.Fprintf(s.out, "%d seeds, %d bad; %.1f virtual days in %v: %d calls (%d by connections for media), %d packets, %d commits, %d events, %d updates judged, %d returns to a channel, %d keys (%d for media), %d binds, %d faults, %d crashes, %d restarts\n",
 		s.played, s.bad, s.virtual.Hours()/24, took.Round(time.Millisecond), n.Calls, n.MediaCalls, n.Packets, n.Commits, n.Events, n.Judged, n.Returns, n.Keys, n.MediaKeys, n.Binds, n.Faults, n.Crashes, n.Restarts)
 	fmt.Fprintf(s.out, "sign-ins: %s\n", n.Ways())
+	for _, limits := range slices.Sorted(maps.Keys(s.paced)) {
+		fmt.Fprintf(s.out, "governor of %d seeds, own numbers: %s\n", s.paced[limits], limits)
+	}
 	return s.bad == 0, s.err
 }

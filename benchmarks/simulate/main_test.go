@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/mtfleet/mtfleet/benchmarks/simulate/world"
 )
 
 func TestArguments(t *testing.T) {
@@ -32,14 +34,14 @@ func TestArguments(t *testing.T) {
 	}
 }
 
-// A good run ends in one line of figures, and shows its timeline when asked.
+// A good run ends in one line of figures and one of what paced it, and shows its timeline when asked.
 func TestAGoodRun(t *testing.T) {
 	var out bytes.Buffer
 	ok, err := simulate(strings.Fields("--seed 1 --accounts 1 --dcs 1 --calm --timeline"), &out)
 	if !ok || err != nil {
 		t.Errorf("%v, %v", ok, err)
 	}
-	for _, want := range []string{"person-0 is online", "seed 1: ", "1 seeds, 0 bad; "} {
+	for _, want := range []string{"person-0 is online", "seed 1: ", "1 seeds, 0 bad; ", "governor of 1 seeds, own numbers: " + world.Limits(1).String()} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, out.String())
 		}
