@@ -119,6 +119,12 @@ func (w *world) call(ctx context.Context, p *person, q control.EchoRequest) {
 	if q.DC != 0 && q.DC != p.dc {
 		kind = opGuest
 	}
+	if q.Media {
+		kind = opMedia
+		if m.media.Load() && !p.hasMedia(m) {
+			kind = opMediaKey
+		}
+	}
 	defer w.begin(kind)()
 	ctx, cancel := context.WithTimeout(ctx, callTime+5*time.Second)
 	defer cancel()
@@ -136,6 +142,25 @@ func (w *world) call(ctx context.Context, p *person, q control.EchoRequest) {
 		_, _ = m.echo(ctx, q)
 	}
 	w.calls.ended(q.EchoID, endOf(m, err), fmt.Sprint(err))
+	if err == nil && q.Media && w.cluster.EchoByMedia(q.EchoID) {
+		p.mediaIn(m)
+	}
+}
+
+// hasMedia reports whether a call of the account has gone by a connection for media
+// in this life of the manager: there is a key for it then.
+func (p *person) hasMedia(m *process) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.media == m.n
+}
+
+// mediaIn notes that one has.
+func (p *person) mediaIn(m *process) {
+	m.media.Store(true)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.media = m.n
 }
 
 // endOf says what a call's error means to its caller.

@@ -27,7 +27,7 @@ const (
 	foundCall                      // a call ended otherwise than the ledger says
 	foundUpdate                    // an update was not told
 	foundWait                      // a call was made before its wait was over
-	foundKeys                      // more live temp keys in a slot than mostTemps
+	foundKeys                      // more live temp keys in a slot, for calls or for media, than mostTemps
 	foundDied                      // the manager ended by itself, or did not start
 	foundKinds
 )
@@ -153,7 +153,11 @@ func judge(e evidence) (all []finding) {
 	}
 	for _, s := range e.ledger.TempKeySlots() {
 		if s.Most > mostTemps {
-			found(foundKeys, owner[s.Perm], "%d live temp keys of perm key %x on DC %d at one time:%s", s.Most, uint64(s.Perm), s.DC, keyStory(e.ledger, s))
+			slot := ""
+			if s.Media {
+				slot = " for media"
+			}
+			found(foundKeys, owner[s.Perm], "%d live temp keys%s of perm key %x on DC %d at one time:%s", s.Most, slot, uint64(s.Perm), s.DC, keyStory(e.ledger, s))
 		}
 	}
 	for i, c := range e.calls {

@@ -65,7 +65,7 @@ func TestAShortRunLosesNothing(t *testing.T) {
 	if r.Governor != governor.Loopback() || !strings.Contains(r.String(), r.Governor.String()) {
 		t.Errorf("it does not name what the manager was paced by: %v", r.Governor)
 	}
-	if r.Kills != 8 || r.Calls["ok"] == 0 || r.Logins < 12 || r.LoggedOut == 0 || r.Imports == 0 || r.Rotations == 0 || r.UpdatesJudged == 0 || r.Hit["call"] == 0 {
+	if r.Kills != 8 || r.Calls["ok"] == 0 || r.Logins < 12 || r.LoggedOut == 0 || r.Imports == 0 || r.Rotations == 0 || r.UpdatesJudged == 0 || r.Hit["call"] == 0 || r.MediaKeys == 0 || r.MediaCalls == 0 {
 		t.Errorf("too little happened for that to say much: %+v", r)
 	}
 }
@@ -118,7 +118,8 @@ func TestEachPromiseIsJudged(t *testing.T) {
 		"two sessions at once":                   {func(e *evidence) { e.verdict.Overlaps = []dctest.Overlap{{Perm: 7}} }, foundOverlap},
 		"an update that was not told":            {func(e *evidence) { e.verdict.LostUpdates = []api.UpdateRecord{{UserID: 1}} }, foundUpdate},
 		"a wait that was passed":                 {func(e *evidence) { e.early = []earlyCall{{1, time.Second}} }, foundWait},
-		"a temp key too many":                    {func(e *evidence) { e.temp(noon); e.temp(noon) }, foundKeys},
+		"a temp key too many":                    {func(e *evidence) { e.temp(noon, false); e.temp(noon, false) }, foundKeys},
+		"a temp key for media too many":          {func(e *evidence) { e.temp(noon, true); e.temp(noon, true) }, foundKeys},
 		"a once-call that ran twice":             {func(e *evidence) { e.runs[0] = 2 }, foundTwice},
 		"a caller answered twice":                {func(e *evidence) { e.calls[0].answers = 2 }, foundAnswered},
 		"a call that was answered and never ran": {func(e *evidence) { e.runs[0] = 0 }, foundCall},
@@ -134,8 +135,10 @@ func TestEachPromiseIsJudged(t *testing.T) {
 			}
 			e.ledger.Authorizations = []api.Authorization{{DC: 1, Perm: 7, UserID: 1, Home: true, Created: noon}}
 			e.end("logged_out")
-			e.temp(noon)
-			e.temp(noon)
+			for _, media := range []bool{true, false} { // each slot may have two
+				e.temp(noon, media)
+				e.temp(noon, media)
+			}
 			if found := judge(e); len(found) > 0 {
 				t.Fatalf("of a good run it says %+v", found)
 			}
@@ -154,8 +157,8 @@ func (e *evidence) end(why string) {
 }
 
 // temp puts a live temp key into the ledger.
-func (e *evidence) temp(made time.Time) {
-	e.ledger.Keys = append(e.ledger.Keys, dctest.KeyRecord{DC: 1, Temp: true, Perm: 7, ID: int64(len(e.ledger.Keys)), Created: made})
+func (e *evidence) temp(made time.Time, media bool) {
+	e.ledger.Keys = append(e.ledger.Keys, dctest.KeyRecord{DC: 1, Temp: true, Media: media, Perm: 7, ID: int64(len(e.ledger.Keys)), Created: made})
 }
 
 func TestTheConfigurationNamesNothingButLoopback(t *testing.T) {

@@ -66,6 +66,7 @@ func (w *world) reside(ctx context.Context, p *person, r *rand.Rand) {
 			if n < 25 {
 				q.DC = 1 + r.IntN(dcs)
 			}
+			q.Media = r.IntN(4) == 0
 			if r.IntN(3) == 0 {
 				q.DelayMs = int32(r.IntN(400))
 			}
@@ -80,7 +81,11 @@ func (w *world) rotate(ctx context.Context, p *person) {
 	if !m.answers() || m.isGone() {
 		return
 	}
-	defer w.begin(opRotate)()
+	kind := opRotate
+	if p.hasMedia(m) {
+		kind = opMediaRotate
+	}
+	defer w.begin(kind)()
 	ctx, cancel := context.WithTimeout(ctx, stepTime)
 	defer cancel()
 	if _, err := m.service.Rotate(ctx, control.AccountRequest{ID: p.name}); err == nil {
@@ -119,9 +124,11 @@ func (w *world) step(ctx context.Context, s control.Service, p *person, r *rand.
 	case n == 0 || state == actors.SigningOut: // it is there, or on its way out
 		return nil
 	case n < 50:
-		w.call(ctx, p, control.EchoRequest{Policy: "once", DC: n % (dcs + 1)})
+		w.call(ctx, p, control.EchoRequest{Policy: "once", DC: n % (dcs + 1), Media: n%3 == 0})
 	case n < 60:
 		w.rotate(ctx, p)
+	case n < 65 && p.token == "" && p.tries < passkeysMost:
+		return w.makePasskey(ctx, s, p)
 	default:
 		return w.logOut(ctx, s, p)
 	}

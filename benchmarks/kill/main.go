@@ -1,6 +1,7 @@
 // Command kill ends the real manager by SIGKILL at random instants, again and again,
-// while accounts call, sign in, rotate their keys, go to other DCs, log out and are
-// removed, and has the ledger of the test DCs say what was lost:
+// while accounts call, sign in by every way there is, rotate their keys, call for
+// media, go to other DCs, log out and are removed, and has the ledger of the test DCs
+// say what was lost:
 //
 //	go run ./benchmarks/kill --kills 500
 //

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/url"
 	"sync"
 	"time"
 
@@ -14,7 +12,6 @@ import (
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
-	"github.com/mtfleet/mtfleet/mtproto/login"
 )
 
 // person is who has an account: a bot, or a person with a phone.
@@ -26,11 +23,15 @@ type person struct {
 	phone    string
 	password string
 	resident bool
+	tries    int // to make a passkey
 
-	mu    sync.Mutex // guards the following fields
-	in    bool       // the manager said that it is signed in, and nobody asked for an end since
-	asked int        // how often an end was asked for
-	began int        // sign-ins that were begun, and not gone on with
+	mu      sync.Mutex // guards the following fields
+	in      bool       // the manager said that it is signed in, and nobody asked for an end since
+	asked   int        // how often an end was asked for
+	began   int        // sign-ins that were begun, and not gone on with
+	by      way        // of the last one
+	passkey string     // empty: there is none
+	media   int        // the life of the manager in which a call of it went by a connection for media
 }
 
 // invite makes an account up for everybody: half of the bots and half of the persons
@@ -113,15 +114,10 @@ func (w *world) signIn(ctx context.Context, s control.Service, p *person, state 
 		p.began++
 		p.mu.Unlock()
 	}
-	switch {
-	case state == actors.SigningIn:
+	if state == actors.SigningIn {
 		at, err = s.Step(ctx, control.StepRequest{ID: p.name})
-	case p.token != "":
-		at, err = s.SignIn(ctx, control.SignInRequest{ID: p.name, BotToken: p.token})
-	case r.IntN(3) == 0:
-		at, err = s.SignIn(ctx, control.SignInRequest{ID: p.name, Flow: login.FlowQR})
-	default:
-		at, err = s.SignIn(ctx, control.SignInRequest{ID: p.name, Phone: "+" + p.phone})
+	} else {
+		at, err = w.beginWay(ctx, s, p, r)
 	}
 	for err == nil && at.Step != nil {
 		_ = sleep(ctx, time.Duration(r.IntN(40))*time.Millisecond) // somebody types
@@ -129,6 +125,7 @@ func (w *world) signIn(ctx context.Context, s control.Service, p *person, state 
 	}
 	if err == nil && at.Account.SignedIn {
 		p.see(true, at.Account.Status.State)
+		w.signedIn(p)
 	}
 	return err
 }
@@ -148,6 +145,36 @@ func (w *world) answer(ctx context.Context, s control.Service, p *person, step *
 		a.Kind, a.Password = actors.AnswerPassword, p.password
 	case actors.StepToken:
 		a.Kind, a.Token = actors.AnswerToken, p.token
+	case actors.StepWebToken:
+		link, err := w.webLink(p)
+		if err != nil {
+			return control.Progress{}, err
+		}
+		a.Kind, a.Token = actors.AnswerToken, link
+	case actors.StepEmail:
+		a.Kind, a.Email = actors.AnswerEmail, p.mail()
+	case actors.StepEmailSetup:
+		a.Kind = actors.AnswerBack // for a kill before it was sent
+		err := w.script(func(b *api.Backend, _ time.Time) error {
+			if code := b.Mail(p.mail()); code != "" {
+				a.Kind, a.Code = actors.AnswerCode, code
+			}
+			return nil
+		})
+		if err != nil {
+			return control.Progress{}, err
+		}
+	case actors.StepPasskey:
+		credential, err := p.assertion(string(step.Options))
+		if err != nil {
+			return control.Progress{}, err
+		}
+		a.Kind, a.Credential = actors.AnswerPasskey, actors.JSONText(credential)
+	case actors.StepPNV:
+		a.Kind = actors.AnswerPNV
+		if err := w.cluster.API(func(b *api.Backend, _ time.Time) { a.Token = b.PNVToken(p.phone) }); err != nil {
+			return control.Progress{}, err
+		}
 	case actors.StepQR:
 		if err := w.scan(step.URL, p.user); err != nil {
 			return control.Progress{}, err
@@ -157,18 +184,4 @@ func (w *world) answer(ctx context.Context, s control.Service, p *person, step *
 		return s.Step(ctx, control.StepRequest{ID: p.name, After: step.ID})
 	}
 	return s.Answer(ctx, control.AnswerRequest{ID: p.name, Answer: a})
-}
-
-// scan accepts a QR code as an app of the user does. One that is accepted already, or
-// not known any more, is nobody's failure: the next step tells.
-func (w *world) scan(text string, user int64) error {
-	link, err := url.Parse(text)
-	if err != nil {
-		return err
-	}
-	token, err := base64.RawURLEncoding.DecodeString(link.Query().Get("token"))
-	if err != nil {
-		return err
-	}
-	return w.cluster.API(func(b *api.Backend, now time.Time) { _ = b.Scan(now, token, user) })
 }

@@ -45,6 +45,9 @@ func configure(dir string, d serve.Descriptor, accounts int) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "api_id: %d\napi_hash: %q\nstore: {dir: data}\ncontrol: {socket: s}\nenvironment: custom\ndcs:\n", d.Apps[0].ID, d.Apps[0].Hash)
 	for _, dc := range d.DCs {
+		if dc.Media {
+			continue // the manager asks for them
+		}
 		fmt.Fprintf(&b, "  - {id: %d, addr: %q}\n", dc.ID, net.JoinHostPort(dc.IP, strconv.Itoa(dc.Port)))
 	}
 	b.WriteString("rsa_keys:\n")
@@ -72,6 +75,7 @@ type process struct {
 	gone    chan struct{}   // closed when it has ended
 	ended   error           // of the process, once gone is closed
 	killed  atomic.Bool     // by us
+	media   atomic.Bool     // a call has gone by a connection for media: others open theirs now
 }
 
 // start starts a manager. It does not wait until it answers.

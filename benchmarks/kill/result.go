@@ -34,10 +34,14 @@ type result struct {
 	Did           map[string]int64 `json:"did"` // begun, of each kind
 	Calls         map[string]int   `json:"calls"`
 	Logins        int              `json:"logins"`
+	SignedInBy    map[string]int64 `json:"signed_in_by"` // as far as those who signed in were told
 	LoggedOut     int              `json:"logged_out"`
 	Imports       int              `json:"imports"`
 	PermKeys      int              `json:"perm_keys"`
 	TempKeys      int              `json:"temp_keys"`
+	MediaKeys     int              `json:"temp_keys_for_media"` // of them
+	MediaCalls    int              `json:"calls_by_media"`      // that went by a connection for media
+	MediaMost     int              `json:"media_keys_live_max"` // of one slot for media at one time
 	Rotations     int64            `json:"rotations"`
 	WaitsOrdered  int              `json:"waits_ordered"`
 	UpdatesJudged int              `json:"updates_judged"`
@@ -48,6 +52,7 @@ type result struct {
 	System        string           `json:"system"`
 
 	rotated atomic.Int64
+	by      [ways]atomic.Int64
 	found   string // what was found, for people
 	wrong   int
 	refused []dctest.Violation
@@ -92,6 +97,21 @@ func (r *result) count(e *evidence) {
 	r.Logins -= r.Imports
 	for _, s := range e.ledger.TempKeySlots() {
 		r.TempKeysMost = max(r.TempKeysMost, s.Most)
+		if s.Media {
+			r.MediaMost = max(r.MediaMost, s.Most)
+		}
+	}
+	for _, k := range e.ledger.Keys {
+		if k.Temp && k.Media {
+			r.MediaKeys++
+		}
+	}
+	for _, c := range e.ledger.Echoes {
+		r.MediaCalls += c.Media
+	}
+	r.SignedInBy = map[string]int64{}
+	for by := range r.by {
+		r.SignedInBy[wayNames[by]] = r.by[by].Load()
 	}
 	r.UpdatesJudged = e.verdict.Judged
 	r.Rotations = r.rotated.Load()
@@ -171,16 +191,17 @@ in the midst of: %s
 %6d calls that ended untruly
 %6d updates lost, of %d
 %6d waits passed, of %d
-%6d slots with too many live temp keys, %d at most
+%6d slots with too many live temp keys, %d at most, %d of those for media
 %6d times the manager ended by itself
 begun: %s
 calls: %s
-the DCs count %d logins, %d logouts, %d imports, %d perm keys, %d temp keys; %d rotations were told to have succeeded; %d packets refused
+the DCs count %d logins, %d logouts, %d imports, %d perm keys, %d temp keys, %d of them for media, and %d calls by connections for media; %d rotations were told to have succeeded; %d packets refused
+signed in by: %s
 %s, %s, seed %d, %.1f s
 governor, %s
 `, r.Kills, r.Accounts, some(r.Hit), r.Lost, r.Orphaned, r.Overlaps, r.OnceTwice, r.AnsweredTwice, r.CallsUntrue, r.UpdatesLost, r.UpdatesJudged,
-		r.WaitsPassed, r.WaitsOrdered, r.SlotsOverfilled, r.TempKeysMost, r.Died, some(r.Did), some(r.Calls), r.Logins, r.LoggedOut, r.Imports, r.PermKeys, r.TempKeys,
-		r.Rotations, r.Refused, r.Go, r.System, r.Seed, r.Seconds, r.Governor)
+		r.WaitsPassed, r.WaitsOrdered, r.SlotsOverfilled, r.TempKeysMost, r.MediaMost, r.Died, some(r.Did), some(r.Calls), r.Logins, r.LoggedOut, r.Imports, r.PermKeys, r.TempKeys,
+		r.MediaKeys, r.MediaCalls, r.Rotations, r.Refused, some(r.SignedInBy), r.Go, r.System, r.Seed, r.Seconds, r.Governor)
 	if len(r.failures) > 0 {
 		s += "what was asked for and failed, by kind: " + some(r.failures) + "\n"
 	}

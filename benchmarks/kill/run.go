@@ -27,7 +27,10 @@ type op int
 const (
 	opCall op = iota
 	opGuest
+	opMedia
+	opMediaKey // a call that opens the account's connection for media, with a key of its own
 	opRotate
+	opMediaRotate // of a temp key for media too
 	opSignIn
 	opLogOut
 	opRemove
@@ -35,7 +38,7 @@ const (
 	ops
 )
 
-var opNames = [ops]string{"call", "guest call", "rotation", "sign-in", "logout", "removal", "addition"}
+var opNames = [ops]string{"call", "guest call", "media call", "opening for media", "rotation", "rotation with media", "sign-in", "logout", "removal", "addition"}
 
 // world is a run under way.
 type world struct {
@@ -160,10 +163,11 @@ func (c config) run(ctx context.Context) (_ *result, err error) {
 func (w *world) open() (err error) {
 	none := api.RateLimit{Calls: -1}
 	cfg := serve.Config{
-		Core: dctest.Config{DCs: dcs}, Persons: w.accounts / 2, Bots: w.accounts - w.accounts/2, RSAKey: actorstest.RSAKey(),
+		Core: dctest.Config{DCs: dcs}, Media: true, Persons: w.accounts / 2, Bots: w.accounts - w.accounts/2, RSAKey: actorstest.RSAKey(),
 		API: api.Config{
 			Seed: w.seed, LoginsPerDay: -1, ResendTimeout: -1,
-			Limits: api.Limits{SendCodeNumber: none, ImportBot: none, ExportAuthorization: none, ExportLoginToken: none, AcceptLoginToken: none, CheckPassword: none, Mail: none},
+			Passkeys: anyPasskey{}, PNV: true,
+			Limits: api.Limits{SendCodeNumber: none, SendCodeAddress: none, ImportBot: none, ExportAuthorization: none, ExportLoginToken: none, AcceptLoginToken: none, CheckPassword: none, Mail: none},
 		},
 	}
 	if w.cluster, err = serve.Start(cfg); err != nil {

@@ -249,6 +249,12 @@ func (c *Cluster) Echo(id int64) int {
 	return 0
 }
 
+// EchoByMedia tells whether an id of testdc.echo ever came by a connection to an address for media.
+func (c *Cluster) EchoByMedia(id int64) bool {
+	r := c.ledger.echoes[id]
+	return r != nil && r.Media > 0
+}
+
 // KeyAlive tells whether a DC knows a key now.
 func (c *Cluster) KeyAlive(now time.Time, dc int, id int64) bool {
 	d := c.dc(dc)

@@ -296,6 +296,9 @@ func (l *Local) Echo(ctx context.Context, r EchoRequest) (EchoResult, error) {
 	if err != nil {
 		return EchoResult{}, WrapCall(err)
 	}
+	if r.Media {
+		opts = append(opts, actors.Media())
+	}
 	got, err := called(ctx, l, r.ID, once, func(a *actors.Account) (*echo.Echoed, error) {
 		return actors.Invoke(ctx, a, &echo.EchoRequest{ID: r.EchoID, DelayMs: r.DelayMs, Payload: r.Payload}, opts...)
 	})

@@ -246,8 +246,9 @@ type EchoRequest struct {
 	EchoID  int64  `json:"echo_id"`
 	DelayMs int32  `json:"delay_ms,omitempty"`
 	Payload []byte `json:"payload,omitempty"`
-	// DC and Policy are as in CallRequest; without a policy it is repeatable.
+	// DC, Media and Policy are as in CallRequest; without a policy it is repeatable.
 	DC     int    `json:"dc,omitempty"`
+	Media  bool   `json:"media,omitempty"`
 	Policy string `json:"policy,omitempty"`
 }
 

@@ -152,6 +152,12 @@ func (s *Cluster) EchoCount(id int64) (n int) {
 	return n
 }
 
+// EchoByMedia tells whether an id of testdc.echo ever came by a connection to an address for media.
+func (s *Cluster) EchoByMedia(id int64) (ok bool) {
+	s.look(func(core *dctest.Cluster, _ time.Time) { ok = core.EchoByMedia(id) })
+	return ok
+}
+
 // API runs f with the API half on the goroutine that owns it: to add users, freeze them, end authorizations. f must not
 // call the cluster. Pushes that f causes are delivered.
 func (s *Cluster) API(f func(b *api.Backend, now time.Time)) error {
