@@ -152,6 +152,51 @@ func TestATimelineTellsWhyAKeyIsLostAndWhichAreForMedia(t *testing.T) {
 	})
 }
 
+// A login that is lost is told with the server's words, wherever somebody looks:
+// in the status, in the event of it, and in the timeline.
+func TestALostLoginIsToldInTheServersWords(t *testing.T) {
+	for _, c := range []struct {
+		code int
+		text string
+		want actors.State
+	}{
+		{406, "AUTH_KEY_DUPLICATED", actors.Duplicated},
+		{401, "USER_DEACTIVATED_BAN", actors.Revoked},
+		{401, "SESSION_REVOKED", actors.Revoked},
+		{401, "AUTH_KEY_UNREGISTERED", actors.Revoked},
+	} {
+		t.Run(c.text, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				s := cluster(t, small)
+				m := open(t, options(s, persistence.NewMemory()))
+				a := signInBot(t, m, "robot", s.Descriptor().Bots[0], actors.AccountOptions{})
+				wait(t, a, actors.Online)
+				events := m.Events(t.Context(), actors.Replay)
+				inject(t, s, dctest.Fault{Kind: dctest.FaultRPC, Method: "users.getUsers", Code: c.code, Text: c.text})
+				refusedBy(c.code, c.text)(t, s, a)
+				wait(t, a, c.want)
+				if why := a.Status().Why; !strings.Contains(why, c.text) {
+					t.Errorf("the status says %q", why)
+				}
+				for ev := range events {
+					if ev.Kind == actors.EventState && ev.Status.State == c.want {
+						if !strings.Contains(ev.Status.Why, c.text) {
+							t.Errorf("the event says %q", ev.Status.Why)
+						}
+						break
+					}
+				}
+				list := noted(t, a)
+				if !slices.ContainsFunc(list, func(e timeline.Entry) bool {
+					return e.Kind == timeline.State && e.Word == c.want.String() && strings.Contains(e.Why, c.text)
+				}) {
+					t.Errorf("the timeline says %v", list)
+				}
+			})
+		})
+	}
+}
+
 func TestATimelineGoesWithItsAccount(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := cluster(t, small)
