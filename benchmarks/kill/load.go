@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -34,7 +35,23 @@ func (w *world) settleIn(ctx context.Context) error {
 			}
 		}
 	}
+	if err := w.openMedia(ctx); err != nil {
+		return err
+	}
 	return w.greet(ctx)
+}
+
+// openMedia has a resident call for media until a call goes by a connection for it.
+func (w *world) openMedia(ctx context.Context) error {
+	for i := 0; !w.current().media.Load(); i++ {
+		if err := sleep(ctx, 100*time.Millisecond); err != nil {
+			return fmt.Errorf("no call has gone by a connection for media: %w", err)
+		}
+		if p := w.people[i%len(w.people)]; p.resident {
+			w.call(ctx, p, control.EchoRequest{Policy: "repeatable", Media: true})
+		}
+	}
+	return nil
 }
 
 // comeIn does the next thing that leads to somebody's being signed in.

@@ -20,6 +20,7 @@ type waits struct {
 	due     map[int64]time.Time // by user: not before
 	told    map[int64]bool      // the caller was told: the manager knows, and has it on disk
 	count   map[int64]int
+	asking  map[int64]bool // one call of a user at a time: of two, one may be on its way when the other is answered
 	ordered int
 	early   []earlyCall
 }
@@ -34,7 +35,7 @@ type earlyCall struct {
 const waitTime = 4 * time.Second
 
 func (x *waits) serve(c *serve.Cluster) (err error) {
-	x.due, x.told, x.count = map[int64]time.Time{}, map[int64]bool{}, map[int64]int{}
+	x.due, x.told, x.count, x.asking = map[int64]time.Time{}, map[int64]bool{}, map[int64]int{}, map[int64]bool{}
 	gone := c.API(func(b *api.Backend, _ time.Time) {
 		err = b.Register(api.Method{Name: "account.updateStatus", ID: updateStatusID, Answer: x.answer})
 	})
@@ -77,6 +78,10 @@ func (x *waits) ask(ctx context.Context, w *world, p *person) {
 	if !m.answers() || m.isGone() {
 		return
 	}
+	if !x.turn(p.user, true) {
+		return
+	}
+	defer x.turn(p.user, false)
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	_, err := m.service.Call(ctx, control.CallRequest{ID: p.name, Method: "account.updateStatus", Params: json.RawMessage(`{"offline":false}`)})
@@ -85,4 +90,15 @@ func (x *waits) ask(ctx context.Context, w *world, p *person) {
 		x.told[p.user] = true
 		x.mu.Unlock()
 	}
+}
+
+// turn begins or ends a user's asking; ok is false for one who asks already.
+func (x *waits) turn(user int64, begins bool) (ok bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if begins && x.asking[user] {
+		return false
+	}
+	x.asking[user] = begins
+	return true
 }
