@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/cmd/manager/bench"
+	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
 )
 
@@ -97,7 +98,7 @@ func TestEveryResultHasItsCharts(t *testing.T) {
 	for name, r := range map[string]benchResult{
 		"calls": &callsResult{Shapes: []callFigures{{took: took}}}, "logins": &loginsResult{Rows: []loginFigures{{took: took}}},
 		"idle": &idleResult{Accounts: 1}, "storm": &stormResult{comeback: back}, "restart": &restartResult{comeback: back},
-		"no calls": &callsResult{Shapes: make([]callFigures, 1)}, "no storm": &stormResult{},
+		"loaded": &loadedResult{quiet: &loadPhase{took: slow(3)}}, "no calls": &callsResult{Shapes: make([]callFigures, 1)}, "no storm": &stormResult{},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "report.html")
@@ -146,6 +147,35 @@ func TestFiguresOfACall(t *testing.T) {
 	var none callFigures
 	if none.fill(bench.NewLatency(), bench.Cost{}, 0, 0, 0); none != (callFigures{}) {
 		t.Errorf("no call: %+v", none)
+	}
+}
+
+// TestEachPromiseUnderACrowdIsJudged spoils one after the other.
+func TestEachPromiseUnderACrowdIsJudged(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(*loadedResult, *benchLedger)
+		ok    bool
+	}{
+		"all is well":                 {func(*loadedResult, *benchLedger) {}, true},
+		"a call failed":               {func(r *loadedResult, _ *benchLedger) { r.loaded.end(1, time.Now(), io.EOF) }, false},
+		"an answer never given":       {func(_ *loadedResult, l *benchLedger) { l.Echoes = l.Echoes[1:] }, false},
+		"nobody signed in":            {func(r *loadedResult, _ *benchLedger) { r.SignIns = 0 }, false},
+		"a sign-in failed":            {func(r *loadedResult, _ *benchLedger) { r.SignInsFailed = 1 }, false},
+		"one was given up":            {func(r *loadedResult, _ *benchLedger) { r.SignInsGivenUp = 1 }, true},
+		"slow in the crowd":           {func(r *loadedResult, _ *benchLedger) { r.loaded.took = slow(51) }, false},
+		"slow on a busy machine":      {func(r *loadedResult, _ *benchLedger) { r.loaded.took, r.Flags.Busy = slow(51), true }, true},
+		"slower, and a blink at most": {func(r *loadedResult, _ *benchLedger) { r.quiet.took, r.loaded.took = slow(1), slow(25) }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, l := &loadedResult{SignIns: 5, quiet: &loadPhase{took: slow(10), answered: []int64{1}}, loaded: &loadPhase{took: slow(40), answered: []int64{2}}}, &benchLedger{}
+			for id := range int64(2) {
+				l.Echoes = append(l.Echoes, dctest.EchoRecord{ID: id + 1, Count: 1})
+			}
+			c.spoil(r, l)
+			if r.judge(l); r.OK != c.ok {
+				t.Errorf("it holds: %v: %+v", r.OK, r)
+			}
+		})
 	}
 }
 

@@ -114,3 +114,14 @@ func (c *comeback) charts() []page.Chart {
 		{What: "all accounts", Shares: []page.Share{{What: "manager", Value: c.CPU}, {What: "test DC", Value: c.DCCPU}}},
 	}}}
 }
+
+// chart is the distribution of a phase, nil that of none.
+func (p *loadPhase) chart(title string) page.Chart {
+	l := bench.NewLatency()
+	if p != nil {
+		for _, took := range p.took {
+			l.Record(took)
+		}
+	}
+	return latencyChart(title, l)
+}
