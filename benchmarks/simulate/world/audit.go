@@ -23,31 +23,15 @@ type turn struct {
 }
 
 // liveMost is how many bound temp keys may live in a slot at any time: a rotation
-// makes the successor before the old key is dropped. Where one comes before its time
-// because an operator asked for it, an old key whose drop was lost has not expired
-// and is one more.
+// makes the successor before the old key is dropped.
 const liveMost = 2
-
-// asking is a rotation that an operator asked for.
-type asking struct {
-	user int64
-	at   time.Time
-}
-
-// allowed is how many temp keys of a user may live in a slot at a time.
-func (j *judge) allowed(user int64, at time.Time, life time.Duration) int {
-	n := liveMost
-	for _, a := range j.asked {
-		if a.user == user && a.at.Before(at) && at.Sub(a.at) < life {
-			n++
-		}
-	}
-	return n
-}
 
 // moved is the end of a time in which a perm key was one account's: from then on
 // somebody else has it, who does not know its temp keys.
-type moved asking
+type moved struct {
+	user int64
+	at   time.Time
+}
 
 // ours is when a bound temp key is no account's any more: when it is gone, or its
 // perm key has been handed out.
@@ -63,7 +47,7 @@ func (j *judge) ours(k dctest.KeyRecord, user int64, bound time.Time) time.Time 
 
 // auditTempKeys holds the temp keys in each slot against that number: from the
 // bind that the DC granted until it knew the key no more, or the session was handed out.
-func (j *judge) auditTempKeys(l dctest.Ledger, life time.Duration) {
+func (j *judge) auditTempKeys(l dctest.Ledger) {
 	users := map[slot]int64{}
 	for _, a := range l.Authorizations {
 		users[slot{dc: a.DC, perm: a.Perm}] = a.UserID
@@ -95,7 +79,7 @@ func (j *judge) auditTempKeys(l dctest.Ledger, life time.Duration) {
 		slices.SortStableFunc(list, func(a, b turn) int { return cmp.Or(a.at.Compare(b.at), a.by-b.by) })
 		live := 0
 		for _, t := range list {
-			if live += t.by; live > j.allowed(users[slot{dc: s.dc, perm: s.perm}], t.at, life) {
+			if live += t.by; live > liveMost {
 				j.Complain("%d temp keys live at %v under perm key %x of DC %d (media %v)", live, t.at.Sub(j.rec.begun), uint64(s.perm), s.dc, s.media)
 				break
 			}

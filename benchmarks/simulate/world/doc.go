@@ -22,12 +22,17 @@
 //	4 rotation is invisible       the auditor: updates and calls                 PlantSwallowUpdate,
 //	                              PlantSwallowPost, PlantTurnPosts, PlantSwallowReturn
 //	                              (but for what was before a login's beginning with a channel, see past)
-//	                              auditTempKeys: live keys in a slot             PlantKeepKeys
-//	5 accounts do not hurt others nobody here but the auditor, to whom an account that is quarantined is
-//	                              a complaint: panics and wedges are injected by the tests of actors
+//	                              auditTempKeys: two live keys at most in a slot, main or media
+//	                                                                             PlantKeepKeys
+//	5 accounts do not hurt others isolate: one gets a panic, a wait, a revoked login, a corrupt record;
+//	                              the others' states, connections, calls         PlantHurtOthers
+//	                              the auditor: who is quarantined otherwise is a complaint. Wedges, and
+//	                              panics of all other actors, are injected by the tests of actors
 //	6 one owner per key           the auditor, by the ledger's overlaps, and auditBounds: no
 //	                              socket outlives its manager                    PlantKeepSocket
-//	7 no storm                    paced: dials of each life against its budget   PlantNoBudget
+//	7 no storm                    paced: dials, keys that are begun, first steps of sign-ins in each
+//	                              life against its budget                        PlantNoBudget,
+//	                              PlantNoKeyBudget, PlantNoTurns
 //	                              auditWait: no call runs in a wait told before  PlantForgetWait
 //	8 bounded                     auditBounds: sockets, packets and permits in the end
 //	                                                                             PlantKeepSocket

@@ -25,7 +25,6 @@ type judge struct {
 	absences []absence
 	accounts map[int64]string   // of users
 	logins   map[string][]login // of each account, in order
-	asked    []asking
 	moved    []moved
 
 	waits  map[string]time.Time // until when an account's calls wait, as it was told
@@ -139,7 +138,7 @@ func (w *world) audit() {
 		Ledger: w.dcs.core.Ledger(), Store: keys, Ran: w.dcs.core.Echo, Before: w.sim.Now().Add(-10 * time.Second),
 	})
 	ledger := w.dcs.core.Ledger()
-	w.judge.auditTempKeys(ledger, w.tempLife())
+	w.judge.auditTempKeys(ledger)
 	w.rec.count.Updates, w.rec.count.Holes, w.rec.count.Judged = w.judge.updates, tally.Holes, tally.Judged
 	w.rec.count.Returns = w.dcs.returns()
 	made := w.dcs.core.Counts()

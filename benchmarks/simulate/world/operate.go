@@ -93,9 +93,6 @@ func (w *world) leaves(u *user) {
 }
 
 func (w *world) rotate(u *user) error {
-	if w.opts.Plant != PlantKeepKeys {
-		w.judge.asked = append(w.judge.asked, asking{u.ID, w.sim.Now()})
-	}
 	return w.asked(u, func(ctx context.Context, a *actors.Account) error { return a.Rotate(ctx) })
 }
 

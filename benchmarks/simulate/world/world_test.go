@@ -123,6 +123,11 @@ func TestShortSeeds(t *testing.T) {
 			t.Errorf("nobody signed in by %s", modeNames[by])
 		}
 	}
+	for how, times := range sum.Hurt {
+		if n >= 20 && times == 0 {
+			t.Errorf("no account got %s", hurtNames[how])
+		}
+	}
 	if n >= 20 && sum.Returns < n {
 		t.Errorf("%d times somebody came back to a channel, in %d seeds", sum.Returns, n)
 	}
