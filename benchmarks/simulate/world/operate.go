@@ -63,7 +63,7 @@ func (k *workload) onOperateDue(c *workCtx) {
 		c.GoIO(func() message { return operated{u, opRotate, k.w.rotate(u)} })
 	case n < 70:
 		c.GoIO(func() message { return operated{u, opProxy, k.w.setProxy(u, proxy)} })
-	case n < 78 && k.w.opts.Plant != PlantForgetWait:
+	case n < 78 && k.w.opts.Plant != PlantForgetWait && !k.w.judge.doomed[u.name]: // a key that no DC knows cannot be taken in
 		k.w.leaves(u)
 		c.GoIO(func() message { return operated{u, opHandOut, k.w.handOut(u)} })
 	default:

@@ -17,7 +17,8 @@ func Limits(seed uint64) governor.Limits {
 	}
 	if seed/32%2 == 0 {
 		l.ConnectsPerDC, l.Connects = governor.Rate{PerSecond: 5, Burst: 2}, governor.Rate{PerSecond: 10, Burst: 4}
-		l.KeysPerDC, l.Keys = governor.Rate{PerSecond: 5, Burst: 2}, governor.Rate{PerSecond: 10, Burst: 4}
+		// Fewer than connects: who makes a key connects for it more often than not.
+		l.KeysPerDC, l.Keys = governor.Rate{PerSecond: 1, Burst: 1}, governor.Rate{PerSecond: 2, Burst: 2}
 		l.SignInsPerDC, l.SignIns = governor.Rate{PerSecond: 0.2, Burst: 1}, governor.Rate{PerSecond: 0.2, Burst: 1}
 	}
 	return l
@@ -101,12 +102,18 @@ func (p *paced) turn(now time.Time) bool {
 // reqPQ begins the making of a key.
 const reqPQ = 0xbe7e8ef1
 
-// sends looks at a packet that leaves: one without a key that asks for a new one.
+// sends looks at a packet that leaves: one without a key that asks for a new one, and
+// is not sent again for want of an answer.
 func (n *network) sends(l *link, packet []byte) {
 	const head = 8 + 8 + 4 // key id, msg_id, length
-	if len(packet) < head+4 || binary.LittleEndian.Uint64(packet) != 0 || binary.LittleEndian.Uint32(packet[head:]) != reqPQ {
+	if len(packet) < head+4+len(l.nonce) || binary.LittleEndian.Uint64(packet) != 0 || binary.LittleEndian.Uint32(packet[head:]) != reqPQ {
 		return
 	}
+	nonce := [16]byte(packet[head+4:])
+	if nonce == l.nonce {
+		return
+	}
+	l.nonce = nonce
 	if !n.keys.take(n.sim.Now(), way{l.dc, l.by, l.media}) {
 		n.complain("a key was made at DC %d more often than the budget allows", l.dc)
 	}
