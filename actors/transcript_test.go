@@ -170,13 +170,13 @@ func TestTranscriptMedia(t *testing.T) {
 	p.allowed[dctest.RuleKey] = true
 	p.about(
 		"A call for media. Nobody knows yet whether a bind cuts off the key that was bound before, so the first goes by the",
-		"main connection, and a rotation of the main key finds it out: both live. The next opens the binding for media,",
+		"main connection, and a rotation of the main key finds it out: both live. So does the next, which opens the binding for media,",
 		"which borrows the perm key, makes a temp key of its own at the DC's address for media and binds it. Nothing of",
 		"it is stored.")
 	p.begin()
 	p.echo("1", 0, Media())
 	p.run(5 * time.Second)
-	p.note("Both keys live. The second call has a connection of its own; others go by the main one meanwhile.")
+	p.note("Both keys live. What an earlier process may have left of keys for media is dropped first; the second call goes by the main one too.")
 	p.echo("2", 0, Media())
 	p.run(100 * time.Millisecond)
 	p.echo("main", 0)

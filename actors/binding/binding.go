@@ -44,6 +44,7 @@ type binding struct {
 	own, held []Call
 	asks      []*question
 	rotates   []Rotate  // that wait for their answer
+	sweeps    bool      // a Sweep waits for its end
 	proof     *child    // the prover, while the machine waits for what it finds
 	proofs    uint32    // questions asked for it
 	doubted   time.Time // of the first -404 under the perm key, zero while it is trusted
@@ -112,6 +113,9 @@ func (b *binding) Receive(c *ctx, m Message) {
 		b.forget(now)
 	case Rotate:
 		b.onRotate(c, m)
+	case Sweep:
+		b.sweeps = true
+		b.keys.Sweep(now)
 	case Unauthorized, WaitCleared, HomeAlive, Answered, guestDue, guestSaved:
 		b.onGuest(c, m)
 	case idleDue:

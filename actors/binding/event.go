@@ -80,6 +80,9 @@ type (
 	// nothing is held or pending. The account closes it, unless a call is on
 	// its way there.
 	EventIdle struct{}
+	// EventSwept: the server has forgotten every temp key of the perm key that is not
+	// in use; see Sweep.
+	EventSwept struct{}
 	// EventFailed: this DC cannot be a guest. What was held has ended with Err.
 	// The account closes it.
 	EventFailed struct{ Err error }
@@ -107,6 +110,7 @@ func (EventForeign) bindingEvent()     {}
 func (EventHomeLost) bindingEvent()    {}
 func (EventGuest) bindingEvent()       {}
 func (EventIdle) bindingEvent()        {}
+func (EventSwept) bindingEvent()       {}
 func (EventFailed) bindingEvent()      {}
 func (EventBroken) bindingEvent()      {}
 func (EventStoreFailed) bindingEvent() {}

@@ -276,6 +276,10 @@ func (b *binding) onDropEnded(c *ctx, m dropEnded) {
 	c.Cancel(timerDrop)
 	b.cfg.Shared.dropped(b.cfg.ID.Purpose)
 	b.keys.DropEnded(now, m.err)
+	if b.sweeps && b.keys.Swept() {
+		b.sweeps = false
+		b.notify(EventSwept{})
+	}
 }
 
 // query numbers a query of the binding's own. The numbers are in the upper

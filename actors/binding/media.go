@@ -69,6 +69,13 @@ func (r *readings) claim(now time.Time, at dc.ID) bool {
 	return true
 }
 
+// Sweep has the server forget what a process before this one left of temp keys for
+// media, which are on no disk: the binding of the main slot is told, before the one
+// for media is opened. EventSwept follows, be it after the connection was lost.
+type Sweep struct{}
+
+func (Sweep) bindingMessage() {}
+
 // forMedia reports whether the binding is the one for media.
 func (b *binding) forMedia() bool { return b.cfg.ID.Purpose == Media }
 

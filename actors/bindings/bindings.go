@@ -63,8 +63,11 @@ type Binding struct {
 	pending atomic.Int64 // calls that were sent there and have not ended
 
 	wanted bool // of a main one: somebody asked for media there before it had a route
-	opens  bool // of one for media: it has no route yet and calls may wait for it
-	lost   bool // the last that was heard of its route is that it is lost
+	sweeps bool // of a main one: it was told to sweep
+	// Of a main one: the perm key under which it has swept.
+	swept crypt.KeyID
+	opens bool // of one for media: it has no route yet and calls may wait for it
+	lost  bool // the last that was heard of its route is that it is lost
 }
 
 // number is that of its DC, with a minus for media.
@@ -195,7 +198,7 @@ func (s *All) begin(p *Binding, after time.Duration) {
 		}
 		s.host.Store(from, w, func(_ []persistence.Record, err error) { done(err) })
 	}
-	p.from, p.handle = from, s.host.Spawn(cfg)
+	p.from, p.handle, p.sweeps = from, s.host.Spawn(cfg), false
 }
 
 func (s *All) sharedAt(at dc.ID) *binding.Shared {
@@ -247,6 +250,11 @@ func (s *All) Hear(p *Binding, from *journal.Fence, ev binding.Event) bool {
 		return p.home
 	case binding.EventUnreachable:
 		return p.home
+	case binding.EventSwept:
+		if p.sweeps, p.swept = false, p.perm; s.byID(mediaID(p.id.DC)) == nil {
+			s.openMedia(p)
+		}
+		return false
 	case binding.EventIdle:
 		if p.pending.Load() == 0 && s.byID(mediaID(p.id.DC)) == nil {
 			s.Close(p)

@@ -46,6 +46,10 @@ func (s *All) openMedia(main *Binding) *Binding {
 	case binding.MediaByMain:
 		return nil
 	case binding.MediaByOwn:
+		if main.bound && main.swept != main.perm {
+			s.sweep(main)
+			return nil
+		}
 	}
 	p := &Binding{id: mediaID(main.id.DC), home: main.home, perm: main.perm, opens: true}
 	s.all = append(s.all, p)
@@ -54,6 +58,16 @@ func (s *All) openMedia(main *Binding) *Binding {
 	}
 	s.begin(p, 0)
 	return p
+}
+
+// sweep has the main binding sweep, once: until it has, calls go by it. Keys for
+// media are on no disk, and each process that is killed while it has some leaves
+// them behind; with a new one there would be more than two.
+func (s *All) sweep(main *Binding) {
+	if !main.sweeps {
+		main.sweeps = true
+		s.Tell(main, binding.Sweep{})
+	}
 }
 
 // routed goes on when a main binding has a route. One for media is of no use with

@@ -15,6 +15,11 @@ func TestBindingsForMedia(t *testing.T) {
 	routed := func(s *stage, p *Binding, perm crypt.KeyID) {
 		s.Hear(p, p.from, binding.EventRoute{Perm: perm})
 	}
+	// bound is routed with a temp key that is bound.
+	bound := func(s *stage, p *Binding, perm crypt.KeyID) {
+		routed(s, p, perm)
+		p.bound = true
+	}
 	media := func(s *stage, at dc.ID) { s.SendMedia(at, binding.Call{}, caller{s, "call"}) }
 	for _, c := range []struct {
 		name string
@@ -31,6 +36,16 @@ func TestBindingsForMedia(t *testing.T) {
 			routed(s, s.Open(2, true), 1)
 			media(s, 0)
 		}, []string{"opens 2, home: true", "tells 2 binding.Call"}},
+		{"what was left behind is dropped first, once, and calls go by the main one until then", binding.MediaByOwn, func(s *stage) {
+			bound(s, s.Open(2, true), 1)
+			media(s, 0)
+			media(s, 0)
+			s.Hear(s.At(2), s.At(2).from, binding.EventSwept{})
+			media(s, 0)
+			bound(s, s.At(2), 2) // another perm key
+			media(s, 0)
+		}, []string{"opens 2, home: true", "tells 2 binding.Sweep", "tells 2 binding.Call", "tells 2 binding.Call", "opens -2, home: true", "tells -2 binding.Call",
+			"closes -2", "tells 2 binding.Sweep", "tells 2 binding.Call"}},
 		{"a rotation of the main key finds out where nobody knows", binding.MediaFindOut, func(s *stage) {
 			routed(s, s.Open(2, true), 1)
 			media(s, 0)

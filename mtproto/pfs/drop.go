@@ -225,6 +225,21 @@ func (m *Machine) dropLater(now, at time.Time) {
 	}
 }
 
+// Sweep has the server forget every temp key of the perm key that no slot names. A
+// slot whose keys are on no disk is about to begin, and what a process before this
+// one left of it, killed perhaps more than once, is to be gone before a key of its
+// own is bound. Swept tells when that is so.
+func (m *Machine) Sweep(now time.Time) {
+	m.strangers = true
+	if m.working() {
+		m.dropOnce(now)
+	}
+}
+
+// Swept reports whether the server knows no temp key of the perm key, as far as
+// that is known here, that no slot names and nothing is to be dropped for.
+func (m *Machine) Swept() bool { return !m.strangers }
+
 // Connected says that what is owed to the server can be sent now under the serving
 // key: keys that nothing uses are dropped, such as those of a process that was
 // killed.
