@@ -195,6 +195,7 @@ func laws() map[string]law {
 		all[name+", with media"] = law{strict: strict, bulk: true, asks: 1}
 	}
 	all["both keys live, as others have found, with media"] = law{bulk: true, told: true, asks: 2}
+	all["both keys live, as others have found, with media and an owner"] = law{bulk: true, told: true, owner: true}
 	return all
 }
 
