@@ -76,8 +76,8 @@ func (w *world) spares(by place, dropped crypt.KeyID) {
 }
 
 // orderEnded ends the n-th order of a slot, of which the machine hears unless
-// another has overtaken it.
-func (w *world) orderEnded(s *slot, n int, tell func(now time.Time)) {
+// another has overtaken it. err says why it is not known to be done.
+func (w *world) orderEnded(s *slot, n int, err error) {
 	newest := n == len(s.orders)-1
 	if s.orders = slices.Delete(s.orders, n, n+1); !newest {
 		return
@@ -91,14 +91,14 @@ func (w *world) orderEnded(s *slot, n int, tell func(now time.Time)) {
 			}
 		}
 	}
-	tell(now)
+	s.m.DropEnded(now, err)
 }
 
 // ordersUnder ends the orders that were sent under a key: no answer will come.
 func (w *world) ordersUnder(s *slot, id crypt.KeyID) {
 	for n := len(s.orders) - 1; n >= 0; n-- {
 		if n < len(s.orders) && s.orders[n].under == id {
-			w.orderEnded(s, n, s.m.NotDropped)
+			w.orderEnded(s, n, errLost)
 		}
 	}
 }
@@ -107,7 +107,7 @@ func (w *world) ordersUnder(s *slot, id crypt.KeyID) {
 func (w *world) ordersDue(s *slot) {
 	for n := len(s.orders) - 1; n >= 0; n-- {
 		if !w.local().Before(s.orders[n].until) {
-			w.orderEnded(s, n, s.m.NotDropped)
+			w.orderEnded(s, n, errLost)
 		}
 	}
 }
@@ -119,16 +119,18 @@ func (w *world) orderActions(s *slot, on func(string, uint8, func(*world, *slot)
 		}
 		on("old temp keys are dropped", 0, func(w *world, s *slot) {
 			id := s.orders[n].under
-			switch said := w.ordered(s, n); {
-			case said != unknownKey:
-				w.orderEnded(s, n, s.m.Dropped) // refused or not: what is not dropped ends by itself
-			default:
-				w.orderEnded(s, n, s.m.NotDropped)
+			switch w.ordered(s, n) {
+			case unknownKey:
+				w.orderEnded(s, n, errLost)
 				s.m.Unknown(w.local(), id)
+			case unbound:
+				w.orderEnded(s, n, tgerr.New(401, "AUTH_KEY_PERM_EMPTY"))
+			default:
+				w.orderEnded(s, n, nil)
 			}
 		})
-		on("old temp keys are dropped, and the answer is lost", 1, func(w *world, s *slot) { w.ordered(s, n); w.orderEnded(s, n, s.m.NotDropped) })
-		on("a drop is lost", 1, func(w *world, s *slot) { w.orderEnded(s, n, s.m.NotDropped) })
+		on("old temp keys are dropped, and the answer is lost", 1, func(w *world, s *slot) { w.ordered(s, n); w.orderEnded(s, n, errLost) })
+		on("a drop is lost", 1, func(w *world, s *slot) { w.orderEnded(s, n, errLost) })
 		on("a drop is ordered to wait", 1, func(w *world, s *slot) {
 			w.learn()
 			w.order(dropMethod, s.at, time.Hour)
@@ -136,8 +138,9 @@ func (w *world) orderActions(s *slot, on func(string, uint8, func(*world, *slot)
 			if s.at != atAway {
 				w.media.noDrops = s.noDrops
 			}
-			w.st.KeyRefused(w.local(), dropMethod, w.whereKeys(s.at), tgerr.New(420, "FLOOD_WAIT_3600"))
-			w.orderEnded(s, n, func(now time.Time) { s.m.DropLater(now, s.noDrops) })
+			err := tgerr.New(420, "FLOOD_WAIT_3600")
+			w.st.KeyRefused(w.local(), dropMethod, w.whereKeys(s.at), err)
+			w.orderEnded(s, n, err)
 		})
 	}
 }

@@ -97,10 +97,7 @@ func (w *world) slotActions(at place, add adder) {
 			on("a -404 is told", 0, func(w *world, s *slot) { s.m.Unknown(w.local(), s.route) })
 		case unbound:
 		default:
-			on("a -404 is told for a moment", 1, func(w *world, s *slot) {
-				w.server(at).temp(s.route, at, w.now).denied = true
-				s.m.Unknown(w.local(), s.route)
-			})
+			on("a -404 is told for a moment", 1, func(w *world, s *slot) { s.m.Unknown(w.local(), s.route) })
 			on("the server forgets the temp key", 1, func(w *world, s *slot) {
 				id := s.route
 				t := w.server(at)
