@@ -57,6 +57,7 @@ type Binding struct {
 	handle  binding.Handle // of this start
 	route   binding.Route  // zero while calls go to the binding
 	bound   bool           // the last route was under a bound temp key
+	temps   bool           // and so are all, also while there is none
 	perm    crypt.KeyID    // of the last route, zero before there was one
 	from    *journal.Fence // of this start; what an earlier one said is void
 	keeper  runtime.Keeper
@@ -240,6 +241,7 @@ func (s *All) Hear(p *Binding, from *journal.Fence, ev binding.Event) bool {
 	switch ev := ev.(type) {
 	case binding.EventRoute:
 		p.route, p.bound, p.perm, p.lost = ev.Route, ev.Route.Where().Temp, ev.Perm, false
+		p.temps = p.bound
 		s.routed(p)
 		return p.home && !ev.Again // it was asked what is new when the last was lost
 	case binding.EventHeld:

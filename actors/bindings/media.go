@@ -46,7 +46,7 @@ func (s *All) openMedia(main *Binding) *Binding {
 	case binding.MediaByMain:
 		return nil
 	case binding.MediaByOwn:
-		if main.bound && main.swept != main.perm {
+		if main.temps && main.swept != main.perm {
 			s.sweep(main)
 			return nil
 		}

@@ -18,7 +18,7 @@ func TestBindingsForMedia(t *testing.T) {
 	// bound is routed with a temp key that is bound.
 	bound := func(s *stage, p *Binding, perm crypt.KeyID) {
 		routed(s, p, perm)
-		p.bound = true
+		p.bound, p.temps = true, true
 	}
 	media := func(s *stage, at dc.ID) { s.SendMedia(at, binding.Call{}, caller{s, "call"}) }
 	for _, c := range []struct {
@@ -46,6 +46,11 @@ func TestBindingsForMedia(t *testing.T) {
 			media(s, 0)
 		}, []string{"opens 2, home: true", "tells 2 binding.Sweep", "tells 2 binding.Call", "tells 2 binding.Call", "opens -2, home: true", "tells -2 binding.Call",
 			"closes -2", "tells 2 binding.Sweep", "tells 2 binding.Call"}},
+		{"also while the main connection is lost", binding.MediaByOwn, func(s *stage) {
+			bound(s, s.Open(2, true), 1)
+			s.Hear(s.Home(), s.Home().from, binding.EventLost{})
+			media(s, 0)
+		}, []string{"opens 2, home: true", "tells 2 binding.Sweep", "tells 2 binding.Call"}},
 		{"a rotation of the main key finds out where nobody knows", binding.MediaFindOut, func(s *stage) {
 			routed(s, s.Open(2, true), 1)
 			media(s, 0)
