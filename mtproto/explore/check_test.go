@@ -51,8 +51,15 @@ func (w *world) checkSlot(s *slot) {
 	if id, ok := s.m.Serving(); ok != (s.route != 0) || ok && id != s.route {
 		w.failf("calls go under %v, and %v serves", s.route, id)
 	}
-	if n := w.server(s.at).live(s.m.PermID(), s.at, w.now); n > 2 && s.m.PermID() != 0 {
-		w.failf("the server has %d live temp keys for %v", n, s.at)
+	w.checkLive(s, s.at)
+	if s.at == atHome {
+		w.checkLive(s, atMedia) // without a slot for them too
+	}
+}
+
+func (w *world) checkLive(s *slot, at place) {
+	if n := w.server(at).live(s.m.PermID(), at, w.now); n > 2 && s.m.PermID() != 0 {
+		w.failf("the server has %d live temp keys for %v", n, at)
 	}
 }
 
@@ -127,7 +134,7 @@ func (w *world) settle() (path []string, bad string) {
 var idle = map[string]bool{
 	"time passes": true, "call 1": true, "call 2": true, "call 3": true, "the owner asks for a rotation": true,
 	"the owner pauses it": true, "the owner logs out": true, "the owner resumes it": true,
-	"media: it is closed for want of calls": true, "media is wanted again": true,
+	"media: it is closed for want of calls": true, "media is wanted": true,
 }
 
 func (w *world) settled() bool {

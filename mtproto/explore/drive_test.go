@@ -340,7 +340,6 @@ func (w *world) standing(out standing.Output) {
 // close ends everything that needs connections.
 func (w *world) close(err error) {
 	w.slots, w.g, w.rotating = [places]*slot{}, nil, rotating{}
-	w.leaveMedia()
 	w.media = media{}
 	for _, q := range slices.Clone(w.queries) {
 		at := w.query(q.call.ID)

@@ -224,6 +224,7 @@ func TestAFaultInTheDriverIsFound(t *testing.T) {
 		"a wait is not written down":                                {law{plant: forgetsWait}, 2},
 		"the order of the main slot does not spare keys for media":  {law{plant: dropsMedia, bulk: true, told: true, asks: 1}, 0},
 		"an order on its way drops what the other slot binds":       {law{plant: bindsAnyway, bulk: true, told: true, asks: 2}, 0},
+		"keys for media pile up that killed processes have left":    {law{plant: sweepsNot, bulk: true, told: true}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := explore(newWorld(c.law, c.faults), 200_000, 16, false)

@@ -20,6 +20,8 @@ type media struct {
 	parked  []pfs.TempKey // of a slot for media that was closed for want of calls
 	noBinds time.Time     // until then the DC wants none
 	noDrops time.Time     // and no order to drop keys
+	swept   crypt.KeyID   // the perm key under which nothing is left of processes before
+	sweeps  bool          // the main slot was told to see to that
 	opens   bool          // calls for media may wait for their slot
 	wanted  bool          // and want it as soon as calls go home
 }
@@ -56,11 +58,26 @@ func (w *world) openMedia() {
 	case pfs.MediaFindOut:
 		w.slots[atHome].m.Rotate(w.local())
 	case pfs.MediaByOwn:
+		if w.media.swept != w.media.perm && w.plant != sweepsNot {
+			if !w.media.sweeps {
+				w.media.sweeps = true
+				w.slots[atHome].m.Sweep(w.local())
+			}
+			return
+		}
 		snap := w.media.lent
 		snap.Temps, w.media.parked = w.media.parked, nil
 		w.media.opens = true
 		w.openSlot(atMedia, snap)
 	case pfs.MediaByMain:
+	}
+}
+
+// swept goes on when the main slot has had everything dropped that no slot names.
+func (w *world) swept() {
+	w.media.sweeps, w.media.swept = false, w.media.perm
+	if w.slots[atMedia] == nil {
+		w.openMedia()
 	}
 }
 
@@ -85,7 +102,6 @@ func (w *world) closeMedia(keep bool) {
 		w.media.parked = s.m.Snapshot().Temps
 	} else {
 		w.media.slots.Has(pfs.MediaSlot, nil)
-		w.leaveMedia()
 	}
 	w.rotated(atMedia, errClosed)
 	for _, q := range slices.Clone(w.queries) {
@@ -117,22 +133,12 @@ func (w *world) callsWaitForMedia() bool {
 	return slices.ContainsFunc(w.queries, func(q query) bool { return q.at == atMedia && q.stage == queryHeld })
 }
 
-// leaveMedia notes that nobody has the keys for media any more: they are on no
-// disk, and the server cannot be told what to drop before another is bound.
-func (w *world) leaveMedia() {
-	for i := range w.servers[0].temps {
-		if t := &w.servers[0].temps[i]; t.media {
-			t.left = true
-		}
-	}
-}
-
 func (w *world) mediaActions(add adder) {
 	s := w.slots[atMedia]
 	idle := !slices.ContainsFunc(w.queries, func(q query) bool { return q.at == atMedia })
 	switch {
-	case s == nil && len(w.media.parked) > 0 && w.slots[atHome] != nil:
-		add("media is wanted again", 0, func(w *world) { w.openMedia() })
+	case s == nil && w.slots[atHome] != nil && !w.media.wanted && !w.media.sweeps && w.readings[0] != pfs.ReadingCut:
+		add("media is wanted", 0, (*world).openMedia)
 	case s != nil && idle && s.route != 0 && len(s.orders) == 0:
 		add("media: it is closed for want of calls", 0, func(w *world) { w.closeMedia(true) })
 	}

@@ -92,6 +92,9 @@ func (w *world) orderEnded(s *slot, n int, err error) {
 		}
 	}
 	s.m.DropEnded(now, err)
+	if s.at == atHome && w.media.sweeps && s.m.Swept() {
+		w.swept()
+	}
 }
 
 // ordersUnder ends the orders that were sent under a key: no answer will come.

@@ -24,7 +24,6 @@ type tempAt struct {
 	ends     time.Time
 	media    bool // made on an address for media, and known on those alone
 	cut      bool // its successor was bound, and bind_strict is on: it is answered no more
-	left     bool // for media, of a process or a service that is over: nobody has it
 }
 
 // A table is what one DC knows.
@@ -122,12 +121,11 @@ func (t *table) drop(perm crypt.KeyID, except []crypt.KeyID) (dropped []crypt.Ke
 	return dropped
 }
 
-// live counts the temp keys of a slot bound to a perm key that are answered, but
-// for those that nobody has.
+// live counts the temp keys of a slot bound to a perm key that are answered.
 func (t *table) live(perm crypt.KeyID, at place, now time.Time) (n int) {
 	for i := range t.temps {
 		k := &t.temps[i]
-		if k.perm == perm && k.media == (at == atMedia) && !k.left && !k.cut && now.Before(k.ends) {
+		if k.perm == perm && k.media == (at == atMedia) && !k.cut && now.Before(k.ends) {
 			n++
 		}
 	}
