@@ -37,8 +37,14 @@ func (a *account) onWish(c *ctx, m Wish) {
 		a.stand.Rotate(now, r)
 	case ClearWaits:
 		a.stand.ClearWaits(now, r, m.Method)
-		a.bindings.TellGuests(binding.WaitCleared{})
+		a.bindings.TellAll(binding.WaitCleared{Left: a.keyWaits(now)})
 	}
+}
+
+// keyWaits are the waits that bindings obey.
+func (a *account) keyWaits(now time.Time) binding.KeyWaits {
+	w := a.stand.KeyWaits(now, 0)
+	return binding.KeyWaits{Bind: w.Bind, Drop: w.Drop, InDoubt: w.Doubt.Length > 0}
 }
 
 // pumpStanding does what standing asks for, up to the next commit. It reports
@@ -84,6 +90,9 @@ func (a *account) carryOut(c *ctx, out standing.Output) {
 		}
 	case standing.OutRecall:
 		a.bindings.TellAll(binding.Recall{Method: out.Method})
+		if w := a.keyWaits(c.Now()); !w.Bind.IsZero() || !w.Drop.IsZero() {
+			a.bindings.TellAll(w)
+		}
 	case standing.OutCall:
 		a.askFor(out)
 	case standing.OutUnbound:

@@ -36,7 +36,7 @@ func newBinding(env *Env, cfg Config) *binding {
 	if cfg.Shared == nil {
 		cfg.Shared = &Shared{}
 	}
-	b := &binding{env: env, cfg: cfg, who: hash.Sum64(), dropAfter: cfg.DropAfter}
+	b := &binding{env: env, cfg: cfg, who: hash.Sum64()}
 	if !b.forMedia() {
 		b.spoken = &cfg.Shared.Spoken
 	}
@@ -115,5 +115,6 @@ func (b *binding) start(c *ctx, snap pfs.Snapshot) {
 	}, snap)
 	b.cfg.Keys = nil // they are the machines' now
 	b.keeper.Started(c.Now())
+	b.keys.Ordered(c.Now(), pfs.Waits{Drop: b.cfg.DropAfter})
 	b.keys.Start(c.Now())
 }

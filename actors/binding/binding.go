@@ -29,16 +29,15 @@ type binding struct {
 	session *persistence.Session
 
 	// The connections; see conns.go.
-	children  []*child // in the order they were made
-	flow      flow
-	told      flow // what the account knows
-	health    health
-	keeper    runtime.Keeper
-	saidLast  string    // of why the account gets nowhere
-	lastID    uint64    // the last msg_id of connections that fell silent
-	dropAfter time.Time // end of a wait on auth.dropTempAuthKeys
-	dropping  QueryID   // that is under way, 0 for none
-	queries   uint64    // of its own, counted
+	children []*child // in the order they were made
+	flow     flow
+	told     flow // what the account knows
+	health   health
+	keeper   runtime.Keeper
+	saidLast string  // of why the account gets nowhere
+	lastID   uint64  // the last msg_id of connections that fell silent
+	dropping QueryID // that is under way, 0 for none
+	queries  uint64  // of its own, counted
 
 	// The calls; see calls.go and ask.go.
 	own, held []Call
@@ -116,7 +115,14 @@ func (b *binding) Receive(c *ctx, m Message) {
 	case Sweep:
 		b.sweeps = true
 		b.keys.Sweep(now)
-	case Unauthorized, WaitCleared, HomeAlive, Answered, guestDue, guestSaved:
+	case KeyWaits:
+		b.keys.Ordered(now, pfs.Waits(m))
+		b.holdBind(now)
+	case WaitCleared:
+		b.cfg.Shared.waitsLeft(m.Left)
+		b.keys.WaitCleared(now, pfs.Waits(m.Left))
+		b.onGuest(c, m)
+	case Unauthorized, HomeAlive, Answered, guestDue, guestSaved:
 		b.onGuest(c, m)
 	case idleDue:
 		b.onIdle(c)

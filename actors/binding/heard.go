@@ -86,6 +86,7 @@ func (b *binding) onDown(c *ctx, ch *child, err error) {
 	switch ch.place {
 	case placeSuccessor:
 		b.waitAgain()
+		b.holdBind(c.Now())
 		if !wasUp && b.at(placeServing) == nil {
 			b.unreachable(because(fmt.Sprintf("%v cannot be reached", b.cfg.ID.DC), err))
 		}
@@ -129,6 +130,24 @@ func (b *binding) onBindFailed(now time.Time, ch *child, err error) {
 		b.cfg.Shared.wait(waitBind, until)
 	}
 	b.keys.BindFailed(now, ch.key, err)
+}
+
+// holdBind takes a bind back that is not on its way, while the server has that wait:
+// its connection would send it as soon as it stands.
+func (b *binding) holdBind(now time.Time) {
+	until := b.keys.BindAfter()
+	if b.bind == nil || !now.Before(until) {
+		return
+	}
+	id := b.bind.Temp.ID()
+	if ch := b.under(placeSuccessor, id); ch != nil {
+		if ch.up {
+			return // it is: its answer comes
+		}
+		b.move(ch, placeGone)
+	}
+	b.bind = nil
+	b.keys.Blocked(now, id, until)
 }
 
 // onKeyUnknown hears of a -404 under a key. The connection does nothing more.

@@ -201,9 +201,6 @@ func (b *binding) drop(c *ctx, except []crypt.KeyID) {
 	case b.flow != flowOpen:
 		b.keys.NotDropped(c.Now())
 		return
-	case c.Now().Before(b.dropAfter):
-		b.keys.DropLater(c.Now(), b.dropAfter)
-		return
 	}
 	b.cfg.Shared.has(b.cfg.ID.Purpose, b.keys.Live()) // what was retired is not among them
 	except, ok := b.cfg.Shared.drops(c.Now(), b.cfg.ID.Purpose, except)
@@ -263,7 +260,6 @@ func (b *binding) onDropEnded(c *ctx, m dropEnded) {
 	until, wait := tgerr.Until(m.err, now)
 	switch _, refused := tgerr.As(m.err); {
 	case wait:
-		b.dropAfter = until
 		b.cfg.Shared.wait(waitDrop, until)
 		b.notify(EventRefused{m.method, m.err})
 	case refused:

@@ -7,6 +7,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/mtproto/pfs"
 )
 
 // What an account needs of calls, under names of this package, so that it need
@@ -92,9 +93,13 @@ type (
 	// Unbound, the route is forgotten and EventRoute follows.
 	Unauthorized struct{ Err error }
 
-	// WaitCleared says that the account's owner has cleared a wait on the export
-	// or the import.
-	WaitCleared struct{}
+	// KeyWaits are the waits that the server has ordered for the queries about keys,
+	// of this DC or another: they hold on all.
+	KeyWaits pfs.Waits
+
+	// WaitCleared says that the account's owner has cleared waits: Left are those
+	// about keys that are not. One on the export or the import is cleared too.
+	WaitCleared struct{ Left KeyWaits }
 
 	// HomeAlive takes EventHomeLost back: home was found authorized after all.
 	HomeAlive struct{}
@@ -122,6 +127,7 @@ func (Through) bindingMessage()      {}
 func (Recall) bindingMessage()       {}
 func (Unbound) bindingMessage()      {}
 func (Unauthorized) bindingMessage() {}
+func (KeyWaits) bindingMessage()     {}
 func (WaitCleared) bindingMessage()  {}
 func (HomeAlive) bindingMessage()    {}
 func (Answered) bindingMessage()     {}

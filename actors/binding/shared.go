@@ -117,6 +117,13 @@ func (s *Shared) wait(kind int, until time.Time) {
 	}
 }
 
+// waitsLeft says which waits are left of those after their owner cleared some.
+func (s *Shared) waitsLeft(w KeyWaits) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waits = [2]time.Time{waitBind: w.Bind, waitDrop: w.Drop}
+}
+
 // wake tells the bindings for other purposes than one that something has changed.
 func (s *Shared) wake(but Purpose) {
 	s.mu.Lock()

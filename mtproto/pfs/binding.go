@@ -52,7 +52,12 @@ func (m *Machine) bind(now time.Time) {
 // Held says that nothing is sent under the serving key any more: its calls
 // have finished, or were kept or ended as OutHold said.
 func (m *Machine) Held(now time.Time) {
-	if m.stage != StageHolding {
+	switch {
+	case m.stage != StageHolding:
+		return
+	case now.Before(m.bindAfter): // ordered meanwhile, of another DC
+		m.resume(now)
+		m.wantAt(now, taskBind, m.bindAfter)
 		return
 	}
 	m.become(StageBinding)
@@ -203,19 +208,6 @@ func (m *Machine) bindLater(now time.Time, until time.Time) {
 	}
 	m.resume(now)
 	m.wantAt(now, taskBind, at)
-}
-
-// WaitCleared says that the account's owner has cleared the waits that the
-// server imposed. What waited for the end of one goes on.
-func (m *Machine) WaitCleared(now time.Time) {
-	waited := m.stage == StagePausing && m.until.Equal(m.bindAfter)
-	m.bindAfter, m.cfg.BindDoubt = time.Time{}, Doubt{}
-	if m.dropping.wait = (time.Time{}); m.owes(now) {
-		m.drop(now)
-	}
-	if waited {
-		m.perform(now)
-	}
 }
 
 // unproven reports whether a refused bind says nothing about the perm key: the

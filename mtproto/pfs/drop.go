@@ -138,10 +138,14 @@ func (m *Machine) dropOnce(now time.Time) {
 
 // drop has the server forget every temp key but the living ones.
 func (m *Machine) drop(now time.Time) {
-	if m.serving == nil {
-		return // when another serves
-	}
 	d := &m.dropping
+	switch {
+	case m.serving == nil:
+		return // when another serves
+	case now.Before(d.wait):
+		d.again = d.wait
+		return
+	}
 	before, another := d.spares, now.Before(d.until)
 	d.until, d.again, d.parting, d.spares = now.Add(DropLimit), time.Time{}, len(m.parting), 0
 	if id := m.successorID(); !another || before == id {
@@ -182,7 +186,7 @@ func (m *Machine) Dropped(now time.Time) {
 	m.strangers = false
 	m.save(Changes{DeleteTemps: m.parted(min(m.dropping.parting, len(m.parting)))})
 	waited := m.waitsForRoom()
-	m.dropping = dropping{}
+	m.dropping = dropping{wait: m.dropping.wait}
 	if m.owes(now) {
 		m.drop(now) // of what has come on top
 	}
@@ -208,9 +212,7 @@ func (m *Machine) DropLater(now, until time.Time) {
 	}
 	m.dropping.wait = until
 	m.dropLater(now, until)
-	if m.asked && m.stage == StageResting && m.owes(now) {
-		m.rotated(&DropWaitError{Until: until})
-	}
+	m.refuseRotation(now)
 }
 
 func (m *Machine) dropLater(now, at time.Time) {
@@ -244,7 +246,7 @@ func (m *Machine) Swept() bool { return !m.strangers }
 // key: keys that nothing uses are dropped, such as those of a process that was
 // killed.
 func (m *Machine) Connected(now time.Time) {
-	if m.working() && m.owes(now) && !now.Before(m.dropping.wait) {
+	if m.working() && m.owes(now) {
 		m.drop(now)
 	}
 }

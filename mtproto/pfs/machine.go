@@ -335,7 +335,7 @@ func (m *Machine) Forget(now time.Time) {
 	c.DeleteTemps = append(c.DeleteTemps, m.parted(len(m.parting))...)
 	c.DeletePerm = m.perm != nil
 	m.perm, m.probing, m.rebinds = nil, false, 0
-	m.strangers, m.dropping = false, dropping{}
+	m.strangers, m.dropping = false, dropping{wait: m.dropping.wait}
 	m.trust()
 	m.save(c)
 	m.wantAt(now, taskPerm, m.permPace.after(now, true))

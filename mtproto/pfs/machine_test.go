@@ -260,8 +260,16 @@ func TestAnyInputInAnyState(t *testing.T) {
 				}
 				p.m.ProofUnknown(p.now, others)
 			},
+			"ordered": func() {
+				w := Waits{Bind: p.now.Add(time.Duration(rapid.IntRange(-10, 3600).Draw(t, "bind wait")) * time.Second)}
+				if w.Bind.After(p.now) && w.Bind.After(a.bindAfter) {
+					a.bindAfter = w.Bind
+				}
+				w.Drop = p.now.Add(time.Duration(rapid.IntRange(-10, 3600).Draw(t, "drop wait")) * time.Second)
+				p.m.Ordered(p.now, w)
+			},
 			"rotate":       func() { a.rotate() },
-			"wait cleared": func() { a.bindAfter = time.Time{}; p.m.WaitCleared(p.now) },
+			"wait cleared": func() { a.bindAfter = time.Time{}; p.m.WaitCleared(p.now, Waits{}) },
 			"proof failed": func() { p.m.ProofFailed(p.now, nil) },
 			"clock": func() {
 				p.m.Clock(p.now, time.Duration(rapid.IntRange(-5, 5).Draw(t, "offset"))*time.Second, rapid.Bool().Draw(t, "synced"))

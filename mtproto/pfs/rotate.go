@@ -31,8 +31,6 @@ func (m *Machine) Rotate(now time.Time) {
 		m.rotated(ErrNoPFS)
 	case now.Before(m.bindAfter):
 		m.rotated(&BindWaitError{Until: m.bindAfter})
-	case m.stage == StageResting && m.owes(now) && now.Before(m.dropping.wait):
-		m.rotated(&DropWaitError{Until: m.dropping.wait})
 	default:
 		m.rotateAsked(now)
 	}
@@ -45,6 +43,7 @@ func (m *Machine) rotateAsked(now time.Time) {
 	switch {
 	case !m.asked || m.stage != StageResting || m.retired != nil:
 	case m.owes(now):
+		m.refuseRotation(now)
 		m.dropOnce(now) // see Dropped
 	default:
 		m.want(now, taskTemp)

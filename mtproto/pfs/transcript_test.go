@@ -152,7 +152,9 @@ func (p *play) run(line string) error {
 	case "rotate":
 		p.m.Rotate(p.now)
 	case "wait-cleared":
-		p.m.WaitCleared(p.now)
+		p.m.WaitCleared(p.now, p.waits(word[1:]))
+	case "ordered":
+		p.m.Ordered(p.now, p.waits(word[1:]))
 	case "learned":
 		p.m.Learned(p.now, reading(arg(1)))
 	case "probed":
@@ -231,6 +233,19 @@ func (p *play) setUp(word []string, arg func(int) string) error {
 		return fmt.Errorf("no such command before start: %q", word)
 	}
 	return nil
+}
+
+// waits are those of "bind 90s drop 2h".
+func (p *play) waits(word []string) (w Waits) {
+	for i := 0; i+1 < len(word); i += 2 {
+		until := p.now.Add(duration(word[i+1]))
+		if word[i] == "bind" {
+			w.Bind = until
+		} else {
+			w.Drop = until
+		}
+	}
+	return w
 }
 
 func (p *play) serving() string {
