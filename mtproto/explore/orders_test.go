@@ -120,6 +120,12 @@ func (w *world) orderActions(s *slot, on func(string, uint8, func(*world, *slot)
 		if said, _ := w.server(s.at).ask(s.orders[n].under, s.at, w.now); said == silence {
 			continue
 		}
+		on := func(name string, cost uint8, do func(*world, *slot)) {
+			if n > 0 { // a step is known by its name
+				name += ", by an order after"
+			}
+			on(name, cost, do)
+		}
 		on("old temp keys are dropped", 0, func(w *world, s *slot) {
 			id := s.orders[n].under
 			switch w.ordered(s, n) {
