@@ -198,6 +198,8 @@ func (b *binding) drop(c *ctx, except []crypt.KeyID) {
 	switch {
 	case ch == nil || !ch.up:
 		return // see onUp
+	case b.dropping != 0:
+		return // its connection sends it again
 	case b.flow != flowOpen:
 		b.keys.NotDropped(c.Now())
 		return

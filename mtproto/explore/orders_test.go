@@ -26,7 +26,7 @@ var dropMethod = (*tg.AuthDropTempAuthKeysRequest)(nil).TypeName()
 func (w *world) drop(s *slot, except []crypt.KeyID) {
 	now := w.local()
 	switch {
-	case s.route == 0 || !s.up:
+	case s.route == 0 || !s.up, len(s.orders) > 0:
 		return
 	case s.held, s.at != atAway && now.Before(w.media.noDrops) && !now.Before(s.noDrops):
 		s.m.NotDropped(now)

@@ -136,21 +136,22 @@ func (m *Machine) dropOnce(now time.Time) {
 	}
 }
 
-// drop has the server forget every temp key but the living ones.
+// drop has the server forget every temp key but the living ones. While an order is
+// on its way there is no second: the end of one would be taken for that of both, and
+// the other would drop what is bound then. What has come on top has its turn when it
+// has ended.
 func (m *Machine) drop(now time.Time) {
 	d := &m.dropping
 	switch {
 	case m.serving == nil:
 		return // when another serves
+	case now.Before(d.until):
+		return // see Dropped
 	case now.Before(d.wait):
 		d.again = d.wait
 		return
 	}
-	before, another := d.spares, now.Before(d.until)
-	d.until, d.again, d.parting, d.spares = now.Add(DropLimit), time.Time{}, len(m.parting), 0
-	if id := m.successorID(); !another || before == id {
-		d.spares = id
-	}
+	d.until, d.again, d.parting, d.spares = now.Add(DropLimit), time.Time{}, len(m.parting), m.successorID()
 	m.emit(Output{Kind: OutDrop, Except: m.Live()})
 }
 
@@ -244,9 +245,14 @@ func (m *Machine) Swept() bool { return !m.strangers }
 
 // Connected says that what is owed to the server can be sent now under the serving
 // key: keys that nothing uses are dropped, such as those of a process that was
-// killed.
+// killed. An OutDrop that is not answered comes again: a driver that has it on its
+// way sends no other.
 func (m *Machine) Connected(now time.Time) {
-	if m.working() && m.owes(now) {
+	switch {
+	case !m.working() || !m.owes(now):
+	case m.serving != nil && now.Before(m.dropping.until):
+		m.emit(Output{Kind: OutDrop, Except: m.Live()}) // perhaps it could not be sent
+	default:
 		m.drop(now)
 	}
 }

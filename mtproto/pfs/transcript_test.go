@@ -147,6 +147,8 @@ func (p *play) run(line string) error {
 		p.m.NotDropped(p.now)
 	case "drop-wait":
 		p.m.DropLater(p.now, p.now.Add(duration(arg(1))))
+	case "sweep":
+		p.m.Sweep(p.now)
 	case "connected":
 		p.m.Connected(p.now)
 	case "rotate":
