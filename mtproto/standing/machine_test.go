@@ -77,31 +77,29 @@ func TestWaitsAreBoundedAndTheFirstToEndIsForgotten(t *testing.T) {
 }
 
 // TestAWaitSurvivesWrongClocks plays a wait through two processes whose clocks are wrong
-// in every way: in true time it is never passed, and stretched by no more than what the
-// first may have been wrong about the server's time.
+// in every way: in true time it is never passed and never stretched.
 func TestAWaitSurvivesWrongClocks(t *testing.T) {
 	const length = time.Minute
 	for _, first := range []time.Duration{0, 24 * time.Hour, -24 * time.Hour} {
-		for _, second := range []time.Duration{0, 24 * time.Hour, -24 * time.Hour, 1999 * time.Millisecond} {
-			late := second % (2 * time.Second) // how long the fastest packet of the first was on its way
+		for _, second := range []time.Duration{0, 24 * time.Hour, -24 * time.Hour, time.Second} {
 			t.Run(fmt.Sprintf("first %v, then %v", first, second), func(t *testing.T) {
 				c := &Call{Method: "messages.sendMessage"}
 				m := Restore(testConfig(), Snapshot{State: Online, HomeDC: 2})
 				m.Start(epoch.Add(first))
-				m.Clock(epoch.Add(first), -first-late)
+				m.Clock(epoch.Add(first), -first)
 				m.Ended(epoch.Add(first), c, Where{DC: 2, Home: true}, tgerr.New(420, "FLOOD_WAIT_60"))
 				s := m.Snapshot()
 
 				begun := epoch.Add(10 * time.Second)
-				for at := begun; at.Before(epoch.Add(2 * length)); at = at.Add(time.Second) {
+				for at := begun; at.Before(epoch.Add(2 * length)); at = at.Add(5 * time.Second) {
 					m := Restore(testConfig(), s)
 					m.Start(begun.Add(second))
-					over := !at.Before(epoch.Add(length + clockSlack - late))
+					over := !at.Before(epoch.Add(length))
 					if err := m.Admit(at.Add(second), c); err == nil {
 						t.Fatalf("before the time was known, after %v: sent", at.Sub(epoch))
 					}
 					m.Clock(at.Add(second), -second)
-					if err := m.Admit(at.Add(second), c); over != (err == nil) || err == nil && at.Before(epoch.Add(length)) {
+					if err := m.Admit(at.Add(second), c); over != (err == nil) {
 						t.Fatalf("after %v: %v", at.Sub(epoch), err)
 					}
 				}
@@ -115,10 +113,10 @@ func TestARecordThatKnowsOnlyTheEndIsObeyed(t *testing.T) {
 	m.Start(epoch)
 	m.Clock(epoch, 0)
 	var wait *WaitError
-	if err := m.Admit(epoch, &Call{Method: "a.b"}); !errors.As(err, &wait) || !wait.Until.Equal(epoch.Add(time.Hour+clockSlack)) {
+	if err := m.Admit(epoch, &Call{Method: "a.b"}); !errors.As(err, &wait) || !wait.Until.Equal(epoch.Add(time.Hour)) {
 		t.Errorf("before: %v", err)
 	}
-	if err := m.Admit(epoch.Add(time.Hour+clockSlack), &Call{Method: "a.b"}); err != nil {
+	if err := m.Admit(epoch.Add(time.Hour), &Call{Method: "a.b"}); err != nil {
 		t.Errorf("after: %v", err)
 	}
 }

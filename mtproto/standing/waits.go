@@ -16,11 +16,6 @@ const (
 	// floodStop is how long a phone number is left alone after a flood error
 	// without a number: nothing says when it ends.
 	floodStop = 24 * time.Hour
-	// clockSlack is how much later a wait that another process wrote down ends here.
-	// Each process knows the server's time by the fastest packet that it has seen,
-	// and tells of a faster one that moves it by two seconds (mtproto's clock): the
-	// one that was told to wait may have taken the server for so much younger.
-	clockSlack = 2 * time.Second
 )
 
 // A heldWait is a wait as this process counts it. Within a process the end is
@@ -130,7 +125,7 @@ func (w *waits) restore(now time.Time, list []Wait) {
 		}
 		t := now
 		if w.known {
-			t = now.Add(w.offset - clockSlack)
+			t = now.Add(w.offset)
 		}
 		w.add(heldWait{Wait: wait, until: now.Add(wait.left(t)), restored: !w.known})
 	}
@@ -145,7 +140,7 @@ func (w *waits) verify(now time.Time, offset time.Duration) (again []Wait) {
 		switch {
 		case held.restored:
 			held.restored = false
-			held.until = now.Add(held.left(now.Add(offset - clockSlack)))
+			held.until = now.Add(held.left(now.Add(offset)))
 		case !held.Server:
 			held.Start, held.Server = held.Start.Add(offset), true
 			again = append(again, held.Wait)
