@@ -42,8 +42,8 @@ const (
 	OutReconnect
 
 	// OutClock: the first valid packet of this connection has come, so that the DC is known to answer under the auth key,
-	// or the server's time has moved enough to be worth saving. Offset is server time minus the owner's. It comes before
-	// whatever else the packet brought.
+	// or the server's time has moved enough to be worth saving, or at all and the packet brings an order to wait. Offset is
+	// server time minus the owner's. It comes before whatever else the packet brought.
 	OutClock
 
 	// OutPong: the ping that Ping asked for is answered, if only by a rejection.

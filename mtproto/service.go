@@ -264,6 +264,9 @@ func (s *Session) onResult(m incoming, r *tl.Reader) {
 	if err == nil && peekID(result) == idRPCError {
 		failure, err = readError(result)
 	}
+	if _, wait := failure.Wait(); wait {
+		s.ordered = true
+	}
 	if kind == sentBind {
 		rec.kind = sentDone
 		if err != nil {

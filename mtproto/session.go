@@ -58,6 +58,8 @@ type Session struct {
 	silent bool
 	// heard: a valid packet has come on this connection.
 	heard bool
+	// ordered: the packet at hand brings an order to wait.
+	ordered bool
 
 	clock   clockState
 	ids     idState
@@ -358,9 +360,12 @@ func (s *Session) Receive(now time.Time, packet []byte) {
 }
 
 // tellClock says in an output, the first one of this packet, that the connection has delivered or that the server's time
-// has moved: whoever acts on the rest knows the time then.
+// has moved: whoever acts on the rest knows the time then. With an order to wait it is told however little it has moved:
+// the wait is written down in the server's time, and another process, which may know that better, would end it too early.
 func (s *Session) tellClock(first int) {
-	if moved := s.clock.untold(s.skew); s.heard && !moved {
+	moved := s.clock.untold(s.skew) || s.ordered && s.clock.told != s.clock.offset+s.skew
+	s.ordered = false
+	if s.heard && !moved {
 		return
 	}
 	s.heard = true
