@@ -166,7 +166,7 @@ func (w *world) open() (err error) {
 		Core: dctest.Config{DCs: dcs}, Media: true, Persons: w.accounts / 2, Bots: w.accounts - w.accounts/2, RSAKey: actorstest.RSAKey(),
 		API: api.Config{
 			Seed: w.seed, LoginsPerDay: -1, ResendTimeout: -1,
-			Passkeys: anyPasskey{}, PNV: true,
+			Passkeys: actorstest.AnyPasskey{}, PNV: true,
 			Limits: api.Limits{SendCodeNumber: none, SendCodeAddress: none, ImportBot: none, ExportAuthorization: none, ExportLoginToken: none, AcceptLoginToken: none, CheckPassword: none, Mail: none},
 		},
 	}

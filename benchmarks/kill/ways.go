@@ -2,15 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/url"
-	"strings"
 	"time"
 
+	"github.com/mtfleet/mtfleet/actors/actorstest"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/mtproto/login"
@@ -117,58 +115,18 @@ func (w *world) webLink(p *person) (link string, err error) {
 // scan accepts a QR code as an app of the user does. One that is accepted already, or
 // not known any more, is nobody's failure: the next step tells.
 func (w *world) scan(text string, user int64) error {
-	link, err := url.Parse(text)
-	if err != nil {
-		return err
-	}
-	token, err := base64.RawURLEncoding.DecodeString(link.Query().Get("token"))
+	token, err := actorstest.QRToken(text)
 	if err != nil {
 		return err
 	}
 	return w.cluster.API(func(b *api.Backend, now time.Time) { _ = b.Scan(now, token, user) })
 }
 
-// anyPasskey takes every signature of the right challenge: what authenticators sign
-// is package webauthn's affair.
-type anyPasskey struct{}
-
-// Register implements [api.Passkeys].
-func (anyPasskey) Register(c api.PasskeyCheck, clientData string, _ []byte) (api.PasskeyRecord, error) {
-	return api.PasskeyRecord{ID: c.ID}, challenged(c, clientData)
-}
-
-// Check implements [api.Passkeys].
-func (anyPasskey) Check(c api.PasskeyCheck, _ api.PasskeyRecord, a api.PasskeyAssertion) (uint32, error) {
-	return 0, challenged(c, a.ClientData)
-}
-
-func challenged(c api.PasskeyCheck, clientData string) error {
-	if !strings.Contains(clientData, base64URL(c.Challenge)) {
-		return errors.New("another challenge was signed")
-	}
-	return nil
-}
-
-func base64URL(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
-
-// signed is what an authenticator makes of options.
-func signed(id string, options []byte, response map[string]string) (json.RawMessage, error) {
-	var asked struct{ PublicKey struct{ Challenge string } }
-	if err := json.Unmarshal(options, &asked); err != nil {
-		return nil, err
-	}
-	response["clientDataJSON"] = base64URL([]byte(`{"challenge":"` + asked.PublicKey.Challenge + `"}`))
-	return json.Marshal(map[string]any{"id": id, "rawId": id, "type": "public-key", "response": response})
-}
-
 // assertion is what the person's authenticator makes of the challenge of a sign-in.
 func (p *person) assertion(options string) (json.RawMessage, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return signed(p.passkey, []byte(options), map[string]string{
-		"authenticatorData": base64URL([]byte("data")), "signature": base64URL([]byte("signature")),
-		"userHandle": base64URL(fmt.Appendf(nil, "%d:%d", p.dc, p.user)),
-	})
+	return actorstest.SignByPasskey(p.passkey, []byte(options), p.dc, p.user)
 }
 
 // passkeysMost is how often a person tries to make a passkey at most: whether one
@@ -180,12 +138,12 @@ func (w *world) makePasskey(ctx context.Context, s control.Service, p *person) e
 	ctx, cancel := context.WithTimeout(ctx, stepTime)
 	defer cancel()
 	p.tries++ // by the one goroutine of an account that comes and goes
-	id := base64URL(fmt.Appendf(nil, "key %d of %s", p.tries, p.name))
+	id := actorstest.PasskeyID(p.tries, p.name)
 	asked, err := s.InitPasskey(ctx, control.AccountRequest{ID: p.name})
 	if err != nil {
 		return err
 	}
-	credential, err := signed(id, asked.Options, map[string]string{"attestationObject": base64URL([]byte("data"))})
+	credential, err := actorstest.NewPasskey(id, asked.Options)
 	if err != nil {
 		return err
 	}

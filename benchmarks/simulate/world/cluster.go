@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mtfleet/mtfleet/actors/actorstest"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
@@ -69,7 +70,7 @@ func newCluster(sim *runtime.Sim, rec *recorder, seed uint64, o Options) (*clust
 		DCs: o.DCs, Seed: seed, Rand: source, LoginsPerDay: -1,
 		// The limits of sign-ins count by the day; a run signs in again and again.
 		Limits:   api.Limits{SendCodeNumber: none, SendCodeAddress: none, ImportBot: none, Mail: none},
-		Passkeys: anyPasskey{}, PNV: true,
+		Passkeys: actorstest.AnyPasskey{}, PNV: true,
 	}
 	if !o.Calm {
 		logs(&people, seed)

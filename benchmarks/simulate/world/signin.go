@@ -2,16 +2,13 @@ package world
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/actors/actorstest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 )
 
@@ -191,11 +188,7 @@ func (w *world) answer(ctx context.Context, a *actors.Account, u *user, step *ac
 // scan accepts a QR code as another device of the user does. A code that has
 // ended is followed by another.
 func (w *world) scan(text string, user int64) error {
-	link, err := url.Parse(text)
-	if err != nil {
-		return err
-	}
-	token, err := base64.RawURLEncoding.DecodeString(link.Query().Get("token"))
+	token, err := actorstest.QRToken(text)
 	if err != nil {
 		return err
 	}
@@ -203,66 +196,28 @@ func (w *world) scan(text string, user int64) error {
 	return nil
 }
 
-// Passkeys. What an authenticator signs is not the world's affair: package webauthn
-// of the test DCs has that. Here it gives back the challenge.
-
 // passkeysMost is how many a person makes.
 const passkeysMost = 3
-
-// anyPasskey takes what has the challenge.
-type anyPasskey struct{}
-
-// Register implements [api.Passkeys].
-func (anyPasskey) Register(c api.PasskeyCheck, clientData string, _ []byte) (api.PasskeyRecord, error) {
-	return api.PasskeyRecord{ID: c.ID}, challenged(c, clientData)
-}
-
-// Check implements [api.Passkeys].
-func (anyPasskey) Check(c api.PasskeyCheck, _ api.PasskeyRecord, a api.PasskeyAssertion) (uint32, error) {
-	return 0, challenged(c, a.ClientData)
-}
-
-func challenged(c api.PasskeyCheck, clientData string) error {
-	if !strings.Contains(clientData, b64(c.Challenge)) {
-		return errors.New("world: another challenge was signed")
-	}
-	return nil
-}
-
-var b64 = base64.RawURLEncoding.EncodeToString
-
-// signed is what an authenticator makes of options.
-func signed(id string, options []byte, more map[string]string) (json.RawMessage, error) {
-	var asked struct{ PublicKey struct{ Challenge string } }
-	if err := json.Unmarshal(options, &asked); err != nil {
-		return nil, err
-	}
-	more["clientDataJSON"] = b64([]byte(`{"challenge":"` + asked.PublicKey.Challenge + `"}`))
-	return json.Marshal(map[string]any{"id": id, "rawId": id, "type": "public-key", "response": more})
-}
 
 // assertion is what the newest authenticator of a user makes of the challenge.
 func (u *user) assertion(options actors.JSONText) (actors.JSONText, error) {
 	if len(u.passkeys) == 0 {
 		return "", errors.New("world: there is no passkey")
 	}
-	text, err := signed(u.passkeys[len(u.passkeys)-1], []byte(options), map[string]string{
-		"authenticatorData": b64([]byte("data")), "signature": b64([]byte("signature")),
-		"userHandle": b64(fmt.Appendf(nil, "%d:%d", u.HomeDC, u.ID)),
-	})
+	text, err := actorstest.SignByPasskey(u.passkeys[len(u.passkeys)-1], []byte(options), u.HomeDC, u.ID)
 	return actors.JSONText(text), err
 }
 
 // makePasskey has an authenticator make a passkey of an account, and registers it.
 func (w *world) makePasskey(u *user) error {
-	id := b64(fmt.Appendf(nil, "key %d of %s", u.tries, u.name))
+	id := actorstest.PasskeyID(u.tries, u.name)
 	u.tries++
 	return w.asked(u, func(ctx context.Context, a *actors.Account) error {
 		options, err := a.InitPasskey(ctx)
 		if err != nil {
 			return err
 		}
-		credential, err := signed(id, options, map[string]string{"attestationObject": b64([]byte("data"))})
+		credential, err := actorstest.NewPasskey(id, options)
 		if err != nil {
 			return err
 		}
