@@ -48,15 +48,10 @@ every account was online in the end.`,
 }
 
 func (f *benchIdleFlags) check() error {
-	switch {
-	case f.accounts < 1 || f.accounts > maxBots:
-		return usage("bench idle: --accounts %d: this must be 1 to %d", f.accounts, maxBots)
-	case f.dcs < 1 || f.dcs > 9:
-		return usage("bench idle: --dcs %d: a cluster has 1 to 9 DCs", f.dcs)
-	case f.settle < 0 || f.during <= 0:
+	if f.settle < 0 || f.during <= 0 {
 		return usage("bench idle: --settle must not be negative, and --for must be positive")
 	}
-	return nil
+	return checkFleet("bench idle", f.accounts, f.dcs)
 }
 
 // idleResult is what bench idle found.

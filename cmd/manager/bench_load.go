@@ -107,3 +107,17 @@ func (p *loadPhase) quantile(q float64) time.Duration {
 func millis(d time.Duration) float64 {
 	return math.Round(float64(d)/float64(time.Millisecond)*100) / 100
 }
+
+// judgePhases holds what was called against what the DCs executed, and counts.
+func judgePhases(l *benchLedger, phases ...*loadPhase) (ok, failed int) {
+	executed := make(map[int64]bool, len(l.Echoes))
+	for _, e := range l.Echoes {
+		executed[e.ID] = true
+	}
+	for _, p := range phases {
+		p.judge(executed)
+		ok += len(p.answered)
+		failed += len(p.failures)
+	}
+	return ok, failed
+}

@@ -185,15 +185,7 @@ const loadedTimes = 5
 
 // judge fills in the verdict.
 func (r *loadedResult) judge(l *benchLedger) {
-	executed := make(map[int64]bool, len(l.Echoes))
-	for _, e := range l.Echoes {
-		executed[e.ID] = true
-	}
-	for _, p := range []*loadPhase{r.quiet, r.loaded} {
-		p.judge(executed)
-		r.CallsOK += len(p.answered)
-		r.CallsFailed += len(p.failures)
-	}
+	r.CallsOK, r.CallsFailed = judgePhases(l, r.quiet, r.loaded)
 	q := func(p *loadPhase, at float64) float64 { return millis(p.quantile(at)) }
 	r.P50, r.P99, r.Max = q(r.loaded, 0.5), q(r.loaded, 0.99), q(r.loaded, 1)
 	r.P50Quiet, r.P99Quiet, r.MaxQuiet = q(r.quiet, 0.5), q(r.quiet, 0.99), q(r.quiet, 1)

@@ -47,13 +47,7 @@ were online within 1.2 times the optimum, or a second.`,
 }
 
 func (f *benchRestartFlags) check() error {
-	switch {
-	case f.accounts < 1 || f.accounts > maxBots:
-		return usage("bench restart: --accounts %d: this must be 1 to %d", f.accounts, maxBots)
-	case f.dcs < 1 || f.dcs > 9:
-		return usage("bench restart: --dcs %d: a cluster has 1 to 9 DCs", f.dcs)
-	}
-	return nil
+	return checkFleet("bench restart", f.accounts, f.dcs)
 }
 
 // restartResult is what bench restart found.

@@ -120,15 +120,7 @@ func (b *benchRotation) afterwards(ctx context.Context) error {
 
 // judge fills in the verdict.
 func (r *rotateResult) judge(l *benchLedger, v *benchVerdict) {
-	executed := make(map[int64]bool, len(l.Echoes))
-	for _, e := range l.Echoes {
-		executed[e.ID] = true
-	}
-	for _, p := range []*loadPhase{r.quiet, r.rotating} {
-		p.judge(executed)
-		r.CallsOK += len(p.answered)
-		r.CallsFailed += len(p.failures)
-	}
+	r.CallsOK, r.CallsFailed = judgePhases(l, r.quiet, r.rotating)
 	for _, b := range l.Binds {
 		if b.Error == "" && b.At.After(r.rotatingFrom) {
 			r.Rotations++

@@ -51,15 +51,10 @@ were online within 1.2 times the optimum, or a second.`,
 }
 
 func (f *benchStormFlags) check() error {
-	switch {
-	case f.accounts < 1 || f.accounts > maxBots:
-		return usage("bench storm: --accounts %d: this must be 1 to %d", f.accounts, maxBots)
-	case f.dcs < 1 || f.dcs > 9:
-		return usage("bench storm: --dcs %d: a cluster has 1 to 9 DCs", f.dcs)
-	case f.outage < 100*time.Millisecond || f.outage > 10*time.Minute:
+	if f.outage < 100*time.Millisecond || f.outage > 10*time.Minute {
 		return usage("bench storm: --outage %v: this must be 100ms to 10m", f.outage)
 	}
-	return nil
+	return checkFleet("bench storm", f.accounts, f.dcs)
 }
 
 // stormResult is what bench storm found.

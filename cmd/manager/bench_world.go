@@ -287,3 +287,14 @@ func (w *benchWorld) watch(ctx context.Context, what string, d time.Duration) er
 	w.bar.say(what)
 	return sleep(ctx, d)
 }
+
+// checkFleet refuses numbers of accounts and DCs that no benchmark of a fleet takes.
+func checkFleet(command string, accounts, dcs int) error {
+	switch {
+	case accounts < 1 || accounts > maxBots:
+		return usage("%s: --accounts %d: this must be 1 to %d", command, accounts, maxBots)
+	case dcs < 1 || dcs > 9:
+		return usage("%s: --dcs %d: a cluster has 1 to 9 DCs", command, dcs)
+	}
+	return nil
+}
