@@ -111,3 +111,38 @@ func TestAGuestDCIsThereForWhoNeedsIt(t *testing.T) {
 		})
 	}
 }
+
+// TestAGuestThatIsSignedOutDropsItsOldKeysAllTheSame: the order to drop them is
+// answered with a 401. The authorization is carried there again, and they are dropped.
+func TestAGuestThatIsSignedOutDropsItsOldKeysAllTheSame(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s, store := cluster(t, small), persistence.NewMemory()
+		b := s.Descriptor().Bots[0]
+		guest := b.DC%2 + 1
+		m := open(t, options(s, store))
+		a := signInBot(t, m, "robot", b, actors.AccountOptions{})
+		wait(t, a, actors.Online)
+		call(t, a, actors.OnDC(dcID(guest)))
+
+		inject(t, s, dctest.Fault{Kind: dctest.FaultRPC, DC: guest, Method: "auth.dropTempAuthKeys", Code: 401, Text: "SESSION_REVOKED", Count: 1})
+		want := spentAt(s, guest)
+		want.temps++
+		want.binds++
+		want.imports++
+		if err := a.Rotate(soon(t)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Minute)
+		if got := spentAt(s, guest); got != want {
+			t.Errorf("the guest DC has cost %+v, want %+v", got, want)
+		}
+		if live, made := liveTemps(s, guest); live != 1 || made != 2 {
+			t.Errorf("%d of %d temp keys live at the guest DC, want 1 of 2", live, made)
+		}
+		if st := a.Status(); st.State != actors.Online {
+			t.Errorf("the account is %v: %s", st.State, st.Why)
+		}
+		closeManager(t, m)
+		verdict(t, s, store)
+	})
+}

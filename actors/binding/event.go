@@ -55,7 +55,7 @@ type (
 	}
 	// EventRefused: the server refused a query that the binding sends by itself
 	// with Err, its *tgerr.Error: auth.bindTempAuthKey in any way, or
-	// auth.dropTempAuthKeys with a wait. The binding obeys a wait for as long as
+	// auth.dropTempAuthKeys with a wait or a 401. The binding obeys a wait for as long as
 	// it lives, and after that by Config.BindAfter and DropAfter.
 	EventRefused struct {
 		Method string

@@ -260,9 +260,11 @@ func (b *binding) onDropEnded(c *ctx, m dropEnded) {
 		b.watch.replaced += m.n
 	}
 	until, wait := tgerr.Until(m.err, now)
-	switch _, refused := tgerr.As(m.err); {
+	switch e, refused := tgerr.As(m.err); {
 	case wait:
 		b.cfg.Shared.wait(waitDrop, until)
+		b.notify(EventRefused{m.method, m.err})
+	case refused && e.IsUnauthorized():
 		b.notify(EventRefused{m.method, m.err})
 	case refused:
 		b.env.Logger.Warn("old temp keys were not dropped", "account", b.cfg.Account, "dc", int(b.cfg.ID.DC), "err", m.err)

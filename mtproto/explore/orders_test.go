@@ -117,7 +117,8 @@ func (w *world) ordersDue(s *slot) {
 
 func (w *world) orderActions(s *slot, on func(string, uint8, func(*world, *slot))) {
 	for n := range s.orders {
-		if said, _ := w.server(s.at).ask(s.orders[n].under, s.at, w.now); said == silence {
+		said, _ := w.server(s.at).ask(s.orders[n].under, s.at, w.now)
+		if said == silence {
 			continue
 		}
 		on := func(name string, cost uint8, do func(*world, *slot)) {
@@ -140,6 +141,13 @@ func (w *world) orderActions(s *slot, on func(string, uint8, func(*world, *slot)
 		})
 		on("old temp keys are dropped, and the answer is lost", 1, func(w *world, s *slot) { w.ordered(s, n); w.orderEnded(s, n, errLost) })
 		on("a drop is lost", 1, func(w *world, s *slot) { w.orderEnded(s, n, errLost) })
+		if said == anonymous { // the real one drops what nobody was ever signed in on, but not what was signed out
+			on("a drop is refused, for the authorization has ended", 1, func(w *world, s *slot) {
+				err := tgerr.New(401, "SESSION_REVOKED")
+				w.st.KeyRefused(w.local(), dropMethod, w.whereKeys(s.at), err)
+				w.orderEnded(s, n, err)
+			})
+		}
 		on("a drop is ordered to wait", 1, func(w *world, s *slot) {
 			w.learn()
 			w.order(dropMethod, s.at, time.Hour)

@@ -128,6 +128,9 @@ func (w *world) slotActions(at place, add adder) {
 			t.drop(id, nil)
 			w.out = w.out || at == atHome
 		})
+		if at == atAway && p.authorized {
+			on("the server ends the authorization", 1, func(w *world, s *slot) { w.server(at).perm(s.m.PermID()).authorized = false })
+		}
 	}
 }
 

@@ -171,11 +171,22 @@ func (m *Machine) DropEnded(now time.Time, err error) {
 	switch {
 	case wait:
 		m.DropLater(now, until)
-	case err != nil && !refused, refused && (e.Class() == tgerr.ClassRetry || e.Class() == tgerr.ClassInit || e.Class() == tgerr.ClassUnbound):
+	case err != nil && !refused, refused && notOfDrops(e):
 		m.NotDropped(now)
 	default:
 		m.Dropped(now)
 	}
+}
+
+// notOfDrops reports whether a refusal says nothing about dropping keys: the server
+// has trouble, or the connection or the key that the order came under lacks something.
+// What a 401 says is missing, a guest gets back: its keys are dropped then.
+func notOfDrops(e *tgerr.Error) bool {
+	switch e.Class() {
+	case tgerr.ClassRetry, tgerr.ClassInit, tgerr.ClassUnbound:
+		return true
+	}
+	return e.IsUnauthorized()
 }
 
 // Dropped says that an OutDrop has ended, whatever the server said: nothing of it

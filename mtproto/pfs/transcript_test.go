@@ -145,6 +145,12 @@ func (p *play) run(line string) error {
 		p.m.Dropped(p.now)
 	case "not-dropped":
 		p.m.NotDropped(p.now)
+	case "drop-refused":
+		code, text := 401, arg(1)
+		if strings.HasPrefix(text, "METHOD") {
+			code = 400
+		}
+		p.m.DropEnded(p.now, tgerr.New(code, text))
 	case "drop-wait":
 		p.m.DropLater(p.now, p.now.Add(duration(arg(1))))
 	case "sweep":

@@ -166,12 +166,12 @@ func (m *Machine) onRevoked(now time.Time, c *Call, at Where, err error) {
 		}
 		return
 	}
-	if c.Purpose != ForCaller && c.Purpose != ForMove || at.Home { // where home was before it moved
+	if c.Purpose != ForCaller && c.Purpose != ForMove && c.Purpose != ForDrop || at.Home { // where home was before it moved
 		m.end(c, err)
 		return
 	}
 	m.emit(Output{Kind: OutUnauthorized, DC: at.DC, Err: err})
-	if c.Again {
+	if c.Again || c.Purpose == ForDrop { // its slot gives the order again by itself
 		m.end(c, err)
 		return
 	}

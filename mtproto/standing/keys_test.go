@@ -31,6 +31,34 @@ func TestAWaitWithKeysIsTheNextBindingsToo(t *testing.T) {
 	}
 }
 
+// TestA401ToAnOrderToDropKeysIsOneOfTheLogin: it is asked for again by its slot, once
+// the guest's authorization was carried over anew, or home was proved to be there.
+func TestA401ToAnOrderToDropKeysIsOneOfTheLogin(t *testing.T) {
+	for name, c := range map[string]struct {
+		at   Where
+		want OutputKind
+	}{
+		"on a guest DC the authorization is carried over": {Where{DC: 4, Temp: true}, OutUnauthorized},
+		"at home it is asked whether that is so":          {Where{DC: 2, Home: true, Temp: true}, OutStatus},
+	} {
+		m := Restore(Config{}, Snapshot{State: Online, HomeDC: 2, UserID: 1})
+		m.Start(epoch)
+		for ok := true; ok; _, ok = m.Next() {
+		}
+		m.KeyRefused(epoch, "auth.dropTempAuthKeys", c.at, tgerr.New(401, "SESSION_REVOKED"))
+		found := false
+		for out, ok := m.Next(); ok; out, ok = m.Next() {
+			found = found || out.Kind == c.want
+			if out.Kind == OutSend {
+				t.Errorf("%s: the order is sent by the account", name)
+			}
+		}
+		if !found {
+			t.Errorf("%s: it is not", name)
+		}
+	}
+}
+
 // TestAWaitThatIsOverByAnUnverifiedClockIsDoubted: a binding that starts is told of
 // it, for the handshake it makes first says what the time is.
 func TestAWaitThatIsOverByAnUnverifiedClockIsDoubted(t *testing.T) {

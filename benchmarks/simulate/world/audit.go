@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 )
 
@@ -80,7 +81,7 @@ func (j *judge) auditTempKeys(l dctest.Ledger) {
 		live := 0
 		for _, t := range list {
 			if live += t.by; live > liveMost {
-				j.Complain("%d temp keys live at %v under perm key %x of DC %d (media %v)", live, t.at.Sub(j.rec.begun), uint64(s.perm), s.dc, s.media)
+				j.Complain("%d temp keys live at %v under perm key %v of DC %d (media %v)", live, t.at.Sub(j.rec.begun), crypt.KeyID(s.perm), s.dc, s.media)
 				break
 			}
 		}
