@@ -54,8 +54,8 @@ func (a *app) tellBench(o benchOutput, ok bool, r benchResult) error {
 	}
 	var text, out bytes.Buffer
 	r.print(&text)
-	title, _, _ := strings.Cut(strings.TrimSpace(text.String()), "\n")
-	if err := (page.Page{Title: title, Text: text.String(), Charts: r.charts(), Result: r}).Write(&out); err != nil {
+	title, rest, _ := strings.Cut(strings.TrimSpace(text.String()), "\n")
+	if err := (page.Page{Title: title, Text: strings.Trim(rest, "\n"), Charts: r.charts(), Result: r}).Write(&out); err != nil {
 		return err
 	}
 	if err := writeFile(o.report, out.Bytes()); err != nil {

@@ -58,6 +58,23 @@ func steps(max float64) (at []float64) {
 	return at
 }
 
+// decades are the round numbers of a logarithmic axis from 10^low to 10^high: 1, 2 and
+// 5 of each power of ten, or its 1 alone where the axis is long.
+func decades(low, high float64) (at []float64) {
+	for power := math.Floor(low); power <= high; power++ {
+		for _, times := range []float64{1, 2, 5} {
+			v := times * math.Pow(10, power)
+			if long := high-low > 3; long && times > 1 {
+				continue
+			}
+			if log := math.Log10(v); log >= low-1e-9 && log <= high+1e-9 {
+				at = append(at, v)
+			}
+		}
+	}
+	return at
+}
+
 // number is a figure in as few digits as it takes.
 func number(v float64) string {
 	switch {
@@ -126,8 +143,8 @@ func (b Bars) draw() string {
 		}
 	}
 	c.up(most, b.Y)
-	for v := math.Ceil(low); v <= high; v++ {
-		c.text(left+(v-low)/(high-low)*plotW, top+plotH+16, "middle", "", number(math.Pow(10, v)))
+	for _, v := range decades(low, high) {
+		c.text(left+(math.Log10(v)-low)/(high-low)*plotW, top+plotH+16, "middle", "", number(v))
 	}
 	c.text(left+plotW, height-6, "end", "", b.X)
 	return c.end()

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -75,6 +76,26 @@ func TestAnAxisHasAFewRoundSteps(t *testing.T) {
 	for v, want := range map[float64]string{0: "0", 0.25: "0.25", 1234: "1234", 12_345: "12.35k", 25_000_000: "25M"} {
 		if got := number(v); got != want && !(v == 12_345 && got == "12.34k") {
 			t.Errorf("%v is written %q, want %q", v, got, want)
+		}
+	}
+}
+
+func TestALogarithmicAxisHasRoundNumbers(t *testing.T) {
+	for name, c := range map[string]struct {
+		low, high float64
+		want      []float64
+	}{
+		"half a decade": {0.5, 1, []float64{5, 10}},
+		"one decade":    {1, 2, []float64{10, 20, 50, 100}},
+		"from below 1":  {-1, 0.5, []float64{0.1, 0.2, 0.5, 1, 2}},
+		"a long axis":   {0, 4, []float64{1, 10, 100, 1000, 10000}},
+	} {
+		got := decades(c.low, c.high)
+		for i := range got {
+			got[i] = math.Round(got[i]*1000) / 1000
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
 }
