@@ -174,16 +174,22 @@ func (c *Cluster) transportFault(now time.Time, cn *conn, packet []byte) (code i
 		return 0, false
 	}
 	p := place{cn.dc.id, cn.id, cn.perm()}
-	if id, known := crypt.PacketKeyID(packet); known && cn.dc.keys[id] != nil {
-		p.perm = cn.dc.keys[id].ownerID()
+	var k *authKey
+	if id, ok := crypt.PacketKeyID(packet); ok {
+		k = cn.dc.keys[id]
 	}
-	if f := c.hit(now, FaultTransport, p); f != nil {
-		return int32(f.Code), true
+	if k != nil {
+		p.perm = k.ownerID()
 	}
-	if cn.packets == 1 {
-		if f := c.hit(now, FaultTransportConn, p); f != nil {
-			return int32(f.Code), true
-		}
+	f := c.hit(now, FaultTransport, p)
+	if f == nil && cn.packets == 1 {
+		f = c.hit(now, FaultTransportConn, p)
 	}
-	return 0, false
+	if f == nil {
+		return 0, false
+	}
+	if k != nil && int32(f.Code) == codeUnknownKey {
+		c.ledger.keyDenied(now, k)
+	}
+	return int32(f.Code), true
 }
