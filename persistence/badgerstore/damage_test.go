@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +75,20 @@ func closed(t *testing.T, n int) string {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// tableName is what Badger calls its tables.
+var tableName = regexp.MustCompile(`\b[0-9]{6}\.sst\b`)
+
+// newestTable is the path of the table that was written last. What number it has
+// depends on whether Badger has merged older ones.
+func newestTable(t *testing.T, dir string) string {
+	t.Helper()
+	tables, err := filepath.Glob(filepath.Join(dir, "*.sst"))
+	if err != nil || len(tables) == 0 {
+		t.Fatalf("there are no tables: %v", err)
+	}
+	return slices.Max(tables)
 }
 
 func edit(t *testing.T, path string, change func([]byte) []byte) {
@@ -163,12 +179,12 @@ func TestDamagesAreNamedAndChangeNothing(t *testing.T) {
 				edit(t, filepath.Join(dir, "MANIFEST"), func(b []byte) []byte { b[len(b)-1] ^= 1; return b })
 			}, "MANIFEST cannot be read: manifest has checksum mismatch" + should(0, "0 accounts, 0 perm keys and 0 records in all") + copied},
 		{"a table that is gone", func(t *testing.T) string { return closed(t, 10) },
-			func(t *testing.T, dir string) { remove(t, filepath.Join(dir, "000001.sst")) },
-			"000001.sst is missing" + should(0, "0 accounts, 0 perm keys and 0 records in all") + copied},
+			func(t *testing.T, dir string) { remove(t, newestTable(t, dir)) },
+			"a table is missing" + should(0, "0 accounts, 0 perm keys and 0 records in all") + copied},
 		{"a bit at the end of a table", func(t *testing.T) string { return closed(t, 10) },
 			func(t *testing.T, dir string) {
-				edit(t, filepath.Join(dir, "000001.sst"), func(b []byte) []byte { b[len(b)-2] ^= 1; return b })
-			}, "000001.sst is damaged" + should(0, "0 accounts, 0 perm keys and 0 records in all") + copied},
+				edit(t, newestTable(t, dir), func(b []byte) []byte { b[len(b)-2] ^= 1; return b })
+			}, "a table is damaged" + should(0, "0 accounts, 0 perm keys and 0 records in all") + copied},
 		{"nothing left but the HEAD", func(t *testing.T) string { return closed(t, 10) },
 			func(t *testing.T, dir string) {
 				for name := range files(t, dir) {
@@ -207,7 +223,9 @@ func TestDamagesAreNamedAndChangeNothing(t *testing.T) {
 				if !errors.As(err, &d) {
 					t.Fatalf("it opened, or: %v", err)
 				}
-				if want := "persistence: the store in " + dir + " is damaged: " + c.want + todo; err.Error() != want {
+				// A table's number depends on whether Badger has merged older ones.
+				got := tableName.ReplaceAllString(err.Error(), "a table")
+				if want := "persistence: the store in " + dir + " is damaged: " + c.want + todo; got != want {
 					t.Errorf("got  %v\nwant %s", err, want)
 				}
 			}

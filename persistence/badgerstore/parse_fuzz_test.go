@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/mtfleet/mtfleet/persistence"
@@ -22,7 +23,11 @@ func seeds(f *testing.F, name string) {
 		f.Fatal(err)
 	}
 	if openErr != nil { // it is written at the end
-		if b, err = os.ReadFile(filepath.Join(dir, name)); err != nil {
+		found, _ := filepath.Glob(filepath.Join(dir, name))
+		if len(found) == 0 {
+			f.Fatalf("there is no %s", name)
+		}
+		if b, err = os.ReadFile(slices.Max(found)); err != nil {
 			f.Fatal(err)
 		}
 	}
@@ -100,7 +105,7 @@ func FuzzLog(f *testing.F) {
 }
 
 func FuzzTable(f *testing.F) {
-	seeds(f, "000001.sst")
+	seeds(f, "*.sst")
 	f.Fuzz(func(t *testing.T, b []byte) {
 		n := 0
 		err := readTable(b, func(rawEntry) { n++ })

@@ -117,7 +117,7 @@ func TestATableThatCannotBeReadComesFromTheCopy(t *testing.T) {
 		func([]byte) []byte { return nil },
 	} {
 		dir := closed(t, 20)
-		edit(t, filepath.Join(dir, "000001.sst"), harm)
+		edit(t, newestTable(t, dir), harm)
 		r := mustSalvage(t, dir)
 		if r.Saved.Accounts != 20 || r.Saved.PermKeys != 20 {
 			t.Errorf("%+v", r)
@@ -155,7 +155,7 @@ func TestWhatWasDeletedStaysDeleted(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The table with the deletion is gone, the one with the account is there.
-	remove(t, filepath.Join(dir, "000002.sst"))
+	remove(t, newestTable(t, dir))
 	mustSalvage(t, dir)
 	wantIn(t, dir, append(names(3), names(10)[4:]...)...)
 }
