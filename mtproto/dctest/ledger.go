@@ -27,7 +27,8 @@ type Ledger struct {
 type Counts struct {
 	PermKeys   int `json:"perm_keys"` // made
 	TempKeys   int `json:"temp_keys"`
-	Binds      int `json:"binds"` // successful
+	SeededKeys int `json:"seeded_keys"` // perm and temp keys that Cluster.Seed put in place: they were not made
+	Binds      int `json:"binds"`       // successful
 	BindErrors int `json:"bind_errors"`
 	Logins     int `json:"logins"`
 	Sessions   int `json:"sessions"`
@@ -48,6 +49,7 @@ type KeyRecord struct {
 	Temp    bool      `json:"temp"`
 	Media   bool      `json:"media,omitempty"`
 	Perm    int64     `json:"perm,string,omitempty"` // of a temp key: what it was bound to last
+	Seeded  bool      `json:"seeded,omitempty"`      // put in place by Cluster.Seed, not made
 	Created time.Time `json:"created"`
 	Expires time.Time `json:"expires,omitzero"`
 	Gone    time.Time `json:"gone,omitzero"` // zero while the server knows the key
@@ -118,14 +120,29 @@ func appendBounded[T any](list []T, v T) []T {
 }
 
 func (l *ledger) keyMade(now time.Time, k *authKey) {
-	r := &KeyRecord{DC: k.dc.id, ID: int64(k.id()), Temp: k.temp, Media: k.media, Created: now, Expires: k.expires}
-	l.keys = appendBounded(l.keys, r)
-	l.keyIndex[k] = r
+	l.keyThere(now, k)
 	if k.temp {
 		l.counts.TempKeys++
 	} else {
 		l.counts.PermKeys++
 	}
+}
+
+// keySeeded notes a key that nobody made.
+func (l *ledger) keySeeded(now time.Time, k *authKey) {
+	r := l.keyThere(now, k)
+	r.Seeded = true
+	if k.perm != nil {
+		r.Perm = int64(k.perm.id())
+	}
+	l.counts.SeededKeys++
+}
+
+func (l *ledger) keyThere(now time.Time, k *authKey) *KeyRecord {
+	r := &KeyRecord{DC: k.dc.id, ID: int64(k.id()), Temp: k.temp, Media: k.media, Created: now, Expires: k.expires}
+	l.keys = appendBounded(l.keys, r)
+	l.keyIndex[k] = r
+	return r
 }
 
 func (l *ledger) keyGone(now time.Time, k *authKey, why string) {

@@ -81,16 +81,22 @@ func (h *half) Admit(req *api.Request, method string) (time.Duration, *api.Error
 }
 func (h *half) UserOf(int, int64) (int64, bool)        { return 7, !h.anonymous }
 func (h *half) KeyGone(_ time.Time, _ int, perm int64) { h.gone = append(h.gone, perm) }
-func (h *half) Advance(time.Time)                      {}
-func (h *half) Deadline() time.Time                    { return time.Time{} }
-func (h *half) SetEndpoints([]api.Endpoint)            {}
-func (h *half) Users() []api.User                      { return []api.User{{ID: 7, HomeDC: 2}} }
-func (h *half) APIIDs() []int                          { return []int{1} }
-func (h *half) Logins() []api.Login                    { return nil }
-func (h *half) Authorizations() []api.Authorization    { return h.auths }
-func (h *half) Updates(int64) []api.UpdateRecord       { return h.updates }
-func (h *half) ChannelUpdates() []api.UpdateRecord     { return nil }
-func (h *half) Memberships() []api.Membership          { return nil }
+func (h *half) SeedAuthorization(_ time.Time, dc int, _, user int64) error {
+	if user != 7 {
+		return api.ErrUserUnknown
+	}
+	return nil
+}
+func (h *half) Advance(time.Time)                   {}
+func (h *half) Deadline() time.Time                 { return time.Time{} }
+func (h *half) SetEndpoints([]api.Endpoint)         {}
+func (h *half) Users() []api.User                   { return []api.User{{ID: 7, HomeDC: 2}} }
+func (h *half) APIIDs() []int                       { return []int{1} }
+func (h *half) Logins() []api.Login                 { return nil }
+func (h *half) Authorizations() []api.Authorization { return h.auths }
+func (h *half) Updates(int64) []api.UpdateRecord    { return h.updates }
+func (h *half) ChannelUpdates() []api.UpdateRecord  { return nil }
+func (h *half) Memberships() []api.Membership       { return nil }
 func (h *half) PushUpdate(now time.Time, user int64) (int32, error) {
 	h.pts++
 	h.updates = append(h.updates, api.UpdateRecord{At: now, UserID: user, Pts: h.pts, PtsCount: 1})

@@ -156,6 +156,8 @@ type Server interface {
 	Admit(req *Request, method string) (delay time.Duration, err *Error)
 	// UserOf returns the user authorized on a perm key of a DC.
 	UserOf(dc int, perm int64) (userID int64, ok bool)
+	// SeedAuthorization puts a user on a perm key of its home DC without a sign-in: see [Backend.SeedAuthorization].
+	SeedAuthorization(now time.Time, dc int, perm, userID int64) error
 	// KeyGone says that a perm key no longer exists (destroy_auth_key or a fault).
 	KeyGone(now time.Time, dc int, perm int64)
 

@@ -12,6 +12,33 @@ import (
 // ErrNoBackend says that the cluster runs with an API half that the caller brought.
 var ErrNoBackend = errors.New("serve: the API half is not ours")
 
+// Seed signs users in at home without a handshake or a sign-in, by keys that follow from a number; with temp, a temp key is
+// bound to each perm key. What it returns is what a client has them from: see [dctest.Seed]. The error is a
+// *dctest.SeedError about the first user that cannot be; those before are signed in then.
+func (s *Cluster) Seed(number uint64, temp bool, users []int64) (seed dctest.Seed, err error) {
+	gone := s.do(func(core *dctest.Cluster, now time.Time) {
+		homes := map[int64]int{}
+		for _, u := range s.cfg.Core.API.Users() {
+			homes[u.ID] = u.HomeDC
+		}
+		seed = core.NewSeed(now, number, temp)
+		for _, user := range users {
+			home := homes[user]
+			if home == 0 {
+				err = &dctest.SeedError{User: user, Err: api.ErrUserUnknown}
+				return
+			}
+			if err = core.Seed(now, seed, home, user); err != nil {
+				return
+			}
+		}
+	})
+	if gone != nil {
+		return dctest.Seed{}, gone
+	}
+	return seed, err
+}
+
 // Fault makes something go wrong. The id is for ClearFaults. An error of the fault itself is a *dctest.FaultError.
 func (s *Cluster) Fault(f dctest.Fault) (id uint64, err error) {
 	if gone := s.do(func(core *dctest.Cluster, now time.Time) { id, err = core.Fault(now, f) }); gone != nil {

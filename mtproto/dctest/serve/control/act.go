@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 )
 
@@ -79,6 +80,29 @@ func (h *handler) push(r *http.Request) (any, error) {
 
 // lostMessage is the id of the message that a lost update deletes: none has it.
 const lostMessage = 1<<31 - 1
+
+type seedRequest struct {
+	Seed  uint64  `json:"seed,string"`
+	Temp  bool    `json:"temp"`
+	Users []int64 `json:"users"`
+}
+
+func (h *handler) seed(r *http.Request) (any, error) {
+	var q seedRequest
+	given, err := decode(r, &q)
+	if err != nil {
+		return nil, err
+	}
+	if err := need(given, "seed", "users"); err != nil {
+		return nil, err
+	}
+	seed, err := h.cluster.Seed(q.Seed, q.Temp, q.Users)
+	var refused *dctest.SeedError
+	if errors.As(err, &refused) {
+		return nil, bad("users", "%v", refused)
+	}
+	return seed, err
+}
 
 type revokeRequest struct {
 	UserID int64 `json:"user_id"`

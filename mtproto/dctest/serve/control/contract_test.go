@@ -222,6 +222,10 @@ func play(t *testing.T) *transcript {
 	tr.ask("POST", "/fault", `{"kind":"restart","dc":2}`)
 	tr.ask("POST", "/revoke", fmt.Sprintf(`{"user_id":%d}`, person.UserID))
 
+	tr.note("The bot is signed in without a handshake, by keys that its client has, too.")
+	tr.ask("POST", "/seed", fmt.Sprintf(`{"seed":"1","temp":true,"users":[%d]}`, bot))
+	tr.ask("POST", "/seed", fmt.Sprintf(`{"seed":"1","users":[%d]}`, bot))
+
 	tr.note("What cannot be done.")
 	tr.ask("POST", "/fault", `{"kind":"drop","delay":"1s"}`)
 	tr.ask("POST", "/fault", `{"kind":"delay","delay":1}`)

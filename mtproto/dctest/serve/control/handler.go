@@ -84,6 +84,7 @@ func (h *handler) table() []route {
 		{"POST", "/channels/{id}/messages", "write to it as a member, or as its creator", h.post},
 		{"PATCH", "/channels/{id}/messages", "give a message of it another text", h.editPost},
 		{"DELETE", "/channels/{id}/messages", "delete messages of it; ?message= (repeatable)", h.deletePosts},
+		{"POST", "/seed", "sign users in by keys that both sides have from a number, without a handshake", h.seed},
 		{"POST", "/revoke", "end a user's authorizations, or that of one key", h.revoke},
 		{"POST", "/scan", "accept a QR login token as a user", h.scan},
 		{"POST", "/pay", "pay for the sign-ins of a number", h.pay},
