@@ -43,7 +43,7 @@ func (a *app) startBenchDC(ctx context.Context, dir string, bots, dcs int, more 
 	args := append([]string{
 		"testdc", "--json", "--until-stdin-closes", "--no-limits", "--users", "0", "--bots", strconv.Itoa(bots), "--dcs", strconv.Itoa(dcs),
 		"--control-socket", socket,
-	}, more...)
+	}, append(loopbackAddrs(dcs), more...)...)
 	d := &benchDC{cmd: exec.Command(exe, args...), http: askingAt(socket)}
 	log, err := os.Create(filepath.Join(dir, "testdc.log"))
 	if err != nil {
@@ -51,11 +51,7 @@ func (a *app) startBenchDC(ctx context.Context, dir string, bots, dcs int, more 
 	}
 	defer log.Close()
 	d.cmd.Stderr = log
-	for _, kv := range a.env {
-		if !strings.HasPrefix(kv, "MTFLEET_") { // the operator's own settings are not the benchmark's
-			d.cmd.Env = append(d.cmd.Env, kv)
-		}
-	}
+	d.cmd.Env = a.cleanEnv()
 	if d.stdin, err = d.cmd.StdinPipe(); err != nil {
 		return nil, err
 	}
@@ -76,6 +72,33 @@ func (a *app) startBenchDC(ctx context.Context, dir string, bots, dcs int, more 
 		return nil, fmt.Errorf("bench: the test DCs did not start: %s", strings.TrimSpace(string(words)))
 	}
 	return d, nil
+}
+
+// cleanEnv is the environment without the operator's own settings: they are not the
+// benchmark's.
+func (a *app) cleanEnv() (env []string) {
+	for _, kv := range a.env {
+		if !strings.HasPrefix(kv, "MTFLEET_") {
+			env = append(env, kv)
+		}
+	}
+	return env
+}
+
+// loopbackAddrs has each DC listen on an address of its own, 127.0.0.2 and so on: to
+// each there are some 28,000 ports to connect from. Where the system has 127.0.0.1
+// alone (Linux answers on all of 127.0.0.0/8), they share that.
+func loopbackAddrs(dcs int) (flags []string) {
+	for dc := 1; dc <= dcs; dc++ {
+		ip := fmt.Sprintf("127.0.0.%d", dc+1)
+		l, err := net.Listen("tcp", net.JoinHostPort(ip, "0"))
+		if err != nil {
+			return nil
+		}
+		_ = l.Close()
+		flags = append(flags, "--addr", fmt.Sprintf("%d=%s:0", dc, ip))
+	}
+	return flags
 }
 
 // askingAt is a client of controls on a unix socket.

@@ -97,7 +97,8 @@ func TestEveryResultHasItsCharts(t *testing.T) {
 	back := comeback{Accounts: 2, Curve: [][2]float64{{0, 0}, {1, 2}}}
 	for name, r := range map[string]benchResult{
 		"calls": &callsResult{Shapes: []callFigures{{took: took}}}, "logins": &loginsResult{Rows: []loginFigures{{took: took}}},
-		"idle": &idleResult{Accounts: 1}, "storm": &stormResult{comeback: back}, "restart": &restartResult{comeback: back},
+		"idle": &idleResult{Accounts: 1}, "storm": &stormResult{comeback: back}, "restart": &restartResult{coldStart: coldStart{comeback: back}},
+		"soak": &soakResult{Accounts: 1, Looks: []soakLook{{At: 1, RSS: 1024}, {At: 2, RSS: 2048}}}, "no soak": &soakResult{},
 		"loaded": &loadedResult{quiet: &loadPhase{took: slow(3)}}, "no calls": &callsResult{Shapes: make([]callFigures, 1)}, "no storm": &stormResult{},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -125,8 +126,45 @@ func TestFiguresOfAnIdleAccount(t *testing.T) {
 		After:    bench.Stock{RSS: 22 << 20, Heap: 5 << 20, Goroutines: 107, Descriptors: 110},
 	}
 	r.judge(60*time.Millisecond, 30*time.Second, 99)
-	if r.RSS != 20.48 || r.Heap != 10.24 || r.Goroutines != 1 || r.Descriptors != 1 || r.CPU != 1.2 || r.OK {
+	if r.RSS != 20.48 || r.Heap != 10.24 || r.Goroutines != 1 || r.Descriptors != 1 || r.CPU != 1.2 || r.Total != 22 || r.OK {
 		t.Errorf("%+v", r)
+	}
+	if r.judge(0, time.Minute, 100); !r.OK {
+		t.Errorf("all are online: %+v", r)
+	}
+	r.Calls.Failed = 1
+	if r.judge(0, time.Minute, 100); r.OK {
+		t.Error("a call failed, and all is well")
+	}
+}
+
+func TestASoakIsJudgedByWhoCameBackAndWhatWasLeft(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(*soakResult)
+		ok    bool
+	}{
+		"all is well":                  {func(*soakResult) {}, true},
+		"one is missing":               {func(r *soakResult) { r.Online-- }, false},
+		"it never went round":          {func(r *soakResult) { r.Cycles = 0 }, false},
+		"a goroutine too many is left": {func(r *soakResult) { r.After.Goroutines += 3 }, false},
+		"memory grew":                  {func(r *soakResult) { r.Looks[3].RSS *= 2 }, true},
+		"kept goroutines":              {func(r *soakResult) { r.After.Goroutines += 2 }, true},
+		"a key was made, rotated":      {func(r *soakResult) { r.Keys = 1 }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &soakResult{Accounts: 5, Online: 5, Cycles: 4, GoroutinesKept: 2, Before: bench.Stock{Goroutines: 9}, After: bench.Stock{Goroutines: 9},
+				Looks: []soakLook{{At: 10, RSS: 9000}, {At: 20, RSS: 1000}, {At: 30, RSS: 1001}, {At: 40, RSS: 1002}}}
+			c.spoil(r)
+			if r.judge(); r.OK != c.ok {
+				t.Errorf("%+v", r)
+			}
+			if name == "all is well" && (r.RSSSlope != 360 || r.RSSFirst != 8.789 || r.RSSLast != 0.979) {
+				t.Errorf("0.1 KiB a second are %v KiB an hour; memory %v and %v", r.RSSSlope, r.RSSFirst, r.RSSLast)
+			}
+		})
+	}
+	if got := slope([]soakLook{{At: 1, RSS: 1}, {At: 2, RSS: 2}}, func(l soakLook) float64 { return l.RSS }); got != 0 {
+		t.Errorf("one cycle and the first have a slope of %v", got)
 	}
 }
 
@@ -176,6 +214,16 @@ func TestEachPromiseUnderACrowdIsJudged(t *testing.T) {
 				t.Errorf("it holds: %v: %+v", r.OK, r)
 			}
 		})
+	}
+}
+
+func TestALookMayTakeAPartOfTheTimeAndNoMore(t *testing.T) {
+	for took, want := range map[time.Duration]time.Duration{
+		0: onlineLook, time.Microsecond: onlineLook, 4 * time.Millisecond: 100 * time.Millisecond, 3 * time.Second: lookMost,
+	} {
+		if got := lookAgain(took); got != want {
+			t.Errorf("after one of %v the next is in %v, want %v", took, got, want)
+		}
 	}
 }
 

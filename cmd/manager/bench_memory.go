@@ -16,7 +16,7 @@ const inMemoryHelp = "the DCs in this process, without sockets, for more account
 // startMemoryDC starts the test DCs in this process. Nothing leads out of it: their
 // addresses are made up, and whoever dials another is refused.
 func (w *benchWorld) startMemoryDC() error {
-	cfg := serve.Config{Core: dctest.Config{DCs: w.plan.dcs}, Bots: w.plan.bots, MemoryOnly: true}
+	cfg := serve.Config{Core: dctest.Config{DCs: w.plan.dcs}, Bots: w.plan.bots, MemoryOnly: true, MaxConns: w.plan.bots + maxBots}
 	cfg.API.LoginsPerDay = -1
 	for _, l := range floodLimits() {
 		l.field(&cfg.API.Limits).Calls = -1

@@ -110,5 +110,6 @@ func benchWidth() int { return 8 * runtime.GOMAXPROCS(0) }
 func round3(v float64) float64 { return math.Round(v*1000) / 1000 }
 
 // maxBots is how many accounts a benchmark may have: a test DC holds as many
-// connections.
-const maxBots = 100_000 - 1 // one comes and goes
+// connections, and as many bots. In memory it may be told of one more, who comes and
+// goes.
+const maxBots = 100_000

@@ -19,6 +19,7 @@ type benchStormFlags struct {
 	noPFS         bool
 	busy          bool
 	inMemory      bool
+	seeded        bool
 	out           benchOutput
 }
 
@@ -46,6 +47,7 @@ were online within 1.2 times the optimum, or a second.`,
 	flags.BoolVar(&f.busy, "busy", false, "this machine has other work: show the times, and do not judge them")
 	flags.BoolVar(&f.noPFS, "no-pfs", false, "without temp keys")
 	flags.BoolVar(&f.inMemory, "in-memory", false, inMemoryHelp)
+	flags.BoolVar(&f.seeded, "seeded", false, seededHelp)
 	f.out.add(c)
 	return c
 }
@@ -54,7 +56,7 @@ func (f *benchStormFlags) check() error {
 	if f.outage < 100*time.Millisecond || f.outage > 10*time.Minute {
 		return usage("bench storm: --outage %v: this must be 100ms to 10m", f.outage)
 	}
-	return checkFleet("bench storm", f.accounts, f.dcs)
+	return checkFleet("bench storm", f.accounts, f.dcs, f.inMemory)
 }
 
 // stormResult is what bench storm found.
@@ -64,6 +66,7 @@ type stormResult struct {
 	// after it, in seconds.
 	AttemptsDown int64       `json:"attempts_while_down"`
 	FirstDial    float64     `json:"first_dial_s"`
+	Seeded       bool        `json:"seeded"` // nobody signed in: keys were put in place
 	OK           bool        `json:"ok"`
 	Flags        stormParams `json:"flags"`
 	benchReport
@@ -87,10 +90,10 @@ func (a *app) benchStorm(ctx context.Context, f benchStormFlags) error {
 		return err
 	}
 	r := &stormResult{benchReport: newReport(), Flags: stormParams{f.accounts, f.dcs, f.outage.Seconds(), !f.noPFS, f.busy}}
-	r.Accounts = f.accounts
-	plan := benchPlan{accounts: f.accounts, bots: f.accounts, dcs: f.dcs, inMemory: f.inMemory, budget: budget, options: actors.AccountOptions{NoPFS: f.noPFS}}
+	r.Accounts, r.Seeded = f.accounts, f.seeded
+	plan := benchPlan{accounts: f.accounts, bots: f.accounts, dcs: f.dcs, inMemory: f.inMemory, seeded: f.seeded, budget: budget, options: actors.AccountOptions{NoPFS: f.noPFS}}
 	return a.playBench(ctx, f.out, plan, func(ctx context.Context, w *benchWorld) error {
-		if err := w.signInAll(ctx); err != nil {
+		if err := w.fill(ctx, 0); err != nil {
 			return err
 		}
 		if err := r.run(ctx, w, f.outage); err != nil {
@@ -136,7 +139,7 @@ func (r *stormResult) run(ctx context.Context, w *benchWorld, outage time.Durati
 }
 
 func (r *stormResult) print(w io.Writer) {
-	printComeback(w, fmt.Sprintf("bench storm: %s on %s, cut off for %gs", count(r.Accounts, "account"), count(r.Flags.DCs, "DC"), r.Flags.Outage), &r.comeback, []benchLine{
+	printComeback(w, fmt.Sprintf("bench storm: %s on %s, cut off for %gs%s", count(r.Accounts, "account"), count(r.Flags.DCs, "DC"), r.Flags.Outage, seededNote(r.Seeded)), &r.comeback, []benchLine{
 		{"dials during the outage", thousands(int(r.AttemptsDown)), ""},
 		{"the first dial after it", fmt.Sprintf("%.2f s", r.FirstDial), "a DC that is down is probed every 1 to 8 s"},
 	}, &r.benchReport)

@@ -72,47 +72,56 @@ func TestNoSettingLeadsABenchmarkElsewhere(t *testing.T) {
 
 func TestABenchmarkRefusesWhatItCannotMeasure(t *testing.T) {
 	for args, want := range map[string]string{
-		"rotate --accounts 0":                        "--accounts 0",
-		"rotate --every 0s":                          "--every 0s",
-		"rotate --accounts 1000":                     "1,800,000 calls, and the test DC's ledger remembers 1,048,576",
-		"rotate --every 10s --for 5s":                "--for 5s",
-		"idle --accounts 0":                          "--accounts 0",
-		"idle --dcs 10":                              "--dcs 10",
-		"idle --for 0s":                              "--for must be positive",
-		"logins --accounts 12501":                    "--accounts 12501: this must be 1 to 12500 for 4 rows",
-		"logins --pfs maybe":                         "--pfs maybe",
-		"logins --concurrency 1001":                  "--concurrency 1001",
-		"logins --mix sms":                           "--mix sms",
-		"logins --mix bot=-1":                        "--mix bot=-1",
-		"logins --mix bot=many":                      "--mix bot=many",
-		"logins --mix bot,bot":                       "named once",
-		"logins --mix bot=0,qr=0":                    "nobody signs in",
-		"storm --accounts 0":                         "--accounts 0",
-		"storm --dcs 10":                             "--dcs 10",
-		"storm --outage 1ms":                         "--outage 1ms",
-		"storm --preset none":                        "--preset none",
-		"restart --accounts 100000":                  "--accounts 100000",
-		"restart --dcs 0":                            "--dcs 0",
-		"restart --preset none":                      "--preset none",
-		"idle --report none/report.html":             "no such folder",
-		"calls --report testdata":                    "this is no file",
-		"loaded --accounts 0":                        "--accounts 0",
-		"loaded --sign-ins 0":                        "--sign-ins 0",
-		"loaded --quiet 0s":                          "must be 1s or more",
-		"loaded --accounts 5000 --for 5m":            "calls, and the test DC's ledger remembers 1,048,576",
-		"target":                                     "--descriptor is missing",
-		"target --descriptor none.json":              "--descriptor: open none.json",
-		"target --descriptor bench.go":               "is no descriptor",
-		"target --descriptor d --concurrency 0":      "--concurrency 0",
-		"target --descriptor d --in-flight 0":        "--in-flight 0",
-		"target --descriptor d --for 0s":             "--for 0s",
-		"target --descriptor d --method messages.no": "--method messages.no",
-		"target --descriptor d --accounts -1":        "--accounts -1",
-		"calls --accounts 5001":                      "--accounts 5001",
-		"calls --in-flight 1001":                     "--in-flight 1001",
-		"calls --for 0s":                             "--for 0s",
-		"calls --payload -1":                         "--payload -1",
-		"calls --method messages.sendMail":           "--method messages.sendMail",
+		"rotate --accounts 0":                         "--accounts 0",
+		"rotate --every 0s":                           "--every 0s",
+		"rotate --accounts 1000":                      "1,800,000 calls, and the test DC's ledger remembers 1,048,576",
+		"rotate --every 10s --for 5s":                 "--for 5s",
+		"idle --accounts 0":                           "--accounts 0",
+		"idle --dcs 10":                               "--dcs 10",
+		"idle --for 0s":                               "--for must be positive",
+		"idle --calls-for -1s":                        "--calls-for must not be negative",
+		"idle --calls-per-s 0":                        "--calls-per-s is 1 to 1000",
+		"idle --seeded --in-memory --accounts 100001": "this must be 1 to 100000",
+		"soak --accounts 0":                           "--accounts 0",
+		"soak --dcs 10":                               "--dcs 10",
+		"soak --idle 0s":                              "--idle must be positive",
+		"soak --seeded --for 1s":                      "--for as long at least",
+		"cold":                                        "this is for bench restart",
+		"cold --dir testdata":                         "this is for bench restart",
+		"logins --accounts 12501":                     "--accounts 12501: this must be 1 to 12500 for 4 rows",
+		"logins --pfs maybe":                          "--pfs maybe",
+		"logins --concurrency 1001":                   "--concurrency 1001",
+		"logins --mix sms":                            "--mix sms",
+		"logins --mix bot=-1":                         "--mix bot=-1",
+		"logins --mix bot=many":                       "--mix bot=many",
+		"logins --mix bot,bot":                        "named once",
+		"logins --mix bot=0,qr=0":                     "nobody signs in",
+		"storm --accounts 0":                          "--accounts 0",
+		"storm --dcs 10":                              "--dcs 10",
+		"storm --outage 1ms":                          "--outage 1ms",
+		"storm --preset none":                         "--preset none",
+		"restart --accounts 100000":                   "--accounts 100000",
+		"restart --dcs 0":                             "--dcs 0",
+		"restart --preset none":                       "--preset none",
+		"idle --report none/report.html":              "no such folder",
+		"calls --report testdata":                     "this is no file",
+		"loaded --accounts 0":                         "--accounts 0",
+		"loaded --sign-ins 0":                         "--sign-ins 0",
+		"loaded --quiet 0s":                           "must be 1s or more",
+		"loaded --accounts 5000 --for 5m":             "calls, and the test DC's ledger remembers 1,048,576",
+		"target":                                      "--descriptor is missing",
+		"target --descriptor none.json":               "--descriptor: open none.json",
+		"target --descriptor bench.go":                "is no descriptor",
+		"target --descriptor d --concurrency 0":       "--concurrency 0",
+		"target --descriptor d --in-flight 0":         "--in-flight 0",
+		"target --descriptor d --for 0s":              "--for 0s",
+		"target --descriptor d --method messages.no":  "--method messages.no",
+		"target --descriptor d --accounts -1":         "--accounts -1",
+		"calls --accounts 5001":                       "--accounts 5001",
+		"calls --in-flight 1001":                      "--in-flight 1001",
+		"calls --for 0s":                              "--for 0s",
+		"calls --payload -1":                          "--payload -1",
+		"calls --method messages.sendMail":            "--method messages.sendMail",
 	} {
 		t.Run(args, func(t *testing.T) { refuses(t, nil, want, append([]string{"bench"}, strings.Fields(args)...)...) })
 	}
@@ -145,6 +154,41 @@ func TestADescriptorOfServersElsewhereIsRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			refuses(t, nil, c.want, "bench", "target", "--descriptor", file, "--accounts", "2")
+		})
+	}
+}
+
+// TestAColdStartOnServersElsewhereIsRefused: the process that bench restart starts takes
+// nobody's word.
+func TestAColdStartOnServersElsewhereIsRefused(t *testing.T) {
+	key, err := serve.NewRSAKey(rand.NewChaCha8([32]byte{1}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := []serve.RSAKey{{PEM: string(key.Public().PEM())}}
+	apps := []serve.AppID{{ID: 900_001, Hash: "6d74666c6565742d746573742d617070"}}
+	for name, c := range map[string]struct {
+		d    serve.Descriptor
+		want string
+	}{
+		"an address elsewhere": {serve.Descriptor{DCs: []serve.DCAddr{{ID: 1, IP: "192.0.2.1", Port: 443}}, PublicKeys: own, Apps: apps}, "not on loopback"},
+		"Telegram's keys": {serve.Descriptor{
+			DCs: []serve.DCAddr{{ID: 1, IP: "127.0.0.2", Port: 4430}}, PublicKeys: []serve.RSAKey{{PEM: dc.Production().Keys[0]}}, Apps: apps,
+		}, "Telegram's"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text, err := json.Marshal(coldPlan{Accounts: 1, DCs: 1, Budget: governor.Loopback(), DC: c.d})
+			if err != nil {
+				t.Fatal(err)
+			}
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, coldFile), text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			refuses(t, nil, c.want, "bench", "cold", "--dir", dir)
+			if _, err := os.Stat(filepath.Join(dir, "data")); !os.IsNotExist(err) {
+				t.Errorf("a store was made: %v", err)
+			}
 		})
 	}
 }

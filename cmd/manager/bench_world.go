@@ -30,6 +30,7 @@ type benchPlan struct {
 	remember bool            // the line remembers its sockets
 	options  actors.AccountOptions
 	inMemory bool              // the DCs are in this process
+	seeded   bool              // keys are put in place, nobody signs in
 	target   *serve.Descriptor // of DCs that somebody else started
 }
 
@@ -108,8 +109,20 @@ func closeAll(closers []func() error) (err error) {
 }
 
 // start starts the DCs, and a manager on a new store.
-func (w *benchWorld) start(ctx context.Context) (err error) {
+func (w *benchWorld) start(ctx context.Context) error {
 	w.bar.begin("starting "+w.plan.start(), 0)
+	if err := w.prepare(ctx); err != nil {
+		return err
+	}
+	if err := w.open(); err != nil {
+		return err
+	}
+	w.bar.done("started %s", w.plan.start())
+	return nil
+}
+
+// prepare starts the DCs, and refuses those that may not be loaded.
+func (w *benchWorld) prepare(ctx context.Context) error {
 	if err := w.startDC(ctx); err != nil {
 		return err
 	}
@@ -141,10 +154,6 @@ func (w *benchWorld) start(ctx context.Context) (err error) {
 	} else {
 		w.memory = persistence.NewMemory()
 	}
-	if err := w.open(); err != nil {
-		return err
-	}
-	w.bar.done("started %s", w.plan.start())
 	return nil
 }
 
@@ -289,10 +298,14 @@ func (w *benchWorld) watch(ctx context.Context, what string, d time.Duration) er
 }
 
 // checkFleet refuses numbers of accounts and DCs that no benchmark of a fleet takes.
-func checkFleet(command string, accounts, dcs int) error {
+func checkFleet(command string, accounts, dcs int, inMemory bool) error {
+	most := maxBots
+	if !inMemory {
+		most-- // for one who comes and goes
+	}
 	switch {
-	case accounts < 1 || accounts > maxBots:
-		return usage("%s: --accounts %d: this must be 1 to %d", command, accounts, maxBots)
+	case accounts < 1 || accounts > most:
+		return usage("%s: --accounts %d: this must be 1 to %d", command, accounts, most)
 	case dcs < 1 || dcs > 9:
 		return usage("%s: --dcs %d: a cluster has 1 to 9 DCs", command, dcs)
 	}

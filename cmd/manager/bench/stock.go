@@ -50,6 +50,21 @@ func resident() int64 {
 	return pages * int64(os.Getpagesize())
 }
 
+// MostRSS is the most memory that the process ever had, in bytes; 0 where the system
+// does not tell.
+func MostRSS() int64 {
+	text, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	_, line, _ := bytes.Cut(text, []byte("VmHWM:"))
+	var kib int64
+	if _, err := fmt.Fscan(bytes.NewReader(line), &kib); err != nil {
+		return 0
+	}
+	return kib << 10
+}
+
 func descriptors() int {
 	for _, dir := range []string{"/proc/self/fd", "/dev/fd"} {
 		if all, err := os.ReadDir(dir); err == nil {
