@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"runtime"
+	"runtime/pprof"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,6 +24,7 @@ type benchIdleFlags struct {
 	seeded         bool
 	callFor        time.Duration
 	callsPerSecond int
+	heap           string // where a profile of the heap goes
 	out            benchOutput
 }
 
@@ -51,6 +55,7 @@ every account was online in the end, and no call failed.`,
 	flags.BoolVar(&f.seeded, "seeded", false, seededHelp)
 	flags.DurationVar(&f.callFor, "calls-for", 20*time.Second, "how long accounts are called then; 0: not at all")
 	flags.IntVar(&f.callsPerSecond, "calls-per-s", 100, "how many calls a second, 1 to 1000")
+	flags.StringVar(&f.heap, "heap", "", "write a profile of the live heap for go tool pprof to this file; keeping it costs memory and CPU, which the figures then contain")
 	f.out.add(c)
 	return c
 }
@@ -113,6 +118,10 @@ type idleParams struct {
 	PFS      bool    `json:"pfs"`
 }
 
+// heapProfileRate is one sample in so many bytes: the default, half a megabyte, sees
+// nothing of what an account has in small pieces.
+const heapProfileRate = 512
+
 func (a *app) benchIdle(ctx context.Context, f benchIdleFlags) error {
 	if err := f.check(); err != nil {
 		return err
@@ -122,6 +131,9 @@ func (a *app) benchIdle(ctx context.Context, f benchIdleFlags) error {
 		Flags: idleParams{f.accounts, f.dcs, f.settle.Seconds(), f.during.Seconds(), !f.noPFS},
 	}
 	plan := benchPlan{accounts: f.accounts, bots: f.accounts + 1, dcs: f.dcs, inMemory: f.inMemory, disk: f.disk, seeded: f.seeded, options: actors.AccountOptions{NoPFS: f.noPFS}}
+	if f.heap != "" {
+		runtime.MemProfileRate = heapProfileRate
+	}
 	return a.playBench(ctx, f.out, plan, func(ctx context.Context, w *benchWorld) error {
 		if err := r.run(ctx, w, f); err != nil {
 			return err
@@ -144,6 +156,11 @@ func (r *idleResult) run(ctx context.Context, w *benchWorld, f benchIdleFlags) e
 		return err
 	}
 	r.After = bench.TakeStock()
+	if f.heap != "" {
+		if err := writeHeap(f.heap); err != nil {
+			return err
+		}
+	}
 	cpu, dials, begun := bench.CPU(), w.line.Dials(), time.Now()
 	if err := w.watch(ctx, fmt.Sprintf("measuring for %v", f.during), f.during); err != nil {
 		return err
@@ -193,6 +210,19 @@ func (c *idleCalls) run(ctx context.Context, w *benchWorld, f benchIdleFlags) er
 	}
 	w.bar.done("called %s", count(c.Calls, "time"))
 	return nil
+}
+
+// writeHeap writes what lives, as of the last collection of garbage.
+func writeHeap(name string) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	if err := pprof.Lookup("heap").WriteTo(f, 0); err != nil {
+		f.Close()
+		return err
+	}
+	return f.Close()
 }
 
 // judge fills in the figures of an account.
