@@ -22,6 +22,7 @@ func main() { os.Exit(manager()) }
 // manager runs the command line of the process and returns its exit code.
 func manager() int {
 	keepToOurselves()
+	paceGarbage(os.Environ())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// A second signal ends the process at once.
