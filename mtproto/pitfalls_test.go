@@ -304,7 +304,7 @@ send q1 q2
 connect
   packet (salt 0) c1:0 ping 75s
 receive bad_salt c1 5
-  packet (salt 5) c6:4 [c2:0 ping 75s, c3:0 get_future_salts 32, c4:1 query q1, c5:3 query q2]
+  packet (salt 5) c6:4 [c2:0 ping 75s, c3:0 get_future_salts 8, c4:1 query q1, c5:3 query q2]
   save
 receive answer c4 a1 ; answer c5 a2
   result q1 answer a1

@@ -6,8 +6,9 @@ import (
 )
 
 const (
-	// askSalts is how many future salts are asked for: 16 hours of them, and 512 bytes. The server gives at most 64.
-	askSalts = 32
+	// askSalts is how many future salts are asked for: four hours of them. Each is kept three times, here, beside the keys
+	// and in the store, by every account that does nothing. The server gives at most 64.
+	askSalts = 8
 	// maxSalts bounds what is kept, whatever the server or the store offers.
 	maxSalts = 64
 	// fewSalts: with fewer usable salts than this, or with less than lowSalt seconds covered, more are asked for.

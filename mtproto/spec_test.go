@@ -217,7 +217,7 @@ config nosalts
 connect
   packet (salt 0) c1:0 ping 75s
 receive bad_salt c1 5
-  packet (salt 5) c4:0 [c2:0 ping 75s, c3:0 get_future_salts 32]
+  packet (salt 5) c4:0 [c2:0 ping 75s, c3:0 get_future_salts 8]
   save
 receive future_salts c3 6 7 8
   save
@@ -236,7 +236,7 @@ config nosalts
 connect
   packet (salt 0) c1:0 ping 75s
 receive bad_salt c1 5
-  packet (salt 5) c4:0 [c2:0 ping 75s, c3:0 get_future_salts 32]
+  packet (salt 5) c4:0 [c2:0 ping 75s, c3:0 get_future_salts 8]
   save
 receive pong c2 ; future_salts c3 6 7 8
   save
@@ -247,7 +247,7 @@ connect
 disconnect
 advance 30m
 connect
-  packet (salt 8) c8:0 [c6:0 ping 75s, c7:0 get_future_salts 32]
+  packet (salt 8) c8:0 [c6:0 ping 75s, c7:0 get_future_salts 8]
 `},
 		{"ping is answered by pong, and ping_delay_disconnect is sent again before its delay has passed", `
 connect

@@ -3,6 +3,7 @@ package persistence
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -44,6 +45,9 @@ func (w *writer) time(v time.Time) {
 		w.int(v.UnixMicro())
 	}
 }
+
+// seconds writes unix seconds as a time.
+func (w *writer) seconds(v uint32) { w.int(int64(v) * 1e6) }
 
 // reader takes fields off; the first error stays, and further fields are zero.
 type reader struct {
@@ -130,6 +134,16 @@ func (r *reader) time() time.Time {
 		return time.UnixMicro(v).UTC()
 	}
 	return time.Time{}
+}
+
+// seconds reads a time as unix seconds.
+func (r *reader) seconds() uint32 {
+	micros := r.int()
+	if micros < 0 || micros > math.MaxUint32*1e6 || micros%1e6 != 0 {
+		r.fail("a time is not one of a server")
+		return 0
+	}
+	return uint32(micros / 1e6)
 }
 
 // count reads a number of elements of at least size bytes each.

@@ -268,11 +268,11 @@ type Session struct {
 	Salts      []Salt
 }
 
-// Salt is a server salt and when it is valid, in server time.
+// Salt is a server salt and when it is valid, in unix seconds of server time; zero
+// where that is not known.
 type Salt struct {
-	Value int64
-	Since time.Time
-	Until time.Time
+	Value        int64
+	Since, Until uint32
 }
 
 // SessionKey is where the session state of a DC is.
@@ -287,8 +287,8 @@ func (s Session) Record(id AccountID) Record {
 	w.uint(uint64(len(s.Salts)))
 	for _, salt := range s.Salts {
 		w.fixed(salt.Value)
-		w.time(salt.Since)
-		w.time(salt.Until)
+		w.seconds(salt.Since)
+		w.seconds(salt.Until)
 	}
 	return Record{SessionKey(id, s.DC), sessionVersion, Secret(w)}
 }
@@ -300,8 +300,11 @@ func DecodeSession(rec Record) (Session, error) {
 		return Session{}, err
 	}
 	s := Session{DC: int(r.int32()), KeyID: r.fixed(), TimeOffset: time.Duration(r.int())}
-	for range r.count(8 + 1 + 1) {
-		s.Salts = append(s.Salts, Salt{r.fixed(), r.time(), r.time()})
+	if n := r.count(8 + 1 + 1); n > 0 {
+		s.Salts = make([]Salt, n)
+		for i := range s.Salts {
+			s.Salts[i] = Salt{r.fixed(), r.seconds(), r.seconds()}
+		}
 	}
 	return s, r.close(rec)
 }

@@ -138,11 +138,9 @@ func round(t time.Time) time.Time { return t.Round(time.Microsecond) }
 
 // sessionRecord keeps what the next session under the same key begins with.
 func sessionRecord(at dc.ID, key crypt.KeyID, s dcconn.Snapshot) *persistence.Session {
-	rec := &persistence.Session{DC: int(at), KeyID: int64(key), TimeOffset: s.TimeOffset}
-	for _, salt := range s.Salts {
-		rec.Salts = append(rec.Salts, persistence.Salt{
-			Value: salt.Value, Since: unixTime(salt.Since), Until: unixTime(salt.Until),
-		})
+	rec := &persistence.Session{DC: int(at), KeyID: int64(key), TimeOffset: s.TimeOffset, Salts: make([]persistence.Salt, len(s.Salts))}
+	for i, salt := range s.Salts {
+		rec.Salts[i] = persistence.Salt(salt)
 	}
 	return rec
 }
@@ -158,22 +156,6 @@ func sessionConfig(cfg *dcconn.SessionConfig, rec *persistence.Session, key cryp
 		return
 	}
 	for _, salt := range rec.Salts {
-		cfg.Salts = append(cfg.Salts, dcconn.Salt{
-			Value: salt.Value, Since: unixSeconds(salt.Since), Until: unixSeconds(salt.Until),
-		})
+		cfg.Salts = append(cfg.Salts, dcconn.Salt(salt))
 	}
-}
-
-func unixTime(s uint32) time.Time {
-	if s == 0 {
-		return time.Time{}
-	}
-	return time.Unix(int64(s), 0).UTC()
-}
-
-func unixSeconds(t time.Time) uint32 {
-	if t.IsZero() {
-		return 0
-	}
-	return uint32(t.Unix())
 }
