@@ -18,12 +18,17 @@ type Memory struct {
 type image struct {
 	mu       sync.Mutex
 	owner    Owner
-	accounts map[AccountID]map[Key]Record
+	accounts map[AccountID][]Record // each in the order of their keys
+}
+
+// find is where a record of an account is, or would be.
+func (i *image) find(k Key) (at int, ok bool) {
+	return slices.BinarySearchFunc(i.accounts[k.Account], k, func(r Record, k Key) int { return r.Key.compare(k) })
 }
 
 // NewMemory returns an empty store.
 func NewMemory() *Memory {
-	return &Memory{image: &image{accounts: make(map[AccountID]map[Key]Record)}}
+	return &Memory{image: &image{accounts: make(map[AccountID][]Record)}}
 }
 
 // Reopen closes the store and returns another one with the same contents, as a
@@ -73,7 +78,6 @@ func (m *Memory) Load(id AccountID) (records []Record, err error) {
 			r.Data = slices.Clone(r.Data)
 			records = append(records, r)
 		}
-		slices.SortFunc(records, func(a, b Record) int { return a.Key.compare(b.Key) })
 		return nil
 	})
 	return records, err
@@ -92,22 +96,25 @@ func (i *image) commit(c Commit) error {
 		return &StaleOwnerError{Owner: c.Owner, Current: i.owner}
 	}
 	for _, r := range c.Put {
-		if old, ok := i.accounts[r.Account][r.Key]; ok && old.Version > r.Version {
-			return &VersionError{Key: r.Key, Version: old.Version, Known: r.Version}
+		if at, ok := i.find(r.Key); ok && i.accounts[r.Account][at].Version > r.Version {
+			return &VersionError{Key: r.Key, Version: i.accounts[r.Account][at].Version, Known: r.Version}
 		}
 	}
 	for _, k := range c.Delete {
-		delete(i.accounts[k.Account], k)
+		if at, ok := i.find(k); ok {
+			i.accounts[k.Account] = slices.Delete(i.accounts[k.Account], at, at+1)
+		}
 		if len(i.accounts[k.Account]) == 0 {
 			delete(i.accounts, k.Account)
 		}
 	}
 	for _, r := range c.Put {
-		if i.accounts[r.Account] == nil {
-			i.accounts[r.Account] = make(map[Key]Record)
-		}
 		r.Data = slices.Clone(r.Data)
-		i.accounts[r.Account][r.Key] = r
+		if at, ok := i.find(r.Key); ok {
+			i.accounts[r.Account][at] = r
+		} else {
+			i.accounts[r.Account] = slices.Insert(i.accounts[r.Account], at, r)
+		}
 	}
 	return nil
 }
