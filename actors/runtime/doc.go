@@ -26,7 +26,9 @@
 //
 // Nothing in an actor may wait. Timers are [Context.After] (one outstanding
 // timer per kind; replacing or cancelling it also revokes a tick that is
-// already queued). Arithmetic goes to [Context.Go] and waiting (dials, disk)
+// already queued). Those of all actors that are due at the same moment wake the
+// process once and are handled one after the other, so what can wait for others of
+// its kind is best put on a common grid. Arithmetic goes to [Context.Go] and waiting (dials, disk)
 // to [Context.GoIO]; results come back as messages. Clock and randomness come
 // from [Options], so the same actors run in production, in a testing/synctest
 // bubble, and under [Sim], which delivers one message at a time in an order

@@ -86,6 +86,22 @@ func (c *core) PostSystemMessage(m any) {
 	c.wakeLocked()
 }
 
+// post queues a tick. An actor that was idle counts as running then, and is left
+// to the caller to run.
+func (c *core) post(t tick) (idle bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.gone {
+		return false
+	}
+	c.system = append(c.system, t)
+	if c.running || !c.runnableLocked() {
+		return false
+	}
+	c.running = true
+	return true
+}
+
 // RegisterHandlers is called by the library when the actor is spawned.
 func (c *core) RegisterHandlers(inv actor.MessageInvoker, _ actor.Dispatcher) {
 	c.mu.Lock()

@@ -68,6 +68,7 @@ type System struct {
 	nextID  atomic.Uint64
 	tally   tally
 	workers workers
+	alarms  alarms
 	wedges  wedgeScan
 
 	// Under a Sim only.
@@ -111,6 +112,9 @@ func NewSystem(o Options) *System {
 	}
 	o.Clock = steady(o.Clock)
 	s := &System{opts: o, made: time.Now()}
+	if _, real := o.Clock.(realClock); real && o.Sim == nil {
+		s.alarms.sys, s.alarms.base = s, s.made
+	}
 	if o.Sim != nil {
 		s.opts.Clock = simClock{s}
 		s.opts.WedgeAfter = -1
