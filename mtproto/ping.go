@@ -15,6 +15,12 @@ const (
 	idleReadTimeout = 135 * time.Second
 	// maxPingJitter is taken off the idle interval, so that sessions that began together do not ping together.
 	maxPingJitter = 5 * time.Second
+	// pingGrid is what pings at the idle interval come together on: the seconds of the owner's clock. A process that keeps
+	// thousands of connections is woken for those of a second at once, and each ping alone would cost many times what
+	// it takes. The sixty groups of a minute are what maxPingJitter and Config.SpreadPings are about.
+	pingGrid = time.Second
+	// gridAbove is the interval below which pings are not moved.
+	gridAbove = 10 * pingGrid
 	// While a query is pending: a ping every max(2 s, 1.5·rtt + 1 s) of silence, a pong within 2.5 times that and not
 	// less than 5 s, any packet within 3.5 times that.
 	minActiveInterval  = 2 * time.Second
@@ -73,6 +79,9 @@ func (s *pingState) nextAt() time.Time {
 	var at time.Time
 	if s.interval > 0 {
 		at = s.sentAt.Add(s.interval - s.jitter)
+		if s.interval >= gridAbove { // sooner, never later
+			at = at.Add(-time.Duration(at.Nanosecond()) % pingGrid)
+		}
 	}
 	if !s.activeAt.IsZero() {
 		quiet := latest(s.sentAt, s.heardAt, s.activeAt).Add(s.activeInterval())

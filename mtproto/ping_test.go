@@ -97,9 +97,48 @@ func TestPingsOfManySessionsSpread(t *testing.T) {
 		if d > time.Minute || d < 55*time.Second {
 			t.Errorf("next ping after %v", d)
 		}
-		seen[d.Round(100*time.Millisecond)] = true
+		seen[d] = true
 	}
-	if len(seen) < 20 {
-		t.Errorf("only %d different times", len(seen))
+	if len(seen) != 6 {
+		t.Errorf("pings at %d different seconds of the last five", len(seen))
+	}
+}
+
+// What many sessions do once a minute they do at the same moment, the seconds of their
+// common clock, whenever they began; and never later than they would have otherwise.
+func TestPingsComeTogetherAtFullSeconds(t *testing.T) {
+	for i := range uint64(100) {
+		begun := testEpoch.Add(time.Duration(i) * 10 * time.Millisecond)
+		s := pingState{interval: time.Minute}
+		s.connected(begun, false)
+		s.sent(begun, 4, i*0x9e3779b97f4a7c15)
+		s.waiting = false
+		at := s.nextAt()
+		if at.Nanosecond() != 0 {
+			t.Errorf("a ping at %v", at)
+		}
+		if d := at.Sub(begun); d > time.Minute || d < 54*time.Second {
+			t.Errorf("next ping after %v", d)
+		}
+		if s.due(at.Add(-time.Nanosecond)) || !s.due(at) {
+			t.Error("a ping is due at another time than the deadline")
+		}
+	}
+}
+
+// A ping that somebody waits for, and one at an interval of seconds, come at their own time.
+func TestOtherPingsAreNotMoved(t *testing.T) {
+	begun := testEpoch.Add(300 * time.Millisecond)
+	s := pingState{interval: 5 * time.Second}
+	s.connected(begun, false)
+	s.sent(begun, 4, 0)
+	s.waiting = false
+	if at := s.nextAt(); !at.Equal(begun.Add(5 * time.Second)) {
+		t.Errorf("the next of a short interval is due after %v", at.Sub(begun))
+	}
+	s.interval = time.Minute
+	s.active(begun, true)
+	if at := s.nextAt(); !at.Equal(begun.Add(minActiveInterval)) {
+		t.Errorf("the next while a query is pending is due after %v", at.Sub(begun))
 	}
 }

@@ -140,13 +140,21 @@ func (n *conn) fate(err error) error {
 	return err
 }
 
-// arm sets the timer for the session's deadline. A timer that is early stays:
-// moving it for each packet would cost more than waking once too often.
+// restful is how long after the last call the timer is moved away again.
+const restful = 5 * time.Second
+
+// arm sets the timer for the session's deadline. While there are calls a timer
+// that is early stays: moving it for each packet would cost more than waking once
+// too often. A connection at rest is not woken without need: after a ping's pong
+// the time by which it was to come is of no interest.
 func (n *conn) arm(c *ctx) {
 	at := n.session.Deadline()
-	if at.IsZero() || !n.alarm.IsZero() && !n.alarm.After(at) {
+	if at.IsZero() || !n.alarm.IsZero() && !n.alarm.After(at) && !n.resting(c.Now()) {
 		return
 	}
 	n.alarm = at
-	c.After(timerSession, at.Sub(c.Now()), due{})
+	c.At(timerSession, at, due{})
 }
+
+// resting reports whether there was no call for a while.
+func (n *conn) resting(now time.Time) bool { return len(n.calls) == 0 && now.Sub(n.quiet) >= restful }
