@@ -33,7 +33,20 @@ func (n *conn) onCall(c *ctx, m Call) {
 	}
 	n.calls = slices.Insert(n.calls, at, call{m.ID, m.Method, m.Reply})
 	n.session.Send(c.Now(), m.ID, m.Body, m.Policy)
-	n.pump(c)
+	n.gathered++
+}
+
+// gatherMost is how many calls that wait in the mailbox go out together, in a
+// packet or two: with all of them before the first would leave, the DC would have
+// nothing to do meanwhile.
+const gatherMost = 32
+
+// sendGathered sends the calls that have come since the last pump, with the last
+// that waits.
+func (n *conn) sendGathered(c *ctx) {
+	if n.gathered > 0 && n.session != nil && (n.gathered >= gatherMost || !c.More()) {
+		n.pump(c)
+	}
 }
 
 func (n *conn) onCancel(c *ctx, m Cancel) {

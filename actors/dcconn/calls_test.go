@@ -102,3 +102,34 @@ func TestTheGovernorLearnsWhoGetsAnswersAndWhoWaits(t *testing.T) {
 		}
 	})
 }
+
+func TestCallsThatWaitInTheMailboxGoTogether(t *testing.T) {
+	run(t, func(w *world) {
+		p := w.spawn()
+		p.runPerm()
+		w.wantEcho(p.call(1, 0, mtproto.Once), 1) // with the header
+		p.seen()
+		_, before := w.dials.counts()
+		w.wantEcho(p.call(2, 0, mtproto.Once), 2)
+		_, after := w.dials.counts()
+		alone := after - before
+
+		busy, gate := make(chan struct{}), make(chan struct{})
+		p.Send(Call{ID: 1000, Body: []byte{1}, Reply: func([]byte, error) { // no TL: it ends at once
+			close(busy)
+			<-gate
+		}})
+		<-busy
+		var all []chan answer
+		for i := range int64(10) {
+			all = append(all, p.call(10+i, 0, mtproto.Once))
+		}
+		close(gate)
+		for i, ch := range all {
+			w.wantEcho(ch, 10+int64(i))
+		}
+		if _, n := w.dials.counts(); n-after > 7*alone {
+			t.Errorf("ten calls took %d bytes, one alone %d", n-after, alone)
+		}
+	})
+}

@@ -41,16 +41,17 @@ type conn struct {
 	client *handshake.Client
 
 	// The session; see session.go.
-	session *mtproto.Session
-	calls   []call     // under way, by id; nil while there are none
-	quiet   time.Time  // since when there are none
-	hurried bool       // somebody waits for the socket
-	alarm   time.Time  // for which the session's timer is set; zero: it is not
-	drain   drainState // see drain.go
-	keep    bool       // at the limit of drain calls stay pending
-	probing bool       // see probe.go
-	checks  bool       // nothing has come since a Check
-	owes    bool       // EventSilent, once it is true
+	session  *mtproto.Session
+	calls    []call     // under way, by id; nil while there are none
+	gathered uint8      // of them, since the last pump
+	quiet    time.Time  // since when there are none
+	hurried  bool       // somebody waits for the socket
+	alarm    time.Time  // for which the session's timer is set; zero: it is not
+	drain    drainState // see drain.go
+	keep     bool       // at the limit of drain calls stay pending
+	probing  bool       // see probe.go
+	checks   bool       // nothing has come since a Check
+	owes     bool       // EventSilent, once it is true
 
 	pushes   Pushes
 	dropping bool // updates, since the last one that went on; see pushes.go
@@ -142,6 +143,7 @@ func (n *conn) Receive(c *ctx, m Message) {
 	case Resume:
 		n.onResume(c)
 	}
+	n.sendGathered(c)
 }
 
 // Stopping implements [runtime.Actor]: it releases the socket and the permit,

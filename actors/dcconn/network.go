@@ -29,6 +29,9 @@ type Network interface {
 // import this package to make one. One that also has Dialed() dc.Target tells
 // which of the addresses answered, which is then tried first; one that has Missed()
 // dc.Families, and an error of a dial that has it, which families did not.
+//
+// A Handler of this package's also has Serve(p []byte): Packet for a goroutine that
+// serves this socket alone and holds no lock. The connection's actor may run on it.
 type Socket = interface {
 	// Start begins to deliver; call it once. Before it, Send already works.
 	Start(Handler)

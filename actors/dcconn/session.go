@@ -54,6 +54,7 @@ func (n *conn) onDue(c *ctx) {
 // pump does what the session asks for, then sets the timer.
 func (n *conn) pump(c *ctx) {
 	s := n.session
+	n.gathered = 0
 	if n.silent() { // what waits to be sent has nothing to wait for
 		s.CancelQueued(c.Now())
 	}

@@ -84,6 +84,7 @@ type listener struct {
 }
 
 func (l *listener) Packet(p []byte)  { l.to.Send(received{l.epoch, p}) }
+func (l *listener) Serve(p []byte)   { l.to.Deliver(received{l.epoch, p}) }
 func (l *listener) Writable()        { l.to.Send(writable{l.epoch}) }
 func (l *listener) Closed(err error) { l.to.Send(closed{l.epoch, err}) }
 

@@ -54,6 +54,17 @@ func (r Ref[M]) Send(m M) {
 	}
 }
 
+// Deliver is Send for a goroutine that serves this actor alone, the reader of its
+// socket for example: an idle actor handles the message there and then, which spares
+// waking another goroutine. So it may take as long as the actor's method, and the
+// goroutine may end in it as that one's would; it must hold no lock that the actor,
+// or whoever it calls, may want.
+func (r Ref[M]) Deliver(m M) {
+	if r.c != nil && r.c.queue(m, true) {
+		r.c.runHere()
+	}
+}
+
 // Stop asks the actor to stop; the request overtakes queued messages.
 func (r Ref[M]) Stop() {
 	if r.c != nil {
@@ -128,10 +139,11 @@ func SpawnWatched[M any](s *System, a Actor[M], ended func(ActorID, error)) Ref[
 type Context[M any] struct {
 	core
 	actor  Actor[M]
-	in     []M // new messages, appended under mu
-	out    []M // messages being delivered, taken from in when used up
-	head   int // index of the next message in out
-	later  []M // put off until Resume
+	in     []M  // new messages, appended under mu
+	out    []M  // messages being delivered, taken from in when used up
+	head   int  // index of the next message in out
+	later  []M  // put off until Resume
+	more   bool // see More
 	timers []timerSlot[M]
 }
 
@@ -156,6 +168,10 @@ func (c *Context[M]) Rand() io.Reader { return c.sys.opts.Rand }
 
 // Logger returns the system's logger.
 func (c *Context[M]) Logger() *slog.Logger { return c.sys.opts.Logger }
+
+// More reports whether another message waited when the one that is being received
+// was taken: what is the same for all of them is best done with the last.
+func (c *Context[M]) More() bool { return c.more }
 
 // PutOff keeps a message that the actor cannot handle yet, until [Context.Resume]
 // or the actor's end, where it goes to Undelivered. Who sends bounds what is kept.
@@ -187,18 +203,27 @@ func (c *Context[M]) Go(work func() M) { c.sys.compute.run(&c.core, func() { c.s
 // GoIO is Go on the pool for waiting: dials, disk.
 func (c *Context[M]) GoIO(work func() M) { c.sys.blocked.run(&c.core, func() { c.send(work()) }) }
 
-func (c *Context[M]) send(m M) {
+func (c *Context[M]) send(m M) { c.queue(m, false) }
+
+// queue adds a message and has the actor run, unless it does. With here an idle one
+// is left to the caller: it then reports true and counts as running.
+func (c *Context[M]) queue(m M, here bool) bool {
 	if c.sys.crashed {
-		return // it reaches a dead process
+		return false // it reaches a dead process
 	}
 	if any(m) == nil {
 		c.sys.opts.Logger.Error("nil message refused", "actor", c.typeName())
-		return
+		return false
 	}
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.in = append(c.in, m)
+	if here && c.sys.opts.Sim == nil && !c.running && c.runnableLocked() {
+		c.running = true
+		return true
+	}
 	c.wakeLocked()
-	c.mu.Unlock()
+	return false
 }
 
 // keepCap is the capacity of a queue kept while idle. One element is what a
@@ -236,6 +261,7 @@ func (c *Context[M]) started() { c.actor.Started(c) }
 func (c *Context[M]) deliver() {
 	c.mu.Lock()
 	m, ok := c.pop()
+	c.more = c.queued() > 0
 	c.mu.Unlock()
 	if ok {
 		c.actor.Receive(c, m)

@@ -160,6 +160,20 @@ func (c *core) run() {
 	}
 }
 
+// hereAtMost is how many messages an actor handles on the goroutine of who delivered
+// the first, before the rest goes to a worker: who delivers has other things to do.
+const hereAtMost = 8
+
+// runHere is run on the goroutine of who delivers.
+func (c *core) runHere() {
+	for range hereAtMost {
+		if !c.step() {
+			return
+		}
+	}
+	c.schedule()
+}
+
 func (c *core) simStep() bool { return c.step() }
 
 func (c *core) owner() *System { return c.sys }

@@ -24,6 +24,10 @@ type Socket = interface {
 // A Handler receives what a connection delivers. Its methods must not wait.
 // Packet and Closed are called from the connection's reader, one at a time;
 // Writable comes from its writer, also beside them or after Closed.
+//
+// One that also has Serve(packet []byte) gets packets that follow one another by
+// that instead of Packet, and may take its time in it: the reader's goroutine is its
+// own then, and has the stack for it.
 type Handler = interface {
 	// Packet receives one packet and owns its bytes. It must be followed by
 	// Release, then or later, from any goroutine.
@@ -51,8 +55,8 @@ type Conn struct {
 	handler Handler     // nil before Start
 	reason  error       // why it is closed; nil while open
 	out     []byte      // framed bytes to write
-	leaving int         // bytes the writer has taken from out and not written yet
-	writing bool        // the writer exists
+	leaving int         // bytes taken from out to be written, and not written yet
+	writing bool        // the writer exists, or a sender writes
 	watched bool        // Room was seen small: tell when it grows
 	missed  dc.Families // see Missed; not under mu, it does not change
 	held    int         // packets delivered and not released
@@ -78,32 +82,6 @@ func (c *Conn) Start(h Handler) {
 	c.handler = h
 	c.net.running.Add(1)
 	go c.wait(&feed{socket: c.socket}, h)
-}
-
-// Send frames a packet and queues it for writing. It does not block, and the
-// packet is the caller's again when it returns. The error is why the
-// connection is closed, or a *transport.PacketError, after which it goes on.
-func (c *Conn) Send(packet []byte) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.reason != nil {
-		return c.reason
-	}
-	if n := len(c.out) + c.leaving + len(packet); n > c.net.cfg.QueueLimit && n > len(packet) {
-		err := &QueueError{Queued: n, Limit: c.net.cfg.QueueLimit}
-		c.closeLocked(err)
-		return err
-	}
-	out, err := c.codec.Encode(c.out, packet)
-	if err != nil {
-		return err
-	}
-	c.out = out
-	if !c.writing {
-		c.writing = true
-		c.net.running.Go(c.write)
-	}
-	return nil
 }
 
 // Room is how many bytes of [Config.Queue] are free: all of them when nothing
@@ -160,7 +138,8 @@ func (c *Conn) why() error {
 // answers errIdle, so that waiting can happen elsewhere.
 type feed struct {
 	socket  net.Conn
-	between bool // wait elsewhere
+	between bool      // wait elsewhere
+	at      time.Time // of the last read that brought something
 	first   []byte
 	buf     [128]byte // holds a pong or a short answer whole
 }
@@ -185,29 +164,44 @@ func (f *feed) Read(p []byte) (int, error) {
 // ends, and a new one waits. (Once most goroutines are idle readers, the run-time
 // lets new ones begin with 2 KiB.)
 func (c *Conn) wait(f *feed, h Handler) {
+	defer c.net.running.Done()
 	n, err := f.socket.Read(f.buf[:])
 	c.read(f, h, n, err)
-	c.net.running.Done()
 }
+
+// busyWithin is how soon after another a packet comes on a connection that is busy.
+// There the goroutine stays, with the stack it has: growing one costs more than
+// handling most packets. Once a connection is idle, the next pong ends it.
+const busyWithin = time.Second
 
 // read is the reader with n bytes in the feed's buffer.
 func (c *Conn) read(f *feed, h Handler, n int, err error) {
-	if n == 0 && err != nil {
-		c.close(err)
-	} else {
-		f.first, f.between = f.buf[:n], n == 0
-		if c.deliver(f, h) {
+	for n > 0 || err == nil {
+		now := time.Now()
+		busy := now.Sub(f.at) < busyWithin
+		f.first, f.between, f.at = f.buf[:n], n == 0, now
+		if !c.deliver(f, h, busy) {
+			h.Closed(c.why())
+			return
+		}
+		if !busy {
 			c.net.running.Add(1)
 			go c.wait(f, h)
 			return
 		}
+		n, err = f.socket.Read(f.buf[:])
 	}
+	c.close(err)
 	h.Closed(c.why())
 }
 
 // deliver hands on packets until it would have to wait for the next one; it
 // returns false at the end of the connection.
-func (c *Conn) deliver(f *feed, h Handler) bool {
+func (c *Conn) deliver(f *feed, h Handler, busy bool) bool {
+	serve := h.Packet
+	if own, ok := h.(interface{ Serve(packet []byte) }); ok && busy {
+		serve = own.Serve
+	}
 	for {
 		packet, err := c.codec.ReadPacket(f, nil)
 		switch {
@@ -225,7 +219,7 @@ func (c *Conn) deliver(f *feed, h Handler) bool {
 		if !c.takeCredit(len(packet)) {
 			return false
 		}
-		h.Packet(packet)
+		serve(packet)
 	}
 }
 
@@ -240,59 +234,4 @@ func (c *Conn) takeCredit(n int) bool {
 	c.held++
 	c.bytes += n
 	return c.reason == nil
-}
-
-// write writes what is queued, then ends.
-func (c *Conn) write() {
-	var spare []byte
-	for {
-		c.mu.Lock()
-		if len(c.out) == 0 || c.reason != nil {
-			c.writing = false
-			c.out, c.leaving = nil, 0 // an idle connection keeps no buffer
-			c.mu.Unlock()
-			return
-		}
-		out := c.out
-		c.out, c.leaving = spare, len(out)
-		c.mu.Unlock()
-
-		for rest := out; len(rest) > 0; {
-			n := min(len(rest), writePiece)
-			if err := c.writeSocket(rest[:n]); err != nil {
-				c.close(err)
-				break
-			}
-			rest = rest[n:]
-			c.wrote(n)
-		}
-		spare = out[:0]
-	}
-}
-
-// wrote notes that n bytes have left, and tells who watches.
-func (c *Conn) wrote(n int) {
-	c.mu.Lock()
-	c.leaving -= n
-	tell := c.watched && c.handler != nil && c.reason == nil
-	if tell {
-		c.watched = false
-	}
-	h := c.handler
-	c.mu.Unlock()
-	if tell {
-		h.Writable()
-	}
-}
-
-// writeSocket is the one place where bytes leave for a socket.
-func (c *Conn) writeSocket(b []byte) error {
-	if err := c.net.cfg.fence(); err != nil {
-		return err
-	}
-	if err := c.socket.SetWriteDeadline(time.Now().Add(c.net.cfg.WriteTimeout)); err != nil {
-		return err
-	}
-	_, err := c.socket.Write(b)
-	return err
 }
