@@ -133,7 +133,7 @@ func seededRecords(id persistence.AccountID, bot serve.Bot, seed dctest.Seed, fi
 func seededSession(dc int, key crypt.KeyID, salts []dctest.SeededSalt) persistence.Session {
 	s := persistence.Session{DC: dc, KeyID: int64(key)}
 	for _, salt := range salts {
-		s.Salts = append(s.Salts, persistence.Salt(salt))
+		s.Salts = append(s.Salts, persistence.Salt{Value: salt.Value, Since: uint32(salt.Since.Unix()), Until: uint32(salt.Until.Unix())})
 	}
 	return s
 }
