@@ -24,6 +24,8 @@ func Wait(tb testing.TB, a *actors.Account, want actors.State) {
 // Await is Wait for as long as ctx lasts: for tests in real time.
 func Await(ctx context.Context, tb testing.TB, a *actors.Account, want actors.State) {
 	tb.Helper()
+	ctx, leave := context.WithCancel(ctx) // a stream that nobody reads would lose events
+	defer leave()
 	events := a.Events(ctx)
 	if a.Status().State == want {
 		return
