@@ -45,8 +45,8 @@ type SeededSalt struct {
 	Since, Until time.Time
 }
 
-// seededSalts is how many salts there are: 16 hours of them.
-const seededSalts = 32
+// seededSalts is how many salts there are: four hours of them.
+const seededSalts = 8
 
 // tempLifePart is the part of a temp key's life that is left to chance, as pfs does.
 const tempLifePart = 24
