@@ -130,6 +130,23 @@ func (w *world) settle() (path []string, bad string) {
 	return path, fmt.Sprintf("it does not come to rest: the account is %v (%s), calls %+v", n.st.State(), n.st.Status().Why, n.queries)
 }
 
+// withGuest is the world in which somebody has called the other DC, and nothing went wrong.
+func (w *world) withGuest() *world {
+	n := clone(w)
+	n.faults = 0
+	list := n.actions(nil)
+	n = n.step(list[slices.IndexFunc(list, func(a action) bool { return a.name == "call 2" })], 0)
+	for !n.settled() {
+		list = n.actions(list[:0])
+		i := slices.IndexFunc(list, func(a action) bool { return !idle[a.name] })
+		if n = n.step(list[i], 0); n.bad != "" {
+			break
+		}
+	}
+	n.calls[1], n.asked[1], n.faults = tally{}, false, w.faults // it may be called again
+	return n
+}
+
 // idle are the actions that nobody has to do.
 var idle = map[string]bool{
 	"time passes": true, "call 1": true, "call 2": true, "call 3": true, "the owner asks for a rotation": true,

@@ -191,6 +191,7 @@ func laws() map[string]law {
 		}
 		all[name] = law{strict: strict, asks: 2}
 		all[name+", with a guest"] = law{strict: strict, guests: true, asks: 1}
+		all[name+", with a guest that is ready"] = law{strict: strict, guests: true, ready: true, asks: 2}
 		all[name+", with an owner"] = law{strict: strict, owner: true, asks: 1}
 		all[name+", with media"] = law{strict: strict, bulk: true, asks: 1}
 	}

@@ -58,6 +58,7 @@ var epoch = time.Date(2026, 9, 1, 12, 0, 0, 0, time.UTC)
 type law struct {
 	strict bool // a bind cuts the key bound before off
 	guests bool // somebody calls another DC
+	ready  bool // and has before: its authorization was carried there
 	owner  bool // the owner logs out, or pauses and resumes
 	bulk   bool // somebody calls for media
 	told   bool // other accounts have found out what a bind does to keys bound before
@@ -246,6 +247,9 @@ func newWorld(l law, faults int) *world {
 		home:     pfs.Snapshot{Perm: &pfs.PermKey{Key: perm, Created: epoch.Add(-48 * time.Hour), LastBound: epoch.Add(-time.Hour)}},
 	}
 	w.boot()
+	if w.ready {
+		return w.withGuest()
+	}
 	return w
 }
 
