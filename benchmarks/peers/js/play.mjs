@@ -10,8 +10,8 @@ import net from 'node:net'
 export const orders = JSON.parse(process.argv[2])
 export const { descriptor, login } = orders
 export const app = descriptor.apps[0]
-export const phone = descriptor.phones.find((p) => p.user_id === orders.user)
-export const bot = descriptor.bots.find((b) => b.user_id === orders.user)
+export const phone = descriptor.phones?.find((p) => p.user_id === orders.user)
+export const bot = descriptor.bots?.find((b) => b.user_id === orders.user)
 export const user = phone ?? bot
 
 const dial = net.Socket.prototype.connect
