@@ -174,22 +174,16 @@ func (c *Cluster) transportFault(now time.Time, cn *conn, packet []byte) (code i
 		return 0, false
 	}
 	p := place{cn.dc.id, cn.id, cn.perm()}
-	var k *authKey
-	if id, ok := crypt.PacketKeyID(packet); ok {
-		k = cn.dc.keys[id]
+	if id, known := crypt.PacketKeyID(packet); known && cn.dc.keys[id] != nil {
+		p.perm = cn.dc.keys[id].ownerID()
 	}
-	if k != nil {
-		p.perm = k.ownerID()
+	if f := c.hit(now, FaultTransport, p); f != nil {
+		return int32(f.Code), true
 	}
-	f := c.hit(now, FaultTransport, p)
-	if f == nil && cn.packets == 1 {
-		f = c.hit(now, FaultTransportConn, p)
+	if cn.packets == 1 {
+		if f := c.hit(now, FaultTransportConn, p); f != nil {
+			return int32(f.Code), true
+		}
 	}
-	if f == nil {
-		return 0, false
-	}
-	if k != nil && int32(f.Code) == codeUnknownKey {
-		c.ledger.keyDenied(now, k)
-	}
-	return int32(f.Code), true
+	return 0, false
 }

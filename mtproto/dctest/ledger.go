@@ -54,8 +54,6 @@ type KeyRecord struct {
 	Expires time.Time `json:"expires,omitzero"`
 	Gone    time.Time `json:"gone,omitzero"` // zero while the server knows the key
 	Why     string    `json:"why,omitempty"` // expired, dropped, replaced, forgotten, restart, destroyed
-	// Denied is when a packet under the key was last answered -404 by a fault, though the server knew it.
-	Denied time.Time `json:"denied,omitzero"`
 }
 
 // BindRecord is one auth.bindTempAuthKey that was answered.
@@ -149,12 +147,6 @@ func (l *ledger) keyGone(now time.Time, k *authKey, why string) {
 	if r := l.keyIndex[k]; r != nil {
 		r.Gone, r.Why = now, why
 		delete(l.keyIndex, k)
-	}
-}
-
-func (l *ledger) keyDenied(now time.Time, k *authKey) {
-	if r := l.keyIndex[k]; r != nil {
-		r.Denied = now
 	}
 }
 

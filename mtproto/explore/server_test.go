@@ -88,8 +88,7 @@ func (t *table) ask(id crypt.KeyID, at place, now time.Time) (answer, *permAt) {
 	return granted, p
 }
 
-// bind binds a temp key to a perm key. With strict the one bound before is cut
-// off.
+// bind binds a temp key to a perm key. With strict those bound before are cut off.
 func (t *table) bind(temp, perm crypt.KeyID, at place, now time.Time, strict bool) answer {
 	k := t.temp(temp, at, now)
 	switch {
@@ -98,14 +97,14 @@ func (t *table) bind(temp, perm crypt.KeyID, at place, now time.Time, strict boo
 	case t.perm(perm) == nil:
 		return anonymous // 400 ENCRYPTED_MESSAGE_INVALID
 	}
-	if strict && k.perm == 0 {
+	if strict && (k.perm == 0 || k.cut) {
 		for i := range t.temps {
 			if t.temps[i].perm == perm {
 				t.temps[i].cut = true
 			}
 		}
 	}
-	k.perm = perm
+	k.perm, k.cut = perm, false
 	return granted
 }
 

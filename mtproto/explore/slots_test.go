@@ -30,6 +30,11 @@ func (w *world) slotActions(at place, add adder) {
 			on("a bind reaches the server", 0, func(w *world, s *slot) {
 				s.bind.reached, s.bind.says = true, w.server(at).bind(s.bind.temp, s.bind.perm, at, w.now, w.strict)
 			})
+			on("a bind is answered -404 for a moment", 1, func(w *world, s *slot) {
+				id := s.bind.temp
+				s.bind = nil
+				s.m.Unknown(w.local(), id)
+			})
 			on("a bind is lost", 1, func(w *world, s *slot) { w.bindFailed(s, errLost) })
 			on("a bind is ordered to wait", 1, func(w *world, s *slot) {
 				w.learn()

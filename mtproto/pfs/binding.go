@@ -24,6 +24,8 @@ func (m *Machine) bind(now time.Time) {
 	switch {
 	case m.successor == nil:
 		m.want(now, taskTemp)
+	case m.expired(now, m.successor) && m.fresh != nil:
+		m.recallFailed(now)
 	case m.expired(now, m.successor):
 		m.discard(now)
 		m.want(now, taskTemp)
@@ -40,6 +42,8 @@ func (m *Machine) bind(now time.Time) {
 	case m.crowded(now):
 		m.resume(now)
 		m.waitForRoom(now)
+	case m.mayBeThird(now):
+		m.recall(now)
 	case m.serving != nil:
 		m.become(StageHolding)
 		m.hold()
@@ -85,9 +89,13 @@ func (m *Machine) Bound(now time.Time, id crypt.KeyID) {
 		m.part(forgotten)
 	}
 	if replaced != nil {
-		m.retired = replaced
+		m.retired, m.recalled = replaced, nil
 	}
-	m.serving, m.successor = m.successor, nil
+	recalled := m.fresh != nil
+	if recalled {
+		m.notAgain(id)
+	}
+	m.serving, m.successor, m.fresh = m.successor, nil, nil
 	m.rebinds = 0
 	m.trust()
 	m.save(c)
@@ -98,6 +106,10 @@ func (m *Machine) Bound(now time.Time, id crypt.KeyID) {
 		m.drop(now)
 	case replaced == nil && m.owes(now):
 		m.drop(now) // there was no key to say it under
+	}
+	if recalled {
+		m.rotateAsked(now)
+		return
 	}
 	m.rotated(nil)
 }
@@ -166,6 +178,8 @@ func (m *Machine) BindFailed(now time.Time, id crypt.KeyID, err error) {
 	case !refused || e.Class() == tgerr.ClassRetry || e.Class() == tgerr.ClassInit:
 		m.tried = true
 		m.bindAgain(now)
+	case m.fresh != nil: // what is wrong with more than this key, the new one finds out
+		m.recallFailed(now)
 	case tgerr.Is(err, "TEMP_AUTH_KEY_EMPTY", "TEMP_AUTH_KEY_ALREADY_BOUND", "EXPIRES_AT_INVALID", "CDN_METHOD_INVALID"):
 		// Of the temp key alone.
 		m.replace(now, m.tempPace.after(now, false))
@@ -187,7 +201,13 @@ func (m *Machine) bindAgain(now time.Time) {
 	if m.serving == nil && m.owes(now) {
 		most = rebindsCrowded
 	}
-	if m.rebinds++; m.rebinds > most {
+	m.rebinds++
+	switch {
+	case m.rebinds <= most:
+	case m.fresh != nil:
+		m.recallFailed(now)
+		return
+	default:
 		m.replace(now, at)
 		return
 	}
@@ -235,7 +255,7 @@ func (m *Machine) replace(now, at time.Time) {
 // record until it was dropped there.
 func (m *Machine) discard(now time.Time) {
 	t := m.successor
-	m.successor = nil
+	m.successor, m.fresh = nil, nil
 	bound := t != nil && m.tried && !m.expired(now, t)
 	if bound {
 		m.part(t)
@@ -283,6 +303,7 @@ func (m *Machine) Unknown(now time.Time, id crypt.KeyID) {
 	switch {
 	case !m.working():
 	case m.serving != nil && m.serving.ID() == id:
+		m.denied = true
 		m.loseServing(now, m.tempPace.after(now, true), LossUnknown)
 	case m.successor != nil && m.successor.ID() == id:
 		m.successorLost(now)
@@ -350,6 +371,11 @@ func (m *Machine) stopServing(why Loss) {
 
 // successorLost reacts to a server that forgot a key before it was bound.
 func (m *Machine) successorLost(now time.Time) {
+	if m.fresh != nil {
+		m.recallFailed(now)
+		return
+	}
+	m.denied = m.denied || m.tried
 	m.tried = m.tried || m.stage == StageBinding
 	busy := m.stage == StageHolding || m.stage == StageBinding || m.stage == StagePausing && m.task == taskBind
 	if busy {

@@ -18,8 +18,8 @@ import (
 // Until then no other key is bound beside the one that serves: two live at most. Two
 // things come first. When no key serves, one is bound at once: to be online matters
 // more, and the order can be given under it alone. The key that was lost is tried
-// first, where a new one might be the third. And half the margin before the end of
-// the serving key its successor is bound whatever is owed.
+// first, and the others on record before a third is bound, see recall.go. And half the
+// margin before the end of the serving key its successor is bound whatever is owed.
 
 // dropping is what is known of the order, an OutDrop.
 type dropping struct {
@@ -34,6 +34,9 @@ type dropping struct {
 
 // giveUp keeps the key that served, and is no good any more, until it was dropped.
 func (m *Machine) giveUp(now time.Time, lost *TempKey, why Loss) {
+	if why == LossUnbound && m.rebound == lost.ID() {
+		m.notAgain(lost.ID()) // granted and refused twice
+	}
 	var c Changes
 	switch {
 	case why == LossUnbound && m.retired == nil:

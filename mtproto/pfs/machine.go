@@ -62,18 +62,21 @@ type Machine struct {
 	perm       *PermKey
 	permServes bool // PFS is off and calls go under perm
 
-	serving   *TempKey    // carries the calls
-	successor *TempKey    // saved, not bound yet
-	retired   *TempKey    // replaced; its connection still listens
-	tried     bool        // the successor may be bound: a bind was sent, and not refused
-	rebound   crypt.KeyID // the last key that served and was bound again, see bindsAgain
-	parting   []TempKey   // nothing uses them; on disk until the server was told to drop them
-	dropping  dropping    // the order to do so
-	roomAt    time.Time   // until when the successor waits for others to be dropped
-	blocked   time.Time   // until when an order of another slot keeps the successor unbound
-	strangers bool        // the server may know temp keys of this slot that we do not
-	held      bool        // OutHold was given and no OutUse or OutStop since
-	kept      bool        // and it left calls pending over the bind
+	serving   *TempKey      // carries the calls
+	successor *TempKey      // saved, not bound yet
+	retired   *TempKey      // replaced; its connection still listens
+	fresh     *TempKey      // made, and set aside while those on record are bound again, see recall.go
+	recalled  []crypt.KeyID // were bound again to no avail, and are not for a second time
+	denied    bool          // a temp key that may be bound was answered -404 since the last was made
+	tried     bool          // the successor may be bound: a bind was sent, and not refused
+	rebound   crypt.KeyID   // the last key that served and was bound again, see bindsAgain
+	parting   []TempKey     // nothing uses them; on disk until the server was told to drop them
+	dropping  dropping      // the order to do so
+	roomAt    time.Time     // until when the successor waits for others to be dropped
+	blocked   time.Time     // until when an order of another slot keeps the successor unbound
+	strangers bool          // the server may know temp keys of this slot that we do not
+	held      bool          // OutHold was given and no OutUse or OutStop since
+	kept      bool          // and it left calls pending over the bind
 
 	reading Reading
 	probing bool // OutProbe was given for retired and no answer came yet
@@ -334,7 +337,7 @@ func (m *Machine) Forget(now time.Time) {
 	}
 	c.DeleteTemps = append(c.DeleteTemps, m.parted(len(m.parting))...)
 	c.DeletePerm = m.perm != nil
-	m.perm, m.probing, m.rebinds = nil, false, 0
+	m.perm, m.probing, m.rebinds, m.fresh = nil, false, 0, nil
 	m.strangers, m.dropping = false, dropping{wait: m.dropping.wait}
 	m.trust()
 	m.save(c)

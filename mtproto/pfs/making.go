@@ -107,7 +107,7 @@ func (m *Machine) madePerm(now time.Time, k NewKey) {
 }
 
 func (m *Machine) madeTemp(now time.Time, k NewKey) {
-	m.rebinds, m.tried = 0, false
+	m.rebinds, m.tried, m.denied = 0, false, false
 	made := m.server(now)
 	if m.serving != nil && !made.After(m.serving.Made) {
 		// Handshakes tell the time in whole seconds: it may seem to have gone back.

@@ -23,7 +23,6 @@
 //	                              PlantSwallowPost, PlantTurnPosts, PlantSwallowReturn
 //	                              (but for what was before a login's beginning with a channel, see past)
 //	                              auditTempKeys: two live keys at most in a slot, main or media
-//	                              (but for those that the DC denied, see there)
 //	                                                                             PlantKeepKeys
 //	5 accounts do not hurt others isolate: one gets a panic, a wait, a revoked login, a corrupt record;
 //	                              the others' states, connections, calls         PlantHurtOthers
