@@ -312,6 +312,9 @@ func TestQueryFaults(t *testing.T) {
 	if !p.echoed(2) {
 		t.Error("the wait does not end")
 	}
+	if early, late := w.c.EchoCame(2), w.c.EchoCame(1); !early.Equal(w.now.Add(-9*time.Second)) || !late.Equal(w.now.Add(-12*time.Second)) || !w.c.EchoCame(9).IsZero() {
+		t.Errorf("the calls came at %v and %v; the first that was told to wait does not count, the next does", early, late)
+	}
 	w.fault(dctest.Fault{Kind: dctest.FaultNoReply, Method: "testdc.echo"})
 	m := p.Query(w.now, echoOf(3))
 	p.send(m)

@@ -8,6 +8,7 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
+	"github.com/mtfleet/mtfleet/tl"
 	"github.com/mtfleet/mtfleet/tl/mt"
 )
 
@@ -267,6 +268,10 @@ func (c *Cluster) faultQuery(now time.Time, q *query) *api.Error {
 	key := floodKey{k.dc.id, k.ownerID(), method}
 	if until, ok := c.floods[key]; ok {
 		if left := until.Sub(now); left > 0 {
+			var e echo.EchoRequest
+			if method == methodEcho && tl.Unmarshal(q.query, &e) == nil {
+				c.ledger.echoEarly(now, e.ID)
+			}
 			return floodError(left)
 		}
 		delete(c.floods, key)
@@ -287,6 +292,20 @@ func (c *Cluster) faultQuery(now time.Time, q *query) *api.Error {
 		q.lose = true
 	}
 	return nil
+}
+
+// WaitEnd returns when the last of the waits ends that faults have imposed on a user's calls of a method, on whichever
+// DC; zero for none. One that is over may be told still.
+func (c *Cluster) WaitEnd(userID int64, method string) (end time.Time) {
+	for key, until := range c.floods {
+		if key.method != method || !until.After(end) {
+			continue
+		}
+		if id, ok := c.api.UserOf(key.dc, key.perm); ok && id == userID {
+			end = until
+		}
+	}
+	return end
 }
 
 func floodError(left time.Duration) *api.Error {

@@ -85,6 +85,8 @@ type EchoRecord struct {
 	DC     int   `json:"dc"`
 	Count  int   `json:"count"`
 	Media  int   `json:"media,omitempty"` // of them by a connection to an address for media
+	// Came is when it came first, also to be refused because of a wait that the client had been told of.
+	Came time.Time `json:"came"`
 }
 
 // ledger is the running account.
@@ -97,6 +99,7 @@ type ledger struct {
 	sessions  []*SessionRecord
 	byS       map[*session]*SessionRecord
 	echoes    map[int64]*EchoRecord
+	early     map[int64]time.Time // when an echo came first in a wait, and has not run
 	echoLimit int
 }
 
@@ -106,7 +109,7 @@ const maxLedger = 1 << 20
 func newLedger(echoLimit int) *ledger {
 	return &ledger{
 		keyIndex: make(map[*authKey]*KeyRecord), byS: make(map[*session]*SessionRecord),
-		echoes: make(map[int64]*EchoRecord), echoLimit: echoLimit,
+		echoes: make(map[int64]*EchoRecord), early: make(map[int64]time.Time), echoLimit: echoLimit,
 	}
 }
 
@@ -204,7 +207,17 @@ func (l *ledger) apiQuery(k *authKey, s *session, msgID int64, main bool) {
 	}
 }
 
-func (l *ledger) echo(id, user int64, k *authKey, media bool) {
+// echoEarly notes an echo that was refused because of a wait. What is beyond the limit counts as never come.
+func (l *ledger) echoEarly(now time.Time, id int64) {
+	if _, ran := l.echoes[id]; ran || len(l.early) >= l.echoLimit {
+		return
+	}
+	if _, came := l.early[id]; !came {
+		l.early[id] = now
+	}
+}
+
+func (l *ledger) echo(now time.Time, id, user int64, k *authKey, media bool) {
 	l.counts.Echoes++
 	n := 0
 	if media {
@@ -220,7 +233,12 @@ func (l *ledger) echo(id, user int64, k *authKey, media bool) {
 		l.counts.Unrecorded++
 		return
 	}
-	l.echoes[id] = &EchoRecord{ID: id, UserID: user, DC: k.dc.id, Count: 1, Media: n}
+	came, early := l.early[id]
+	if !early {
+		came = now
+	}
+	delete(l.early, id)
+	l.echoes[id] = &EchoRecord{ID: id, UserID: user, DC: k.dc.id, Count: 1, Media: n, Came: came}
 }
 
 // Counts returns the totals; cheap enough to poll.
@@ -264,6 +282,14 @@ func (c *Cluster) Echo(id int64) int {
 		return r.Count
 	}
 	return 0
+}
+
+// EchoCame returns when an id of testdc.echo came first, to run or to be refused because of a wait; zero if it never did.
+func (c *Cluster) EchoCame(id int64) time.Time {
+	if r := c.ledger.echoes[id]; r != nil {
+		return r.Came
+	}
+	return c.ledger.early[id]
 }
 
 // EchoByMedia tells whether an id of testdc.echo ever came by a connection to an address for media.

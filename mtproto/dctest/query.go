@@ -237,7 +237,7 @@ func (c *Cluster) runEcho(now time.Time, q *query) api.Reply {
 		delay += held
 	}
 	cn := c.conns[q.conn]
-	c.ledger.echo(e.ID, user, k, cn != nil && cn.media)
+	c.ledger.echo(now, e.ID, user, k, cn != nil && cn.media)
 	answer := echo.Echoed{ID: e.ID, UserID: user, DC: int32(k.dc.id), Payload: e.Payload}
 	return api.Reply{Body: answer.Append(nil), Delay: delay}
 }

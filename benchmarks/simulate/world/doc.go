@@ -33,7 +33,7 @@
 //	7 no storm                    paced: dials, keys that are begun, first steps of sign-ins in each
 //	                              life against its budget                        PlantNoBudget,
 //	                              PlantNoKeyBudget, PlantNoTurns
-//	                              auditWait: no call runs in a wait told before  PlantForgetWait
+//	                              auditWait: no call comes in a wait told before PlantForgetWait
 //	8 bounded                     auditBounds: sockets, packets and permits in the end
 //	                                                                             PlantKeepSocket
 //	9 secrets stay secret         holdSecrets: events, logs, words, timelines    PlantTellSecret

@@ -27,8 +27,10 @@ type judge struct {
 	logins   map[string][]login // of each account, in order
 	moved    []moved
 
-	waits  map[string]time.Time // until when an account's calls wait, as it was told
-	waitOf map[int64]time.Time  // and that when a call was made
+	waits   map[string]time.Time           // until when the calls of an account wait that was told so
+	waitOf  map[int64]time.Time            // and that when a call was made
+	waitEnd func(account string) time.Time // when the DCs let its calls run again
+	came    func(id int64) time.Time       // when a call came to a DC first, zero for never
 
 	doomed map[string]bool // accounts whose home key was forgotten: they may be revoked
 

@@ -194,6 +194,8 @@ func newWorld(seed uint64, o Options) (*world, error) {
 	}
 	w.judge.Floors = !o.Calm && floors(seed)
 	w.judge.Left = dcs.left
+	w.judge.came = dcs.core.EchoCame
+	w.judge.waitEnd = func(account string) time.Time { return dcs.core.WaitEnd(w.user(account).ID, echoMethod) }
 	w.sky.complain, w.sky.plant = w.judge.Complain, o.Plant
 	if o.paced() {
 		w.tide = newTide(stream(seed, "tide"), sim.Now(), o.Duration)

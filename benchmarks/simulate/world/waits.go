@@ -11,22 +11,17 @@ import (
 const echoMethod = "testdc.echo"
 
 // auditWait holds the end of a call against the wait that its account had been
-// told of when it was made: until that ends the call may not run, over restarts
-// too. The wait is what a caller was told, not what the manager remembers, and told
-// last: of one that a process before has heard, the end is told too late until the
-// server's time is known.
+// told of when it was made: until that ends the call may not come to a DC, over
+// restarts too. What counts is that a caller was told, and the end by the DC's own
+// clock, not what the manager remembers of either.
 func (j *judge) auditWait(account string, id int64, err error) {
-	now := j.rec.now()
 	until := j.waitOf[id]
 	delete(j.waitOf, id)
-	if w := (*actors.WaitError)(nil); errors.As(err, &w) {
-		if w.Method == echoMethod {
-			j.waits[account] = w.Until
-		}
-		return
+	if came := j.came(id); !came.IsZero() && came.Before(until) {
+		j.Complain("call %d of %s came to the DC %v before the end of a wait that was told before it was made", id, account, until.Sub(came))
 	}
-	if err == nil && now.Before(until) {
-		j.Complain("call %d of %s was answered %v before the end of a wait that was told before it was made", id, account, until.Sub(now))
+	if w := (*actors.WaitError)(nil); errors.As(err, &w) && w.Method == echoMethod {
+		j.waits[account] = j.waitEnd(account)
 	}
 }
 
