@@ -29,6 +29,7 @@ type coldPlan struct {
 	DCs      int              `json:"dcs"`
 	Budget   governor.Budget  `json:"budget"`
 	DC       serve.Descriptor `json:"dc"`
+	Profile  string           `json:"profile"` // where a CPU profile goes, empty for nowhere
 }
 
 const coldFile = "cold.json"
@@ -74,6 +75,10 @@ func (a *app) benchCold(ctx context.Context, dir string) error {
 		plan: benchPlan{accounts: p.Accounts, dcs: p.DCs, budget: p.Budget, disk: true, target: &p.DC},
 	}
 	defer w.bar.close()
+	profiled, err := bench.Profile(p.Profile)
+	if err != nil {
+		return err
+	}
 	err = w.prepare(ctx)
 	var cold coldStart
 	if err == nil {
@@ -82,7 +87,7 @@ func (a *app) benchCold(ctx context.Context, dir string) error {
 	if err == nil {
 		err = a.printJSON(cold)
 	}
-	return errors.Join(err, w.stop(), closeAll(w.closers))
+	return errors.Join(err, profiled(), w.stop(), closeAll(w.closers))
 }
 
 // startCold opens the store and a manager on it, and watches the accounts come online.
@@ -104,8 +109,8 @@ func (w *benchWorld) startCold(ctx context.Context, c *coldStart) error {
 }
 
 // runCold has another process do it; the DCs' side is for the caller.
-func (w *benchWorld) runCold(ctx context.Context, c *coldStart) error {
-	text, err := json.Marshal(coldPlan{w.plan.accounts, w.plan.dcs, w.budget, w.dc.Descriptor})
+func (w *benchWorld) runCold(ctx context.Context, c *coldStart, profile string) error {
+	text, err := json.Marshal(coldPlan{w.plan.accounts, w.plan.dcs, w.budget, w.dc.Descriptor, profile})
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ type benchIdleFlags struct {
 	seeded         bool
 	callFor        time.Duration
 	callsPerSecond int
-	heap           string // where a profile of the heap goes
+	heap, profile  string // where profiles of the heap and of CPU go
 	out            benchOutput
 }
 
@@ -56,6 +56,7 @@ every account was online in the end, and no call failed.`,
 	flags.DurationVar(&f.callFor, "calls-for", 20*time.Second, "how long accounts are called then; 0: not at all")
 	flags.IntVar(&f.callsPerSecond, "calls-per-s", 100, "how many calls a second, 1 to 1000")
 	flags.StringVar(&f.heap, "heap", "", "write a profile of the live heap for go tool pprof to this file; keeping it costs memory and CPU, which the figures then contain")
+	flags.StringVar(&f.profile, "cpuprofile", "", "write a CPU profile of the measured minute to this file")
 	f.out.add(c)
 	return c
 }
@@ -161,8 +162,16 @@ func (r *idleResult) run(ctx context.Context, w *benchWorld, f benchIdleFlags) e
 			return err
 		}
 	}
+	profiled, err := bench.Profile(f.profile)
+	if err != nil {
+		return err
+	}
 	cpu, dials, begun := bench.CPU(), w.line.Dials(), time.Now()
-	if err := w.watch(ctx, fmt.Sprintf("measuring for %v", f.during), f.during); err != nil {
+	err = w.watch(ctx, fmt.Sprintf("measuring for %v", f.during), f.during)
+	if profileErr := profiled(); err == nil {
+		err = profileErr
+	}
+	if err != nil {
 		return err
 	}
 	cpu, r.Reconnects = bench.CPU()-cpu, w.line.Dials()-dials

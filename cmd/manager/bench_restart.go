@@ -18,6 +18,7 @@ type benchRestartFlags struct {
 	busy          bool
 	inMemory      bool
 	seeded        bool
+	profile       string // where a CPU profile goes
 	out           benchOutput
 }
 
@@ -46,11 +47,15 @@ were online within 1.2 times the optimum, or a second.`,
 	flags.BoolVar(&f.noPFS, "no-pfs", false, "without temp keys")
 	flags.BoolVar(&f.inMemory, "in-memory", false, inMemoryHelp)
 	flags.BoolVar(&f.seeded, "seeded", false, seededHelp)
+	flags.StringVar(&f.profile, "cpuprofile", "", "write a CPU profile of the new process to this file")
 	f.out.add(c)
 	return c
 }
 
 func (f *benchRestartFlags) check() error {
+	if f.profile != "" && f.inMemory {
+		return usage("bench restart: --cpuprofile is of the new process, and with --in-memory there is none")
+	}
 	return checkFleet("bench restart", f.accounts, f.dcs, f.inMemory)
 }
 
@@ -103,7 +108,7 @@ func (a *app) benchRestart(ctx context.Context, f benchRestartFlags) error {
 				return err
 			}
 		}
-		if err := r.run(ctx, w); err != nil {
+		if err := r.run(ctx, w, f.profile); err != nil {
 			return err
 		}
 		w.bar.close()
@@ -111,7 +116,7 @@ func (a *app) benchRestart(ctx context.Context, f benchRestartFlags) error {
 	})
 }
 
-func (r *restartResult) run(ctx context.Context, w *benchWorld) error {
+func (r *restartResult) run(ctx context.Context, w *benchWorld, profile string) error {
 	s, err := w.beginStretch(ctx)
 	if err != nil {
 		return err
@@ -119,7 +124,7 @@ func (r *restartResult) run(ctx context.Context, w *benchWorld) error {
 	start := w.startCold
 	if r.Cold {
 		w.bar.say("a manager starts in a process of its own")
-		start = w.runCold
+		start = func(ctx context.Context, c *coldStart) error { return w.runCold(ctx, c, profile) }
 	}
 	if err := start(ctx, &r.coldStart); err != nil {
 		return err
