@@ -7,6 +7,9 @@
 // ticket's Granted is called, does it, and sends [Done] with the outcome. A
 // holder that stops sends Done too, whatever became of its ticket.
 //
+// Of dials and keys few are under way at a time, whatever the rate allows, so that
+// on a busy machine those that have begun come to their end.
+//
 // # Down
 //
 // A connection that fails takes its DC down for everybody: from then on one

@@ -20,6 +20,7 @@ type Governor struct {
 	dcs  []*dcState // in order of their places
 	turn [kinds]int // which DC is asked first
 	wake time.Time  // for which the vigils' timer is set; zero: it is not
+	open []*Ticket  // granted Connect tickets that were not done when it was looked last, oldest first; few, see connectsAtOnce
 	held []*Ticket  // granted MakeKey and probe tickets, oldest first; at most KeysAtOncePerDC + 1 per DC
 }
 
@@ -405,6 +406,11 @@ func (g *Governor) tryGrant(now time.Time, d *dcState, k Kind) (wait time.Durati
 	if wait := g.all[k].wait(now); wait > 0 {
 		return wait, false
 	}
+	if k == Connect && !d.down {
+		if wait := g.crowded(now, d); wait > 0 {
+			return wait, false
+		}
+	}
 	t := q.next()
 	t.probe = k == Connect && d.down
 	if !t.probe {
@@ -416,12 +422,40 @@ func (g *Governor) tryGrant(now time.Time, d *dcState, k Kind) (wait time.Durati
 		d.pulse = &Pulse{since: now}
 	}
 	t.Pulse = d.pulse
-	if t.probe || k == MakeKey {
+	switch {
+	case t.probe, k == MakeKey:
 		g.hold(t)
+	case k == Connect:
+		g.open = append(g.open, t)
 	}
 	d.granted[k]++
 	t.Granted()
 	return 0, true
+}
+
+// crowded returns when a dial under way will count no more where there are too many
+// of them; zero means that there is room. See connectsAtOnce.
+func (g *Governor) crowded(now time.Time, d *dcState) time.Duration {
+	g.open = slices.DeleteFunc(g.open, func(t *Ticket) bool {
+		age := now.Sub(t.granted)
+		return t.state == ticketDone || age < 0 || age >= connectSlow // the clock may have been set back
+	})
+	here, first := 0, (*Ticket)(nil)
+	for _, t := range g.open {
+		if t.place() == d.place {
+			if here++; first == nil {
+				first = t
+			}
+		}
+	}
+	switch {
+	case here >= connectsAtOncePerDC:
+	case len(g.open) >= connectsAtOnce && here >= connectsAlways:
+		first = g.open[0]
+	default:
+		return 0
+	}
+	return connectSlow - now.Sub(first.granted)
 }
 
 // roomForKey reports whether one more key may be made on a DC; see

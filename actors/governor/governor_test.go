@@ -110,6 +110,54 @@ func TestKeysAtOnce(t *testing.T) {
 	})
 }
 
+// Where the budget allows more than this machine can do, dials wait for those under
+// way, so that these come to their end. A DC that is slow keeps its own part alone.
+func TestDialsUnderWayAreFew(t *testing.T) {
+	fast := Rate{1e6, 1e6}
+	run(t, Limits{ConnectsPerDC: fast, Connects: fast}, func(w *world) {
+		var tickets []*Ticket
+		for range 1000 {
+			tickets = append(tickets, w.want("slow", Connect, 2, false, nil))
+		}
+		if n := len(w.grants("slow")); n != connectsAtOncePerDC {
+			t.Fatalf("%d at once to one DC", n)
+		}
+		for range 1000 {
+			w.want("busy", Connect, 4, false, func(t *Ticket) { w.done(t, Answered) })
+			w.want("other", Connect, 5, false, nil)
+		}
+		if n := len(w.grants("busy")); n != 1000 {
+			t.Errorf("%d of 1000 to a DC that answers at once, beside one that does not", n)
+		}
+		if n := len(w.grants("slow")) + len(w.grants("other")); n != connectsAtOnce {
+			t.Errorf("%d at once to two DCs", n)
+		}
+		w.done(tickets[0], Worked)
+		w.done(tickets[0], Worked)    // once is once
+		w.done(tickets[999], Unknown) // withdrawn while waiting
+		if n := len(w.grants("slow")) + len(w.grants("other")); n != connectsAtOnce+1 {
+			t.Errorf("%d after one has answered", n)
+		}
+		for range 1000 {
+			w.want("third", Connect, 1, false, nil)
+		}
+		if n := len(w.grants("third")); n != connectsAlways {
+			t.Errorf("%d to a third DC, beside two that do not answer", n)
+		}
+		// What has taken long waits for its DC.
+		all := func() int { return len(w.grants("slow")) + len(w.grants("other")) + len(w.grants("third")) }
+		before := all()
+		time.Sleep(connectSlow)
+		if n := all() - before; n != connectsAtOnce {
+			t.Errorf("%d after all have become slow", n)
+		}
+		time.Sleep(20 * connectSlow)
+		if n := all(); n != 2999 {
+			t.Errorf("%d in the end", n)
+		}
+	})
+}
+
 func TestActiveFirst(t *testing.T) {
 	run(t, Limits{ConnectsPerDC: Rate{1, 1}}, func(w *world) {
 		w.want("first", Connect, 2, false, nil)

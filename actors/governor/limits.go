@@ -73,6 +73,20 @@ const (
 	// not keep others waiting.
 	holdLimit = 30 * time.Second
 
+	// connectsAtOnce dials are under way at any moment, and connectsAtOncePerDC of
+	// one DC, until the first answer. At the default rates that is never reached:
+	// 50 a second are 100 in connectSlow. It is where this machine has less to spare
+	// than the budget allows: connections that all wait for its CPU would run into
+	// their limits together, and all that was spent on them would be spent again.
+	// A dial that takes longer than connectSlow waits for its DC, and counts no more;
+	// and a DC with fewer than connectsAlways may always have another, so that DCs
+	// which do not answer leave the others their part. With D of them, each once for
+	// every route, at most connectsAtOnce + D x connectsAlways dials count.
+	connectsAtOnce      = 256
+	connectsAtOncePerDC = connectsAtOnce / 2
+	connectsAlways      = 16
+	connectSlow         = 2 * time.Second
+
 	// keySlow is after which time a key in the making waits for its DC: four
 	// round trips to the farthest take 1.2 s, the arithmetic some 20 ms.
 	keySlow = 2 * time.Second
