@@ -213,6 +213,7 @@ func TestKeyUnknown(t *testing.T) {
 		temp := p.makeKey(true)
 		p.Send(Run{Key: temp.Key, Session: w.sessionConfig(temp), Bind: &Bind{perm.Key, temp.ExpiresAt}})
 		p.wait(EventBound)
+		time.Sleep(time.Second) // what follows a bind, acks and the first ping, has gone
 		w.fault(dctest.Fault{Kind: dctest.FaultForgetTemp})
 		w.violations = 1
 		ch := p.call(1, 0, mtproto.Once)
