@@ -185,6 +185,7 @@ func (c *Conn) read(f *feed, h Handler, n int, err error) {
 			return
 		}
 		if !busy {
+			c.rest()
 			c.net.running.Add(1)
 			go c.wait(f, h)
 			return
@@ -193,6 +194,14 @@ func (c *Conn) read(f *feed, h Handler, n int, err error) {
 	}
 	c.close(err)
 	h.Closed(c.why())
+}
+
+// rest lets go of what an idle connection does not need. Only the reader calls it.
+func (c *Conn) rest() {
+	c.codec.RestReading()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.codec.RestEncoding()
 }
 
 // deliver hands on packets until it would have to wait for the next one; it

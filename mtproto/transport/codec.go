@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"crypto/cipher"
 	"io"
 )
 
@@ -35,8 +34,8 @@ type ServerConfig struct {
 // Codec frames the packets of one TCP connection, for one side. A new
 // connection needs a new codec.
 //
-// Reading (ReadPacket, QuickAckRequested) and encoding (Encode, AppendError,
-// AppendQuickAck) do not share state: each half has one owner, and the owners
+// Reading (ReadPacket, QuickAckRequested, RestReading) and encoding (Encode,
+// AppendError, AppendQuickAck, RestEncoding) do not share state: each half has one owner, and the owners
 // may be different goroutines. On the server's side the encoding half begins
 // its life when the first ReadPacket has returned.
 type Codec struct {
@@ -47,9 +46,9 @@ type Codec struct {
 	secret []byte // 16 bytes or nil; on the server kept for detection
 
 	// The encoding half.
-	enc      cipher.Stream // nil when not obfuscated
-	preamble []byte        // what goes before the first frame; nil once sent
-	outSeq   uint32        // full: number of the next frame
+	enc      *keyStream // nil when not obfuscated
+	preamble []byte     // what goes before the first frame; nil once sent
+	outSeq   uint32     // full: number of the next frame
 	pad      [1 + maxPadding]byte
 
 	in decoder
@@ -113,6 +112,13 @@ func NewServer(cfg ServerConfig) (*Codec, error) {
 	}
 	return c, nil
 }
+
+// RestReading lets go of what the reading half does not need until the next byte
+// comes, half a kilobyte of a connection that is obfuscated: for one that is idle.
+func (c *Codec) RestReading() { c.in.dec.rest() }
+
+// RestEncoding does so with the encoding half.
+func (c *Codec) RestEncoding() { c.enc.rest() }
 
 // Kind returns the framing: on the server's side 0 until it is known.
 func (c *Codec) Kind() Kind { return c.kind }

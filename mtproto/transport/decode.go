@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"crypto/cipher"
 	"encoding/binary"
 	"hash/crc32"
 	"io"
@@ -32,10 +31,10 @@ const (
 
 // decoder is the reading half of a codec.
 type decoder struct {
-	dec  cipher.Stream // nil when not obfuscated
-	err  error         // a framing error is final
-	seq  uint32        // full: number of the next frame
-	asks bool          // the packet last returned wants a quick ack
+	dec  *keyStream // nil when not obfuscated
+	err  error      // a framing error is final
+	seq  uint32     // full: number of the next frame
+	asks bool       // the packet last returned wants a quick ack
 
 	buf        [bufLen]byte
 	start, end int // buf[start:end] is read, decrypted, not consumed

@@ -1,8 +1,6 @@
 package transport
 
 import (
-	"crypto/aes"
-	"crypto/cipher"
 	"crypto/sha256"
 	"encoding/binary"
 	"io"
@@ -54,7 +52,7 @@ func allowedInit(init []byte) bool {
 // streams derives the two key streams of an obfuscated header: toServer for
 // what the client sends, toClient for what the server sends. Both start at the
 // first byte of their direction, which for the client is the header itself.
-func streams(init []byte, secret []byte) (toServer, toClient cipher.Stream) {
+func streams(init []byte, secret []byte) (toServer, toClient *keyStream) {
 	var reversed [48]byte
 	for i := range reversed {
 		reversed[i] = init[8+47-i]
@@ -62,22 +60,18 @@ func streams(init []byte, secret []byte) (toServer, toClient cipher.Stream) {
 	return ctr(init[8:56], secret), ctr(reversed[:], secret)
 }
 
-// ctr makes one AES-256-CTR stream from 32 bytes of key and 16 of counter.
-func ctr(material []byte, secret []byte) cipher.Stream {
-	key := [32]byte(material)
+// ctr makes one stream from 32 bytes of key and 16 of counter.
+func ctr(material []byte, secret []byte) *keyStream {
+	s := &keyStream{key: [32]byte(material), counter: [16]byte(material[32:48])}
 	if secret != nil {
-		key = sha256.Sum256(append(key[:], secret...))
+		s.key = sha256.Sum256(append(s.key[:], secret...))
 	}
-	block, err := aes.NewCipher(key[:])
-	if err != nil {
-		panic("transport: AES refused a key of 32 bytes") // cannot happen: the size is in the type
-	}
-	return cipher.NewCTR(block, material[32:48])
+	return s
 }
 
 // obfuscate builds the header to send and the client's two streams. The sending
 // stream has already passed the header: it must not be restarted.
-func obfuscate(init [initLen]byte, k Kind, dc int16, secret []byte) (header [initLen]byte, enc, dec cipher.Stream) {
+func obfuscate(init [initLen]byte, k Kind, dc int16, secret []byte) (header [initLen]byte, enc, dec *keyStream) {
 	enc, dec = streams(init[:], secret)
 	binary.LittleEndian.PutUint32(init[56:], k.tag())
 	binary.LittleEndian.PutUint16(init[60:], uint16(dc))
@@ -88,7 +82,7 @@ func obfuscate(init [initLen]byte, k Kind, dc int16, secret []byte) (header [ini
 
 // deobfuscate reads a client's header on the server's side. The kind is 0 when
 // the tag is unknown.
-func deobfuscate(header []byte, secret []byte) (k Kind, dc int16, enc, dec cipher.Stream) {
+func deobfuscate(header []byte, secret []byte) (k Kind, dc int16, enc, dec *keyStream) {
 	dec, enc = streams(header, secret)
 	var plain [initLen]byte
 	dec.XORKeyStream(plain[:], header[:initLen])
