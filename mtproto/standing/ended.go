@@ -34,6 +34,9 @@ type retry struct {
 // which the session repeats by itself.
 func (m *Machine) Ended(now time.Time, c *Call, at Where, err error) {
 	e, refused := answered(err)
+	if err != nil && !notSent(err) && (!refused || e.Class() == tgerr.ClassRetry) {
+		c.Ran = true // also for a driver that stops before it has seen the OutEnd
+	}
 	switch {
 	case c.Purpose == ForConfirm:
 		m.onConfirmed(now, c, at, err)
@@ -51,7 +54,6 @@ func (m *Machine) Ended(now time.Time, c *Call, at Where, err error) {
 	case refused:
 		m.onRefused(now, c, at, e, err)
 	case givenBack(err) && (notSent(err) || c.Repeatable):
-		c.Ran = c.Ran || !notSent(err)
 		m.again(c)
 	default:
 		m.end(c, err)
@@ -223,7 +225,6 @@ func (m *Machine) onTrouble(now time.Time, c *Call, err error) {
 	}
 	pause := time.Second << c.Tries
 	c.Tries++
-	c.Ran = true // the trouble may have come after the work
 	m.retries = append(m.retries, retry{call: *c, at: now.Add(pause), err: err})
 }
 

@@ -61,6 +61,35 @@ func TestWhatACallIsToldAfterAnEarlierTry(t *testing.T) {
 	}
 }
 
+// The end of a call may wait for a commit, and its account be stopped meanwhile: then
+// its caller is not told that the server did not execute it, unless that is certain.
+func TestWhatACallIsToldThatEndedAsItsAccountStopped(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		err  error // how the call came back
+		ran  bool
+	}{
+		{"never sent", back{unsent: true}, false},
+		{"sent, and its connection closed", back{}, true},
+		{"the server's trouble, perhaps after the work", trouble(), true},
+		{"refused by the server", tgerr.New(400, "PEER_ID_INVALID"), false},
+		{"ordered to wait", tgerr.New(420, "FLOOD_WAIT_30"), false},
+	} {
+		for _, repeatable := range []bool{false, true} {
+			now := time.Date(2024, 5, 1, 0, 0, 0, 0, time.UTC)
+			m := Restore(Config{}, Snapshot{State: Online, HomeDC: 2})
+			m.Start(now)
+			m.Pause(now, 1)
+			call := Call{ID: 1, Method: "messages.sendMessage", Repeatable: repeatable}
+			m.Ended(now, &call, Where{DC: 2, Home: true, Key: 1}, c.err)
+			var ran *RanError
+			if got := call.AfterTries(paused()); errors.As(got, &ran) != c.ran {
+				t.Errorf("%s, repeatable %v: its caller is told %v", c.name, repeatable, got)
+			}
+		}
+	}
+}
+
 // A second message under one random_id is refused with the code of the server's
 // trouble. It is the answer to a repetition, and its caller has it at once.
 func TestWhatWasSentAlreadyIsNotSentAgain(t *testing.T) {
