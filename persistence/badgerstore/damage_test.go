@@ -215,6 +215,12 @@ func TestDamagesAreNamedAndChangeNothing(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := c.dir(t)
+			want := c.want
+			if c.name == "a manifest one byte shorter" && filepath.Base(newestTable(t, dir)) != "000001.sst" {
+				// A busy machine gives Badger the time to merge. Then the last of the manifest,
+				// which is lost, is that there is another table instead of the first.
+				want = "a table is missing" + should(0, "0 accounts, 0 perm keys and 0 records in all") + copied
+			}
 			c.harm(t, dir)
 			before := files(t, dir)
 			for range 2 {
@@ -225,7 +231,7 @@ func TestDamagesAreNamedAndChangeNothing(t *testing.T) {
 				}
 				// A table's number depends on whether Badger has merged older ones.
 				got := tableName.ReplaceAllString(err.Error(), "a table")
-				if want := "persistence: the store in " + dir + " is damaged: " + c.want + todo; got != want {
+				if want := "persistence: the store in " + dir + " is damaged: " + want + todo; got != want {
 					t.Errorf("got  %v\nwant %s", err, want)
 				}
 			}
