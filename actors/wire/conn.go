@@ -50,6 +50,8 @@ type Conn struct {
 	net    *Network
 	socket net.Conn
 	codec  *transport.Codec // its reading half belongs to the reader, its encoding half is under mu
+	in     feed             // the reader's
+	known  bool             // to the poller; the reader's
 
 	mu      sync.Mutex
 	handler Handler     // nil before Start
@@ -59,6 +61,7 @@ type Conn struct {
 	writing bool        // the writer exists, or a sender writes
 	watched bool        // Room was seen small: tell when it grows
 	missed  dc.Families // see Missed; not under mu, it does not change
+	parked  uint64      // its number in the lot, where nobody reads; 0: somebody does
 	held    int         // packets delivered and not released
 	bytes   int         // their bytes
 	credit  sync.Cond   // held or bytes fell, or the connection was closed
@@ -79,9 +82,9 @@ func (c *Conn) Start(h Handler) {
 	if c.handler != nil {
 		return
 	}
-	c.handler = h
+	c.handler, c.in.socket = h, c.socket
 	c.net.running.Add(1)
-	go c.wait(&feed{socket: c.socket}, h)
+	go c.wait()
 }
 
 // Room is how many bytes of [Config.Queue] are free: all of them when nothing
@@ -126,6 +129,11 @@ func (c *Conn) closeLocked(reason error) {
 	c.out = nil
 	c.net.drop(c.socket)
 	c.credit.Broadcast()
+	if c.parked != 0 {
+		c.net.idle.leave(c.parked)
+		c.parked = 0
+		go c.wait() // finds it closed
+	}
 }
 
 func (c *Conn) why() error {
@@ -158,15 +166,15 @@ func (f *feed) Read(p []byte) (int, error) {
 	return f.socket.Read(p)
 }
 
-// wait is the reader while the connection is idle. Handling a packet needs
-// more than the 2 KiB of stack a goroutine begins with, and a stack that has
-// grown to 4 KiB does not shrink again: so the goroutine that handled packets
-// ends, and a new one waits. (Once most goroutines are idle readers, the run-time
-// lets new ones begin with 2 KiB.)
-func (c *Conn) wait(f *feed, h Handler) {
+// wait is the reader of an idle connection that is not in the lot, or of one on which
+// something has come. Handling a packet needs more than the 2 KiB of stack a
+// goroutine begins with, and a stack that has grown to 4 KiB does not shrink again: so
+// the goroutine that handled packets ends, and a new one waits. (Once most goroutines
+// are idle readers, the run-time lets new ones begin with 2 KiB.)
+func (c *Conn) wait() {
 	defer c.net.running.Done()
-	n, err := f.socket.Read(f.buf[:])
-	c.read(f, h, n, err)
+	n, err := c.socket.Read(c.in.buf[:])
+	c.read(n, err)
 }
 
 // busyWithin is how soon after another a packet comes on a connection that is busy.
@@ -175,25 +183,28 @@ func (c *Conn) wait(f *feed, h Handler) {
 const busyWithin = time.Second
 
 // read is the reader with n bytes in the feed's buffer.
-func (c *Conn) read(f *feed, h Handler, n int, err error) {
+func (c *Conn) read(n int, err error) {
+	f := &c.in
 	for n > 0 || err == nil {
 		now := time.Now()
 		busy := now.Sub(f.at) < busyWithin
 		f.first, f.between, f.at = f.buf[:n], n == 0, now
-		if !c.deliver(f, h, busy) {
-			h.Closed(c.why())
+		if !c.deliver(busy) {
+			c.handler.Closed(c.why())
 			return
 		}
 		if !busy {
 			c.rest()
 			c.net.running.Add(1)
-			go c.wait(f, h)
+			if !c.net.idle.park(c) {
+				go c.wait()
+			}
 			return
 		}
 		n, err = f.socket.Read(f.buf[:])
 	}
 	c.close(err)
-	h.Closed(c.why())
+	c.handler.Closed(c.why())
 }
 
 // rest lets go of what an idle connection does not need. Only the reader calls it.
@@ -206,9 +217,9 @@ func (c *Conn) rest() {
 
 // deliver hands on packets until it would have to wait for the next one; it
 // returns false at the end of the connection.
-func (c *Conn) deliver(f *feed, h Handler, busy bool) bool {
-	serve := h.Packet
-	if own, ok := h.(interface{ Serve(packet []byte) }); ok && busy {
+func (c *Conn) deliver(busy bool) bool {
+	f, serve := &c.in, c.handler.Packet
+	if own, ok := c.handler.(interface{ Serve(packet []byte) }); ok && busy {
 		serve = own.Serve
 	}
 	for {

@@ -22,13 +22,18 @@ type Network struct {
 	cfg     Config
 	running sync.WaitGroup // goroutines: attempts, readers, writers
 	sockets atomic.Int64   // there are, or are being made
+	idle    lot            // connections without a reader
 
 	mu      sync.Mutex // guards shortAt
 	shortAt time.Time  // when one could not be made for want of a file descriptor
 }
 
 // New returns a Network; see [Config] for the defaults.
-func New(cfg Config) *Network { return &Network{cfg: cfg.withDefaults()} }
+func New(cfg Config) *Network {
+	w := &Network{cfg: cfg.withDefaults()}
+	w.idle.net = w
+	return w
+}
 
 // Wait returns when every goroutine of the network is gone, or ctx is done. Call
 // it when nobody dials any more and all connections were closed: they end soon

@@ -9,14 +9,15 @@
 // (https://core.telegram.org/mtproto/mtproto-transports#transport-errors).
 //
 //	cancel := network.Dial(targets, dc, done) // done(conn, err) follows
-//	conn.Start(handler)                       // the one goroutine, reading
+//	conn.Start(handler)                       // a goroutine reads, while there is something to read
 //	n := conn.Room()                          // what may be sent now
 //	err = conn.Send(packet)                   // never blocks
 //	conn.Release(n)                           // a packet of n bytes is dealt with
 //	conn.Close()
 //	network.Wait(ctx)                         // at the end of everything
 //
-// An idle connection costs its socket, the codec and one goroutine with a
-// shallow stack; no read buffer, no writer. In a WebSocket it also costs the
-// buffers of the library and of TLS, see BenchmarkCarriers.
+// An idle connection costs its socket and the codec; no read buffer, no writer, no
+// ciphers. Over plain TCP on Linux it has no goroutine, see lot.go; elsewhere one with
+// a shallow stack. In a WebSocket it also costs the buffers of the library and of
+// TLS, see BenchmarkCarriers.
 package wire
