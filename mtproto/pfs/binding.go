@@ -198,7 +198,7 @@ func (m *Machine) BindFailed(now time.Time, id crypt.KeyID, err error) {
 func (m *Machine) bindAgain(now time.Time) {
 	at := m.tempPace.after(now, false)
 	most := rebindsMost
-	if m.serving == nil && m.owes(now) {
+	if m.serving == nil && m.owes(now) && (m.fresh == nil || m.reading != ReadingCut) {
 		most = rebindsCrowded
 	}
 	m.rebinds++

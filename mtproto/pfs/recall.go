@@ -14,12 +14,12 @@ import (
 // the new key the others are bound again first, the longest on record first. One that
 // is granted serves, and drops the rest; the new one is bound when all were refused.
 //
-// Where a bind cuts off what was bound before, one key lives whatever is done.
+// That a bind cuts off what was bound before may have been learnt from such a denial: so
+// they are bound there too, but not for long where no answer comes.
 
 // mayBeThird reports whether the successor is new and two others may live.
 func (m *Machine) mayBeThird(now time.Time) bool {
-	return m.serving == nil && m.fresh == nil && !m.tried && m.reading != ReadingCut &&
-		m.others(now) > 1 && m.recallable(now) >= 0
+	return m.serving == nil && m.fresh == nil && !m.tried && m.others(now) > 1 && m.recallable(now) >= 0
 }
 
 // others counts the keys besides the serving one and the successor that may live at
