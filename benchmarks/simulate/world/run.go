@@ -74,8 +74,9 @@ const (
 	PlantHurtOthers
 	// PlantKeepSocket leaves a socket open when the process has ended.
 	PlantKeepSocket
-	// PlantKeepKeys has the DCs drop no old temp keys, and operators rotate without
-	// saying so.
+	// PlantKeepKeys has the DCs refuse to drop old temp keys, in words that say that
+	// asking again is of no use, and operators rotate without saying so. While a DC has
+	// trouble with it, the manager binds no third key.
 	PlantKeepKeys
 )
 
@@ -351,7 +352,7 @@ func (w *world) play() {
 	w.open()
 	if w.opts.Plant == PlantKeepKeys {
 		w.rec.line("plant: no temp key is dropped")
-		w.dcs.fault(dctest.Fault{Kind: dctest.FaultRPC, Method: "auth.dropTempAuthKeys", Code: 500, Text: "RPC_CALL_FAIL", Count: 1000})
+		w.dcs.fault(dctest.Fault{Kind: dctest.FaultRPC, Method: "auth.dropTempAuthKeys", Code: 400, Text: "PEER_ID_INVALID", Count: 1000})
 	}
 	if w.opts.Plant == PlantForgetWait {
 		w.sim.AfterFunc(90*time.Second, func() {
