@@ -20,7 +20,6 @@ type Governor struct {
 	dcs  []*dcState // in order of their places
 	turn [kinds]int // which DC is asked first
 	wake time.Time  // for which the vigils' timer is set; zero: it is not
-	open []*Ticket  // granted Connect tickets that were not done when it was looked last, oldest first; few, see connectsAtOnce
 	held []*Ticket  // granted MakeKey and probe tickets, oldest first; at most KeysAtOncePerDC + 1 per DC
 }
 
@@ -43,8 +42,9 @@ type dcState struct {
 	*record
 	buckets [kinds]bucket
 	queues  [kinds]queue
-	probe   *Ticket // the one ticket granted while down
-	keys    int     // being made
+	probe   *Ticket   // the one ticket granted while down
+	keys    int       // being made
+	open    []*Ticket // granted Connect tickets that were not done when it was looked last, oldest first; few, see connectsAtOnce
 }
 
 // queue holds waiting tickets in order. Withdrawn ones stay until their turn:
@@ -426,7 +426,7 @@ func (g *Governor) tryGrant(now time.Time, d *dcState, k Kind) (wait time.Durati
 	case t.probe, k == MakeKey:
 		g.hold(t)
 	case k == Connect:
-		g.open = append(g.open, t)
+		d.open = append(d.open, t)
 	}
 	d.granted[k]++
 	t.Granted()
@@ -436,26 +436,40 @@ func (g *Governor) tryGrant(now time.Time, d *dcState, k Kind) (wait time.Durati
 // crowded returns when a dial under way will count no more where there are too many
 // of them; zero means that there is room. See connectsAtOnce.
 func (g *Governor) crowded(now time.Time, d *dcState) time.Duration {
-	g.open = slices.DeleteFunc(g.open, func(t *Ticket) bool {
-		age := now.Sub(t.granted)
-		return t.state == ticketDone || age < 0 || age >= connectSlow // the clock may have been set back
-	})
-	here, first := 0, (*Ticket)(nil)
-	for _, t := range g.open {
-		if t.place() == d.place {
-			if here++; first == nil {
-				first = t
-			}
+	all := 0
+	for _, other := range g.dcs {
+		all += len(other.open)
+	}
+	room := func() bool {
+		return len(d.open) < connectsAlways || len(d.open) < connectsAtOncePerDC && all < connectsAtOnce
+	}
+	if room() { // though some are done
+		return 0
+	}
+	all = 0
+	first := now
+	for _, other := range g.dcs {
+		n := other.underWay(now)
+		if all += n; n > 0 && other.open[0].granted.Before(first) {
+			first = other.open[0].granted
 		}
 	}
 	switch {
-	case here >= connectsAtOncePerDC:
-	case len(g.open) >= connectsAtOnce && here >= connectsAlways:
-		first = g.open[0]
-	default:
+	case room():
 		return 0
+	case len(d.open) >= connectsAtOncePerDC:
+		first = d.open[0].granted
 	}
-	return connectSlow - now.Sub(first.granted)
+	return connectSlow - now.Sub(first)
+}
+
+// underWay counts the dials of a DC that are under way and not slow.
+func (d *dcState) underWay(now time.Time) int {
+	d.open = slices.DeleteFunc(d.open, func(t *Ticket) bool {
+		age := now.Sub(t.granted)
+		return t.state == ticketDone || age < 0 || age >= connectSlow // the clock may have been set back
+	})
+	return len(d.open)
 }
 
 // roomForKey reports whether one more key may be made on a DC; see

@@ -82,7 +82,7 @@ const (
 	// and a DC with fewer than connectsAlways may always have another, so that DCs
 	// which do not answer leave the others their part. With D of them, each once for
 	// every route, at most connectsAtOnce + D x connectsAlways dials count.
-	connectsAtOnce      = 256
+	connectsAtOnce      = 1024
 	connectsAtOncePerDC = connectsAtOnce / 2
 	connectsAlways      = 16
 	connectSlow         = 2 * time.Second
