@@ -145,7 +145,14 @@ func (s *queryState) remove(q *query) {
 	} else {
 		s.inFlight--
 	}
-	if len(s.byID) == 0 && s.most > queryMapKeep {
+	if s.most > queryMapKeep {
+		s.relax()
+	}
+}
+
+// relax gives memory back where nothing is pending.
+func (s *queryState) relax() {
+	if len(s.byID) == 0 {
 		s.byID, s.queue, s.most = nil, nil, 0
 	}
 }

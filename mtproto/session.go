@@ -39,7 +39,7 @@ const (
 	// quietAfter is how long after the last query a session counts as quiet and gives memory back; spareWhenQuiet is the room
 	// its lists may keep.
 	quietAfter     = 5 * time.Second
-	spareWhenQuiet = 8
+	spareWhenQuiet = 4
 	// keepOutputs is the capacity of the output list that a quiet session keeps.
 	keepOutputs = 4
 )
@@ -170,6 +170,7 @@ func (s *Session) relax() {
 	s.inbox.ids = clip(s.inbox.ids)
 	s.records.prune(s.clock.server(s.now), true)
 	s.records.list = clip(s.records.list)
+	s.queries.relax()
 	if s.next == len(s.outs) {
 		s.outs, s.next = nil, 0
 	}

@@ -114,8 +114,9 @@ func NewServer(cfg ServerConfig) (*Codec, error) {
 }
 
 // RestReading lets go of what the reading half does not need until the next byte
-// comes, half a kilobyte of a connection that is obfuscated: for one that is idle.
-func (c *Codec) RestReading() { c.in.dec.rest() }
+// comes, its buffer and half a kilobyte of a connection that is obfuscated: for one
+// that is idle.
+func (c *Codec) RestReading() { c.in.rest() }
 
 // RestEncoding does so with the encoding half.
 func (c *Codec) RestEncoding() { c.enc.rest() }

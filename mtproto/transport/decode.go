@@ -36,8 +36,8 @@ type decoder struct {
 	seq  uint32     // full: number of the next frame
 	asks bool       // the packet last returned wants a quick ack
 
-	buf        [bufLen]byte
-	start, end int // buf[start:end] is read, decrypted, not consumed
+	buf        *[bufLen]byte // nil while the connection rests
+	start, end int           // buf[start:end] is read, decrypted, not consumed
 
 	frame  header // the frame under way, consumed 0 when between frames
 	body   []byte // its body so far; len is what is allocated
@@ -346,9 +346,12 @@ func (d *decoder) grow(alloc func(int) []byte) {
 // fill reads until the buffer holds need bytes. need is at most initLen, so
 // there is always room.
 func (d *decoder) fill(r io.Reader, need int) error {
+	if d.buf == nil {
+		d.buf = new([bufLen]byte)
+	}
 	for d.end-d.start < need {
 		if d.start > 0 {
-			copy(d.buf[:], d.buf[d.start:d.end])
+			copy(d.buf[:], d.buffered())
 			d.start, d.end = 0, d.end-d.start
 		}
 		n, err := d.read(r, d.buf[d.end:])
@@ -379,7 +382,20 @@ func (d *decoder) read(r io.Reader, b []byte) (n int, err error) {
 	return 0, io.ErrNoProgress
 }
 
-func (d *decoder) buffered() []byte { return d.buf[d.start:d.end] }
+func (d *decoder) buffered() []byte {
+	if d.buf == nil {
+		return nil
+	}
+	return d.buf[d.start:d.end]
+}
+
+// rest lets go of what the next byte brings back.
+func (d *decoder) rest() {
+	d.dec.rest()
+	if d.start == d.end {
+		d.buf, d.start, d.end = nil, 0, 0
+	}
+}
 
 func (d *decoder) consume(n int) { d.start += n }
 

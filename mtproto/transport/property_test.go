@@ -27,7 +27,11 @@ func pair(t testing.TB, k Kind, obfuscated bool, secret []byte, random io.Reader
 	return client, mustServer(t, ServerConfig{Secret: secret, Rand: random})
 }
 
-// chunks delivers its bytes in pieces of random size, sometimes none.
+// errNotYet is what a reader says that has no more for the moment.
+var errNotYet = errors.New("not yet")
+
+// chunks delivers its bytes in pieces of random size, sometimes none, and has
+// none for the moment now and then.
 type chunks struct {
 	b   []byte
 	rnd *rand.Rand
@@ -36,6 +40,9 @@ type chunks struct {
 func (c *chunks) Read(p []byte) (int, error) {
 	if len(c.b) == 0 {
 		return 0, io.EOF
+	}
+	if c.rnd.IntN(16) == 0 {
+		return 0, errNotYet
 	}
 	n := min(c.rnd.IntN(4), len(c.b), len(p))
 	if c.rnd.IntN(3) == 0 {
@@ -120,13 +127,25 @@ func roundTrip(t *rapid.T, rnd *rand.Rand, from, to *Codec) {
 		}
 	}
 	r := &chunks{stream[len("before"):], rnd}
+	read := func() ([]byte, error) {
+		for {
+			got, err := to.ReadPacket(r, nil)
+			if !errors.Is(err, errNotYet) {
+				return got, err
+			}
+			if rnd.IntN(2) == 0 { // it loses nothing by that, wherever it is
+				to.RestReading()
+				from.RestEncoding()
+			}
+		}
+	}
 	for i, p := range packets {
-		got, err := to.ReadPacket(r, nil)
+		got, err := read()
 		if err != nil || !bytes.Equal(got, p) {
 			t.Fatalf("packet %d of %d bytes came as %d bytes, %v", i, len(p), len(got), err)
 		}
 	}
-	if _, err := to.ReadPacket(r, nil); err != io.EOF {
+	if _, err := read(); err != io.EOF {
 		t.Fatalf("behind the last packet: %v", err)
 	}
 }
