@@ -66,6 +66,11 @@ const (
 	settleWait = time.Second
 	// roomRetry is how often who waits for room looks again.
 	roomRetry = 100 * time.Millisecond
+	// settleEvery is how long a directory that does not change is not read again;
+	// what may change in it then is how long a new table and MANIFEST are. dirGrain
+	// is how coarse the time of its last change may be.
+	settleEvery = time.Second
+	dirGrain    = 2 * time.Second
 	// writeEvery is how often the reserve is written: it costs a sync as much as a
 	// small commit.
 	writeEvery = time.Second
@@ -114,6 +119,8 @@ type space struct {
 	known    map[string]fs.FileInfo // files that have their mode and blocks
 	sparse   bool                   // the file system cannot allocate
 	logs     int                    // that hold something
+	settled  time.Time              // when the directory was last read and all was well
+	changed  time.Time              // when it had changed last, as of then
 	wrote    bool                   // a transaction, into the present log or an earlier one
 	tables   int64                  // bytes of all tables
 	newest   int                    // number of the present log
@@ -239,8 +246,11 @@ func (s *space) lookLocked() (persistence.Room, error) {
 	if u.free >= 0 && u.free < room.Needed {
 		return room, &persistence.FullError{Dir: s.dir, Free: u.free, Needed: room.Needed + reserveSize - s.held}
 	}
-	if err := s.settle(u); err != nil {
-		return room, err
+	if s.stale(now) {
+		if err := s.settle(u); err != nil {
+			return room, err
+		}
+		s.settled, s.changed = time.Now(), now.ModTime()
 	}
 	if err := s.keepReserve(u); err != nil {
 		return room, err
@@ -255,6 +265,15 @@ func (s *space) lookLocked() (persistence.Room, error) {
 		return room, s.failed("writing a table", s.flushErr)
 	}
 	return room, nil
+}
+
+// stale tells whether the directory is to be read again: a file was made or
+// deleted since, or may have been in the grain of its clock, or it is time. That
+// Badger took the empty log for its next does not show in the directory, but it does
+// not before the present one may be full.
+func (s *space) stale(dir fs.FileInfo) bool {
+	return s.used >= changeAt || s.flushErr != nil || s.waits != nil || time.Since(s.settled) > settleEvery ||
+		!dir.ModTime().Equal(s.changed) || s.settled.Sub(s.changed) < dirGrain
 }
 
 // wait is look, and where something is about to give room back, that is waited

@@ -279,3 +279,71 @@ func TestADiskThatHangsEndsCommitsAndClose(t *testing.T) {
 	close(answer)
 	<-s.ended
 }
+
+func TestTheDirectoryIsReadAgainWhenItsFilesMayHaveChanged(t *testing.T) {
+	s, err := Open(Options{Dir: t.TempDir(), Key: testKey, disk: newSmallDisk().disk()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	owner := claim(t, s)
+	if err := s.Commit(persistence.Commit{Owner: owner, Put: []persistence.Record{oneRecord("alice")}}); err != nil {
+		t.Fatal(err)
+	}
+	sp := s.space
+	long := time.Now().Add(-time.Hour)
+	// settled has the directory read, and be one that has not changed for long.
+	settled := func() {
+		sp.mu.Lock()
+		sp.settled = time.Time{}
+		sp.mu.Unlock()
+		if err := os.Chtimes(sp.dir, long, long); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := sp.look(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// read tells whether a look reads it: then a file that it does not know is known.
+	read := func() bool {
+		sp.mu.Lock()
+		delete(sp.known, manifest)
+		sp.mu.Unlock()
+		if _, err := sp.look(); err != nil {
+			t.Fatal(err)
+		}
+		sp.mu.Lock()
+		defer sp.mu.Unlock()
+		return sp.known[manifest] != nil
+	}
+	settled()
+	if read() {
+		t.Error("it was read again though nothing had changed")
+	}
+	for _, tt := range []struct {
+		name   string
+		change func()
+	}{
+		{"the next log is gone", func() { _ = os.Remove(sp.logPath(sp.newest + 1)) }},
+		{"a file was made", func() { _ = os.WriteFile(sp.logPath(0)+".tmp", nil, fileMode) }},
+		{"the present log may be full", func() { sp.used = changeAt }},
+		{"a second has gone by", func() { sp.settled = sp.settled.Add(-2 * settleEvery) }},
+		{"its last change is in the grain of the clock", func() { sp.changed = time.Now(); _ = os.Chtimes(sp.dir, sp.changed, sp.changed) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			settled()
+			sp.mu.Lock()
+			tt.change()
+			sp.mu.Unlock()
+			if !read() {
+				t.Error("it was not read again")
+			}
+			sp.mu.Lock()
+			sp.used = 0
+			sp.mu.Unlock()
+		})
+	}
+	if _, err := os.Stat(sp.logPath(sp.newest + 1)); err != nil {
+		t.Errorf("the next log does not lie ready: %v", err)
+	}
+}
