@@ -197,7 +197,11 @@ var (
 func passkey(t *testing.T, s *scene) []string {
 	s.noPassword()
 	const perm = 1 // of that session
-	s.auth, s.key = virtualwebauthn.NewAuthenticator(), virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)
+	d, err := newDevice()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.auth, s.key = d.auth, d.key
 	s.api(func(b *api.Backend, now time.Time) error {
 		handle := func(body []byte) (api.Reply, error) {
 			app := api.AppInfo{APIID: api.TestApp().ID, DeviceModel: "rig", SystemVersion: "1", AppVersion: "1", SystemLangCode: "en"}
