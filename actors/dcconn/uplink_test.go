@@ -66,9 +66,11 @@ func TestAnUplinkThatStops(t *testing.T) {
 		w.dials.mu.Lock()
 		w.dials.rate = 1 << 10 // 32 KiB take 32 s
 		w.dials.mu.Unlock()
+		payload := make([]byte, 512<<10)
+		_, _ = rand.Read(payload) // what does not compress: a few KiB would be through in time
 		begun := time.Now()
 		for i := range int64(16) {
-			p.callWith(100+i, 0, mtproto.Once, make([]byte, 512<<10))
+			p.callWith(100+i, 0, mtproto.Once, payload)
 		}
 		synctest.Wait()
 		p.wait(EventDown)
