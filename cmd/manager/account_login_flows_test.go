@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/descope/virtualwebauthn"
-
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/tl"
@@ -188,11 +186,6 @@ func (s *scene) sayWebLink(p *process) {
 	_, _ = fmt.Fprintln(p.in, link)
 }
 
-// The authenticator of the passkeys.
-var (
-	party = virtualwebauthn.RelyingParty{ID: "passkeys.invalid", Name: "Test cluster", Origin: "https://passkeys.invalid"}
-)
-
 // passkey registers one, as another session of the person would.
 func passkey(t *testing.T, s *scene) []string {
 	s.noPassword()
@@ -201,7 +194,7 @@ func passkey(t *testing.T, s *scene) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.auth, s.key = d.auth, d.key
+	s.device = d
 	s.api(func(b *api.Backend, now time.Time) error {
 		handle := func(body []byte) (api.Reply, error) {
 			app := api.AppInfo{APIID: api.TestApp().ID, DeviceModel: "rig", SystemVersion: "1", AppVersion: "1", SystemLangCode: "en"}
@@ -226,16 +219,11 @@ func passkey(t *testing.T, s *scene) []string {
 		if err != nil {
 			return err
 		}
-		options, err := virtualwebauthn.ParseAttestationOptions(begin.ParseResult(tl.NewReader(begun.Body)).Options.Data)
+		made, err := d.attestation(begin.ParseResult(tl.NewReader(begun.Body)).Options.Data)
 		if err != nil {
 			return err
 		}
-		if options.UserID == "" {
-			return errors.New("the options name no user")
-		}
-		s.auth.Options.UserHandle = []byte(options.UserID)
-		s.auth.AddCredential(s.key)
-		return register(handle, virtualwebauthn.CreateAttestationResponse(party, s.auth, s.key, *options))
+		return register(handle, made)
 	})
 	return []string{"--passkey"}
 }
@@ -259,10 +247,9 @@ func register(handle func([]byte) (api.Reply, error), response string) error {
 
 // assertion is what the authenticator answers to options.
 func (s *scene) assertion(options string) string {
-	parsed, err := virtualwebauthn.ParseAssertionOptions(options)
+	answer, err := s.device.assertion(options)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.key.Counter++
-	return virtualwebauthn.CreateAssertionResponse(party, s.auth, s.key, *parsed)
+	return answer
 }

@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/descope/virtualwebauthn"
-
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
@@ -30,8 +28,7 @@ type scene struct {
 	dir     string
 	phone   serve.Phone
 
-	auth virtualwebauthn.Authenticator // with the passkey
-	key  virtualwebauthn.Credential
+	device *device // with the passkey
 }
 
 const scenePassword = " open sesame "

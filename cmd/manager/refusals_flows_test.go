@@ -2,17 +2,11 @@ package main
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
-
-	"github.com/descope/virtualwebauthn"
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
@@ -59,38 +53,6 @@ func byWeb(p *somebody) actors.Credentials { return actors.WebToken(webLink(p)) 
 
 func byPasskey(*somebody) actors.Credentials { return actors.Passkey() }
 
-// device holds the passkey of somebody.
-type device struct {
-	rp   virtualwebauthn.RelyingParty
-	auth virtualwebauthn.Authenticator
-	key  virtualwebauthn.Credential
-}
-
-// newDevice makes a key whose coordinates have no leading zero, of which the
-// library writes too few bytes.
-func newDevice() (*device, error) {
-	d := &device{
-		rp:   virtualwebauthn.RelyingParty{ID: "passkeys.invalid", Name: "Test cluster", Origin: "https://passkeys.invalid"},
-		auth: virtualwebauthn.NewAuthenticator(),
-	}
-	for {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			return nil, err
-		}
-		point, err := key.PublicKey.Bytes()
-		if err != nil {
-			return nil, err
-		}
-		if point[1] == 0 || point[33] == 0 {
-			continue
-		}
-		der, err := x509.MarshalPKCS8PrivateKey(key)
-		d.key = virtualwebauthn.NewCredentialWithImportedKey(virtualwebauthn.KeyTypeEC2, der)
-		return d, err
-	}
-}
-
 // getsPasskey signs somebody in by phone to register a passkey, and out again.
 func getsPasskey(p *somebody) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -106,13 +68,11 @@ func getsPasskey(p *somebody) error {
 
 // assertion signs the challenge of a step.
 func (p *somebody) assertion(s *actors.Step) actors.Answer {
-	opts, err := virtualwebauthn.ParseAssertionOptions(string(s.Options))
+	credential, err := p.device.assertion(string(s.Options))
 	if err != nil {
 		p.w.t.Fatal(err)
 	}
-	p.device.key.Counter++
-	return actors.Answer{Kind: actors.AnswerPasskey,
-		Credential: actors.JSONText(virtualwebauthn.CreateAssertionResponse(p.device.rp, p.device.auth, p.device.key, *opts))}
+	return actors.Answer{Kind: actors.AnswerPasskey, Credential: actors.JSONText(credential)}
 }
 
 func byPNV(p *somebody) actors.Credentials { return actors.PNV(p.phone) }

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/descope/virtualwebauthn"
-
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
@@ -138,12 +136,11 @@ func registersPasskey(ctx context.Context, p *somebody) (err error) {
 	if err != nil {
 		return err
 	}
-	opts, err := virtualwebauthn.ParseAttestationOptions(string(options))
+	made, err := p.device.attestation(string(options))
 	if err != nil {
 		return err
 	}
-	p.device.auth.Options.UserHandle = []byte(opts.UserID)
-	_, err = p.a.FinishPasskey(ctx, json.RawMessage(virtualwebauthn.CreateAttestationResponse(p.device.rp, p.device.auth, p.device.key, *opts)))
+	_, err = p.a.FinishPasskey(ctx, json.RawMessage(made))
 	return err
 }
 
