@@ -66,11 +66,10 @@ const (
 	settleWait = time.Second
 	// roomRetry is how often who waits for room looks again.
 	roomRetry = 100 * time.Millisecond
-	// settleEvery is how long a directory that does not change is not read again;
-	// what may change in it then is how long a new table and MANIFEST are. dirGrain
-	// is how coarse the time of its last change may be.
+	// settleEvery is how long a directory is not read again whose last change is
+	// where it was: what that does not show, how long files are and a second change
+	// in the grain of the clock, may be known so much later.
 	settleEvery = time.Second
-	dirGrain    = 2 * time.Second
 	// writeEvery is how often the reserve is written: it costs a sync as much as a
 	// small commit.
 	writeEvery = time.Second
@@ -268,12 +267,11 @@ func (s *space) lookLocked() (persistence.Room, error) {
 }
 
 // stale tells whether the directory is to be read again: a file was made or
-// deleted since, or may have been in the grain of its clock, or it is time. That
-// Badger took the empty log for its next does not show in the directory, but it does
-// not before the present one may be full.
+// deleted, or it is time. That Badger took the empty log for its next changes no
+// directory, but it does not before the present one may be full.
 func (s *space) stale(dir fs.FileInfo) bool {
-	return s.used >= changeAt || s.flushErr != nil || s.waits != nil || time.Since(s.settled) > settleEvery ||
-		!dir.ModTime().Equal(s.changed) || s.settled.Sub(s.changed) < dirGrain
+	return s.used >= changeAt || s.flushErr != nil || s.waits != nil ||
+		!dir.ModTime().Equal(s.changed) || time.Since(s.settled) > settleEvery
 }
 
 // wait is look, and where something is about to give room back, that is waited
