@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,11 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	mtfleetv1 "github.com/mtfleet/mtfleet/cmd/manager/api/mtfleet/v1"
+	"github.com/mtfleet/mtfleet/cmd/manager/api/mtfleet/v1/mtfleetv1connect"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
 )
 
@@ -70,11 +76,13 @@ const callTime = 20 * time.Second
 // echo calls testdc.echo and returns every answer that came: the response is read to
 // its end, for a second answer must not go unseen.
 func (p *process) echo(ctx context.Context, q control.EchoRequest) (list []control.EchoResult, err error) {
-	body, err := json.Marshal(q)
+	body, err := protojson.Marshal(&mtfleetv1.EchoRequest{
+		Id: q.ID, EchoId: q.EchoID, DelayMs: q.DelayMs, Payload: q.Payload, Dc: int32(q.DC), Media: q.Media, Policy: policies[q.Policy],
+	})
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://manager/mtfleet.v1.Service/Echo", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://manager"+mtfleetv1connect.AccountServiceEchoProcedure, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -86,25 +94,52 @@ func (p *process) echo(ctx context.Context, q control.EchoRequest) (list []contr
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		var told struct {
-			Message string
-			Kind    control.Kind
-			Call    *control.CallError
-		}
-		if err := json.NewDecoder(resp.Body).Decode(&told); err != nil {
-			return nil, err
-		}
-		return nil, &control.Error{Kind: told.Kind, Message: told.Message, Call: told.Call}
+		return nil, said(resp.Body)
 	}
 	for d := json.NewDecoder(resp.Body); ; {
-		var one control.EchoResult
-		if err := d.Decode(&one); errors.Is(err, io.EOF) {
+		var text json.RawMessage
+		if err := d.Decode(&text); errors.Is(err, io.EOF) {
 			return list, nil
 		} else if err != nil {
 			return list, err
 		}
-		list = append(list, one)
+		var one mtfleetv1.EchoResponse
+		if err := protojson.Unmarshal(text, &one); err != nil {
+			return list, err
+		}
+		list = append(list, control.EchoResult{EchoID: one.GetEchoId(), UserID: one.GetUserId(), DC: one.GetDc(), Payload: one.GetPayload()})
 	}
+}
+
+var policies = map[string]mtfleetv1.CallPolicy{
+	"once": mtfleetv1.CallPolicy_CALL_POLICY_ONCE, "repeatable": mtfleetv1.CallPolicy_CALL_POLICY_REPEATABLE,
+}
+
+// said reads how a call failed.
+func said(body io.Reader) error {
+	var told struct {
+		Message string
+		Details []struct{ Value string }
+	}
+	if err := json.NewDecoder(body).Decode(&told); err != nil {
+		return err
+	}
+	e := &control.Error{Kind: control.KindInternal, Message: told.Message}
+	for _, d := range told.Details {
+		value, err := base64.RawStdEncoding.DecodeString(d.Value)
+		var detail mtfleetv1.ErrorDetail
+		if err == nil {
+			err = proto.Unmarshal(value, &detail)
+		}
+		if err != nil {
+			return err
+		}
+		e.Kind = control.KindOfWire(detail.GetKind())
+		if c := detail.GetCall(); c != nil {
+			e.Call = &control.CallError{Code: int(c.GetCode()), Type: c.GetType(), Argument: int(c.GetArgument()), MayHaveRun: c.GetMayHaveRun()}
+		}
+	}
+	return e
 }
 
 // call makes one call of an account and notes what came of it.

@@ -109,11 +109,11 @@ func (w *world) lookAtAll(ctx context.Context, e *evidence) error {
 	}
 	for _, p := range w.people {
 		x := suspect{account: p.name, user: p.user, asked: p.asked, state: "not there"}
-		if a, err := s.Show(ctx, control.AccountRequest{ID: p.name}); err == nil {
+		if a, err := control.Show.Call(ctx, s, control.AccountRequest{ID: p.name}); err == nil {
 			x.state, x.online = fmt.Sprintf("%s (%s)", a.State, a.Why), a.Status.State == actors.Online && a.UserID == p.user
 		}
 		e.people = append(e.people, x)
-		if line, err := s.Timeline(ctx, control.AccountRequest{ID: p.name}); err == nil {
+		if line, err := control.Timeline.Call(ctx, s, control.AccountRequest{ID: p.name}); err == nil {
 			var text strings.Builder
 			_ = timeline.Text(&text, p.name, line.Entries)
 			w.timelines[p.name] = text.String()

@@ -19,7 +19,7 @@ func (w *world) settleIn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	paced, err := s.Governor(ctx, control.Empty{})
+	paced, err := control.Governor.Call(ctx, s, control.Empty{})
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (w *world) comeIn(ctx context.Context, s control.Service, p *person, r *ran
 		return err
 	case !there:
 		defer w.begin(opAdd)()
-		_, err := s.Add(ctx, control.AddRequest{ID: p.name})
+		_, err := control.Add.Call(ctx, s, control.AddRequest{ID: p.name})
 		return err
 	case a.SignedIn:
 		return nil
@@ -105,7 +105,7 @@ func (w *world) rotate(ctx context.Context, p *person) {
 	defer w.begin(kind)()
 	ctx, cancel := context.WithTimeout(ctx, stepTime)
 	defer cancel()
-	if _, err := m.service.Rotate(ctx, control.AccountRequest{ID: p.name}); err == nil {
+	if _, err := control.Rotate.Call(ctx, m.service, control.AccountRequest{ID: p.name}); err == nil {
 		w.result.rotated.Add(1)
 	}
 }
@@ -157,7 +157,7 @@ func (w *world) logOut(ctx context.Context, s control.Service, p *person) error 
 	ctx, cancel := context.WithTimeout(ctx, stepTime)
 	defer cancel()
 	p.ask()
-	_, err := s.LogOut(ctx, control.AccountRequest{ID: p.name})
+	_, err := control.LogOut.Call(ctx, s, control.AccountRequest{ID: p.name})
 	return err
 }
 
@@ -167,7 +167,7 @@ func (w *world) remove(ctx context.Context, s control.Service, p *person) error 
 	ctx, cancel := context.WithTimeout(ctx, stepTime)
 	defer cancel()
 	p.ask()
-	_, err := s.Remove(ctx, control.RemoveRequest{ID: p.name})
+	_, err := control.Remove.Call(ctx, s, control.RemoveRequest{ID: p.name})
 	return err
 }
 
@@ -200,7 +200,7 @@ func (w *world) parentErr(ctx context.Context) error {
 
 // offline names somebody who is not online.
 func (w *world) offline(ctx context.Context, s control.Service) (string, error) {
-	list, err := s.List(ctx, control.Empty{})
+	list, err := control.List.Call(ctx, s, control.Empty{})
 	if err != nil {
 		return "", err
 	}

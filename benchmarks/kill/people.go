@@ -88,7 +88,7 @@ func (p *person) see(signedIn bool, state actors.State) (lost bool) {
 
 // look asks for an account's state; there is none where ok is false.
 func (w *world) look(ctx context.Context, s control.Service, p *person) (a control.Account, ok bool, err error) {
-	a, err = s.Show(ctx, control.AccountRequest{ID: p.name})
+	a, err = control.Show.Call(ctx, s, control.AccountRequest{ID: p.name})
 	none := control.KindOf(err) == control.KindNoAccount && err != nil
 	if err != nil && !none {
 		return a, false, err
@@ -115,7 +115,7 @@ func (w *world) signIn(ctx context.Context, s control.Service, p *person, state 
 		p.mu.Unlock()
 	}
 	if state == actors.SigningIn {
-		at, err = s.Step(ctx, control.StepRequest{ID: p.name})
+		at, err = control.Step.Call(ctx, s, control.StepRequest{ID: p.name})
 	} else {
 		at, err = w.beginWay(ctx, s, p, r)
 	}
@@ -179,9 +179,9 @@ func (w *world) answer(ctx context.Context, s control.Service, p *person, step *
 		if err := w.scan(step.URL, p.user); err != nil {
 			return control.Progress{}, err
 		}
-		return s.Step(ctx, control.StepRequest{ID: p.name, After: step.ID})
+		return control.Step.Call(ctx, s, control.StepRequest{ID: p.name, After: step.ID})
 	default:
-		return s.Step(ctx, control.StepRequest{ID: p.name, After: step.ID})
+		return control.Step.Call(ctx, s, control.StepRequest{ID: p.name, After: step.ID})
 	}
-	return s.Answer(ctx, control.AnswerRequest{ID: p.name, Answer: a})
+	return control.Answer.Call(ctx, s, control.AnswerRequest{ID: p.name, Answer: a})
 }

@@ -124,7 +124,7 @@ func (p *process) await(dir string) {
 		if err != nil {
 			continue
 		}
-		if info, err := service.Info(ctx, control.Empty{}); err == nil && info.PID == p.cmd.Process.Pid {
+		if info, err := control.Info.Call(ctx, service, control.Empty{}); err == nil && info.PID == p.cmd.Process.Pid {
 			p.service = service
 			close(p.ready)
 			return

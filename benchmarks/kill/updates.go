@@ -35,7 +35,7 @@ func (w *world) consume(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		events, err := s.Consume(ctx, control.ConsumeRequest{Name: consumer, Filter: filter, Raw: true})
+		events, err := control.Consume.Call(ctx, s, control.ConsumeRequest{Name: consumer, Filter: filter, Raw: true})
 		if err != nil {
 			_ = sleep(ctx, 20*time.Millisecond)
 			continue
@@ -49,7 +49,7 @@ func (w *world) consume(ctx context.Context) {
 				w.updates.tell(users[ev.Account], ev.Pts)
 			}
 			if time.Since(acked) > 200*time.Millisecond && !ev.Cursor.IsZero() {
-				_, _ = s.Ack(ctx, control.AckRequest{Name: consumer, Cursor: ev.Cursor})
+				_, _ = control.Ack.Call(ctx, s, control.AckRequest{Name: consumer, Cursor: ev.Cursor})
 				acked = time.Now()
 			}
 		}

@@ -84,7 +84,7 @@ func (x *waits) ask(ctx context.Context, w *world, p *person) {
 	defer x.turn(p.user, false)
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
-	_, err := m.service.Call(ctx, control.CallRequest{ID: p.name, Method: "account.updateStatus", Params: json.RawMessage(`{"offline":false}`)})
+	_, err := control.Call.Call(ctx, m.service, control.CallRequest{ID: p.name, Method: "account.updateStatus", Params: json.RawMessage(`{"offline":false}`)})
 	if err != nil && control.KindOf(err) == control.KindWait {
 		x.mu.Lock()
 		x.told[p.user] = true

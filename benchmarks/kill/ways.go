@@ -83,7 +83,7 @@ func (w *world) beginWay(ctx context.Context, s control.Service, p *person, r *r
 		}
 		q.Phone = "+" + p.phone
 	}
-	return s.SignIn(ctx, q)
+	return control.SignIn.Call(ctx, s, q)
 }
 
 // signedIn notes that a sign-in has come to its end.
@@ -139,7 +139,7 @@ func (w *world) makePasskey(ctx context.Context, s control.Service, p *person) e
 	defer cancel()
 	p.tries++ // by the one goroutine of an account that comes and goes
 	id := actorstest.PasskeyID(p.tries, p.name)
-	asked, err := s.InitPasskey(ctx, control.AccountRequest{ID: p.name})
+	asked, err := control.InitPasskey.Call(ctx, s, control.AccountRequest{ID: p.name})
 	if err != nil {
 		return err
 	}
@@ -147,7 +147,7 @@ func (w *world) makePasskey(ctx context.Context, s control.Service, p *person) e
 	if err != nil {
 		return err
 	}
-	if _, err := s.FinishPasskey(ctx, control.FinishPasskeyRequest{ID: p.name, Credential: credential}); err != nil {
+	if _, err := control.FinishPasskey.Call(ctx, s, control.FinishPasskeyRequest{ID: p.name, Credential: credential}); err != nil {
 		return err
 	}
 	p.mu.Lock()

@@ -64,7 +64,7 @@ func serveManager(dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	server := control.Serve(socket, &control.Local{Manager: m, About: control.Info{Running: true, PID: os.Getpid()}, Budget: budget})
+	server := control.Serve(socket, &control.Local{Manager: m, About: control.About{Running: true, PID: os.Getpid()}, Budget: budget})
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	grace, cancel := actors.CloseGrace()
 	defer cancel()
@@ -101,7 +101,7 @@ func start(ctx context.Context, dir string) (*process, error) {
 		if err != nil {
 			continue
 		}
-		if info, err := service.Info(ctx, control.Empty{}); err == nil && info.PID == cmd.Process.Pid {
+		if info, err := control.Info.Call(ctx, service, control.Empty{}); err == nil && info.PID == cmd.Process.Pid {
 			p.service = service
 			return p, nil
 		}
@@ -130,10 +130,10 @@ func (p *process) stop() error {
 
 // signIn makes an account for a bot and signs it in.
 func (p *process) signIn(ctx context.Context, id string, b serve.Bot) error {
-	if _, err := p.service.Add(ctx, control.AddRequest{ID: id}); err != nil {
+	if _, err := control.Add.Call(ctx, p.service, control.AddRequest{ID: id}); err != nil {
 		return err
 	}
-	got, err := p.service.SignIn(ctx, control.SignInRequest{ID: id, BotToken: b.Token})
+	got, err := control.SignIn.Call(ctx, p.service, control.SignInRequest{ID: id, BotToken: b.Token})
 	if err == nil && got.Step != nil {
 		err = fmt.Errorf("account %s is asked for %v", id, got.Step.Kind)
 	}

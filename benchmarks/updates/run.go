@@ -90,7 +90,7 @@ func (c config) run(ctx context.Context) (_ *result, err error) {
 		return nil, err
 	}
 	defer func() { w.manager.kill() }()
-	paced, err := w.manager.service.Governor(ctx, control.Empty{})
+	paced, err := control.Governor.Call(ctx, w.manager.service, control.Empty{})
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func (c config) run(ctx context.Context) (_ *result, err error) {
 // people waits for the consumer, signs the bots in and makes their channels.
 func (w *world) people(ctx context.Context) error {
 	for {
-		if list, err := w.manager.service.Consumers(ctx, control.Empty{}); err != nil {
+		if list, err := control.Consumers.Call(ctx, w.manager.service, control.Empty{}); err != nil {
 			return err
 		} else if len(list.Consumers) > 0 {
 			break
@@ -162,7 +162,7 @@ func (w *world) people(ctx context.Context) error {
 // while it asks for its first difference is told as a hole.
 func (w *world) online(ctx context.Context) error {
 	for {
-		list, err := w.manager.service.List(ctx, control.Empty{})
+		list, err := control.List.Call(ctx, w.manager.service, control.Empty{})
 		if err != nil {
 			return err
 		}
@@ -303,7 +303,7 @@ func (w *world) consume(ctx context.Context) {
 	filter := &actors.Filter{Kinds: []actors.EventKind{actors.EventUpdate}}
 	for ctx.Err() == nil {
 		s := w.service()
-		events, err := s.Consume(ctx, control.ConsumeRequest{Name: consumer, Filter: filter})
+		events, err := control.Consume.Call(ctx, s, control.ConsumeRequest{Name: consumer, Filter: filter})
 		if err != nil {
 			_ = sleep(ctx, 20*time.Millisecond)
 			continue
@@ -322,7 +322,7 @@ func (w *world) consume(ctx context.Context) {
 			}
 			// Some of it is not acknowledged when something goes wrong.
 			if since := time.Since(acked); since > 200*time.Millisecond || since > 5*time.Millisecond && w.tally.missing() == 0 {
-				_, _ = s.Ack(ctx, control.AckRequest{Name: consumer, Cursor: upTo})
+				_, _ = control.Ack.Call(ctx, s, control.AckRequest{Name: consumer, Cursor: upTo})
 				acked = time.Now()
 			}
 		}

@@ -112,7 +112,7 @@ func (a *app) add(ctx context.Context, s control.Service, id string, noPFS bool,
 	if proxy, err = a.proxyText(ctx, proxy); err != nil {
 		return control.Account{}, err
 	}
-	return s.Add(ctx, control.AddRequest{ID: id, NoPFS: noPFS || !cfg.PFS, Labels: all, Proxy: proxy})
+	return control.Add.Call(ctx, s, control.AddRequest{ID: id, NoPFS: noPFS || !cfg.PFS, Labels: all, Proxy: proxy})
 }
 
 func (a *app) listCommand() *cobra.Command {
@@ -126,7 +126,7 @@ func (a *app) listCommand() *cobra.Command {
 				return err
 			}
 			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
-				list, err := s.List(ctx, control.Empty{})
+				list, err := control.List.Call(ctx, s, control.Empty{})
 				if err != nil {
 					return err
 				}
@@ -244,7 +244,7 @@ func (a *app) showCommand() *cobra.Command {
 			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
 				ctx, cancel := context.WithTimeout(ctx, f.timeout)
 				defer cancel()
-				acc, err := s.Show(ctx, control.AccountRequest{ID: args[0]})
+				acc, err := control.Show.Call(ctx, s, control.AccountRequest{ID: args[0]})
 				if err != nil {
 					return err
 				}
@@ -296,7 +296,7 @@ func (a *app) printAccount(acc control.Account) error {
 }
 
 // operation is a command that does one thing to one account.
-func (a *app) operation(use, short, long, done string, method func(control.Service) func(context.Context, control.AccountRequest) (control.Account, error)) *cobra.Command {
+func (a *app) operation(use, short, long, done string, method control.Method[control.AccountRequest, control.Account]) *cobra.Command {
 	var f accountFlags
 	c := &cobra.Command{
 		Use: use + " NAME", Short: short, Long: long, Args: exactly("NAME"),
@@ -304,7 +304,7 @@ func (a *app) operation(use, short, long, done string, method func(control.Servi
 			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
 				ctx, cancel := context.WithTimeout(ctx, f.timeout)
 				defer cancel()
-				acc, err := method(s)(ctx, control.AccountRequest{ID: args[0]})
+				acc, err := method.Call(ctx, s, control.AccountRequest{ID: args[0]})
 				if err != nil {
 					return err
 				}
@@ -319,26 +319,24 @@ func (a *app) operation(use, short, long, done string, method func(control.Servi
 	return c
 }
 
-type method = func(context.Context, control.AccountRequest) (control.Account, error)
-
 func (a *app) logoutCommand() *cobra.Command {
 	return a.operation("logout", "End an account's authorization at the server",
 		"logout ends the authorization at the server and forgets the keys. The account stays and can be signed in again.",
-		"is logged out", func(s control.Service) method { return s.LogOut })
+		"is logged out", control.LogOut)
 }
 
 func (a *app) pauseCommand() *cobra.Command {
-	return a.operation("pause", "Disconnect an account and keep its keys", "", "is paused", func(s control.Service) method { return s.Pause })
+	return a.operation("pause", "Disconnect an account and keep its keys", "", "is paused", control.Pause)
 }
 
 func (a *app) restoreKeyCommand() *cobra.Command {
 	return a.operation("restore-key", "Take the key of a revoked login back", `restore-key puts back the key of a login that was found revoked, within the seven days
 that it is kept, for an owner who knows that the server was wrong: a DC that ran with
-old data, say. If the server still refuses the key, the account is revoked again.`, "has its key back", func(s control.Service) method { return s.RestoreKey })
+old data, say. If the server still refuses the key, the account is revoked again.`, "has its key back", control.RestoreKey)
 }
 
 func (a *app) resumeCommand() *cobra.Command {
-	return a.operation("resume", "End a pause, or give a quarantined account another try", "", "is resumed", func(s control.Service) method { return s.Resume })
+	return a.operation("resume", "End a pause, or give a quarantined account another try", "", "is resumed", control.Resume)
 }
 
 func (a *app) clearWaitCommand() *cobra.Command {
@@ -356,7 +354,7 @@ one that makes no sense, of many years say. Whoever asks too early waits longer.
 				if len(args) > 1 {
 					request.Method = args[1]
 				}
-				acc, err := s.ClearWait(ctx, request)
+				acc, err := control.ClearWait.Call(ctx, s, request)
 				if err != nil {
 					return err
 				}
@@ -383,7 +381,7 @@ another session of that user can end; --force does it all the same.`,
 			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
 				ctx, cancel := context.WithTimeout(ctx, f.timeout)
 				defer cancel()
-				if _, err := s.Remove(ctx, control.RemoveRequest{ID: args[0], Force: force}); err != nil {
+				if _, err := control.Remove.Call(ctx, s, control.RemoveRequest{ID: args[0], Force: force}); err != nil {
 					return err
 				}
 				if f.json {

@@ -87,7 +87,7 @@ func (t *twoStep) told(v any, format string, args ...any) error {
 // state asks what there is.
 func (t *twoStep) state(ctx context.Context) (s actors.TwoStep, err error) {
 	err = t.wait(ctx, func(ctx context.Context) (err error) {
-		s, err = t.service.TwoStep(ctx, control.AccountRequest{ID: t.id})
+		s, err = control.TwoStep.Call(ctx, t.service, control.AccountRequest{ID: t.id})
 		return err
 	})
 	return s, err
@@ -256,7 +256,7 @@ func (a *app) twoStepRemoveCommand() *cobra.Command {
 func (t *twoStep) change(ctx context.Context, r control.PasswordRequest, what string) error {
 	var mailed actors.EmailCode
 	err := t.wait(ctx, func(ctx context.Context) (err error) {
-		mailed, err = t.service.ChangePassword(ctx, r)
+		mailed, err = control.ChangePassword.Call(ctx, t.service, r)
 		return err
 	})
 	switch {

@@ -32,9 +32,9 @@ puts it in force. Without ADDRESS it shows the e-mail. The password is asked for
 				case f.confirm:
 					return t.confirm(ctx)
 				case f.resend:
-					return t.plain(ctx, t.service.ResendPasswordEmail, "Another code is mailed to the e-mail that waits.")
+					return t.plain(ctx, control.ResendPasswordEmail, "Another code is mailed to the e-mail that waits.")
 				case f.cancel:
-					return t.plain(ctx, t.service.CancelPasswordEmail, "The e-mail that waited for its code is forgotten.")
+					return t.plain(ctx, control.CancelPasswordEmail, "The e-mail that waited for its code is forgotten.")
 				}
 				return t.email(ctx, args[1:])
 			})
@@ -52,9 +52,9 @@ puts it in force. Without ADDRESS it shows the e-mail. The password is asked for
 }
 
 // plain runs a method that takes the account alone.
-func (t *twoStep) plain(ctx context.Context, method func(context.Context, control.AccountRequest) (control.Empty, error), said string) error {
+func (t *twoStep) plain(ctx context.Context, method control.Method[control.AccountRequest, control.Empty], said string) error {
 	err := t.wait(ctx, func(ctx context.Context) error {
-		_, err := method(ctx, control.AccountRequest{ID: t.id})
+		_, err := method.Call(ctx, t.service, control.AccountRequest{ID: t.id})
 		return err
 	})
 	if err != nil {
@@ -73,7 +73,7 @@ func (t *twoStep) confirm(ctx context.Context) error {
 		return usage("account 2fa email: there is no terminal to ask in: give --code-file")
 	}
 	err = t.wait(ctx, func(ctx context.Context) error {
-		_, err := t.service.ConfirmPasswordEmail(ctx, control.CodeRequest{ID: t.id, Code: code})
+		_, err := control.ConfirmPasswordEmail.Call(ctx, t.service, control.CodeRequest{ID: t.id, Code: code})
 		return err
 	})
 	if err != nil {
@@ -100,7 +100,7 @@ func (t *twoStep) email(ctx context.Context, address []string) error {
 	}
 	var e control.Email
 	err = t.wait(ctx, func(ctx context.Context) (err error) {
-		e, err = t.service.RecoveryEmail(ctx, r)
+		e, err = control.RecoveryEmail.Call(ctx, t.service, control.RecoveryEmailRequest{ID: t.id, Current: password})
 		return err
 	})
 	switch {
@@ -122,7 +122,7 @@ command after that week removes the password.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.runTwoStep(c, &f, args[0], func(ctx context.Context, t *twoStep) error {
 				if f.decline {
-					return t.plain(ctx, t.service.DeclinePasswordReset, "The reset is declined; the password stays.")
+					return t.plain(ctx, control.DeclinePasswordReset, "The reset is declined; the password stays.")
 				}
 				return t.reset(ctx)
 			})
@@ -136,7 +136,7 @@ command after that week removes the password.`,
 func (t *twoStep) reset(ctx context.Context) error {
 	var r actors.PasswordReset
 	err := t.wait(ctx, func(ctx context.Context) (err error) {
-		r, err = t.service.ResetPassword(ctx, control.AccountRequest{ID: t.id})
+		r, err = control.ResetPassword.Call(ctx, t.service, control.AccountRequest{ID: t.id})
 		return err
 	})
 	switch {
@@ -178,7 +178,7 @@ func (t *twoStep) recover(ctx context.Context) error {
 	if t.f.code == "" && t.f.codeFile == "" {
 		var e control.Email
 		err := t.wait(ctx, func(ctx context.Context) (err error) {
-			e, err = t.service.RequestPasswordRecovery(ctx, control.AccountRequest{ID: t.id})
+			e, err = control.RequestPasswordRecovery.Call(ctx, t.service, control.AccountRequest{ID: t.id})
 			return err
 		})
 		if err != nil {
@@ -205,7 +205,7 @@ func (t *twoStep) recover(ctx context.Context) error {
 		}
 	}
 	err = t.wait(ctx, func(ctx context.Context) error {
-		_, err := t.service.RecoverPassword(ctx, r)
+		_, err := control.RecoverPassword.Call(ctx, t.service, r)
 		return err
 	})
 	if err != nil {

@@ -33,7 +33,7 @@ Take codes only from a screen you see. Who sends one in a message wants the acco
 				}
 				ctx, cancel := context.WithTimeout(ctx, f.timeout)
 				defer cancel()
-				let, err := s.AcceptQR(ctx, control.AcceptRequest{ID: args[0], Link: link})
+				let, err := control.AcceptQR.Call(ctx, s, control.AcceptRequest{ID: args[0], Link: link})
 				if err != nil {
 					return err
 				}

@@ -87,7 +87,7 @@ func (a *app) call(c *cobra.Command, f *accountFlags, r control.CallRequest) err
 		return control.WrapCall(err)
 	}
 	return a.asking(c, f, func(ctx context.Context, s control.Service) error {
-		got, err := s.Call(ctx, r)
+		got, err := control.Call.Call(ctx, s, r)
 		if err != nil {
 			return refusedCall(err)
 		}

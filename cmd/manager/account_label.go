@@ -52,9 +52,9 @@ func (a *app) label(ctx context.Context, s control.Service, args []string) (cont
 	case err != nil:
 		return control.Account{}, err
 	case len(put)+len(remove) == 0:
-		return s.Show(ctx, control.AccountRequest{ID: args[0]})
+		return control.Show.Call(ctx, s, control.AccountRequest{ID: args[0]})
 	}
-	return s.Label(ctx, control.LabelRequest{ID: args[0], Put: put, Remove: remove})
+	return control.Label.Call(ctx, s, control.LabelRequest{ID: args[0], Put: put, Remove: remove})
 }
 
 // labelArgs reads key=value and key-.

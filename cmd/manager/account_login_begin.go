@@ -19,7 +19,7 @@ func (l *signIn) begin(ctx context.Context) (p control.Progress, err error) {
 			return p, err
 		}
 	}
-	acc, err := l.service.Show(ctx, control.AccountRequest{ID: l.id})
+	acc, err := control.Show.Call(ctx, l.service, control.AccountRequest{ID: l.id})
 	if l.f.add && control.KindOf(err) == control.KindNoAccount {
 		acc, err = l.add(ctx, l.service, l.id, l.f.noPFS, l.f.proxy)
 	}
@@ -48,7 +48,7 @@ func (l *signIn) begin(ctx context.Context) (p control.Progress, err error) {
 		l.printf("Signing in account %s ...\n", l.id)
 	}
 	err = l.wait(ctx, func(ctx context.Context) (err error) {
-		p, err = l.service.SignIn(ctx, r)
+		p, err = control.SignIn.Call(ctx, l.service, r)
 		return err
 	})
 	return p, err
@@ -56,7 +56,7 @@ func (l *signIn) begin(ctx context.Context) (p control.Progress, err error) {
 
 // find looks for the account of a sign-in's id, or of the id of a step of it.
 func (l *signIn) find(ctx context.Context) error {
-	list, err := l.service.List(ctx, control.Empty{})
+	list, err := control.List.Call(ctx, l.service, control.Empty{})
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (l *signIn) find(ctx context.Context) error {
 // refused, but for the way it began by: then it is meant.
 func (l *signIn) underWay(ctx context.Context) (p control.Progress, err error) {
 	err = l.wait(ctx, func(ctx context.Context) (err error) {
-		p, err = l.service.Step(ctx, control.StepRequest{ID: l.id})
+		p, err = control.Step.Call(ctx, l.service, control.StepRequest{ID: l.id})
 		return err
 	})
 	if err != nil || p.Step == nil || l.f.cancel {

@@ -101,7 +101,7 @@ func (l *signIn) turn(ctx context.Context, p control.Progress) (turn, error) {
 func (l *signIn) send(ctx context.Context, p control.Progress, answer actors.Answer) (next control.Progress, err error) {
 	l.refusal = nil
 	err = l.wait(ctx, func(ctx context.Context) (err error) {
-		next, err = l.service.Answer(ctx, control.AnswerRequest{ID: l.id, Answer: answer})
+		next, err = control.Answer.Call(ctx, l.service, control.AnswerRequest{ID: l.id, Answer: answer})
 		return err
 	})
 	if err == nil {
@@ -117,7 +117,7 @@ func (l *signIn) send(ctx context.Context, p control.Progress, answer actors.Ans
 		return next, err
 	}
 	shown := l.wait(ctx, func(ctx context.Context) (err error) {
-		next, err = l.service.Step(ctx, control.StepRequest{ID: l.id})
+		next, err = control.Step.Call(ctx, l.service, control.StepRequest{ID: l.id})
 		return err
 	})
 	if shown != nil || next.Step == nil && !next.Account.SignedIn {
@@ -139,7 +139,7 @@ func (l *signIn) wait(ctx context.Context, f func(context.Context) error) error 
 
 // other waits until the sign-in shows another step by itself, or is over.
 func (l *signIn) other(ctx context.Context, s actors.Step) (*control.Progress, error) {
-	p, err := l.service.Step(ctx, control.StepRequest{ID: l.id, After: s.ID})
+	p, err := control.Step.Call(ctx, l.service, control.StepRequest{ID: l.id, After: s.ID})
 	if err != nil {
 		return nil, err
 	}

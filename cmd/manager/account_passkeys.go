@@ -23,7 +23,7 @@ func (a *app) passkeysListCommand() *cobra.Command {
 		Use: "list NAME", Short: "Show the passkeys of an account", Args: exactly("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.asking(c, &f, func(ctx context.Context, s control.Service) error {
-				list, err := s.Passkeys(ctx, control.AccountRequest{ID: args[0]})
+				list, err := control.Passkeys.Call(ctx, s, control.AccountRequest{ID: args[0]})
 				switch {
 				case err != nil:
 					return err
@@ -52,7 +52,7 @@ func (a *app) passkeysDeleteCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.asking(c, &f, func(ctx context.Context, s control.Service) error {
 				r := control.PasskeyRequest{ID: args[0], Passkey: args[1]}
-				if _, err := s.DeletePasskey(ctx, r); err != nil {
+				if _, err := control.DeletePasskey.Call(ctx, s, r); err != nil {
 					return err
 				}
 				return a.told(&f, r, "That passkey of account %s is deleted.", args[0])

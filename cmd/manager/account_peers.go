@@ -37,7 +37,7 @@ TYPE is user, chat or channel.`,
 				if err != nil {
 					return err
 				}
-				list, err := s.Peers(ctx, request)
+				list, err := control.Peers.Call(ctx, s, request)
 				if err != nil {
 					return err
 				}

@@ -50,13 +50,13 @@ way. Without any it shows which proxy it is, without what opens it.`,
 
 func (a *app) proxy(ctx context.Context, s control.Service, args []string) (control.Account, error) {
 	if len(args) == 1 {
-		return s.Show(ctx, control.AccountRequest{ID: args[0]})
+		return control.Show.Call(ctx, s, control.AccountRequest{ID: args[0]})
 	}
 	text, err := a.proxyText(ctx, cmp.Or(args[1], "-"))
 	if err != nil {
 		return control.Account{}, err
 	}
-	return s.Proxy(ctx, control.ProxyRequest{ID: args[0], Proxy: text})
+	return control.Proxy.Call(ctx, s, control.ProxyRequest{ID: args[0], Proxy: text})
 }
 
 // proxyText is what a person wrote for a proxy, as requests have it.

@@ -54,7 +54,7 @@ Where a DC cannot be reached the old key serves on, and the rotation goes on lat
 				if len(args) == 1 {
 					return a.rotateOne(ctx, s, &f, args[0])
 				}
-				list, err := s.List(ctx, control.Empty{})
+				list, err := control.List.Call(ctx, s, control.Empty{})
 				if err != nil {
 					return err
 				}
@@ -77,7 +77,7 @@ Where a DC cannot be reached the old key serves on, and the rotation goes on lat
 func (a *app) rotateOne(ctx context.Context, s control.Service, f *rotateFlags, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
-	acc, err := s.Rotate(ctx, control.AccountRequest{ID: id})
+	acc, err := control.Rotate.Call(ctx, s, control.AccountRequest{ID: id})
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ type rotationLeft struct {
 // rotateMany rotates every account of a list. Without a manager that runs they are
 // connected one after the other.
 func (a *app) rotateMany(ctx context.Context, s control.Service, f *rotateFlags, ids []string) error {
-	info, err := s.Info(ctx, control.Empty{})
+	info, err := control.Info.Call(ctx, s, control.Empty{})
 	if err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func rotateAll(ctx context.Context, s control.Service, ids []string, workers int
 		wg.Go(func() {
 			for id := range work {
 				ctx, cancel := context.WithTimeout(ctx, each)
-				_, err := s.Rotate(ctx, control.AccountRequest{ID: id})
+				_, err := control.Rotate.Call(ctx, s, control.AccountRequest{ID: id})
 				cancel()
 				mu.Lock()
 				r.add(id, err)

@@ -46,7 +46,7 @@ func (a *app) sessionsListCommand() *cobra.Command {
 		Use: "list NAME", Short: "Show the sessions of an account", Args: exactly("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.asking(c, &f, func(ctx context.Context, s control.Service) error {
-				list, err := s.Sessions(ctx, control.AccountRequest{ID: args[0]})
+				list, err := control.Sessions.Call(ctx, s, control.AccountRequest{ID: args[0]})
 				if err != nil {
 					return err
 				}
@@ -167,7 +167,7 @@ manager's with --others. To end this manager's own, log the account out.`,
 				if !others {
 					r.Session, what = args[1], "That session of account "+args[0]+" is ended."
 				}
-				if _, err := s.TerminateSession(ctx, r); err != nil {
+				if _, err := control.TerminateSession.Call(ctx, s, r); err != nil {
 					return err
 				}
 				return a.told(&f, r, "%s", what)
@@ -186,7 +186,7 @@ func (a *app) sessionsConfirmCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.asking(c, &f, func(ctx context.Context, s control.Service) error {
 				r := control.SessionRequest{ID: args[0], Session: args[1]}
-				if _, err := s.ConfirmSession(ctx, r); err != nil {
+				if _, err := control.ConfirmSession.Call(ctx, s, r); err != nil {
 					return err
 				}
 				return a.told(&f, r, "That session of account %s is confirmed.", args[0])
@@ -208,7 +208,7 @@ func (a *app) sessionsTTLCommand() *cobra.Command {
 			}
 			return a.asking(c, &f, func(ctx context.Context, s control.Service) error {
 				r := control.TTLRequest{ID: args[0], Days: days}
-				if _, err := s.SetSessionsTTL(ctx, r); err != nil {
+				if _, err := control.SetSessionsTTL.Call(ctx, s, r); err != nil {
 					return err
 				}
 				return a.told(&f, r, "Sessions of account %s end after %d days without a query.", args[0], days)

@@ -27,7 +27,7 @@ that was killed the end may be missing.`,
 			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
 				ctx, cancel := context.WithTimeout(ctx, f.timeout)
 				defer cancel()
-				line, err := s.Timeline(ctx, control.AccountRequest{ID: args[0]})
+				line, err := control.Timeline.Call(ctx, s, control.AccountRequest{ID: args[0]})
 				if err != nil {
 					return err
 				}
@@ -51,7 +51,7 @@ that was killed the end may be missing.`,
 	return c
 }
 
-func drawTimeline(path string, line control.Timeline) error {
+func drawTimeline(path string, line control.AccountTimeline) error {
 	file, err := os.Create(path)
 	if err != nil {
 		return fmt.Errorf("drawing the timeline: %w", err)

@@ -240,7 +240,7 @@ func (a *app) service(ctx context.Context) (control.Service, error) {
 		}
 		return nil, err
 	}
-	d := control.NewDirect(o, control.Info{Version: version(), Store: absolute(cfg.Store.Dir)}, cfg.Limits.Accounts)
+	d := control.NewDirect(o, control.About{Version: version(), Store: absolute(cfg.Store.Dir)}, cfg.Limits.Accounts)
 	d.Budget = budget(cfg.Limits)
 	return d, nil
 }

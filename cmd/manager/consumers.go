@@ -59,7 +59,7 @@ accounts' updates until it is removed: manager consumers remove NAME.`,
 }
 
 func (a *app) consume(ctx context.Context, s control.Service, r control.ConsumeRequest, ack bool) error {
-	events, err := s.Consume(ctx, r)
+	events, err := control.Consume.Call(ctx, s, r)
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (a *app) consume(ctx context.Context, s control.Service, r control.ConsumeR
 			return err // who reads is gone: what it was not given is not acknowledged
 		}
 		if ack && !ev.Cursor.IsZero() && ev.Kind != actors.EventState {
-			if _, err := s.Ack(ctx, control.AckRequest{Name: r.Name, Cursor: ev.Cursor}); err != nil {
+			if _, err := control.Ack.Call(ctx, s, control.AckRequest{Name: r.Name, Cursor: ev.Cursor}); err != nil {
 				return err
 			}
 		}
@@ -95,7 +95,7 @@ func (a *app) ackCommand() *cobra.Command {
 				return usage("%q is no cursor: take one from an event, as 7-1234", args[1])
 			}
 			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
-				_, err := s.Ack(ctx, request)
+				_, err := control.Ack.Call(ctx, s, request)
 				return err
 			})
 		},
@@ -120,7 +120,7 @@ that is stopped is a webhook whose target wanted nothing more (410 Gone); on wit
 manager webhooks retry NAME.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
-				list, err := s.Consumers(ctx, control.Empty{})
+				list, err := control.Consumers.Call(ctx, s, control.Empty{})
 				if err != nil {
 					return err
 				}
@@ -172,7 +172,7 @@ func (a *app) consumersRemoveCommand() *cobra.Command {
 letters of a webhook go with it; see: manager webhooks dead NAME.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
-				if _, err := s.RemoveConsumer(ctx, control.ConsumerRequest{Name: args[0]}); err != nil {
+				if _, err := control.RemoveConsumer.Call(ctx, s, control.ConsumerRequest{Name: args[0]}); err != nil {
 					return err
 				}
 				if f.json {

@@ -59,7 +59,7 @@ func (c *caller) call(ctx context.Context, p person, delay time.Duration) int64 
 		service, err := c.d.child.use(ctx)
 		var got control.EchoResult
 		if err == nil {
-			got, err = service.Echo(ctx, sent)
+			got, err = control.Echo.Call(ctx, service, sent)
 		}
 		switch {
 		case err == nil:

@@ -71,8 +71,8 @@ func (c *child) connect(ctx context.Context) error {
 	for {
 		service, err := control.Dial(ctx, c.socket)
 		if err == nil {
-			var info control.Info
-			if info, err = service.Info(ctx, control.Empty{}); err == nil && info.PID == c.cmd.Process.Pid {
+			var info control.About
+			if info, err = control.Info.Call(ctx, service, control.Empty{}); err == nil && info.PID == c.cmd.Process.Pid {
 				return c.connected(service)
 			}
 		}
@@ -87,7 +87,7 @@ func (c *child) connect(ctx context.Context) error {
 }
 
 func (c *child) connected(service *control.Remote) error {
-	events, err := service.Events(context.Background(), control.EventsRequest{})
+	events, err := control.Events.Call(context.Background(), service, control.EventsRequest{})
 	if err != nil {
 		return fmt.Errorf("demo: following the manager's events: %w", err)
 	}

@@ -77,15 +77,15 @@ func (d *demo) signInOne(ctx context.Context, p person) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.Add(ctx, control.AddRequest{ID: p.account}); err != nil {
+	if _, err := control.Add.Call(ctx, s, control.AddRequest{ID: p.account}); err != nil {
 		return err
 	}
-	got, err := s.SignIn(ctx, control.SignInRequest{ID: p.account, Phone: plus(p.phone), BotToken: p.token})
+	got, err := control.SignIn.Call(ctx, s, control.SignInRequest{ID: p.account, Phone: plus(p.phone), BotToken: p.token})
 	for err == nil && got.Step != nil {
 		if got.Step.Kind != actors.StepCode || got.Step.LastError != "" {
 			return fmt.Errorf("the sign-in asks for %s: %s", got.Step.Kind, got.Step.Message)
 		}
-		got, err = s.Answer(ctx, control.AnswerRequest{ID: p.account, Answer: actors.Answer{Kind: actors.AnswerCode, Code: p.code}})
+		got, err = control.Answer.Call(ctx, s, control.AnswerRequest{ID: p.account, Answer: actors.Answer{Kind: actors.AnswerCode, Code: p.code}})
 	}
 	return err
 }

@@ -138,18 +138,18 @@ func persist(ctx context.Context, c *child, p person) error {
 
 // advance does the next thing for a sign-in.
 func advance(ctx context.Context, s control.Service, p person) (done bool, err error) {
-	acc, err := s.Show(ctx, control.AccountRequest{ID: p.account})
+	acc, err := control.Show.Call(ctx, s, control.AccountRequest{ID: p.account})
 	if control.KindOf(err) == control.KindNoAccount {
-		acc, err = s.Add(ctx, control.AddRequest{ID: p.account})
+		acc, err = control.Add.Call(ctx, s, control.AddRequest{ID: p.account})
 	}
 	if err != nil || acc.SignedIn {
 		return acc.SignedIn, err
 	}
 	var got control.Progress
 	if acc.Status.State == actors.SigningIn {
-		got, err = s.Step(ctx, control.StepRequest{ID: p.account})
+		got, err = control.Step.Call(ctx, s, control.StepRequest{ID: p.account})
 	} else {
-		got, err = s.SignIn(ctx, control.SignInRequest{ID: p.account, Phone: plus(p.phone), BotToken: p.token})
+		got, err = control.SignIn.Call(ctx, s, control.SignInRequest{ID: p.account, Phone: plus(p.phone), BotToken: p.token})
 	}
 	for err == nil && got.Step != nil {
 		answer := actors.Answer{Kind: actors.AnswerCode, Code: p.code}
@@ -162,7 +162,7 @@ func advance(ctx context.Context, s control.Service, p person) (done bool, err e
 		default:
 			return false, &control.Error{Kind: control.KindInternal, Message: fmt.Sprintf("the sign-in asks for %s: %s", got.Step.Kind, got.Step.Message)}
 		}
-		got, err = s.Answer(ctx, control.AnswerRequest{ID: p.account, Answer: answer})
+		got, err = control.Answer.Call(ctx, s, control.AnswerRequest{ID: p.account, Answer: answer})
 	}
 	return err == nil, err
 }

@@ -79,11 +79,11 @@ func (a *app) streamCommand(use, short, long string, args cobra.PositionalArgs, 
 			request.Raw = raw
 			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
 				for _, id := range of.accounts {
-					if _, err := s.Show(ctx, control.AccountRequest{ID: id}); err != nil {
+					if _, err := control.Show.Call(ctx, s, control.AccountRequest{ID: id}); err != nil {
 						return err
 					}
 				}
-				events, err := s.Events(ctx, request)
+				events, err := control.Events.Call(ctx, s, request)
 				if err != nil {
 					return err
 				}

@@ -20,7 +20,7 @@ func (a *app) governorCommand() *cobra.Command {
 			"proxy, whether it is up, how many wait for a permit, and how many permits were given since the manager started.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
-				g, err := s.Governor(ctx, control.Empty{})
+				g, err := control.Governor.Call(ctx, s, control.Empty{})
 				if err != nil {
 					return err
 				}
@@ -35,7 +35,7 @@ func (a *app) governorCommand() *cobra.Command {
 	return c
 }
 
-func (a *app) printGovernor(g control.Governor) error {
+func (a *app) printGovernor(g control.Pacing) error {
 	if err := a.sayf("Budget, %s.", g.Budget); err != nil {
 		return err
 	}

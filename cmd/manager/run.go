@@ -103,7 +103,7 @@ func alone(ctx context.Context, cfg *config.Config) error {
 		return nil
 	}
 	defer other.Close()
-	info, err := other.Info(ctx, control.Empty{})
+	info, err := control.Info.Call(ctx, other, control.Empty{})
 	if err != nil || !sameDir(info.Store, cfg.Store.Dir) {
 		return nil // opening the socket will tell
 	}
@@ -140,7 +140,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 	if err != nil {
 		return err
 	}
-	about := control.Info{Running: true, PID: os.Getpid(), Version: version(), Since: time.Now(), Store: absolute(cfg.Store.Dir)}
+	about := control.About{Running: true, PID: os.Getpid(), Version: version(), Since: time.Now(), Store: absolute(cfg.Store.Dir)}
 	hooks, err := openWebhooks(cfg, m, log)
 	if err != nil {
 		grace, cancel := actors.CloseGrace()

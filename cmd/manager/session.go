@@ -24,7 +24,7 @@ func (a *app) takeBackCommand() *cobra.Command {
 		`take-back brings an account back that "session export" has stopped. It is your word
 that the copy is destroyed and that nobody uses it: if somebody does, the server ends
 the session, and both have lost it.`,
-		"is taken back", func(s control.Service) method { return s.TakeBack })
+		"is taken back", control.TakeBack)
 }
 
 func (a *app) formatsCommand() *cobra.Command {

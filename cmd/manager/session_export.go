@@ -69,7 +69,7 @@ func (a *app) handOut(ctx context.Context, s control.Service, f *accountFlags, r
 	}
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
-	got, err := s.Export(ctx, r)
+	got, err := control.Export.Call(ctx, s, r)
 	if err != nil {
 		done(false)
 		return err

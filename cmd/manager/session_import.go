@@ -93,7 +93,7 @@ func (a *app) takeIn(c *cobra.Command, f *accountFlags, s foreign.Session, name 
 	return a.withService(c, f, func(ctx context.Context, service control.Service) error {
 		ctx, cancel := context.WithTimeout(ctx, f.timeout)
 		defer cancel()
-		acc, err := service.Import(ctx, r)
+		acc, err := control.Import.Call(ctx, service, r)
 		if err != nil {
 			return err
 		}

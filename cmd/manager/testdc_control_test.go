@@ -52,6 +52,7 @@ func asks(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	req, err := http.NewRequest(method, url, strings.NewReader(body))
 	ts.Check(err)
+	req.Header.Set("Content-Type", "application/json")
 	resp, err := client.Do(req)
 	ts.Check(err)
 	defer resp.Body.Close()

@@ -99,7 +99,7 @@ func (a *app) webhooksListCommand() *cobra.Command {
 		Use: "list", Short: "Show the webhooks and how they do", Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
-				list, err := s.Webhooks(ctx, control.Empty{})
+				list, err := control.Webhooks.Call(ctx, s, control.Empty{})
 				if err != nil {
 					return err
 				}
@@ -132,7 +132,7 @@ func (a *app) webhooksDeadCommand() *cobra.Command {
 		Use: "dead NAME", Short: "Show what a webhook could not deliver", Args: exactly("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
-				list, err := s.DeadLetters(ctx, control.WebhookRequest{Name: args[0]})
+				list, err := control.DeadLetters.Call(ctx, s, control.WebhookRequest{Name: args[0]})
 				if err != nil {
 					return err
 				}
@@ -167,7 +167,7 @@ func (a *app) webhooksRetryCommand() *cobra.Command {
 				}
 				ctx, cancel := context.WithTimeout(ctx, f.timeout)
 				defer cancel()
-				got, err := s.RetryWebhook(ctx, r)
+				got, err := control.RetryWebhook.Call(ctx, s, r)
 				if err != nil {
 					return err
 				}

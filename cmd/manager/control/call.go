@@ -5,22 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
+	"strings"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
+	mtfleetv1 "github.com/mtfleet/mtfleet/cmd/manager/api/mtfleet/v1"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
 	"github.com/mtfleet/mtfleet/tl/tg"
 	"github.com/mtfleet/mtfleet/tl/tljson"
 )
-
-// Calls are the methods of the API, as an account.
-type Calls interface {
-	// Call calls one method of the API by JSON. What is wrong with the request is
-	// an error of KindInvalid; every error of the call itself has Error.Call.
-	Call(context.Context, CallRequest) (CallResult, error)
-}
 
 // CallRequest is one call of a method of the API.
 type CallRequest struct {
@@ -78,6 +72,20 @@ func (r CallRequest) options() (opts []actors.CallOption, once bool, err error) 
 	return opts, once, err
 }
 
+// role is the least that may call the method: what changes who has an account is for an admin.
+func (r CallRequest) role() mtfleetv1.Role {
+	if strings.HasPrefix(r.Method, "auth.") || strings.HasPrefix(r.Method, "account.") {
+		return mtfleetv1.Role_ROLE_ADMIN
+	}
+	return mtfleetv1.Role_ROLE_OPERATE
+}
+
+// check refuses a policy and a DC that are none.
+func (r CallRequest) check() error {
+	_, _, err := callOptions(r.Policy, r.DC, false)
+	return WrapCall(err)
+}
+
 // callOptions are those of a policy and a DC as requests name them; once is the
 // method's own policy.
 func callOptions(policy string, onDC int, once bool) (opts []actors.CallOption, _ bool, err error) {
@@ -99,7 +107,7 @@ func callOptions(policy string, onDC int, once bool) (opts []actors.CallOption, 
 	return opts, once, nil
 }
 
-// Call implements Calls.
+// Call carries out [Call].
 func (l *Local) Call(ctx context.Context, r CallRequest) (CallResult, error) {
 	opts, once, err := r.options()
 	if err != nil {
@@ -156,7 +164,7 @@ func classifyCall(err error) (Kind, bool) {
 	return "", false
 }
 
-// Call implements Calls.
+// Call carries out [Call].
 func (d *Direct) Call(ctx context.Context, r CallRequest) (CallResult, error) {
 	// What makes no sense needs no connection to say so.
 	if err := actors.CheckJSON(r.Method, r.Params); err != nil {
@@ -170,8 +178,11 @@ func (d *Direct) Call(ctx context.Context, r CallRequest) (CallResult, error) {
 	return l.Call(ctx, r)
 }
 
-// WrapCall is Wrap for an error of a call that was not begun; err is not nil.
+// WrapCall is Wrap for an error of a call that was not begun.
 func WrapCall(err error) error {
+	if err == nil {
+		return nil
+	}
 	var e *Error
 	if errors.As(Wrap(err), &e) {
 		told, failed := *e, callError(err)
@@ -180,10 +191,3 @@ func WrapCall(err error) error {
 	}
 	return nil
 }
-
-// Call implements Calls.
-func (r *Remote) Call(ctx context.Context, q CallRequest) (CallResult, error) {
-	return call[CallRequest, CallResult](ctx, r, "Call", q)
-}
-
-func handleCalls(mux *http.ServeMux, s Calls) { unary(mux, "Call", s.Call) }

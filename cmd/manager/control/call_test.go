@@ -23,11 +23,11 @@ func TestACallComesThroughTheSocket(t *testing.T) {
 	remote := serve(t, &Local{Manager: m})
 
 	const hi = `{"peer":{"_":"inputPeerSelf"},"message":"a < b & \"c\"","random_id":"1"}`
-	got, err := remote.Call(t.Context(), CallRequest{ID: "alice", Method: "messages.sendMessage", Params: json.RawMessage(hi)})
+	got, err := Call.Call(t.Context(), remote, CallRequest{ID: "alice", Method: "messages.sendMessage", Params: json.RawMessage(hi)})
 	if err != nil || !strings.HasPrefix(string(got.Result), `{"_":"update`) {
 		t.Errorf("a call: %s, %v", got.Result, err)
 	}
-	got, err = remote.Call(t.Context(), CallRequest{ID: "alice", Method: "messages.getHistory", Params: json.RawMessage(
+	got, err = Call.Call(t.Context(), remote, CallRequest{ID: "alice", Method: "messages.getHistory", Params: json.RawMessage(
 		`{"peer":{"_":"inputPeerSelf"},"offset_id":0,"offset_date":0,"add_offset":0,"limit":9,"max_id":0,"min_id":0,"hash":"0"}`)})
 	if err != nil || !strings.Contains(string(got.Result), `"message":"a < b & \"c\""`) {
 		t.Errorf("the history: %s, %v", got.Result, err)
@@ -65,7 +65,7 @@ func TestACallComesThroughTheSocket(t *testing.T) {
 				x.fault.Kind, x.fault.Count = dctest.FaultRPC, 1
 				actorstest.Inject(t, s, x.fault)
 			}
-			_, err := remote.Call(t.Context(), x.CallRequest)
+			_, err := Call.Call(t.Context(), remote, x.CallRequest)
 			var e *Error
 			if !errors.As(err, &e) || e.Kind != x.kind || e.Call == nil || !strings.Contains(e.Message, x.says) || strings.Contains(e.Message, "\n") {
 				t.Fatalf("%+v", err)
@@ -91,7 +91,7 @@ func TestACallThatWasNotAnswered(t *testing.T) {
 	actorstest.Inject(t, s, dctest.Fault{Kind: dctest.FaultSlow, Method: "messages.sendMessage", Delay: dctest.Duration(time.Minute), Count: 1})
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
-	_, err := local.Call(ctx, CallRequest{ID: "alice", Method: "messages.sendMessage",
+	_, err := Call.Call(ctx, local, CallRequest{ID: "alice", Method: "messages.sendMessage",
 		Params: json.RawMessage(`{"peer":{"_":"inputPeerSelf"},"message":"hi","random_id":"1"}`)})
 	var e *Error
 	if !errors.As(err, &e) || e.Call == nil || !e.Call.MayHaveRun || !strings.Contains(e.Message, "look before it is repeated") {
@@ -117,7 +117,7 @@ func TestAnEchoHasADCAndAPolicy(t *testing.T) {
 	actorstest.SignInPhone(t, m, "alice", s.Descriptor().Phones[0], actors.AccountOptions{})
 	remote := serve(t, &Local{Manager: m})
 	for dc := range 3 {
-		got, err := remote.Echo(t.Context(), EchoRequest{ID: "alice", EchoID: int64(10 + dc), DC: dc, Payload: []byte("hi")})
+		got, err := Echo.Call(t.Context(), remote, EchoRequest{ID: "alice", EchoID: int64(10 + dc), DC: dc, Payload: []byte("hi")})
 		if err != nil || dc > 0 && int(got.DC) != dc || got.EchoID != int64(10+dc) || string(got.Payload) != "hi" {
 			t.Errorf("on DC %d: %+v, %v", dc, got, err)
 		}
@@ -125,12 +125,12 @@ func TestAnEchoHasADCAndAPolicy(t *testing.T) {
 	actorstest.Inject(t, s, dctest.Fault{Kind: dctest.FaultSlow, Method: "testdc.echo", Delay: dctest.Duration(time.Minute), Count: 1})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	_, err := remote.Echo(ctx, EchoRequest{ID: "alice", EchoID: 20, Policy: "once"})
+	_, err := Echo.Call(ctx, remote, EchoRequest{ID: "alice", EchoID: 20, Policy: "once"})
 	var e *Error
 	if !errors.As(err, &e) || e.Call == nil || !e.Call.MayHaveRun || s.EchoCount(20) != 1 {
 		t.Errorf("one that was not answered ends with %+v", err)
 	}
-	if _, err = remote.Echo(t.Context(), EchoRequest{ID: "alice", EchoID: 21, Policy: "twice"}); KindOf(err) != KindInvalid || s.EchoCount(21) != 0 {
+	if _, err = Echo.Call(t.Context(), remote, EchoRequest{ID: "alice", EchoID: 21, Policy: "twice"}); KindOf(err) != KindInvalid || s.EchoCount(21) != 0 {
 		t.Errorf("without such a policy it ends with %v", err)
 	}
 }

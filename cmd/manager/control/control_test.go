@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,15 +25,18 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // fake is a Service that answers from functions; the rest panics.
 type fake struct {
-	Service
 	signIn func(context.Context, SignInRequest) (Progress, error)
 	show   func(context.Context, AccountRequest) (Account, error)
 }
 
-func (f *fake) SignIn(ctx context.Context, r SignInRequest) (Progress, error) {
-	return f.signIn(ctx, r)
+func (f *fake) carry(ctx context.Context, m *method, r any) (any, error) {
+	if m == Show.method {
+		return f.show(ctx, r.(AccountRequest))
+	}
+	return f.signIn(ctx, r.(SignInRequest))
 }
-func (f *fake) Show(ctx context.Context, r AccountRequest) (Account, error) { return f.show(ctx, r) }
+
+func (f *fake) Close() error { return nil }
 
 // serve puts a service behind a socket and returns the other end.
 func serve(t *testing.T, s Service) *Remote {
@@ -69,7 +74,7 @@ func TestAnAccountComesThroughTheSocketUnchanged(t *testing.T) {
 			}
 			return want, nil
 		}})
-		got, err := r.Show(t.Context(), AccountRequest{want.ID})
+		got, err := Show.Call(t.Context(), r, AccountRequest{want.ID})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,7 +110,7 @@ func TestErrorsComeThroughTheSocketWithKindMessageAndTime(t *testing.T) {
 		{errors.New("odd"), KindInternal, "odd"},
 	} {
 		r := serve(t, &fake{signIn: func(context.Context, SignInRequest) (Progress, error) { return Progress{}, c.err }})
-		_, err := r.SignIn(t.Context(), SignInRequest{ID: "x", Phone: "+1"})
+		_, err := SignIn.Call(t.Context(), r, SignInRequest{ID: "x", Phone: "+1"})
 		var got *Error
 		if !errors.As(err, &got) || got.Kind != c.kind || !strings.Contains(got.Message, c.text) {
 			t.Errorf("%v became %v (%v)", c.err, err, KindOf(err))
@@ -134,7 +139,7 @@ func TestTheServerKnowsHowLongTheClientWaits(t *testing.T) {
 	}})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := r.SignIn(ctx, SignInRequest{}); KindOf(err) != KindUnreachable || err.Error() != "DC 2 cannot be reached" {
+	if _, err := SignIn.Call(ctx, r, SignInRequest{}); KindOf(err) != KindUnreachable || err.Error() != "DC 2 cannot be reached" {
 		t.Error(err)
 	}
 	// A client that gives up does not wait for the answer.
@@ -144,19 +149,40 @@ func TestTheServerKnowsHowLongTheClientWaits(t *testing.T) {
 		<-server.Done()
 		return Progress{}, nil
 	}})
-	if _, err := r2.SignIn(ctx, SignInRequest{}); KindOf(err) != KindCanceled {
+	if _, err := SignIn.Call(ctx, r2, SignInRequest{}); KindOf(err) != KindCanceled {
 		t.Error(err)
 	}
 }
 
+// post sends JSON as curl does, and returns the status and the body.
+func post(t *testing.T, r *Remote, path, body string) (int, string) {
+	t.Helper()
+	resp, err := r.http.Post(baseURL+path, "application/json", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(text)
+}
+
 func TestARequestThatIsNotOneIsRefusedWithoutItsText(t *testing.T) {
 	r := serve(t, &fake{})
-	_, err := call[map[string]any, Empty](t.Context(), r, "SignIn", map[string]any{"id": "x", "bot_tokn": "secret"})
-	if KindOf(err) != KindInvalid || strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "tokn") {
-		t.Error(err)
+	for _, body := range []string{`{"id":"x","bot_tokn":"secret"}`, `{"id":"x","phone":{"tokn":"secret"}}`, `{"id":"x","botToken":"secret"`, ``, `[]`} {
+		status, text := post(t, r, SignIn.procedure, body)
+		if status != http.StatusBadRequest || !strings.Contains(text, "invalid_argument") || strings.Contains(text, "secret") || strings.Contains(text, "tokn") {
+			t.Errorf("%s: %d %s", body, status, text)
+		}
 	}
-	if _, err := call[Empty, Empty](t.Context(), r, "NoSuchMethod", Empty{}); KindOf(err) != KindInternal {
-		t.Error(err)
+	if status, _ := post(t, r, "/mtfleet.v1.AccountService/NoSuchMethod", "{}"); status != http.StatusNotFound {
+		t.Errorf("of no such method: %d", status)
+	}
+	big := `{"id":"` + strings.Repeat("x", maxRequest) + `"}`
+	if status, text := post(t, r, SignIn.procedure, big); status != http.StatusTooManyRequests || !strings.Contains(text, "resource_exhausted") {
+		t.Errorf("of a request that is too large: %d %.200s", status, text)
 	}
 }
 
@@ -180,11 +206,11 @@ func TestAManagerThatGoesAwayIsToldApart(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	if _, err := r.SignIn(ctx, SignInRequest{}); KindOf(err) != KindStopped {
+	if _, err := SignIn.Call(ctx, r, SignInRequest{}); KindOf(err) != KindStopped {
 		t.Errorf("%v is of kind %v", err, KindOf(err))
 	}
 	_ = l.Close()
-	if _, err := r.Events(ctx, EventsRequest{}); KindOf(err) != KindStopped {
+	if _, err := Events.Call(ctx, r, EventsRequest{}); KindOf(err) != KindStopped {
 		t.Error(err)
 	}
 	if _, err := Dial(ctx, l.Addr().String()); !errors.Is(err, ErrNobody) {

@@ -25,7 +25,7 @@ type Direct struct {
 	Budget governor.Budget
 
 	options     actors.Options
-	about       Info
+	about       About
 	maxAccounts int
 
 	mu      sync.RWMutex    // held for reading while the manager is used
@@ -39,7 +39,7 @@ var _ Service = (*Direct)(nil)
 
 // NewDirect makes a Service of a store and the options a manager would have. It
 // closes the store when it is closed.
-func NewDirect(o actors.Options, about Info, maxAccounts int) *Direct {
+func NewDirect(o actors.Options, about About, maxAccounts int) *Direct {
 	about.Running, about.PID, about.Since = false, os.Getpid(), time.Now()
 	return &Direct{options: o, about: about, maxAccounts: maxAccounts}
 }
@@ -114,7 +114,7 @@ func (d *Direct) stop(ctx context.Context) error {
 	return Wrap(m.Close(ctx))
 }
 
-// Close implements Service: it closes the manager and the store.
+// Close is of a [Service]: it closes the manager and the store.
 func (d *Direct) Close() error {
 	ctx, cancel := actors.CloseGrace()
 	defer cancel()
@@ -123,8 +123,8 @@ func (d *Direct) Close() error {
 	return errors.Join(d.stop(ctx), Wrap(d.options.Store.Close()))
 }
 
-// Info implements Service.
-func (d *Direct) Info(context.Context, Empty) (Info, error) {
+// Info carries out [Info].
+func (d *Direct) Info(context.Context, Empty) (About, error) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	return d.about, nil
@@ -182,20 +182,20 @@ func (d *Direct) read(id persistence.AccountID) Account {
 	return a
 }
 
-// List implements Service.
-func (d *Direct) List(ctx context.Context, _ Empty) (List, error) {
+// List carries out [List].
+func (d *Direct) List(ctx context.Context, _ Empty) (AccountList, error) {
 	ids, err := d.options.Store.Accounts()
 	if err != nil {
-		return List{}, Wrap(err)
+		return AccountList{}, Wrap(err)
 	}
-	list := List{Accounts: []Account{}}
+	list := AccountList{Accounts: []Account{}}
 	for _, id := range ids {
 		acc, err := d.show(ctx, id)
 		switch {
 		case KindOf(err) == KindNoAccount: // removed meanwhile
 			continue
 		case err != nil:
-			return List{}, err
+			return AccountList{}, err
 		}
 		list.Accounts = append(list.Accounts, acc)
 	}
@@ -211,7 +211,7 @@ func (d *Direct) has(id string) (bool, int, error) {
 	return slices.Contains(ids, persistence.AccountID(id)), len(ids), nil
 }
 
-// Show implements Service.
+// Show carries out [Show].
 func (d *Direct) Show(ctx context.Context, r AccountRequest) (Account, error) {
 	ok, _, err := d.has(r.ID)
 	switch {
@@ -234,7 +234,7 @@ func (d *Direct) show(ctx context.Context, id persistence.AccountID) (Account, e
 	return d.read(id), nil
 }
 
-// Add implements Service.
+// Add carries out [Add].
 func (d *Direct) Add(ctx context.Context, r AddRequest) (Account, error) {
 	_, n, err := d.has(r.ID)
 	if err != nil {
@@ -249,149 +249,4 @@ func (d *Direct) Add(ctx context.Context, r AddRequest) (Account, error) {
 	}
 	defer done()
 	return l.Add(ctx, r)
-}
-
-// SignIn implements Service.
-func (d *Direct) SignIn(ctx context.Context, r SignInRequest) (Progress, error) {
-	l, done, err := d.open(ctx, r.ID, true)
-	if err != nil {
-		return Progress{}, err
-	}
-	defer done()
-	return l.SignIn(ctx, r)
-}
-
-// Answer implements Service.
-func (d *Direct) Answer(ctx context.Context, r AnswerRequest) (Progress, error) {
-	l, done, err := d.open(ctx, r.ID, true)
-	if err != nil {
-		return Progress{}, err
-	}
-	defer done()
-	return l.Answer(ctx, r)
-}
-
-// Step implements Service.
-func (d *Direct) Step(ctx context.Context, r StepRequest) (Progress, error) {
-	l, done, err := d.open(ctx, r.ID, true)
-	if err != nil {
-		return Progress{}, err
-	}
-	defer done()
-	return l.Step(ctx, r)
-}
-
-// LogOut implements Service.
-func (d *Direct) LogOut(ctx context.Context, r AccountRequest) (Account, error) {
-	l, done, err := d.open(ctx, r.ID, true)
-	if err != nil {
-		return Account{}, err
-	}
-	defer done()
-	return l.LogOut(ctx, r)
-}
-
-// Remove implements Service.
-func (d *Direct) Remove(ctx context.Context, r RemoveRequest) (Empty, error) {
-	l, done, err := d.open(ctx, r.ID, false)
-	if err != nil {
-		return Empty{}, err
-	}
-	defer done()
-	return l.Remove(ctx, r)
-}
-
-// Pause implements Service.
-func (d *Direct) Pause(ctx context.Context, r AccountRequest) (Account, error) {
-	l, done, err := d.open(ctx, r.ID, false)
-	if err != nil {
-		return Account{}, err
-	}
-	defer done()
-	return l.Pause(ctx, r)
-}
-
-// Resume implements Service.
-func (d *Direct) Resume(ctx context.Context, r AccountRequest) (Account, error) {
-	l, done, err := d.open(ctx, r.ID, false)
-	if err != nil {
-		return Account{}, err
-	}
-	defer done()
-	if _, err := l.Resume(ctx, r); err != nil {
-		return Account{}, err
-	}
-	return d.read(persistence.AccountID(r.ID)), nil
-}
-
-// RestoreKey implements Service.
-func (d *Direct) RestoreKey(ctx context.Context, r AccountRequest) (Account, error) {
-	l, done, err := d.open(ctx, r.ID, false)
-	if err != nil {
-		return Account{}, err
-	}
-	defer done()
-	if _, err := l.RestoreKey(ctx, r); err != nil {
-		return Account{}, err
-	}
-	return d.read(persistence.AccountID(r.ID)), nil
-}
-
-// Rotate implements Service.
-func (d *Direct) Rotate(ctx context.Context, r AccountRequest) (Account, error) {
-	l, done, err := d.open(ctx, r.ID, true)
-	if err != nil {
-		return Account{}, err
-	}
-	defer done()
-	return l.Rotate(ctx, r)
-}
-
-// ClearWait implements Service.
-func (d *Direct) ClearWait(ctx context.Context, r ClearWaitRequest) (Account, error) {
-	l, done, err := d.open(ctx, r.ID, false)
-	if err != nil {
-		return Account{}, err
-	}
-	defer done()
-	if _, err := l.ClearWait(ctx, r); err != nil {
-		return Account{}, err
-	}
-	return d.read(persistence.AccountID(r.ID)), nil
-}
-
-// Label implements Service.
-func (d *Direct) Label(ctx context.Context, r LabelRequest) (Account, error) {
-	l, done, err := d.open(ctx, r.ID, false)
-	if err != nil {
-		return Account{}, err
-	}
-	defer done()
-	if _, err := l.Label(ctx, r); err != nil {
-		return Account{}, err
-	}
-	return d.read(persistence.AccountID(r.ID)), nil
-}
-
-// Proxy implements Service.
-func (d *Direct) Proxy(ctx context.Context, r ProxyRequest) (Account, error) {
-	l, done, err := d.open(ctx, r.ID, false)
-	if err != nil {
-		return Account{}, err
-	}
-	defer done()
-	if _, err := l.Proxy(ctx, r); err != nil {
-		return Account{}, err
-	}
-	return d.read(persistence.AccountID(r.ID)), nil
-}
-
-// Echo implements Service.
-func (d *Direct) Echo(ctx context.Context, r EchoRequest) (EchoResult, error) {
-	l, done, err := d.open(ctx, r.ID, true)
-	if err != nil {
-		return EchoResult{}, err
-	}
-	defer done()
-	return l.Echo(ctx, r)
 }

@@ -12,18 +12,18 @@ import (
 
 // A command that waits for somebody keeps its account; others may look.
 func TestAStoreKeptForAnAccountIsReadByAll(t *testing.T) {
-	d := NewDirect(actors.Options{Store: persistence.NewMemory()}, Info{}, 0)
+	d := NewDirect(actors.Options{Store: persistence.NewMemory()}, About{}, 0)
 	d.Keep("alice", "manager account login alice")
 	var clients sync.WaitGroup
 	for range 4 {
 		clients.Go(func() {
-			if _, err := d.List(t.Context(), Empty{}); err != nil {
+			if _, err := List.Call(t.Context(), d, Empty{}); err != nil {
 				t.Error(err)
 			}
-			if info, err := d.Info(t.Context(), Empty{}); err != nil || info.Running || info.Command != "manager account login alice" {
+			if info, err := Info.Call(t.Context(), d, Empty{}); err != nil || info.Running || info.Command != "manager account login alice" {
 				t.Errorf("%+v, %v", info, err)
 			}
-			_, err := d.SignIn(t.Context(), SignInRequest{ID: "bob", Flow: login.FlowQR})
+			_, err := SignIn.Call(t.Context(), d, SignInRequest{ID: "bob", Flow: login.FlowQR})
 			if KindOf(err) != KindInUse || !strings.Contains(err.Error(), "`manager account login alice`") {
 				t.Error(err)
 			}

@@ -3,7 +3,6 @@ package control
 import (
 	"context"
 	"errors"
-	"net/http"
 	"strings"
 	"time"
 
@@ -39,32 +38,6 @@ const (
 	KindCanceled    Kind = "canceled"     // the caller gave up
 	KindInternal    Kind = "internal"     // anything else
 )
-
-// codes are those of the Connect protocol, with their HTTP statuses.
-var codes = map[Kind]struct {
-	name   string
-	status int
-}{
-	KindNoAccount:   {"not_found", http.StatusNotFound},
-	KindNoConsumer:  {"not_found", http.StatusNotFound},
-	KindNoPeer:      {"not_found", http.StatusNotFound},
-	KindExists:      {"already_exists", http.StatusConflict},
-	KindInvalid:     {"invalid_argument", http.StatusBadRequest},
-	KindState:       {"failed_precondition", http.StatusBadRequest},
-	KindRefused:     {"permission_denied", http.StatusForbidden},
-	KindConfig:      {"failed_precondition", http.StatusBadRequest},
-	KindWait:        {"resource_exhausted", http.StatusTooManyRequests},
-	KindUnreachable: {"unavailable", http.StatusServiceUnavailable},
-	KindServer:      {"aborted", http.StatusConflict},
-	KindStore:       {"unavailable", http.StatusServiceUnavailable},
-	KindDamaged:     {"data_loss", http.StatusInternalServerError},
-	KindInUse:       {"unavailable", http.StatusServiceUnavailable},
-	KindMasterKey:   {"failed_precondition", http.StatusBadRequest},
-	KindStopped:     {"unavailable", http.StatusServiceUnavailable},
-	KindMayHaveRun:  {"unknown", http.StatusInternalServerError},
-	KindCanceled:    {"canceled", 499},
-	KindInternal:    {"internal", http.StatusInternalServerError},
-}
 
 // Error is what every method of a Service fails with.
 type Error struct {

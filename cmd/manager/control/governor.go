@@ -7,8 +7,8 @@ import (
 	"github.com/mtfleet/mtfleet/actors/governor"
 )
 
-// Governor is what paces the process: its budget, and each DC by each route.
-type Governor struct {
+// Pacing is what paces the process: its budget, and each DC by each route.
+type Pacing struct {
 	Budget governor.Budget `json:"budget"`
 	// DCs are those that somebody has asked for since the manager started; none
 	// where none runs.
@@ -39,13 +39,13 @@ type Permits struct {
 	SignIns      uint64 `json:"sign_ins"`
 }
 
-// Governor implements Service.
-func (l *Local) Governor(ctx context.Context, _ Empty) (Governor, error) {
+// Governor carries out [Governor].
+func (l *Local) Governor(ctx context.Context, _ Empty) (Pacing, error) {
 	census, err := l.Manager.Governor(ctx)
 	if err != nil {
-		return Governor{}, Wrap(err)
+		return Pacing{}, Wrap(err)
 	}
-	g := Governor{Budget: l.Budget, DCs: make([]GovernedDC, len(census))}
+	g := Pacing{Budget: l.Budget, DCs: make([]GovernedDC, len(census))}
 	for i, s := range census {
 		g.DCs[i] = GovernedDC{
 			DC: max(s.DC, -s.DC), Media: s.DC < 0, Via: s.Via, Up: s.Up, Flood: s.Flood, Since: s.Since, ProbeEvery: s.Delay.Seconds(),
@@ -60,12 +60,7 @@ func (l *Local) Governor(ctx context.Context, _ Empty) (Governor, error) {
 	return g, nil
 }
 
-// Governor implements Service.
-func (r *Remote) Governor(ctx context.Context, q Empty) (Governor, error) {
-	return call[Empty, Governor](ctx, r, "Governor", q)
-}
-
-// Governor implements Service: nothing is paced where no manager runs.
-func (d *Direct) Governor(context.Context, Empty) (Governor, error) {
-	return Governor{Budget: d.Budget, DCs: []GovernedDC{}}, nil
+// Governor carries out [Governor]: nothing is paced where no manager runs.
+func (d *Direct) Governor(context.Context, Empty) (Pacing, error) {
+	return Pacing{Budget: d.Budget, DCs: []GovernedDC{}}, nil
 }

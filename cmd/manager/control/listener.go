@@ -2,12 +2,73 @@ package control
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"sync"
 	"syscall"
+	"time"
 )
+
+// SocketError says that the control socket cannot be opened.
+type SocketError struct {
+	Path   string
+	Reason string
+	Err    error // the system's refusal, where that is the reason
+}
+
+// Unwrap returns the system's refusal.
+func (e *SocketError) Unwrap() error { return e.Err }
+
+func (e *SocketError) Error() string {
+	return fmt.Sprintf("the control socket %s %s", e.Path, e.Reason)
+}
+
+// Listen opens the unix socket with mode 0600. Call it when the store is ours: a
+// socket nobody listens on is then left over from a manager that was killed, and
+// is replaced. The listener's file is removed by Close. The error is a
+// *SocketError.
+func Listen(path string) (net.Listener, error) {
+	fail := func(reason string) error { return &SocketError{Path: path, Reason: reason} }
+	refused := func(what string, err error) error { return &SocketError{path, what + err.Error(), err} }
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return nil, refused("cannot be looked at: ", err)
+	case info.Mode().Type() != fs.ModeSocket:
+		return nil, fail("is in the way: there is another file of that name; move it, or set control.socket")
+	default:
+		if nc, err := net.DialTimeout("unix", path, time.Second); err == nil {
+			_ = nc.Close()
+			return nil, fail("is in use by a manager of another store: set control.socket to another path")
+		}
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, refused("cannot be made: ", err)
+	}
+	// Made in a directory only we can enter and then moved, so that there is no
+	// instant at which another user could connect.
+	private, err := os.MkdirTemp(filepath.Dir(path), ".s")
+	if err != nil {
+		return nil, refused("cannot be made: ", err)
+	}
+	defer os.RemoveAll(private)
+	made := filepath.Join(private, "s")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: made, Net: "unix"})
+	if err != nil {
+		return nil, refused("cannot be opened: ", err)
+	}
+	l.SetUnlinkOnClose(false)
+	if err := errors.Join(os.Chmod(made, 0o600), os.Rename(made, path)); err != nil {
+		_ = l.Close()
+		return nil, refused("cannot be made: ", err)
+	}
+	return newListener(l, path), nil
+}
 
 // listener is the control socket. It removes its file when it is closed; once,
 // for the next manager may have put its own there by then.
@@ -81,6 +142,14 @@ func (l *listener) Close() (err error) {
 type lastConn struct {
 	net.Conn
 	l *listener
+}
+
+// SyscallConn is the connection's own, for who asks whose it is.
+func (c *lastConn) SyscallConn() (syscall.RawConn, error) {
+	if sc, ok := c.Conn.(syscall.Conn); ok {
+		return sc.SyscallConn()
+	}
+	return nil, errors.ErrUnsupported
 }
 
 // Close implements net.Conn.

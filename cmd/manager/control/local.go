@@ -20,7 +20,7 @@ type Local struct {
 	// Hooks are the webhooks that are sent to.
 	Hooks []*webhook.Hook
 	// About is what Info answers.
-	About Info
+	About About
 	// MaxAccounts bounds what Add makes; 0 is no bound.
 	MaxAccounts int
 	// Budget is what the manager was opened with, for Governor.
@@ -29,10 +29,10 @@ type Local struct {
 
 var _ Service = (*Local)(nil)
 
-// Info implements Service.
-func (l *Local) Info(context.Context, Empty) (Info, error) { return l.About, nil }
+// Info carries out [Info].
+func (l *Local) Info(context.Context, Empty) (About, error) { return l.About, nil }
 
-// Close implements Service.
+// Close is of a [Service].
 func (l *Local) Close() error { return nil }
 
 // account finds an account and waits until it was read from the store.
@@ -131,7 +131,7 @@ func tooMany(n int) error {
 	return &Error{Kind: KindState, Message: fmt.Sprintf("there are %d accounts, as many as limits.accounts allows: remove one, or raise the limit", n)}
 }
 
-// Add implements Service.
+// Add carries out [Add].
 func (l *Local) Add(ctx context.Context, r AddRequest) (Account, error) {
 	if n := len(l.Manager.Accounts()); l.MaxAccounts > 0 && n >= l.MaxAccounts {
 		return Account{}, tooMany(n)
@@ -142,16 +142,16 @@ func (l *Local) Add(ctx context.Context, r AddRequest) (Account, error) {
 	return l.Show(ctx, AccountRequest{r.ID})
 }
 
-// List implements Service.
-func (l *Local) List(context.Context, Empty) (List, error) {
-	list := List{Accounts: []Account{}, Outages: l.Manager.Outages()}
+// List carries out [List].
+func (l *Local) List(context.Context, Empty) (AccountList, error) {
+	list := AccountList{Accounts: []Account{}, Outages: l.Manager.Outages()}
 	for _, a := range l.Manager.Accounts() {
 		list.Accounts = append(list.Accounts, show(a))
 	}
 	return list, nil
 }
 
-// Show implements Service.
+// Show carries out [Show].
 func (l *Local) Show(ctx context.Context, r AccountRequest) (Account, error) {
 	a, err := l.account(ctx, r.ID)
 	if err != nil {
@@ -160,7 +160,7 @@ func (l *Local) Show(ctx context.Context, r AccountRequest) (Account, error) {
 	return show(a), nil
 }
 
-// SignIn implements Service.
+// SignIn carries out [SignIn].
 func (l *Local) SignIn(ctx context.Context, r SignInRequest) (Progress, error) {
 	credentials, err := r.credentials()
 	if err != nil {
@@ -174,7 +174,7 @@ func (l *Local) SignIn(ctx context.Context, r SignInRequest) (Progress, error) {
 	return l.progress(ctx, a, step, err)
 }
 
-// Answer implements Service.
+// Answer carries out [Answer].
 func (l *Local) Answer(ctx context.Context, r AnswerRequest) (Progress, error) {
 	a, err := l.account(ctx, r.ID)
 	if err != nil {
@@ -191,7 +191,7 @@ func (l *Local) progress(ctx context.Context, a *actors.Account, step *actors.St
 	return Progress{Step: step, Account: show(a)}, nil
 }
 
-// Step implements Service.
+// Step carries out [Step].
 func (l *Local) Step(ctx context.Context, r StepRequest) (Progress, error) {
 	a, err := l.account(ctx, r.ID)
 	if err != nil {
@@ -231,7 +231,7 @@ func (l *Local) change(ctx context.Context, id string, f func(a *actors.Account)
 	return show(a), nil
 }
 
-// LogOut implements Service.
+// LogOut carries out [LogOut].
 func (l *Local) LogOut(ctx context.Context, r AccountRequest) (Account, error) {
 	acc, err := l.change(ctx, r.ID, func(a *actors.Account) error { return a.LogOut(ctx) })
 	var e *Error
@@ -241,28 +241,28 @@ func (l *Local) LogOut(ctx context.Context, r AccountRequest) (Account, error) {
 	return acc, err
 }
 
-// Remove implements Service.
+// Remove carries out [Remove].
 func (l *Local) Remove(ctx context.Context, r RemoveRequest) (Empty, error) {
 	_, err := l.change(ctx, r.ID, func(a *actors.Account) error { return a.Remove(ctx, r.Force) })
 	return Empty{}, err
 }
 
-// Pause implements Service.
+// Pause carries out [Pause].
 func (l *Local) Pause(ctx context.Context, r AccountRequest) (Account, error) {
 	return l.change(ctx, r.ID, func(a *actors.Account) error { return a.Pause(ctx) })
 }
 
-// Resume implements Service.
+// Resume carries out [Resume].
 func (l *Local) Resume(ctx context.Context, r AccountRequest) (Account, error) {
 	return l.change(ctx, r.ID, func(a *actors.Account) error { return a.Resume(ctx) })
 }
 
-// RestoreKey implements Service.
+// RestoreKey carries out [RestoreKey].
 func (l *Local) RestoreKey(ctx context.Context, r AccountRequest) (Account, error) {
 	return l.change(ctx, r.ID, func(a *actors.Account) error { return a.RestoreKey(ctx) })
 }
 
-// Rotate implements Service.
+// Rotate carries out [Rotate].
 func (l *Local) Rotate(ctx context.Context, r AccountRequest) (Account, error) {
 	acc, err := l.change(ctx, r.ID, func(a *actors.Account) error { return a.Rotate(ctx) })
 	var e *Error
@@ -272,12 +272,12 @@ func (l *Local) Rotate(ctx context.Context, r AccountRequest) (Account, error) {
 	return acc, err
 }
 
-// ClearWait implements Service.
+// ClearWait carries out [ClearWait].
 func (l *Local) ClearWait(ctx context.Context, r ClearWaitRequest) (Account, error) {
 	return l.change(ctx, r.ID, func(a *actors.Account) error { return a.ClearWaits(ctx, r.Method) })
 }
 
-// Label implements Service.
+// Label carries out [Label].
 func (l *Local) Label(ctx context.Context, r LabelRequest) (Account, error) {
 	return l.change(ctx, r.ID, func(a *actors.Account) error {
 		_, err := a.Label(ctx, r.Put, r.Remove...)
@@ -285,12 +285,12 @@ func (l *Local) Label(ctx context.Context, r LabelRequest) (Account, error) {
 	})
 }
 
-// Proxy implements Service.
+// Proxy carries out [Proxy].
 func (l *Local) Proxy(ctx context.Context, r ProxyRequest) (Account, error) {
 	return l.change(ctx, r.ID, func(a *actors.Account) error { return a.SetProxy(ctx, r.Proxy) })
 }
 
-// Echo implements Service.
+// Echo carries out [Echo].
 func (l *Local) Echo(ctx context.Context, r EchoRequest) (EchoResult, error) {
 	opts, once, err := callOptions(r.Policy, r.DC, false)
 	if err != nil {

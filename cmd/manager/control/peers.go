@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/actors/feed"
@@ -14,13 +13,6 @@ import (
 	"github.com/mtfleet/mtfleet/tl/tg"
 	"github.com/mtfleet/mtfleet/tl/tljson"
 )
-
-// Acquaintance is whom an account has met.
-type Acquaintance interface {
-	// Peers lists whom an account has met, or the one that is asked for; of an id
-	// without a type each that has it. Nobody is an error then, of KindNoPeer.
-	Peers(context.Context, PeersRequest) (PeerList, error)
-}
 
 // PeersRequest names an account, and whom it asks for: nothing for everybody.
 type PeersRequest struct {
@@ -64,7 +56,7 @@ func (r PeersRequest) query() peers.Query {
 	return peers.Query{Kind: r.Type, ID: r.PeerID, Username: r.Username}
 }
 
-// Peers implements Acquaintance.
+// Peers carries out [Peers].
 func (l *Local) Peers(ctx context.Context, r PeersRequest) (PeerList, error) {
 	a, err := l.account(ctx, r.ID)
 	if err != nil {
@@ -77,7 +69,7 @@ func (l *Local) Peers(ctx context.Context, r PeersRequest) (PeerList, error) {
 	return listPeers(list, r)
 }
 
-// Peers implements Acquaintance: it reads what the store has, and connects nobody.
+// Peers carries out [Peers]: it reads what the store has, and connects nobody.
 func (d *Direct) Peers(_ context.Context, r PeersRequest) (PeerList, error) {
 	ok, _, err := d.has(r.ID)
 	switch {
@@ -93,10 +85,3 @@ func (d *Direct) Peers(_ context.Context, r PeersRequest) (PeerList, error) {
 	}
 	return listPeers(feed.PeersOf(state.Peers).Find(r.query()), r)
 }
-
-// Peers implements Acquaintance.
-func (r *Remote) Peers(ctx context.Context, q PeersRequest) (PeerList, error) {
-	return call[PeersRequest, PeerList](ctx, r, "Peers", q)
-}
-
-func handlePeers(mux *http.ServeMux, s Acquaintance) { unary(mux, "Peers", s.Peers) }

@@ -3,6 +3,8 @@ package control
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"reflect"
 	"testing"
 
 	"github.com/mtfleet/mtfleet/actors"
@@ -14,7 +16,7 @@ import (
 func TestPeersAreShownWithWhatACallTakes(t *testing.T) {
 	store := persistence.NewMemory()
 	m, r := manage(t, store)
-	if _, err := r.Add(t.Context(), AddRequest{ID: "a"}); err != nil {
+	if _, err := Add.Call(t.Context(), r, AddRequest{ID: "a"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := m.Close(context.Background()); err != nil {
@@ -38,13 +40,13 @@ func TestPeersAreShownWithWhatACallTakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	store = store.Reopen()
-	direct := NewDirect(actors.Options{Store: store}, Info{}, 0)
+	direct := NewDirect(actors.Options{Store: store}, About{}, 0)
 	ask(t, direct)
 	_, r = manage(t, store.Reopen())
 	ask(t, r)
 }
 
-func ask(t *testing.T, s Acquaintance) {
+func ask(t *testing.T, s Service) {
 	t.Helper()
 	const ada = `{"type":"user","bot":true,"seen":9,"id":"7","access_hash":"-9223372036854775808","username":"Ada",` +
 		`"input":{"_":"inputPeerUser","user_id":"7","access_hash":"-9223372036854775808"}}`
@@ -63,7 +65,7 @@ func ask(t *testing.T, s Acquaintance) {
 		{PeersRequest{ID: "a", Type: peers.Chat, PeerID: 7}, "", KindNoPeer},
 		{PeersRequest{ID: "b"}, "", KindNoAccount},
 	} {
-		list, err := s.Peers(t.Context(), c.ask)
+		list, err := Peers.Call(t.Context(), s, c.ask)
 		if KindOf(err) != c.kind && (err != nil || c.kind != "") {
 			t.Errorf("%T %+v: %v, want %q", s, c.ask, err, c.kind)
 			continue
@@ -72,8 +74,18 @@ func ask(t *testing.T, s Acquaintance) {
 			continue
 		}
 		text, err := json.Marshal(list)
-		if want := `{"peers":[` + c.want + `]}`; err != nil || string(text) != want {
+		if want := `{"peers":[` + c.want + `]}`; err != nil || !sameJSON(t, string(text), want) {
 			t.Errorf("%T %+v:\n got %s, %v\nwant %s", s, c.ask, text, err, want)
 		}
 	}
+}
+
+// sameJSON tells whether two texts are of one value: fields have no order.
+func sameJSON(t *testing.T, a, b string) bool {
+	t.Helper()
+	var x, y any
+	if err := errors.Join(json.Unmarshal([]byte(a), &x), json.Unmarshal([]byte(b), &y)); err != nil {
+		t.Fatal(err)
+	}
+	return reflect.DeepEqual(x, y)
 }

@@ -1,7 +1,6 @@
 package control
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -10,46 +9,6 @@ import (
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
 )
-
-// Security is what an account's owner can do about its safety. Every method asks
-// the server; what the account cannot take in its state is an error of KindState.
-type Security interface {
-	// TwoStep tells what there is of a two-step verification.
-	TwoStep(context.Context, AccountRequest) (actors.TwoStep, error)
-	// ChangePassword sets, changes or removes the password, its hint and e-mail.
-	ChangePassword(context.Context, PasswordRequest) (actors.EmailCode, error)
-	// RecoveryEmail tells the recovery e-mail to who knows the password.
-	RecoveryEmail(context.Context, PasswordRequest) (Email, error)
-	// ConfirmPasswordEmail, ResendPasswordEmail and CancelPasswordEmail are about
-	// a recovery e-mail that waits for its code.
-	ConfirmPasswordEmail(context.Context, CodeRequest) (Empty, error)
-	ResendPasswordEmail(context.Context, AccountRequest) (Empty, error)
-	CancelPasswordEmail(context.Context, AccountRequest) (Empty, error)
-	// ResetPassword asks to remove a forgotten password, which takes a week, and
-	// DeclinePasswordReset takes that back.
-	ResetPassword(context.Context, AccountRequest) (actors.PasswordReset, error)
-	DeclinePasswordReset(context.Context, AccountRequest) (Empty, error)
-	// RequestPasswordRecovery has a code mailed, by which RecoverPassword replaces
-	// a forgotten password.
-	RequestPasswordRecovery(context.Context, AccountRequest) (Email, error)
-	RecoverPassword(context.Context, RecoverRequest) (Empty, error)
-	// Sessions lists the account's authorizations.
-	Sessions(context.Context, AccountRequest) (actors.Sessions, error)
-	// TerminateSession ends one other session, or all.
-	TerminateSession(context.Context, TerminateRequest) (Empty, error)
-	// ConfirmSession says that a new session is the owner's.
-	ConfirmSession(context.Context, SessionRequest) (Empty, error)
-	// SetSessionsTTL sets after how many days without a query a session ends.
-	SetSessionsTTL(context.Context, TTLRequest) (Empty, error)
-	// AcceptQR lets the app in that shows a QR code.
-	AcceptQR(context.Context, AcceptRequest) (actors.Session, error)
-	// Passkeys lists, DeletePasskey deletes; InitPasskey has the options for an
-	// authenticator and FinishPasskey takes its answer.
-	Passkeys(context.Context, AccountRequest) (PasskeyList, error)
-	DeletePasskey(context.Context, PasskeyRequest) (Empty, error)
-	InitPasskey(context.Context, AccountRequest) (PasskeyOptions, error)
-	FinishPasskey(context.Context, FinishPasskeyRequest) (actors.PasskeyInfo, error)
-}
 
 // PasswordRequest changes an account's two-step password; actors.PasswordChange
 // documents the fields.
@@ -68,6 +27,18 @@ func (r PasswordRequest) String() string { return "two-step password of " + r.ID
 
 // GoString is String.
 func (r PasswordRequest) GoString() string { return r.String() }
+
+// RecoveryEmailRequest names an account and gives its two-step password.
+type RecoveryEmailRequest struct {
+	ID      string `json:"id"`
+	Current string `json:"current,omitempty"`
+}
+
+// String names the account alone.
+func (r RecoveryEmailRequest) String() string { return "recovery e-mail of " + r.ID }
+
+// GoString is String.
+func (r RecoveryEmailRequest) GoString() string { return r.String() }
 
 // CodeRequest gives a mailed code.
 type CodeRequest struct {

@@ -8,7 +8,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors"
 )
 
-// This file has the methods of Security over a manager of this process.
+// This file has the methods of SecurityService over a manager of this process.
 
 // asked runs a query about an account's safety that changes nothing.
 func asked[R any](ctx context.Context, l *Local, id string, f func(*actors.Account) (R, error)) (R, error) {
@@ -63,12 +63,12 @@ func done(ctx context.Context, l *Local, id string, f func(*actors.Account) erro
 	return changed(ctx, l, id, func(a *actors.Account) (Empty, error) { return Empty{}, f(a) })
 }
 
-// TwoStep implements Security.
+// TwoStep carries out [TwoStep].
 func (l *Local) TwoStep(ctx context.Context, r AccountRequest) (actors.TwoStep, error) {
 	return asked(ctx, l, r.ID, func(a *actors.Account) (actors.TwoStep, error) { return a.TwoStep(ctx) })
 }
 
-// ChangePassword implements Security.
+// ChangePassword carries out [ChangePassword].
 func (l *Local) ChangePassword(ctx context.Context, r PasswordRequest) (actors.EmailCode, error) {
 	return changed(ctx, l, r.ID, func(a *actors.Account) (actors.EmailCode, error) {
 		return a.ChangePassword(ctx, actors.PasswordChange{
@@ -77,40 +77,40 @@ func (l *Local) ChangePassword(ctx context.Context, r PasswordRequest) (actors.E
 	})
 }
 
-// RecoveryEmail implements Security.
-func (l *Local) RecoveryEmail(ctx context.Context, r PasswordRequest) (Email, error) {
+// RecoveryEmail carries out [RecoveryEmail].
+func (l *Local) RecoveryEmail(ctx context.Context, r RecoveryEmailRequest) (Email, error) {
 	return asked(ctx, l, r.ID, func(a *actors.Account) (Email, error) {
 		email, err := a.RecoveryEmail(ctx, r.Current)
 		return Email{email}, err
 	})
 }
 
-// ConfirmPasswordEmail implements Security.
+// ConfirmPasswordEmail carries out [ConfirmPasswordEmail].
 func (l *Local) ConfirmPasswordEmail(ctx context.Context, r CodeRequest) (Empty, error) {
 	return done(ctx, l, r.ID, func(a *actors.Account) error { return a.ConfirmPasswordEmail(ctx, r.Code) })
 }
 
-// ResendPasswordEmail implements Security.
+// ResendPasswordEmail carries out [ResendPasswordEmail].
 func (l *Local) ResendPasswordEmail(ctx context.Context, r AccountRequest) (Empty, error) {
 	return done(ctx, l, r.ID, func(a *actors.Account) error { return a.ResendPasswordEmail(ctx) })
 }
 
-// CancelPasswordEmail implements Security.
+// CancelPasswordEmail carries out [CancelPasswordEmail].
 func (l *Local) CancelPasswordEmail(ctx context.Context, r AccountRequest) (Empty, error) {
 	return done(ctx, l, r.ID, func(a *actors.Account) error { return a.CancelPasswordEmail(ctx) })
 }
 
-// ResetPassword implements Security.
+// ResetPassword carries out [ResetPassword].
 func (l *Local) ResetPassword(ctx context.Context, r AccountRequest) (actors.PasswordReset, error) {
 	return changed(ctx, l, r.ID, func(a *actors.Account) (actors.PasswordReset, error) { return a.ResetPassword(ctx) })
 }
 
-// DeclinePasswordReset implements Security.
+// DeclinePasswordReset carries out [DeclinePasswordReset].
 func (l *Local) DeclinePasswordReset(ctx context.Context, r AccountRequest) (Empty, error) {
 	return done(ctx, l, r.ID, func(a *actors.Account) error { return a.DeclinePasswordReset(ctx) })
 }
 
-// RequestPasswordRecovery implements Security.
+// RequestPasswordRecovery carries out [RequestPasswordRecovery].
 func (l *Local) RequestPasswordRecovery(ctx context.Context, r AccountRequest) (Email, error) {
 	return changed(ctx, l, r.ID, func(a *actors.Account) (Email, error) {
 		pattern, err := a.RequestPasswordRecovery(ctx)
@@ -118,19 +118,19 @@ func (l *Local) RequestPasswordRecovery(ctx context.Context, r AccountRequest) (
 	})
 }
 
-// RecoverPassword implements Security.
+// RecoverPassword carries out [RecoverPassword].
 func (l *Local) RecoverPassword(ctx context.Context, r RecoverRequest) (Empty, error) {
 	return done(ctx, l, r.ID, func(a *actors.Account) error {
 		return a.RecoverPassword(ctx, r.Code, actors.PasswordChange{New: r.New, Hint: r.Hint, LosePassport: r.LosePassport})
 	})
 }
 
-// Sessions implements Security.
+// Sessions carries out [Sessions].
 func (l *Local) Sessions(ctx context.Context, r AccountRequest) (actors.Sessions, error) {
 	return asked(ctx, l, r.ID, func(a *actors.Account) (actors.Sessions, error) { return a.Sessions(ctx) })
 }
 
-// TerminateSession implements Security.
+// TerminateSession carries out [TerminateSession].
 func (l *Local) TerminateSession(ctx context.Context, r TerminateRequest) (Empty, error) {
 	if (r.Session == "") != r.Others {
 		return Empty{}, &Error{Kind: KindInvalid, Message: "name one session to end, or say that it is all others"}
@@ -143,7 +143,7 @@ func (l *Local) TerminateSession(ctx context.Context, r TerminateRequest) (Empty
 	})
 }
 
-// ConfirmSession implements Security.
+// ConfirmSession carries out [ConfirmSession].
 func (l *Local) ConfirmSession(ctx context.Context, r SessionRequest) (Empty, error) {
 	if r.Session == "" {
 		return Empty{}, &Error{Kind: KindInvalid, Message: "name the session to confirm"}
@@ -153,17 +153,17 @@ func (l *Local) ConfirmSession(ctx context.Context, r SessionRequest) (Empty, er
 	})
 }
 
-// SetSessionsTTL implements Security.
+// SetSessionsTTL carries out [SetSessionsTTL].
 func (l *Local) SetSessionsTTL(ctx context.Context, r TTLRequest) (Empty, error) {
 	return done(ctx, l, r.ID, func(a *actors.Account) error { return a.SetSessionsTTL(ctx, r.Days) })
 }
 
-// AcceptQR implements Security.
+// AcceptQR carries out [AcceptQR].
 func (l *Local) AcceptQR(ctx context.Context, r AcceptRequest) (actors.Session, error) {
 	return changed(ctx, l, r.ID, func(a *actors.Account) (actors.Session, error) { return a.AcceptQR(ctx, r.Link) })
 }
 
-// Passkeys implements Security.
+// Passkeys carries out [Passkeys].
 func (l *Local) Passkeys(ctx context.Context, r AccountRequest) (PasskeyList, error) {
 	return asked(ctx, l, r.ID, func(a *actors.Account) (PasskeyList, error) {
 		keys, err := a.Passkeys(ctx)
@@ -171,12 +171,12 @@ func (l *Local) Passkeys(ctx context.Context, r AccountRequest) (PasskeyList, er
 	})
 }
 
-// DeletePasskey implements Security.
+// DeletePasskey carries out [DeletePasskey].
 func (l *Local) DeletePasskey(ctx context.Context, r PasskeyRequest) (Empty, error) {
 	return done(ctx, l, r.ID, func(a *actors.Account) error { return a.DeletePasskey(ctx, r.Passkey) })
 }
 
-// InitPasskey implements Security.
+// InitPasskey carries out [InitPasskey].
 func (l *Local) InitPasskey(ctx context.Context, r AccountRequest) (PasskeyOptions, error) {
 	return asked(ctx, l, r.ID, func(a *actors.Account) (PasskeyOptions, error) {
 		options, err := a.InitPasskey(ctx)
@@ -184,7 +184,7 @@ func (l *Local) InitPasskey(ctx context.Context, r AccountRequest) (PasskeyOptio
 	})
 }
 
-// FinishPasskey implements Security.
+// FinishPasskey carries out [FinishPasskey].
 func (l *Local) FinishPasskey(ctx context.Context, r FinishPasskeyRequest) (actors.PasskeyInfo, error) {
 	return changed(ctx, l, r.ID, func(a *actors.Account) (actors.PasskeyInfo, error) { return a.FinishPasskey(ctx, r.Credential) })
 }

@@ -1,7 +1,6 @@
 package control
 
 import (
-	"context"
 	"encoding/json"
 	"time"
 
@@ -10,72 +9,11 @@ import (
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
-// Service is what commands can do with the accounts of a store. An error is an
-// *Error always. Methods that talk to a DC end with ctx: give it a deadline.
-type Service interface {
-	// Info tells who is answering.
-	Info(context.Context, Empty) (Info, error)
-	// Add makes an account; sign it in next.
-	Add(context.Context, AddRequest) (Account, error)
-	// List returns all accounts by id.
-	List(context.Context, Empty) (List, error)
-	// Governor shows what waits for permits, and which DCs are down.
-	Governor(context.Context, Empty) (Governor, error)
-	// Show returns one account.
-	Show(context.Context, AccountRequest) (Account, error)
-	// SignIn begins a sign-in and waits for its first step that needs somebody.
-	SignIn(context.Context, SignInRequest) (Progress, error)
-	// Answer answers the step a sign-in waits for and waits for the next one.
-	Answer(context.Context, AnswerRequest) (Progress, error)
-	// Step waits until the sign-in under way needs somebody or is over; with
-	// After, until it shows another step than that one.
-	Step(context.Context, StepRequest) (Progress, error)
-	// LogOut ends the authorization at the server and forgets the keys.
-	LogOut(context.Context, AccountRequest) (Account, error)
-	// Remove deletes everything the store has of an account.
-	Remove(context.Context, RemoveRequest) (Empty, error)
-	// Pause closes an account's connections and keeps its keys.
-	Pause(context.Context, AccountRequest) (Account, error)
-	// Resume ends a pause or a quarantine.
-	Resume(context.Context, AccountRequest) (Account, error)
-	// RestoreKey takes the key of a revoked login back, which is kept for seven
-	// days.
-	RestoreKey(context.Context, AccountRequest) (Account, error)
-	// Rotate replaces the temp keys of an account before their time, and waits until
-	// calls go under the new ones.
-	Rotate(context.Context, AccountRequest) (Account, error)
-	// ClearWait forgets the waits that the server ordered for a method, or all of
-	// the account's.
-	ClearWait(context.Context, ClearWaitRequest) (Account, error)
-	// Security is what an account's owner can do about its safety.
-	Security
-	// Acquaintance is whom an account has met.
-	Acquaintance
-	// History is what happened to an account.
-	History
-	// Handover is about sessions that come from other programs or go to them.
-	Handover
-	// Label puts labels on an account and takes others away.
-	Label(context.Context, LabelRequest) (Account, error)
-	// Proxy changes how an account connects.
-	Proxy(context.Context, ProxyRequest) (Account, error)
-	// Calls are the methods of the API.
-	Calls
-	// Echo calls testdc.echo, which only a test DC has. Its errors are as those of
-	// Call.
-	Echo(context.Context, EchoRequest) (EchoResult, error)
-	// Streams are the events of accounts, Webhooks where they are posted.
-	Streams
-	Webhooks
-	// Close lets go of what the service holds; not of a manager that runs.
-	Close() error
-}
-
 // Empty is a request or an answer without contents.
 type Empty struct{}
 
-// Info tells who is answering.
-type Info struct {
+// About tells who is answering.
+type About struct {
 	Running bool      `json:"running"` // a manager runs; false for a store opened by a command
 	PID     int       `json:"pid"`
 	Version string    `json:"version"`
@@ -103,14 +41,19 @@ func (a *Account) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, (*plain)(a)); err != nil {
 		return err
 	}
-	if a.Status.State.UnmarshalText([]byte(a.State)) != nil {
-		a.Status.State = actors.Connecting // StateOffline, or between two states
-	}
+	a.Taken()
 	return nil
 }
 
-// List is all accounts by id.
-type List struct {
+// Taken has the name of the state stand for both.
+func (a *Account) Taken() {
+	if a.Status.State.UnmarshalText([]byte(a.State)) != nil {
+		a.Status.State = actors.Connecting // StateOffline, or between two states
+	}
+}
+
+// AccountList is all accounts by id.
+type AccountList struct {
 	Accounts []Account `json:"accounts"`
 	// Outages are the DCs that many of them are without.
 	Outages []actors.Outage `json:"outages,omitempty"`
@@ -250,6 +193,12 @@ type EchoRequest struct {
 	DC     int    `json:"dc,omitempty"`
 	Media  bool   `json:"media,omitempty"`
 	Policy string `json:"policy,omitempty"`
+}
+
+// check refuses a policy and a DC that are none.
+func (r EchoRequest) check() error {
+	_, _, err := callOptions(r.Policy, r.DC, false)
+	return WrapCall(err)
 }
 
 // EchoResult is what testdc.echo answered.

@@ -3,25 +3,11 @@ package control
 import (
 	"context"
 	"errors"
-	"net/http"
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/persistence/foreign"
 )
-
-// Handover takes in the sessions of other programs, and hands ours out.
-type Handover interface {
-	// Import makes an account of a session and waits until the server has said
-	// whose it is. When ctx ends first it goes on.
-	Import(context.Context, ImportRequest) (Account, error)
-	// Export stops an account and hands its session out, where the configuration
-	// of the manager permits that. The name is given twice, so that a slip of one
-	// hands nothing out.
-	Export(context.Context, ExportRequest) (Session, error)
-	// TakeBack brings an account back whose session was handed out.
-	TakeBack(context.Context, AccountRequest) (Account, error)
-}
 
 // ImportRequest is a session, and the account that it is to be. It prints as the
 // account.
@@ -79,21 +65,21 @@ type ExportRequest struct {
 	Format  string `json:"format"`
 }
 
-// Session is a session that was handed out: whoever has it is the account. It
+// HandedOut is a session that was handed out: whoever has it is the account. It
 // prints as nothing.
-type Session struct {
+type HandedOut struct {
 	Account Account `json:"account"`
 	Format  string  `json:"format"`
 	Session []byte  `json:"session"`
 }
 
 // String names the account alone.
-func (s Session) String() string { return "session of " + s.Account.ID }
+func (s HandedOut) String() string { return "session of " + s.Account.ID }
 
 // GoString is String.
-func (s Session) GoString() string { return s.String() }
+func (s HandedOut) GoString() string { return s.String() }
 
-// Import implements Handover.
+// Import carries out [Import].
 func (l *Local) Import(ctx context.Context, r ImportRequest) (Account, error) {
 	if n := len(l.Manager.Accounts()); l.MaxAccounts > 0 && n >= l.MaxAccounts {
 		return Account{}, tooMany(n)
@@ -113,27 +99,27 @@ func (l *Local) Import(ctx context.Context, r ImportRequest) (Account, error) {
 	return show(a), nil
 }
 
-// Export implements Handover.
-func (l *Local) Export(ctx context.Context, r ExportRequest) (Session, error) {
+// Export carries out [Export].
+func (l *Local) Export(ctx context.Context, r ExportRequest) (HandedOut, error) {
 	if r.Confirm != r.ID {
-		return Session{}, &Error{Kind: KindInvalid, Message: "the account's name was not given twice: nothing was handed out"}
+		return HandedOut{}, &Error{Kind: KindInvalid, Message: "the account's name was not given twice: nothing was handed out"}
 	}
 	a, err := l.account(ctx, r.ID)
 	if err != nil {
-		return Session{}, err
+		return HandedOut{}, err
 	}
 	text, err := a.Export(ctx, foreign.Format(r.Format))
 	var state *actors.StateError
 	switch {
 	case errors.As(err, &state):
-		return Session{}, &Error{Kind: KindState, Err: err, Message: standsSo(a, state)}
+		return HandedOut{}, &Error{Kind: KindState, Err: err, Message: standsSo(a, state)}
 	case err != nil:
-		return Session{}, l.fail(ctx, a, err)
+		return HandedOut{}, l.fail(ctx, a, err)
 	}
-	return Session{Account: show(a), Format: r.Format, Session: text}, nil
+	return HandedOut{Account: show(a), Format: r.Format, Session: text}, nil
 }
 
-// TakeBack implements Handover.
+// TakeBack carries out [TakeBack].
 func (l *Local) TakeBack(ctx context.Context, r AccountRequest) (Account, error) {
 	a, err := l.account(ctx, r.ID)
 	if err != nil {
@@ -145,7 +131,7 @@ func (l *Local) TakeBack(ctx context.Context, r AccountRequest) (Account, error)
 	return show(a), nil
 }
 
-// Import implements Handover.
+// Import carries out [Import].
 func (d *Direct) Import(ctx context.Context, r ImportRequest) (Account, error) {
 	has, n, err := d.has(r.ID)
 	switch {
@@ -160,48 +146,4 @@ func (d *Direct) Import(ctx context.Context, r ImportRequest) (Account, error) {
 	}
 	defer done()
 	return l.Import(ctx, r)
-}
-
-// Export implements Handover.
-func (d *Direct) Export(ctx context.Context, r ExportRequest) (Session, error) {
-	l, done, err := d.open(ctx, r.ID, false)
-	if err != nil {
-		return Session{}, err
-	}
-	defer done()
-	return l.Export(ctx, r)
-}
-
-// TakeBack implements Handover.
-func (d *Direct) TakeBack(ctx context.Context, r AccountRequest) (Account, error) {
-	l, done, err := d.open(ctx, r.ID, false)
-	if err != nil {
-		return Account{}, err
-	}
-	defer done()
-	if _, err := l.TakeBack(ctx, r); err != nil {
-		return Account{}, err
-	}
-	return d.Show(ctx, r)
-}
-
-func handleHandover(mux *http.ServeMux, s Handover) {
-	unary(mux, "Import", s.Import)
-	unary(mux, "Export", s.Export)
-	unary(mux, "TakeBack", s.TakeBack)
-}
-
-// Import implements Handover.
-func (r *Remote) Import(ctx context.Context, q ImportRequest) (Account, error) {
-	return call[ImportRequest, Account](ctx, r, "Import", q)
-}
-
-// Export implements Handover.
-func (r *Remote) Export(ctx context.Context, q ExportRequest) (Session, error) {
-	return call[ExportRequest, Session](ctx, r, "Export", q)
-}
-
-// TakeBack implements Handover.
-func (r *Remote) TakeBack(ctx context.Context, q AccountRequest) (Account, error) {
-	return call[AccountRequest, Account](ctx, r, "TakeBack", q)
 }

@@ -37,7 +37,7 @@ func manage(t *testing.T, store persistence.Store) (*actors.Manager, *Remote) {
 // read takes the first n events of a stream.
 func read(t *testing.T, r *Remote, q EventsRequest, n int) (got []Event) {
 	t.Helper()
-	events, err := r.Events(t.Context(), q)
+	events, err := Events.Call(t.Context(), r, q)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func read(t *testing.T, r *Remote, q EventsRequest, n int) (got []Event) {
 func relabel(t *testing.T, r *Remote, id string, n int) {
 	t.Helper()
 	for i := range n {
-		if _, err := r.Label(t.Context(), LabelRequest{ID: id, Put: map[string]string{"n": fmt.Sprint(i)}}); err != nil {
+		if _, err := Label.Call(t.Context(), r, LabelRequest{ID: id, Put: map[string]string{"n": fmt.Sprint(i)}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -73,7 +73,7 @@ func label(ev Event) string {
 func TestALateReaderOfTheJournalMissesNothing(t *testing.T) {
 	m, r := manage(t, persistence.NewMemory())
 	for _, id := range []string{"a", "b"} {
-		if _, err := r.Add(t.Context(), AddRequest{ID: id}); err != nil {
+		if _, err := Add.Call(t.Context(), r, AddRequest{ID: id}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -102,7 +102,7 @@ func TestALateReaderOfTheJournalMissesNothing(t *testing.T) {
 	}
 
 	// What comes while somebody reads from now on.
-	events, err := r.Events(t.Context(), EventsRequest{Now: true})
+	events, err := Events.Call(t.Context(), r, EventsRequest{Now: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,12 +125,12 @@ func TestAStreamIsRefusedThatMakesNoSense(t *testing.T) {
 		{Filter: actors.Filter{Labels: []string{"A="}}},
 		{Filter: actors.Filter{Accounts: []string{"no name"}}},
 	} {
-		if _, err := r.Events(t.Context(), q); KindOf(err) != KindInvalid || strings.Contains(err.Error(), "\n") {
+		if _, err := Events.Call(t.Context(), r, q); KindOf(err) != KindInvalid || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%+v gives %v", q, err)
 		}
 	}
-	d := NewDirect(actors.Options{Store: persistence.NewMemory()}, Info{}, 0)
-	if _, err := d.Events(t.Context(), EventsRequest{}); KindOf(err) != KindState {
+	d := NewDirect(actors.Options{Store: persistence.NewMemory()}, About{}, 0)
+	if _, err := Events.Call(t.Context(), d, EventsRequest{}); KindOf(err) != KindState {
 		t.Error(err)
 	}
 }
@@ -142,20 +142,20 @@ func TestLabelsAreKeptAndShown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if acc, err := r.Add(t.Context(), AddRequest{ID: "a", Labels: first}); err != nil || acc.Labels != first {
+	if acc, err := Add.Call(t.Context(), r, AddRequest{ID: "a", Labels: first}); err != nil || acc.Labels != first {
 		t.Fatalf("%+v, %v", acc, err)
 	}
-	acc, err := r.Label(t.Context(), LabelRequest{ID: "a", Put: map[string]string{"team": "x", "env": "test"}})
+	acc, err := Label.Call(t.Context(), r, LabelRequest{ID: "a", Put: map[string]string{"team": "x", "env": "test"}})
 	if err != nil || acc.Labels.String() != "env=test,team=x" {
 		t.Fatalf("%+v, %v", acc, err)
 	}
-	if _, err := r.Label(t.Context(), LabelRequest{ID: "a", Put: map[string]string{"Team": "x"}}); KindOf(err) != KindInvalid {
+	if _, err := Label.Call(t.Context(), r, LabelRequest{ID: "a", Put: map[string]string{"Team": "x"}}); KindOf(err) != KindInvalid {
 		t.Error(err)
 	}
-	if acc, err = r.Label(t.Context(), LabelRequest{ID: "a", Remove: []string{"team", "nothing"}}); err != nil || acc.Labels.String() != "env=test" {
+	if acc, err = Label.Call(t.Context(), r, LabelRequest{ID: "a", Remove: []string{"team", "nothing"}}); err != nil || acc.Labels.String() != "env=test" {
 		t.Fatalf("%+v, %v", acc, err)
 	}
-	list, err := r.List(t.Context(), Empty{})
+	list, err := List.Call(t.Context(), r, Empty{})
 	if err != nil || len(list.Accounts) != 1 || list.Accounts[0].Labels.String() != "env=test" {
 		t.Fatalf("%+v, %v", list, err)
 	}
@@ -165,8 +165,8 @@ func TestLabelsAreKeptAndShown(t *testing.T) {
 	if err := m.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	d := NewDirect(actors.Options{Store: store.Reopen()}, Info{}, 0)
-	if acc, err := d.Show(t.Context(), AccountRequest{"a"}); err != nil || acc.Labels.String() != "env=test" {
+	d := NewDirect(actors.Options{Store: store.Reopen()}, About{}, 0)
+	if acc, err := Show.Call(t.Context(), d, AccountRequest{"a"}); err != nil || acc.Labels.String() != "env=test" {
 		t.Errorf("where no manager runs: %+v, %v", acc, err)
 	}
 }

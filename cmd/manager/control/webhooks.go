@@ -2,22 +2,11 @@ package control
 
 import (
 	"context"
-	"net/http"
+	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/actors/webhook"
 )
-
-// Webhooks are the targets that are posted what happens to accounts.
-type Webhooks interface {
-	// Webhooks lists those of the manager that runs.
-	Webhooks(context.Context, Empty) (WebhookList, error)
-	// DeadLetters lists what a webhook could not deliver.
-	DeadLetters(context.Context, WebhookRequest) (DeadLetterList, error)
-	// RetryWebhook sends dead letters again, the one of an id or all, and lets a
-	// webhook go on that its target had disabled.
-	RetryWebhook(context.Context, RetryRequest) (RetryResult, error)
-}
 
 // WebhookRequest names a webhook.
 type WebhookRequest struct {
@@ -55,11 +44,11 @@ type DeadLetterList struct {
 
 // DeadLetter is a message that was put aside.
 type DeadLetter struct {
-	ID       string `json:"id"`
-	At       string `json:"at"`
-	Account  string `json:"account"`
-	Why      string `json:"why"`
-	Attempts int    `json:"attempts"`
+	ID       string    `json:"id"`
+	At       time.Time `json:"at"`
+	Account  string    `json:"account"`
+	Why      string    `json:"why"`
+	Attempts int       `json:"attempts"`
 	// Body is the message as it was sent; empty if it was too large to keep.
 	Body string `json:"body,omitempty"`
 }
@@ -74,7 +63,7 @@ func (l *Local) webhook(name string) (*webhook.Hook, error) {
 	return nil, &Error{Kind: KindNoConsumer, Message: "there is no webhook " + name + ": those in the configuration that are enabled run"}
 }
 
-// Webhooks implements Webhooks.
+// Webhooks carries out [Webhooks].
 func (l *Local) Webhooks(context.Context, Empty) (WebhookList, error) {
 	lag := map[string]int{}
 	for _, c := range l.Manager.Consumers() {
@@ -92,7 +81,7 @@ func (l *Local) Webhooks(context.Context, Empty) (WebhookList, error) {
 	return list, nil
 }
 
-// DeadLetters implements Webhooks.
+// DeadLetters carries out [DeadLetters].
 func (l *Local) DeadLetters(_ context.Context, r WebhookRequest) (DeadLetterList, error) {
 	letters, err := l.Manager.DeadLetters(webhook.ConsumerPrefix + r.Name)
 	if err != nil {
@@ -101,12 +90,12 @@ func (l *Local) DeadLetters(_ context.Context, r WebhookRequest) (DeadLetterList
 	list := DeadLetterList{DeadLetters: []DeadLetter{}}
 	for _, d := range letters {
 		_, text := webhook.Letter(d)
-		list.DeadLetters = append(list.DeadLetters, DeadLetter{d.ID, d.At.Format("2006-01-02T15:04:05Z07:00"), d.Account, actors.Plain(d.Why), d.Attempts, string(text)})
+		list.DeadLetters = append(list.DeadLetters, DeadLetter{d.ID, d.At.Truncate(time.Second), d.Account, actors.Plain(d.Why), d.Attempts, string(text)})
 	}
 	return list, nil
 }
 
-// RetryWebhook implements Webhooks.
+// RetryWebhook carries out [RetryWebhook].
 func (l *Local) RetryWebhook(ctx context.Context, r RetryRequest) (RetryResult, error) {
 	h, err := l.webhook(r.Name)
 	if err != nil {
@@ -120,44 +109,3 @@ func (l *Local) RetryWebhook(ctx context.Context, r RetryRequest) (RetryResult, 
 }
 
 var errNoWebhooks = &Error{Kind: KindState, Message: "no webhook is sent to: no manager runs; start one with `manager run`"}
-
-// Webhooks implements Webhooks: none is sent to.
-func (d *Direct) Webhooks(context.Context, Empty) (WebhookList, error) {
-	return WebhookList{}, errNoWebhooks
-}
-
-// DeadLetters implements Webhooks.
-func (d *Direct) DeadLetters(ctx context.Context, r WebhookRequest) (DeadLetterList, error) {
-	l, done, err := d.open(ctx, noAccount, false)
-	if err != nil {
-		return DeadLetterList{}, err
-	}
-	defer done()
-	return l.DeadLetters(ctx, r)
-}
-
-// RetryWebhook implements Webhooks.
-func (d *Direct) RetryWebhook(context.Context, RetryRequest) (RetryResult, error) {
-	return RetryResult{}, errNoWebhooks
-}
-
-func handleWebhooks(mux *http.ServeMux, s Webhooks) {
-	unary(mux, "Webhooks", s.Webhooks)
-	unary(mux, "DeadLetters", s.DeadLetters)
-	unary(mux, "RetryWebhook", s.RetryWebhook)
-}
-
-// Webhooks implements Webhooks.
-func (r *Remote) Webhooks(ctx context.Context, q Empty) (WebhookList, error) {
-	return call[Empty, WebhookList](ctx, r, "Webhooks", q)
-}
-
-// DeadLetters implements Webhooks.
-func (r *Remote) DeadLetters(ctx context.Context, q WebhookRequest) (DeadLetterList, error) {
-	return call[WebhookRequest, DeadLetterList](ctx, r, "DeadLetters", q)
-}
-
-// RetryWebhook implements Webhooks.
-func (r *Remote) RetryWebhook(ctx context.Context, q RetryRequest) (RetryResult, error) {
-	return call[RetryRequest, RetryResult](ctx, r, "RetryWebhook", q)
-}
