@@ -87,6 +87,8 @@ type (
 	storeLost struct{}
 	// respawnDue is the timer of the earliest entry of due.
 	respawnDue struct{}
+	// rollCall asks whether the fleet answers.
+	rollCall struct{ reply runtime.Reply[struct{}] }
 	// endCall ends a call that reached no account: who may not wait is answered
 	// from an actor, never from within Start.
 	endCall struct{ end func() }
@@ -104,6 +106,7 @@ func (dcWord) fleetMsg()           {}
 func (digestDue) fleetMsg()        {}
 func (storeLost) fleetMsg()        {}
 func (respawnDue) fleetMsg()       {}
+func (rollCall) fleetMsg()         {}
 func (endCall) fleetMsg()          {}
 
 const (
@@ -187,6 +190,8 @@ func (f *fleet) Receive(c *runtime.Context[fleetMsg], m fleetMsg) {
 		f.onStoreDue(c)
 	case endCall:
 		m.end()
+	case rollCall:
+		m.reply.Send(struct{}{}, nil)
 	}
 }
 

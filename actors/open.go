@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -43,6 +44,7 @@ type Manager struct {
 
 	silences silences
 	json     lazyCodec
+	backup   atomic.Pointer[time.Time] // when the last was made; nil: never
 
 	registering sync.Mutex // one change of the consumers at a time
 	importing   sync.Mutex // of two imports of one key the second finds the first's

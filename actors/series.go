@@ -21,8 +21,9 @@ type catalog struct {
 	calls, callSeconds, waits, waitLongest               series
 	governorQueue, updateLag, updateHoles, eventsDropped series
 	clockOffset                                          series
-	storeFree, storeCommit, storeFailures, storeRefuses  series
-	restarts, signInSteps                                series
+	storeFree, storeNeeded, storeCommit, storeFailures   series
+	storeRefuses, storeBackup                            series
+	restarts, signInSteps, signInOldest                  series
 }
 
 // all lists the series in the order of the document.
@@ -33,8 +34,8 @@ func (c *catalog) all() []*series {
 		&c.handshakes, &c.binds, &c.rotations, &c.tempKeyAge, &c.tempDrops,
 		&c.calls, &c.callSeconds, &c.waits, &c.waitLongest,
 		&c.governorQueue, &c.updateLag, &c.updateHoles, &c.eventsDropped, &c.clockOffset,
-		&c.storeFree, &c.storeCommit, &c.storeFailures, &c.storeRefuses,
-		&c.restarts, &c.signInSteps,
+		&c.storeFree, &c.storeNeeded, &c.storeCommit, &c.storeFailures, &c.storeRefuses, &c.storeBackup,
+		&c.restarts, &c.signInSteps, &c.signInOldest,
 	}
 }
 
@@ -148,6 +149,11 @@ func seriesOf(table dc.Table) *catalog {
 			tells: "room on the store's file system; missing where it is not known",
 			do:    "low: make room, before the store refuses commits",
 		},
+		storeNeeded: series{
+			name: "mtfleet.store.needed", kind: gauges, unit: "By",
+			tells: "the room below which the store refuses commits; missing where what is free is not known",
+			do:    "compare with what is free",
+		},
 		storeCommit: series{
 			name: "mtfleet.store.commit", kind: histogram, unit: "s", buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5},
 			tells: "how long a commit of an account took until it was on disk, or was refused",
@@ -163,6 +169,11 @@ func seriesOf(table dc.Table) *catalog {
 			tells: "1 while the store refuses commits",
 			do:    "1: no sign-in begins; the log says what to do",
 		},
+		storeBackup: series{
+			name: "mtfleet.store.backup.timestamp", kind: gauges, unit: "s",
+			tells: "when the last good backup was made, in seconds since 1970; 0 when this manager knows of none",
+			do:    "0, or long ago: make one, and look why none is made",
+		},
 		restarts: series{
 			name: "mtfleet.actor_restarts", kind: counts, attrs: []attr{{"kind", actorValues}},
 			tells: "actors that panicked: each is started again, or its account quarantined when that is too often",
@@ -173,6 +184,11 @@ func seriesOf(table dc.Table) *catalog {
 			zeros: func(v values) bool { return (v[1] == stepEnd) == (v[2] != "asked" && v[2] != "again") },
 			tells: "steps of sign-ins: `asked` of a human, `again` after an answer that was refused; and `end`, which is `ok`, `failed`, `canceled`, or `left` to a later process",
 			do:    "`again`: wrong codes or passwords; `failed`: `account list` says why",
+		},
+		signInOldest: series{
+			name: "mtfleet.sign_in.oldest", kind: gauges, unit: "s",
+			tells: "how long ago the oldest sign-in under way was begun; 0 when there is none",
+			do:    "hours: somebody has left it, `account list` says at which step",
 		},
 	}
 }

@@ -35,7 +35,8 @@ type meters struct {
 	storeCommit, storeFailures                           meter
 	restarts, signInSteps                                meter
 
-	accounts, dcUp, waits, waitLongest, governorQueue, storeFree, storeRefuses looked
+	accounts, signInOldest, dcUp, waits, waitLongest, governorQueue looked
+	storeFree, storeNeeded, storeRefuses, storeBackup               looked
 
 	stop func()
 }
@@ -99,8 +100,9 @@ func (x *meters) open(m *Manager, provider metric.Meter, table dc.Table) error {
 		to   *looked
 		from *series
 	}{
-		{&x.accounts, &all.accounts}, {&x.dcUp, &all.dcUp}, {&x.waits, &all.waits}, {&x.waitLongest, &all.waitLongest},
-		{&x.governorQueue, &all.governorQueue}, {&x.storeFree, &all.storeFree}, {&x.storeRefuses, &all.storeRefuses},
+		{&x.accounts, &all.accounts}, {&x.signInOldest, &all.signInOldest}, {&x.dcUp, &all.dcUp}, {&x.waits, &all.waits}, {&x.waitLongest, &all.waitLongest},
+		{&x.governorQueue, &all.governorQueue}, {&x.storeFree, &all.storeFree}, {&x.storeNeeded, &all.storeNeeded}, {&x.storeRefuses, &all.storeRefuses},
+		{&x.storeBackup, &all.storeBackup},
 	} {
 		made, err := makeLooked(provider, of.from)
 		*of.to, errs = made, append(errs, err)
@@ -121,14 +123,20 @@ func (x *meters) open(m *Manager, provider metric.Meter, table dc.Table) error {
 	return err
 }
 
-// lookAccounts counts accounts by state, and waits, from what accounts last
-// published.
+// lookAccounts counts accounts by state, and waits, and looks for the oldest
+// sign-in, in what accounts last published.
 func (x *meters) lookAccounts(m *Manager, obs metric.Observer) {
 	now := m.sys.Clock().Now()
-	states, waits, longest := map[values]float64{}, map[values]float64{}, time.Duration(0)
+	states, waits := map[values]float64{}, map[values]float64{}
+	var longest, oldest time.Duration
+	for state, n := range m.States() {
+		states[values{state.String()}] = float64(n)
+	}
 	m.mu.RLock()
 	for _, a := range m.accounts {
-		states[values{a.status.Load().State.String()}]++
+		if s := a.status.Load(); s.State == SigningIn {
+			oldest = max(oldest, now.Sub(s.Since))
+		}
 		list := a.waits.Load()
 		if list == nil {
 			continue
@@ -144,6 +152,7 @@ func (x *meters) lookAccounts(m *Manager, obs metric.Observer) {
 	x.accounts.tell(obs, states)
 	x.waits.tell(obs, waits)
 	x.waitLongest.tell(obs, map[values]float64{{}: longest.Seconds()})
+	x.signInOldest.tell(obs, map[values]float64{{}: oldest.Seconds()})
 }
 
 func scopeText(s standing.Scope) string {
@@ -212,9 +221,11 @@ func (x *meters) lookStore(m *Manager, obs metric.Observer) {
 		refuses = 1
 	}
 	x.storeRefuses.tell(obs, map[values]float64{{}: refuses})
+	x.storeBackup.tell(obs, map[values]float64{{}: m.backedUp()})
 	if p, ok := m.opts.Store.(persistence.Prober); ok {
 		if room, _ := p.Probe(); room.Free >= 0 {
 			x.storeFree.tell(obs, map[values]float64{{}: float64(room.Free)})
+			x.storeNeeded.tell(obs, map[values]float64{{}: float64(room.Needed)})
 		}
 	}
 }
