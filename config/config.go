@@ -42,6 +42,7 @@ type Config struct {
 	Limits   Limits
 	Log      Log
 	Metrics  Metrics
+	Fleet    Fleet
 	Control  Control
 	// Webhooks are posted what happens to accounts while the manager runs.
 	Webhooks []Webhook
@@ -140,9 +141,19 @@ type Log struct {
 	Format string // text or json
 }
 
-// Metrics is where the metrics page is served.
+// Metrics is where the page of metrics and health is served.
 type Metrics struct {
-	Listen string // loopback address and port; empty: nowhere
+	Listen string // address and port; empty: nowhere
+	// AllowRemote permits an address that other machines reach: the page asks for no
+	// password. It names no account.
+	AllowRemote bool
+}
+
+// Fleet is what the operator wants of all accounts together.
+type Fleet struct {
+	// OnlineMinPercent is how many of a hundred accounts that are to be online must
+	// be for /fleetz to say that all is well; 0: any number will do.
+	OnlineMinPercent int
 }
 
 // Control is where other commands reach a running manager.
@@ -187,7 +198,8 @@ func Default() *Config {
 		Limits: Limits{
 			ConnectsPerSecond: 20, KeyCreationsPerSecond: 10, SignInsPerMinute: 60, CallsPerAccount: 64, Accounts: 10000,
 		},
-		Log: Log{Level: "info", Format: "text"},
+		Log:   Log{Level: "info", Format: "text"},
+		Fleet: Fleet{OnlineMinPercent: 90},
 	}
 }
 

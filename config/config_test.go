@@ -293,3 +293,12 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		}
 	}
 }
+
+func TestAPageForOtherMachinesIsAllowedWhereThatIsSaid(t *testing.T) {
+	for _, listen := range []string{"0.0.0.0:9464", ":9464", "192.0.2.1:9464", "[2001:db8::1]:9464"} {
+		cfg := mustLoad(t, minimal+"metrics: {listen: \""+listen+"\", allow_remote: true}\n", Options{})
+		if cfg.Metrics.Listen != listen {
+			t.Errorf("%+v", cfg.Metrics)
+		}
+	}
+}

@@ -161,11 +161,15 @@ func TestRefusals(t *testing.T) {
 			"log.level: \"trace\" must be debug, info, warn or error (FILE:3)",
 			"log.format: \"xml\" must be text or json (FILE:3)"}},
 		{name: "metrics for everybody", text: minimal + "metrics: {listen: \"0.0.0.0:9464\"}\n", want: []string{
-			"metrics.listen: \"0.0.0.0:9464\" can be reached from other machines: use 127.0.0.1 or [::1] (FILE:3)"}},
+			"metrics.listen: \"0.0.0.0:9464\" can be reached from other machines, without a password: use 127.0.0.1 or [::1], or set metrics.allow_remote to true (FILE:3)"}},
 		{name: "metrics without an address", text: minimal + "metrics: {listen: \":9464\"}\n", want: []string{
-			"metrics.listen: \":9464\" can be reached from other machines: use 127.0.0.1 or [::1] (FILE:3)"}},
+			"metrics.listen: \":9464\" can be reached from other machines, without a password: use 127.0.0.1 or [::1], or set metrics.allow_remote to true (FILE:3)"}},
 		{name: "metrics without a port", text: minimal + "metrics: {listen: 127.0.0.1}\n", want: []string{
 			"metrics.listen: \"127.0.0.1\" is not an address and a port, such as 127.0.0.1:9464 (FILE:3)"}},
+		{name: "metrics at a name", text: minimal + "metrics: {listen: \"example.com:9464\", allow_remote: true}\n", want: []string{
+			"metrics.listen: \"example.com:9464\" is not an address and a port, such as 127.0.0.1:9464 (FILE:3)"}},
+		{name: "more than all accounts", text: minimal + "fleet: {online_min_percent: 101}\n", want: []string{
+			"fleet.online_min_percent: 101 is not between 0 and 100 (FILE:3)"}},
 		{name: "a long socket", text: minimal + "control: {socket: /" + strings.Repeat("x", 110) + "}\n", want: []string{
 			"control.socket: the path has 111 bytes, and a unix socket's at most 103: set a shorter one (FILE:3)"}},
 	} {

@@ -257,11 +257,14 @@ func (v *validator) observation() {
 		n, numErr := strconv.ParseUint(port, 10, 16)
 		addr, addrErr := netip.ParseAddr(host)
 		switch {
-		case err != nil || numErr != nil || n == 0:
+		case err != nil || numErr != nil || n == 0 || addrErr != nil && host != "" && host != "localhost":
 			v.fail("metrics.listen", "%q is not an address and a port, such as 127.0.0.1:9464", listen)
-		case host != "localhost" && (addrErr != nil || !addr.IsLoopback()):
-			v.fail("metrics.listen", "%q can be reached from other machines: use 127.0.0.1 or [::1]", listen)
+		case host != "localhost" && !addr.IsLoopback() && !c.Metrics.AllowRemote:
+			v.fail("metrics.listen", "%q can be reached from other machines, without a password: use 127.0.0.1 or [::1], or set metrics.allow_remote to true", listen)
 		}
+	}
+	if n := c.Fleet.OnlineMinPercent; n < 0 || n > 100 {
+		v.fail("fleet.online_min_percent", "%d is not between 0 and 100", n)
 	}
 	if n := len(c.Control.Socket); n > maxSocketPath {
 		v.fail("control.socket", "the path has %d bytes, and a unix socket's at most %d: set a shorter one", n, maxSocketPath)

@@ -30,7 +30,8 @@ func (a *app) runCommand() *cobra.Command {
 
 It logs one line for each change that matters to standard error (log.format json
 for machines). While it runs it owns the store; other commands reach it through
-the control socket by themselves. metrics.listen serves Prometheus metrics.`,
+the control socket by themselves. metrics.listen serves Prometheus metrics,
+and /livez, /readyz and /fleetz.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := a.load(false)
 			if err != nil {
@@ -74,12 +75,18 @@ func (a *app) run(ctx context.Context, cfg *config.Config, loopback bool) error 
 		return err
 	}
 	defer socket.Close()
+	page, err := openMetrics(cfg.Metrics.Listen)
+	if err != nil {
+		return err
+	}
+	defer page.close()
+	page.serve() // it says that the manager starts
 	store, err := a.openStore(cfg, log)
 	if err != nil {
 		return err
 	}
 	o.Store = store
-	err = a.serve(ctx, cfg, o, log, socket)
+	err = a.serve(ctx, cfg, o, log, socket, page)
 	return errors.Join(err, closeStore(store))
 }
 
@@ -122,12 +129,7 @@ func sameDir(a, b string) bool {
 }
 
 // serve runs a manager over an open store with everything around it.
-func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, log *slog.Logger, socket net.Listener) error {
-	page, err := openMetrics(cfg.Metrics.Listen)
-	if err != nil {
-		return err
-	}
-	defer page.close()
+func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, log *slog.Logger, socket net.Listener, page *metricsPage) error {
 	if page != nil {
 		o.MeterProvider = page.provider
 	}
@@ -149,7 +151,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 	}
 	hooksEnded := runWebhooks(ctx, hooks, log)
 	server := control.Serve(socket, &control.Local{Manager: m, Hooks: hooks, About: about, MaxAccounts: cfg.Limits.Accounts, Budget: budget(cfg.Limits)})
-	page.serve()
+	page.running(m, cfg)
 	log.Info("manager runs", "version", about.Version, "accounts", len(m.Accounts()), "store", cfg.Store.Dir, "control", cfg.Control.Socket)
 
 	if need := wire.DescriptorsFor(len(m.Accounts())); limited && need > limit {
@@ -159,6 +161,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 
 	watchDCs(ctx, log, m) // until ctx ends
 	log.Info("manager stops")
+	page.stopping()
 	hooksEnded()
 	grace, cancel := actors.CloseGrace()
 	defer cancel()
