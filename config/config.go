@@ -44,6 +44,7 @@ type Config struct {
 	Metrics  Metrics
 	Fleet    Fleet
 	Control  Control
+	Debug    Debug
 	// Webhooks are posted what happens to accounts while the manager runs.
 	Webhooks []Webhook
 
@@ -159,6 +160,13 @@ type Fleet struct {
 // Control is where other commands reach a running manager.
 type Control struct {
 	Socket string // path of a unix socket
+}
+
+// Debug is for who looks into the process.
+type Debug struct {
+	// PprofSocket is the path of a unix socket for go tool pprof; empty: none. A
+	// profile of the heap can hold what accounts have in memory.
+	PprofSocket string
 }
 
 // Secret is text that must not be printed; converting it to string reveals it.

@@ -100,6 +100,8 @@ var fields = []field{
 		func(c *Config) any { return &c.Fleet.OnlineMinPercent }},
 	{"control.socket", "The unix socket through which other commands reach a running manager. Default: control.sock in store.dir.",
 		func(c *Config) any { return path(&c.Control.Socket) }},
+	{"debug.pprof_socket", "A unix socket (mode 0600) for profiles of the running process, never TCP. Empty: none. A heap profile can hold what accounts have in memory: keep it as you keep the store's key.",
+		func(c *Config) any { return path(&c.Debug.PprofSocket) }},
 	{"webhooks", "Targets that are posted what happens to accounts, signed as Standard Webhooks has it: a list of {name, url, secret or secret_file}, with accounts, labels (key=value) and types (state, update, hole, notice) to select, raw and enabled. The url is https, or http to a loopback address. In the file alone.",
 		func(c *Config) any { return &c.Webhooks }},
 }

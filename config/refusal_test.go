@@ -170,6 +170,10 @@ func TestRefusals(t *testing.T) {
 			"metrics.listen: \"example.com:9464\" is not an address and a port, such as 127.0.0.1:9464 (FILE:3)"}},
 		{name: "more than all accounts", text: minimal + "fleet: {online_min_percent: 101}\n", want: []string{
 			"fleet.online_min_percent: 101 is not between 0 and 100 (FILE:3)"}},
+		{name: "a long socket for profiles", text: minimal + "debug: {pprof_socket: /" + strings.Repeat("x", 110) + "}\n", want: []string{
+			"debug.pprof_socket: the path has 111 bytes, and a unix socket's at most 103: set a shorter one (FILE:3)"}},
+		{name: "one socket for two", text: minimal + "control: {socket: /run/m.sock}\ndebug: {pprof_socket: /run/m.sock}\n", want: []string{
+			"debug.pprof_socket: /run/m.sock is control.socket: set another path (FILE:4)"}},
 		{name: "a long socket", text: minimal + "control: {socket: /" + strings.Repeat("x", 110) + "}\n", want: []string{
 			"control.socket: the path has 111 bytes, and a unix socket's at most 103: set a shorter one (FILE:3)"}},
 	} {

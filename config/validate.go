@@ -266,8 +266,13 @@ func (v *validator) observation() {
 	if n := c.Fleet.OnlineMinPercent; n < 0 || n > 100 {
 		v.fail("fleet.online_min_percent", "%d is not between 0 and 100", n)
 	}
-	if n := len(c.Control.Socket); n > maxSocketPath {
-		v.fail("control.socket", "the path has %d bytes, and a unix socket's at most %d: set a shorter one", n, maxSocketPath)
+	for _, f := range []struct{ path, value string }{{"control.socket", c.Control.Socket}, {"debug.pprof_socket", c.Debug.PprofSocket}} {
+		if n := len(f.value); n > maxSocketPath {
+			v.fail(f.path, "the path has %d bytes, and a unix socket's at most %d: set a shorter one", n, maxSocketPath)
+		}
+	}
+	if s := c.Debug.PprofSocket; s != "" && s == c.Control.Socket {
+		v.fail("debug.pprof_socket", "%s is control.socket: set another path", s)
 	}
 }
 

@@ -81,6 +81,11 @@ func (a *app) run(ctx context.Context, cfg *config.Config, loopback bool) error 
 	}
 	defer page.close()
 	page.serve() // it says that the manager starts
+	stopProfiles, err := serveProfiles(cfg.Debug.PprofSocket)
+	if err != nil {
+		return err
+	}
+	defer stopProfiles()
 	store, err := a.openStore(cfg, log)
 	if err != nil {
 		return err

@@ -42,7 +42,7 @@ func (f testdcFlags) startControl(cluster *serve.Cluster) (out testdcControl, er
 	if f.controlSocket != "" {
 		l, err := control.Listen(f.controlSocket)
 		if err != nil {
-			return out, controlSocketError(err)
+			return out, socketError("testdc: --control-socket", err)
 		}
 		listeners = append(listeners, l)
 	}
@@ -61,15 +61,16 @@ func controlAddrError(err error) error {
 	return usage("testdc: --control %s: %s", addr.Addr, addr.Reason)
 }
 
-func controlSocketError(err error) error {
+// socketError says of what, a flag or a setting, a socket cannot be opened.
+func socketError(of string, err error) error {
 	var socket *control.SocketError
 	switch {
 	case !errors.As(err, &socket):
 		return err
 	case socket.Err != nil:
-		return usage("testdc: --control-socket %s: %v", socket.Path, socket.Err)
+		return usage("%s %s: %v", of, socket.Path, socket.Err)
 	}
-	return &exitError{code: exitInUse, kind: "in_use", text: "testdc: --control-socket " + socket.Path + ": something is there already, another file or a socket in use", err: err}
+	return &exitError{code: exitInUse, kind: "in_use", text: of + " " + socket.Path + ": something is there already, another file or a socket in use", err: err}
 }
 
 // printCodes prints each code that is sent until ctx ends.
