@@ -99,8 +99,9 @@ func TestPrometheusHasTheNamesOfThePage(t *testing.T) {
 	}
 }
 
-// TestPrometheusHasAllOfThePageAfterSomeWork: histograms too, and the room on the disk. For
-// promtool, see .ci/run, the page is left in the file that MTFLEET_SCRAPE names.
+// TestPrometheusHasAllOfThePageAfterSomeWork: histograms too, and the room on the disk; and
+// with them all that alerts and dashboards ask for. For promtool, see .ci/run, the page
+// is left in the file that MTFLEET_SCRAPE names.
 func TestPrometheusHasAllOfThePageAfterSomeWork(t *testing.T) {
 	provider, read := scraped(t)
 	store, err := badgerstore.Open(badgerstore.Options{Dir: t.TempDir()})
@@ -135,6 +136,7 @@ func TestPrometheusHasAllOfThePageAfterSomeWork(t *testing.T) {
 	if diff := cmp.Diff(documented(t), exported(t, text)); diff != "" {
 		t.Errorf("the exporter says something else than docs/telemetry.md (-page +exporter):\n%s", diff)
 	}
+	checkQueries(t, text)
 	for _, private := range []string{"robot", strconv.FormatInt(bot.UserID, 10), strconv.FormatInt(person.UserID, 10), person.Number, bot.Token} {
 		if strings.Contains(text, private) {
 			t.Errorf("the page says %q", private)
