@@ -27,7 +27,7 @@ const telemetryIntro = `# Telemetry
 
 What a Manager tells of itself by the OpenTelemetry API, to the providers of ` + "`Options.MeterProvider`" + ` and
 ` + "`Options.TracerProvider`" + `. ` + "`manager run`" + ` serves the metrics to Prometheus at ` + "`metrics.listen`" + `, under the names below; in
-OpenTelemetry they have dots, ` + "`mtfleet.call.duration`" + ` for example. This page is written from the code by
+OpenTelemetry they have dots, ` + "`mtfleet.call.duration`" + ` for example. What to be woken for is in [runbook.md](runbook.md). This page is written from the code by
 ` + "`go test ./actors -run TestTelemetryPage -rewrite`" + `.
 
 No series names an account: ` + "`account list`" + ` and events do. Every attribute has one of the values listed and no other, whatever

@@ -99,7 +99,8 @@ func TestEveryResultHasItsCharts(t *testing.T) {
 		"calls": &callsResult{Shapes: []callFigures{{took: took}}}, "logins": &loginsResult{Rows: []loginFigures{{took: took}}},
 		"idle": &idleResult{Accounts: 1}, "storm": &stormResult{comeback: back}, "restart": &restartResult{coldStart: coldStart{comeback: back}},
 		"soak": &soakResult{Accounts: 1, Looks: []soakLook{{At: 1, RSS: 1024}, {At: 2, RSS: 2048}}}, "no soak": &soakResult{},
-		"loaded": &loadedResult{quiet: &loadPhase{took: slow(3)}}, "no calls": &callsResult{Shapes: make([]callFigures, 1)}, "no storm": &stormResult{},
+		"metrics": &metricsResult{Paths: []pathFigures{{Path: "/metrics", took: took}}},
+		"loaded":  &loadedResult{quiet: &loadPhase{took: slow(3)}}, "no calls": &callsResult{Shapes: make([]callFigures, 1)}, "no storm": &stormResult{},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "report.html")
@@ -135,6 +136,32 @@ func TestFiguresOfAnIdleAccount(t *testing.T) {
 	r.Calls.Failed = 1
 	if r.judge(0, time.Minute, 100); r.OK {
 		t.Error("a call failed, and all is well")
+	}
+}
+
+func TestAPageIsJudgedByItsSizeItsTimeAndWhatItAnswered(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(*metricsResult)
+		busy  bool
+		ok    bool
+	}{
+		"all is well":                   {func(*metricsResult) {}, false, true},
+		"one is missing":                {func(r *metricsResult) { r.Online-- }, false, false},
+		"it was never read":             {func(r *metricsResult) { r.Bytes = 0 }, false, false},
+		"it is too large":               {func(r *metricsResult) { r.Bytes = 1_000_001 }, false, false},
+		"it took too long":              {func(r *metricsResult) { r.Paths[0].Max = 200.5 }, false, false},
+		"it took too long, for a load":  {func(r *metricsResult) { r.Paths[0].Max = 200.5 }, true, true},
+		"a scrape was refused":          {func(r *metricsResult) { r.Paths[0].Status = 503 }, true, false},
+		"the manager does not answer":   {func(r *metricsResult) { r.Paths[1].Status = 503 }, false, false},
+		"what is not the page was slow": {func(r *metricsResult) { r.Paths[1].Max = 900 }, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &metricsResult{Accounts: 2, Online: 2, Bytes: 1_000_000, Paths: []pathFigures{{Path: "/metrics", Max: 200, Status: 200}, {Path: "/livez", Status: 200}}}
+			c.spoil(r)
+			if r.judge(c.busy); r.OK != c.ok {
+				t.Errorf("%+v", r)
+			}
+		})
 	}
 }
 

@@ -31,6 +31,7 @@ type benchPlan struct {
 	options  actors.AccountOptions
 	inMemory bool              // the DCs are in this process
 	seeded   bool              // keys are put in place, nobody signs in
+	page     bool              // a page of metrics is opened, which nobody serves yet
 	target   *serve.Descriptor // of DCs that somebody else started
 }
 
@@ -56,6 +57,7 @@ type benchWorld struct {
 	manager *actors.Manager
 	keys    []*crypt.PublicKey // of the DCs
 	budget  governor.Budget
+	page    *metricsPage // nil unless the plan has one
 	bar     *progress
 	closers []func() error // in the order of opening
 	stops   []func() error // of the manager and its store
@@ -146,6 +148,13 @@ func (w *benchWorld) prepare(ctx context.Context) error {
 	}
 	w.options.Wire.RequireLoopback = true
 	w.options.Wire.Dialer = w.line
+	if w.plan.page {
+		if w.page, err = openMetrics("127.0.0.1:0"); err != nil {
+			return err
+		}
+		w.closers = append(w.closers, func() error { w.page.close(); return nil })
+		w.options.MeterProvider = w.page.provider
+	}
 	if limit, ok := wire.DescriptorLimit(); ok && !w.plan.inMemory {
 		w.options.Wire.Sockets = wire.SocketsWithin(limit)
 	}
