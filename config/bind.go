@@ -54,6 +54,8 @@ func (b binder) set(to, v any) {
 		b.certificates(v, to)
 	case *[]Webhook:
 		b.webhooks(v, to)
+	case *[]Caller:
+		b.callers(v, to)
 	default:
 		panic(fmt.Sprintf("config: setting %s has type %T", b.path, to)) // the table is wrong; a test binds every field
 	}
@@ -123,6 +125,34 @@ func (b binder) list(v any) ([]any, bool) {
 	}
 	b.fail(b.path, "this must be a list")
 	return nil, false
+}
+
+// entryField is a setting of an entry of a list; set reports whether the value made
+// sense.
+type entryField struct {
+	name string
+	set  func(at string, v any) bool
+}
+
+// entry binds the settings of one, in the order of the fields.
+func (b binder) entry(at string, m map[string]any, fields []entryField) (ok bool) {
+	var known []string
+	for _, f := range fields {
+		known = append(known, f.name)
+	}
+	ok = true
+	for name := range m {
+		if !slices.Contains(known, name) {
+			b.fail(at+"."+name, "%s", unknown("setting", name, known))
+			ok = false
+		}
+	}
+	for _, f := range fields {
+		if v, given := m[f.name]; given {
+			ok = f.set(at+"."+f.name, v) && ok
+		}
+	}
+	return ok
 }
 
 func (b binder) dcs(v any, to *[]DC) {

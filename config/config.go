@@ -44,6 +44,8 @@ type Config struct {
 	Metrics  Metrics
 	Fleet    Fleet
 	Control  Control
+	API      API
+	Remote   Remote
 	Debug    Debug
 	// Webhooks are posted what happens to accounts while the manager runs.
 	Webhooks []Webhook

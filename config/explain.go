@@ -67,6 +67,12 @@ func show(at any) string {
 		return "[" + strings.Join(parts, ", ") + "]"
 	case *Certificates:
 		return strconv.Quote(v.String())
+	case *[]Caller:
+		var parts []string
+		for _, c := range *v {
+			parts = append(parts, fmt.Sprintf("{name: %s, role: %s}", c.Name, c.Role))
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
 	case *[]Webhook:
 		var parts []string
 		for _, w := range *v {

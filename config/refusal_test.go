@@ -55,6 +55,25 @@ func TestRefusals(t *testing.T) {
 		{name: "a webhook's secret file that is not there", text: minimal + "webhooks:\n  - name: x\n    url: https://example.com/\n    secret_file: none\n    secert: x\n", want: []string{
 			"webhooks[0].secert: there is no such setting: did you mean secret? (FILE:7)",
 			"webhooks[0].secret_file: cannot read DIR/none: no such file or directory (FILE:6)"}},
+		{name: "an API over TCP without TLS and without callers", text: minimal + "api:\n  listen: 0.0.0.0:9465\n", want: []string{
+			"api.cert: the API is served over TCP with TLS alone: name the file, or leave api.listen empty",
+			"api.key: the API is served over TCP with TLS alone: name the file, or leave api.listen empty",
+			"api.callers: nobody would be let in: make a token with `manager api token NAME`, or leave api.listen empty"}},
+		{name: "an API on loopback without TLS", text: minimal + "api:\n  listen: 127.0.0.1:9465\n  callers: [{name: a, role: read, token_sha256: " + strings.Repeat("ab", 32) + "}]\n", want: []string{
+			"api.cert: the API is served over TCP with TLS alone: name the file, or leave api.listen empty",
+			"api.key: the API is served over TCP with TLS alone: name the file, or leave api.listen empty"}},
+		{name: "callers who are none", text: minimal + "api:\n  listen: \"9465\"\n  cert: c\n  key: k\n  callers:\n    - {name: a, role: root, token_sha256: hunter2}\n    - {name: a, role: read}\n    - {name: b, role: admin, certificate: ops}\n", want: []string{
+			"api.listen: \"9465\" is not an address and a port, such as 127.0.0.1:9465 (FILE:4)",
+			"api.callers[0].role: \"root\" must be read, operate or admin (FILE:8)",
+			"api.callers[0].token_sha256: this is not the 64 hex digits that `manager api token a` prints (FILE:8)",
+			"api.callers[1].name: there are two callers called a (FILE:9)",
+			"api.callers[1]: give the token_sha256 of a token, or the name in a certificate; one of them (FILE:9)",
+			"api.callers[2].certificate: certificates are looked at when api.client_ca names who signs them (FILE:10)"}},
+		{name: "callers in a flag", text: minimal, flags: map[string]string{"api.callers": "x"}, want: []string{
+			"api.callers: callers are set in the configuration file alone (a flag)"}},
+		{name: "a manager elsewhere without a token", text: minimal + "remote:\n  url: http://joe:hunter2@manager.example\n  cert: x\n", want: []string{
+			"remote.url: this is not a URL such as https://manager.example:9465 (FILE:4)",
+			"remote.cert: a certificate and its key belong together: set remote.cert and remote.key (FILE:5)"}},
 		{name: "a proxy without a port", text: minimal + "proxy: socks5://joe:hunter2@proxy.example\n", want: []string{
 			"proxy: it needs a port between 1 and 65535 (FILE:3)"}},
 		{name: "a proxy in the environment", text: minimal, env: "MTFLEET_PROXY=mtproxy://proxy.example:443?secret=hunter2", want: []string{

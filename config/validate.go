@@ -41,6 +41,8 @@ func (c *Config) validate(official Official, offline bool) []Problem {
 	v.proxy()
 	v.limits()
 	v.observation()
+	v.overTCP()
+	v.remote()
 	v.webhooks()
 	return v.problems
 }

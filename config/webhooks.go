@@ -61,30 +61,17 @@ func (b binder) webhooks(v any, to *[]Webhook) {
 
 func (b binder) webhook(at string, m map[string]any, w *Webhook) bool {
 	var secret, file string
-	fields := map[string]func(at string, v any) bool{
-		"name":        func(at string, v any) bool { return b.text(at, v, &w.Name) },
-		"url":         func(at string, v any) bool { return b.text(at, v, (*string)(&w.URL)) },
-		"secret":      func(at string, v any) bool { return b.text(at, v, &secret) },
-		"secret_file": func(at string, v any) bool { return b.text(at, v, &file) },
-		"accounts":    func(at string, v any) bool { return b.texts(at, v, &w.Accounts) },
-		"labels":      func(at string, v any) bool { return b.texts(at, v, &w.Labels) },
-		"types":       func(at string, v any) bool { return b.texts(at, v, &w.Types) },
-		"raw":         func(at string, v any) bool { return b.flag(at, v, &w.Raw) },
-		"enabled":     func(at string, v any) bool { return b.flag(at, v, &w.Enabled) },
-	}
-	known := []string{"name", "url", "secret", "secret_file", "accounts", "labels", "types", "raw", "enabled"}
-	ok := true
-	for name := range m {
-		if !slices.Contains(known, name) {
-			b.fail(at+"."+name, "%s", unknown("setting", name, known))
-			ok = false
-		}
-	}
-	for _, name := range known {
-		if v, given := m[name]; given {
-			ok = fields[name](at+"."+name, v) && ok
-		}
-	}
+	ok := b.entry(at, m, []entryField{
+		{"name", func(at string, v any) bool { return b.text(at, v, &w.Name) }},
+		{"url", func(at string, v any) bool { return b.text(at, v, (*string)(&w.URL)) }},
+		{"secret", func(at string, v any) bool { return b.text(at, v, &secret) }},
+		{"secret_file", func(at string, v any) bool { return b.text(at, v, &file) }},
+		{"accounts", func(at string, v any) bool { return b.texts(at, v, &w.Accounts) }},
+		{"labels", func(at string, v any) bool { return b.texts(at, v, &w.Labels) }},
+		{"types", func(at string, v any) bool { return b.texts(at, v, &w.Types) }},
+		{"raw", func(at string, v any) bool { return b.flag(at, v, &w.Raw) }},
+		{"enabled", func(at string, v any) bool { return b.flag(at, v, &w.Enabled) }},
+	})
 	if file != "" {
 		file = b.resolve(strings.TrimSpace(file), b.source)
 		text, err := os.ReadFile(file)

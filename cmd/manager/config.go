@@ -217,6 +217,9 @@ func (a *app) service(ctx context.Context) (control.Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Remote.URL != "" {
+		return managerElsewhere(cfg.Remote)
+	}
 	remote, err := control.Dial(ctx, cfg.Control.Socket)
 	if err == nil {
 		return remote, nil

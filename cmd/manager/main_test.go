@@ -60,6 +60,9 @@ func TestScripts(t *testing.T) {
 			"smalldisk":  smallDisk,
 			"filldisk":   fillDisk,
 			"freedisk":   freeDisk,
+			"certs":      certs,
+			"token":      token,
+			"append":     appendTo,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "mount" {

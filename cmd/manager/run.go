@@ -143,6 +143,13 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 	if limited {
 		o.Wire.Sockets = wire.SocketsWithin(limit) // the rest is for the store, and for commands
 	}
+	overTCP, err := listenAPI(cfg.API)
+	if err != nil {
+		return err
+	}
+	if overTCP != nil {
+		defer overTCP.Close()
+	}
 	m, err := actors.Open(o)
 	if err != nil {
 		return err
@@ -155,7 +162,8 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 		return errors.Join(err, m.Close(grace))
 	}
 	hooksEnded := runWebhooks(ctx, hooks, log)
-	server := control.Serve(socket, &control.Local{Manager: m, Hooks: hooks, About: about, MaxAccounts: cfg.Limits.Accounts, Budget: budget(cfg.Limits)})
+	local := &control.Local{Manager: m, Hooks: hooks, About: about, MaxAccounts: cfg.Limits.Accounts, Budget: budget(cfg.Limits)}
+	server, remote := control.Serve(socket, local), serveAPI(overTCP, local, cfg.API.Callers, log)
 	page.running(m, cfg)
 	log.Info("manager runs", "version", about.Version, "accounts", len(m.Accounts()), "store", cfg.Store.Dir, "control", cfg.Control.Socket)
 
@@ -175,6 +183,9 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 		err = fmt.Errorf("some connections did not close in time: %w", err)
 	}
 	_ = server.Shutdown(grace) // what is cut off are clients of a manager that is gone
+	if remote != nil {
+		_ = remote.Shutdown(grace)
+	}
 	if err == nil {
 		log.Info("manager stopped", "ran", time.Since(about.Since).Round(time.Second))
 	}

@@ -143,7 +143,7 @@ func unary[In, Out, Req, Resp any](
 		}
 		ctx, cancel := graceful(ctx)
 		defer cancel()
-		got, err := connect.NewClient[In, Out](r.http, baseURL+m.procedure).CallUnary(ctx, connect.NewRequest(msg))
+		got, err := connect.NewClient[In, Out](r.http, r.base+m.procedure).CallUnary(ctx, connect.NewRequest(msg))
 		if err != nil {
 			return nil, r.failed(ctx, err)
 		}
@@ -197,7 +197,7 @@ func streaming[In, Out, Req, Item any](
 		if err != nil {
 			return nil, err
 		}
-		got, err := connect.NewClient[In, Out](r.http, baseURL+m.procedure).CallServerStream(ctx, connect.NewRequest(msg))
+		got, err := connect.NewClient[In, Out](r.http, r.base+m.procedure).CallServerStream(ctx, connect.NewRequest(msg))
 		if err != nil {
 			return nil, r.failed(ctx, err)
 		}

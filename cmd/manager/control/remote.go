@@ -2,20 +2,23 @@ package control
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"connectrpc.com/connect"
 )
 
-// Remote is a Service over the unix socket of the manager that runs.
+// Remote is a Service over the unix socket of the manager that runs, or over TCP.
 type Remote struct {
-	socket string
-	http   *http.Client
+	where string // "behind PATH" or "at URL"
+	base  string // what the methods' paths follow
+	http  *http.Client
 }
 
 // ErrNobody says that nobody listens on the socket: no manager runs.
@@ -24,7 +27,7 @@ var ErrNobody = errors.New("control: no manager answers")
 // errEnded is of a stream that ended before it was open.
 var errEnded = errors.New("control: the stream ended at once")
 
-// baseURL is what the methods' paths follow; the socket is the host.
+// baseURL is what the methods' paths follow over the unix socket, which is the host.
 const baseURL = "http://manager"
 
 // Dial reaches the manager behind a unix socket. The error is ErrNobody when
@@ -43,7 +46,39 @@ func Dial(ctx context.Context, socket string) (*Remote, error) {
 		MaxIdleConnsPerHost: 64,
 		IdleConnTimeout:     time.Minute,
 	}
-	return &Remote{socket: socket, http: &http.Client{Transport: shorter{transport}}}, nil
+	return &Remote{where: "behind " + socket, base: baseURL, http: &http.Client{Transport: shorter{Transport: transport}}}, nil
+}
+
+// Elsewhere is a manager of another machine.
+type Elsewhere struct {
+	URL string // https://host:port
+	// CA is a PEM file with who signed its certificate; empty: the system's.
+	CA string
+	// Token says who asks, or Cert and Key do, PEM files.
+	Token     string
+	Cert, Key string
+}
+
+// DialTCP makes a Remote of a manager elsewhere; it connects with the first call. The error is of a file that cannot be
+// used.
+func DialTCP(e Elsewhere) (*Remote, error) {
+	conf := &tls.Config{MinVersion: tls.VersionTLS13}
+	if e.CA != "" {
+		authorities, err := pool(e.CA)
+		if err != nil {
+			return nil, &Error{Kind: KindConfig, Err: err, Message: fmt.Sprintf("remote.ca cannot be used: %v", err)}
+		}
+		conf.RootCAs = authorities
+	}
+	if e.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(e.Cert, e.Key)
+		if err != nil {
+			return nil, &Error{Kind: KindConfig, Err: err, Message: fmt.Sprintf("remote.cert and remote.key cannot be used: %v", err)}
+		}
+		conf.Certificates = []tls.Certificate{pair}
+	}
+	transport := &http.Transport{TLSClientConfig: conf, ForceAttemptHTTP2: true, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: 10 * time.Second}
+	return &Remote{where: "at " + e.URL, base: strings.TrimSuffix(e.URL, "/"), http: &http.Client{Transport: shorter{transport, e.Token}}}, nil
 }
 
 // Close is of a [Service]; the manager goes on.
@@ -75,13 +110,19 @@ func graceful(caller context.Context) (context.Context, context.CancelFunc) {
 // timeoutHeader tells the server how long the client waits.
 const timeoutHeader = "Connect-Timeout-Ms"
 
-// shorter takes serverGrace from what the server is told.
-type shorter struct{ *http.Transport }
+// shorter takes serverGrace from what the server is told, and says who asks.
+type shorter struct {
+	*http.Transport
+	token string
+}
 
 // RoundTrip implements http.RoundTripper.
 func (s shorter) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	if s.token != "" {
+		r.Header.Set("Authorization", "Bearer "+s.token)
+	}
 	if ms, err := strconv.ParseInt(r.Header.Get(timeoutHeader), 10, 64); err == nil {
-		r = r.Clone(r.Context())
 		r.Header.Set(timeoutHeader, strconv.FormatInt(max(ms-serverGrace.Milliseconds(), 1), 10))
 	}
 	return s.Transport.RoundTrip(r)
@@ -96,5 +137,22 @@ func (r *Remote) failed(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return Wrap(ctx.Err())
 	}
-	return &Error{Kind: KindStopped, Err: err, Message: "the manager behind " + r.socket + " went away: start it again with `manager run`, then repeat the command"}
+	if r.base != baseURL {
+		return &Error{Kind: KindStopped, Err: err, Message: fmt.Sprintf("the manager %s cannot be reached: %v", r.where, reason(err))}
+	}
+	return &Error{Kind: KindStopped, Err: err, Message: "the manager " + r.where + " went away: start it again with `manager run`, then repeat the command"}
+}
+
+// reason is what the network said, without what Connect and net/http say before it.
+func reason(err error) error {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err
+		}
+		if _, ok := err.(*net.OpError); ok { // which names the address
+			return err
+		}
+		err = inner
+	}
 }

@@ -96,13 +96,17 @@ func saidError(err *connect.Error) error {
 		}
 		return e
 	}
-	// Of Connect itself, before a method was asked: of no such method, of a request beyond a limit.
-	for kind, code := range codes {
-		if code == err.Code() && (kind == KindInvalid || kind == KindCanceled) {
-			e.Kind = kind
-		}
-	}
-	if e.Kind == KindInternal {
+	// Said before a method was asked: of no such method, of who may not ask it, of a limit.
+	switch err.Code() {
+	case connect.CodeInvalidArgument:
+		e.Kind = KindInvalid
+	case connect.CodeCanceled:
+		e.Kind = KindCanceled
+	case connect.CodeUnauthenticated, connect.CodePermissionDenied:
+		e.Kind = KindRefused
+	case connect.CodeResourceExhausted:
+		e.Kind = KindState
+	default:
 		e.Message = "the manager answered " + err.Error() + ": is it of the same version?"
 	}
 	return e

@@ -28,7 +28,7 @@ func strangers(r *Remote) map[string]func() (*http.Client, []connect.ClientOptio
 		return &http.Client{Transport: &http.Transport{
 			Protocols: &p,
 			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-				return (&net.Dialer{}).DialContext(ctx, "unix", r.socket)
+				return (&net.Dialer{}).DialContext(ctx, "unix", strings.TrimPrefix(r.where, "behind "))
 			},
 		}}
 	}
