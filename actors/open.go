@@ -45,6 +45,7 @@ type Manager struct {
 	silences silences
 	json     lazyCodec
 	backup   atomic.Pointer[time.Time] // when the last was made; nil: never
+	audit    auditLog
 
 	registering sync.Mutex // one change of the consumers at a time
 	importing   sync.Mutex // of two imports of one key the second finds the first's
@@ -145,6 +146,7 @@ func Open(o Options) (*Manager, error) {
 			m.woken(slept)
 		},
 	})
+	m.audit.store, m.audit.owner, m.audit.now = o.Store, owner, m.sys.Clock().Now
 	gov := runtime.SpawnRoot(m.sys, governor.New(o.Limits, func(w governor.Word) {
 		<-ready
 		m.silences.hear(w)

@@ -62,7 +62,7 @@ func (m *Memory) use(f func(*image) error) error {
 func (m *Memory) Accounts() (ids []AccountID, err error) {
 	err = m.use(func(i *image) error {
 		ids = slices.Sorted(maps.Keys(i.accounts))
-		ids = slices.DeleteFunc(ids, func(id AccountID) bool { return id == FleetID })
+		ids = slices.DeleteFunc(ids, AccountID.Shared)
 		return nil
 	})
 	return ids, err

@@ -9,10 +9,10 @@ import (
 // Store keeps records. Its methods may be called from any goroutine.
 type Store interface {
 	// Accounts returns the ids of all accounts that have a record, sorted.
-	// FleetID is none of them.
+	// SharedIDs are none of them.
 	Accounts() ([]AccountID, error)
 
-	// Load returns all records of an account, or of FleetID, sorted by key; none is not an
+	// Load returns all records of an account, or of a shared id, sorted by key; none is not an
 	// error. A record that cannot be read does not hide the others: they come
 	// back together with an error that joins one *CorruptError or
 	// *VersionError for each bad record (see BadKeys).
@@ -41,6 +41,15 @@ type AccountID string
 // account: waits about a phone number, which outlive the account that asked. No
 // account can have this name.
 const FleetID AccountID = "_fleet"
+
+// AuditID is where the audit log is, apart from FleetID, which every sign-in reads.
+const AuditID AccountID = "_audit"
+
+// SharedIDs are the names under which records are that belong to no account.
+func SharedIDs() []AccountID { return []AccountID{FleetID, AuditID} }
+
+// Shared reports whether the id is one of SharedIDs.
+func (id AccountID) Shared() bool { return id == FleetID || id == AuditID }
 
 // Owner is who may write: the node that claimed the store, and the number of its
 // claim. The zero Owner may not.
@@ -168,7 +177,7 @@ func CheckAccountID(id AccountID) error {
 	if len(id) == 0 || len(id) > maxName {
 		return bad("an account id has 1 to 64 characters")
 	}
-	if id == FleetID {
+	if id.Shared() {
 		return bad("this name is taken: choose another")
 	}
 	digits, letters := 0, 0
@@ -191,9 +200,9 @@ func CheckAccountID(id AccountID) error {
 }
 
 // CheckOwnerID tells whether records can belong to the id: that of an account,
-// or FleetID. The error is an *InvalidError.
+// or a shared one. The error is an *InvalidError.
 func CheckOwnerID(id AccountID) error {
-	if id == FleetID {
+	if id.Shared() {
 		return nil
 	}
 	return CheckAccountID(id)

@@ -258,7 +258,7 @@ func (s *Store) Accounts() (ids []persistence.AccountID, err error) {
 				it.Next()
 				continue
 			}
-			if k.Account != persistence.FleetID {
+			if !k.Account.Shared() {
 				ids = append(ids, k.Account)
 			}
 			// Behind everything that begins with "r/<account>/".

@@ -202,7 +202,9 @@ func (w *wreck) report(content map[string]piece, complete bool) *SalvageReport {
 			records[k.Account] = append(records[k.Account], rec)
 		}
 	}
-	delete(accounts, persistence.FleetID)
+	for _, id := range persistence.SharedIDs() {
+		delete(accounts, id)
+	}
 	for _, id := range slices.Sorted(maps.Keys(accounts)) {
 		a := accounts[id]
 		for _, m := range lacking(records[id]) {

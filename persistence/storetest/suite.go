@@ -151,10 +151,15 @@ func testSeparate(t *testing.T, e *env) {
 }
 
 func testFleet(t *testing.T, e *env) {
-	all, one := meta(persistence.FleetID, "a", "1"), meta("alice", "a", "2")
-	e.put(all, one)
+	one := meta("alice", "a", "2")
+	e.put(one)
+	for _, id := range persistence.SharedIDs() {
+		e.put(meta(id, "a", "1"))
+	}
 	e.reopen()
-	e.want(persistence.FleetID, all)
+	for _, id := range persistence.SharedIDs() {
+		e.want(id, meta(id, "a", "1"))
+	}
 	e.want("alice", one)
 	e.wantAccounts("alice")
 }

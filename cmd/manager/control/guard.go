@@ -47,12 +47,27 @@ type guard struct {
 	roles   map[string]mtfleetv1.Role
 	calls   *rate.Limiter
 	streams chan struct{} // a place for each that is open
+	// denied is told of what a role did not permit; nil: nobody is.
+	denied func(ctx context.Context, procedure string)
 }
 
-func newGuard(all []*method) *guard {
-	g := &guard{map[string]mtfleetv1.Role{}, rate.NewLimiter(callsPerSecond, callsAtOnce), make(chan struct{}, maxStreams)}
+// witness is a service that keeps an audit log.
+type witness interface {
+	denied(ctx context.Context, m *method, request any)
+}
+
+func newGuard(all []*method, s Service) *guard {
+	g := &guard{roles: map[string]mtfleetv1.Role{}, calls: rate.NewLimiter(callsPerSecond, callsAtOnce), streams: make(chan struct{}, maxStreams)}
+	byName := map[string]*method{}
 	for _, m := range all {
-		g.roles[m.procedure] = m.role()
+		g.roles[m.procedure], byName[m.procedure] = m.role(), m
+	}
+	if w, ok := s.(witness); ok {
+		g.denied = func(ctx context.Context, procedure string) {
+			if m := byName[procedure]; m != nil {
+				w.denied(ctx, m, nil)
+			}
+		}
 	}
 	return g
 }
@@ -69,6 +84,9 @@ func (g *guard) admit(ctx context.Context, procedure string) error {
 	case caller.Role == mtfleetv1.Role_ROLE_UNSPECIFIED:
 		return connect.NewError(connect.CodeUnauthenticated, errors.New("who asks is not known: give a token, or a certificate of a client"))
 	case caller.Role < need:
+		if g.denied != nil && g.calls.Allow() {
+			g.denied(ctx, procedure)
+		}
 		return connect.NewError(connect.CodePermissionDenied, fmt.Errorf("%s has the role %s, and %s needs %s", caller.Name, roleName(caller.Role), procedure, roleName(need)))
 	case !g.calls.Allow():
 		return errTooManyCalls

@@ -61,10 +61,18 @@ type method struct {
 	maps func() (in, out *protomap.Map, err error)
 }
 
-func (l *Local) carry(ctx context.Context, m *method, r any) (any, error) { return m.local(ctx, l, r) }
-func (d *Direct) carry(ctx context.Context, m *method, r any) (any, error) {
-	return m.direct(ctx, d, r)
+func (l *Local) carry(ctx context.Context, m *method, r any) (any, error) {
+	got, err := m.local(ctx, l, r)
+	l.audit(ctx, m, r, outcomeOf(err))
+	return got, err
 }
+
+func (d *Direct) carry(ctx context.Context, m *method, r any) (any, error) {
+	got, err := m.direct(ctx, d, r)
+	d.audit(ctx, m, r, err)
+	return got, err
+}
+
 func (r *Remote) carry(ctx context.Context, m *method, q any) (any, error) {
 	return m.remote(ctx, r, q)
 }
@@ -162,6 +170,9 @@ func answerOne[In, Out, Req, Resp any](ctx context.Context, m *method, s Service
 		return nil, err
 	}
 	if err := allowed(ctx, r); err != nil {
+		if w, ok := s.(witness); ok {
+			w.denied(ctx, m, r)
+		}
 		return nil, err
 	}
 	got, err := Method[Req, Resp]{m}.Call(ctx, s, r)

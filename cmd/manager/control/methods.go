@@ -80,8 +80,10 @@ var (
 
 // FleetService.
 var (
-	Info     = unary[mtfleetv1.InfoRequest, mtfleetv1.InfoResponse]("FleetService.Info", (*Local).Info, (*Direct).Info)
-	Governor = unary[mtfleetv1.GovernorRequest, mtfleetv1.GovernorResponse]("FleetService.Governor", (*Local).Governor, (*Direct).Governor)
+	Info        = unary[mtfleetv1.InfoRequest, mtfleetv1.InfoResponse]("FleetService.Info", (*Local).Info, (*Direct).Info)
+	Governor    = unary[mtfleetv1.GovernorRequest, mtfleetv1.GovernorResponse]("FleetService.Governor", (*Local).Governor, (*Direct).Governor)
+	Audit       = unary[mtfleetv1.AuditRequest, mtfleetv1.AuditResponse]("FleetService.Audit", (*Local).Audit, (*Direct).Audit)
+	VerifyAudit = unary[mtfleetv1.VerifyAuditRequest, mtfleetv1.VerifyAuditResponse]("FleetService.VerifyAudit", (*Local).VerifyAudit, (*Direct).VerifyAudit)
 )
 
 // methods lists them all; a test holds the list against the schema.
@@ -97,7 +99,7 @@ func methods() []*method {
 		Passkeys.method, DeletePasskey.method, InitPasskey.method, FinishPasskey.method,
 		Events.method, Consume.method, Ack.method, Consumers.method, RemoveConsumer.method, Webhooks.method, DeadLetters.method,
 		RetryWebhook.method,
-		Info.method, Governor.method,
+		Info.method, Governor.method, Audit.method, VerifyAudit.method,
 	}
 }
 
@@ -120,6 +122,9 @@ func (m *method) role() mtfleetv1.Role {
 // named is a request that names an account.
 type named interface{ account() string }
 
+func (r AddRequest) account() string           { return r.ID }
+func (r ImportRequest) account() string        { return r.ID }
+func (r CallRequest) account() string          { return r.ID }
 func (r AccountRequest) account() string       { return r.ID }
 func (r StepRequest) account() string          { return r.ID }
 func (r ClearWaitRequest) account() string     { return r.ID }

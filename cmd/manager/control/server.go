@@ -46,7 +46,7 @@ func protocols() *http.Protocols {
 // Handler serves the methods of a Service over HTTP, by Connect, gRPC and gRPC-Web, with what gRPC has for looking at a
 // server: reflection, and health. Who may call what is the word of the request's context, see [Caller].
 func Handler(s Service) http.Handler {
-	guard := newGuard(methods())
+	guard := newGuard(methods(), s)
 	opts := []connect.HandlerOption{
 		connect.WithReadMaxBytes(maxRequest), connect.WithInterceptors(guard),
 		connect.WithCodec(jsonCodec{"json"}), connect.WithCodec(jsonCodec{"json; charset=utf-8"}),

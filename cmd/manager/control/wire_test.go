@@ -140,7 +140,7 @@ func TestAStreamInLines(t *testing.T) {
 
 // Everything is refused to who is not known, and to each role what is not for it.
 func TestTheGuard(t *testing.T) {
-	g := newGuard(methods())
+	g := newGuard(methods(), nil)
 	as := func(role mtfleetv1.Role) context.Context { return WithCaller(t.Context(), Caller{"joe", role}) }
 	for _, m := range methods() {
 		if connect.CodeOf(g.admit(t.Context(), m.procedure)) != connect.CodeUnauthenticated {
@@ -175,7 +175,7 @@ func TestTheGuard(t *testing.T) {
 			t.Errorf("request %d: %v", i+1, err)
 		}
 	}
-	g = newGuard(methods())
+	g = newGuard(methods(), nil)
 	var open []func()
 	for range maxStreams {
 		release, err := g.admitStream(as(mtfleetv1.Role_ROLE_ADMIN), Events.procedure)

@@ -2514,7 +2514,7 @@ const file_mtfleet_v1_account_proto_rawDesc = "" +
 	"\aecho_id\x18\x01 \x01(\x03R\x06echoId\x12\x17\n" +
 	"\auser_id\x18\x02 \x01(\x03R\x06userId\x12\x0e\n" +
 	"\x02dc\x18\x03 \x01(\x05R\x02dc\x12\x18\n" +
-	"\apayload\x18\x04 \x01(\fR\apayload2\xd5\n" +
+	"\apayload\x18\x04 \x01(\fR\apayload2\xdd\n" +
 	"\n" +
 	"\x0eAccountService\x12<\n" +
 	"\x03Add\x12\x16.mtfleet.v1.AddRequest\x1a\x17.mtfleet.v1.AddResponse\"\x04\xa0\xbb\x18\x02\x12B\n" +
@@ -2534,9 +2534,9 @@ const file_mtfleet_v1_account_proto_rawDesc = "" +
 	"\x06Import\x12\x19.mtfleet.v1.ImportRequest\x1a\x1a.mtfleet.v1.ImportResponse\"\x04\xa0\xbb\x18\x03\x12E\n" +
 	"\x06Export\x12\x19.mtfleet.v1.ExportRequest\x1a\x1a.mtfleet.v1.ExportResponse\"\x04\xa0\xbb\x18\x03\x12K\n" +
 	"\bTakeBack\x12\x1b.mtfleet.v1.TakeBackRequest\x1a\x1c.mtfleet.v1.TakeBackResponse\"\x04\xa0\xbb\x18\x03\x12E\n" +
-	"\x05Peers\x12\x18.mtfleet.v1.PeersRequest\x1a\x19.mtfleet.v1.PeersResponse\"\a\xa0\xbb\x18\x02\x90\x02\x01\x12?\n" +
-	"\x04Call\x12\x17.mtfleet.v1.CallRequest\x1a\x18.mtfleet.v1.CallResponse\"\x04\xa0\xbb\x18\x02\x12?\n" +
-	"\x04Echo\x12\x17.mtfleet.v1.EchoRequest\x1a\x18.mtfleet.v1.EchoResponse\"\x04\xa0\xbb\x18\x02BAZ?github.com/mtfleet/mtfleet/cmd/manager/api/mtfleet/v1;mtfleetv1b\x06proto3"
+	"\x05Peers\x12\x18.mtfleet.v1.PeersRequest\x1a\x19.mtfleet.v1.PeersResponse\"\a\xa0\xbb\x18\x02\x90\x02\x01\x12C\n" +
+	"\x04Call\x12\x17.mtfleet.v1.CallRequest\x1a\x18.mtfleet.v1.CallResponse\"\b\xa0\xbb\x18\x02\xb0\xbb\x18\x01\x12C\n" +
+	"\x04Echo\x12\x17.mtfleet.v1.EchoRequest\x1a\x18.mtfleet.v1.EchoResponse\"\b\xa0\xbb\x18\x02\xb0\xbb\x18\x01BAZ?github.com/mtfleet/mtfleet/cmd/manager/api/mtfleet/v1;mtfleetv1b\x06proto3"
 
 var (
 	file_mtfleet_v1_account_proto_rawDescOnce sync.Once

@@ -1458,6 +1458,14 @@ var file_mtfleet_v1_common_proto_extTypes = []protoimpl.ExtensionInfo{
 		Filename:      "mtfleet/v1/common.proto",
 	},
 	{
+		ExtendedType:  (*descriptorpb.MethodOptions)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         50102,
+		Name:          "mtfleet.v1.traffic",
+		Tag:           "varint,50102,opt,name=traffic",
+		Filename:      "mtfleet/v1/common.proto",
+	},
+	{
 		ExtendedType:  (*descriptorpb.EnumValueOptions)(nil),
 		ExtensionType: (*string)(nil),
 		Field:         50101,
@@ -1473,6 +1481,10 @@ var (
 	//
 	// optional mtfleet.v1.Role role = 50100;
 	E_Role = &file_mtfleet_v1_common_proto_extTypes[0]
+	// The method is part of an account's work, and not written into the audit log; nor is one without side effects.
+	//
+	// optional bool traffic = 50102;
+	E_Traffic = &file_mtfleet_v1_common_proto_extTypes[1]
 )
 
 // Extension fields to descriptorpb.EnumValueOptions.
@@ -1480,7 +1492,7 @@ var (
 	// The word for the value in commands and events, where that is not its name without the prefix, in small letters.
 	//
 	// optional string word = 50101;
-	E_Word = &file_mtfleet_v1_common_proto_extTypes[1]
+	E_Word = &file_mtfleet_v1_common_proto_extTypes[2]
 )
 
 var File_mtfleet_v1_common_proto protoreflect.FileDescriptor
@@ -1661,7 +1673,8 @@ const file_mtfleet_v1_common_proto_rawDesc = "" +
 	"\x0ePEER_TYPE_USER\x10\x01\x12\x12\n" +
 	"\x0ePEER_TYPE_CHAT\x10\x02\x12\x15\n" +
 	"\x11PEER_TYPE_CHANNEL\x10\x03:F\n" +
-	"\x04role\x12\x1e.google.protobuf.MethodOptions\x18\xb4\x87\x03 \x01(\x0e2\x10.mtfleet.v1.RoleR\x04role:7\n" +
+	"\x04role\x12\x1e.google.protobuf.MethodOptions\x18\xb4\x87\x03 \x01(\x0e2\x10.mtfleet.v1.RoleR\x04role::\n" +
+	"\atraffic\x12\x1e.google.protobuf.MethodOptions\x18\xb6\x87\x03 \x01(\bR\atraffic:7\n" +
 	"\x04word\x12!.google.protobuf.EnumValueOptions\x18\xb5\x87\x03 \x01(\tR\x04wordBAZ?github.com/mtfleet/mtfleet/cmd/manager/api/mtfleet/v1;mtfleetv1b\x06proto3"
 
 var (
@@ -1719,12 +1732,13 @@ var file_mtfleet_v1_common_proto_depIdxs = []int32{
 	12, // 17: mtfleet.v1.Step.payment:type_name -> mtfleet.v1.Payment
 	13, // 18: mtfleet.v1.Step.firebase:type_name -> mtfleet.v1.FirebaseTask
 	16, // 19: mtfleet.v1.role:extendee -> google.protobuf.MethodOptions
-	17, // 20: mtfleet.v1.word:extendee -> google.protobuf.EnumValueOptions
-	0,  // 21: mtfleet.v1.role:type_name -> mtfleet.v1.Role
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	21, // [21:22] is the sub-list for extension type_name
-	19, // [19:21] is the sub-list for extension extendee
+	16, // 20: mtfleet.v1.traffic:extendee -> google.protobuf.MethodOptions
+	17, // 21: mtfleet.v1.word:extendee -> google.protobuf.EnumValueOptions
+	0,  // 22: mtfleet.v1.role:type_name -> mtfleet.v1.Role
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	22, // [22:23] is the sub-list for extension type_name
+	19, // [19:22] is the sub-list for extension extendee
 	0,  // [0:19] is the sub-list for field type_name
 }
 
@@ -1740,7 +1754,7 @@ func file_mtfleet_v1_common_proto_init() {
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mtfleet_v1_common_proto_rawDesc), len(file_mtfleet_v1_common_proto_rawDesc)),
 			NumEnums:      7,
 			NumMessages:   8,
-			NumExtensions: 2,
+			NumExtensions: 3,
 			NumServices:   0,
 		},
 		GoTypes:           file_mtfleet_v1_common_proto_goTypes,

@@ -493,6 +493,354 @@ func (x *Permits) GetSignIns() uint64 {
 	return 0
 }
 
+// AuditRequest asks for the newest entries, of one account where it is named.
+type AuditRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most so many; 0: 100.
+	Limit   int32  `protobuf:"varint,1,opt,name=limit,proto3" json:"limit,omitempty"`
+	Account string `protobuf:"bytes,2,opt,name=account,proto3" json:"account,omitempty"`
+	// Those after this number alone.
+	After         uint64 `protobuf:"varint,3,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuditRequest) Reset() {
+	*x = AuditRequest{}
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuditRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuditRequest) ProtoMessage() {}
+
+func (x *AuditRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuditRequest.ProtoReflect.Descriptor instead.
+func (*AuditRequest) Descriptor() ([]byte, []int) {
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *AuditRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *AuditRequest) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *AuditRequest) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+// AuditResponse is entries of the audit log, oldest first.
+type AuditResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Entries       []*AuditEntry          `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuditResponse) Reset() {
+	*x = AuditResponse{}
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuditResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuditResponse) ProtoMessage() {}
+
+func (x *AuditResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuditResponse.ProtoReflect.Descriptor instead.
+func (*AuditResponse) Descriptor() ([]byte, []int) {
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *AuditResponse) GetEntries() []*AuditEntry {
+	if x != nil {
+		return x.Entries
+	}
+	return nil
+}
+
+// AuditEntry is one thing that somebody did, or tried to. It holds no secret.
+type AuditEntry struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// From 1, without holes.
+	Seq uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	At  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	// "uid 1000", or the name of a caller.
+	Who string `protobuf:"bytes,3,opt,name=who,proto3" json:"who,omitempty"`
+	// "AccountService/Pause".
+	What string `protobuf:"bytes,4,opt,name=what,proto3" json:"what,omitempty"`
+	// What of it matters, as the kind of an answer or a method.
+	Detail  string `protobuf:"bytes,5,opt,name=detail,proto3" json:"detail,omitempty"`
+	Account string `protobuf:"bytes,6,opt,name=account,proto3" json:"account,omitempty"`
+	// "ok", or the kind of the error.
+	Outcome string `protobuf:"bytes,7,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// The hash of the entry before it, and its own, in hexadecimal digits.
+	Before        string `protobuf:"bytes,8,opt,name=before,proto3" json:"before,omitempty"`
+	Hash          string `protobuf:"bytes,9,opt,name=hash,proto3" json:"hash,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuditEntry) Reset() {
+	*x = AuditEntry{}
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuditEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuditEntry) ProtoMessage() {}
+
+func (x *AuditEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuditEntry.ProtoReflect.Descriptor instead.
+func (*AuditEntry) Descriptor() ([]byte, []int) {
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *AuditEntry) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *AuditEntry) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *AuditEntry) GetWho() string {
+	if x != nil {
+		return x.Who
+	}
+	return ""
+}
+
+func (x *AuditEntry) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *AuditEntry) GetDetail() string {
+	if x != nil {
+		return x.Detail
+	}
+	return ""
+}
+
+func (x *AuditEntry) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *AuditEntry) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *AuditEntry) GetBefore() string {
+	if x != nil {
+		return x.Before
+	}
+	return ""
+}
+
+func (x *AuditEntry) GetHash() string {
+	if x != nil {
+		return x.Hash
+	}
+	return ""
+}
+
+// VerifyAuditRequest asks for the whole log.
+type VerifyAuditRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyAuditRequest) Reset() {
+	*x = VerifyAuditRequest{}
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyAuditRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyAuditRequest) ProtoMessage() {}
+
+func (x *VerifyAuditRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyAuditRequest.ProtoReflect.Descriptor instead.
+func (*VerifyAuditRequest) Descriptor() ([]byte, []int) {
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{10}
+}
+
+// VerifyAuditResponse tells whether the log is as it was written.
+type VerifyAuditResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Whole bool                   `protobuf:"varint,1,opt,name=whole,proto3" json:"whole,omitempty"`
+	// Where it is not, in words.
+	Why string `protobuf:"bytes,2,opt,name=why,proto3" json:"why,omitempty"`
+	// How many entries are kept, and the numbers of the first and the last.
+	Entries int32  `protobuf:"varint,3,opt,name=entries,proto3" json:"entries,omitempty"`
+	First   uint64 `protobuf:"varint,4,opt,name=first,proto3" json:"first,omitempty"`
+	Last    uint64 `protobuf:"varint,5,opt,name=last,proto3" json:"last,omitempty"`
+	// The hash of the last entry: keep it elsewhere, for nobody can tell from the log what is missing at its end.
+	Head          string `protobuf:"bytes,6,opt,name=head,proto3" json:"head,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyAuditResponse) Reset() {
+	*x = VerifyAuditResponse{}
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyAuditResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyAuditResponse) ProtoMessage() {}
+
+func (x *VerifyAuditResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyAuditResponse.ProtoReflect.Descriptor instead.
+func (*VerifyAuditResponse) Descriptor() ([]byte, []int) {
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *VerifyAuditResponse) GetWhole() bool {
+	if x != nil {
+		return x.Whole
+	}
+	return false
+}
+
+func (x *VerifyAuditResponse) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *VerifyAuditResponse) GetEntries() int32 {
+	if x != nil {
+		return x.Entries
+	}
+	return 0
+}
+
+func (x *VerifyAuditResponse) GetFirst() uint64 {
+	if x != nil {
+		return x.First
+	}
+	return 0
+}
+
+func (x *VerifyAuditResponse) GetLast() uint64 {
+	if x != nil {
+		return x.Last
+	}
+	return 0
+}
+
+func (x *VerifyAuditResponse) GetHead() string {
+	if x != nil {
+		return x.Head
+	}
+	return ""
+}
+
 var File_mtfleet_v1_fleet_proto protoreflect.FileDescriptor
 
 const file_mtfleet_v1_fleet_proto_rawDesc = "" +
@@ -531,10 +879,37 @@ const file_mtfleet_v1_fleet_proto_rawDesc = "" +
 	"\aPermits\x12\x1a\n" +
 	"\bconnects\x18\x01 \x01(\x04R\bconnects\x12#\n" +
 	"\rkey_creations\x18\x02 \x01(\x04R\fkeyCreations\x12\x19\n" +
-	"\bsign_ins\x18\x03 \x01(\x04R\asignIns2\xa2\x01\n" +
+	"\bsign_ins\x18\x03 \x01(\x04R\asignIns\"T\n" +
+	"\fAuditRequest\x12\x14\n" +
+	"\x05limit\x18\x01 \x01(\x05R\x05limit\x12\x18\n" +
+	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\x04R\x05after\"A\n" +
+	"\rAuditResponse\x120\n" +
+	"\aentries\x18\x01 \x03(\v2\x16.mtfleet.v1.AuditEntryR\aentries\"\xe8\x01\n" +
+	"\n" +
+	"AuditEntry\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12*\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x10\n" +
+	"\x03who\x18\x03 \x01(\tR\x03who\x12\x12\n" +
+	"\x04what\x18\x04 \x01(\tR\x04what\x12\x16\n" +
+	"\x06detail\x18\x05 \x01(\tR\x06detail\x12\x18\n" +
+	"\aaccount\x18\x06 \x01(\tR\aaccount\x12\x18\n" +
+	"\aoutcome\x18\a \x01(\tR\aoutcome\x12\x16\n" +
+	"\x06before\x18\b \x01(\tR\x06before\x12\x12\n" +
+	"\x04hash\x18\t \x01(\tR\x04hash\"\x14\n" +
+	"\x12VerifyAuditRequest\"\x95\x01\n" +
+	"\x13VerifyAuditResponse\x12\x14\n" +
+	"\x05whole\x18\x01 \x01(\bR\x05whole\x12\x10\n" +
+	"\x03why\x18\x02 \x01(\tR\x03why\x12\x18\n" +
+	"\aentries\x18\x03 \x01(\x05R\aentries\x12\x14\n" +
+	"\x05first\x18\x04 \x01(\x04R\x05first\x12\x12\n" +
+	"\x04last\x18\x05 \x01(\x04R\x04last\x12\x12\n" +
+	"\x04head\x18\x06 \x01(\tR\x04head2\xc2\x02\n" +
 	"\fFleetService\x12B\n" +
 	"\x04Info\x12\x17.mtfleet.v1.InfoRequest\x1a\x18.mtfleet.v1.InfoResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12N\n" +
-	"\bGovernor\x12\x1b.mtfleet.v1.GovernorRequest\x1a\x1c.mtfleet.v1.GovernorResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01BAZ?github.com/mtfleet/mtfleet/cmd/manager/api/mtfleet/v1;mtfleetv1b\x06proto3"
+	"\bGovernor\x12\x1b.mtfleet.v1.GovernorRequest\x1a\x1c.mtfleet.v1.GovernorResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12E\n" +
+	"\x05Audit\x12\x18.mtfleet.v1.AuditRequest\x1a\x19.mtfleet.v1.AuditResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12W\n" +
+	"\vVerifyAudit\x12\x1e.mtfleet.v1.VerifyAuditRequest\x1a\x1f.mtfleet.v1.VerifyAuditResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01BAZ?github.com/mtfleet/mtfleet/cmd/manager/api/mtfleet/v1;mtfleetv1b\x06proto3"
 
 var (
 	file_mtfleet_v1_fleet_proto_rawDescOnce sync.Once
@@ -548,7 +923,7 @@ func file_mtfleet_v1_fleet_proto_rawDescGZIP() []byte {
 	return file_mtfleet_v1_fleet_proto_rawDescData
 }
 
-var file_mtfleet_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_mtfleet_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_mtfleet_v1_fleet_proto_goTypes = []any{
 	(*InfoRequest)(nil),           // 0: mtfleet.v1.InfoRequest
 	(*InfoResponse)(nil),          // 1: mtfleet.v1.InfoResponse
@@ -557,24 +932,35 @@ var file_mtfleet_v1_fleet_proto_goTypes = []any{
 	(*Budget)(nil),                // 4: mtfleet.v1.Budget
 	(*GovernedDC)(nil),            // 5: mtfleet.v1.GovernedDC
 	(*Permits)(nil),               // 6: mtfleet.v1.Permits
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*AuditRequest)(nil),          // 7: mtfleet.v1.AuditRequest
+	(*AuditResponse)(nil),         // 8: mtfleet.v1.AuditResponse
+	(*AuditEntry)(nil),            // 9: mtfleet.v1.AuditEntry
+	(*VerifyAuditRequest)(nil),    // 10: mtfleet.v1.VerifyAuditRequest
+	(*VerifyAuditResponse)(nil),   // 11: mtfleet.v1.VerifyAuditResponse
+	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
 }
 var file_mtfleet_v1_fleet_proto_depIdxs = []int32{
-	7, // 0: mtfleet.v1.InfoResponse.since:type_name -> google.protobuf.Timestamp
-	4, // 1: mtfleet.v1.GovernorResponse.budget:type_name -> mtfleet.v1.Budget
-	5, // 2: mtfleet.v1.GovernorResponse.dcs:type_name -> mtfleet.v1.GovernedDC
-	7, // 3: mtfleet.v1.GovernedDC.since:type_name -> google.protobuf.Timestamp
-	6, // 4: mtfleet.v1.GovernedDC.waiting:type_name -> mtfleet.v1.Permits
-	6, // 5: mtfleet.v1.GovernedDC.granted:type_name -> mtfleet.v1.Permits
-	0, // 6: mtfleet.v1.FleetService.Info:input_type -> mtfleet.v1.InfoRequest
-	2, // 7: mtfleet.v1.FleetService.Governor:input_type -> mtfleet.v1.GovernorRequest
-	1, // 8: mtfleet.v1.FleetService.Info:output_type -> mtfleet.v1.InfoResponse
-	3, // 9: mtfleet.v1.FleetService.Governor:output_type -> mtfleet.v1.GovernorResponse
-	8, // [8:10] is the sub-list for method output_type
-	6, // [6:8] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	12, // 0: mtfleet.v1.InfoResponse.since:type_name -> google.protobuf.Timestamp
+	4,  // 1: mtfleet.v1.GovernorResponse.budget:type_name -> mtfleet.v1.Budget
+	5,  // 2: mtfleet.v1.GovernorResponse.dcs:type_name -> mtfleet.v1.GovernedDC
+	12, // 3: mtfleet.v1.GovernedDC.since:type_name -> google.protobuf.Timestamp
+	6,  // 4: mtfleet.v1.GovernedDC.waiting:type_name -> mtfleet.v1.Permits
+	6,  // 5: mtfleet.v1.GovernedDC.granted:type_name -> mtfleet.v1.Permits
+	9,  // 6: mtfleet.v1.AuditResponse.entries:type_name -> mtfleet.v1.AuditEntry
+	12, // 7: mtfleet.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	0,  // 8: mtfleet.v1.FleetService.Info:input_type -> mtfleet.v1.InfoRequest
+	2,  // 9: mtfleet.v1.FleetService.Governor:input_type -> mtfleet.v1.GovernorRequest
+	7,  // 10: mtfleet.v1.FleetService.Audit:input_type -> mtfleet.v1.AuditRequest
+	10, // 11: mtfleet.v1.FleetService.VerifyAudit:input_type -> mtfleet.v1.VerifyAuditRequest
+	1,  // 12: mtfleet.v1.FleetService.Info:output_type -> mtfleet.v1.InfoResponse
+	3,  // 13: mtfleet.v1.FleetService.Governor:output_type -> mtfleet.v1.GovernorResponse
+	8,  // 14: mtfleet.v1.FleetService.Audit:output_type -> mtfleet.v1.AuditResponse
+	11, // 15: mtfleet.v1.FleetService.VerifyAudit:output_type -> mtfleet.v1.VerifyAuditResponse
+	12, // [12:16] is the sub-list for method output_type
+	8,  // [8:12] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_mtfleet_v1_fleet_proto_init() }
@@ -589,7 +975,7 @@ func file_mtfleet_v1_fleet_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mtfleet_v1_fleet_proto_rawDesc), len(file_mtfleet_v1_fleet_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -918,11 +918,11 @@ const file_mtfleet_v1_signin_proto_rawDesc = "" +
 	"\x11ANSWER_KIND_TOKEN\x10\x10\x12\x17\n" +
 	"\x13ANSWER_KIND_PASSKEY\x10\x11\x12\x13\n" +
 	"\x0fANSWER_KIND_PNV\x10\x12\x12\x16\n" +
-	"\x12ANSWER_KIND_CANCEL\x10\x132\xab\x02\n" +
+	"\x12ANSWER_KIND_CANCEL\x10\x132\xaf\x02\n" +
 	"\rSignInService\x12E\n" +
 	"\x06SignIn\x12\x19.mtfleet.v1.SignInRequest\x1a\x1a.mtfleet.v1.SignInResponse\"\x04\xa0\xbb\x18\x02\x12E\n" +
-	"\x06Answer\x12\x19.mtfleet.v1.AnswerRequest\x1a\x1a.mtfleet.v1.AnswerResponse\"\x04\xa0\xbb\x18\x02\x12?\n" +
-	"\x04Step\x12\x17.mtfleet.v1.StepRequest\x1a\x18.mtfleet.v1.StepResponse\"\x04\xa0\xbb\x18\x02\x12K\n" +
+	"\x06Answer\x12\x19.mtfleet.v1.AnswerRequest\x1a\x1a.mtfleet.v1.AnswerResponse\"\x04\xa0\xbb\x18\x02\x12C\n" +
+	"\x04Step\x12\x17.mtfleet.v1.StepRequest\x1a\x18.mtfleet.v1.StepResponse\"\b\xa0\xbb\x18\x02\xb0\xbb\x18\x01\x12K\n" +
 	"\bAcceptQR\x12\x1b.mtfleet.v1.AcceptQRRequest\x1a\x1c.mtfleet.v1.AcceptQRResponse\"\x04\xa0\xbb\x18\x03BAZ?github.com/mtfleet/mtfleet/cmd/manager/api/mtfleet/v1;mtfleetv1b\x06proto3"
 
 var (

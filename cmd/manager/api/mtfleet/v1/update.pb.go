@@ -1788,11 +1788,11 @@ const file_mtfleet_v1_update_proto_rawDesc = "" +
 	"\x11EVENT_KIND_MISSED\x10\x03\x12\x13\n" +
 	"\x0fEVENT_KIND_HOLE\x10\x04\x12\x15\n" +
 	"\x11EVENT_KIND_NOTICE\x10\x05\x12\x18\n" +
-	"\x14EVENT_KIND_RESTARTED\x10\x062\x93\x05\n" +
-	"\rUpdateService\x12G\n" +
-	"\x06Events\x12\x19.mtfleet.v1.EventsRequest\x1a\x1a.mtfleet.v1.EventsResponse\"\x04\xa0\xbb\x18\x020\x01\x12J\n" +
-	"\aConsume\x12\x1a.mtfleet.v1.ConsumeRequest\x1a\x1b.mtfleet.v1.ConsumeResponse\"\x04\xa0\xbb\x18\x020\x01\x12<\n" +
-	"\x03Ack\x12\x16.mtfleet.v1.AckRequest\x1a\x17.mtfleet.v1.AckResponse\"\x04\xa0\xbb\x18\x02\x12Q\n" +
+	"\x14EVENT_KIND_RESTARTED\x10\x062\x9f\x05\n" +
+	"\rUpdateService\x12K\n" +
+	"\x06Events\x12\x19.mtfleet.v1.EventsRequest\x1a\x1a.mtfleet.v1.EventsResponse\"\b\xa0\xbb\x18\x02\xb0\xbb\x18\x010\x01\x12N\n" +
+	"\aConsume\x12\x1a.mtfleet.v1.ConsumeRequest\x1a\x1b.mtfleet.v1.ConsumeResponse\"\b\xa0\xbb\x18\x02\xb0\xbb\x18\x010\x01\x12@\n" +
+	"\x03Ack\x12\x16.mtfleet.v1.AckRequest\x1a\x17.mtfleet.v1.AckResponse\"\b\xa0\xbb\x18\x02\xb0\xbb\x18\x01\x12Q\n" +
 	"\tConsumers\x12\x1c.mtfleet.v1.ConsumersRequest\x1a\x1d.mtfleet.v1.ConsumersResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12]\n" +
 	"\x0eRemoveConsumer\x12!.mtfleet.v1.RemoveConsumerRequest\x1a\".mtfleet.v1.RemoveConsumerResponse\"\x04\xa0\xbb\x18\x03\x12N\n" +
 	"\bWebhooks\x12\x1b.mtfleet.v1.WebhooksRequest\x1a\x1c.mtfleet.v1.WebhooksResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12T\n" +

@@ -113,7 +113,7 @@ type AccountServiceClient interface {
 	TakeBack(context.Context, *v1.TakeBackRequest) (*v1.TakeBackResponse, error)
 	// Peers lists whom an account has met, or the one that is asked for; of an id without a type each that has it.
 	Peers(context.Context, *v1.PeersRequest) (*v1.PeersResponse, error)
-	// Call calls one method of the Telegram API as an account. Those of auth and account are for ROLE_ADMIN.
+	// Call calls one method of the Telegram API as an account. Those of auth and account are for ROLE_ADMIN, and audited.
 	Call(context.Context, *v1.CallRequest) (*v1.CallResponse, error)
 	// Echo calls testdc.echo, which only a test DC has.
 	Echo(context.Context, *v1.EchoRequest) (*v1.EchoResponse, error)
@@ -483,7 +483,7 @@ type AccountServiceHandler interface {
 	TakeBack(context.Context, *v1.TakeBackRequest) (*v1.TakeBackResponse, error)
 	// Peers lists whom an account has met, or the one that is asked for; of an id without a type each that has it.
 	Peers(context.Context, *v1.PeersRequest) (*v1.PeersResponse, error)
-	// Call calls one method of the Telegram API as an account. Those of auth and account are for ROLE_ADMIN.
+	// Call calls one method of the Telegram API as an account. Those of auth and account are for ROLE_ADMIN, and audited.
 	Call(context.Context, *v1.CallRequest) (*v1.CallResponse, error)
 	// Echo calls testdc.echo, which only a test DC has.
 	Echo(context.Context, *v1.EchoRequest) (*v1.EchoResponse, error)

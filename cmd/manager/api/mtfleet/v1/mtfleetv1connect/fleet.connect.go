@@ -37,6 +37,11 @@ const (
 	FleetServiceInfoProcedure = "/mtfleet.v1.FleetService/Info"
 	// FleetServiceGovernorProcedure is the fully-qualified name of the FleetService's Governor RPC.
 	FleetServiceGovernorProcedure = "/mtfleet.v1.FleetService/Governor"
+	// FleetServiceAuditProcedure is the fully-qualified name of the FleetService's Audit RPC.
+	FleetServiceAuditProcedure = "/mtfleet.v1.FleetService/Audit"
+	// FleetServiceVerifyAuditProcedure is the fully-qualified name of the FleetService's VerifyAudit
+	// RPC.
+	FleetServiceVerifyAuditProcedure = "/mtfleet.v1.FleetService/VerifyAudit"
 )
 
 // FleetServiceClient is a client for the mtfleet.v1.FleetService service.
@@ -45,6 +50,10 @@ type FleetServiceClient interface {
 	Info(context.Context, *v1.InfoRequest) (*v1.InfoResponse, error)
 	// Governor shows what waits for permits, and which DCs are down.
 	Governor(context.Context, *v1.GovernorRequest) (*v1.GovernorResponse, error)
+	// Audit returns the newest entries of the audit log: who did what to which account.
+	Audit(context.Context, *v1.AuditRequest) (*v1.AuditResponse, error)
+	// VerifyAudit tells whether the log is as it was written.
+	VerifyAudit(context.Context, *v1.VerifyAuditRequest) (*v1.VerifyAuditResponse, error)
 }
 
 // NewFleetServiceClient constructs a client for the mtfleet.v1.FleetService service. By default, it
@@ -72,13 +81,29 @@ func NewFleetServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		audit: connect.NewClient[v1.AuditRequest, v1.AuditResponse](
+			httpClient,
+			baseURL+FleetServiceAuditProcedure,
+			connect.WithSchema(fleetServiceMethods.ByName("Audit")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		verifyAudit: connect.NewClient[v1.VerifyAuditRequest, v1.VerifyAuditResponse](
+			httpClient,
+			baseURL+FleetServiceVerifyAuditProcedure,
+			connect.WithSchema(fleetServiceMethods.ByName("VerifyAudit")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // fleetServiceClient implements FleetServiceClient.
 type fleetServiceClient struct {
-	info     *connect.Client[v1.InfoRequest, v1.InfoResponse]
-	governor *connect.Client[v1.GovernorRequest, v1.GovernorResponse]
+	info        *connect.Client[v1.InfoRequest, v1.InfoResponse]
+	governor    *connect.Client[v1.GovernorRequest, v1.GovernorResponse]
+	audit       *connect.Client[v1.AuditRequest, v1.AuditResponse]
+	verifyAudit *connect.Client[v1.VerifyAuditRequest, v1.VerifyAuditResponse]
 }
 
 // Info calls mtfleet.v1.FleetService.Info.
@@ -99,12 +124,34 @@ func (c *fleetServiceClient) Governor(ctx context.Context, req *v1.GovernorReque
 	return nil, err
 }
 
+// Audit calls mtfleet.v1.FleetService.Audit.
+func (c *fleetServiceClient) Audit(ctx context.Context, req *v1.AuditRequest) (*v1.AuditResponse, error) {
+	response, err := c.audit.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// VerifyAudit calls mtfleet.v1.FleetService.VerifyAudit.
+func (c *fleetServiceClient) VerifyAudit(ctx context.Context, req *v1.VerifyAuditRequest) (*v1.VerifyAuditResponse, error) {
+	response, err := c.verifyAudit.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // FleetServiceHandler is an implementation of the mtfleet.v1.FleetService service.
 type FleetServiceHandler interface {
 	// Info tells who is answering.
 	Info(context.Context, *v1.InfoRequest) (*v1.InfoResponse, error)
 	// Governor shows what waits for permits, and which DCs are down.
 	Governor(context.Context, *v1.GovernorRequest) (*v1.GovernorResponse, error)
+	// Audit returns the newest entries of the audit log: who did what to which account.
+	Audit(context.Context, *v1.AuditRequest) (*v1.AuditResponse, error)
+	// VerifyAudit tells whether the log is as it was written.
+	VerifyAudit(context.Context, *v1.VerifyAuditRequest) (*v1.VerifyAuditResponse, error)
 }
 
 // NewFleetServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -128,12 +175,30 @@ func NewFleetServiceHandler(svc FleetServiceHandler, opts ...connect.HandlerOpti
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	fleetServiceAuditHandler := connect.NewUnaryHandlerSimple(
+		FleetServiceAuditProcedure,
+		svc.Audit,
+		connect.WithSchema(fleetServiceMethods.ByName("Audit")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	fleetServiceVerifyAuditHandler := connect.NewUnaryHandlerSimple(
+		FleetServiceVerifyAuditProcedure,
+		svc.VerifyAudit,
+		connect.WithSchema(fleetServiceMethods.ByName("VerifyAudit")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/mtfleet.v1.FleetService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case FleetServiceInfoProcedure:
 			fleetServiceInfoHandler.ServeHTTP(w, r)
 		case FleetServiceGovernorProcedure:
 			fleetServiceGovernorHandler.ServeHTTP(w, r)
+		case FleetServiceAuditProcedure:
+			fleetServiceAuditHandler.ServeHTTP(w, r)
+		case FleetServiceVerifyAuditProcedure:
+			fleetServiceVerifyAuditHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -149,4 +214,12 @@ func (UnimplementedFleetServiceHandler) Info(context.Context, *v1.InfoRequest) (
 
 func (UnimplementedFleetServiceHandler) Governor(context.Context, *v1.GovernorRequest) (*v1.GovernorResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mtfleet.v1.FleetService.Governor is not implemented"))
+}
+
+func (UnimplementedFleetServiceHandler) Audit(context.Context, *v1.AuditRequest) (*v1.AuditResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mtfleet.v1.FleetService.Audit is not implemented"))
+}
+
+func (UnimplementedFleetServiceHandler) VerifyAudit(context.Context, *v1.VerifyAuditRequest) (*v1.VerifyAuditResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mtfleet.v1.FleetService.VerifyAudit is not implemented"))
 }
