@@ -63,6 +63,7 @@ func TestScripts(t *testing.T) {
 			"certs":      certs,
 			"token":      token,
 			"append":     appendTo,
+			"untainted":  untainted,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "mount" {
