@@ -1,0 +1,160 @@
+package sdnotify
+
+import (
+	"context"
+	"strconv"
+	"sync"
+	"time"
+)
+
+const (
+	// statusEvery is how often the status text is looked at; it is sent when it
+	// has changed.
+	statusEvery = 5 * time.Second
+	// upEvery is the pause between two questions whether the service is up.
+	upEvery = 100 * time.Millisecond
+	// While a service stops, systemd is asked every extendEvery to wait for
+	// extendBy more, and after extendMost no more: what takes longer hangs.
+	extendEvery = 10 * time.Second
+	extendBy    = 30 * time.Second
+	extendMost  = 5 * time.Minute
+)
+
+// Health is what a service says of itself. Its functions are called by one
+// goroutine; the contexts end when the answer comes too late or is not wanted any
+// more.
+type Health struct {
+	// Up returns nil once the service does what it is for. It is asked until then.
+	Up func(context.Context) error
+	// Alive returns nil when what does the work has answered.
+	Alive func(context.Context) error
+	// Status says in one line what the service does now.
+	Status func() string
+}
+
+// Ready tells systemd that the service is up as soon as it is, from then on what
+// it does, and that it is alive as often as the watchdog wants to hear it, until
+// Stopping or Close. It returns at once, and is called once.
+func (s *Service) Ready(h Health) {
+	if s != nil {
+		s.watch.begin(func(ctx context.Context) { s.tell(ctx, h) })
+	}
+}
+
+func (s *Service) tell(ctx context.Context, h Health) {
+	for h.Up(ctx) != nil {
+		if !pause(ctx, upEvery) {
+			return
+		}
+	}
+	said := h.Status()
+	s.send("READY=1", status(said))
+
+	statuses := time.NewTicker(statusEvery)
+	defer statuses.Stop()
+	var beat <-chan time.Time
+	if s.watchdog > 0 {
+		beats := time.NewTicker(s.watchdog / 2)
+		defer beats.Stop()
+		beat = beats.C
+	}
+	hangs := false // it was said
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-statuses.C:
+			if now := h.Status(); now != said {
+				said = now
+				s.send(status(said))
+			}
+		case <-beat:
+			err := s.alive(ctx, h)
+			switch {
+			case err == nil:
+				s.send("WATCHDOG=1")
+			case ctx.Err() == nil && !hangs:
+				s.log.Error("the service does not answer itself: systemd ends it unless it does soon", "watchdog", s.watchdog, "err", err)
+			}
+			hangs = err != nil
+		}
+	}
+}
+
+// alive waits for an answer half of the watchdog's time: with the half before the
+// question that is the whole of it.
+func (s *Service) alive(ctx context.Context, h Health) error {
+	ctx, cancel := context.WithTimeout(ctx, s.watchdog/2)
+	defer cancel()
+	return h.Alive(ctx)
+}
+
+// Stopping tells systemd that the service stops, and what it does for that, and has
+// it wait for the end, five minutes at most.
+func (s *Service) Stopping(text string) {
+	if s == nil {
+		return
+	}
+	s.watch.end()
+	s.stop.begin(func(ctx context.Context) {
+		s.send("STOPPING=1", status(text))
+		every := extendEvery
+		if s.watchdog > 0 {
+			every = min(every, s.watchdog/2)
+		}
+		for begun := time.Now(); time.Since(begun) < extendMost; {
+			// The watchdog still runs; what it would kill is being closed.
+			s.send("EXTEND_TIMEOUT_USEC="+strconv.FormatInt(extendBy.Microseconds(), 10), "WATCHDOG=1")
+			if !pause(ctx, every) {
+				return
+			}
+		}
+	})
+}
+
+// Close ends what Ready and Stopping began, and the connection. A Service that
+// was closed says nothing more.
+func (s *Service) Close() {
+	if s == nil {
+		return
+	}
+	s.watch.end()
+	s.stop.end()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn != nil {
+		_ = s.conn.Close()
+	}
+}
+
+// task is one goroutine, begun once and ended once.
+type task struct {
+	cancel context.CancelFunc // nil: not begun
+	ended  sync.WaitGroup
+}
+
+func (t *task) begin(f func(context.Context)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	t.cancel = cancel
+	t.ended.Go(func() { f(ctx) })
+}
+
+// end returns when the goroutine has ended.
+func (t *task) end() {
+	if t.cancel != nil {
+		t.cancel()
+		t.ended.Wait()
+	}
+}
+
+// pause waits; it reports false when ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
