@@ -53,6 +53,7 @@ func TestScripts(t *testing.T) {
 			"freeport":   freePort,
 			"httpget":    httpGet,
 			"sink":       sink,
+			"systemd":    systemd,
 			"asks":       asks,
 			"sent":       sent,
 			"found":      found,

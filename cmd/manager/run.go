@@ -18,6 +18,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/wire"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/cmd/manager/sdnotify"
 	"github.com/mtfleet/mtfleet/config"
 	"github.com/mtfleet/mtfleet/persistence"
 )
@@ -64,6 +65,8 @@ func (a *app) run(ctx context.Context, cfg *config.Config, loopback bool) error 
 	if err := alone(ctx, cfg); err != nil {
 		return err
 	}
+	unit := a.underSystemd(log)
+	defer unit.Close()
 	// The socket first: a command that finds it waits for this manager. One that
 	// does not opens the store itself, and a few of those in a row would keep it
 	// from us.
@@ -91,7 +94,7 @@ func (a *app) run(ctx context.Context, cfg *config.Config, loopback bool) error 
 		return err
 	}
 	o.Store = store
-	err = a.serve(ctx, cfg, o, log, socket, page)
+	err = a.serve(ctx, cfg, o, log, socket, page, unit)
 	return errors.Join(err, closeStore(store))
 }
 
@@ -134,7 +137,7 @@ func sameDir(a, b string) bool {
 }
 
 // serve runs a manager over an open store with everything around it.
-func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, log *slog.Logger, socket net.Listener, page *metricsPage) error {
+func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, log *slog.Logger, socket net.Listener, page *metricsPage, unit *sdnotify.Service) error {
 	if page != nil {
 		o.MeterProvider = page.provider
 	}
@@ -172,9 +175,11 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 			"advice", "raise the limit: ulimit -n, or LimitNOFILE= of the systemd unit")
 	}
 
+	unit.Ready(unitHealth(m, cfg.Control.Socket))
 	watchDCs(ctx, log, m) // until ctx ends
 	log.Info("manager stops")
 	page.stopping()
+	unit.Stopping("closes connections and the store")
 	hooksEnded()
 	grace, cancel := actors.CloseGrace()
 	defer cancel()
