@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
-	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -57,19 +55,17 @@ func (a *app) root() *cobra.Command {
   manager run               keep every account online`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		CompletionOptions: cobra.CompletionOptions{
-			HiddenDefaultCmd: true,
-		},
 	}
 	root.PersistentFlags().StringVar(&a.configFile, "config", "", "configuration `FILE` (default: $MTFLEET_CONFIG, else ~/.config/mtfleet/config.yaml)")
 	root.PersistentFlags().StringArrayVar(&a.settings, "set", nil, "override a setting: `NAME=VALUE`, for example log.level=debug (repeatable)")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage("%s: %v; see `%s --help`", c.CommandPath(), err, c.CommandPath())
 	})
-	root.AddCommand(a.demoCommand(), a.testdcCommand(), a.runCommand(), a.accountCommand(), a.sessionCommand(), a.governorCommand(), a.eventsCommand(), a.consumersCommand(), a.webhooksCommand(), a.storeCommand(), a.apiCommand(), a.auditCommand(), a.configCommand(), a.benchCommand(), a.versionCommand(), exitCodesTopic())
+	root.AddCommand(a.demoCommand(), a.testdcCommand(), a.runCommand(), a.accountCommand(), a.sessionCommand(), a.governorCommand(), a.eventsCommand(), a.consumersCommand(), a.webhooksCommand(), a.storeCommand(), a.apiCommand(), a.auditCommand(), a.configCommand(), a.benchCommand(), a.versionCommand(), a.docsCommand(), exitCodesTopic())
 	// An unknown command is a mistake in usage, and cobra's suggestion is kept.
 	root.Args = unknownCommand
 	root.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	a.complete(root)
 	return root
 }
 
@@ -108,26 +104,6 @@ func exactly(names ...string) cobra.PositionalArgs {
 		}
 		return usage("%s takes %s, not %d arguments; see `%s --help`", c.CommandPath(), want, len(args), c.CommandPath())
 	}
-}
-
-func (a *app) versionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "version", Short: "Print the version", Args: exactly(),
-		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(a.out, "mtfleet %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
-		},
-	}
-}
-
-// version is the module's version as the Go tool knows it; "dev" in a build from
-// a working tree without one.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
-		return "dev"
-	}
-	return info.Main.Version
 }
 
 // printf writes a line for people; standard output belongs to results.
