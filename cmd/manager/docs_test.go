@@ -77,7 +77,7 @@ func TestLinksOfThePagesLeadSomewhere(t *testing.T) {
 }
 
 // A command is a line of a block, or code in a sentence.
-var shown = regexp.MustCompile("(?m)(?:^(?:\\$ )?|`)(?:go run ./cmd/|\\./)?manager ([a-z][^`\n|]*)")
+var shown = regexp.MustCompile("(?m)(?:^(?:\\$ |sudo | +)?|`|/usr/bin/)(?:go run ./cmd/|\\./)?manager ([a-z][^`\n|]*)")
 
 func TestCommandsOfThePagesExist(t *testing.T) {
 	n := 0

@@ -151,10 +151,9 @@ const asWritten = `
 sudo() {
 	case "$*" in
 	*"account login"*)
-		set -- $(jq -r '.phones[0] | .phone, .code' /given/dc.json) "$@"
-		phone=$1 code=$2
-		shift 2
-		"$@" --phone "$phone" && "${@:1:$#-1}" --code "$code" ;;
+		"$@" --phone "$(jq -r '.phones[0].phone' /given/dc.json)"
+		set -- $(printf '%s\n' "$@" | grep -vx -- --add)
+		"$@" --code "$(jq -r '.phones[0].code' /given/dc.json)" ;;
 	*) "$@" ;;
 	esac
 }

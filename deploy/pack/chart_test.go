@@ -1,0 +1,278 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"helm.sh/helm/v3/pkg/chart"
+	"helm.sh/helm/v3/pkg/chart/loader"
+	"helm.sh/helm/v3/pkg/chartutil"
+	"helm.sh/helm/v3/pkg/engine"
+	"helm.sh/helm/v3/pkg/lint"
+	"helm.sh/helm/v3/pkg/lint/support"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"sigs.k8s.io/yaml"
+)
+
+const chartDir = "../helm/mtfleet"
+
+// wanted is the least that an operator says.
+func wanted() map[string]any {
+	return map[string]any{"secret": "mtfleet", "image": map[string]any{"tag": "1.0.0"}}
+}
+
+func loadChart(t *testing.T) *chart.Chart {
+	t.Helper()
+	c, err := loader.LoadDir(chartDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// render renders the chart as helm template does, and returns what came of each
+// template that came to something.
+func render(t *testing.T, values map[string]any) (map[string]string, error) {
+	t.Helper()
+	c := loadChart(t)
+	all, err := chartutil.ToRenderValues(c, values, chartutil.ReleaseOptions{Name: "fleet", Namespace: "bots"}, chartutil.DefaultCapabilities)
+	if err != nil {
+		return nil, err
+	}
+	files, err := engine.Render(c, all)
+	if err != nil {
+		return nil, err
+	}
+	named := map[string]string{}
+	for path, text := range files {
+		if strings.TrimSpace(text) != "" {
+			named[filepath.Base(path)] = text
+		}
+	}
+	return named, nil
+}
+
+// as reads a manifest as what the API takes: a field that is none is a mistake.
+func as[T any](t *testing.T, manifests map[string]string, file, kind string) *T {
+	t.Helper()
+	text, there := manifests[file]
+	if !there {
+		t.Fatalf("there is no %s", file)
+	}
+	object := new(T)
+	if err := yaml.UnmarshalStrict([]byte(text), object); err != nil {
+		t.Fatalf("%s: %v\n%s", file, err, text)
+	}
+	if got := reflect.ValueOf(object).Elem().FieldByName("Kind").String(); got != kind {
+		t.Fatalf("%s is a %s", file, got)
+	}
+	return object
+}
+
+func rendered(t *testing.T, values map[string]any) map[string]string {
+	t.Helper()
+	manifests, err := render(t, values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return manifests
+}
+
+func TestHelmsLinterHasNothingToSay(t *testing.T) {
+	result := lint.All(chartDir, wanted(), "bots", true)
+	for _, m := range result.Messages {
+		if m.Severity > support.InfoSev {
+			t.Error(m)
+		}
+	}
+}
+
+func TestTheChartWantsASecretAndAnImage(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(map[string]any)
+		want   string
+	}{
+		"no secret":                  {func(v map[string]any) { delete(v, "secret") }, "secret"},
+		"no tag":                     {func(v map[string]any) { delete(v, "image") }, "tag"},
+		"two managers":               {func(v map[string]any) { v["replicas"] = 2 }, "replicas"},
+		"the api_hash in a setting":  {func(v map[string]any) { v["config"] = map[string]any{"api_hash": "0123"} }, "api_hash"},
+		"a proxy's password in one":  {func(v map[string]any) { v["config"] = map[string]any{"proxy": "socks5://a:b@c:1"} }, "proxy"},
+		"another place of the store": {func(v map[string]any) { v["config"] = map[string]any{"store": map[string]any{"dir": "/tmp"}} }, "dir"},
+		"a disk of many pods":        {func(v map[string]any) { v["persistence"] = map[string]any{"accessMode": "ReadWriteMany"} }, "accessMode"},
+	} {
+		values := wanted()
+		c.change(values)
+		if _, err := render(t, values); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestTheChartRunsOneManagerWithoutRights(t *testing.T) {
+	set := as[appsv1.StatefulSet](t, rendered(t, wanted()), "statefulset.yaml", "StatefulSet")
+	if *set.Spec.Replicas != 1 {
+		t.Errorf("%d managers", *set.Spec.Replicas)
+	}
+	claim := set.Spec.VolumeClaimTemplates[0].Spec
+	if !slices.Equal(claim.AccessModes, []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOncePod}) {
+		t.Errorf("the disk is %q", claim.AccessModes)
+	}
+	if r := set.Spec.PersistentVolumeClaimRetentionPolicy; r.WhenDeleted != appsv1.RetainPersistentVolumeClaimRetentionPolicyType {
+		t.Errorf("the store goes with the release: %+v", r)
+	}
+	pod := set.Spec.Template.Spec
+	if s := pod.SecurityContext; !*s.RunAsNonRoot || *s.RunAsUser != 65532 || s.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
+		t.Errorf("%+v", s)
+	}
+	if s := pod.Containers[0].SecurityContext; *s.AllowPrivilegeEscalation || !*s.ReadOnlyRootFilesystem || !slices.Equal(s.Capabilities.Drop, []corev1.Capability{"ALL"}) {
+		t.Errorf("%+v", s)
+	}
+	if *pod.AutomountServiceAccountToken {
+		t.Error("it has a token of the cluster")
+	}
+}
+
+func TestTheProbesAskWhatANewStartMends(t *testing.T) {
+	c := as[appsv1.StatefulSet](t, rendered(t, wanted()), "statefulset.yaml", "StatefulSet").Spec.Template.Spec.Containers[0]
+	if got := c.LivenessProbe.HTTPGet.Path; got != "/livez" {
+		t.Errorf("liveness is %s", got)
+	}
+	if got := c.ReadinessProbe.HTTPGet.Path; got != "/readyz" {
+		t.Errorf("readiness is %s", got)
+	}
+	if c.StartupProbe != nil {
+		t.Error("a manager that starts is alive")
+	}
+	for _, p := range []*corev1.Probe{c.LivenessProbe, c.ReadinessProbe} {
+		if p.HTTPGet.Port.StrVal != c.Ports[0].Name {
+			t.Errorf("%s at port %s", p.HTTPGet.Path, p.HTTPGet.Port.StrVal)
+		}
+	}
+}
+
+// TestTheManagerTakesItsConfigurationOfTheChart gives the binary the ConfigMap and the
+// variables that a pod would have.
+func TestTheManagerTakesItsConfigurationOfTheChart(t *testing.T) {
+	values := wanted()
+	values["config"] = map[string]any{"limits": map[string]any{"connects_per_second": 5}, "device": map[string]any{"model": "fleet"}}
+	manifests := rendered(t, values)
+	settings := as[corev1.ConfigMap](t, manifests, "configmap.yaml", "ConfigMap").Data["config.yaml"]
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pod := as[appsv1.StatefulSet](t, manifests, "statefulset.yaml", "StatefulSet").Spec.Template.Spec
+	inSecret := map[string]string{"api-id": "900001", "api-hash": "6d74666c6565742d746573742d617070", "master-key": strings.Repeat("ab", 32)}
+	var env []string
+	for _, v := range pod.Containers[0].Env {
+		value := v.Value
+		if v.ValueFrom != nil {
+			ref := v.ValueFrom.SecretKeyRef
+			if value = inSecret[ref.Key]; value == "" || ref.Name != "mtfleet" {
+				t.Errorf("%s is %s of the secret %s", v.Name, ref.Key, ref.Name)
+			}
+			delete(inSecret, ref.Key)
+		}
+		env = append(env, v.Name+"="+value)
+	}
+	if len(inSecret) > 0 {
+		t.Errorf("nothing reads %v", inSecret)
+	}
+	mounts := map[string]bool{}
+	for _, m := range pod.Containers[0].VolumeMounts {
+		mounts[m.MountPath] = true
+	}
+	for _, want := range []string{"/data", "/etc/mtfleet", "/tmp"} {
+		if !mounts[want] {
+			t.Errorf("nothing is mounted at %s", want)
+		}
+	}
+
+	manager := func(args ...string) string {
+		cmd := exec.Command(packed.manager, append(args, "--config", file)...)
+		cmd.Env = env
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Errorf("manager %q with %q: %v\n%s\nand the file\n%s", args, env, err, out, settings)
+		}
+		return string(out)
+	}
+	if out := manager("config", "check"); !strings.Contains(out, "data in /data/store") {
+		t.Error(out)
+	}
+	if out := manager("config", "show"); !strings.Contains(out, "limits.connects_per_second = 5 ") {
+		t.Error(out)
+	}
+	if args := pod.Containers[0].Args; !slices.Equal(args, []string{"run", "--config", "/etc/mtfleet/config.yaml"}) {
+		t.Errorf("it runs %q", args)
+	}
+}
+
+func TestWhoScrapesFindsThePage(t *testing.T) {
+	manifests := rendered(t, wanted())
+	service := as[corev1.Service](t, manifests, "service.yaml", "Service")
+	pod := as[appsv1.StatefulSet](t, manifests, "statefulset.yaml", "StatefulSet").Spec
+	if service.Name != pod.ServiceName || service.Spec.Ports[0].TargetPort.StrVal != pod.Template.Spec.Containers[0].Ports[0].Name {
+		t.Errorf("%+v", service.Spec)
+	}
+	for key, value := range service.Spec.Selector {
+		if pod.Template.Labels[key] != value || pod.Selector.MatchLabels[key] != value {
+			t.Errorf("the pod's label %s is %s", key, pod.Template.Labels[key])
+		}
+	}
+	if _, there := manifests["networkpolicy.yaml"]; there {
+		t.Error("a network policy that nobody asked for")
+	}
+}
+
+func TestANetworkPolicyLetsScrapersInAndAccountsOut(t *testing.T) {
+	values := wanted()
+	peer := map[string]any{"namespaceSelector": map[string]any{"matchLabels": map[string]any{"kubernetes.io/metadata.name": "monitoring"}}}
+	values["networkPolicy"] = map[string]any{"enabled": true, "scrapedFrom": []any{peer}}
+	policy := as[networkingv1.NetworkPolicy](t, rendered(t, values), "networkpolicy.yaml", "NetworkPolicy").Spec
+	if !slices.Equal(policy.PolicyTypes, []networkingv1.PolicyType{networkingv1.PolicyTypeIngress}) {
+		t.Errorf("it is about %q", policy.PolicyTypes)
+	}
+	if in := policy.Ingress[0]; in.Ports[0].Port.StrVal != "metrics" || in.From[0].NamespaceSelector.MatchLabels["kubernetes.io/metadata.name"] != "monitoring" {
+		t.Errorf("%+v", in)
+	}
+}
+
+func TestEverythingThatMayBeSaidOfThePodIsTaken(t *testing.T) {
+	values := wanted()
+	values["podLabels"] = map[string]any{"team": "a"}
+	values["podAnnotations"] = map[string]any{"note": "b"}
+	values["nodeSelector"] = map[string]any{"disk": "ssd"}
+	values["tolerations"] = []any{map[string]any{"key": "k", "operator": "Exists"}}
+	values["affinity"] = map[string]any{"nodeAffinity": map[string]any{}}
+	values["imagePullSecrets"] = []any{map[string]any{"name": "pull"}}
+	values["persistence"] = map[string]any{"storageClass": "fast", "size": "1Ti", "accessMode": "ReadWriteOnce"}
+	set := as[appsv1.StatefulSet](t, rendered(t, values), "statefulset.yaml", "StatefulSet").Spec
+	pod := set.Template
+	if pod.Labels["team"] != "a" || pod.Annotations["note"] != "b" || pod.Spec.NodeSelector["disk"] != "ssd" || pod.Spec.Tolerations[0].Key != "k" ||
+		pod.Spec.Affinity.NodeAffinity == nil || pod.Spec.ImagePullSecrets[0].Name != "pull" {
+		t.Errorf("%+v", pod)
+	}
+	claim := set.VolumeClaimTemplates[0].Spec
+	if *claim.StorageClassName != "fast" || claim.Resources.Requests.Storage().String() != "1Ti" {
+		t.Errorf("%+v", claim)
+	}
+}
+
+func TestAChangeOfSettingsIsAnotherPod(t *testing.T) {
+	sum := func(config map[string]any) string {
+		values := wanted()
+		values["config"] = config
+		return as[appsv1.StatefulSet](t, rendered(t, values), "statefulset.yaml", "StatefulSet").Spec.Template.Annotations["checksum/config"]
+	}
+	if one, two := sum(map[string]any{"pfs": true}), sum(map[string]any{"pfs": false}); one == two || one == "" {
+		t.Errorf("%q and %q", one, two)
+	}
+}
