@@ -40,13 +40,7 @@ func unitHealth(m *actors.Manager, socket string) sdnotify.Health {
 			_, err := m.Governor(ctx)
 			return err
 		},
-		Status: func() string {
-			count := map[actors.State]int{}
-			for _, acc := range m.Accounts() {
-				count[acc.Status().State]++
-			}
-			return fleetLine(count)
-		},
+		Status: func() string { return fleetLine(m.States()) },
 	}
 }
 
