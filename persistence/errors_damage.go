@@ -67,3 +67,12 @@ type CopiedError struct {
 func (e *CopiedError) Error() string {
 	return fmt.Sprintf("persistence: the store in %s (id %s) is a copy, or was moved or restored: two managers with the same keys lose their accounts, so nothing was started; if no other one uses it, run `manager store adopt`", e.Dir, e.ID)
 }
+
+// ExistsError says that a store cannot be restored where there is one, or anything
+// else.
+type ExistsError struct{ Dir string }
+
+// Error says what to do.
+func (e *ExistsError) Error() string {
+	return fmt.Sprintf("persistence: there is %s already: nothing was restored; move it away, or name another data directory", e.Dir)
+}

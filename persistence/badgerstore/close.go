@@ -89,6 +89,7 @@ func (s *Store) Close() error {
 }
 
 func (s *Store) close() error {
+	s.endReads()
 	s.mu.Lock()
 	again := s.closed
 	if !again {

@@ -209,7 +209,7 @@ func resolved(path string) string {
 
 // exists tells whether there is a store in dir, or what is left of one.
 func exists(dir string) bool {
-	return slices.ContainsFunc([]string{"MANIFEST", headFileName, copyFileName, salvageMarker}, func(name string) bool {
+	return slices.ContainsFunc([]string{"MANIFEST", headFileName, copyFileName, salvageMarker, rewriteMarker}, func(name string) bool {
 		_, err := os.Stat(filepath.Join(dir, name))
 		return err == nil
 	})

@@ -56,6 +56,9 @@ func openChecked(o Options, s *sealer, log *slog.Logger, sp *space) (to *opened,
 	if to.lock, err = lockDir(o.Dir); err != nil {
 		return to, err
 	}
+	if err = finishRewrite(o.Dir); err != nil {
+		return to, err
+	}
 	if err = sp.prepare(); err != nil {
 		return to, err
 	}
@@ -81,11 +84,14 @@ func openChecked(o Options, s *sealer, log *slog.Logger, sp *space) (to *opened,
 	if to.owner, err = prepare(to.db, s, o); err != nil {
 		return to, err
 	}
+	if o.first != nil && in.verdict == isNew {
+		to.owner.Epoch = o.first.epoch // the next claim writes it
+	}
 	if o.noHead {
 		return to, nil
 	}
 	to.chain = &chain{digest: d}
-	if to.chain.at, err = in.begin(to.db, s, log, o.Dir); err != nil {
+	if to.chain.at, err = in.begin(to.db, s, log, o); err != nil {
 		return to, err
 	}
 	to.chain.file, err = in.headFile(o.Dir, s, to.chain.at)
@@ -119,7 +125,11 @@ func (in inspection) openError(dir string, s *sealer, err error) error {
 
 // begin returns the head to go on from, and makes one where there was none. What
 // was mended is told in the log.
-func (in inspection) begin(db *badger.DB, s *sealer, log *slog.Logger, dir string) (head, error) {
+func (in inspection) begin(db *badger.DB, s *sealer, log *slog.Logger, o Options) (head, error) {
+	dir := o.Dir
+	if in.verdict == isNew && o.first != nil {
+		return *o.first, putHead(db, s, *o.first)
+	}
 	if in.verdict == isNew || in.verdict == isOlder {
 		h := head{after: in.found, place: in.place}
 		if _, err := rand.Read(h.id[:]); err != nil {

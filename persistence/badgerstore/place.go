@@ -18,11 +18,13 @@ import "encoding/binary"
 //     the latter alone counts.
 //   - Where a file system keeps no birth time, the inode and the kind of file
 //     system must be the same. Where nothing is known, nothing is compared.
+//   - A store that was restored from a backup lies nowhere until it is adopted, and
+//     no place is the same as that, whatever is known of directories here.
 //
 // What it does not see: an image of a whole disk that was started twice, as
 // snapshots of virtual machines are.
 type place struct {
-	known  uint8 // bits: inode, birth
+	known  uint8 // bits: inode, birth, nowhere
 	inode  uint64
 	birth  int64 // nanoseconds since 1970
 	fstype uint64
@@ -31,7 +33,12 @@ type place struct {
 const (
 	placeInode uint8 = 1 << iota
 	placeBirth
+	placeNowhere
 )
+
+// nowhere is the place of a store that was restored. A program that does not know
+// the last bit compares the inode and the birth, which no directory has.
+var nowhere = place{known: placeInode | placeBirth | placeNowhere}
 
 const placeLen = 1 + 3*8
 
@@ -48,6 +55,9 @@ func (p place) passing() bool {
 
 // same tells whether two places are one, as far as they are known.
 func (p place) same(q place) bool {
+	if (p.known|q.known)&placeNowhere != 0 {
+		return false
+	}
 	known := p.known & q.known
 	if p.passing() || q.passing() {
 		known &= placeBirth

@@ -94,7 +94,14 @@ func Salvage(o SalvageOptions) (*SalvageReport, error) {
 }
 
 func salvage(o SalvageOptions, s *sealer, d *digester) (*SalvageReport, error) {
-	if kept, err := finishSwap(o.Dir, o.DryRun); err != nil || kept != "" {
+	if !o.DryRun {
+		if err := finishRewrite(o.Dir); err != nil {
+			return nil, err
+		}
+	} else if rewriteBegun(o.Dir) {
+		return nil, rewriteError(o.Dir)
+	}
+	if kept, err := salvaging.finish(o.Dir, o.DryRun); err != nil || kept != "" {
 		return &SalvageReport{Dir: o.Dir, Why: "a salvage was begun and not ended", Kept: kept}, err
 	}
 	w := &wreck{dir: o.Dir, sealer: s, digest: d}
@@ -123,7 +130,7 @@ func salvage(o SalvageOptions, s *sealer, d *digester) (*SalvageReport, error) {
 	if err := w.build(temporary, content); err != nil {
 		return nil, errors.Join(fmt.Errorf("persistence: salvage: %w", err), os.RemoveAll(temporary))
 	}
-	if r.Kept, err = swap(o.Dir, o.Now); err != nil {
+	if r.Kept, err = salvaging.begin(o.Dir, o.Now); err != nil {
 		return nil, fmt.Errorf("persistence: salvage: %w", err)
 	}
 	return r, nil

@@ -1,6 +1,7 @@
 package badgerstore
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -37,6 +38,10 @@ type Options struct {
 	// own messages, at one level below their own. Nil discards them.
 	Logger *slog.Logger
 
+	// first is the head that a new store begins with, in place of one with a new
+	// id; see Restore and Rewrite.
+	first *head
+
 	// For tests and benchmarks.
 	noHead    bool          // leave the head and the copy out
 	copyDelay time.Duration // instead of copyDelay; negative for never but at the end
@@ -62,6 +67,9 @@ type Store struct {
 	requests chan *request
 	done     chan struct{} // closed when the committer has ended
 	ended    chan struct{} // closed when everything has, or was left as it is
+
+	closing  <-chan struct{} // closed by endReads when Close begins, for who reads for long
+	endReads func()
 }
 
 var _ persistence.Store = (*Store)(nil)
@@ -104,6 +112,8 @@ func Open(o Options) (*Store, error) {
 		db: to.db, sealer: sealer, opened: to, space: space, commitWait: commitWait, closeWait: closeWait,
 		requests: make(chan *request, maxQueue), done: make(chan struct{}), ended: make(chan struct{}),
 	}
+	reads, endReads := context.WithCancel(context.Background())
+	s.closing, s.endReads = reads.Done(), endReads
 	c := &committer{db: to.db, sealer: sealer, owner: to.owner, chain: to.chain, room: space.room}
 	if to.chain != nil {
 		s.keeper = startKeeper(&keeper{
@@ -292,14 +302,10 @@ func (s *Store) Load(id persistence.AccountID) (records []persistence.Record, er
 				r, err = s.sealer.open(k, b)
 				return err
 			})
-			var ve *persistence.VersionError
-			switch {
-			case err == nil:
+			if err == nil {
 				records = append(records, r)
-			case isCorrupt(err) || errors.As(err, &ve):
-				bad = append(bad, err)
-			default:
-				bad = append(bad, &persistence.CorruptError{Key: k, Why: "the database cannot read it: " + err.Error()})
+			} else {
+				bad = append(bad, unreadable(k, err))
 			}
 		}
 		return nil

@@ -25,6 +25,10 @@ func TestMain(m *testing.M) {
 		crashChild()
 		return
 	}
+	if os.Getenv(rewriteEnv) != "" {
+		rewriteChild()
+		return
+	}
 	if os.Getenv(fullEnv) != "" {
 		fullChild()
 		return
