@@ -45,13 +45,15 @@ func exitCodesTopic() *cobra.Command {
   2    usage or configuration is wrong
   3    in use: the store, the control socket, or an address to listen on; or the
        store is a copy whose original may be in use
-  4    the master key is missing, unreadable, or not the store's
+  4    the master key is missing, unreadable, or not the store's; or an identity
+       is not one of the backup's
   5    the server refused: a wrong or expired code or link, an unknown token, a wrong
        two-step password, a method called with what it does not take, ...
   6    the server ordered to wait; the message says until when
   7    a DC cannot be reached, or the manager went away
   8    the store is damaged: something is missing, a record cannot be read, or it
-       is of a newer version; of store salvage: not everything could be saved
+       is of a newer version; the same of a backup; of store salvage: not everything
+       could be saved
   9    there is no such account, or its state does not allow this
   130  interrupted
 

@@ -24,7 +24,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"manager": func() { os.Exit(manager()) }})
+	testscript.Main(m, map[string]func(){"manager": func() { os.Exit(manager()) }, "age-keygen": ageKeygen})
 }
 
 // TestScripts runs the command as its users do: testdata/*.txt.

@@ -14,10 +14,12 @@ import (
 )
 
 func (a *app) storeCommand() *cobra.Command {
-	return group("store", "Mend a store that does not open",
-		`These commands are for a store that says that it is damaged, or that it is a copy.
-No manager may run on it.`,
-		a.salvageCommand(), a.adoptCommand())
+	return group("store", "Back the store up, check it and mend it",
+		`These commands open the store themselves: no manager may run on it.
+
+backup, restore and verify are for before anything happens, salvage and adopt for a
+store that says that it is damaged, or that it is a copy.`,
+		a.backupCommand(), a.restoreCommand(), a.verifyCommand(), a.rekeyCommand(), a.compactCommand(), a.salvageCommand(), a.adoptCommand())
 }
 
 // ownStore returns the options of a store that is there already: no key and no
@@ -162,6 +164,13 @@ func missing(r *badgerstore.SalvageReport) error {
 		text: "missing are " + strings.Join(parts, ", ") + ": restore them from a backup, or sign these accounts in again"}
 }
 
+// tally is a persistence.Tally for programs.
+type tally struct {
+	Accounts int `json:"accounts"`
+	PermKeys int `json:"perm_keys"`
+	Records  int `json:"records"`
+}
+
 // salvageJSON is a report for programs.
 func salvageJSON(r *badgerstore.SalvageReport) any {
 	type account struct {
@@ -170,11 +179,6 @@ func salvageJSON(r *badgerstore.SalvageReport) any {
 		Behind    int      `json:"from_behind_damage"`
 		FromCopy  int      `json:"from_copy"`
 		Missing   []string `json:"missing,omitempty"`
-	}
-	type tally struct {
-		Accounts int `json:"accounts"`
-		PermKeys int `json:"perm_keys"`
-		Records  int `json:"records"`
 	}
 	list := []account{}
 	for _, acc := range r.Accounts {

@@ -216,6 +216,8 @@ func TestWhatWasNotWrittenByWriteIsRefused(t *testing.T) {
 		}, "it should hold"},
 		{"another digest", func(w *writer) error { return errors.Join(w.json('h', head), w.json('e', end{SHA256: "00"})) }, "its digest is not"},
 		{"a record twice", func(w *writer) error { return errors.Join(w.json('h', head), w.record(rec), w.record(rec)) }, "not in order"},
+		{"a header that moves the cursor", func(w *writer) error { return w.json('h', Header{Format: 1, Program: "\x1b[2J"}) }, "its header cannot be read"},
+		{"a lost record that moves the cursor", func(w *writer) error { return errors.Join(w.json('h', head), w.json('x', Lost{Why: "\x1b[2J"})) }, "lacks cannot be read"},
 		{"no header", func(w *writer) error { return w.record(rec) }, "its header cannot be read"},
 		{"an unknown part", func(w *writer) error { return errors.Join(w.json('h', head), w.json('q', head)) }, "unknown kind 113"},
 		{"a record without a version", func(w *writer) error {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"filippo.io/age"
 
@@ -74,7 +76,7 @@ func (r *Reader) Each(f func(persistence.Record) error) error {
 			}
 		case frameUnreadable:
 			var l Lost
-			if err := json.Unmarshal(b, &l); err != nil {
+			if err := json.Unmarshal(b, &l); err != nil || !printable(string(l.Account), l.Record, l.Why) {
 				return damaged(nil, "the name of a record that it lacks cannot be read")
 			}
 			r.report.Lost = append(r.report.Lost, l)
@@ -94,13 +96,21 @@ func readHeader(in *reader) (h Header, err error) {
 	if err != nil {
 		return h, err
 	}
-	if kind != frameHeader || json.Unmarshal(b, &h) != nil || h.Format < 1 {
+	if kind != frameHeader || json.Unmarshal(b, &h) != nil || h.Format < 1 || !printable(h.Program, h.Store) || !printable(h.LeftOut...) {
 		return h, damaged(nil, "its header cannot be read")
 	}
 	if h.Format > format {
 		return h, &VersionError{Format: h.Format, Known: format, Program: h.Program}
 	}
 	return h, nil
+}
+
+// printable tells whether texts can be shown: anybody who knows a recipient can
+// write a backup, and none may move a terminal's cursor.
+func printable(texts ...string) bool {
+	return !slices.ContainsFunc(texts, func(s string) bool {
+		return strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c > '~' })
+	})
 }
 
 // check compares what was read with what the end says.

@@ -87,14 +87,11 @@ func LoadMasterKey(o KeyOptions) (MasterKey, KeySource, error) {
 	if o.File == "" {
 		return MasterKey{}, KeySource{}, &persistence.MasterKeyError{Source: "the configuration", Reason: "set store.key_file or " + KeyEnv}
 	}
-	path, err := filepath.Abs(o.File)
+	source, err := keyFile(o.File, o.StoreDir)
 	if err != nil {
-		return MasterKey{}, KeySource{}, fileError(o.File, err)
+		return MasterKey{}, source, err
 	}
-	source := KeySource{File: path}
-	if inside(path, o.StoreDir) {
-		return MasterKey{}, source, &persistence.MasterKeyError{Source: path, Reason: "the key file must lie outside the store's directory, so that a copy of the store does not include it"}
-	}
+	path := source.File
 	key, err := readKeyFile(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, source, err
@@ -103,6 +100,34 @@ func LoadMasterKey(o KeyOptions) (MasterKey, KeySource, error) {
 		return MasterKey{}, source, &persistence.MasterKeyError{Source: path, Reason: fmt.Sprintf("the file is missing, and the store in %s was sealed with the key it held: put it back, or set %s", o.StoreDir, KeyEnv)}
 	}
 	return createKeyFile(path)
+}
+
+// LoadNextKey returns the master key that a store gets in place of the one it has:
+// that in the file, which is made when it does not exist. The error is a
+// *persistence.MasterKeyError.
+func LoadNextKey(file, storeDir string) (MasterKey, KeySource, error) {
+	source, err := keyFile(file, storeDir)
+	if err != nil {
+		return MasterKey{}, source, err
+	}
+	key, err := readKeyFile(source.File)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return key, source, err
+	}
+	return createKeyFile(source.File)
+}
+
+// keyFile says where a key file is, and refuses one within the store.
+func keyFile(file, storeDir string) (KeySource, error) {
+	path, err := filepath.Abs(file)
+	if err != nil {
+		return KeySource{}, fileError(file, err)
+	}
+	source := KeySource{File: path}
+	if inside(path, storeDir) {
+		return source, &persistence.MasterKeyError{Source: path, Reason: "the key file must lie outside the store's directory, so that a copy of the store does not include it"}
+	}
+	return source, nil
 }
 
 func readKeyFile(path string) (MasterKey, error) {

@@ -32,6 +32,9 @@ type RewriteOptions struct {
 type RewriteReport struct {
 	Dir   string
 	Holds persistence.Tally
+	// Dropped is how many temp keys and sessions could not be read. They were left
+	// out: they are made anew.
+	Dropped int
 	// Before and After are the bytes of disk that the store took and takes.
 	Before, After int64
 }
@@ -59,7 +62,8 @@ func rewriting(reached func()) swapping {
 //
 // It blocks until that is done, about two seconds for 10,000 accounts. The error is
 // one of Open's, or a *persistence.RecordsError, *persistence.CorruptError or
-// *persistence.VersionError for records that cannot be read: then nothing was done.
+// *persistence.VersionError for records that cannot be read: then nothing was done,
+// and Salvage looks for them in the sealed copy.
 func Rewrite(o RewriteOptions) (*RewriteReport, error) {
 	r := &RewriteReport{Dir: o.Dir}
 	s, err := Open(Options{Dir: o.Dir, Key: o.Key, KeySource: o.KeySource, Logger: o.Logger})
@@ -74,7 +78,7 @@ func Rewrite(o RewriteOptions) (*RewriteReport, error) {
 	}
 	swap := rewriting(o.reached)
 	swap.reach()
-	if r.Holds, err = s.rewrite(o); err != nil {
+	if r.Holds, r.Dropped, err = s.rewrite(o); err != nil {
 		return fail(err)
 	}
 	swap.reach()
@@ -97,27 +101,33 @@ func Rewrite(o RewriteOptions) (*RewriteReport, error) {
 }
 
 // rewrite makes the new store.
-func (s *Store) rewrite(o RewriteOptions) (persistence.Tally, error) {
+func (s *Store) rewrite(o RewriteOptions) (t persistence.Tally, dropped int, err error) {
 	at := s.opened.chain.at
 	first := head{id: at.id, commit: at.commit + 1, epoch: max(at.epoch, s.opened.owner.Epoch), place: at.place}
 	var bad []error
-	t, err := makeStore(Options{Dir: join(o.Dir, rewrittenDir), Key: o.To, Logger: o.Logger, first: &first}, "rewrite", func(put func(persistence.Record) error) error {
+	t, err = makeStore(Options{Dir: join(o.Dir, rewrittenDir), Key: o.To, Logger: o.Logger, first: &first}, "rewrite", func(put func(persistence.Record) error) error {
 		err := s.Snapshot(context.Background(), func(persistence.Moment) error { return nil }, func(rec persistence.Record, err error) error {
-			if err != nil {
+			switch {
+			case err == nil:
+				return put(rec)
+			case inCopy(rec.Kind):
 				bad = append(bad, err)
-				return nil
+			default:
+				dropped++
 			}
-			return put(rec)
+			return nil
 		})
 		if err == nil {
 			err = persistence.JoinRecords(bad...)
 		}
 		return err
 	})
-	if err == nil && t != at.after.tally() {
-		err = fmt.Errorf("persistence: the new store holds %v, and the old one %v: nothing was changed", t, at.after.tally())
+	should := at.after.tally()
+	should.Records -= dropped
+	if err == nil && t != should {
+		err = fmt.Errorf("persistence: the new store holds %v, and not %v: nothing was changed", t, should)
 	}
-	return t, err
+	return t, dropped, err
 }
 
 func rewriteBegun(dir string) bool {

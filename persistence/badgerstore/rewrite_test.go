@@ -193,7 +193,17 @@ func TestARewriteOfBrokenRecordsIsRefused(t *testing.T) {
 	if _, err := os.Stat(join(dir, rewrittenDir)); err == nil {
 		t.Error("the new store is left")
 	}
-	mustOpen(t, dir)
+	s = mustOpen(t, dir)
+	put(t, s, claim(t, s), signedIn("alice")...) // which mends it
+	raw(t, s, recordName(persistence.TempKeyKey("alice", 2, 3)), func(b []byte) []byte { b[len(b)-20] ^= 1; return b })
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// What is made anew is no reason to refuse.
+	r, err := Rewrite(RewriteOptions{Dir: dir, Key: testKey, To: newKey, Now: restoredAt})
+	if err != nil || r.Dropped != 1 || r.Holds != (persistence.Tally{Accounts: 1, PermKeys: 1, Records: 2}) {
+		t.Errorf("%+v, %v", r, err)
+	}
 }
 
 func TestARewriteGivesDiskBack(t *testing.T) {

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/persistence/badgerstore"
+)
+
+func (a *app) verifyCommand() *cobra.Command {
+	var identity string
+	var asJSON bool
+	c := &cobra.Command{
+		Use: "verify [FILE]", Short: "Open every record of the store, or of a backup", Args: atMostOne("FILE"),
+		Long: `verify opens and decodes every record of the store, or of the backup in FILE
+(- is standard input), says what is whole and what is not, and changes nothing.
+The exit code is 8 when something is damaged.`,
+		RunE: func(_ *cobra.Command, args []string) error {
+			a.asJSON = asJSON
+			switch {
+			case len(args) == 0 && identity != "":
+				return usage("store verify: --identity is for a backup: name its FILE")
+			case len(args) == 0:
+				return a.verifyStore()
+			case identity == "":
+				return usage("store verify: --identity is missing: the file with the age identity that the backup was encrypted to")
+			}
+			return a.verifyBackup(args[0], identity)
+		},
+	}
+	c.Flags().StringVar(&identity, "identity", "", "`FILE` with the age identity of a recipient of the backup")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON to standard output, and errors as JSON to standard error")
+	return c
+}
+
+// atMostOne wants that argument or none.
+func atMostOne(name string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) > 1 {
+			return usage("%s takes %s or nothing, not %d arguments; see `%s --help`", c.CommandPath(), name, len(args), c.CommandPath())
+		}
+		return nil
+	}
+}
+
+// brokenRecord is one that cannot be read, for programs.
+type brokenRecord struct {
+	Account string `json:"account"`
+	Record  string `json:"record"`
+	Why     string `json:"why"`
+}
+
+func brokenRecords(errs []error) []brokenRecord {
+	list := []brokenRecord{}
+	for _, err := range errs {
+		b := brokenRecord{Why: plainly(err)}
+		var corrupt *persistence.CorruptError
+		if errors.As(err, &corrupt) {
+			b.Why = corrupt.Why
+		}
+		for _, k := range persistence.BadKeys(err) {
+			b.Account, b.Record = string(k.Account), k.Kind.String()
+			if k.Sub != "" {
+				b.Record += fmt.Sprintf(" %q", k.Sub)
+			}
+		}
+		list = append(list, b)
+	}
+	return list
+}
+
+// sayBroken names each record for people.
+func (a *app) sayBroken(list []brokenRecord) error {
+	for _, b := range list {
+		if err := a.sayf("  %s: %s: %s", b.Account, b.Record, b.Why); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *app) verifyStore() error {
+	o, err := a.ownStore()
+	if err != nil {
+		return err
+	}
+	r, err := badgerstore.Check(badgerstore.CheckOptions{Dir: o.Dir, Key: o.Key, KeySource: o.KeySource})
+	if err != nil {
+		return err
+	}
+	broken := brokenRecords(r.Broken)
+	if a.asJSON {
+		damage := ""
+		if r.Damage != nil {
+			damage = plainly(r.Damage)
+		}
+		err = a.printJSON(struct {
+			Dir   string `json:"dir"`
+			Whole bool   `json:"whole"`
+			// Damage is of the store as a whole, and Broken are single records.
+			Damage string         `json:"damage,omitempty"`
+			Broken []brokenRecord `json:"broken"`
+			Store  string         `json:"store"` // id
+			Commit uint64         `json:"commit"`
+			tally
+			Copy      uint64 `json:"copy_commit"`
+			CopyWhole bool   `json:"copy_whole"`
+			Adopt     bool   `json:"must_be_adopted"`
+		}{r.Dir, r.Damage == nil && len(broken) == 0, damage, broken, r.Store, r.Commit, tally(r.Holds), r.CopyCommit, r.CopyWhole, r.Copied})
+	} else {
+		err = a.sayCheck(r, broken)
+	}
+	switch {
+	case err != nil:
+		return err
+	case r.Damage != nil:
+		return r.Damage
+	case len(broken) > 0:
+		return damagedBackup("%d records cannot be read, named above: run `manager store salvage`, which looks for them in the sealed copy", len(broken))
+	}
+	return nil
+}
+
+func (a *app) sayCheck(r *badgerstore.CheckReport, broken []brokenRecord) error {
+	if r.Damage != nil {
+		return a.sayBroken(broken)
+	}
+	rest := "every one of them opens"
+	if len(broken) > 0 {
+		rest = fmt.Sprintf("all open but %d", len(broken))
+	}
+	if err := a.sayf("The store in %s holds what it should, as of commit %d: %v; %s.", r.Dir, r.Commit, r.Holds, rest); err != nil {
+		return err
+	}
+	if err := a.sayBroken(broken); err != nil {
+		return err
+	}
+	sealed := fmt.Sprintf("Its sealed copy is whole, as of commit %d.", r.CopyCommit)
+	if !r.CopyWhole {
+		sealed = "Its sealed copy is missing or damaged: the next manager that runs writes it anew."
+	}
+	if r.Copied {
+		sealed += " It is a copy, or was moved or restored: nothing starts before `manager store adopt`."
+	}
+	return a.sayf("%s", sealed)
+}
+
+func (a *app) verifyBackup(path, identity string) error {
+	in, closeFile, err := a.openBackup(path, identity)
+	if err != nil {
+		return err
+	}
+	defer closeFile()
+	var bad []error
+	err = in.Each(func(rec persistence.Record) error {
+		if _, err := persistence.DecodeState([]persistence.Record{rec}); err != nil {
+			bad = append(bad, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return backupError(err)
+	}
+	r, broken := in.Report(), brokenRecords(bad)
+	if a.asJSON {
+		err = a.printJSON(struct {
+			backupJSON
+			Whole  bool           `json:"whole"`
+			Broken []brokenRecord `json:"broken"`
+		}{aboutBackup(path, 0, r), len(broken)+len(r.Lost) == 0, broken})
+	} else {
+		err = a.sayf("The backup %s is as it was written at %s: %v, as of commit %d of the store %s. To restore it takes this identity, and no master key.",
+			path, r.Created.Format(time.RFC3339), r.Holds, r.Commit, r.Store)
+		if err == nil {
+			err = a.sayBroken(broken)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if err := a.lost(r.Lost, "the backup lacks %d records that could not be read when it was made: take an older one beside it"); err != nil {
+		return err
+	}
+	if len(broken) > 0 {
+		return damagedBackup("%d records of the backup cannot be decoded, named above: take an older one beside it", len(broken))
+	}
+	return nil
+}
