@@ -31,6 +31,10 @@ func (b binder) set(to, v any) {
 	switch to := to.(type) {
 	case *string:
 		b.text(b.path, v, to)
+	case *[]string:
+		if entries, ok := b.list(v); ok {
+			b.texts(b.path, entries, to)
+		}
 	case *Secret:
 		b.text(b.path, v, (*string)(to))
 	case *proxyURL:

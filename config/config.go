@@ -75,8 +75,12 @@ type Store struct {
 	// Dir is the data directory.
 	Dir string
 	// KeyFile is where the store's master key is, unless the environment
-	// variable MTFLEET_STORE_KEY has it.
+	// variable MTFLEET_STORE_KEY has it, or one of the next two says otherwise.
 	KeyFile string
+	// KeyCommand is a program and its arguments that prints the master key.
+	KeyCommand []string
+	// KeyCredential is the name of the systemd credential with the master key.
+	KeyCredential string
 	// TempKeys is whether temp keys are stored too, so that a restart costs no
 	// new ones. Without, a copy of the disk holds none.
 	TempKeys bool

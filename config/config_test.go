@@ -148,7 +148,7 @@ func TestPathsStartWhereTheyAreWritten(t *testing.T) {
 		t.Errorf("%+v %+v", cfg.Store, cfg.Control)
 	}
 	cfg = mustLoad(t, minimal, Options{Env: []string{"HOME=/home/op", "XDG_DATA_HOME=/d", "XDG_CONFIG_HOME=/c"}})
-	if cfg.Store != (Store{"/d/mtfleet", "/c/mtfleet/store.key", true}) {
+	if cfg.Store.Dir != "/d/mtfleet" || cfg.Store.KeyFile != "/c/mtfleet/store.key" || !cfg.Store.TempKeys {
 		t.Errorf("%+v", cfg.Store)
 	}
 }

@@ -33,6 +33,12 @@ func show(at any) string {
 	switch v := at.(type) {
 	case *string:
 		return strconv.Quote(*v)
+	case *[]string:
+		var parts []string
+		for _, s := range *v {
+			parts = append(parts, strconv.Quote(s))
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
 	case *filePath:
 		return strconv.Quote(string(*v))
 	case *Secret:

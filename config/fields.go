@@ -6,7 +6,7 @@ import "strings"
 type field struct {
 	path string
 	doc  string
-	// at returns where the setting is: a *string, *int, *bool, *Secret,
+	// at returns where the setting is: a *string, *[]string, *int, *bool, *Secret,
 	// *filePath, *[]DC or *[]RSAKey.
 	at func(*Config) any
 }
@@ -42,6 +42,10 @@ var fields = []field{
 		func(c *Config) any { return path(&c.Store.Dir) }},
 	{"store.key_file", "The file with the store's master key, outside store.dir; made at first use. Not looked at when MTFLEET_STORE_KEY is set. Default: mtfleet/store.key in $XDG_CONFIG_HOME or ~/.config.",
 		func(c *Config) any { return path(&c.Store.KeyFile) }},
+	{"store.key_command", "A program that prints the master key, in place of store.key_file, as of a KMS: a list of its absolute path (or its name in PATH) and its arguments, which no shell reads. It has 30 seconds. Not run when MTFLEET_STORE_KEY is set.",
+		func(c *Config) any { return &c.Store.KeyCommand }},
+	{"store.key_credential", "The systemd credential with the master key, in place of store.key_file: NAME of LoadCredential=NAME:PATH, or of LoadCredentialEncrypted=. Not looked at when MTFLEET_STORE_KEY is set.",
+		func(c *Config) any { return &c.Store.KeyCredential }},
 	{"store.temp_keys", "Whether temp keys are stored too, sealed like everything else. No: a copy of the disk holds none, and each restart costs every account a new one.",
 		func(c *Config) any { return &c.Store.TempKeys }},
 

@@ -74,6 +74,18 @@ func TestRefusals(t *testing.T) {
 		{name: "a manager elsewhere without a token", text: minimal + "remote:\n  url: http://joe:hunter2@manager.example\n  cert: x\n", want: []string{
 			"remote.url: this is not a URL such as https://manager.example:9465 (FILE:4)",
 			"remote.cert: a certificate and its key belong together: set remote.cert and remote.key (FILE:5)"}},
+		{name: "two places of the master key", text: minimal + "store:\n  key_file: k\n  key_command: [kms]\n  key_credential: k\n", want: []string{
+			"store.key_command: store.key_file is set too: say one place where the master key is (FILE:5)",
+			"store.key_command: store.key_credential is set too: say one place where the master key is (FILE:5)",
+			"store.key_credential: store.key_file is set too: say one place where the master key is (FILE:6)"}},
+		{name: "a command for a shell", text: minimal + "store:\n  key_command: ./kms --for mtfleet\n", want: []string{
+			"store.key_command: this must be a list (FILE:4)"}},
+		{name: "a command by a path that depends on where it is run", text: minimal + "store:\n  key_command: [./kms, --for, mtfleet]\n", want: []string{
+			"store.key_command[0]: \"./kms\" is not a program's absolute path, nor its name in PATH (FILE:4)"}},
+		{name: "a command with a number", text: minimal + "store:\n  key_command: [kms, 5]\n", want: []string{
+			"store.key_command[1]: this must be a text: put it in quotes (FILE:4)"}},
+		{name: "a credential that is a path", text: minimal + "store:\n  key_credential: /etc/k\n", want: []string{
+			"store.key_credential: \"/etc/k\" is no name of a credential (FILE:4)"}},
 		{name: "a proxy without a port", text: minimal + "proxy: socks5://joe:hunter2@proxy.example\n", want: []string{
 			"proxy: it needs a port between 1 and 65535 (FILE:3)"}},
 		{name: "a proxy in the environment", text: minimal, env: "MTFLEET_PROXY=mtproxy://proxy.example:443?secret=hunter2", want: []string{
@@ -242,7 +254,7 @@ var keyFiles = sync.OnceValue(func() map[string]string {
 func TestOfficialIDsAreRefused(t *testing.T) {
 	for _, id := range []int{4, 5, 6, 8, 10, 16, 17, 21724, 2040, 2496, 2834, 94575} {
 		cfg := Default()
-		cfg.APIID, cfg.APIHash, cfg.Store = id, goodHash, Store{"/d", "/k", true}
+		cfg.APIID, cfg.APIHash, cfg.Store = id, goodHash, Store{Dir: "/d", KeyFile: "/k", TempKeys: true}
 		cfg.FirstDC = 2
 		problems := cfg.Validate(official)
 		if len(problems) != 1 || problems[0].Path != "api_id" {

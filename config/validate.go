@@ -118,13 +118,38 @@ func (v *validator) store() {
 	if s.Dir == "" {
 		v.fail("store.dir", "this is not set, and there is no home directory to put it in")
 	}
-	if s.KeyFile == "" {
+	v.masterKey()
+	if s.KeyFile == "" && len(s.KeyCommand) == 0 && s.KeyCredential == "" {
 		v.fail("store.key_file", "this is not set, and there is no home directory to put it in")
 	}
 	if s.Dir != "" && s.KeyFile != "" {
 		rel, err := filepath.Rel(s.Dir, s.KeyFile)
 		if err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
 			v.fail("store.key_file", "%s lies in store.dir: keep the key outside it, so that a copy of the data does not include the key", s.KeyFile)
+		}
+	}
+}
+
+// masterKey wants one place where the master key is.
+func (v *validator) masterKey() {
+	s := v.c.Store
+	if cmd := s.KeyCommand; len(cmd) > 0 {
+		if v.c.Source("store.key_file") != (Source{}) {
+			v.fail("store.key_command", "store.key_file is set too: say one place where the master key is")
+		}
+		if s.KeyCredential != "" {
+			v.fail("store.key_command", "store.key_credential is set too: say one place where the master key is")
+		}
+		if cmd[0] == "" || strings.ContainsRune(cmd[0], filepath.Separator) && !filepath.IsAbs(cmd[0]) {
+			v.fail("store.key_command[0]", "%q is not a program's absolute path, nor its name in PATH", cmd[0])
+		}
+	}
+	if name := s.KeyCredential; name != "" {
+		if v.c.Source("store.key_file") != (Source{}) {
+			v.fail("store.key_credential", "store.key_file is set too: say one place where the master key is")
+		}
+		if strings.ContainsAny(name, "/:") || name == "." || name == ".." {
+			v.fail("store.key_credential", "%q is no name of a credential", name)
 		}
 	}
 }

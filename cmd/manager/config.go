@@ -155,7 +155,14 @@ func webSocket(cfg *config.Config) (*wire.WebSocket, error) {
 func (a *app) storeOptions(cfg *config.Config, log *slog.Logger) (badgerstore.Options, error) {
 	o := badgerstore.Options{Dir: filepath.Join(cfg.Store.Dir, "badger"), Logger: log}
 	var err error
-	o.Key, o.KeySource, err = badgerstore.LoadMasterKey(badgerstore.KeyOptions{Env: lookup(a.env, badgerstore.KeyEnv), File: cfg.Store.KeyFile, StoreDir: o.Dir})
+	o.Key, o.KeySource, err = badgerstore.LoadMasterKey(badgerstore.KeyOptions{
+		Env: lookup(a.env, badgerstore.KeyEnv), Command: cfg.Store.KeyCommand,
+		Credential: cfg.Store.KeyCredential, CredentialDir: lookup(a.env, "CREDENTIALS_DIRECTORY"),
+		File: cfg.Store.KeyFile, StoreDir: o.Dir,
+	})
+	if err == nil && o.KeySource.Shared != "" {
+		log.Info("others can read the master key", "from", o.KeySource.String(), "who", o.KeySource.Shared)
+	}
 	if err == nil && o.KeySource.Created {
 		a.printf("manager: made the store's master key in %s: keep a copy elsewhere, without it nobody can read the store\n", o.KeySource.File)
 	}

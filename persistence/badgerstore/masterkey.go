@@ -51,9 +51,16 @@ func ParseMasterKey(text, source string) (MasterKey, error) {
 
 // KeyOptions says where the master key is.
 type KeyOptions struct {
-	// Env is the value of KeyEnv. When it is not empty it is the key, and File
-	// is not looked at.
+	// Env is the value of KeyEnv. When it is not empty it is the key, and nothing
+	// else is looked at.
 	Env string
+	// Command is a program and its arguments, which no shell reads: what it prints
+	// is the key. It has 30 seconds. When it is not empty, Credential and File are
+	// not looked at.
+	Command []string
+	// Credential is the name of a systemd credential, and CredentialDir the value
+	// of CREDENTIALS_DIRECTORY. When it is not empty, File is not looked at.
+	Credential, CredentialDir string
 	// File is the path of the key file. It is made when it does not exist, and
 	// must lie outside StoreDir: whoever copies the store should not get the
 	// key with it.
@@ -65,13 +72,19 @@ type KeyOptions struct {
 
 // KeySource says where a master key came from.
 type KeySource struct {
-	File    string // absolute path; empty when it came from the environment
+	File    string // absolute path; empty when it did not come from a file of the operator's
+	Other   string // what else it came from; empty for a file and for the environment
 	Created bool   // the file was made just now: tell the operator to keep a copy
+	// Shared says who can read the file besides its owner; empty for nobody.
+	Shared string
 }
 
 // String names the source in errors.
 func (s KeySource) String() string {
-	if s.File == "" {
+	switch {
+	case s.Other != "":
+		return s.Other
+	case s.File == "":
 		return KeyEnv
 	}
 	return s.File
@@ -84,6 +97,12 @@ func LoadMasterKey(o KeyOptions) (MasterKey, KeySource, error) {
 		key, err := ParseMasterKey(o.Env, KeyEnv)
 		return key, KeySource{}, err
 	}
+	if len(o.Command) > 0 {
+		return keyOfCommand(o.Command, keyCommandWait)
+	}
+	if o.Credential != "" {
+		return keyOfCredential(o.CredentialDir, o.Credential)
+	}
 	if o.File == "" {
 		return MasterKey{}, KeySource{}, &persistence.MasterKeyError{Source: "the configuration", Reason: "set store.key_file or " + KeyEnv}
 	}
@@ -92,7 +111,7 @@ func LoadMasterKey(o KeyOptions) (MasterKey, KeySource, error) {
 		return MasterKey{}, source, err
 	}
 	path := source.File
-	key, err := readKeyFile(path)
+	key, err := readKeyFile(path, &source)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, source, err
 	}
@@ -110,7 +129,7 @@ func LoadNextKey(file, storeDir string) (MasterKey, KeySource, error) {
 	if err != nil {
 		return MasterKey{}, source, err
 	}
-	key, err := readKeyFile(source.File)
+	key, err := readKeyFile(source.File, &source)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, source, err
 	}
@@ -128,24 +147,6 @@ func keyFile(file, storeDir string) (KeySource, error) {
 		return source, &persistence.MasterKeyError{Source: path, Reason: "the key file must lie outside the store's directory, so that a copy of the store does not include it"}
 	}
 	return source, nil
-}
-
-func readKeyFile(path string) (MasterKey, error) {
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return MasterKey{}, err
-	}
-	if err != nil {
-		return MasterKey{}, fileError(path, err)
-	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return MasterKey{}, &persistence.MasterKeyError{Source: path, Reason: fmt.Sprintf("other users can reach the file (mode %04o): run chmod 600 on it", mode)}
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return MasterKey{}, fileError(path, err)
-	}
-	return ParseMasterKey(string(text), path)
 }
 
 // createKeyFile makes a key that is durable before it seals anything. Two
@@ -177,7 +178,7 @@ func createKeyFile(path string) (MasterKey, KeySource, error) {
 		return syncDir(dir)
 	}()
 	if errors.Is(err, fs.ErrExist) {
-		key, err = readKeyFile(path)
+		key, err = readKeyFile(path, &source)
 		source.Created = false
 		return key, source, err
 	}
