@@ -157,6 +157,11 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 	if err != nil {
 		return err
 	}
+	if last, err := backedUp(cfg.Store.Dir); err != nil {
+		log.Warn("when the store was last backed up is not known", "error", err)
+	} else {
+		m.BackedUp(last)
+	}
 	about := control.About{Running: true, PID: os.Getpid(), Version: version(), Since: time.Now(), Store: absolute(cfg.Store.Dir)}
 	hooks, err := openWebhooks(cfg, m, log)
 	if err != nil {

@@ -71,6 +71,9 @@ docs/backup.md has the rest: schedules, restores, a drill.`,
 			if err := a.printBackup(o.Dir, path, size, r, len(list), asJSON); err != nil {
 				return err
 			}
+			if len(r.Lost) == 0 {
+				return noteBackup(filepath.Dir(o.Dir), path, r)
+			}
 			return a.lost(r.Lost, "not in the backup are %d records that cannot be read: run `manager store verify`, and `manager store salvage`")
 		},
 	}
