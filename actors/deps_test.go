@@ -58,6 +58,7 @@ var allowedImports = map[string][]string{
 	"mtproto/dctest/serve":         {"tl/*", "mtproto/dctest", "mtproto/dctest/*", "mtproto/transport", "mtproto/crypt", "mtproto/handshake", "mtproto/dc", "mtproto/tgerr"},
 
 	"persistence/badgerstore": {"persistence"},
+	"persistence/backup":      {"persistence"},
 	"persistence/storetest":   {"persistence"},
 
 	// Formats of other libraries: TL strings, the local encryption of Telegram Desktop (IGE, KDF v1) and the built-in addresses.

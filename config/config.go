@@ -217,6 +217,30 @@ func Default() *Config {
 	}
 }
 
+// pickMasterKey leaves the places of the master key that were said last: a flag goes
+// before the environment, and that before the file.
+func (c *Config) pickMasterKey() {
+	places := []string{"store.key_file", "store.key_command", "store.key_credential"}
+	last := 0
+	for _, path := range places {
+		last = max(last, c.sources[path].layer())
+	}
+	for _, path := range places {
+		if layer := c.sources[path].layer(); layer == 0 || layer == last {
+			continue
+		}
+		delete(c.sources, path)
+		switch path {
+		case "store.key_file":
+			c.Store.KeyFile = ""
+		case "store.key_command":
+			c.Store.KeyCommand = nil
+		case "store.key_credential":
+			c.Store.KeyCredential = ""
+		}
+	}
+}
+
 // derive fills in what depends on other settings.
 func (c *Config) derive(o Options) {
 	if o.Version != "" && c.sources["device.app_version"] == (Source{}) {
@@ -225,6 +249,7 @@ func (c *Config) derive(o Options) {
 	if c.Store.Dir == "" {
 		c.Store.Dir = userDir(o, "XDG_DATA_HOME", ".local/share")
 	}
+	c.pickMasterKey()
 	if c.Store.KeyFile == "" {
 		if dir := userDir(o, "XDG_CONFIG_HOME", ".config"); dir != "" {
 			c.Store.KeyFile = filepath.Join(dir, "store.key")

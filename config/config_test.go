@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -150,6 +151,26 @@ func TestPathsStartWhereTheyAreWritten(t *testing.T) {
 	cfg = mustLoad(t, minimal, Options{Env: []string{"HOME=/home/op", "XDG_DATA_HOME=/d", "XDG_CONFIG_HOME=/c"}})
 	if cfg.Store.Dir != "/d/mtfleet" || cfg.Store.KeyFile != "/c/mtfleet/store.key" || !cfg.Store.TempKeys {
 		t.Errorf("%+v", cfg.Store)
+	}
+}
+
+func TestTheMasterKeyIsWhereItWasSaidLast(t *testing.T) {
+	inFile := minimal + "store:\n  key_file: k\n"
+	for name, c := range map[string]struct {
+		text    string
+		o       Options
+		key     string
+		command []string
+	}{
+		"the file alone":                    {inFile, Options{}, "", nil},
+		"the environment over the file":     {inFile, Options{Env: append(testEnv, "MTFLEET_STORE_KEY_CREDENTIAL=c")}, "c", nil},
+		"a flag over the environment":       {inFile, Options{Env: append(testEnv, "MTFLEET_STORE_KEY_CREDENTIAL=c"), Flags: map[string]string{"store.key_command": "kms,arg"}}, "", []string{"kms", "arg"}},
+		"a flag with a file over a command": {minimal + "store:\n  key_command: [kms]\n", Options{Flags: map[string]string{"store.key_file": "/k"}}, "", nil},
+	} {
+		cfg := mustLoad(t, c.text, c.o)
+		if cfg.Store.KeyCredential != c.key || !slices.Equal(cfg.Store.KeyCommand, c.command) {
+			t.Errorf("%s: %+v", name, cfg.Store)
+		}
 	}
 }
 

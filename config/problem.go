@@ -13,6 +13,20 @@ type Source struct {
 	Flag bool   // the command line
 }
 
+// layer is which of the layers the value is of: a higher one overrides a lower one,
+// and 0 is the default.
+func (s Source) layer() int {
+	switch {
+	case s.Flag:
+		return 3
+	case s.Env != "":
+		return 2
+	case s.File != "":
+		return 1
+	}
+	return 0
+}
+
 // String names the source: "mtfleet.yaml:12", "MTFLEET_API_ID", "a flag", or
 // "default".
 func (s Source) String() string {

@@ -67,8 +67,11 @@ func TestScripts(t *testing.T) {
 			"untainted":  untainted,
 		},
 		Condition: func(cond string) (bool, error) {
-			if cond == "mount" {
+			switch cond {
+			case "mount":
 				return canMount(), nil
+			case "root":
+				return os.Geteuid() == 0, nil
 			}
 			return false, errors.New("unknown condition")
 		},

@@ -22,9 +22,28 @@ store that says that it is damaged, or that it is a copy.`,
 		a.backupCommand(), a.restoreCommand(), a.verifyCommand(), a.rekeyCommand(), a.compactCommand(), a.salvageCommand(), a.adoptCommand())
 }
 
-// ownStore returns the options of a store that is there already: no key and no
-// directory are made.
+// ownStore returns the options of a store that is there already and is written to:
+// no key and no directory are made. Root may not, where the store is somebody
+// else's: what it makes would be root's, and the manager could not open it.
 func (a *app) ownStore() (o badgerstore.Options, err error) {
+	o, err = a.storeThere()
+	if err != nil {
+		return o, err
+	}
+	return o, notAsRoot(o.Dir)
+}
+
+func notAsRoot(dir string) error {
+	owner, others := ownerOf(dir)
+	if !others || os.Geteuid() != 0 {
+		return nil
+	}
+	return &exitError{code: exitState, kind: control.KindState,
+		text: fmt.Sprintf("%s belongs to %s: run this command as that user, or the manager cannot open what root writes (docs/backup.md says how)", dir, owner)}
+}
+
+// storeThere is ownStore for who only reads.
+func (a *app) storeThere() (o badgerstore.Options, err error) {
 	cfg, err := a.load(true)
 	if err != nil {
 		return o, err

@@ -12,8 +12,19 @@ import (
 // ageKeygen is age's program of that name, as far as the pages use it, for
 // machines that do not have it.
 func ageKeygen() {
-	out := flag.String("o", "", "file")
+	out, public := flag.String("o", "", "file"), flag.String("y", "", "identity file")
 	flag.Parse()
+	if *public != "" {
+		ids, err := readIdentities(*public)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "age-keygen:", err)
+			os.Exit(1)
+		}
+		for _, id := range ids {
+			fmt.Println(id.(*age.X25519Identity).Recipient())
+		}
+		return
+	}
 	id, err := age.GenerateX25519Identity()
 	if err == nil {
 		text := fmt.Sprintf("# created: %s\n# public key: %s\n%s\n", time.Now().Format(time.RFC3339), id.Recipient(), id)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"filippo.io/age"
@@ -41,6 +42,9 @@ first that the store before is gone for good: manager store adopt.`,
 			if err != nil {
 				return err
 			}
+			if err := notAsRoot(cfg.Store.Dir); err != nil {
+				return err
+			}
 			in, closeFile, err := a.openBackup(args[0], identity)
 			if err != nil {
 				return err
@@ -64,7 +68,7 @@ first that the store before is gone for good: manager store adopt.`,
 			if _, err := badgerstore.Restore(o); err != nil {
 				return backupError(err)
 			}
-			return a.restored(absolute(cfg.Store.Dir), dir, args[0], store.KeySource, in.Report())
+			return a.restored(absolute(cfg.Store.Dir), args[0], store.KeySource, in.Report())
 		},
 	}
 	c.Flags().StringVar(&identity, "identity", "", "`FILE` with the age identity of a recipient of the backup")
@@ -74,7 +78,7 @@ first that the store before is gone for good: manager store adopt.`,
 }
 
 // restored says what is there now, and what to do next.
-func (a *app) restored(dir, named, file string, key badgerstore.KeySource, r backup.Report) error {
+func (a *app) restored(dir, file string, key badgerstore.KeySource, r backup.Report) error {
 	if a.asJSON {
 		err := a.printJSON(struct {
 			Dir    string     `json:"dir"`
@@ -85,8 +89,10 @@ func (a *app) restored(dir, named, file string, key badgerstore.KeySource, r bac
 		return errors.Join(err, a.lost(r.Lost, "the backup lacks %d records that could not be read when it was made"))
 	}
 	set := ""
-	if named != "" {
-		set = " --set store.dir=" + named
+	for _, s := range a.settings { // of others it would show secrets
+		if strings.HasPrefix(s, "store.") {
+			set += " --set " + s
+		}
 	}
 	err := a.sayf(`Restored into %s: %v, as of %s (commit %d of the store %s). It is sealed with the master key from %s.
 

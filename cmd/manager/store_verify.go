@@ -84,7 +84,7 @@ func (a *app) sayBroken(list []brokenRecord) error {
 }
 
 func (a *app) verifyStore() error {
-	o, err := a.ownStore()
+	o, err := a.storeThere()
 	if err != nil {
 		return err
 	}

@@ -66,6 +66,20 @@
 // The head also says where the store lies; in another place it is not opened
 // before it is adopted. See place.
 //
+// # Snapshots, restored stores, rewrites
+//
+// Snapshot shows every record as of one commit, from a read transaction, while
+// others are made; package backup writes it into a file. Restore makes a store of
+// records: its place is nowhere, so it is not opened before it is adopted, its id is
+// new, and its epochs are above all that the store before can have had. Check opens
+// every record and changes nothing.
+//
+// Rewrite seals all records anew, under the same master key or another one, in a
+// store of its own within the directory. When that one is whole and durable, a
+// marker REWRITE is written, and the files change places; Open ends what a kill left
+// half-way. No record is ever under two keys in one store, and nothing of the old
+// key is left: in place, tables would keep old seals until they are merged.
+//
 // # Sealing
 //
 // Each record is sealed by itself with XChaCha20-Poly1305 under a key derived

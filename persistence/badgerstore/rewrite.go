@@ -60,7 +60,8 @@ func rewriting(reached func()) swapping {
 // it, and with both never. It needs the disk that the live records take, and 36 MB,
 // and checks that first.
 //
-// It blocks until that is done, about two seconds for 10,000 accounts. The error is
+// It blocks until that is done, about four seconds for 10,000 accounts on two busy
+// cores. The error is
 // one of Open's, or a *persistence.RecordsError, *persistence.CorruptError or
 // *persistence.VersionError for records that cannot be read: then nothing was done,
 // and Salvage looks for them in the sealed copy.
