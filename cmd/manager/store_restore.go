@@ -30,7 +30,7 @@ none: the one of the store before is not needed.
 
 Nothing starts then. Two managers with the same keys lose their accounts, so say
 first that the store before is gone for good: manager store adopt.`,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			a.asJSON = asJSON
 			if identity == "" {
 				return usage("store restore: --identity is missing: the file with the age identity that the backup was encrypted to")
@@ -50,7 +50,8 @@ first that the store before is gone for good: manager store adopt.`,
 				return err
 			}
 			defer closeFile()
-			o := badgerstore.RestoreOptions{Dir: filepath.Join(cfg.Store.Dir, "badger"), Epoch: in.Report().Epoch, Now: time.Now(), Records: in.Each}
+			o := badgerstore.RestoreOptions{Dir: filepath.Join(cfg.Store.Dir, "badger"), Epoch: in.Report().Epoch, Now: time.Now()}
+			o.Records = func(put func(persistence.Record) error) error { return in.Each(c.Context(), put) }
 			if _, err := os.Lstat(o.Dir); err == nil { // before a key is made
 				return backupError(&persistence.ExistsError{Dir: o.Dir})
 			}

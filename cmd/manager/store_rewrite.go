@@ -26,7 +26,7 @@ store.key_file before the next start.
 It may be killed at any moment: the store opens with one of the two keys then, and
 the same command goes on. It needs as much room again as the live records take, and
 36 MB.`,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(c *cobra.Command, _ []string) error {
 			a.asJSON = asJSON
 			if to == "" {
 				return usage("store rekey: --to is missing: the file with the new master key; it is made when it does not exist")
@@ -45,7 +45,7 @@ the same command goes on. It needs as much room again as the live records take, 
 			var r *badgerstore.RewriteReport
 			already := next == o.Key
 			if !already {
-				r, err = badgerstore.Rewrite(badgerstore.RewriteOptions{Dir: o.Dir, Key: o.Key, KeySource: o.KeySource, To: next, Now: time.Now(), Logger: o.Logger})
+				r, err = badgerstore.Rewrite(c.Context(), badgerstore.RewriteOptions{Dir: o.Dir, Key: o.Key, KeySource: o.KeySource, To: next, Now: time.Now(), Logger: o.Logger})
 				already = errors.As(err, new(*persistence.MasterKeyError))
 			}
 			if already { // as after a kill at the very end, or it is another key altogether
@@ -109,13 +109,13 @@ func (a *app) compactCommand() *cobra.Command {
 		Long: `compact writes the live records into a new store that takes the place of the one
 before: what was changed or deleted takes no room any more. It may be killed at any
 moment. It needs as much room again as the live records take, and 36 MB.`,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(c *cobra.Command, _ []string) error {
 			a.asJSON = asJSON
 			o, err := a.ownStore()
 			if err != nil {
 				return err
 			}
-			r, err := badgerstore.Rewrite(badgerstore.RewriteOptions{Dir: o.Dir, Key: o.Key, KeySource: o.KeySource, To: o.Key, Now: time.Now(), Logger: o.Logger})
+			r, err := badgerstore.Rewrite(c.Context(), badgerstore.RewriteOptions{Dir: o.Dir, Key: o.Key, KeySource: o.KeySource, To: o.Key, Now: time.Now(), Logger: o.Logger})
 			if err != nil {
 				return rewriteError(err)
 			}

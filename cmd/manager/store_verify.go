@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -19,7 +20,7 @@ func (a *app) verifyCommand() *cobra.Command {
 		Long: `verify opens and decodes every record of the store, or of the backup in FILE
 (- is standard input), says what is whole and what is not, and changes nothing.
 The exit code is 8 when something is damaged.`,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			a.asJSON = asJSON
 			switch {
 			case len(args) == 0 && identity != "":
@@ -29,7 +30,7 @@ The exit code is 8 when something is damaged.`,
 			case identity == "":
 				return usage("store verify: --identity is missing: the file with the age identity that the backup was encrypted to")
 			}
-			return a.verifyBackup(args[0], identity)
+			return a.verifyBackup(c.Context(), args[0], identity)
 		},
 	}
 	c.Flags().StringVar(&identity, "identity", "", "`FILE` with the age identity of a recipient of the backup")
@@ -149,14 +150,14 @@ func (a *app) sayCheck(r *badgerstore.CheckReport, broken []brokenRecord) error 
 	return a.sayf("%s", sealed)
 }
 
-func (a *app) verifyBackup(path, identity string) error {
+func (a *app) verifyBackup(ctx context.Context, path, identity string) error {
 	in, closeFile, err := a.openBackup(path, identity)
 	if err != nil {
 		return err
 	}
 	defer closeFile()
 	var bad []error
-	err = in.Each(func(rec persistence.Record) error {
+	err = in.Each(ctx, func(rec persistence.Record) error {
 		if _, err := persistence.DecodeState([]persistence.Record{rec}); err != nil {
 			bad = append(bad, err)
 		}

@@ -87,7 +87,7 @@ func read(b []byte, ids ...age.Identity) (records []persistence.Record, report R
 	if err != nil {
 		return nil, report, err
 	}
-	err = r.Each(func(rec persistence.Record) error { records = append(records, rec); return nil })
+	err = r.Each(context.Background(), func(rec persistence.Record) error { records = append(records, rec); return nil })
 	return records, r.Report(), err
 }
 
@@ -233,7 +233,7 @@ func TestWhatWasNotWrittenByWriteIsRefused(t *testing.T) {
 	} {
 		r, err := open(bytes.NewReader(plain(t, c.fill)))
 		if err == nil {
-			err = r.Each(func(persistence.Record) error { return nil })
+			err = r.Each(t.Context(), func(persistence.Record) error { return nil })
 		}
 		if !errors.As(err, new(*DamagedError)) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", c.name, err)
@@ -306,7 +306,7 @@ func TestABackupOfAnySizeTakesLittleMemory(t *testing.T) {
 	}
 	var most uint64
 	n := 0
-	err = in.Each(func(persistence.Record) error {
+	err = in.Each(t.Context(), func(persistence.Record) error {
 		if n++; n%512 == 0 {
 			var m runtime.MemStats
 			runtime.GC()
@@ -369,7 +369,7 @@ func TestABackupUnderLoadIsRestoredAsItWas(t *testing.T) {
 			t.Fatal(err)
 		}
 		to, key := fmt.Sprintf("%s/restored%d", dir, i), badgerstore.MasterKey{9}
-		if _, err := badgerstore.Restore(badgerstore.RestoreOptions{Dir: to, Key: key, Epoch: in.Report().Epoch, Now: made, Records: in.Each}); err != nil {
+		if _, err := badgerstore.Restore(badgerstore.RestoreOptions{Dir: to, Key: key, Epoch: in.Report().Epoch, Now: made, Records: func(put func(persistence.Record) error) error { return in.Each(t.Context(), put) }}); err != nil {
 			t.Fatal(err)
 		}
 		again, err := badgerstore.Open(badgerstore.Options{Dir: to, Key: key, Adopt: true})
@@ -406,7 +406,7 @@ func FuzzPlain(f *testing.F) {
 			return
 		}
 		n := 0
-		err = r.Each(func(rec persistence.Record) error {
+		err = r.Each(t.Context(), func(rec persistence.Record) error {
 			n++
 			if err := rec.Check(); err != nil {
 				t.Fatal(err)

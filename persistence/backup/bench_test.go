@@ -52,7 +52,7 @@ func BenchmarkTenThousandAccounts(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			if _, err := badgerstore.Restore(badgerstore.RestoreOptions{Dir: filepath.Join(dir, fmt.Sprint(n)), Key: key, Now: made, Records: in.Each}); err != nil {
+			if _, err := badgerstore.Restore(badgerstore.RestoreOptions{Dir: filepath.Join(dir, fmt.Sprint(n)), Key: key, Now: made, Records: func(put func(persistence.Record) error) error { return in.Each(b.Context(), put) }}); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -66,7 +66,7 @@ func BenchmarkTenThousandAccounts(b *testing.B) {
 	})
 	b.Run("rewrite", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := badgerstore.Rewrite(badgerstore.RewriteOptions{Dir: from, Key: key, To: key, Now: made}); err != nil {
+			if _, err := badgerstore.Rewrite(b.Context(), badgerstore.RewriteOptions{Dir: from, Key: key, To: key, Now: made}); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -4,7 +4,7 @@
 //	report, err := backup.Write(ctx, file, store, backup.Options{Recipients: recipients, Program: version, Now: time.Now()})
 //
 //	r, err := backup.Open(file, identities)
-//	err = r.Each(func(rec persistence.Record) error { ... })
+//	err = r.Each(ctx, func(rec persistence.Record) error { ... })
 //
 // Both hold one record at a time in memory. Neither knows how a store keeps its
 // records: Write takes any persistence.Snapshotter that is open, also one that

@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,12 +49,15 @@ func (r *Reader) Report() Report { return r.report }
 
 // Each calls f with every record, in order. Only when it returns without an error
 // is it known that these were all, as they were written: who stores them drops them
-// otherwise. It blocks until everything is read. The error is a *DamagedError or
-// f's own.
-func (r *Reader) Each(f func(persistence.Record) error) error {
+// otherwise. It blocks until everything is read, or ctx ends. The error is a
+// *DamagedError, f's own, or that of ctx.
+func (r *Reader) Each(ctx context.Context, f func(persistence.Record) error) error {
 	var n counter
 	last := ""
 	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		kind, b, before, err := r.in.next()
 		if err != nil {
 			return err

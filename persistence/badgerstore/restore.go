@@ -130,8 +130,10 @@ func (b *batch) flush() error {
 	if len(b.commit.Put) == 0 {
 		return nil
 	}
-	err := b.store.Commit(b.commit)
+	if err := b.store.Commit(b.commit); err != nil {
+		return err
+	}
 	clear(b.commit.Put)
 	b.commit.Put, b.size = b.commit.Put[:0], 0
-	return err
+	return nil
 }

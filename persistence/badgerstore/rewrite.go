@@ -57,15 +57,15 @@ func rewriting(reached func()) swapping {
 // stays so, and the next rewrite begins anew. Once the new one is whole and durable
 // the files change places, which Open, or the next rewrite, ends when this process
 // is killed in it. So the store opens with Key before that moment, with To after
-// it, and with both never. It needs the disk that the live records take, and 36 MB,
-// and checks that first.
+// it, and with both never. It needs the disk that the live records take, and 36 MB;
+// where they are not there it ends with nothing changed.
 //
 // It blocks until that is done, about four seconds for 10,000 accounts on two busy
-// cores. The error is
-// one of Open's, or a *persistence.RecordsError, *persistence.CorruptError or
-// *persistence.VersionError for records that cannot be read: then nothing was done,
-// and Salvage looks for them in the sealed copy.
-func Rewrite(o RewriteOptions) (*RewriteReport, error) {
+// cores, or until ctx ends; what has begun to change places is ended. The error is
+// that of ctx, one of Open's, or a *persistence.RecordsError,
+// *persistence.CorruptError or *persistence.VersionError for records that cannot be
+// read: then nothing was done, and Salvage looks for them in the sealed copy.
+func Rewrite(ctx context.Context, o RewriteOptions) (*RewriteReport, error) {
 	r := &RewriteReport{Dir: o.Dir}
 	s, err := Open(Options{Dir: o.Dir, Key: o.Key, KeySource: o.KeySource, Logger: o.Logger})
 	if err != nil {
@@ -79,7 +79,7 @@ func Rewrite(o RewriteOptions) (*RewriteReport, error) {
 	}
 	swap := rewriting(o.reached)
 	swap.reach()
-	if r.Holds, r.Dropped, err = s.rewrite(o); err != nil {
+	if r.Holds, r.Dropped, err = s.rewrite(ctx, o); err != nil {
 		return fail(err)
 	}
 	swap.reach()
@@ -102,12 +102,12 @@ func Rewrite(o RewriteOptions) (*RewriteReport, error) {
 }
 
 // rewrite makes the new store.
-func (s *Store) rewrite(o RewriteOptions) (t persistence.Tally, dropped int, err error) {
+func (s *Store) rewrite(ctx context.Context, o RewriteOptions) (t persistence.Tally, dropped int, err error) {
 	at := s.opened.chain.at
 	first := head{id: at.id, commit: at.commit + 1, epoch: max(at.epoch, s.opened.owner.Epoch), place: at.place}
 	var bad []error
 	t, err = makeStore(Options{Dir: join(o.Dir, rewrittenDir), Key: o.To, Logger: o.Logger, first: &first}, "rewrite", func(put func(persistence.Record) error) error {
-		err := s.Snapshot(context.Background(), func(persistence.Moment) error { return nil }, func(rec persistence.Record, err error) error {
+		err := s.Snapshot(ctx, func(persistence.Moment) error { return nil }, func(rec persistence.Record, err error) error {
 			switch {
 			case err == nil:
 				return put(rec)

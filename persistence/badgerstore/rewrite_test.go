@@ -1,6 +1,7 @@
 package badgerstore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -29,7 +30,7 @@ func rewriteChild() {
 		os.Exit(3)
 	}
 	n := 0
-	_, err := Rewrite(RewriteOptions{Dir: dir, Key: testKey, To: newKey, Now: restoredAt, reached: func() {
+	_, err := Rewrite(context.Background(), RewriteOptions{Dir: dir, Key: testKey, To: newKey, Now: restoredAt, reached: func() {
 		if n++; n == at {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}
@@ -127,7 +128,7 @@ func TestARewriteThatIsKilledAtAnyStepLeavesOneKey(t *testing.T) {
 			if through {
 				t.Fatal("it is through, and the old key opens it")
 			}
-			if r, err := Rewrite(RewriteOptions{Dir: dir, Key: testKey, To: newKey, Now: restoredAt}); err != nil || r.Holds != want {
+			if r, err := Rewrite(t.Context(), RewriteOptions{Dir: dir, Key: testKey, To: newKey, Now: restoredAt}); err != nil || r.Holds != want {
 				t.Fatalf("step %d: the rewrite after the kill: %+v, %v", at, r, err)
 			}
 			if old, changed, held = opens(t, dir); old || !changed || held != want {
@@ -162,7 +163,7 @@ func TestARewriteThatIsKilledAtAnyStepLeavesOneKey(t *testing.T) {
 
 func TestNothingOfTheOldKeyIsLeftAfterARewrite(t *testing.T) {
 	dir := closed(t, 3)
-	if _, err := Rewrite(RewriteOptions{Dir: dir, Key: testKey, To: newKey, Now: restoredAt}); err != nil {
+	if _, err := Rewrite(t.Context(), RewriteOptions{Dir: dir, Key: testKey, To: newKey, Now: restoredAt}); err != nil {
 		t.Fatal(err)
 	}
 	old, err := newSealer(testKey)
@@ -186,7 +187,7 @@ func TestARewriteOfBrokenRecordsIsRefused(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Rewrite(RewriteOptions{Dir: dir, Key: testKey, To: newKey, Now: restoredAt})
+	_, err := Rewrite(t.Context(), RewriteOptions{Dir: dir, Key: testKey, To: newKey, Now: restoredAt})
 	if keys := persistence.BadKeys(err); len(keys) != 1 || keys[0] != key {
 		t.Errorf("got %v", err)
 	}
@@ -200,10 +201,23 @@ func TestARewriteOfBrokenRecordsIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	// What is made anew is no reason to refuse.
-	r, err := Rewrite(RewriteOptions{Dir: dir, Key: testKey, To: newKey, Now: restoredAt})
+	r, err := Rewrite(t.Context(), RewriteOptions{Dir: dir, Key: testKey, To: newKey, Now: restoredAt})
 	if err != nil || r.Dropped != 1 || r.Holds != (persistence.Tally{Accounts: 1, PermKeys: 1, Records: 2}) {
 		t.Errorf("%+v, %v", r, err)
 	}
+}
+
+func TestARewriteThatIsInterruptedChangesNothing(t *testing.T) {
+	dir := closed(t, 3)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Rewrite(ctx, RewriteOptions{Dir: dir, Key: testKey, To: newKey, Now: restoredAt}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(join(dir, rewrittenDir)); err == nil {
+		t.Error("the new store is left")
+	}
+	mustOpen(t, dir)
 }
 
 func TestARewriteGivesDiskBack(t *testing.T) {
@@ -217,7 +231,7 @@ func TestARewriteGivesDiskBack(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	r, err := Rewrite(RewriteOptions{Dir: dir, Key: testKey, To: testKey, Now: time.Now()})
+	r, err := Rewrite(t.Context(), RewriteOptions{Dir: dir, Key: testKey, To: testKey, Now: time.Now()})
 	if err != nil || r.Holds.Records != 2 {
 		t.Fatalf("%+v, %v", r, err)
 	}
