@@ -99,13 +99,17 @@ func TestTheChartWantsASecretAndAnImage(t *testing.T) {
 		change func(map[string]any)
 		want   string
 	}{
-		"no secret":                  {func(v map[string]any) { delete(v, "secret") }, "secret"},
-		"no tag":                     {func(v map[string]any) { delete(v, "image") }, "tag"},
-		"two managers":               {func(v map[string]any) { v["replicas"] = 2 }, "replicas"},
-		"the api_hash in a setting":  {func(v map[string]any) { v["config"] = map[string]any{"api_hash": "0123"} }, "api_hash"},
-		"a proxy's password in one":  {func(v map[string]any) { v["config"] = map[string]any{"proxy": "socks5://a:b@c:1"} }, "proxy"},
-		"another place of the store": {func(v map[string]any) { v["config"] = map[string]any{"store": map[string]any{"dir": "/tmp"}} }, "dir"},
-		"a disk of many pods":        {func(v map[string]any) { v["persistence"] = map[string]any{"accessMode": "ReadWriteMany"} }, "accessMode"},
+		"no secret":                 {func(v map[string]any) { delete(v, "secret") }, "secret"},
+		"no tag":                    {func(v map[string]any) { delete(v, "image") }, "tag"},
+		"two managers":              {func(v map[string]any) { v["replicas"] = 2 }, "replicas"},
+		"the api_hash in a setting": {func(v map[string]any) { v["config"] = map[string]any{"api_hash": "0123"} }, "api_hash"},
+		"a proxy's password in one": {func(v map[string]any) { v["config"] = map[string]any{"proxy": "socks5://a:b@c:1"} }, "proxy"},
+		"a webhook's secret in one": {func(v map[string]any) {
+			v["config"] = map[string]any{"webhooks": []any{map[string]any{"name": "crm", "secret": "whsec_"}}}
+		}, "secret"},
+		"a Secret that no path can have": {func(v map[string]any) { v["secretFiles"] = []any{"../etc"} }, "secretFiles"},
+		"another place of the store":     {func(v map[string]any) { v["config"] = map[string]any{"store": map[string]any{"dir": "/tmp"}} }, "dir"},
+		"a disk of many pods":            {func(v map[string]any) { v["persistence"] = map[string]any{"accessMode": "ReadWriteMany"} }, "accessMode"},
 	} {
 		values := wanted()
 		c.change(values)
@@ -141,18 +145,26 @@ func TestTheChartRunsOneManagerWithoutRights(t *testing.T) {
 
 func TestTheProbesAskWhatANewStartMends(t *testing.T) {
 	c := as[appsv1.StatefulSet](t, rendered(t, wanted()), "statefulset.yaml", "StatefulSet").Spec.Template.Spec.Containers[0]
-	if got := c.LivenessProbe.HTTPGet.Path; got != "/livez" {
-		t.Errorf("liveness is %s", got)
-	}
-	if got := c.ReadinessProbe.HTTPGet.Path; got != "/readyz" {
-		t.Errorf("readiness is %s", got)
-	}
-	if c.StartupProbe != nil {
-		t.Error("a manager that starts is alive")
-	}
-	for _, p := range []*corev1.Probe{c.LivenessProbe, c.ReadinessProbe} {
-		if p.HTTPGet.Port.StrVal != c.Ports[0].Name {
-			t.Errorf("%s at port %s", p.HTTPGet.Path, p.HTTPGet.Port.StrVal)
+	for name, p := range map[string]struct {
+		got  *corev1.Probe
+		path string
+		// For how long it must fail until something is done, in seconds.
+		patience int32
+	}{
+		"startup":   {c.StartupProbe, "/readyz", 300}, // as TimeoutStartSec of the unit
+		"liveness":  {c.LivenessProbe, "/livez", 30},
+		"readiness": {c.ReadinessProbe, "/readyz", 30},
+	} {
+		failures := p.got.FailureThreshold
+		if failures == 0 {
+			failures = 3 // what the API takes then
+		}
+		if got := p.got.HTTPGet; got.Path != p.path || got.Port.StrVal != c.Ports[0].Name {
+			t.Errorf("%s asks for %s at port %s", name, got.Path, got.Port.StrVal)
+		}
+		// An answer comes within five seconds and a little (health.Limit).
+		if p.got.TimeoutSeconds != 6 || p.got.PeriodSeconds*failures != p.patience {
+			t.Errorf("%s waits %d s for an answer, and asks %d times every %d s", name, p.got.TimeoutSeconds, failures, p.got.PeriodSeconds)
 		}
 	}
 }
@@ -212,6 +224,26 @@ func TestTheManagerTakesItsConfigurationOfTheChart(t *testing.T) {
 	}
 	if args := pod.Containers[0].Args; !slices.Equal(args, []string{"run", "--config", "/etc/mtfleet/config.yaml"}) {
 		t.Errorf("it runs %q", args)
+	}
+}
+
+func TestSecretsAreFilesForSettingsThatNameThem(t *testing.T) {
+	values := wanted()
+	values["secretFiles"] = []any{"api-tls", "hooks"}
+	pod := as[appsv1.StatefulSet](t, rendered(t, values), "statefulset.yaml", "StatefulSet").Spec.Template.Spec
+	for _, name := range []string{"api-tls", "hooks"} {
+		i := slices.IndexFunc(pod.Containers[0].VolumeMounts, func(m corev1.VolumeMount) bool { return m.MountPath == "/run/secrets/"+name && m.ReadOnly })
+		if i < 0 {
+			t.Errorf("%s is mounted nowhere", name)
+			continue
+		}
+		volume := pod.Containers[0].VolumeMounts[i].Name
+		// Without a bit for others, the group is the pod's alone.
+		if !slices.ContainsFunc(pod.Volumes, func(v corev1.Volume) bool {
+			return v.Name == volume && v.Secret != nil && v.Secret.SecretName == name && *v.Secret.DefaultMode == 0o440
+		}) {
+			t.Errorf("%s is no volume of the secret %s", volume, name)
+		}
 	}
 }
 
