@@ -8,8 +8,8 @@
 // and git. The same commit and toolchain make the same bytes, in any directory.
 //
 // It is a Go module of its own, so that nobody who uses mtfleet downloads nfpm. Its
-// tests hold the files in deploy/ against what reads them: Helm's own engine, the
-// binary, dpkg.
+// tests hold the files in deploy/ against what reads them: Helm's engine, compose's
+// loader, BuildKit's parser, the binary, dpkg.
 package main
 
 import (
