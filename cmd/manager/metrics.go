@@ -75,21 +75,26 @@ func (p *metricsPage) serve() {
 
 // running tells the page of a manager whose control API is up.
 func (p *metricsPage) running(m *actors.Manager, cfg *config.Config) {
-	if p == nil {
-		return
+	if p != nil {
+		p.health.Running(healthOf(m, cfg))
 	}
+}
+
+// healthOf is what a manager whose control API is up is asked, by the page and by
+// systemd.
+func healthOf(m *actors.Manager, cfg *config.Config) health.Sources {
 	var live []health.Check
 	for _, part := range m.Parts() {
 		live = append(live, health.Check(part))
 	}
-	p.health.Running(health.Sources{
+	return health.Sources{
 		Live: live,
 		Ready: []health.Check{
 			{Name: "claim on the store", Ask: func(context.Context) error { return m.Ready() }},
 			{Name: "control API", Ask: func(ctx context.Context) error { return answersHTTP(ctx, cfg.Control.Socket) }},
 		},
 		Fleet: func() health.Fleet { return health.Fleet{States: m.States(), MinPercent: cfg.Fleet.OnlineMinPercent} },
-	})
+	}
 }
 
 // stopping tells the page that the manager stops.

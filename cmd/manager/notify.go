@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/mtfleet/mtfleet/actors"
-	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/cmd/manager/health"
 	"github.com/mtfleet/mtfleet/cmd/manager/sdnotify"
 )
 
@@ -24,23 +24,26 @@ func (a *app) underSystemd(log *slog.Logger) *sdnotify.Service {
 	return unit
 }
 
-// unitHealth is what systemd is told of a manager that serves the control socket there.
-func unitHealth(m *actors.Manager, socket string) sdnotify.Health {
+// unitHealth is what systemd is told of a manager: the same answers that /readyz,
+// /livez and /fleetz give.
+func unitHealth(ask health.Sources) sdnotify.Health {
 	return sdnotify.Health{
-		Up: func(ctx context.Context) error {
-			remote, err := control.Dial(ctx, socket)
-			if err != nil {
-				return err
+		Up:     allWell(slices.Concat(ask.Live, ask.Ready)),
+		Alive:  allWell(ask.Live),
+		Status: func() string { return fleetLine(ask.Fleet().States) },
+	}
+}
+
+// allWell asks all checks, and returns the first error.
+func allWell(checks []health.Check) func(context.Context) error {
+	probe := health.NewProbe(checks...)
+	return func(ctx context.Context) error {
+		for _, answer := range probe.Look(ctx) {
+			if answer.Err != nil {
+				return fmt.Errorf("%s: %w", answer.Name, answer.Err)
 			}
-			defer remote.Close()
-			_, err = control.Info.Call(ctx, remote, control.Empty{})
-			return err
-		},
-		Alive: func(ctx context.Context) error {
-			_, err := m.Governor(ctx)
-			return err
-		},
-		Status: func() string { return fleetLine(m.States()) },
+		}
+		return nil
 	}
 }
 

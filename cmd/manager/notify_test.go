@@ -1,14 +1,18 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/cmd/manager/health"
 )
 
 func TestTheStatusTextSaysHowManyAreOnlineAndHowTheOthersAre(t *testing.T) {
@@ -22,6 +26,35 @@ func TestTheStatusTextSaysHowManyAreOnlineAndHowTheOthersAre(t *testing.T) {
 	} {
 		if got := fleetLine(count); got != want {
 			t.Errorf("%v: %q, want %q", count, got, want)
+		}
+	}
+}
+
+func TestSystemdHearsWhatTheProbesSay(t *testing.T) {
+	fine, broken := func(context.Context) error { return nil }, func(context.Context) error { return errors.New("broken") }
+	fleet := func() health.Fleet { return health.Fleet{States: map[actors.State]int{actors.Online: 1}} }
+	for name, c := range map[string]struct {
+		store, api func(context.Context) error
+		up, alive  string
+	}{
+		"all answer":              {fine, fine, "", ""},
+		"the store does not":      {broken, fine, "store: broken", "store: broken"},
+		"the API does not answer": {fine, broken, "control API: broken", ""},
+	} {
+		h := unitHealth(health.Sources{
+			Live: []health.Check{{Name: "governor", Ask: fine}, {Name: "store", Ask: c.store}}, Ready: []health.Check{{Name: "control API", Ask: c.api}}, Fleet: fleet,
+		})
+		said := func(err error) string {
+			if err == nil {
+				return ""
+			}
+			return err.Error()
+		}
+		if up, alive := said(h.Up(t.Context())), said(h.Alive(t.Context())); up != c.up || alive != c.alive {
+			t.Errorf("%s: up %q, alive %q", name, up, alive)
+		}
+		if got := h.Status(); !strings.HasPrefix(got, "1 of 1") {
+			t.Errorf("%s: %s", name, got)
 		}
 	}
 }

@@ -180,7 +180,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 			"advice", "raise the limit: ulimit -n, or LimitNOFILE= of the systemd unit")
 	}
 
-	unit.Ready(unitHealth(m, cfg.Control.Socket))
+	unit.Ready(unitHealth(healthOf(m, cfg)))
 	watchDCs(ctx, log, m) // until ctx ends
 	log.Info("manager stops")
 	page.stopping()

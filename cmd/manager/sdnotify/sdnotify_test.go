@@ -102,7 +102,7 @@ func TestAServiceIsReadyWhenItIsUpAndNotBefore(t *testing.T) {
 		time.Sleep(time.Minute)
 		systemd.want("while it starts")
 		up.Store(true)
-		time.Sleep(upEvery)
+		time.Sleep(againEvery)
 		systemd.want("when it is up", "READY=1\nSTATUS=serves")
 	})
 }
@@ -188,6 +188,29 @@ func TestALateAnswerComesInTimeForTheWatchdog(t *testing.T) {
 			if silent := time.Since(last); silent > watchdog {
 				t.Fatalf("silent for %v at %v", silent, time.Since(begun))
 			}
+		}
+	})
+}
+
+func TestABadAnswerIsNotTheLastOneInTheWatchdogsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const watchdog = 20 * time.Second
+		s, systemd, log := service(t, watchdog)
+		defer s.Close()
+		begun := time.Now()
+		s.Ready(Health{Up: fine, Status: func() string { return "serves" }, Alive: func(context.Context) error {
+			if time.Since(begun) < watchdog-time.Second {
+				return errors.New("busy")
+			}
+			return nil
+		}})
+		systemd.want("at first", "READY=1\nSTATUS=serves")
+		time.Sleep(watchdog - 2*time.Second)
+		systemd.want("while it is busy")
+		time.Sleep(time.Second + againEvery)
+		systemd.want("when it answers, just in time", "WATCHDOG=1")
+		if log.Len() > 0 {
+			t.Errorf("it said %s", log)
 		}
 	})
 }

@@ -11,8 +11,8 @@ const (
 	// statusEvery is how often the status text is looked at; it is sent when it
 	// has changed.
 	statusEvery = 5 * time.Second
-	// upEvery is the pause between two questions whether the service is up.
-	upEvery = 100 * time.Millisecond
+	// againEvery is the pause before a question that had no good answer is asked again.
+	againEvery = 100 * time.Millisecond
 	// While a service stops, systemd is asked every extendEvery to wait for
 	// extendBy more, and after extendMost no more: what takes longer hangs.
 	extendEvery = 10 * time.Second
@@ -26,7 +26,8 @@ const (
 type Health struct {
 	// Up returns nil once the service does what it is for. It is asked until then.
 	Up func(context.Context) error
-	// Alive returns nil when what does the work has answered.
+	// Alive returns nil when what does the work has answered. It is asked again, as
+	// long as there is time, when it returns an error.
 	Alive func(context.Context) error
 	// Status says in one line what the service does now.
 	Status func() string
@@ -43,7 +44,7 @@ func (s *Service) Ready(h Health) {
 
 func (s *Service) tell(ctx context.Context, h Health) {
 	for h.Up(ctx) != nil {
-		if !pause(ctx, upEvery) {
+		if !pause(ctx, againEvery) {
 			return
 		}
 	}
@@ -81,12 +82,16 @@ func (s *Service) tell(ctx context.Context, h Health) {
 	}
 }
 
-// alive waits for an answer half of the watchdog's time: with the half before the
-// question that is the whole of it.
+// alive waits for a good answer half of the watchdog's time: with the half before
+// the question that is the whole of it.
 func (s *Service) alive(ctx context.Context, h Health) error {
 	ctx, cancel := context.WithTimeout(ctx, s.watchdog/2)
 	defer cancel()
-	return h.Alive(ctx)
+	for {
+		if err := h.Alive(ctx); err == nil || !pause(ctx, againEvery) {
+			return err
+		}
+	}
 }
 
 // Stopping tells systemd that the service stops, and what it does for that, and has
