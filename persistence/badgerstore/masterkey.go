@@ -68,6 +68,8 @@ type KeyOptions struct {
 	// StoreDir is the store's directory. When it holds a store already, a
 	// missing key file is an error: a new key could not open that store.
 	StoreDir string
+	// Existing is for who only looks: a missing file is an error, and none is made.
+	Existing bool
 }
 
 // KeySource says where a master key came from.
@@ -117,6 +119,9 @@ func LoadMasterKey(o KeyOptions) (MasterKey, KeySource, error) {
 	}
 	if exists(o.StoreDir) {
 		return MasterKey{}, source, &persistence.MasterKeyError{Source: path, Reason: fmt.Sprintf("the file is missing, and the store in %s was sealed with the key it held: put it back, or set %s", o.StoreDir, KeyEnv)}
+	}
+	if o.Existing {
+		return MasterKey{}, source, &persistence.MasterKeyError{Source: path, Reason: "there is no key yet: the first command that opens the store makes one"}
 	}
 	return createKeyFile(path)
 }
