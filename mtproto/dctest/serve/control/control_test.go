@@ -260,7 +260,7 @@ func TestEveryKindOfFaultOfTheCoreCanBeAskedFor(t *testing.T) {
 	}
 	values := map[string]string{
 		"dc": "1", "perm": `"5"`, "conn": "1", "count": "1", "every": "2", "for": `"1s"`, "direction": `"in"`, "delay": `"1s"`, "bytes": "3",
-		"code": "-404", "text": `"X"`, "method": `"auth.signIn"`, "wait": `"1s"`, "keep_temp_keys": "true", "user_id": "6000000001",
+		"code": "-404", "text": `"X"`, "method": `"auth.signIn"`, "wait": `"1s"`, "keep_temp_keys": "true", "media": "true", "user_id": "6000000001",
 		"url": `"https://example.org"`, "error": `"PHONE_CODE_INVALID"`, "phone": `"9996610000"`,
 	}
 	for _, k := range table.Kinds {

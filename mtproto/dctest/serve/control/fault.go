@@ -27,21 +27,21 @@ const (
 	faultStart     = "start_dc"
 )
 
-// faultKind is one kind and the fields it reads.
-type faultKind struct {
+// FaultKind is one kind of fault and the fields it reads.
+type FaultKind struct {
 	Kind   string   `json:"kind"`
 	About  string   `json:"about"`
 	Needs  []string `json:"needs"`  // fields that must be there
 	Fields []string `json:"fields"` // and that may be
 }
 
-// faultKinds lists every kind. That each of dctest's is there is a test.
-func faultKinds() []faultKind {
-	kind := func(k dctest.FaultKind, about string, needs string, fields string) faultKind {
-		return faultKind{string(k), about, append([]string{}, strings.Fields(needs)...), append([]string{}, strings.Fields(fields)...)}
+// FaultKinds lists every kind, as GET /fault does. That each of dctest's is there is a test.
+func FaultKinds() []FaultKind {
+	kind := func(k dctest.FaultKind, about string, needs string, fields string) FaultKind {
+		return FaultKind{string(k), about, append([]string{}, strings.Fields(needs)...), append([]string{}, strings.Fields(fields)...)}
 	}
 	const where = "dc perm conn "
-	return []faultKind{
+	return []FaultKind{
 		kind(faultError, "the next calls of a method answer an error of the public list, or one with its code as in \"406 ANYTHING\"; of one user or phone where it names one", "method error", "count for dc perm user_id phone"),
 		kind(dctest.FaultDrop, "packets are lost", "", where+"direction count every for"),
 		kind(dctest.FaultDelay, "packets are held for delay, in their order", "delay", where+"direction count for"),
@@ -54,7 +54,7 @@ func faultKinds() []faultKind {
 		kind(dctest.FaultRefuse, "new connections are closed at once", "", "dc count for"),
 		kind(dctest.FaultTransport, "the next packets are answered with a transport error such as -404 or -429", "code", where+"count for"),
 		kind(dctest.FaultTransportConn, "the first packet of the next connections is answered with a transport error", "code", "dc count for"),
-		kind(dctest.FaultForgetTemp, "temp keys are forgotten", "", "dc perm"),
+		kind(dctest.FaultForgetTemp, "temp keys are forgotten, or with media those made for media alone", "", "dc perm media"),
 		kind(dctest.FaultForgetPerm, "a perm key is forgotten, with its temp keys and its authorization", "perm", "dc"),
 		kind(dctest.FaultForgetSessions, "sessions are forgotten, keys are not", "", "dc perm"),
 		kind(dctest.FaultNewSalts, "salts are replaced, the old ones refused", "", "dc perm"),
@@ -85,8 +85,8 @@ func faultKinds() []faultKind {
 func (h *handler) faults(r *http.Request) (any, error) {
 	return struct {
 		Waiting []dctest.WaitingFault `json:"waiting"`
-		Kinds   []faultKind           `json:"kinds"`
-	}{append([]dctest.WaitingFault{}, h.cluster.WaitingFaults()...), faultKinds()}, params(r)
+		Kinds   []FaultKind           `json:"kinds"`
+	}{append([]dctest.WaitingFault{}, h.cluster.WaitingFaults()...), FaultKinds()}, params(r)
 }
 
 // faultRequest is a fault of dctest with the fields of the other kinds.
@@ -137,8 +137,8 @@ func (h *handler) fault(r *http.Request) (any, error) {
 
 // checkKind refuses a kind there is not, fields it does not read, and its absence of those it needs.
 func checkKind(name string, given []string) error {
-	kinds := faultKinds()
-	i := slices.IndexFunc(kinds, func(k faultKind) bool { return k.Kind == name })
+	kinds := FaultKinds()
+	i := slices.IndexFunc(kinds, func(k FaultKind) bool { return k.Kind == name })
 	if i < 0 {
 		names := make([]string, len(kinds))
 		for i, k := range kinds {
