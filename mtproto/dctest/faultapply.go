@@ -192,6 +192,7 @@ func (c *Cluster) faultNow(now time.Time, f Fault) bool {
 		c.eachDC(f.DC, func(d *dcState) {
 			d.skew = time.Duration(f.Delay)
 			d.lastMsgID = 0 // ids show the new time, even if it is an earlier one
+			d.handshake.ClockSet()
 		})
 	case FaultRestart:
 		c.eachDC(f.DC, func(d *dcState) { c.restart(now, d, f.KeepTempKeys) })

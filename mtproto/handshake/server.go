@@ -202,6 +202,9 @@ func (s *Server) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String
 // Force sets what is forced from now on; the zero Forced is an honest server.
 func (s *Server) Force(f Forced) { s.forced = f }
 
+// ClockSet says that the clock was set: from now on msg_ids show its time, an earlier one too.
+func (s *Server) ClockSet() { s.msgIDs = msgIDs{} }
+
 // Receive takes a plain packet of a client.
 func (s *Server) Receive(now time.Time, packet []byte) Reply {
 	s.Advance(now)

@@ -74,16 +74,18 @@ func TestEveryDCIsAskedByEachFamily(t *testing.T) {
 
 func TestAClockThatIsWrongIsSeen(t *testing.T) {
 	cluster, p := world(t)
-	if _, err := cluster.Fault(dctest.Fault{Kind: dctest.FaultSkew, DC: 2, Delay: dctest.Duration(time.Hour)}); err != nil {
-		t.Fatal(err)
-	}
-	for _, a := range p.Ask(t.Context()) {
-		want := time.Duration(0)
-		if a.DC == 2 {
-			want = time.Hour
+	for _, skew := range []time.Duration{time.Hour, 0, -time.Hour} { // each is an earlier time than the one before
+		if _, err := cluster.Fault(dctest.Fault{Kind: dctest.FaultSkew, DC: 2, Delay: dctest.Duration(skew)}); err != nil {
+			t.Fatal(err)
 		}
-		if a.Err != nil || (a.Offset-want).Abs() > 2*time.Second {
-			t.Errorf("%s: offset %v, want %v (%v)", wayName(a.Way), a.Offset, want, a.Err)
+		for _, a := range p.Ask(t.Context()) {
+			want := time.Duration(0)
+			if a.DC == 2 {
+				want = skew
+			}
+			if a.Err != nil || (a.Offset-want).Abs() > 2*time.Second {
+				t.Errorf("%s: offset %v, want %v (%v)", wayName(a.Way), a.Offset, want, a.Err)
+			}
 		}
 	}
 }
