@@ -54,12 +54,13 @@ type testdcFlags struct {
 func (a *app) testdcCommand() *cobra.Command {
 	var f testdcFlags
 	c := &cobra.Command{
-		Use: "testdc", Short: "Serve a cluster of test DCs on this machine", Args: exactly(),
+		Use: "testdc", Short: "Serve a cluster of test DCs on this machine", Args: unknownCommand,
 		Long: `testdc serves a cluster of test DCs on loopback addresses, for any MTProto client
 in any language, and prints what a client needs: addresses, RSA public key, phone
 numbers and their codes, bot tokens. It stops on SIGINT and SIGTERM.
 With --control it is controlled over HTTP, as docs/testdc.md shows: the ledger,
-violations and codes are read there, faults, pushes and scans asked for.
+violations and codes are read there, faults, pushes and scans asked for; the commands
+below ask for some of it.
 
   manager testdc --users 3 --bots 2 --descriptor dc.json --write-config dc.yaml
   manager --config dc.yaml account add alice && manager --config dc.yaml account login alice`,
@@ -95,6 +96,7 @@ violations and codes are read there, faults, pushes and scans asked for.
 	flags.BoolVar(&f.printCodes, "print-codes", false, "print each code that is sent, by message, call, app or mail; with --json as JSON, one a line")
 	flags.BoolVar(&f.withParent, "until-stdin-closes", false, "stop when standard input closes, as it does when a parent process is gone")
 	f.rules.add(c)
+	c.AddCommand(a.testdcCommands()...)
 	return c
 }
 

@@ -25,8 +25,8 @@ func (h *handler) people(f func(b *api.Backend, now time.Time) error) error {
 	return asProblem(errors.Join(err, refused))
 }
 
-// Kinds of pushes.
-var pushKinds = []string{"update", "lost_update", "text", "notification"}
+// PushKinds lists what POST /push pushes.
+func PushKinds() []string { return []string{"update", "lost_update", "text", "notification"} }
 
 type pushRequest struct {
 	Kind   string `json:"kind"`
@@ -71,7 +71,7 @@ func (h *handler) push(r *http.Request) (any, error) {
 		case "notification":
 			err = b.Notify(now, q.UserID, q.Type, q.Text)
 		default:
-			err = (&problem{Error: "there is no such kind", Field: "kind", Allowed: pushKinds}).asError()
+			err = (&problem{Error: "there is no such kind", Field: "kind", Allowed: PushKinds()}).asError()
 		}
 		return err
 	})
