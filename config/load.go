@@ -130,14 +130,20 @@ func (l *loader) sourceOf(path string) Source {
 	return s
 }
 
+// Path returns the configuration file that is read, and whether it was named: one
+// that was not need not be there. It is "" where there can be none.
+func (o Options) Path() (file string, named bool) {
+	if file = o.File; file == "" {
+		file = o.env("MTFLEET_CONFIG")
+	}
+	if file != "" {
+		return file, true
+	}
+	return DefaultFile(o.Env), false
+}
+
 func (l *loader) readFile() {
-	file, named := l.o.File, true
-	if file == "" {
-		file = l.o.env("MTFLEET_CONFIG")
-	}
-	if file == "" {
-		file, named = DefaultFile(l.o.Env), false
-	}
+	file, named := l.o.Path()
 	if file == "" {
 		return
 	}

@@ -18,6 +18,9 @@ type Webhook struct {
 	URL Secret
 	// Secrets sign messages: whsec_ and base64; two while one is replaced.
 	Secrets []Secret
+	// SecretFile is where they were read from; empty when they stood in the file
+	// itself.
+	SecretFile string
 	// Accounts, Labels and Types select events; empty is all of them.
 	Accounts []string
 	Labels   []string // key=value or key
@@ -79,6 +82,7 @@ func (b binder) webhook(at string, m map[string]any, w *Webhook) bool {
 			b.fail(at+".secret_file", "cannot read %s: %s", file, cause(err))
 			return false
 		}
+		w.SecretFile = file
 		secret += " " + string(text)
 	}
 	for s := range strings.FieldsSeq(secret) {

@@ -153,13 +153,9 @@ func webSocket(cfg *config.Config) (*wire.WebSocket, error) {
 // storeOptions says where the store is and which key it has. A key file made just
 // now is announced once.
 func (a *app) storeOptions(cfg *config.Config, log *slog.Logger) (badgerstore.Options, error) {
-	o := badgerstore.Options{Dir: filepath.Join(cfg.Store.Dir, "badger"), Logger: log}
+	o := badgerstore.Options{Dir: badgerDir(cfg), Logger: log}
 	var err error
-	o.Key, o.KeySource, err = badgerstore.LoadMasterKey(badgerstore.KeyOptions{
-		Env: lookup(a.env, badgerstore.KeyEnv), Command: cfg.Store.KeyCommand,
-		Credential: cfg.Store.KeyCredential, CredentialDir: lookup(a.env, "CREDENTIALS_DIRECTORY"),
-		File: cfg.Store.KeyFile, StoreDir: o.Dir,
-	})
+	o.Key, o.KeySource, err = badgerstore.LoadMasterKey(a.keyOptions(cfg))
 	if err == nil && o.KeySource.Shared != "" {
 		log.Info("others can read the master key", "from", o.KeySource.String(), "who", o.KeySource.Shared)
 	}
@@ -167,6 +163,18 @@ func (a *app) storeOptions(cfg *config.Config, log *slog.Logger) (badgerstore.Op
 		a.printf("manager: made the store's master key in %s: keep a copy elsewhere, without it nobody can read the store\n", o.KeySource.File)
 	}
 	return o, err
+}
+
+// badgerDir is where the store's own files are.
+func badgerDir(cfg *config.Config) string { return filepath.Join(cfg.Store.Dir, "badger") }
+
+// keyOptions says where the store's master key is.
+func (a *app) keyOptions(cfg *config.Config) badgerstore.KeyOptions {
+	return badgerstore.KeyOptions{
+		Env: lookup(a.env, badgerstore.KeyEnv), Command: cfg.Store.KeyCommand,
+		Credential: cfg.Store.KeyCredential, CredentialDir: lookup(a.env, "CREDENTIALS_DIRECTORY"),
+		File: cfg.Store.KeyFile, StoreDir: badgerDir(cfg),
+	}
 }
 
 // openStore opens the store of the data directory with its master key.

@@ -31,6 +31,7 @@ const (
 	exitUnreachable = 7
 	exitDamaged     = 8
 	exitState       = 9
+	exitWarnings    = 10
 	exitInterrupted = 130
 )
 
@@ -41,7 +42,7 @@ func exitCodesTopic() *cobra.Command {
 		Long: `What the exit codes mean:
 
   0    done; of demo and bench: every promise held
-  1    failed; of demo and bench: a promise did not hold
+  1    failed; of demo and bench: a promise did not hold; of doctor: an error
   2    usage or configuration is wrong
   3    in use: the store, the control socket, or an address to listen on; or the
        store is a copy whose original may be in use
@@ -55,6 +56,7 @@ func exitCodesTopic() *cobra.Command {
        is of a newer version; the same of a backup; of store salvage: not everything
        could be saved
   9    there is no such account, or its state does not allow this
+  10   of doctor: warnings, and nothing worse
   130  interrupted
 
 With --json an error is one JSON object on standard error:

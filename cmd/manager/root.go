@@ -61,7 +61,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage("%s: %v; see `%s --help`", c.CommandPath(), err, c.CommandPath())
 	})
-	root.AddCommand(a.demoCommand(), a.testdcCommand(), a.runCommand(), a.accountCommand(), a.sessionCommand(), a.governorCommand(), a.eventsCommand(), a.consumersCommand(), a.webhooksCommand(), a.storeCommand(), a.apiCommand(), a.auditCommand(), a.configCommand(), a.benchCommand(), a.versionCommand(), a.docsCommand(), exitCodesTopic())
+	root.AddCommand(a.demoCommand(), a.testdcCommand(), a.runCommand(), a.accountCommand(), a.sessionCommand(), a.governorCommand(), a.eventsCommand(), a.consumersCommand(), a.webhooksCommand(), a.storeCommand(), a.apiCommand(), a.auditCommand(), a.configCommand(), a.doctorCommand(), a.benchCommand(), a.versionCommand(), a.docsCommand(), exitCodesTopic())
 	// An unknown command is a mistake in usage, and cobra's suggestion is kept.
 	root.Args = unknownCommand
 	root.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }

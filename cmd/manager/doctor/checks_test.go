@@ -3,6 +3,7 @@ package doctor
 import (
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -90,6 +91,12 @@ func TestTheConfigurationFile(t *testing.T) {
 	match(t, CheckConfigFile(file(t, 0o660)), want{Warning, "changed by others", "chmod go-w "})
 }
 
+func TestFilesWithSecrets(t *testing.T) {
+	match(t, []Finding{CheckSecretFile("webhook", file(t, 0o640))}, want{OK, "(mode 0640)", ""})
+	match(t, []Finding{CheckSecretFile("webhook", file(t, 0o644))}, want{Warning, "reached by everybody", "chmod o= "})
+	match(t, []Finding{CheckSecretFile("webhook", filepath.Join(t.TempDir(), "none"))}, want{Warning, "no such file", "ls -l "})
+}
+
 func TestTheSocketFile(t *testing.T) {
 	match(t, CheckSocket(filepath.Join(t.TempDir(), "none")))
 	match(t, CheckSocket(file(t, 0o600)), want{Error, "no socket", "mv "})
@@ -136,7 +143,8 @@ func TestTheStore(t *testing.T) {
 		store Store
 		want  []want
 	}{
-		{"a manager has it", Store{Manager: true, Accounts: 1}, []want{{OK, "with 1 account", ""}}},
+		{"a manager has it", Store{Open: true, Accounts: 1}, []want{{OK, "with 1 account", ""}}},
+		{"there is none", Store{Dir: "d", Missing: true}, []want{{OK, "none yet in d", ""}}},
 		{"it would open", Store{Accounts: 3}, []want{{OK, "with 3 accounts", ""}}},
 		{"the key is the key's business", Store{Refusal: &persistence.MasterKeyError{Source: "k", Reason: "r"}}, nil},
 		{"somebody has it", Store{Dir: "d", Refusal: &persistence.LockedError{Dir: "d", PID: 7}}, []want{{Warning, "process 7", "ps -fp 7"}}},
@@ -176,20 +184,20 @@ func TestTheManager(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		manager Manager
-		left    bool
 		want    want
 		version []want
 	}{
-		{"ours runs", ours, false, want{OK, "process 7", ""}, []want{{OK, "v2", ""}}},
-		{"an older one runs", with(func(m *Manager) { m.Version = "v1" }), false, want{OK, "process 7", ""}, []want{{Warning, "is v1, and this program v2", "kill 7"}}},
-		{"none", Manager{Socket: "s"}, false, want{Note, "none runs", "manager run"}, nil},
-		{"none, and one was killed", Manager{Socket: "s"}, true, want{Note, "killed left s", "manager run"}, nil},
-		{"a command at a prompt", with(func(m *Manager) { m.Running, m.Command = false, "account login a" }), false, want{Note, "`account login a`, process 7", "manager run"}, nil},
-		{"one of another store", with(func(m *Manager) { m.SameStore, m.Store = false, "/elsewhere" }), false, want{Error, "/elsewhere", "control.socket"}, []want{{OK, "v2", ""}}},
-		{"one that hangs", Manager{Socket: "s", Listens: true, Err: errors.New("it hangs")}, false, want{Error, "does not answer: it hangs", "fuser -v s"}, nil},
+		{"ours runs", ours, want{OK, "process 7", ""}, []want{{OK, "v2", ""}}},
+		{"an older one runs", with(func(m *Manager) { m.Version = "v1" }), want{OK, "process 7", ""}, []want{{Warning, "is v1, and this program v2", "kill 7"}}},
+		{"none", Manager{Socket: "s"}, want{Note, "none runs", "manager run"}, nil},
+		{"none, and one was killed", Manager{Socket: "s", Left: true}, want{Note, "killed left s", "manager run"}, nil},
+		{"a command at a prompt", with(func(m *Manager) { m.Running, m.Command = false, "account login a" }), want{Note, "`account login a`, process 7", "manager run"}, nil},
+		{"one of another store", with(func(m *Manager) { m.SameStore, m.Store = false, "/elsewhere" }), want{Error, "/elsewhere", "control.socket"}, []want{{OK, "v2", ""}}},
+		{"one of another user", Manager{Socket: "s", Listens: true, Err: fs.ErrPermission}, want{Error, "we may not open s", "ls -l s"}, nil},
+		{"one that hangs", Manager{Socket: "s", Listens: true, Err: errors.New("it hangs")}, want{Error, "does not answer: it hangs", "fuser -v s"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			match(t, []Finding{CheckManager(c.manager, c.left)}, c.want)
+			match(t, []Finding{CheckManager(c.manager)}, c.want)
 			match(t, CheckVersion(c.manager, "v2"), c.version...)
 		})
 	}
@@ -198,7 +206,7 @@ func TestTheManager(t *testing.T) {
 func TestDescriptors(t *testing.T) {
 	match(t, []Finding{CheckDescriptors(0, 10)}, want{OK, "no limit", ""})
 	match(t, []Finding{CheckDescriptors(84, 10)}, want{OK, "84 files", ""})
-	match(t, []Finding{CheckDescriptors(83, 10)}, want{Warning, "10 accounts need 84", "LimitNOFILE=84"})
+	match(t, []Finding{CheckDescriptors(83, 10)}, want{Warning, "84 are needed for 10 accounts", "LimitNOFILE=84"})
 	const limits = "Limit                     Soft Limit           Hard Limit           Units     \nMax open files            1024                 4096                 files     \n"
 	if n := openFiles(limits); n != 1024 {
 		t.Errorf("the limit of a process is read as %d", n)
@@ -307,7 +315,7 @@ func TestLevelsAreWords(t *testing.T) {
 
 func TestCommandsAreQuotedForAShell(t *testing.T) {
 	for in, want := range map[string]string{"/a/b-c.d": "/a/b-c.d", "/a b": "'/a b'", "it's": `'it'\''s'`, "": "''", "$(x)": "'$(x)'"} {
-		if got := quoted(in); got != want {
+		if got := Quoted(in); got != want {
 			t.Errorf("%q is quoted as %s, want %s", in, got, want)
 		}
 	}

@@ -54,7 +54,7 @@ func proxyFailed(answers []Answer, via *proxy.Server) (f Finding, failed bool) {
 		return f, false
 	}
 	return Finding{Check: "proxy", Level: Error, What: fmt.Sprintf("no DC can be reached through %s: %s", via, because(through.Err)),
-		Why: "nothing goes around a proxy: its accounts are offline", Mend: fmt.Sprintf("nc -vz %s %d", quoted(via.Host), via.Port)}, true
+		Why: "nothing goes around a proxy: its accounts are offline", Mend: fmt.Sprintf("nc -vz %s %d", Quoted(via.Host), via.Port)}, true
 }
 
 // familyDown finds the family by which no DC answers while the other one works.
@@ -124,7 +124,7 @@ func lookFor(a Answer, via *proxy.Server) string {
 	host, port, err := net.SplitHostPort(a.Addr)
 	switch {
 	case via != nil:
-		return fmt.Sprintf("nc -vz %s %d", quoted(via.Host), via.Port)
+		return fmt.Sprintf("nc -vz %s %d", Quoted(via.Host), via.Port)
 	case err != nil:
 		return "manager config show"
 	}

@@ -27,7 +27,7 @@ func CheckKey(k Key) Finding {
 	if from == "" {
 		from = "the environment"
 	}
-	copyBack := "cp COPY_OF_THE_KEY " + quoted(from)
+	copyBack := "cp COPY_OF_THE_KEY " + Quoted(from)
 	if k.File == "" {
 		copyBack = "manager config show"
 	}
@@ -44,10 +44,10 @@ func CheckKey(k Key) Finding {
 	case k.Err == nil: // read, and gone since
 		f.What, f.Mend = fmt.Sprintf("%s: %v", k.File, err), copyBack
 	case err == nil && info.Mode().Perm()&0o077 != 0:
-		f.What, f.Mend = words(k.Err), "chmod 600 "+quoted(k.File)
+		f.What, f.Mend = words(k.Err), "chmod 600 "+Quoted(k.File)
 		f.Why = "whoever reads the key and the store is every account of it"
 	case err == nil && info.Mode().Perm()&0o400 == 0, errors.Is(err, fs.ErrPermission):
-		f.What, f.Mend = words(k.Err), "sudo chown $(id -u) "+quoted(k.File)+" && chmod 600 "+quoted(k.File)
+		f.What, f.Mend = words(k.Err), "sudo chown $(id -u) "+Quoted(k.File)+" && chmod 600 "+Quoted(k.File)
 	default:
 		f.What, f.Mend = words(k.Err), copyBack
 	}
@@ -77,12 +77,12 @@ func CheckConfigFile(path string) []Finding {
 		return nil
 	}
 	f := Finding{Check: "configuration", Level: Warning, What: fmt.Sprintf("%s can be changed by others (mode %04o)", path, info.Mode().Perm()),
-		Why: "whoever writes it says which DCs and which proxy the accounts trust", Mend: "chmod go-w " + quoted(path)}
+		Why: "whoever writes it says which DCs and which proxy the accounts trust", Mend: "chmod go-w " + Quoted(path)}
 	switch mode := info.Mode().Perm(); {
 	case mode&0o022 != 0:
 	case mode&0o004 != 0:
 		f.What = fmt.Sprintf("%s can be read by everybody (mode %04o)", path, mode)
-		f.Why, f.Mend = "it has your api_hash, and what opens proxies and webhooks", "chmod 600 "+quoted(path)
+		f.Why, f.Mend = "it has your api_hash, and what opens proxies and webhooks", "chmod 600 "+Quoted(path)
 	default:
 		f = ok(f.Check, "%s (mode %04o)", path, mode)
 	}
@@ -98,10 +98,25 @@ func CheckSocket(path string) []Finding {
 		return nil
 	case info.Mode().Type() != fs.ModeSocket:
 		return []Finding{{Check: "socket", Level: Error, What: path + " is another file, and no socket",
-			Why: "a manager cannot start where its control socket has no place", Mend: "mv " + quoted(path) + " " + quoted(path+".old")}}
+			Why: "a manager cannot start where its control socket has no place", Mend: "mv " + Quoted(path) + " " + Quoted(path+".old")}}
 	case info.Mode().Perm()&0o077 != 0:
 		return []Finding{{Check: "socket", Level: Error, What: fmt.Sprintf("others can open %s (mode %04o)", path, info.Mode().Perm()),
-			Why: "whoever may open it may do everything with every account", Mend: "chmod 600 " + quoted(path)}}
+			Why: "whoever may open it may do everything with every account", Mend: "chmod 600 " + Quoted(path)}}
 	}
 	return []Finding{ok("socket", "%s (mode %04o)", path, info.Mode().Perm())}
+}
+
+// CheckSecretFile tells whether others can read a file with a secret.
+func CheckSecretFile(check, path string) Finding {
+	info, err := os.Stat(path)
+	f := Finding{Check: check, Level: Warning, Why: "whoever reads it can pass for this manager"}
+	switch {
+	case err != nil:
+		f.What, f.Mend = trimmed(err), "ls -l "+Quoted(path)
+	case info.Mode().Perm()&0o007 != 0:
+		f.What, f.Mend = fmt.Sprintf("%s can be reached by everybody (mode %04o)", path, info.Mode().Perm()), "chmod o= "+Quoted(path)
+	default:
+		return ok(check, "%s (mode %04o)", path, info.Mode().Perm())
+	}
+	return f
 }

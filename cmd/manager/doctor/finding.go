@@ -83,8 +83,8 @@ func ok(check, format string, args ...any) Finding {
 	return Finding{Check: check, What: fmt.Sprintf(format, args...)}
 }
 
-// quoted is an argument as a shell takes it.
-func quoted(arg string) string {
+// Quoted is an argument as a shell takes it.
+func Quoted(arg string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+,:@%=", r)
 	}

@@ -43,7 +43,7 @@ func CheckAccounts(all []Account) []Finding {
 		}
 	}
 	if len(found) == 0 {
-		return []Finding{ok("accounts", "none of %s is there twice, or was revoked, duplicated or quarantined", counted(len(all), "account"))}
+		return []Finding{ok("accounts", "%s: none there twice, revoked, duplicated or quarantined", counted(len(all), "account"))}
 	}
 	return found
 }

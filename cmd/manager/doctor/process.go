@@ -2,8 +2,10 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -20,6 +22,7 @@ type Manager struct {
 	// nobody listens.
 	Err     error
 	Listens bool
+	Left    bool // a socket that nobody listens on
 	Running bool // a manager, and not a command that holds the store
 	PID     int
 	Version string
@@ -30,13 +33,16 @@ type Manager struct {
 }
 
 // CheckManager tells whether a manager runs, and whether it is ours.
-func CheckManager(m Manager, left bool) Finding {
+func CheckManager(m Manager) Finding {
 	f := Finding{Check: "manager", Level: Note, Mend: "manager run"}
 	switch {
+	case errors.Is(m.Err, fs.ErrPermission):
+		f.Level, f.What = Error, "we may not open "+m.Socket
+		f.Why, f.Mend = "only the user that a manager runs as, and root, reach its accounts", "ls -l "+Quoted(m.Socket)
 	case m.Err != nil:
 		f.Level, f.What = Error, fmt.Sprintf("somebody listens on %s and does not answer: %s", m.Socket, trimmed(m.Err))
-		f.Why, f.Mend = "no command reaches the accounts while their manager hangs", "fuser -v "+quoted(m.Socket)
-	case !m.Listens && left:
+		f.Why, f.Mend = "no command reaches the accounts while their manager hangs", "fuser -v "+Quoted(m.Socket)
+	case !m.Listens && m.Left:
 		f.What, f.Why = "none runs; one that was killed left "+m.Socket, "the next manager replaces the socket"
 	case !m.Listens:
 		f.What, f.Why = "none runs", "accounts are online only while one does"
@@ -71,13 +77,13 @@ func CheckDescriptors(limit, accounts int) Finding {
 	need := wire.DescriptorsFor(accounts)
 	switch {
 	case limit == 0:
-		return ok("descriptors", "there is no limit that can be told; %s need %d", counted(accounts, "account"), need)
+		return ok("descriptors", "there is no limit that can be told, %d are needed for %s", need, counted(accounts, "account"))
 	case limit < need:
-		return Finding{Check: "descriptors", Level: Warning, What: fmt.Sprintf("%d files may be open, and %s need %d", limit, counted(accounts, "account"), need),
+		return Finding{Check: "descriptors", Level: Warning, What: fmt.Sprintf("%d files may be open, %d are needed for %s", limit, need, counted(accounts, "account")),
 			Why:  "accounts beyond that wait until another one has no connection",
 			Mend: fmt.Sprintf("ulimit -n %d   # or LimitNOFILE=%d in the systemd unit; then start it again", need, need)}
 	}
-	return ok("descriptors", "%d files may be open, and %s need %d", limit, counted(accounts, "account"), need)
+	return ok("descriptors", "%d files may be open, %d are needed for %s", limit, need, counted(accounts, "account"))
 }
 
 // DescriptorLimit is how many files a process may have open, this one for 0; 0 is

@@ -20,16 +20,16 @@ func CheckStoreDir(dir string) Finding {
 		f.Level, f.What = Note, "there is none yet in "+dir
 		f.Why, f.Mend = "the first account makes it", "manager account add NAME"
 	case err != nil:
-		f.What, f.Mend = trimmed(err), "ls -ld "+quoted(dir)
+		f.What, f.Mend = trimmed(err), "ls -ld "+Quoted(dir)
 	case !info.IsDir():
-		f.What, f.Mend = dir+" is a file", "mv "+quoted(dir)+" "+quoted(dir+".old")
+		f.What, f.Mend = dir+" is a file", "mv "+Quoted(dir)+" "+Quoted(dir+".old")
 	case !ours(info):
-		f.What, f.Mend = dir+" belongs to another user", "sudo chown -R $(id -u) "+quoted(dir)
+		f.What, f.Mend = dir+" belongs to another user", "sudo chown -R $(id -u) "+Quoted(dir)
 	case info.Mode().Perm()&0o700 != 0o700:
-		f.What, f.Mend = fmt.Sprintf("%s is closed to us (mode %04o)", dir, info.Mode().Perm()), "chmod 700 "+quoted(dir)
+		f.What, f.Mend = fmt.Sprintf("%s is closed to us (mode %04o)", dir, info.Mode().Perm()), "chmod 700 "+Quoted(dir)
 	case info.Mode().Perm()&0o077 != 0:
 		f.Level, f.What = Warning, fmt.Sprintf("others can reach %s (mode %04o)", dir, info.Mode().Perm())
-		f.Why, f.Mend = "its records are sealed, but who copies it has a copy of everything but the key", "chmod -R go= "+quoted(dir)
+		f.Why, f.Mend = "its records are sealed, but who copies it has a copy of everything but the key", "chmod -R go= "+Quoted(dir)
 	default:
 		return ok(f.Check, "%s (mode %04o)", dir, info.Mode().Perm())
 	}
@@ -39,10 +39,11 @@ func CheckStoreDir(dir string) Finding {
 // Store is what a look at a store told.
 type Store struct {
 	Dir      string
+	Missing  bool  // there is none yet
 	Refusal  error // what opening it would say; nil when it would open
 	Accounts int
-	// Manager: a manager has it, whose word counts instead.
-	Manager bool
+	// Open: who answers at the control socket has it, whose word counts instead.
+	Open bool
 }
 
 // CheckStore tells whether the store would open. What is wrong with the key is the
@@ -51,15 +52,17 @@ func CheckStore(s Store) []Finding {
 	f := Finding{Check: "store", Level: Error, What: words(s.Refusal)}
 	var locked *persistence.LockedError
 	switch {
-	case s.Manager:
-		return []Finding{ok(f.Check, "the manager that runs has it open, with %s", counted(s.Accounts, "account"))}
+	case s.Open:
+		return []Finding{ok(f.Check, "it is open, with %s", counted(s.Accounts, "account"))}
+	case s.Missing:
+		return []Finding{ok(f.Check, "there is none yet in %s", s.Dir)}
 	case s.Refusal == nil:
 		return []Finding{ok(f.Check, "it would open, with %s", counted(s.Accounts, "account"))}
 	case errors.As(s.Refusal, new(*persistence.MasterKeyError)):
 		return nil
 	case errors.As(s.Refusal, &locked):
 		f.Level, f.What = Warning, "another process has the store in "+s.Dir+", and no manager answers"
-		f.Why, f.Mend = "a store has one manager at a time: a second one does not start", "fuser -v "+quoted(s.Dir)
+		f.Why, f.Mend = "a store has one manager at a time: a second one does not start", "fuser -v "+Quoted(s.Dir)
 		if locked.PID != 0 {
 			f.What = fmt.Sprintf("process %d has the store in %s, and no manager answers", locked.PID, s.Dir)
 			f.Mend = fmt.Sprintf("ps -fp %d", locked.PID)
@@ -71,7 +74,7 @@ func CheckStore(s Store) []Finding {
 	case errors.As(s.Refusal, new(*persistence.VersionError)):
 		f.Why, f.Mend = "a newer program wrote it, which this one cannot read: install that one", "manager version"
 	default:
-		f.Why, f.Mend = "a manager does not start on a store that cannot be read", "ls -l "+quoted(s.Dir)
+		f.Why, f.Mend = "a manager does not start on a store that cannot be read", "ls -l "+Quoted(s.Dir)
 	}
 	return []Finding{f}
 }
@@ -81,12 +84,12 @@ const warnDisk = 4
 
 // CheckDisk tells whether the store has room. The error is of looking for it.
 func CheckDisk(dir string, room persistence.Room, err error) Finding {
-	f := Finding{Check: "disk", Level: Error, Mend: "df -h " + quoted(existing(dir)),
+	f := Finding{Check: "disk", Level: Error, Mend: "df -h " + Quoted(existing(dir)),
 		Why: "on a full disk the store takes nothing: no sign-in begins, and what accounts learn is lost with a restart"}
 	var files *persistence.FullError
 	switch {
 	case errors.As(err, &files) && files.Inodes:
-		f.What, f.Mend = trimmed(err), "df -i "+quoted(existing(dir))
+		f.What, f.Mend = trimmed(err), "df -i "+Quoted(existing(dir))
 	case err != nil:
 		f.What = trimmed(err)
 	case room.Free < 0:
