@@ -431,6 +431,10 @@ func (m *Manager) Governor(ctx context.Context) ([]governor.DCStatus, error) {
 	return list, err
 }
 
+// SetLimits paces connects, key creations and sign-ins by other limits from now on,
+// as Options.Limits says of them. It does not block.
+func (m *Manager) SetLimits(l governor.Limits) { m.env.Governor.Send(governor.Adjust{Limits: l}) }
+
 // Outages returns the DCs that more than five accounts are without, now. Of a DC that
 // answers nobody those count who are online there: that is known within two
 // seconds, and their own states follow within five more.

@@ -10,6 +10,7 @@ import (
 // books are what outlives a governor that failed. Only the one that runs writes
 // to them, and there is one at a time.
 type books struct {
+	limits Limits             // those that count now
 	open   map[*Ticket]uint64 // tickets that wait or are held, numbered as they came
 	last   uint64
 	dcs    []*record // in order of their places

@@ -31,9 +31,9 @@ type Governor struct {
 // tell hears what the governor finds out about DCs that do not answer. It must
 // not block. If it is nil, no connection is asked anything.
 func New(l Limits, tell func(Word)) runtime.Actor[Message] {
-	b := &books{}
+	b := &books{limits: l.withDefaults()}
 	return runtime.Keep(func() runtime.Actor[Message] {
-		return &Governor{limits: l.withDefaults(), tell: tell, books: b}
+		return &Governor{limits: b.limits, tell: tell, books: b}
 	})
 }
 
@@ -116,6 +116,23 @@ func (g *Governor) buckets(connect, makeKey, signIn Rate) [kinds]bucket {
 	}
 }
 
+// adjust goes on by other limits. A bucket keeps what it has gathered, as far as the
+// new one holds it: a change gives nobody a burst.
+func (g *Governor) adjust(now time.Time, l Limits) {
+	g.limits, g.books.limits = l, l
+	set := func(buckets *[kinds]bucket, rates [kinds]Rate) {
+		for k := range buckets {
+			buckets[k].fill(now)
+			buckets[k].Rate = rates[k]
+			buckets[k].fill(now) // no more than it holds
+		}
+	}
+	set(&g.all, [kinds]Rate{Connect: l.Connects, MakeKey: l.Keys, SignIn: l.SignIns})
+	for _, d := range g.dcs {
+		set(&d.buckets, [kinds]Rate{Connect: l.ConnectsPerDC, MakeKey: l.KeysPerDC, SignIn: l.SignInsPerDC})
+	}
+}
+
 // takeOver goes on with a ticket of a predecessor.
 func (g *Governor) takeOver(t *Ticket) {
 	switch {
@@ -195,6 +212,8 @@ func (g *Governor) Receive(c *runtime.Context[Message], m Message) {
 		g.at(m.Witness.place()).vigil.answered(now, m.Time)
 	case Doubt:
 		m.Reply(g.at(place{m.Route, m.DC}).doubtful(now, m.Who, m.Since))
+	case Adjust:
+		g.adjust(now, m.Limits.withDefaults())
 	case Census:
 		m.Reply.Send(g.census(), nil)
 	case Renew:

@@ -303,3 +303,44 @@ func TestProbeThatIsBrokenOff(t *testing.T) {
 		}
 	})
 }
+
+func TestOtherLimitsCountFromNowOn(t *testing.T) {
+	slow := Limits{ConnectsPerDC: Rate{1, 2}, Connects: Rate{1, 2}}
+	run(t, slow, func(w *world) {
+		wish := func(n int) {
+			for range n {
+				w.want("c", Connect, 2, true, func(t *Ticket) { w.done(t, Worked) })
+			}
+		}
+		wish(6)
+		if n := len(w.grants("c")); n != 2 {
+			t.Fatalf("%d were granted at once, want the burst of 2", n)
+		}
+		// Faster: who waits is let go at the new rate, and in no burst.
+		w.g.Send(Adjust{Limits{ConnectsPerDC: Rate{10, 20}, Connects: Rate{10, 20}}})
+		if n := len(w.grants("c")); n != 2 {
+			t.Errorf("the change itself granted %d", n-2)
+		}
+		time.Sleep(410 * time.Millisecond)
+		if n := len(w.grants("c")); n != 6 {
+			t.Errorf("%d are granted after four tenths of a second, want 6", n)
+		}
+		// Slower: what has been gathered is no more than the new bucket holds.
+		time.Sleep(time.Minute)
+		w.g.Send(Adjust{slow})
+		wish(6)
+		if n := len(w.grants("c")); n != 8 {
+			t.Errorf("%d are granted at once, want 2 more than 6", n)
+		}
+		time.Sleep(3100 * time.Millisecond)
+		if n := len(w.grants("c")); n != 11 {
+			t.Errorf("%d are granted after three seconds, want 11", n)
+		}
+		// A DC that is new goes by them as well.
+		w.want("other", Connect, 4, true, nil)
+		time.Sleep(10 * time.Second)
+		if n := len(w.grants("other")); n != 1 {
+			t.Errorf("another DC was granted %d", n)
+		}
+	})
+}

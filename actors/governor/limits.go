@@ -110,9 +110,9 @@ func newBucket(r Rate, full bool, now time.Time) bucket {
 
 func (b *bucket) fill(now time.Time) {
 	if passed := now.Sub(b.at); passed > 0 { // less, if a clock was set back
-		b.tokens = min(b.tokens+passed.Seconds()*b.PerSecond, float64(b.Burst))
+		b.tokens += passed.Seconds() * b.PerSecond
 	}
-	b.at = now
+	b.tokens, b.at = min(b.tokens, float64(b.Burst)), now
 }
 
 // wait returns after which time there is a token; zero means now.

@@ -158,6 +158,9 @@ type (
 	// Renew says that a route is another proxy's from now on: whether DCs are down
 	// by it is forgotten.
 	Renew struct{ Route Route }
+	// Adjust has other limits from now on. Who waits is given permits by them at
+	// once; what was granted stays granted.
+	Adjust struct{ Limits Limits }
 	// Census asks for what is going on.
 	Census struct{ Reply runtime.Reply[[]DCStatus] }
 
@@ -176,6 +179,7 @@ func (Leave) governorMessage()      {}
 func (Asked) governorMessage()      {}
 func (Took) governorMessage()       {}
 func (Doubt) governorMessage()      {}
+func (Adjust) governorMessage()     {}
 func (Census) governorMessage()     {}
 func (Renew) governorMessage()      {}
 func (wake) governorMessage()       {}

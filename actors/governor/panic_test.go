@@ -51,6 +51,17 @@ func TestAGovernorThatFailedIsReplaced(t *testing.T) {
 				}
 			}
 		}},
+		{"limits that were adjusted stay so", func(t *testing.T, w *world) {
+			w.g.Send(Adjust{Limits{ConnectsPerDC: Rate{1, 1}, Connects: Rate{1, 1}}})
+			w.crash()
+			for range 30 {
+				w.want("c", Connect, 2, false, func(t *Ticket) { w.done(t, Worked) })
+			}
+			time.Sleep(10500 * time.Millisecond)
+			if n := len(w.grants("c")); n < 8 || n > 10 {
+				t.Errorf("%d connects in ten seconds at one a second", n)
+			}
+		}},
 		{"keys that are being made still count", func(t *testing.T, w *world) {
 			var held []*Ticket
 			for range 8 {
