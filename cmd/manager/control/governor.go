@@ -45,7 +45,7 @@ func (l *Local) Governor(ctx context.Context, _ Empty) (Pacing, error) {
 	if err != nil {
 		return Pacing{}, Wrap(err)
 	}
-	g := Pacing{Budget: l.Budget, DCs: make([]GovernedDC, len(census))}
+	g := Pacing{Budget: l.allowed().budget, DCs: make([]GovernedDC, len(census))}
 	for i, s := range census {
 		g.DCs[i] = GovernedDC{
 			DC: max(s.DC, -s.DC), Media: s.DC < 0, Via: s.Via, Up: s.Up, Flood: s.Flood, Since: s.Since, ProbeEvery: s.Delay.Seconds(),

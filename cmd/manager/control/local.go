@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
@@ -25,6 +26,27 @@ type Local struct {
 	MaxAccounts int
 	// Budget is what the manager was opened with, for Governor.
 	Budget governor.Budget
+
+	adjusted atomic.Pointer[allowance] // nil before Adjust
+}
+
+// allowance is what an operator may change while a manager runs.
+type allowance struct {
+	maxAccounts int
+	budget      governor.Budget
+}
+
+// Adjust has another bound for Add and tells another budget from now on. It is safe
+// for concurrent use.
+func (l *Local) Adjust(maxAccounts int, b governor.Budget) {
+	l.adjusted.Store(&allowance{maxAccounts, b})
+}
+
+func (l *Local) allowed() allowance {
+	if a := l.adjusted.Load(); a != nil {
+		return *a
+	}
+	return allowance{l.MaxAccounts, l.Budget}
 }
 
 var _ Service = (*Local)(nil)
@@ -131,10 +153,18 @@ func tooMany(n int) error {
 	return &Error{Kind: KindState, Message: fmt.Sprintf("there are %d accounts, as many as limits.accounts allows: remove one, or raise the limit", n)}
 }
 
+// full refuses one account more where there are as many as are allowed.
+func (l *Local) full() error {
+	if n, most := len(l.Manager.Accounts()), l.allowed().maxAccounts; most > 0 && n >= most {
+		return tooMany(n)
+	}
+	return nil
+}
+
 // Add carries out [Add].
 func (l *Local) Add(ctx context.Context, r AddRequest) (Account, error) {
-	if n := len(l.Manager.Accounts()); l.MaxAccounts > 0 && n >= l.MaxAccounts {
-		return Account{}, tooMany(n)
+	if err := l.full(); err != nil {
+		return Account{}, err
 	}
 	if _, err := l.Manager.Add(ctx, r.ID, actors.AccountOptions{NoPFS: r.NoPFS, Labels: r.Labels, Proxy: r.Proxy}); err != nil {
 		return Account{}, Wrap(err)

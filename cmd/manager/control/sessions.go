@@ -81,8 +81,8 @@ func (s HandedOut) GoString() string { return s.String() }
 
 // Import carries out [Import].
 func (l *Local) Import(ctx context.Context, r ImportRequest) (Account, error) {
-	if n := len(l.Manager.Accounts()); l.MaxAccounts > 0 && n >= l.MaxAccounts {
-		return Account{}, tooMany(n)
+	if err := l.full(); err != nil {
+		return Account{}, err
 	}
 	s, err := r.session()
 	if err != nil {
