@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"reflect"
 	"runtime"
 )
 
@@ -239,6 +240,17 @@ func (c *Config) pickMasterKey() {
 			c.Store.KeyCredential = ""
 		}
 	}
+}
+
+// Changed returns the names of the settings that differ between two configurations,
+// in the order in which they are explained.
+func Changed(a, b *Config) (names []string) {
+	for _, f := range fields {
+		if !reflect.DeepEqual(f.at(a), f.at(b)) { // pointers: what they point to is compared
+			names = append(names, f.path)
+		}
+	}
+	return names
 }
 
 // derive fills in what depends on other settings.

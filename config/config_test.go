@@ -323,3 +323,15 @@ func TestAPageForOtherMachinesIsAllowedWhereThatIsSaid(t *testing.T) {
 		}
 	}
 }
+
+func TestChangedSettingsAreNamed(t *testing.T) {
+	a, b := Default(), Default()
+	if got := Changed(a, b); got != nil {
+		t.Errorf("two that are alike differ in %q", got)
+	}
+	b.APIHash, b.Log.Level, b.Limits.Accounts, b.Webhooks = "secret", "debug", 1, []Webhook{{Name: "w"}}
+	b.DCs = []DC{{ID: 1}}
+	if got := strings.Join(Changed(a, b), " "); got != "api_hash dcs limits.accounts log.level webhooks" {
+		t.Errorf("they differ in %s", got)
+	}
+}

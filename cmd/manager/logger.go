@@ -9,13 +9,26 @@ import (
 
 // newLogger logs to w as configured, but nothing below least.
 func newLogger(w io.Writer, l config.Log, least slog.Level) (*slog.Logger, error) {
-	var level slog.Level
+	level, err := logLevel(l)
+	if err != nil {
+		return nil, err
+	}
+	return leveledLogger(w, l.Format, max(level, least)), nil
+}
+
+// logLevel reads the level of a configuration.
+func logLevel(l config.Log) (level slog.Level, err error) {
 	if err := level.UnmarshalText([]byte(l.Level)); err != nil {
-		return nil, usage("log.level: %q is none", l.Level)
+		return level, usage("log.level: %q is none", l.Level)
 	}
-	o := &slog.HandlerOptions{Level: max(level, least)}
-	if l.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, o)), nil
+	return level, nil
+}
+
+// leveledLogger logs what is of a level that may change meanwhile.
+func leveledLogger(w io.Writer, format string, level slog.Leveler) *slog.Logger {
+	o := &slog.HandlerOptions{Level: level}
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
 	}
-	return slog.New(slog.NewTextHandler(w, o)), nil
+	return slog.New(slog.NewTextHandler(w, o))
 }

@@ -10,12 +10,7 @@
 // config`. What an exit code means: `manager help exit-codes`.
 package main
 
-import (
-	"context"
-	"os"
-	"os/signal"
-	"syscall"
-)
+import "os"
 
 func main() { os.Exit(manager()) }
 
@@ -23,10 +18,8 @@ func main() { os.Exit(manager()) }
 func manager() int {
 	keepToOurselves()
 	paceGarbage(os.Environ())
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal(os.Stderr)
 	defer stop()
-	// A second signal ends the process at once.
-	context.AfterFunc(ctx, stop)
 	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Environ()}
 	return a.main(ctx, os.Args[1:])
 }

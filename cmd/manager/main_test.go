@@ -24,7 +24,17 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"manager": func() { os.Exit(manager()) }, "age-keygen": ageKeygen})
+	testscript.Main(m, map[string]func(){"manager": func() { os.Exit(manager()) }, "stubborn": stubborn, "age-keygen": ageKeygen})
+}
+
+// stubborn takes signals as a manager does, says by files where it stands, and never
+// gets done with closing.
+func stubborn() {
+	ctx, _ := untilSignal(os.Stderr)
+	_ = os.WriteFile("ready", nil, 0o600)
+	<-ctx.Done()
+	_ = os.WriteFile("closing", nil, 0o600)
+	select {}
 }
 
 // TestScripts runs the command as its users do: testdata/*.txt.
@@ -174,14 +184,13 @@ func terminate(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// signalCmd, as signal STOP|CONT WORD, stops or wakes the commands in the
-// background that have the word among their arguments. The variable MOMENT says
-// when.
+// signalCmd, as signal STOP|CONT|HUP|INT WORD, sends a signal to the command in the
+// background that has the word among its arguments. The variable MOMENT says when.
 func signalCmd(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
-		ts.Fatalf("usage: signal STOP|CONT WORD")
+		ts.Fatalf("usage: signal STOP|CONT|HUP|INT WORD")
 	}
-	sig := map[string]syscall.Signal{"STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT}[args[0]]
+	sig := map[string]syscall.Signal{"STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT, "HUP": syscall.SIGHUP, "INT": syscall.SIGINT}[args[0]]
 	for _, cmd := range ts.BackgroundCmds() {
 		if slices.Contains(cmd.Args, args[1]) {
 			ts.Setenv("MOMENT", time.Now().Format(time.RFC3339Nano))

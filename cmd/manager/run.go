@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime"
 	"slices"
 	"syscall"
 	"time"
@@ -32,7 +33,11 @@ func (a *app) runCommand() *cobra.Command {
 It logs one line for each change that matters to standard error (log.format json
 for machines). While it runs it owns the store; other commands reach it through
 the control socket by themselves. metrics.listen serves Prometheus metrics,
-and /livez, /readyz and /fleetz.`,
+and /livez, /readyz and /fleetz.
+
+SIGHUP has it read the configuration again: log.level and limits (but calls_per_account)
+count from then on, and the log says what else has changed and waits for a restart. A
+configuration that is wrong changes nothing. A second SIGINT or SIGTERM ends it at once.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := a.load(false)
 			if err != nil {
@@ -53,10 +58,15 @@ and /livez, /readyz and /fleetz.`,
 
 // run owns the store until ctx ends.
 func (a *app) run(ctx context.Context, cfg *config.Config, loopback bool) error {
-	log, err := newLogger(a.err, cfg.Log, slog.LevelDebug)
+	r := &reloader{load: func() (*config.Config, error) { return a.load(false) }}
+	hups, stopHups := hangups()
+	defer stopHups()
+	first, err := logLevel(cfg.Log)
 	if err != nil {
 		return err
 	}
+	r.level.Set(first)
+	log := leveledLogger(a.err, cfg.Log.Format, &r.level)
 	o, err := options(cfg, log)
 	if err != nil {
 		return err
@@ -94,7 +104,8 @@ func (a *app) run(ctx context.Context, cfg *config.Config, loopback bool) error 
 		return err
 	}
 	o.Store = store
-	err = a.serve(ctx, cfg, o, log, socket, page, unit)
+	r.log, r.hups = log, hups
+	err = a.serve(ctx, cfg, o, log, socket, page, unit, r)
 	return errors.Join(err, closeStore(store))
 }
 
@@ -137,7 +148,7 @@ func sameDir(a, b string) bool {
 }
 
 // serve runs a manager over an open store with everything around it.
-func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, log *slog.Logger, socket net.Listener, page *metricsPage, unit *sdnotify.Service) error {
+func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, log *slog.Logger, socket net.Listener, page *metricsPage, unit *sdnotify.Service, r *reloader) error {
 	if page != nil {
 		o.MeterProvider = page.provider
 	}
@@ -180,9 +191,14 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 			"advice", "raise the limit: ulimit -n, or LimitNOFILE= of the systemd unit")
 	}
 
+	r.limits = func(l config.Limits) {
+		m.SetLimits(budget(l).Limits(runtime.NumCPU()))
+		local.Adjust(l.Accounts, budget(l))
+	}
+	go r.run(ctx, cfg)
 	unit.Ready(unitHealth(healthOf(m, cfg)))
 	watchDCs(ctx, log, m) // until ctx ends
-	log.Info("manager stops")
+	log.Info("manager stops", "advice", "a second Ctrl-C or SIGTERM ends it at once, and nothing is closed in order then")
 	page.stopping()
 	unit.Stopping("closes connections and the store")
 	hooksEnded()
