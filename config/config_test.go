@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -23,7 +24,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors"
 )
 
-const goodHash = "0123456789abcdef0123456789abcdef"
+const goodHash = "fedcba9876543210fedcba9876543210"
 
 // minimal is a valid file, to which tests add lines.
 const minimal = "api_id: 1234567\napi_hash: \"" + goodHash + "\"\n"
@@ -86,11 +87,25 @@ func TestMinimalFileGetsTheDefaults(t *testing.T) {
 	}
 }
 
+func TestTheExampleAsItIsIsRefused(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "example.yaml")
+	if err := os.WriteFile(file, []byte(Example()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, problems := Check(Options{File: file}); len(problems) != 1 || !strings.Contains(problems[0].String(), "api_id: this and api_hash are still the example's") {
+		t.Errorf("got %v", problems)
+	}
+	if _, problems := Check(Options{File: file, Offline: true}); len(problems) != 0 {
+		t.Errorf("for who talks to no DC: %v", problems)
+	}
+}
+
 func TestExampleFileShowsEverySettingAndLoads(t *testing.T) {
 	text, err := os.ReadFile("mtfleet.example.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
+	text = bytes.Replace(text, []byte(exampleHash), []byte(goodHash), 1)
 	cfg := mustLoad(t, string(text), Options{})
 	plain := mustLoad(t, minimal, Options{})
 	if diff := cmp.Diff(plain, cfg, cmpopts.IgnoreUnexported(Config{})); diff != "" {

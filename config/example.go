@@ -8,3 +8,9 @@ var example string
 // Example returns a file with every setting and its default, explained. Only
 // api_id and api_hash must be changed.
 func Example() string { return example }
+
+// What the example has in place of what only its operator has.
+const (
+	exampleID   = 1234567
+	exampleHash = "0123456789abcdef0123456789abcdef"
+)

@@ -66,6 +66,8 @@ func (v *validator) api(offline bool) {
 		v.fail("api_id", "%d is not an api_id: get your own at %s", id, apiPage)
 	case app != "":
 		v.fail("api_id", "%d belongs to %s: get your own at %s", id, app, apiPage)
+	case id == exampleID && hash == exampleHash && !offline:
+		v.fail("api_id", "this and api_hash are still the example's, which no server knows: get your own at %s", apiPage)
 	}
 	_, err := hex.DecodeString(string(hash))
 	switch {

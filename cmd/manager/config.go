@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -184,9 +186,24 @@ func (a *app) openStore(cfg *config.Config, log *slog.Logger) (persistence.Store
 		return nil, err
 	}
 	if err := os.MkdirAll(cfg.Store.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("store.dir: %w", err)
+		return nil, storeDirError(cfg.Store.Dir, err)
 	}
 	return openWhenFree(o)
+}
+
+// storeDirError says why there is no data directory, and what to do.
+func storeDirError(dir string, err error) error {
+	do := "make it for the user that runs this, with mode 0700, or set store.dir to another one"
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		do = "make room on that disk"
+	}
+	why := err
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		why = fmt.Errorf("%s: %w", pe.Path, pe.Err)
+	}
+	return &exitError{code: exitFailed, kind: control.KindStore, err: err,
+		text: fmt.Sprintf("the data directory %s cannot be made: %v: %s", dir, why, do)}
 }
 
 // openWhenFree opens the store, and waits a moment for one that is in use.

@@ -75,7 +75,7 @@ func TestThePageIsThereBeforeTheStore(t *testing.T) {
 	dir := t.TempDir()
 	addr := freeAddr(t)
 	file := filepath.Join(dir, "config.yaml")
-	text := "api_id: 1234567\napi_hash: \"0123456789abcdef0123456789abcdef\"\nstore: {dir: data, key_file: store.key}\nmetrics: {listen: \"" + addr + "\"}\n"
+	text := "api_id: 1234567\napi_hash: \"fedcba9876543210fedcba9876543210\"\nstore: {dir: data, key_file: store.key}\nmetrics: {listen: \"" + addr + "\"}\n"
 	badger := filepath.Join(dir, "data", "badger")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -184,13 +184,13 @@ func terminate(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// signalCmd, as signal STOP|CONT|HUP|INT WORD, sends a signal to the command in the
+// signalCmd, as signal STOP|CONT|HUP|INT|KILL WORD, sends a signal to the command in the
 // background that has the word among its arguments. The variable MOMENT says when.
 func signalCmd(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
-		ts.Fatalf("usage: signal STOP|CONT|HUP|INT WORD")
+		ts.Fatalf("usage: signal STOP|CONT|HUP|INT|KILL WORD")
 	}
-	sig := map[string]syscall.Signal{"STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT, "HUP": syscall.SIGHUP, "INT": syscall.SIGINT}[args[0]]
+	sig := map[string]syscall.Signal{"STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT, "HUP": syscall.SIGHUP, "INT": syscall.SIGINT, "KILL": syscall.SIGKILL}[args[0]]
 	for _, cmd := range ts.BackgroundCmds() {
 		if slices.Contains(cmd.Args, args[1]) {
 			ts.Setenv("MOMENT", time.Now().Format(time.RFC3339Nano))
