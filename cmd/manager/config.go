@@ -281,9 +281,19 @@ func (a *app) service(ctx context.Context) (control.Service, error) {
 }
 
 func (a *app) configCommand() *cobra.Command {
+	var deep, asJSON bool
+	var limit time.Duration
 	check := &cobra.Command{
 		Use: "check", Short: "Tell what is wrong with the configuration", Args: exactly(),
-		RunE: func(*cobra.Command, []string) error {
+		Long: `check reads the configuration and says everything that is wrong with it. --deep also
+looks at what it names: whether the key can be read and is the store's, files that
+others can read, certificates, the hosts of webhooks, the proxy and the DCs. It opens
+and changes nothing. The exit code is 10 after a warning, 1 after an error.`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			a.asJSON = asJSON
+			if asJSON && !deep || limit <= 0 {
+				return usage("config check: --json goes with --deep, and --timeout must be longer than nothing")
+			}
 			cfg, err := a.load(false)
 			if err != nil {
 				return err
@@ -296,10 +306,20 @@ func (a *app) configCommand() *cobra.Command {
 			if err := errors.Join(actors.CheckApp(o.App), o.DCs.Check()); err != nil {
 				return err
 			}
+			if deep {
+				found, err := a.examineConfig(c.Context(), cfg, o, limit)
+				if err != nil {
+					return err
+				}
+				return a.tell(found, asJSON)
+			}
 			_, err = fmt.Fprintf(a.out, "The configuration is good: %s, %d DCs, data in %s.\n", cfg.Environment, len(o.DCs.DCs()), cfg.Store.Dir)
 			return err
 		},
 	}
+	check.Flags().BoolVar(&deep, "deep", false, "also look at what it names: keys, certificates, hosts, the proxy, the DCs")
+	check.Flags().BoolVar(&asJSON, "json", false, "with --deep: print JSON to standard output, and errors as JSON to standard error")
+	check.Flags().DurationVar(&limit, "timeout", 10*time.Second, "with --deep: how long a DC may take to answer")
 	show := &cobra.Command{
 		Use: "show", Short: "Print every setting, its value, where it comes from, what it means", Args: exactly(),
 		RunE: func(*cobra.Command, []string) error {

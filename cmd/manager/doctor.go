@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -49,23 +50,18 @@ after an error.`,
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				err = a.printJSON(struct {
-					Worst    doctor.Level     `json:"worst"`
-					Findings []doctor.Finding `json:"findings"`
-				}{doctor.Worst(found), found})
-			} else {
-				err = a.printFindings(found)
-			}
-			if err != nil {
-				return err
-			}
-			return findingsError(found)
+			return a.tell(found, asJSON)
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON to standard output, and errors as JSON to standard error")
 	c.Flags().DurationVar(&limit, "timeout", 10*time.Second, "how long a DC, or the manager that runs, may take to answer")
 	return c
+}
+
+// tell prints findings; the error has their exit code.
+func (a *app) tell(found []doctor.Finding, asJSON bool) error {
+	err := a.printFindings(found, asJSON)
+	return cmp.Or(err, findingsError(found))
 }
 
 // findingsError gives the exit code of findings that were printed.
@@ -79,7 +75,13 @@ func findingsError(found []doctor.Finding) error {
 	return nil
 }
 
-func (a *app) printFindings(found []doctor.Finding) error {
+func (a *app) printFindings(found []doctor.Finding, asJSON bool) error {
+	if asJSON {
+		return a.printJSON(struct {
+			Worst    doctor.Level     `json:"worst"`
+			Findings []doctor.Finding `json:"findings"`
+		}{doctor.Worst(found), found})
+	}
 	for _, f := range found {
 		if err := a.sayf("%-8v %s: %s", f.Level, f.Check, f.What); err != nil {
 			return err
@@ -127,12 +129,7 @@ func (a *app) examine(ctx context.Context, cfg *config.Config, limit time.Durati
 	}
 	file, _ := settings.Path()
 
-	found := doctor.CheckConfigFile(file)
-	for _, w := range cfg.Webhooks {
-		if w.SecretFile != "" {
-			found = append(found, doctor.CheckSecretFile("webhook", w.SecretFile))
-		}
-	}
+	found := append(doctor.CheckConfigFile(file), secretFiles(cfg)...)
 	found = append(found, doctor.CheckKey(key), doctor.CheckStoreDir(absolute(cfg.Store.Dir)))
 	found = append(found, doctor.CheckStore(store)...)
 	found = append(found, doctor.CheckDisk(store.Dir, room, roomErr))
@@ -145,10 +142,57 @@ func (a *app) examine(ctx context.Context, cfg *config.Config, limit time.Durati
 	found = append(found, doctor.CheckDCs(answers, prober.Via)...)
 	found = append(found, doctor.CheckClock(answers)...)
 	found = append(found, doctor.CheckAccounts(accounts)...)
+	return a.mended(found), ctx.Err()
+}
+
+// examineConfig makes the checks of what the configuration names: files, keys,
+// certificates, hosts, the proxy and the DCs.
+func (a *app) examineConfig(ctx context.Context, cfg *config.Config, o actors.Options, limit time.Duration) ([]doctor.Finding, error) {
+	settings, err := a.configOptions(false)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*limit)
+	defer cancel()
+	file, _ := settings.Path()
+	found := append(doctor.CheckConfigFile(file), secretFiles(cfg)...)
+	key, store, _ := a.lookAtStore(cfg)
+	found = append(found, doctor.CheckKey(key), doctor.CheckStoreDir(absolute(cfg.Store.Dir)))
+	found = append(found, doctor.CheckStore(store)...)
+	if cfg.API.Listen != "" {
+		found = append(found, doctor.CheckCertificate("api", cfg.API.Cert, cfg.API.Key, time.Now()))
+	}
+	for _, w := range cfg.Webhooks {
+		if u, err := url.Parse(string(w.URL)); err == nil && w.Enabled {
+			found = append(found, doctor.CheckHost(ctx, "webhook "+w.Name, u.Hostname()))
+		}
+	}
+	prober := doctor.Prober{Wire: o.Wire, Table: o.DCs, Via: proxyOf(cfg), Limit: limit}
+	found = append(found, doctor.CheckDCs(prober.Ask(ctx), prober.Via)...)
+	return a.mended(found), ctx.Err()
+}
+
+// secretFiles checks the files with secrets that a configuration names.
+func secretFiles(cfg *config.Config) (found []doctor.Finding) {
+	for _, w := range cfg.Webhooks {
+		if w.SecretFile != "" {
+			found = append(found, doctor.CheckSecretFile("webhook "+w.Name, w.SecretFile))
+		}
+	}
+	for _, f := range []struct{ check, path string }{{"api", cfg.API.Key}, {"remote", cfg.Remote.TokenFile}, {"remote", cfg.Remote.Key}} {
+		if f.path != "" {
+			found = append(found, doctor.CheckSecretFile(f.check, f.path))
+		}
+	}
+	return found
+}
+
+// mended has the commands of findings look at the configuration that was named here.
+func (a *app) mended(found []doctor.Finding) []doctor.Finding {
 	for i := range found {
 		found[i].Mend = a.withConfig(found[i].Mend)
 	}
-	return found, ctx.Err()
+	return found
 }
 
 // withConfig has a command look at the configuration that was named here.

@@ -1,9 +1,16 @@
 package doctor
 
 import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"io/fs"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -319,4 +326,30 @@ func TestCommandsAreQuotedForAShell(t *testing.T) {
 			t.Errorf("%q is quoted as %s, want %s", in, got, want)
 		}
 	}
+}
+
+func TestCertificatesAndHosts(t *testing.T) {
+	cert, key := filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
+	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	match(t, []Finding{CheckCertificate("api", cert, key, now)}, want{Error, "no such file", "openssl x509"})
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: now, NotAfter: now.AddDate(0, 1, 0)}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, private.Public(), private)
+	pkcs8, keyErr := x509.MarshalPKCS8PrivateKey(private)
+	if err := errors.Join(err, keyErr,
+		os.WriteFile(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600),
+		os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	match(t, []Finding{CheckCertificate("api", cert, key, now.AddDate(0, 0, 1))}, want{OK, "good until 2030-02-01", ""})
+	match(t, []Finding{CheckCertificate("api", cert, key, now.AddDate(0, 2, 0))}, want{Error, "was good until 2030-02-01", "openssl"})
+	match(t, []Finding{CheckCertificate("api", cert, key, now.AddDate(0, 0, -1))}, want{Error, "good only from 2030-01-01", "openssl"})
+	match(t, []Finding{CheckCertificate("api", cert, cert, now)}, want{Error, "with " + cert, "openssl"})
+	match(t, []Finding{CheckHost(t.Context(), "webhook", "127.0.0.1")}, want{OK, "127.0.0.1", ""})
+	over, cancel := context.WithCancel(t.Context()) // so that nobody is asked
+	cancel()
+	match(t, []Finding{CheckHost(over, "webhook", "nobody.invalid")}, want{Warning, "nobody.invalid has no address", "getent hosts nobody.invalid"})
 }

@@ -1,10 +1,15 @@
 package doctor
 
 import (
+	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
+	"strings"
+	"time"
 
 	"github.com/mtfleet/mtfleet/persistence"
 )
@@ -119,4 +124,32 @@ func CheckSecretFile(check, path string) Finding {
 		return ok(check, "%s (mode %04o)", path, info.Mode().Perm())
 	}
 	return f
+}
+
+// CheckCertificate tells whether a certificate chain and its key load, and until when
+// the first of them is good.
+func CheckCertificate(check, cert, key string, now time.Time) Finding {
+	f := Finding{Check: check, Level: Error, Why: "the API is not served over TCP without its certificate", Mend: "openssl x509 -noout -subject -dates -in " + Quoted(cert)}
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	switch {
+	case err != nil:
+		f.What = fmt.Sprintf("%s with %s: %s", cert, key, trimmed(err))
+	case now.After(pair.Leaf.NotAfter):
+		f.What, f.Why = fmt.Sprintf("%s was good until %s", cert, pair.Leaf.NotAfter.Format(time.DateOnly)), "clients refuse a certificate that is over"
+	case now.Before(pair.Leaf.NotBefore):
+		f.What, f.Why = fmt.Sprintf("%s is good only from %s on", cert, pair.Leaf.NotBefore.Format(time.DateOnly)), "clients refuse a certificate that is not good yet"
+	default:
+		return ok(check, "%s is good until %s", cert, pair.Leaf.NotAfter.Format(time.DateOnly))
+	}
+	return f
+}
+
+// CheckHost tells whether a name has an address.
+func CheckHost(ctx context.Context, check, host string) Finding {
+	addrs, err := net.DefaultResolver.LookupHost(ctx, host)
+	if err != nil {
+		return Finding{Check: check, Level: Warning, What: fmt.Sprintf("%s has no address: %s", host, bareNet(err)),
+			Why: "nothing can be sent to it until its name is known", Mend: "getent hosts " + Quoted(host)}
+	}
+	return ok(check, "%s is at %s", host, strings.Join(addrs, ", "))
 }
