@@ -200,7 +200,7 @@ func (w *world) parentErr(ctx context.Context) error {
 
 // offline names somebody who is not online.
 func (w *world) offline(ctx context.Context, s control.Service) (string, error) {
-	list, err := control.List.Call(ctx, s, control.Empty{})
+	list, err := control.List.Call(ctx, s, control.ListRequest{})
 	if err != nil {
 		return "", err
 	}

@@ -162,7 +162,7 @@ func (w *world) people(ctx context.Context) error {
 // while it asks for its first difference is told as a hole.
 func (w *world) online(ctx context.Context) error {
 	for {
-		list, err := control.List.Call(ctx, w.manager.service, control.Empty{})
+		list, err := control.List.Call(ctx, w.manager.service, control.ListRequest{})
 		if err != nil {
 			return err
 		}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/cmd/manager/tabular"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -23,12 +23,22 @@ const defaultTimeout = 30 * time.Second
 
 // accountFlags are what every account command takes.
 type accountFlags struct {
-	json    bool
+	outputFlags
 	timeout time.Duration
 }
 
 func (f *accountFlags) register(c *cobra.Command) {
-	c.Flags().BoolVar(&f.json, "json", false, "print JSON to standard output, and errors as JSON to standard error")
+	f.outputFlags.register(c)
+	f.registerTimeout(c)
+}
+
+// registerReading is register for a command that reads.
+func (f *accountFlags) registerReading(c *cobra.Command) {
+	f.outputFlags.registerReading(c)
+	f.registerTimeout(c)
+}
+
+func (f *accountFlags) registerTimeout(c *cobra.Command) {
 	c.Flags().DurationVar(&f.timeout, "timeout", defaultTimeout, "how long to wait for a DC")
 }
 
@@ -47,6 +57,9 @@ func (a *app) withService(c *cobra.Command, f *accountFlags, do func(context.Con
 	a.asJSON = f.json
 	if f.timeout <= 0 {
 		return usage("--timeout must be longer than nothing")
+	}
+	if err := f.check(); err != nil {
+		return err
 	}
 	s, err := a.service(c.Context())
 	if err != nil {
@@ -115,54 +128,6 @@ func (a *app) add(ctx context.Context, s control.Service, id string, noPFS bool,
 	return control.Add.Call(ctx, s, control.AddRequest{ID: id, NoPFS: noPFS || !cfg.PFS, Labels: all, Proxy: proxy})
 }
 
-func (a *app) listCommand() *cobra.Command {
-	var f accountFlags
-	var of filterFlags
-	c := &cobra.Command{
-		Use: "list", Short: "Show all accounts", Args: exactly(),
-		RunE: func(c *cobra.Command, _ []string) error {
-			filter, err := of.filter()
-			if err != nil {
-				return err
-			}
-			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
-				list, err := control.List.Call(ctx, s, control.Empty{})
-				if err != nil {
-					return err
-				}
-				list.Accounts = slices.DeleteFunc(list.Accounts, func(acc control.Account) bool { return !filter.Selects(acc.ID, acc.Labels) })
-				if f.json {
-					return a.printJSON(list)
-				}
-				if len(list.Accounts) == 0 && len(of.labels) > 0 {
-					return a.sayf("There are no accounts with these labels.")
-				}
-				if len(list.Accounts) == 0 {
-					return a.sayf("There are no accounts. Make one with: manager account add NAME")
-				}
-				for _, o := range list.Outages {
-					if err := a.sayf("%s", outageLine(o)); err != nil {
-						return err
-					}
-				}
-				return a.printList(list.Accounts)
-			})
-		},
-	}
-	f.register(c)
-	c.Flags().StringArrayVar(&of.labels, "label", nil, "only accounts with this `KEY=VALUE` or KEY (repeatable: all of them)")
-	return c
-}
-
-func (a *app) printList(accounts []control.Account) error {
-	w := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(w, "NAME\tSTATE\tKIND\tDC\tPFS\tSINCE\tWHY")
-	for _, acc := range accounts {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", acc.ID, stateWord(acc), kindWord(acc), dcWord(acc), pfsWord(acc), ago(acc.Since), clip(acc.Why))
-	}
-	return w.Flush()
-}
-
 // outageLine says that a DC is lost, before all that follows from it.
 func outageLine(o actors.Outage) string {
 	since := o.Since.Local().Format(time.TimeOnly)
@@ -177,12 +142,14 @@ func outageLine(o actors.Outage) string {
 }
 
 // clip shortens a reason for a table; `account show` has all of it.
-func clip(s string) string {
-	const most = 60
-	if r := []rune(s); len(r) > most {
-		return string(r[:most-3]) + "..."
+func clip(s string) string { return tabular.Cut(s, 60) }
+
+// clip is clip but where nothing is cut.
+func (o *outputFlags) clip(s string) string {
+	if o.format == formatWide {
+		return s
 	}
-	return s
+	return clip(s)
 }
 
 func stateWord(acc control.Account) string {
@@ -219,6 +186,13 @@ func pfsWord(acc control.Account) string {
 	return "on"
 }
 
+func orDash(n int64) string {
+	if n == 0 {
+		return "-"
+	}
+	return fmt.Sprint(n)
+}
+
 // ago says how long ago a time was.
 func ago(t time.Time) string {
 	if t.IsZero() {
@@ -236,29 +210,7 @@ func ago(t time.Time) string {
 	return fmt.Sprintf("%dd", int(d.Hours()/24))
 }
 
-func (a *app) showCommand() *cobra.Command {
-	var f accountFlags
-	c := &cobra.Command{
-		Use: "show NAME", Short: "Show one account", Args: exactly("NAME"),
-		RunE: func(c *cobra.Command, args []string) error {
-			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
-				ctx, cancel := context.WithTimeout(ctx, f.timeout)
-				defer cancel()
-				acc, err := control.Show.Call(ctx, s, control.AccountRequest{ID: args[0]})
-				if err != nil {
-					return err
-				}
-				if f.json {
-					return a.printJSON(acc)
-				}
-				return a.printAccount(acc)
-			})
-		},
-	}
-	f.register(c)
-	return c
-}
-
+// printAccount prints all that is known of an account.
 func (a *app) printAccount(acc control.Account) error {
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	row := func(name, value string) {
@@ -293,110 +245,6 @@ func (a *app) printAccount(acc control.Account) error {
 	row("proxy", acc.Proxy)
 	row("labels", acc.Labels.String())
 	return w.Flush()
-}
-
-// operation is a command that does one thing to one account.
-func (a *app) operation(use, short, long, done string, method control.Method[control.AccountRequest, control.Account]) *cobra.Command {
-	var f accountFlags
-	c := &cobra.Command{
-		Use: use + " NAME", Short: short, Long: long, Args: exactly("NAME"),
-		RunE: func(c *cobra.Command, args []string) error {
-			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
-				ctx, cancel := context.WithTimeout(ctx, f.timeout)
-				defer cancel()
-				acc, err := method.Call(ctx, s, control.AccountRequest{ID: args[0]})
-				if err != nil {
-					return err
-				}
-				if f.json {
-					return a.printJSON(acc)
-				}
-				return a.sayf("Account %s %s.", acc.ID, done)
-			})
-		},
-	}
-	f.register(c)
-	return c
-}
-
-func (a *app) logoutCommand() *cobra.Command {
-	return a.operation("logout", "End an account's authorization at the server",
-		"logout ends the authorization at the server and forgets the keys. The account stays and can be signed in again.",
-		"is logged out", control.LogOut)
-}
-
-func (a *app) pauseCommand() *cobra.Command {
-	return a.operation("pause", "Disconnect an account and keep its keys", "", "is paused", control.Pause)
-}
-
-func (a *app) restoreKeyCommand() *cobra.Command {
-	return a.operation("restore-key", "Take the key of a revoked login back", `restore-key puts back the key of a login that was found revoked, within the seven days
-that it is kept, for an owner who knows that the server was wrong: a DC that ran with
-old data, say. If the server still refuses the key, the account is revoked again.`, "has its key back", control.RestoreKey)
-}
-
-func (a *app) resumeCommand() *cobra.Command {
-	return a.operation("resume", "End a pause, or give a quarantined account another try", "", "is resumed", control.Resume)
-}
-
-func (a *app) clearWaitCommand() *cobra.Command {
-	var f accountFlags
-	c := &cobra.Command{
-		Use: "clear-wait NAME [METHOD]", Short: "Forget the waits that the server ordered", Args: cobra.RangeArgs(1, 2),
-		Long: `clear-wait forgets the waits that the server ordered for a method, as auth.sendCode, or
-all of the account's. Waits are obeyed to their end, also after a restart; this is for
-one that makes no sense, of many years say. Whoever asks too early waits longer.`,
-		RunE: func(c *cobra.Command, args []string) error {
-			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
-				ctx, cancel := context.WithTimeout(ctx, f.timeout)
-				defer cancel()
-				request := control.ClearWaitRequest{ID: args[0]}
-				if len(args) > 1 {
-					request.Method = args[1]
-				}
-				acc, err := control.ClearWait.Call(ctx, s, request)
-				if err != nil {
-					return err
-				}
-				if f.json {
-					return a.printJSON(acc)
-				}
-				return a.sayf("Account %s has no such wait any more.", acc.ID)
-			})
-		},
-	}
-	f.register(c)
-	return c
-}
-
-func (a *app) removeCommand() *cobra.Command {
-	var f accountFlags
-	var force bool
-	c := &cobra.Command{
-		Use: "remove NAME", Short: "Delete an account and its keys from the store", Args: exactly("NAME"),
-		Long: `remove deletes everything the store has of an account. Log it out first: keys that
-are deleted while they are authorized leave a session at the server that only
-another session of that user can end; --force does it all the same.`,
-		RunE: func(c *cobra.Command, args []string) error {
-			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
-				ctx, cancel := context.WithTimeout(ctx, f.timeout)
-				defer cancel()
-				if _, err := control.Remove.Call(ctx, s, control.RemoveRequest{ID: args[0], Force: force}); err != nil {
-					return err
-				}
-				if f.json {
-					return a.printJSON(struct {
-						ID      string `json:"id"`
-						Removed bool   `json:"removed"`
-					}{args[0], true})
-				}
-				return a.sayf("Account %s is removed.", args[0])
-			})
-		},
-	}
-	f.register(c)
-	c.Flags().BoolVar(&force, "force", false, "also when it is signed in")
-	return c
 }
 
 // signedInLine is what a person reads when a sign-in is over.

@@ -103,14 +103,17 @@ func (a *app) twoStepShowCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if f.json {
+				switch {
+				case f.json:
 					return t.printJSON(s)
+				case f.format == formatName:
+					return t.sayf("%s", t.id)
 				}
 				return t.printState(s)
 			})
 		},
 	}
-	f.register(c)
+	f.registerReading(c)
 	return c
 }
 

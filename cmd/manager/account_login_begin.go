@@ -56,7 +56,7 @@ func (l *signIn) begin(ctx context.Context) (p control.Progress, err error) {
 
 // find looks for the account of a sign-in's id, or of the id of a step of it.
 func (l *signIn) find(ctx context.Context) error {
-	list, err := control.List.Call(ctx, l.service, control.Empty{})
+	list, err := control.List.Call(ctx, l.service, control.ListRequest{})
 	if err != nil {
 		return err
 	}

@@ -228,7 +228,7 @@ func TestAPersonAtAPromptDoesNotLockTheStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer service.Close()
-	list, err := control.List.Call(t.Context(), service, control.Empty{})
+	list, err := control.List.Call(t.Context(), service, control.ListRequest{})
 	if err != nil || len(list.Accounts) != 1 || list.Accounts[0].Step == nil {
 		t.Errorf("%+v, %v", list, err)
 	}

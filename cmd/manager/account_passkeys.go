@@ -1,13 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"fmt"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/cmd/manager/tabular"
 )
 
 func (a *app) passkeysCommand() *cobra.Command {
@@ -24,24 +24,18 @@ func (a *app) passkeysListCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.asking(c, &f, func(ctx context.Context, s control.Service) error {
 				list, err := control.Passkeys.Call(ctx, s, control.AccountRequest{ID: args[0]})
-				switch {
-				case err != nil:
+				if err != nil {
 					return err
-				case f.json:
-					return a.printJSON(list)
-				case len(list.Passkeys) == 0:
-					return a.sayf("Account %s has no passkeys.", args[0])
 				}
-				w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-				fmt.Fprintln(w, "AGE\tUSED\tNAME\tID")
+				t := tabular.New(tabular.Column{Name: "ID"}, tabular.Column{Name: "AGE", Leaves: 1}, tabular.Column{Name: "USED", Leaves: 2}, tabular.Column{Name: "NAME", Least: whatLeast})
 				for _, k := range list.Passkeys {
-					fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", ago(k.Created), ago(k.Used), cut(printable(k.Name), whatLeast), k.ID)
+					t.Row(k.ID, ago(k.Created), ago(k.Used), cmp.Or(printable(k.Name), "-"))
 				}
-				return w.Flush()
+				return a.tell(&f.outputFlags, list, t, "Account "+args[0]+" has no passkeys.")
 			})
 		},
 	}
-	f.register(c)
+	f.registerReading(c)
 	return c
 }
 

@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/cmd/manager/tabular"
 )
 
 func (a *app) peersCommand() *cobra.Command {
@@ -41,14 +41,11 @@ TYPE is user, chat or channel.`,
 				if err != nil {
 					return err
 				}
-				if f.json {
-					return a.printJSON(list)
-				}
-				return a.showPeers(args[0], list)
+				return a.tell(&f.outputFlags, list, peersTable(list), "Account "+args[0]+" has met nobody yet.")
 			})
 		},
 	}
-	f.register(c)
+	f.registerReading(c)
 	return c
 }
 
@@ -76,12 +73,8 @@ func peersRequest(args []string) (r control.PeersRequest, err error) {
 	return r, nil
 }
 
-func (a *app) showPeers(account string, list control.PeerList) error {
-	if len(list.Peers) == 0 {
-		return a.sayf("Account %s has met nobody yet.", account)
-	}
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "TYPE\tID\tUSERNAME\tSEEN\tNOTE")
+func peersTable(list control.PeerList) *tabular.Table {
+	t := tabular.New(tabular.Column{Name: "TYPE"}, tabular.Column{Name: "ID"}, tabular.Column{Name: "USERNAME"}, tabular.Column{Name: "SEEN", Leaves: 1}, tabular.Column{Name: "NOTE", Least: whatLeast})
 	for _, p := range list.Peers {
 		name, note := "-", ""
 		if p.Username != "" {
@@ -93,7 +86,8 @@ func (a *app) showPeers(account string, list control.PeerList) error {
 		case p.Bot:
 			note = "bot"
 		}
-		fmt.Fprintf(w, "%v\t%d\t%s\t%s\t%s\n", p.Kind, p.ID, name, time.Unix(int64(p.Seen), 0).UTC().Format("2006-01-02 15:04"), note)
+		t.Row(p.Kind.String(), fmt.Sprint(p.ID), name, time.Unix(int64(p.Seen), 0).UTC().Format("2006-01-02 15:04"), note)
+		t.Name(fmt.Sprintf("%v:%d", p.Kind, p.ID))
 	}
-	return w.Flush()
+	return t
 }

@@ -16,61 +16,41 @@ import (
 // rotateFlags are what `account rotate` takes.
 type rotateFlags struct {
 	accountFlags
-	all    bool
-	filter filterFlags
+	targets
+	dryRun bool
 }
-
-// rotatesAtOnce is how many accounts are asked at a time. The governor paces the
-// keys: at its usual 100 a second each waits less than a second for its own.
-const rotatesAtOnce = 64
 
 func (a *app) rotateCommand() *cobra.Command {
 	var f rotateFlags
 	c := &cobra.Command{
-		Use: "rotate NAME|--all|--label KEY=VALUE", Short: "Replace temp keys before their time",
+		Use: "rotate NAME...", Short: "Replace temp keys before their time", Args: f.targets.args,
 		Long: `rotate makes a new temp key for an account (PFS), moves its calls under it, and has
 the server drop the old one, as happens by itself once a day. Calls and updates go
-on meanwhile. With --all or --label it does so for many accounts, as fast as the key
-budget in the configuration allows, and shows how far it is; accounts that are not in
-service, or are kept without PFS, are passed over.
+on meanwhile. For several names, or with --all, --label or --state, it does so for many
+accounts, as fast as the key budget in the configuration allows, and shows how far it is;
+accounts that are not in service, or are kept without PFS, are passed over. --dry-run
+shows which accounts that would be.
 
 Where a DC cannot be reached the old key serves on, and the rotation goes on later.`,
-		Args: func(c *cobra.Command, args []string) error {
-			many := f.all || len(f.filter.labels) > 0
-			switch {
-			case f.all && len(f.filter.labels) > 0, many && len(args) > 0:
-				return usage("account rotate takes one of NAME, --all and --label")
-			case many:
-				return nil
-			}
-			return exactly("NAME")(c, args)
-		},
-		RunE: func(c *cobra.Command, args []string) error {
-			filter, err := f.filter.filter()
-			if err != nil {
-				return err
-			}
+		RunE: func(c *cobra.Command, names []string) error {
 			return a.withService(c, &f.accountFlags, func(ctx context.Context, s control.Service) error {
-				if len(args) == 1 {
-					return a.rotateOne(ctx, s, &f, args[0])
+				switch {
+				case f.dryRun:
+					return a.onlyShow(ctx, s, &f.outputFlags, "rotate", &f.targets, names)
+				case f.one(names):
+					return a.rotateOne(ctx, s, &f, names[0])
 				}
-				list, err := control.List.Call(ctx, s, control.Empty{})
+				ids, err := f.ids(ctx, s, names)
 				if err != nil {
 					return err
-				}
-				ids := []string{}
-				for _, acc := range list.Accounts {
-					if filter.Selects(acc.ID, acc.Labels) {
-						ids = append(ids, acc.ID)
-					}
 				}
 				return a.rotateMany(ctx, s, &f, ids)
 			})
 		},
 	}
-	f.register(c)
-	c.Flags().BoolVar(&f.all, "all", false, "every account of the store")
-	c.Flags().StringArrayVar(&f.filter.labels, "label", nil, "every account with this `KEY=VALUE` or KEY (repeatable: all of them)")
+	f.accountFlags.register(c)
+	f.targets.register(c)
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, dryRunHelp)
 	return c
 }
 
@@ -106,13 +86,9 @@ type rotationLeft struct {
 // rotateMany rotates every account of a list. Without a manager that runs they are
 // connected one after the other.
 func (a *app) rotateMany(ctx context.Context, s control.Service, f *rotateFlags, ids []string) error {
-	info, err := control.Info.Call(ctx, s, control.Empty{})
+	workers, err := atOnce(ctx, s)
 	if err != nil {
 		return err
-	}
-	workers := 1
-	if info.Running {
-		workers = rotatesAtOnce
 	}
 	begun, bar := time.Now(), newProgress(a.err)
 	defer bar.close()
@@ -124,7 +100,7 @@ func (a *app) rotateMany(ctx context.Context, s control.Service, f *rotateFlags,
 		return err
 	}
 	for _, left := range r.Failed {
-		a.printf("manager: account %s: %s\n", left.ID, left.Error)
+		a.printf("manager: %s\n", aboutAccount(left.ID, left.Error))
 	}
 	if f.json {
 		err = a.printJSON(r)
@@ -150,32 +126,18 @@ func (r *rotations) line(of int) string {
 }
 
 // rotateAll asks some accounts at a time, each for a while.
-func rotateAll(ctx context.Context, s control.Service, ids []string, workers int, each time.Duration, did func()) *rotations {
+func rotateAll(ctx context.Context, s control.Service, ids []string, workers int, timeout time.Duration, did func()) *rotations {
 	r := &rotations{Rotated: []string{}, PassedOver: []rotationLeft{}, Failed: []rotationLeft{}}
 	var mu sync.Mutex // guards r
-	work := make(chan string)
-	var wg sync.WaitGroup
-	for range min(workers, len(ids)) {
-		wg.Go(func() {
-			for id := range work {
-				ctx, cancel := context.WithTimeout(ctx, each)
-				_, err := control.Rotate.Call(ctx, s, control.AccountRequest{ID: id})
-				cancel()
-				mu.Lock()
-				r.add(id, err)
-				mu.Unlock()
-				did()
-			}
-		})
-	}
-	for _, id := range ids {
-		if ctx.Err() != nil {
-			break
-		}
-		work <- id
-	}
-	close(work)
-	wg.Wait()
+	forEach(ctx, ids, workers, func(id string) {
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		_, err := control.Rotate.Call(ctx, s, control.AccountRequest{ID: id})
+		cancel()
+		mu.Lock()
+		r.add(id, err)
+		mu.Unlock()
+		did()
+	})
 	byID := func(a, b rotationLeft) int { return strings.Compare(a.ID, b.ID) }
 	slices.Sort(r.Rotated)
 	slices.SortFunc(r.PassedOver, byID)

@@ -1,18 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"fmt"
-	"io"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/cmd/manager/tabular"
 )
 
 func (a *app) sessionsCommand() *cobra.Command {
@@ -50,72 +48,34 @@ func (a *app) sessionsListCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if f.json {
-					return a.printJSON(list)
+				t := sessionsTable(list)
+				if err := a.tell(&f.outputFlags, list, t, "Account "+args[0]+" has no sessions."); err != nil || f.json || f.format == formatName {
+					return err
 				}
-				return printSessions(a.out, list, a.width())
+				return a.sayf("Sessions end after %d days without a query.", list.TTLDays)
 			})
 		},
 	}
-	f.register(c)
+	f.registerReading(c)
 	return c
 }
 
-// printSessions prints a table whose lines have no more than width letters.
-func printSessions(out io.Writer, list actors.Sessions, width int) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ID\tAGE\tACTIVE\tFROM\tWHAT")
+// sessionsTable is the sessions of an account. What apps say of themselves is cut where lines are long.
+func sessionsTable(list actors.Sessions) *tabular.Table {
+	t := tabular.New(tabular.Column{Name: "ID"}, tabular.Column{Name: "AGE", Leaves: 1}, tabular.Column{Name: "ACTIVE", Leaves: 2},
+		tabular.Column{Name: "FROM", Least: whatLeast}, tabular.Column{Name: "WHAT", Least: whatLeast})
 	for _, s := range list.Sessions {
 		id := s.ID
 		if s.Current {
 			id = "this one"
 		}
-		from := fromWidth
-		if width == noWidth {
-			from = noWidth
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", id, ago(s.Created), ago(s.Active),
-			cut(words(s.IP, s.Country, s.Region), from), cut(sessionWords(s), max(width-beforeWhat, whatLeast)))
+		t.Row(id, ago(s.Created), ago(s.Active), cmp.Or(words(s.IP, s.Country, s.Region), "-"), cmp.Or(sessionWords(s), "-"))
 	}
-	fmt.Fprintf(w, "Sessions end after %d days without a query.\n", list.TTLDays)
-	return w.Flush()
+	return t
 }
 
-const (
-	// fromWidth is what a table has for an address and a country.
-	fromWidth = 20
-	// beforeWhat is how much of a line the other columns take at most: an id of 16
-	// letters, two times of up to 6, the address, and two spaces behind each. Of 80
-	// letters 24 are left.
-	beforeWhat = 16 + 6 + 6 + fromWidth + 4*2
-	// whatLeast is the least that is shown of what a session is.
-	whatLeast = 20
-	// noWidth is for what is read by no person: nothing is cut.
-	noWidth = 1 << 16
-)
-
-// width is how many letters a line of standard output may have.
-func (a *app) width() int {
-	tty, ok := terminal(a.out)
-	if !ok {
-		return noWidth
-	}
-	if n, _, err := term.GetSize(int(tty.Fd())); err == nil && n > 0 {
-		return n
-	}
-	return 80
-}
-
-// cut shortens a text to n letters.
-func cut(s string, n int) string {
-	if s == "" {
-		return "-"
-	}
-	if r := []rune(s); len(r) > n {
-		return string(r[:n-3]) + "..."
-	}
-	return s
-}
+// whatLeast is the least that is shown of what is cut, while anything else can be left out.
+const whatLeast = 20
 
 // words joins what there is.
 func words(list ...string) string {

@@ -39,6 +39,8 @@ that was killed the end may be missing.`,
 				switch {
 				case f.json:
 					return a.printJSON(line)
+				case f.format == formatName:
+					return a.sayf("%s", line.Account)
 				case svg != "":
 					return a.sayf("The timeline of account %s is in %s.", line.Account, svg)
 				}
@@ -46,7 +48,7 @@ that was killed the end may be missing.`,
 			})
 		},
 	}
-	f.register(c)
+	f.registerReading(c)
 	c.Flags().StringVar(&svg, "svg", "", "draw it into this file, in place of one that is there")
 	return c
 }

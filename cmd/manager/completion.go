@@ -37,8 +37,9 @@ func (a *app) complete(root *cobra.Command) {
 			return
 		}
 		rest := c.ValidArgsFunction
+		several := strings.HasSuffix(words[1], "...")
 		c.ValidArgsFunction = func(c *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
-			if len(args) == 0 {
+			if len(args) == 0 || several {
 				return a.known(c.Context(), names), cobra.ShellCompDirectiveNoFileComp
 			}
 			if rest != nil {
@@ -70,7 +71,7 @@ func namesOf(command string) nameList {
 }
 
 func accountNames(ctx context.Context, s control.Service) (names []string, err error) {
-	list, err := control.List.Call(ctx, s, control.Empty{})
+	list, err := control.List.Call(ctx, s, control.ListRequest{})
 	for _, acc := range list.Accounts {
 		names = append(names, acc.ID)
 	}

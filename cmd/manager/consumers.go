@@ -6,12 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/cmd/manager/tabular"
 )
 
 func (a *app) consumeCommand() *cobra.Command {
@@ -124,14 +124,8 @@ manager webhooks retry NAME.`,
 				if err != nil {
 					return err
 				}
-				if f.json {
-					return a.printJSON(list)
-				}
-				if len(list.Consumers) == 0 {
-					return a.sayf("There are no durable consumers. One begins with: manager events consume --name NAME")
-				}
-				w := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
-				fmt.Fprintln(w, "NAME\tACCOUNTS\tSELECTS\tREADS\tFOR\tBEHIND\tOLDEST")
+				t := tabular.New(tabular.Column{Name: "NAME"}, tabular.Column{Name: "ACCOUNTS", Leaves: 2}, tabular.Column{Name: "SELECTS", Least: whatLeast},
+					tabular.Column{Name: "READS"}, tabular.Column{Name: "FOR", Leaves: 1}, tabular.Column{Name: "BEHIND"}, tabular.Column{Name: "OLDEST"})
 				for _, s := range list.Consumers {
 					reads, since := "nobody", s.Since
 					switch {
@@ -140,13 +134,13 @@ manager webhooks retry NAME.`,
 					case s.Attached:
 						reads = "yes"
 					}
-					fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%d\t%s\n", s.Name, s.Accounts, selects(&s.Filter), reads, ago(since), s.Lag, ago(s.Oldest))
+					t.Row(s.Name, fmt.Sprint(s.Accounts), selects(&s.Filter), reads, ago(since), fmt.Sprint(s.Lag), ago(s.Oldest))
 				}
-				return w.Flush()
+				return a.tell(&f.outputFlags, list, t, "There are no durable consumers. One begins with: manager events consume --name NAME")
 			})
 		},
 	}
-	f.register(c)
+	f.registerReading(c)
 	return c
 }
 

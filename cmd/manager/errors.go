@@ -217,11 +217,10 @@ func (a *app) report(err error) {
 		a.printf("manager: %s\n", text)
 		return
 	}
-	var until time.Time
 	var call *control.CallError
 	var failed *control.Error
 	if errors.As(err, &failed) {
-		until, call = failed.Until, failed.Call
+		call = failed.Call
 	}
 	b, _ := json.Marshal(struct {
 		Error string             `json:"error"`
@@ -229,6 +228,15 @@ func (a *app) report(err error) {
 		Exit  int                `json:"exit_code"`
 		Until time.Time          `json:"until,omitzero"`
 		Call  *control.CallError `json:"call,omitempty"`
-	}{text, kindOf(err), exitCode(err), until, call})
+	}{text, kindOf(err), exitCode(err), untilOf(err), call})
 	a.printf("%s\n", b)
+}
+
+// untilOf is the end of the wait that an error is about; zero for none.
+func untilOf(err error) time.Time {
+	var failed *control.Error
+	if errors.As(err, &failed) {
+		return failed.Until
+	}
+	return time.Time{}
 }

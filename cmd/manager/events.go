@@ -94,7 +94,7 @@ func (a *app) streamCommand(use, short, long string, args cobra.PositionalArgs, 
 					if ev.At.Before(from) && ev.Account != "" {
 						continue
 					}
-					if err := a.printEvent(&ev, f.json); err != nil {
+					if err := a.printEvent(&ev, &f.outputFlags); err != nil {
 						return err
 					}
 				}
@@ -102,7 +102,7 @@ func (a *app) streamCommand(use, short, long string, args cobra.PositionalArgs, 
 			})
 		},
 	}
-	f.register(c)
+	f.registerReading(c)
 	_ = c.Flags().MarkHidden("timeout")
 	of.register(c, all)
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what comes, until interrupted")
@@ -143,9 +143,12 @@ func ended(ctx context.Context, follow bool) error {
 	return &control.Error{Kind: control.KindStopped, Message: "the manager has stopped: start it again with `manager run`, then go on with --since and the last cursor"}
 }
 
-func (a *app) printEvent(ev *control.Event, asJSON bool) error {
-	if asJSON {
+func (a *app) printEvent(ev *control.Event, f *outputFlags) error {
+	switch {
+	case f.json:
 		return a.printJSON(ev)
+	case f.format == formatName:
+		return a.sayf("%s", ev.Account)
 	}
 	at := "        "
 	if !ev.At.IsZero() {

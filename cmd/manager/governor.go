@@ -4,12 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"strconv"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/cmd/manager/tabular"
 )
 
 func (a *app) governorCommand() *cobra.Command {
@@ -24,35 +23,36 @@ func (a *app) governorCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if f.json {
-					return a.printJSON(g)
-				}
-				return a.printGovernor(g)
+				return a.tellGovernor(&f.outputFlags, g)
 			})
 		},
 	}
-	f.register(c)
+	f.registerReading(c)
 	return c
 }
 
-func (a *app) printGovernor(g control.Pacing) error {
-	if err := a.sayf("Budget, %s.", g.Budget); err != nil {
-		return err
-	}
-	if len(g.DCs) == 0 {
-		return a.sayf("Nobody has asked for a permit: no manager runs, or it has just begun.")
-	}
-	w := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(w, "DC\tVIA\tSTATE\tWAITING: CONNECTS\tKEYS\tSIGN-INS\tGRANTED: CONNECTS\tKEYS\tSIGN-INS")
-	for _, d := range g.DCs {
-		name := strconv.Itoa(d.DC)
-		if d.Media {
-			name += " for media"
+func (a *app) tellGovernor(f *outputFlags, g control.Pacing) error {
+	if !f.json && f.format != formatName {
+		if err := a.sayf("Budget, %s.", g.Budget); err != nil {
+			return err
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\n", name, cmp.Or(d.Via, "directly"), dcState(d),
-			d.Waiting.Connects, d.Waiting.KeyCreations, d.Waiting.SignIns, d.Granted.Connects, d.Granted.KeyCreations, d.Granted.SignIns)
 	}
-	return w.Flush()
+	t := tabular.New(tabular.Column{Name: "DC"}, tabular.Column{Name: "VIA", Leaves: 7}, tabular.Column{Name: "STATE", Least: whatLeast},
+		tabular.Column{Name: "WAITING: CONNECTS", Leaves: 4}, tabular.Column{Name: "KEYS", Leaves: 5}, tabular.Column{Name: "SIGN-INS", Leaves: 6},
+		tabular.Column{Name: "GRANTED: CONNECTS", Leaves: 1}, tabular.Column{Name: "KEYS", Leaves: 2}, tabular.Column{Name: "SIGN-INS", Leaves: 3})
+	for _, d := range g.DCs {
+		t.Row(dcName(d), cmp.Or(d.Via, "directly"), dcState(d), fmt.Sprint(d.Waiting.Connects), fmt.Sprint(d.Waiting.KeyCreations), fmt.Sprint(d.Waiting.SignIns),
+			fmt.Sprint(d.Granted.Connects), fmt.Sprint(d.Granted.KeyCreations), fmt.Sprint(d.Granted.SignIns))
+	}
+	return a.tell(f, g, t, "Nobody has asked for a permit: no manager runs, or it has just begun.")
+}
+
+// dcName is a DC in a table.
+func dcName(d control.GovernedDC) string {
+	if d.Media {
+		return fmt.Sprintf("%d for media", d.DC)
+	}
+	return fmt.Sprint(d.DC)
 }
 
 // dcState says whether a DC is up.

@@ -11,7 +11,7 @@ import (
 func TestAddressesForMediaAreADCOfTheirOwn(t *testing.T) {
 	var out bytes.Buffer
 	a := &app{out: &out}
-	if err := a.printGovernor(control.Pacing{DCs: []control.GovernedDC{{DC: 3, Media: true, Up: true}, {DC: 3, Up: true}}}); err != nil {
+	if err := a.tellGovernor(&outputFlags{}, control.Pacing{DCs: []control.GovernedDC{{DC: 3, Media: true, Up: true}, {DC: 3, Up: true}}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"\n3 for media   directly   up ", "\n3             directly   up "} {

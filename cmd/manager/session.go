@@ -1,13 +1,13 @@
 package main
 
 import (
-	"fmt"
+	"context"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/cmd/manager/tabular"
 	"github.com/mtfleet/mtfleet/persistence/foreign"
 )
 
@@ -20,19 +20,32 @@ two places. These commands move one session at a time, of an account of yours.`,
 }
 
 func (a *app) takeBackCommand() *cobra.Command {
-	return a.operation("take-back", "Bring an account back whose session was handed out",
-		`take-back brings an account back that "session export" has stopped. It is your word
+	var f accountFlags
+	c := &cobra.Command{
+		Use: "take-back NAME", Short: "Bring an account back whose session was handed out", Args: exactly("NAME"),
+		Long: `take-back brings an account back that "session export" has stopped. It is your word
 that the copy is destroyed and that nobody uses it: if somebody does, the server ends
 the session, and both have lost it.`,
-		"is taken back", control.TakeBack)
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
+				d := &deed{accountFlags: f, done: "is taken back", do: by(control.TakeBack)}
+				return a.doOne(ctx, s, d, args[0])
+			})
+		},
+	}
+	f.register(c)
+	return c
 }
 
 func (a *app) formatsCommand() *cobra.Command {
-	var asJSON bool
+	var f outputFlags
 	c := &cobra.Command{
 		Use: "formats", Short: "Show which sessions can be taken in, and in which forms ours can be handed out", Args: exactly(),
 		RunE: func(*cobra.Command, []string) error {
-			a.asJSON = asJSON
+			a.asJSON = f.json
+			if err := f.check(); err != nil {
+				return err
+			}
 			type row struct {
 				Name  string `json:"name"`
 				What  string `json:"what"`
@@ -40,20 +53,16 @@ func (a *app) formatsCommand() *cobra.Command {
 				Write bool   `json:"write"`
 			}
 			var rows []row
-			w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "FORMAT\tIMPORT\tEXPORT\tWHAT")
+			t := tabular.New(tabular.Column{Name: "FORMAT"}, tabular.Column{Name: "IMPORT"}, tabular.Column{Name: "EXPORT"}, tabular.Column{Name: "WHAT", Least: whatLeast})
 			word := map[bool]string{true: "yes", false: "-"}
 			for _, f := range foreign.Formats() {
 				rows = append(rows, row{string(f.Name), f.What, f.Read, f.Write})
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", f.Name, word[f.Read], word[f.Write], f.What)
+				t.Row(string(f.Name), word[f.Read], word[f.Write], f.What)
 			}
-			if asJSON {
-				return a.printJSON(rows)
-			}
-			return w.Flush()
+			return a.tell(&f, rows, t, "")
 		},
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	f.registerReading(c)
 	return c
 }
 

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,6 +15,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/actors/webhook"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/cmd/manager/tabular"
 	"github.com/mtfleet/mtfleet/config"
 )
 
@@ -103,26 +103,20 @@ func (a *app) webhooksListCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if f.json {
-					return a.printJSON(list)
-				}
-				if len(list.Webhooks) == 0 {
-					return a.sayf("There are no webhooks. They are set in the configuration: manager config example")
-				}
-				w := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
-				fmt.Fprintln(w, "NAME\tTARGET\tSENT\tLAST\tWAITING\tDEAD\tTROUBLE")
+				t := tabular.New(tabular.Column{Name: "NAME"}, tabular.Column{Name: "TARGET", Leaves: 3}, tabular.Column{Name: "SENT", Leaves: 2}, tabular.Column{Name: "LAST", Leaves: 1},
+					tabular.Column{Name: "WAITING"}, tabular.Column{Name: "DEAD"}, tabular.Column{Name: "TROUBLE", Least: whatLeast})
 				for _, h := range list.Webhooks {
 					trouble := h.LastError
 					if h.Disabled {
 						trouble = "disabled: " + trouble
 					}
-					fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\t%d\t%s\n", h.Name, h.Host, h.Sent, ago(h.LastSent), h.Lag, h.DeadLetters, clip(trouble))
+					t.Row(h.Name, h.Host, fmt.Sprint(h.Sent), ago(h.LastSent), fmt.Sprint(h.Lag), fmt.Sprint(h.DeadLetters), f.clip(trouble))
 				}
-				return w.Flush()
+				return a.tell(&f.outputFlags, list, t, "There are no webhooks. They are set in the configuration: manager config example")
 			})
 		},
 	}
-	f.register(c)
+	f.registerReading(c)
 	return c
 }
 
@@ -136,22 +130,16 @@ func (a *app) webhooksDeadCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if f.json {
-					return a.printJSON(list)
-				}
-				if len(list.DeadLetters) == 0 {
-					return a.sayf("Webhook %s has no dead letters.", args[0])
-				}
-				w := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
-				fmt.Fprintln(w, "ID\tAT\tACCOUNT\tATTEMPTS\tWHY")
+				t := tabular.New(tabular.Column{Name: "ID"}, tabular.Column{Name: "AT", Leaves: 2}, tabular.Column{Name: "ACCOUNT"}, tabular.Column{Name: "ATTEMPTS", Leaves: 1},
+					tabular.Column{Name: "WHY", Least: whatLeast})
 				for _, d := range list.DeadLetters {
-					fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\n", d.ID, d.At, d.Account, d.Attempts, clip(d.Why))
+					t.Row(d.ID, fmt.Sprint(d.At), d.Account, fmt.Sprint(d.Attempts), f.clip(d.Why))
 				}
-				return w.Flush()
+				return a.tell(&f.outputFlags, list, t, "Webhook "+args[0]+" has no dead letters.")
 			})
 		},
 	}
-	f.register(c)
+	f.registerReading(c)
 	return c
 }
 

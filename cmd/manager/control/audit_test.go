@@ -24,7 +24,7 @@ func TestTheLogNamesWhoAskedAndWhatWasDenied(t *testing.T) {
 		return far
 	}
 	reader, operator := as("read"), as("operate")
-	if _, err := List.Call(t.Context(), reader, Empty{}); err != nil {
+	if _, err := List.Call(t.Context(), reader, ListRequest{}); err != nil {
 		t.Error(err)
 	}
 	if _, err := Pause.Call(t.Context(), reader, AccountRequest{"a"}); KindOf(err) != KindRefused {

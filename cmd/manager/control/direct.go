@@ -183,7 +183,7 @@ func (d *Direct) read(id persistence.AccountID) Account {
 }
 
 // List carries out [List].
-func (d *Direct) List(ctx context.Context, _ Empty) (AccountList, error) {
+func (d *Direct) List(ctx context.Context, r ListRequest) (AccountList, error) {
 	ids, err := d.options.Store.Accounts()
 	if err != nil {
 		return AccountList{}, Wrap(err)
@@ -196,8 +196,9 @@ func (d *Direct) List(ctx context.Context, _ Empty) (AccountList, error) {
 			continue
 		case err != nil:
 			return AccountList{}, err
+		case r.Selects(&acc):
+			list.Accounts = append(list.Accounts, acc)
 		}
-		list.Accounts = append(list.Accounts, acc)
 	}
 	return list, nil
 }

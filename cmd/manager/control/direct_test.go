@@ -17,7 +17,7 @@ func TestAStoreKeptForAnAccountIsReadByAll(t *testing.T) {
 	var clients sync.WaitGroup
 	for range 4 {
 		clients.Go(func() {
-			if _, err := List.Call(t.Context(), d, Empty{}); err != nil {
+			if _, err := List.Call(t.Context(), d, ListRequest{}); err != nil {
 				t.Error(err)
 			}
 			if info, err := Info.Call(t.Context(), d, Empty{}); err != nil || info.Running || info.Command != "manager account login alice" {

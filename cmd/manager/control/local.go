@@ -173,10 +173,12 @@ func (l *Local) Add(ctx context.Context, r AddRequest) (Account, error) {
 }
 
 // List carries out [List].
-func (l *Local) List(context.Context, Empty) (AccountList, error) {
+func (l *Local) List(_ context.Context, r ListRequest) (AccountList, error) {
 	list := AccountList{Accounts: []Account{}, Outages: l.Manager.Outages()}
 	for _, a := range l.Manager.Accounts() {
-		list.Accounts = append(list.Accounts, show(a))
+		if acc := show(a); r.Selects(&acc) {
+			list.Accounts = append(list.Accounts, acc)
+		}
 	}
 	return list, nil
 }

@@ -2,6 +2,9 @@ package control
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
@@ -52,7 +55,41 @@ func (a *Account) Taken() {
 	}
 }
 
-// AccountList is all accounts by id.
+// States are the words for the states of an account, as requests and commands have them.
+func States() []string {
+	var all []string
+	for s := actors.New; s <= actors.Exported; s++ {
+		all = append(all, s.String())
+	}
+	return append(all, StateOffline)
+}
+
+// ListRequest says which accounts are wanted. What is empty wants all.
+type ListRequest struct {
+	// States are words of which one must be the account's state.
+	States []string `json:"states,omitempty"`
+	// Labels are what the account must have, all of them: each "key=value", or "key" for any value.
+	Labels []string `json:"labels,omitempty"`
+}
+
+// check refuses a state and a label that are none.
+func (r ListRequest) check() error {
+	all := States()
+	for _, state := range r.States {
+		if !slices.Contains(all, state) {
+			return &Error{Kind: KindInvalid, Message: fmt.Sprintf("there is no state %q: there are %s", state, strings.Join(all, ", "))}
+		}
+	}
+	return Wrap(actors.Filter{Labels: r.Labels}.Check())
+}
+
+// Selects reports whether an account is wanted.
+func (r *ListRequest) Selects(acc *Account) bool {
+	of := actors.Filter{Labels: r.Labels}
+	return (len(r.States) == 0 || slices.Contains(r.States, acc.State)) && of.Selects(acc.ID, acc.Labels)
+}
+
+// AccountList is accounts by id.
 type AccountList struct {
 	Accounts []Account `json:"accounts"`
 	// Outages are the DCs that many of them are without.

@@ -155,7 +155,7 @@ func TestLabelsAreKeptAndShown(t *testing.T) {
 	if acc, err = Label.Call(t.Context(), r, LabelRequest{ID: "a", Remove: []string{"team", "nothing"}}); err != nil || acc.Labels.String() != "env=test" {
 		t.Fatalf("%+v, %v", acc, err)
 	}
-	list, err := List.Call(t.Context(), r, Empty{})
+	list, err := List.Call(t.Context(), r, ListRequest{})
 	if err != nil || len(list.Accounts) != 1 || list.Accounts[0].Labels.String() != "env=test" {
 		t.Fatalf("%+v, %v", list, err)
 	}

@@ -139,9 +139,13 @@ func (x *AddResponse) GetAccount() *Account {
 	return nil
 }
 
-// ListRequest asks for all accounts.
+// ListRequest says which accounts are wanted. What is empty wants all.
 type ListRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Those in one of these states.
+	States []AccountState `protobuf:"varint,1,rep,packed,name=states,proto3,enum=mtfleet.v1.AccountState" json:"states,omitempty"`
+	// Those with all of these labels, each "key=value", or "key" for any value.
+	Labels        []string `protobuf:"bytes,2,rep,name=labels,proto3" json:"labels,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -176,11 +180,25 @@ func (*ListRequest) Descriptor() ([]byte, []int) {
 	return file_mtfleet_v1_account_proto_rawDescGZIP(), []int{2}
 }
 
-// ListResponse is all accounts by id.
+func (x *ListRequest) GetStates() []AccountState {
+	if x != nil {
+		return x.States
+	}
+	return nil
+}
+
+func (x *ListRequest) GetLabels() []string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+// ListResponse is accounts by id.
 type ListResponse struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Accounts []*Account             `protobuf:"bytes,1,rep,name=accounts,proto3" json:"accounts,omitempty"`
-	// The DCs that many of them are without.
+	// The DCs that many of all accounts are without.
 	Outages       []*Outage `protobuf:"bytes,2,rep,name=outages,proto3" json:"outages,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2373,8 +2391,10 @@ const file_mtfleet_v1_account_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"<\n" +
 	"\vAddResponse\x12-\n" +
-	"\aaccount\x18\x01 \x01(\v2\x13.mtfleet.v1.AccountR\aaccount\"\r\n" +
-	"\vListRequest\"m\n" +
+	"\aaccount\x18\x01 \x01(\v2\x13.mtfleet.v1.AccountR\aaccount\"W\n" +
+	"\vListRequest\x120\n" +
+	"\x06states\x18\x01 \x03(\x0e2\x18.mtfleet.v1.AccountStateR\x06states\x12\x16\n" +
+	"\x06labels\x18\x02 \x03(\tR\x06labels\"m\n" +
 	"\fListResponse\x12/\n" +
 	"\baccounts\x18\x01 \x03(\v2\x13.mtfleet.v1.AccountR\baccounts\x12,\n" +
 	"\aoutages\x18\x02 \x03(\v2\x12.mtfleet.v1.OutageR\aoutages\"\x88\x01\n" +
@@ -2597,85 +2617,87 @@ var file_mtfleet_v1_account_proto_goTypes = []any{
 	nil,                           // 42: mtfleet.v1.LabelRequest.PutEntry
 	nil,                           // 43: mtfleet.v1.ImportRequest.LabelsEntry
 	(*Account)(nil),               // 44: mtfleet.v1.Account
-	(*timestamppb.Timestamp)(nil), // 45: google.protobuf.Timestamp
-	(PeerType)(0),                 // 46: mtfleet.v1.PeerType
-	(*structpb.Value)(nil),        // 47: google.protobuf.Value
-	(CallPolicy)(0),               // 48: mtfleet.v1.CallPolicy
+	(AccountState)(0),             // 45: mtfleet.v1.AccountState
+	(*timestamppb.Timestamp)(nil), // 46: google.protobuf.Timestamp
+	(PeerType)(0),                 // 47: mtfleet.v1.PeerType
+	(*structpb.Value)(nil),        // 48: google.protobuf.Value
+	(CallPolicy)(0),               // 49: mtfleet.v1.CallPolicy
 }
 var file_mtfleet_v1_account_proto_depIdxs = []int32{
 	41, // 0: mtfleet.v1.AddRequest.labels:type_name -> mtfleet.v1.AddRequest.LabelsEntry
 	44, // 1: mtfleet.v1.AddResponse.account:type_name -> mtfleet.v1.Account
-	44, // 2: mtfleet.v1.ListResponse.accounts:type_name -> mtfleet.v1.Account
-	4,  // 3: mtfleet.v1.ListResponse.outages:type_name -> mtfleet.v1.Outage
-	45, // 4: mtfleet.v1.Outage.since:type_name -> google.protobuf.Timestamp
-	44, // 5: mtfleet.v1.ShowResponse.account:type_name -> mtfleet.v1.Account
-	9,  // 6: mtfleet.v1.TimelineResponse.entries:type_name -> mtfleet.v1.TimelineEntry
-	45, // 7: mtfleet.v1.TimelineEntry.at:type_name -> google.protobuf.Timestamp
-	45, // 8: mtfleet.v1.TimelineEntry.until:type_name -> google.protobuf.Timestamp
-	42, // 9: mtfleet.v1.LabelRequest.put:type_name -> mtfleet.v1.LabelRequest.PutEntry
-	44, // 10: mtfleet.v1.LabelResponse.account:type_name -> mtfleet.v1.Account
-	44, // 11: mtfleet.v1.ProxyResponse.account:type_name -> mtfleet.v1.Account
-	44, // 12: mtfleet.v1.PauseResponse.account:type_name -> mtfleet.v1.Account
-	44, // 13: mtfleet.v1.ResumeResponse.account:type_name -> mtfleet.v1.Account
-	44, // 14: mtfleet.v1.RotateResponse.account:type_name -> mtfleet.v1.Account
-	44, // 15: mtfleet.v1.ClearWaitResponse.account:type_name -> mtfleet.v1.Account
-	44, // 16: mtfleet.v1.RestoreKeyResponse.account:type_name -> mtfleet.v1.Account
-	44, // 17: mtfleet.v1.LogOutResponse.account:type_name -> mtfleet.v1.Account
-	43, // 18: mtfleet.v1.ImportRequest.labels:type_name -> mtfleet.v1.ImportRequest.LabelsEntry
-	44, // 19: mtfleet.v1.ImportResponse.account:type_name -> mtfleet.v1.Account
-	44, // 20: mtfleet.v1.ExportResponse.account:type_name -> mtfleet.v1.Account
-	44, // 21: mtfleet.v1.TakeBackResponse.account:type_name -> mtfleet.v1.Account
-	46, // 22: mtfleet.v1.PeersRequest.type:type_name -> mtfleet.v1.PeerType
-	36, // 23: mtfleet.v1.PeersResponse.peers:type_name -> mtfleet.v1.Peer
-	46, // 24: mtfleet.v1.Peer.type:type_name -> mtfleet.v1.PeerType
-	47, // 25: mtfleet.v1.Peer.input:type_name -> google.protobuf.Value
-	47, // 26: mtfleet.v1.CallRequest.params:type_name -> google.protobuf.Value
-	48, // 27: mtfleet.v1.CallRequest.policy:type_name -> mtfleet.v1.CallPolicy
-	47, // 28: mtfleet.v1.CallResponse.result:type_name -> google.protobuf.Value
-	48, // 29: mtfleet.v1.EchoRequest.policy:type_name -> mtfleet.v1.CallPolicy
-	0,  // 30: mtfleet.v1.AccountService.Add:input_type -> mtfleet.v1.AddRequest
-	2,  // 31: mtfleet.v1.AccountService.List:input_type -> mtfleet.v1.ListRequest
-	5,  // 32: mtfleet.v1.AccountService.Show:input_type -> mtfleet.v1.ShowRequest
-	7,  // 33: mtfleet.v1.AccountService.Timeline:input_type -> mtfleet.v1.TimelineRequest
-	10, // 34: mtfleet.v1.AccountService.Label:input_type -> mtfleet.v1.LabelRequest
-	12, // 35: mtfleet.v1.AccountService.Proxy:input_type -> mtfleet.v1.ProxyRequest
-	14, // 36: mtfleet.v1.AccountService.Pause:input_type -> mtfleet.v1.PauseRequest
-	16, // 37: mtfleet.v1.AccountService.Resume:input_type -> mtfleet.v1.ResumeRequest
-	18, // 38: mtfleet.v1.AccountService.Rotate:input_type -> mtfleet.v1.RotateRequest
-	20, // 39: mtfleet.v1.AccountService.ClearWait:input_type -> mtfleet.v1.ClearWaitRequest
-	22, // 40: mtfleet.v1.AccountService.RestoreKey:input_type -> mtfleet.v1.RestoreKeyRequest
-	24, // 41: mtfleet.v1.AccountService.LogOut:input_type -> mtfleet.v1.LogOutRequest
-	26, // 42: mtfleet.v1.AccountService.Remove:input_type -> mtfleet.v1.RemoveRequest
-	28, // 43: mtfleet.v1.AccountService.Import:input_type -> mtfleet.v1.ImportRequest
-	30, // 44: mtfleet.v1.AccountService.Export:input_type -> mtfleet.v1.ExportRequest
-	32, // 45: mtfleet.v1.AccountService.TakeBack:input_type -> mtfleet.v1.TakeBackRequest
-	34, // 46: mtfleet.v1.AccountService.Peers:input_type -> mtfleet.v1.PeersRequest
-	37, // 47: mtfleet.v1.AccountService.Call:input_type -> mtfleet.v1.CallRequest
-	39, // 48: mtfleet.v1.AccountService.Echo:input_type -> mtfleet.v1.EchoRequest
-	1,  // 49: mtfleet.v1.AccountService.Add:output_type -> mtfleet.v1.AddResponse
-	3,  // 50: mtfleet.v1.AccountService.List:output_type -> mtfleet.v1.ListResponse
-	6,  // 51: mtfleet.v1.AccountService.Show:output_type -> mtfleet.v1.ShowResponse
-	8,  // 52: mtfleet.v1.AccountService.Timeline:output_type -> mtfleet.v1.TimelineResponse
-	11, // 53: mtfleet.v1.AccountService.Label:output_type -> mtfleet.v1.LabelResponse
-	13, // 54: mtfleet.v1.AccountService.Proxy:output_type -> mtfleet.v1.ProxyResponse
-	15, // 55: mtfleet.v1.AccountService.Pause:output_type -> mtfleet.v1.PauseResponse
-	17, // 56: mtfleet.v1.AccountService.Resume:output_type -> mtfleet.v1.ResumeResponse
-	19, // 57: mtfleet.v1.AccountService.Rotate:output_type -> mtfleet.v1.RotateResponse
-	21, // 58: mtfleet.v1.AccountService.ClearWait:output_type -> mtfleet.v1.ClearWaitResponse
-	23, // 59: mtfleet.v1.AccountService.RestoreKey:output_type -> mtfleet.v1.RestoreKeyResponse
-	25, // 60: mtfleet.v1.AccountService.LogOut:output_type -> mtfleet.v1.LogOutResponse
-	27, // 61: mtfleet.v1.AccountService.Remove:output_type -> mtfleet.v1.RemoveResponse
-	29, // 62: mtfleet.v1.AccountService.Import:output_type -> mtfleet.v1.ImportResponse
-	31, // 63: mtfleet.v1.AccountService.Export:output_type -> mtfleet.v1.ExportResponse
-	33, // 64: mtfleet.v1.AccountService.TakeBack:output_type -> mtfleet.v1.TakeBackResponse
-	35, // 65: mtfleet.v1.AccountService.Peers:output_type -> mtfleet.v1.PeersResponse
-	38, // 66: mtfleet.v1.AccountService.Call:output_type -> mtfleet.v1.CallResponse
-	40, // 67: mtfleet.v1.AccountService.Echo:output_type -> mtfleet.v1.EchoResponse
-	49, // [49:68] is the sub-list for method output_type
-	30, // [30:49] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	45, // 2: mtfleet.v1.ListRequest.states:type_name -> mtfleet.v1.AccountState
+	44, // 3: mtfleet.v1.ListResponse.accounts:type_name -> mtfleet.v1.Account
+	4,  // 4: mtfleet.v1.ListResponse.outages:type_name -> mtfleet.v1.Outage
+	46, // 5: mtfleet.v1.Outage.since:type_name -> google.protobuf.Timestamp
+	44, // 6: mtfleet.v1.ShowResponse.account:type_name -> mtfleet.v1.Account
+	9,  // 7: mtfleet.v1.TimelineResponse.entries:type_name -> mtfleet.v1.TimelineEntry
+	46, // 8: mtfleet.v1.TimelineEntry.at:type_name -> google.protobuf.Timestamp
+	46, // 9: mtfleet.v1.TimelineEntry.until:type_name -> google.protobuf.Timestamp
+	42, // 10: mtfleet.v1.LabelRequest.put:type_name -> mtfleet.v1.LabelRequest.PutEntry
+	44, // 11: mtfleet.v1.LabelResponse.account:type_name -> mtfleet.v1.Account
+	44, // 12: mtfleet.v1.ProxyResponse.account:type_name -> mtfleet.v1.Account
+	44, // 13: mtfleet.v1.PauseResponse.account:type_name -> mtfleet.v1.Account
+	44, // 14: mtfleet.v1.ResumeResponse.account:type_name -> mtfleet.v1.Account
+	44, // 15: mtfleet.v1.RotateResponse.account:type_name -> mtfleet.v1.Account
+	44, // 16: mtfleet.v1.ClearWaitResponse.account:type_name -> mtfleet.v1.Account
+	44, // 17: mtfleet.v1.RestoreKeyResponse.account:type_name -> mtfleet.v1.Account
+	44, // 18: mtfleet.v1.LogOutResponse.account:type_name -> mtfleet.v1.Account
+	43, // 19: mtfleet.v1.ImportRequest.labels:type_name -> mtfleet.v1.ImportRequest.LabelsEntry
+	44, // 20: mtfleet.v1.ImportResponse.account:type_name -> mtfleet.v1.Account
+	44, // 21: mtfleet.v1.ExportResponse.account:type_name -> mtfleet.v1.Account
+	44, // 22: mtfleet.v1.TakeBackResponse.account:type_name -> mtfleet.v1.Account
+	47, // 23: mtfleet.v1.PeersRequest.type:type_name -> mtfleet.v1.PeerType
+	36, // 24: mtfleet.v1.PeersResponse.peers:type_name -> mtfleet.v1.Peer
+	47, // 25: mtfleet.v1.Peer.type:type_name -> mtfleet.v1.PeerType
+	48, // 26: mtfleet.v1.Peer.input:type_name -> google.protobuf.Value
+	48, // 27: mtfleet.v1.CallRequest.params:type_name -> google.protobuf.Value
+	49, // 28: mtfleet.v1.CallRequest.policy:type_name -> mtfleet.v1.CallPolicy
+	48, // 29: mtfleet.v1.CallResponse.result:type_name -> google.protobuf.Value
+	49, // 30: mtfleet.v1.EchoRequest.policy:type_name -> mtfleet.v1.CallPolicy
+	0,  // 31: mtfleet.v1.AccountService.Add:input_type -> mtfleet.v1.AddRequest
+	2,  // 32: mtfleet.v1.AccountService.List:input_type -> mtfleet.v1.ListRequest
+	5,  // 33: mtfleet.v1.AccountService.Show:input_type -> mtfleet.v1.ShowRequest
+	7,  // 34: mtfleet.v1.AccountService.Timeline:input_type -> mtfleet.v1.TimelineRequest
+	10, // 35: mtfleet.v1.AccountService.Label:input_type -> mtfleet.v1.LabelRequest
+	12, // 36: mtfleet.v1.AccountService.Proxy:input_type -> mtfleet.v1.ProxyRequest
+	14, // 37: mtfleet.v1.AccountService.Pause:input_type -> mtfleet.v1.PauseRequest
+	16, // 38: mtfleet.v1.AccountService.Resume:input_type -> mtfleet.v1.ResumeRequest
+	18, // 39: mtfleet.v1.AccountService.Rotate:input_type -> mtfleet.v1.RotateRequest
+	20, // 40: mtfleet.v1.AccountService.ClearWait:input_type -> mtfleet.v1.ClearWaitRequest
+	22, // 41: mtfleet.v1.AccountService.RestoreKey:input_type -> mtfleet.v1.RestoreKeyRequest
+	24, // 42: mtfleet.v1.AccountService.LogOut:input_type -> mtfleet.v1.LogOutRequest
+	26, // 43: mtfleet.v1.AccountService.Remove:input_type -> mtfleet.v1.RemoveRequest
+	28, // 44: mtfleet.v1.AccountService.Import:input_type -> mtfleet.v1.ImportRequest
+	30, // 45: mtfleet.v1.AccountService.Export:input_type -> mtfleet.v1.ExportRequest
+	32, // 46: mtfleet.v1.AccountService.TakeBack:input_type -> mtfleet.v1.TakeBackRequest
+	34, // 47: mtfleet.v1.AccountService.Peers:input_type -> mtfleet.v1.PeersRequest
+	37, // 48: mtfleet.v1.AccountService.Call:input_type -> mtfleet.v1.CallRequest
+	39, // 49: mtfleet.v1.AccountService.Echo:input_type -> mtfleet.v1.EchoRequest
+	1,  // 50: mtfleet.v1.AccountService.Add:output_type -> mtfleet.v1.AddResponse
+	3,  // 51: mtfleet.v1.AccountService.List:output_type -> mtfleet.v1.ListResponse
+	6,  // 52: mtfleet.v1.AccountService.Show:output_type -> mtfleet.v1.ShowResponse
+	8,  // 53: mtfleet.v1.AccountService.Timeline:output_type -> mtfleet.v1.TimelineResponse
+	11, // 54: mtfleet.v1.AccountService.Label:output_type -> mtfleet.v1.LabelResponse
+	13, // 55: mtfleet.v1.AccountService.Proxy:output_type -> mtfleet.v1.ProxyResponse
+	15, // 56: mtfleet.v1.AccountService.Pause:output_type -> mtfleet.v1.PauseResponse
+	17, // 57: mtfleet.v1.AccountService.Resume:output_type -> mtfleet.v1.ResumeResponse
+	19, // 58: mtfleet.v1.AccountService.Rotate:output_type -> mtfleet.v1.RotateResponse
+	21, // 59: mtfleet.v1.AccountService.ClearWait:output_type -> mtfleet.v1.ClearWaitResponse
+	23, // 60: mtfleet.v1.AccountService.RestoreKey:output_type -> mtfleet.v1.RestoreKeyResponse
+	25, // 61: mtfleet.v1.AccountService.LogOut:output_type -> mtfleet.v1.LogOutResponse
+	27, // 62: mtfleet.v1.AccountService.Remove:output_type -> mtfleet.v1.RemoveResponse
+	29, // 63: mtfleet.v1.AccountService.Import:output_type -> mtfleet.v1.ImportResponse
+	31, // 64: mtfleet.v1.AccountService.Export:output_type -> mtfleet.v1.ExportResponse
+	33, // 65: mtfleet.v1.AccountService.TakeBack:output_type -> mtfleet.v1.TakeBackResponse
+	35, // 66: mtfleet.v1.AccountService.Peers:output_type -> mtfleet.v1.PeersResponse
+	38, // 67: mtfleet.v1.AccountService.Call:output_type -> mtfleet.v1.CallResponse
+	40, // 68: mtfleet.v1.AccountService.Echo:output_type -> mtfleet.v1.EchoResponse
+	50, // [50:69] is the sub-list for method output_type
+	31, // [31:50] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_mtfleet_v1_account_proto_init() }

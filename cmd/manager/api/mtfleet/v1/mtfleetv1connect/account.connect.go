@@ -79,7 +79,7 @@ const (
 type AccountServiceClient interface {
 	// Add makes an account; sign it in next.
 	Add(context.Context, *v1.AddRequest) (*v1.AddResponse, error)
-	// List returns all accounts by id.
+	// List returns all accounts by id, or those that are asked for.
 	List(context.Context, *v1.ListRequest) (*v1.ListResponse, error)
 	// Show returns one account.
 	Show(context.Context, *v1.ShowRequest) (*v1.ShowResponse, error)
@@ -449,7 +449,7 @@ func (c *accountServiceClient) Echo(ctx context.Context, req *v1.EchoRequest) (*
 type AccountServiceHandler interface {
 	// Add makes an account; sign it in next.
 	Add(context.Context, *v1.AddRequest) (*v1.AddResponse, error)
-	// List returns all accounts by id.
+	// List returns all accounts by id, or those that are asked for.
 	List(context.Context, *v1.ListRequest) (*v1.ListResponse, error)
 	// Show returns one account.
 	Show(context.Context, *v1.ShowRequest) (*v1.ShowResponse, error)
