@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/runtime"
@@ -75,11 +77,87 @@ func (m *Manager) States() map[State]int {
 // The zero time means that there is none, which is what a Manager begins with.
 func (m *Manager) BackedUp(at time.Time) { m.backup.Store(&at) }
 
+// LastBackup returns what BackedUp noted last; the zero time where no backup is known.
+func (m *Manager) LastBackup() time.Time {
+	if at := m.backup.Load(); at != nil {
+		return *at
+	}
+	return time.Time{}
+}
+
 // backedUp is when, in seconds since 1970; 0 without a backup.
 func (m *Manager) backedUp() float64 {
-	at := m.backup.Load()
-	if at == nil || at.IsZero() {
+	at := m.LastBackup()
+	if at.IsZero() {
 		return 0
 	}
 	return float64(at.Unix())
+}
+
+// StoreHealth is whether the store takes what the accounts write.
+type StoreHealth struct {
+	// Taken: another manager has claimed the store, and every account here is stopped.
+	Taken bool
+	// Refuses: it refuses commits, since Since, of which Refused were.
+	Refuses bool
+	Since   time.Time
+	Refused int
+	// Why is its last refusal, or by whom it was taken.
+	Why error
+	// Room is what it has on its disk.
+	Room persistence.Room
+}
+
+// StoreHealth returns what is known of the store. It asks the disk how much room there is.
+func (m *Manager) StoreHealth() StoreHealth {
+	h := StoreHealth{Room: persistence.Room{Free: -1}}
+	if p, ok := m.opts.Store.(persistence.Prober); ok {
+		h.Room, _ = p.Probe()
+	}
+	switch v := m.store.view(); v.state {
+	case storeTaken:
+		h.Taken, h.Why = true, v.err
+	case storeRefuses:
+		h.Refuses, h.Since, h.Refused, h.Why = true, v.since, v.refused, v.err
+	}
+	return h
+}
+
+// Waits are those of one scope that the server ordered and that are in force.
+type Waits struct {
+	// Scope is "method", "account", or "subject": a phone number or a token.
+	Scope string
+	Count int
+	// Last is when the last of them ends.
+	Last time.Time
+}
+
+// Waits returns the waits of all accounts by their scopes, those of none left out. It does not block.
+func (m *Manager) Waits() []Waits {
+	now := m.sys.Clock().Now()
+	var all []Waits
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for _, a := range m.accounts {
+		list := a.waits.Load()
+		if list == nil {
+			continue
+		}
+		for _, w := range *list {
+			if !w.Until.After(now) {
+				continue
+			}
+			scope := scopeText(w.Scope)
+			i := slices.IndexFunc(all, func(w Waits) bool { return w.Scope == scope })
+			if i < 0 {
+				i, all = len(all), append(all, Waits{Scope: scope})
+			}
+			all[i].Count++
+			if w.Until.After(all[i].Last) {
+				all[i].Last = w.Until
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b Waits) int { return strings.Compare(a.Scope, b.Scope) })
+	return all
 }

@@ -132,20 +132,14 @@ func (x *meters) lookAccounts(m *Manager, obs metric.Observer) {
 	for state, n := range m.States() {
 		states[values{state.String()}] = float64(n)
 	}
+	for _, w := range m.Waits() {
+		waits[values{w.Scope}] = float64(w.Count)
+		longest = max(longest, w.Last.Sub(now))
+	}
 	m.mu.RLock()
 	for _, a := range m.accounts {
 		if s := a.status.Load(); s.State == SigningIn {
 			oldest = max(oldest, now.Sub(s.Since))
-		}
-		list := a.waits.Load()
-		if list == nil {
-			continue
-		}
-		for _, w := range *list {
-			if left := w.Until.Sub(now); left > 0 {
-				waits[values{scopeText(w.Scope)}]++
-				longest = max(longest, left)
-			}
 		}
 	}
 	m.mu.RUnlock()

@@ -52,7 +52,8 @@ func (a *app) root() *cobra.Command {
   manager demo              see it work, against a test DC cluster on this machine
   manager config example    begin a configuration file
   manager account add       make an account; then: account login
-  manager run               keep every account online`,
+  manager run               keep every account online
+  manager status            see how they are, and what needs you`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
@@ -61,7 +62,12 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage("%s: %v; see `%s --help`", c.CommandPath(), err, c.CommandPath())
 	})
-	root.AddCommand(a.demoCommand(), a.testdcCommand(), a.runCommand(), a.accountCommand(), a.sessionCommand(), a.governorCommand(), a.eventsCommand(), a.consumersCommand(), a.webhooksCommand(), a.storeCommand(), a.apiCommand(), a.auditCommand(), a.configCommand(), a.doctorCommand(), a.benchCommand(), a.versionCommand(), a.docsCommand(), exitCodesTopic())
+	root.AddCommand(
+		a.demoCommand(), a.testdcCommand(), a.runCommand(), a.statusCommand(), a.accountCommand(), a.sessionCommand(),
+		a.governorCommand(), a.eventsCommand(), a.consumersCommand(), a.webhooksCommand(), a.storeCommand(), a.apiCommand(),
+		a.auditCommand(), a.configCommand(), a.doctorCommand(), a.benchCommand(), a.versionCommand(), a.docsCommand(),
+		exitCodesTopic(),
+	)
 	// An unknown command is a mistake in usage, and cobra's suggestion is kept.
 	root.Args = unknownCommand
 	root.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/governor"
+	"github.com/mtfleet/mtfleet/mtproto/dc"
 )
 
 // Pacing is what paces the process: its budget, and each DC by each route.
@@ -30,6 +31,21 @@ type GovernedDC struct {
 	// Waiting are those in the queue, Granted the permits given since the start.
 	Waiting Permits `json:"waiting"`
 	Granted Permits `json:"granted"`
+	// IPv4 and IPv6 are how the last dial by each family of addresses ended: "reached", "missed", or empty where it was
+	// not tried.
+	IPv4 string `json:"ipv4,omitempty"`
+	IPv6 string `json:"ipv6,omitempty"`
+}
+
+// tried says how the last dial by a family ended.
+func tried(t governor.Tried, family dc.Families) string {
+	switch f := governor.Families(family); {
+	case t.Reached&f != 0:
+		return "reached"
+	case t.Missed&f != 0:
+		return "missed"
+	}
+	return ""
 }
 
 // Permits are numbers of permits by what they are for.
@@ -55,6 +71,7 @@ func (l *Local) Governor(ctx context.Context, _ Empty) (Pacing, error) {
 			Granted: Permits{
 				Connects: s.Granted[governor.Connect], KeyCreations: s.Granted[governor.MakeKey], SignIns: s.Granted[governor.SignIn],
 			},
+			IPv4: tried(s.Tried, dc.IPv4), IPv6: tried(s.Tried, dc.IPv6),
 		}
 	}
 	return g, nil

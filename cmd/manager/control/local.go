@@ -123,13 +123,15 @@ func (l *Local) late(a *actors.Account, err error) error {
 }
 
 // DCName names a DC, and the proxy through which it is reached.
-func DCName(s governor.DCStatus) string {
-	name := fmt.Sprintf("DC %d", max(s.DC, -s.DC))
-	if s.DC < 0 {
+func DCName(s governor.DCStatus) string { return wayName(max(s.DC, -s.DC), s.DC < 0, s.Via) }
+
+func wayName(dc int, media bool, via string) string {
+	name := fmt.Sprintf("DC %d", dc)
+	if media {
 		name += " for media"
 	}
-	if s.Via != "" {
-		name += " through " + s.Via
+	if via != "" {
+		name += " through " + via
 	}
 	return name
 }

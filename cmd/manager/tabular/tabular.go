@@ -273,3 +273,25 @@ func (o Order[T]) Sort(items []T, by string) bool {
 func By[T any, K cmp.Ordered](key func(T) K) func(a, b T) int {
 	return func(a, b T) int { return cmp.Compare(key(a), key(b)) }
 }
+
+// Wrap breaks a text into lines of at most width letters, between words; one that is longer has a line of its own. With
+// width 0 it is one line.
+func Wrap(text string, width int) []string {
+	if width <= 0 {
+		return []string{text}
+	}
+	lines, n := []string{""}, 0
+	for i, word := range strings.Fields(text) {
+		long := utf8.RuneCountInString(word)
+		last := len(lines) - 1
+		switch {
+		case i == 0:
+			lines[0], n = word, long
+		case n+1+long > width:
+			lines, n = append(lines, word), long
+		default:
+			lines[last], n = lines[last]+" "+word, n+1+long
+		}
+	}
+	return lines
+}

@@ -155,3 +155,20 @@ func TestRowsAreSortedByAName(t *testing.T) {
 		t.Error(order.Names())
 	}
 }
+
+func TestATextIsBrokenBetweenWords(t *testing.T) {
+	for _, c := range []struct {
+		text  string
+		width int
+		want  []string
+	}{
+		{"one two three", 0, []string{"one two three"}},
+		{"one two three", 7, []string{"one two", "three"}},
+		{"one twothreefour five", 6, []string{"one", "twothreefour", "five"}},
+		{"", 6, []string{""}},
+	} {
+		if got := Wrap(c.text, c.width); !slices.Equal(got, c.want) {
+			t.Errorf("%q at %d: %q", c.text, c.width, got)
+		}
+	}
+}

@@ -22,6 +22,113 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Urgency is how soon somebody is needed.
+type Urgency int32
+
+const (
+	Urgency_URGENCY_UNSPECIFIED Urgency = 0
+	// Accounts are out of service.
+	Urgency_URGENCY_NOW Urgency = 1
+	// Within the day.
+	Urgency_URGENCY_SOON Urgency = 2
+	// When there is time.
+	Urgency_URGENCY_LATER Urgency = 3
+)
+
+// Enum value maps for Urgency.
+var (
+	Urgency_name = map[int32]string{
+		0: "URGENCY_UNSPECIFIED",
+		1: "URGENCY_NOW",
+		2: "URGENCY_SOON",
+		3: "URGENCY_LATER",
+	}
+	Urgency_value = map[string]int32{
+		"URGENCY_UNSPECIFIED": 0,
+		"URGENCY_NOW":         1,
+		"URGENCY_SOON":        2,
+		"URGENCY_LATER":       3,
+	}
+)
+
+func (x Urgency) Enum() *Urgency {
+	p := new(Urgency)
+	*p = x
+	return p
+}
+
+func (x Urgency) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Urgency) Descriptor() protoreflect.EnumDescriptor {
+	return file_mtfleet_v1_fleet_proto_enumTypes[0].Descriptor()
+}
+
+func (Urgency) Type() protoreflect.EnumType {
+	return &file_mtfleet_v1_fleet_proto_enumTypes[0]
+}
+
+func (x Urgency) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Urgency.Descriptor instead.
+func (Urgency) EnumDescriptor() ([]byte, []int) {
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{0}
+}
+
+// Tried is how the last dial by a family of addresses ended.
+type Tried int32
+
+const (
+	// It was not tried, or there is no such address.
+	Tried_TRIED_UNSPECIFIED Tried = 0
+	Tried_TRIED_REACHED     Tried = 1
+	Tried_TRIED_MISSED      Tried = 2
+)
+
+// Enum value maps for Tried.
+var (
+	Tried_name = map[int32]string{
+		0: "TRIED_UNSPECIFIED",
+		1: "TRIED_REACHED",
+		2: "TRIED_MISSED",
+	}
+	Tried_value = map[string]int32{
+		"TRIED_UNSPECIFIED": 0,
+		"TRIED_REACHED":     1,
+		"TRIED_MISSED":      2,
+	}
+)
+
+func (x Tried) Enum() *Tried {
+	p := new(Tried)
+	*p = x
+	return p
+}
+
+func (x Tried) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Tried) Descriptor() protoreflect.EnumDescriptor {
+	return file_mtfleet_v1_fleet_proto_enumTypes[1].Descriptor()
+}
+
+func (Tried) Type() protoreflect.EnumType {
+	return &file_mtfleet_v1_fleet_proto_enumTypes[1]
+}
+
+func (x Tried) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Tried.Descriptor instead.
+func (Tried) EnumDescriptor() ([]byte, []int) {
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{1}
+}
+
 // InfoRequest asks who is answering.
 type InfoRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -147,6 +254,529 @@ func (x *InfoResponse) GetCommand() string {
 	return ""
 }
 
+// StatusRequest asks for everything.
+type StatusRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StatusRequest) Reset() {
+	*x = StatusRequest{}
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StatusRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StatusRequest) ProtoMessage() {}
+
+func (x *StatusRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
+func (*StatusRequest) Descriptor() ([]byte, []int) {
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{2}
+}
+
+// StatusResponse is how the fleet is.
+type StatusResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	About *InfoResponse          `protobuf:"bytes,1,opt,name=about,proto3" json:"about,omitempty"`
+	// When this was so.
+	At       *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
+	Accounts int32                  `protobuf:"varint,3,opt,name=accounts,proto3" json:"accounts,omitempty"`
+	// The states that there are accounts in.
+	States []*StateCount `protobuf:"bytes,4,rep,name=states,proto3" json:"states,omitempty"`
+	// The DCs that accounts are at home on.
+	Homes []*HomeDC `protobuf:"bytes,5,rep,name=homes,proto3" json:"homes,omitempty"`
+	// The DCs that many of all accounts are without.
+	Outages []*Outage `protobuf:"bytes,6,rep,name=outages,proto3" json:"outages,omitempty"`
+	// Waits that the server ordered and that are in force, by their scopes.
+	Waits    []*WaitCount      `protobuf:"bytes,7,rep,name=waits,proto3" json:"waits,omitempty"`
+	Governor *GovernorResponse `protobuf:"bytes,8,opt,name=governor,proto3" json:"governor,omitempty"`
+	Store    *StoreStatus      `protobuf:"bytes,9,opt,name=store,proto3" json:"store,omitempty"`
+	// What needs somebody, the most urgent first.
+	Needs         []*Need `protobuf:"bytes,10,rep,name=needs,proto3" json:"needs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StatusResponse) Reset() {
+	*x = StatusResponse{}
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StatusResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StatusResponse) ProtoMessage() {}
+
+func (x *StatusResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
+func (*StatusResponse) Descriptor() ([]byte, []int) {
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *StatusResponse) GetAbout() *InfoResponse {
+	if x != nil {
+		return x.About
+	}
+	return nil
+}
+
+func (x *StatusResponse) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *StatusResponse) GetAccounts() int32 {
+	if x != nil {
+		return x.Accounts
+	}
+	return 0
+}
+
+func (x *StatusResponse) GetStates() []*StateCount {
+	if x != nil {
+		return x.States
+	}
+	return nil
+}
+
+func (x *StatusResponse) GetHomes() []*HomeDC {
+	if x != nil {
+		return x.Homes
+	}
+	return nil
+}
+
+func (x *StatusResponse) GetOutages() []*Outage {
+	if x != nil {
+		return x.Outages
+	}
+	return nil
+}
+
+func (x *StatusResponse) GetWaits() []*WaitCount {
+	if x != nil {
+		return x.Waits
+	}
+	return nil
+}
+
+func (x *StatusResponse) GetGovernor() *GovernorResponse {
+	if x != nil {
+		return x.Governor
+	}
+	return nil
+}
+
+func (x *StatusResponse) GetStore() *StoreStatus {
+	if x != nil {
+		return x.Store
+	}
+	return nil
+}
+
+func (x *StatusResponse) GetNeeds() []*Need {
+	if x != nil {
+		return x.Needs
+	}
+	return nil
+}
+
+// StateCount is how many accounts are in a state.
+type StateCount struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	State         AccountState           `protobuf:"varint,1,opt,name=state,proto3,enum=mtfleet.v1.AccountState" json:"state,omitempty"`
+	Accounts      int32                  `protobuf:"varint,2,opt,name=accounts,proto3" json:"accounts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StateCount) Reset() {
+	*x = StateCount{}
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StateCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StateCount) ProtoMessage() {}
+
+func (x *StateCount) ProtoReflect() protoreflect.Message {
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StateCount.ProtoReflect.Descriptor instead.
+func (*StateCount) Descriptor() ([]byte, []int) {
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *StateCount) GetState() AccountState {
+	if x != nil {
+		return x.State
+	}
+	return AccountState_ACCOUNT_STATE_UNSPECIFIED
+}
+
+func (x *StateCount) GetAccounts() int32 {
+	if x != nil {
+		return x.Accounts
+	}
+	return 0
+}
+
+// HomeDC is a DC that accounts are at home on.
+type HomeDC struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Dc    int32                  `protobuf:"varint,1,opt,name=dc,proto3" json:"dc,omitempty"`
+	// Those that are signed in, and how many of them are online.
+	Accounts      int32 `protobuf:"varint,2,opt,name=accounts,proto3" json:"accounts,omitempty"`
+	Online        int32 `protobuf:"varint,3,opt,name=online,proto3" json:"online,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HomeDC) Reset() {
+	*x = HomeDC{}
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HomeDC) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HomeDC) ProtoMessage() {}
+
+func (x *HomeDC) ProtoReflect() protoreflect.Message {
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HomeDC.ProtoReflect.Descriptor instead.
+func (*HomeDC) Descriptor() ([]byte, []int) {
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *HomeDC) GetDc() int32 {
+	if x != nil {
+		return x.Dc
+	}
+	return 0
+}
+
+func (x *HomeDC) GetAccounts() int32 {
+	if x != nil {
+		return x.Accounts
+	}
+	return 0
+}
+
+func (x *HomeDC) GetOnline() int32 {
+	if x != nil {
+		return x.Online
+	}
+	return 0
+}
+
+// WaitCount is how many waits of a scope there are.
+type WaitCount struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "method", "account", or "subject": a phone number or a token.
+	Scope string `protobuf:"bytes,1,opt,name=scope,proto3" json:"scope,omitempty"`
+	Count int32  `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	// When the last of them ends.
+	Last          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=last,proto3" json:"last,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WaitCount) Reset() {
+	*x = WaitCount{}
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WaitCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WaitCount) ProtoMessage() {}
+
+func (x *WaitCount) ProtoReflect() protoreflect.Message {
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WaitCount.ProtoReflect.Descriptor instead.
+func (*WaitCount) Descriptor() ([]byte, []int) {
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *WaitCount) GetScope() string {
+	if x != nil {
+		return x.Scope
+	}
+	return ""
+}
+
+func (x *WaitCount) GetCount() int32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *WaitCount) GetLast() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Last
+	}
+	return nil
+}
+
+// StoreStatus is how the store is.
+type StoreStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Another manager has claimed it, and every account here is stopped.
+	Taken bool `protobuf:"varint,1,opt,name=taken,proto3" json:"taken,omitempty"`
+	// It takes no commits, since then, of which so many were refused.
+	Refuses bool                   `protobuf:"varint,2,opt,name=refuses,proto3" json:"refuses,omitempty"`
+	Since   *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
+	Refused int32                  `protobuf:"varint,4,opt,name=refused,proto3" json:"refused,omitempty"`
+	Why     string                 `protobuf:"bytes,5,opt,name=why,proto3" json:"why,omitempty"`
+	// Bytes: below needed it refuses commits. Both are 0 where it is not known.
+	Free   int64 `protobuf:"varint,6,opt,name=free,proto3" json:"free,omitempty"`
+	Needed int64 `protobuf:"varint,7,opt,name=needed,proto3" json:"needed,omitempty"`
+	// Absent where none is known.
+	LastBackup    *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=last_backup,json=lastBackup,proto3" json:"last_backup,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StoreStatus) Reset() {
+	*x = StoreStatus{}
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StoreStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StoreStatus) ProtoMessage() {}
+
+func (x *StoreStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StoreStatus.ProtoReflect.Descriptor instead.
+func (*StoreStatus) Descriptor() ([]byte, []int) {
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *StoreStatus) GetTaken() bool {
+	if x != nil {
+		return x.Taken
+	}
+	return false
+}
+
+func (x *StoreStatus) GetRefuses() bool {
+	if x != nil {
+		return x.Refuses
+	}
+	return false
+}
+
+func (x *StoreStatus) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *StoreStatus) GetRefused() int32 {
+	if x != nil {
+		return x.Refused
+	}
+	return 0
+}
+
+func (x *StoreStatus) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *StoreStatus) GetFree() int64 {
+	if x != nil {
+		return x.Free
+	}
+	return 0
+}
+
+func (x *StoreStatus) GetNeeded() int64 {
+	if x != nil {
+		return x.Needed
+	}
+	return 0
+}
+
+func (x *StoreStatus) GetLastBackup() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastBackup
+	}
+	return nil
+}
+
+// Need is something that somebody has to do.
+type Need struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Urgency Urgency                `protobuf:"varint,1,opt,name=urgency,proto3,enum=mtfleet.v1.Urgency" json:"urgency,omitempty"`
+	// What is the matter, in a sentence.
+	What string `protobuf:"bytes,2,opt,name=what,proto3" json:"what,omitempty"`
+	// The command with which to begin; empty where there is none.
+	Command string `protobuf:"bytes,3,opt,name=command,proto3" json:"command,omitempty"`
+	// How many accounts it is about, and the first of them by name.
+	Count         int32    `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
+	Accounts      []string `protobuf:"bytes,5,rep,name=accounts,proto3" json:"accounts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Need) Reset() {
+	*x = Need{}
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Need) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Need) ProtoMessage() {}
+
+func (x *Need) ProtoReflect() protoreflect.Message {
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Need.ProtoReflect.Descriptor instead.
+func (*Need) Descriptor() ([]byte, []int) {
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Need) GetUrgency() Urgency {
+	if x != nil {
+		return x.Urgency
+	}
+	return Urgency_URGENCY_UNSPECIFIED
+}
+
+func (x *Need) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *Need) GetCommand() string {
+	if x != nil {
+		return x.Command
+	}
+	return ""
+}
+
+func (x *Need) GetCount() int32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Need) GetAccounts() []string {
+	if x != nil {
+		return x.Accounts
+	}
+	return nil
+}
+
 // GovernorRequest asks for everything.
 type GovernorRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -156,7 +786,7 @@ type GovernorRequest struct {
 
 func (x *GovernorRequest) Reset() {
 	*x = GovernorRequest{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[2]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -168,7 +798,7 @@ func (x *GovernorRequest) String() string {
 func (*GovernorRequest) ProtoMessage() {}
 
 func (x *GovernorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[2]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -181,7 +811,7 @@ func (x *GovernorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GovernorRequest.ProtoReflect.Descriptor instead.
 func (*GovernorRequest) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{2}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{9}
 }
 
 // GovernorResponse is what paces the process: its budget, and each DC by each route.
@@ -196,7 +826,7 @@ type GovernorResponse struct {
 
 func (x *GovernorResponse) Reset() {
 	*x = GovernorResponse{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[3]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -208,7 +838,7 @@ func (x *GovernorResponse) String() string {
 func (*GovernorResponse) ProtoMessage() {}
 
 func (x *GovernorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[3]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -221,7 +851,7 @@ func (x *GovernorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GovernorResponse.ProtoReflect.Descriptor instead.
 func (*GovernorResponse) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{3}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GovernorResponse) GetBudget() *Budget {
@@ -254,7 +884,7 @@ type Budget struct {
 
 func (x *Budget) Reset() {
 	*x = Budget{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[4]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -266,7 +896,7 @@ func (x *Budget) String() string {
 func (*Budget) ProtoMessage() {}
 
 func (x *Budget) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[4]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -279,7 +909,7 @@ func (x *Budget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Budget.ProtoReflect.Descriptor instead.
 func (*Budget) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{4}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Budget) GetPreset() string {
@@ -333,15 +963,18 @@ type GovernedDC struct {
 	// What lies between two probes now.
 	ProbeEverySeconds float64 `protobuf:"fixed64,7,opt,name=probe_every_seconds,json=probeEverySeconds,proto3" json:"probe_every_seconds,omitempty"`
 	// Those in the queue, and the permits given since the start.
-	Waiting       *Permits `protobuf:"bytes,8,opt,name=waiting,proto3" json:"waiting,omitempty"`
-	Granted       *Permits `protobuf:"bytes,9,opt,name=granted,proto3" json:"granted,omitempty"`
+	Waiting *Permits `protobuf:"bytes,8,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	Granted *Permits `protobuf:"bytes,9,opt,name=granted,proto3" json:"granted,omitempty"`
+	// How the last dial by each family of addresses ended.
+	Ipv4          Tried `protobuf:"varint,10,opt,name=ipv4,proto3,enum=mtfleet.v1.Tried" json:"ipv4,omitempty"`
+	Ipv6          Tried `protobuf:"varint,11,opt,name=ipv6,proto3,enum=mtfleet.v1.Tried" json:"ipv6,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GovernedDC) Reset() {
 	*x = GovernedDC{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[5]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -353,7 +986,7 @@ func (x *GovernedDC) String() string {
 func (*GovernedDC) ProtoMessage() {}
 
 func (x *GovernedDC) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[5]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -366,7 +999,7 @@ func (x *GovernedDC) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GovernedDC.ProtoReflect.Descriptor instead.
 func (*GovernedDC) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{5}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GovernedDC) GetDc() int32 {
@@ -432,6 +1065,20 @@ func (x *GovernedDC) GetGranted() *Permits {
 	return nil
 }
 
+func (x *GovernedDC) GetIpv4() Tried {
+	if x != nil {
+		return x.Ipv4
+	}
+	return Tried_TRIED_UNSPECIFIED
+}
+
+func (x *GovernedDC) GetIpv6() Tried {
+	if x != nil {
+		return x.Ipv6
+	}
+	return Tried_TRIED_UNSPECIFIED
+}
+
 // Permits are numbers of permits by what they are for.
 type Permits struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -444,7 +1091,7 @@ type Permits struct {
 
 func (x *Permits) Reset() {
 	*x = Permits{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[6]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -456,7 +1103,7 @@ func (x *Permits) String() string {
 func (*Permits) ProtoMessage() {}
 
 func (x *Permits) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[6]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -469,7 +1116,7 @@ func (x *Permits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Permits.ProtoReflect.Descriptor instead.
 func (*Permits) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{6}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Permits) GetConnects() uint64 {
@@ -507,7 +1154,7 @@ type AuditRequest struct {
 
 func (x *AuditRequest) Reset() {
 	*x = AuditRequest{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[7]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -519,7 +1166,7 @@ func (x *AuditRequest) String() string {
 func (*AuditRequest) ProtoMessage() {}
 
 func (x *AuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[7]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -532,7 +1179,7 @@ func (x *AuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditRequest.ProtoReflect.Descriptor instead.
 func (*AuditRequest) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{7}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *AuditRequest) GetLimit() int32 {
@@ -566,7 +1213,7 @@ type AuditResponse struct {
 
 func (x *AuditResponse) Reset() {
 	*x = AuditResponse{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[8]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -578,7 +1225,7 @@ func (x *AuditResponse) String() string {
 func (*AuditResponse) ProtoMessage() {}
 
 func (x *AuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[8]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -591,7 +1238,7 @@ func (x *AuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditResponse.ProtoReflect.Descriptor instead.
 func (*AuditResponse) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{8}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *AuditResponse) GetEntries() []*AuditEntry {
@@ -625,7 +1272,7 @@ type AuditEntry struct {
 
 func (x *AuditEntry) Reset() {
 	*x = AuditEntry{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[9]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -637,7 +1284,7 @@ func (x *AuditEntry) String() string {
 func (*AuditEntry) ProtoMessage() {}
 
 func (x *AuditEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[9]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -650,7 +1297,7 @@ func (x *AuditEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditEntry.ProtoReflect.Descriptor instead.
 func (*AuditEntry) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{9}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *AuditEntry) GetSeq() uint64 {
@@ -725,7 +1372,7 @@ type VerifyAuditRequest struct {
 
 func (x *VerifyAuditRequest) Reset() {
 	*x = VerifyAuditRequest{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[10]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -737,7 +1384,7 @@ func (x *VerifyAuditRequest) String() string {
 func (*VerifyAuditRequest) ProtoMessage() {}
 
 func (x *VerifyAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[10]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -750,7 +1397,7 @@ func (x *VerifyAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyAuditRequest.ProtoReflect.Descriptor instead.
 func (*VerifyAuditRequest) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{10}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{17}
 }
 
 // VerifyAuditResponse tells whether the log is as it was written.
@@ -771,7 +1418,7 @@ type VerifyAuditResponse struct {
 
 func (x *VerifyAuditResponse) Reset() {
 	*x = VerifyAuditResponse{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[11]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -783,7 +1430,7 @@ func (x *VerifyAuditResponse) String() string {
 func (*VerifyAuditResponse) ProtoMessage() {}
 
 func (x *VerifyAuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[11]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -796,7 +1443,7 @@ func (x *VerifyAuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyAuditResponse.ProtoReflect.Descriptor instead.
 func (*VerifyAuditResponse) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{11}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *VerifyAuditResponse) GetWhole() bool {
@@ -846,7 +1493,7 @@ var File_mtfleet_v1_fleet_proto protoreflect.FileDescriptor
 const file_mtfleet_v1_fleet_proto_rawDesc = "" +
 	"\n" +
 	"\x16mtfleet/v1/fleet.proto\x12\n" +
-	"mtfleet.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17mtfleet/v1/common.proto\"\r\n" +
+	"mtfleet.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18mtfleet/v1/account.proto\x1a\x17mtfleet/v1/common.proto\"\r\n" +
 	"\vInfoRequest\"\xb6\x01\n" +
 	"\fInfoResponse\x12\x18\n" +
 	"\arunning\x18\x01 \x01(\bR\arunning\x12\x10\n" +
@@ -854,7 +1501,48 @@ const file_mtfleet_v1_fleet_proto_rawDesc = "" +
 	"\aversion\x18\x03 \x01(\tR\aversion\x120\n" +
 	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x14\n" +
 	"\x05store\x18\x05 \x01(\tR\x05store\x12\x18\n" +
-	"\acommand\x18\x06 \x01(\tR\acommand\"\x11\n" +
+	"\acommand\x18\x06 \x01(\tR\acommand\"\x0f\n" +
+	"\rStatusRequest\"\xce\x03\n" +
+	"\x0eStatusResponse\x12.\n" +
+	"\x05about\x18\x01 \x01(\v2\x18.mtfleet.v1.InfoResponseR\x05about\x12*\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x1a\n" +
+	"\baccounts\x18\x03 \x01(\x05R\baccounts\x12.\n" +
+	"\x06states\x18\x04 \x03(\v2\x16.mtfleet.v1.StateCountR\x06states\x12(\n" +
+	"\x05homes\x18\x05 \x03(\v2\x12.mtfleet.v1.HomeDCR\x05homes\x12,\n" +
+	"\aoutages\x18\x06 \x03(\v2\x12.mtfleet.v1.OutageR\aoutages\x12+\n" +
+	"\x05waits\x18\a \x03(\v2\x15.mtfleet.v1.WaitCountR\x05waits\x128\n" +
+	"\bgovernor\x18\b \x01(\v2\x1c.mtfleet.v1.GovernorResponseR\bgovernor\x12-\n" +
+	"\x05store\x18\t \x01(\v2\x17.mtfleet.v1.StoreStatusR\x05store\x12&\n" +
+	"\x05needs\x18\n" +
+	" \x03(\v2\x10.mtfleet.v1.NeedR\x05needs\"X\n" +
+	"\n" +
+	"StateCount\x12.\n" +
+	"\x05state\x18\x01 \x01(\x0e2\x18.mtfleet.v1.AccountStateR\x05state\x12\x1a\n" +
+	"\baccounts\x18\x02 \x01(\x05R\baccounts\"L\n" +
+	"\x06HomeDC\x12\x0e\n" +
+	"\x02dc\x18\x01 \x01(\x05R\x02dc\x12\x1a\n" +
+	"\baccounts\x18\x02 \x01(\x05R\baccounts\x12\x16\n" +
+	"\x06online\x18\x03 \x01(\x05R\x06online\"g\n" +
+	"\tWaitCount\x12\x14\n" +
+	"\x05scope\x18\x01 \x01(\tR\x05scope\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x05R\x05count\x12.\n" +
+	"\x04last\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04last\"\x84\x02\n" +
+	"\vStoreStatus\x12\x14\n" +
+	"\x05taken\x18\x01 \x01(\bR\x05taken\x12\x18\n" +
+	"\arefuses\x18\x02 \x01(\bR\arefuses\x120\n" +
+	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x18\n" +
+	"\arefused\x18\x04 \x01(\x05R\arefused\x12\x10\n" +
+	"\x03why\x18\x05 \x01(\tR\x03why\x12\x12\n" +
+	"\x04free\x18\x06 \x01(\x03R\x04free\x12\x16\n" +
+	"\x06needed\x18\a \x01(\x03R\x06needed\x12;\n" +
+	"\vlast_backup\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"lastBackup\"\x95\x01\n" +
+	"\x04Need\x12-\n" +
+	"\aurgency\x18\x01 \x01(\x0e2\x13.mtfleet.v1.UrgencyR\aurgency\x12\x12\n" +
+	"\x04what\x18\x02 \x01(\tR\x04what\x12\x18\n" +
+	"\acommand\x18\x03 \x01(\tR\acommand\x12\x14\n" +
+	"\x05count\x18\x04 \x01(\x05R\x05count\x12\x1a\n" +
+	"\baccounts\x18\x05 \x03(\tR\baccounts\"\x11\n" +
 	"\x0fGovernorRequest\"h\n" +
 	"\x10GovernorResponse\x12*\n" +
 	"\x06budget\x18\x01 \x01(\v2\x12.mtfleet.v1.BudgetR\x06budget\x12(\n" +
@@ -864,7 +1552,7 @@ const file_mtfleet_v1_fleet_proto_rawDesc = "" +
 	"\x13connects_per_second\x18\x02 \x01(\x05R\x11connectsPerSecond\x127\n" +
 	"\x18key_creations_per_second\x18\x03 \x01(\x05R\x15keyCreationsPerSecond\x121\n" +
 	"\x15key_creations_at_once\x18\x04 \x01(\x05R\x12keyCreationsAtOnce\x12-\n" +
-	"\x13sign_ins_per_minute\x18\x05 \x01(\x05R\x10signInsPerMinute\"\xaa\x02\n" +
+	"\x13sign_ins_per_minute\x18\x05 \x01(\x05R\x10signInsPerMinute\"\xf8\x02\n" +
 	"\n" +
 	"GovernedDC\x12\x0e\n" +
 	"\x02dc\x18\x01 \x01(\x05R\x02dc\x12\x14\n" +
@@ -875,7 +1563,10 @@ const file_mtfleet_v1_fleet_proto_rawDesc = "" +
 	"\x05since\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12.\n" +
 	"\x13probe_every_seconds\x18\a \x01(\x01R\x11probeEverySeconds\x12-\n" +
 	"\awaiting\x18\b \x01(\v2\x13.mtfleet.v1.PermitsR\awaiting\x12-\n" +
-	"\agranted\x18\t \x01(\v2\x13.mtfleet.v1.PermitsR\agranted\"e\n" +
+	"\agranted\x18\t \x01(\v2\x13.mtfleet.v1.PermitsR\agranted\x12%\n" +
+	"\x04ipv4\x18\n" +
+	" \x01(\x0e2\x11.mtfleet.v1.TriedR\x04ipv4\x12%\n" +
+	"\x04ipv6\x18\v \x01(\x0e2\x11.mtfleet.v1.TriedR\x04ipv6\"e\n" +
 	"\aPermits\x12\x1a\n" +
 	"\bconnects\x18\x01 \x01(\x04R\bconnects\x12#\n" +
 	"\rkey_creations\x18\x02 \x01(\x04R\fkeyCreations\x12\x19\n" +
@@ -904,9 +1595,19 @@ const file_mtfleet_v1_fleet_proto_rawDesc = "" +
 	"\aentries\x18\x03 \x01(\x05R\aentries\x12\x14\n" +
 	"\x05first\x18\x04 \x01(\x04R\x05first\x12\x12\n" +
 	"\x04last\x18\x05 \x01(\x04R\x04last\x12\x12\n" +
-	"\x04head\x18\x06 \x01(\tR\x04head2\xc2\x02\n" +
+	"\x04head\x18\x06 \x01(\tR\x04head*X\n" +
+	"\aUrgency\x12\x17\n" +
+	"\x13URGENCY_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\vURGENCY_NOW\x10\x01\x12\x10\n" +
+	"\fURGENCY_SOON\x10\x02\x12\x11\n" +
+	"\rURGENCY_LATER\x10\x03*C\n" +
+	"\x05Tried\x12\x15\n" +
+	"\x11TRIED_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rTRIED_REACHED\x10\x01\x12\x10\n" +
+	"\fTRIED_MISSED\x10\x022\x8c\x03\n" +
 	"\fFleetService\x12B\n" +
-	"\x04Info\x12\x17.mtfleet.v1.InfoRequest\x1a\x18.mtfleet.v1.InfoResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12N\n" +
+	"\x04Info\x12\x17.mtfleet.v1.InfoRequest\x1a\x18.mtfleet.v1.InfoResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12H\n" +
+	"\x06Status\x12\x19.mtfleet.v1.StatusRequest\x1a\x1a.mtfleet.v1.StatusResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12N\n" +
 	"\bGovernor\x12\x1b.mtfleet.v1.GovernorRequest\x1a\x1c.mtfleet.v1.GovernorResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12E\n" +
 	"\x05Audit\x12\x18.mtfleet.v1.AuditRequest\x1a\x19.mtfleet.v1.AuditResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12W\n" +
 	"\vVerifyAudit\x12\x1e.mtfleet.v1.VerifyAuditRequest\x1a\x1f.mtfleet.v1.VerifyAuditResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01BAZ?github.com/mtfleet/mtfleet/cmd/manager/api/mtfleet/v1;mtfleetv1b\x06proto3"
@@ -923,44 +1624,74 @@ func file_mtfleet_v1_fleet_proto_rawDescGZIP() []byte {
 	return file_mtfleet_v1_fleet_proto_rawDescData
 }
 
-var file_mtfleet_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_mtfleet_v1_fleet_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_mtfleet_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_mtfleet_v1_fleet_proto_goTypes = []any{
-	(*InfoRequest)(nil),           // 0: mtfleet.v1.InfoRequest
-	(*InfoResponse)(nil),          // 1: mtfleet.v1.InfoResponse
-	(*GovernorRequest)(nil),       // 2: mtfleet.v1.GovernorRequest
-	(*GovernorResponse)(nil),      // 3: mtfleet.v1.GovernorResponse
-	(*Budget)(nil),                // 4: mtfleet.v1.Budget
-	(*GovernedDC)(nil),            // 5: mtfleet.v1.GovernedDC
-	(*Permits)(nil),               // 6: mtfleet.v1.Permits
-	(*AuditRequest)(nil),          // 7: mtfleet.v1.AuditRequest
-	(*AuditResponse)(nil),         // 8: mtfleet.v1.AuditResponse
-	(*AuditEntry)(nil),            // 9: mtfleet.v1.AuditEntry
-	(*VerifyAuditRequest)(nil),    // 10: mtfleet.v1.VerifyAuditRequest
-	(*VerifyAuditResponse)(nil),   // 11: mtfleet.v1.VerifyAuditResponse
-	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
+	(Urgency)(0),                  // 0: mtfleet.v1.Urgency
+	(Tried)(0),                    // 1: mtfleet.v1.Tried
+	(*InfoRequest)(nil),           // 2: mtfleet.v1.InfoRequest
+	(*InfoResponse)(nil),          // 3: mtfleet.v1.InfoResponse
+	(*StatusRequest)(nil),         // 4: mtfleet.v1.StatusRequest
+	(*StatusResponse)(nil),        // 5: mtfleet.v1.StatusResponse
+	(*StateCount)(nil),            // 6: mtfleet.v1.StateCount
+	(*HomeDC)(nil),                // 7: mtfleet.v1.HomeDC
+	(*WaitCount)(nil),             // 8: mtfleet.v1.WaitCount
+	(*StoreStatus)(nil),           // 9: mtfleet.v1.StoreStatus
+	(*Need)(nil),                  // 10: mtfleet.v1.Need
+	(*GovernorRequest)(nil),       // 11: mtfleet.v1.GovernorRequest
+	(*GovernorResponse)(nil),      // 12: mtfleet.v1.GovernorResponse
+	(*Budget)(nil),                // 13: mtfleet.v1.Budget
+	(*GovernedDC)(nil),            // 14: mtfleet.v1.GovernedDC
+	(*Permits)(nil),               // 15: mtfleet.v1.Permits
+	(*AuditRequest)(nil),          // 16: mtfleet.v1.AuditRequest
+	(*AuditResponse)(nil),         // 17: mtfleet.v1.AuditResponse
+	(*AuditEntry)(nil),            // 18: mtfleet.v1.AuditEntry
+	(*VerifyAuditRequest)(nil),    // 19: mtfleet.v1.VerifyAuditRequest
+	(*VerifyAuditResponse)(nil),   // 20: mtfleet.v1.VerifyAuditResponse
+	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
+	(*Outage)(nil),                // 22: mtfleet.v1.Outage
+	(AccountState)(0),             // 23: mtfleet.v1.AccountState
 }
 var file_mtfleet_v1_fleet_proto_depIdxs = []int32{
-	12, // 0: mtfleet.v1.InfoResponse.since:type_name -> google.protobuf.Timestamp
-	4,  // 1: mtfleet.v1.GovernorResponse.budget:type_name -> mtfleet.v1.Budget
-	5,  // 2: mtfleet.v1.GovernorResponse.dcs:type_name -> mtfleet.v1.GovernedDC
-	12, // 3: mtfleet.v1.GovernedDC.since:type_name -> google.protobuf.Timestamp
-	6,  // 4: mtfleet.v1.GovernedDC.waiting:type_name -> mtfleet.v1.Permits
-	6,  // 5: mtfleet.v1.GovernedDC.granted:type_name -> mtfleet.v1.Permits
-	9,  // 6: mtfleet.v1.AuditResponse.entries:type_name -> mtfleet.v1.AuditEntry
-	12, // 7: mtfleet.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	0,  // 8: mtfleet.v1.FleetService.Info:input_type -> mtfleet.v1.InfoRequest
-	2,  // 9: mtfleet.v1.FleetService.Governor:input_type -> mtfleet.v1.GovernorRequest
-	7,  // 10: mtfleet.v1.FleetService.Audit:input_type -> mtfleet.v1.AuditRequest
-	10, // 11: mtfleet.v1.FleetService.VerifyAudit:input_type -> mtfleet.v1.VerifyAuditRequest
-	1,  // 12: mtfleet.v1.FleetService.Info:output_type -> mtfleet.v1.InfoResponse
-	3,  // 13: mtfleet.v1.FleetService.Governor:output_type -> mtfleet.v1.GovernorResponse
-	8,  // 14: mtfleet.v1.FleetService.Audit:output_type -> mtfleet.v1.AuditResponse
-	11, // 15: mtfleet.v1.FleetService.VerifyAudit:output_type -> mtfleet.v1.VerifyAuditResponse
-	12, // [12:16] is the sub-list for method output_type
-	8,  // [8:12] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	21, // 0: mtfleet.v1.InfoResponse.since:type_name -> google.protobuf.Timestamp
+	3,  // 1: mtfleet.v1.StatusResponse.about:type_name -> mtfleet.v1.InfoResponse
+	21, // 2: mtfleet.v1.StatusResponse.at:type_name -> google.protobuf.Timestamp
+	6,  // 3: mtfleet.v1.StatusResponse.states:type_name -> mtfleet.v1.StateCount
+	7,  // 4: mtfleet.v1.StatusResponse.homes:type_name -> mtfleet.v1.HomeDC
+	22, // 5: mtfleet.v1.StatusResponse.outages:type_name -> mtfleet.v1.Outage
+	8,  // 6: mtfleet.v1.StatusResponse.waits:type_name -> mtfleet.v1.WaitCount
+	12, // 7: mtfleet.v1.StatusResponse.governor:type_name -> mtfleet.v1.GovernorResponse
+	9,  // 8: mtfleet.v1.StatusResponse.store:type_name -> mtfleet.v1.StoreStatus
+	10, // 9: mtfleet.v1.StatusResponse.needs:type_name -> mtfleet.v1.Need
+	23, // 10: mtfleet.v1.StateCount.state:type_name -> mtfleet.v1.AccountState
+	21, // 11: mtfleet.v1.WaitCount.last:type_name -> google.protobuf.Timestamp
+	21, // 12: mtfleet.v1.StoreStatus.since:type_name -> google.protobuf.Timestamp
+	21, // 13: mtfleet.v1.StoreStatus.last_backup:type_name -> google.protobuf.Timestamp
+	0,  // 14: mtfleet.v1.Need.urgency:type_name -> mtfleet.v1.Urgency
+	13, // 15: mtfleet.v1.GovernorResponse.budget:type_name -> mtfleet.v1.Budget
+	14, // 16: mtfleet.v1.GovernorResponse.dcs:type_name -> mtfleet.v1.GovernedDC
+	21, // 17: mtfleet.v1.GovernedDC.since:type_name -> google.protobuf.Timestamp
+	15, // 18: mtfleet.v1.GovernedDC.waiting:type_name -> mtfleet.v1.Permits
+	15, // 19: mtfleet.v1.GovernedDC.granted:type_name -> mtfleet.v1.Permits
+	1,  // 20: mtfleet.v1.GovernedDC.ipv4:type_name -> mtfleet.v1.Tried
+	1,  // 21: mtfleet.v1.GovernedDC.ipv6:type_name -> mtfleet.v1.Tried
+	18, // 22: mtfleet.v1.AuditResponse.entries:type_name -> mtfleet.v1.AuditEntry
+	21, // 23: mtfleet.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	2,  // 24: mtfleet.v1.FleetService.Info:input_type -> mtfleet.v1.InfoRequest
+	4,  // 25: mtfleet.v1.FleetService.Status:input_type -> mtfleet.v1.StatusRequest
+	11, // 26: mtfleet.v1.FleetService.Governor:input_type -> mtfleet.v1.GovernorRequest
+	16, // 27: mtfleet.v1.FleetService.Audit:input_type -> mtfleet.v1.AuditRequest
+	19, // 28: mtfleet.v1.FleetService.VerifyAudit:input_type -> mtfleet.v1.VerifyAuditRequest
+	3,  // 29: mtfleet.v1.FleetService.Info:output_type -> mtfleet.v1.InfoResponse
+	5,  // 30: mtfleet.v1.FleetService.Status:output_type -> mtfleet.v1.StatusResponse
+	12, // 31: mtfleet.v1.FleetService.Governor:output_type -> mtfleet.v1.GovernorResponse
+	17, // 32: mtfleet.v1.FleetService.Audit:output_type -> mtfleet.v1.AuditResponse
+	20, // 33: mtfleet.v1.FleetService.VerifyAudit:output_type -> mtfleet.v1.VerifyAuditResponse
+	29, // [29:34] is the sub-list for method output_type
+	24, // [24:29] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_mtfleet_v1_fleet_proto_init() }
@@ -968,19 +1699,21 @@ func file_mtfleet_v1_fleet_proto_init() {
 	if File_mtfleet_v1_fleet_proto != nil {
 		return
 	}
+	file_mtfleet_v1_account_proto_init()
 	file_mtfleet_v1_common_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mtfleet_v1_fleet_proto_rawDesc), len(file_mtfleet_v1_fleet_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   12,
+			NumEnums:      2,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_mtfleet_v1_fleet_proto_goTypes,
 		DependencyIndexes: file_mtfleet_v1_fleet_proto_depIdxs,
+		EnumInfos:         file_mtfleet_v1_fleet_proto_enumTypes,
 		MessageInfos:      file_mtfleet_v1_fleet_proto_msgTypes,
 	}.Build()
 	File_mtfleet_v1_fleet_proto = out.File

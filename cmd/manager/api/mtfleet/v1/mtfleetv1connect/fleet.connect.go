@@ -35,6 +35,8 @@ const (
 const (
 	// FleetServiceInfoProcedure is the fully-qualified name of the FleetService's Info RPC.
 	FleetServiceInfoProcedure = "/mtfleet.v1.FleetService/Info"
+	// FleetServiceStatusProcedure is the fully-qualified name of the FleetService's Status RPC.
+	FleetServiceStatusProcedure = "/mtfleet.v1.FleetService/Status"
 	// FleetServiceGovernorProcedure is the fully-qualified name of the FleetService's Governor RPC.
 	FleetServiceGovernorProcedure = "/mtfleet.v1.FleetService/Governor"
 	// FleetServiceAuditProcedure is the fully-qualified name of the FleetService's Audit RPC.
@@ -48,6 +50,8 @@ const (
 type FleetServiceClient interface {
 	// Info tells who is answering.
 	Info(context.Context, *v1.InfoRequest) (*v1.InfoResponse, error)
+	// Status tells how the fleet is at one look, and what needs somebody, the most urgent first.
+	Status(context.Context, *v1.StatusRequest) (*v1.StatusResponse, error)
 	// Governor shows what waits for permits, and which DCs are down.
 	Governor(context.Context, *v1.GovernorRequest) (*v1.GovernorResponse, error)
 	// Audit returns the newest entries of the audit log: who did what to which account.
@@ -71,6 +75,13 @@ func NewFleetServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			httpClient,
 			baseURL+FleetServiceInfoProcedure,
 			connect.WithSchema(fleetServiceMethods.ByName("Info")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		status: connect.NewClient[v1.StatusRequest, v1.StatusResponse](
+			httpClient,
+			baseURL+FleetServiceStatusProcedure,
+			connect.WithSchema(fleetServiceMethods.ByName("Status")),
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
@@ -101,6 +112,7 @@ func NewFleetServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 // fleetServiceClient implements FleetServiceClient.
 type fleetServiceClient struct {
 	info        *connect.Client[v1.InfoRequest, v1.InfoResponse]
+	status      *connect.Client[v1.StatusRequest, v1.StatusResponse]
 	governor    *connect.Client[v1.GovernorRequest, v1.GovernorResponse]
 	audit       *connect.Client[v1.AuditRequest, v1.AuditResponse]
 	verifyAudit *connect.Client[v1.VerifyAuditRequest, v1.VerifyAuditResponse]
@@ -109,6 +121,15 @@ type fleetServiceClient struct {
 // Info calls mtfleet.v1.FleetService.Info.
 func (c *fleetServiceClient) Info(ctx context.Context, req *v1.InfoRequest) (*v1.InfoResponse, error) {
 	response, err := c.info.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Status calls mtfleet.v1.FleetService.Status.
+func (c *fleetServiceClient) Status(ctx context.Context, req *v1.StatusRequest) (*v1.StatusResponse, error) {
+	response, err := c.status.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -146,6 +167,8 @@ func (c *fleetServiceClient) VerifyAudit(ctx context.Context, req *v1.VerifyAudi
 type FleetServiceHandler interface {
 	// Info tells who is answering.
 	Info(context.Context, *v1.InfoRequest) (*v1.InfoResponse, error)
+	// Status tells how the fleet is at one look, and what needs somebody, the most urgent first.
+	Status(context.Context, *v1.StatusRequest) (*v1.StatusResponse, error)
 	// Governor shows what waits for permits, and which DCs are down.
 	Governor(context.Context, *v1.GovernorRequest) (*v1.GovernorResponse, error)
 	// Audit returns the newest entries of the audit log: who did what to which account.
@@ -165,6 +188,13 @@ func NewFleetServiceHandler(svc FleetServiceHandler, opts ...connect.HandlerOpti
 		FleetServiceInfoProcedure,
 		svc.Info,
 		connect.WithSchema(fleetServiceMethods.ByName("Info")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	fleetServiceStatusHandler := connect.NewUnaryHandlerSimple(
+		FleetServiceStatusProcedure,
+		svc.Status,
+		connect.WithSchema(fleetServiceMethods.ByName("Status")),
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
@@ -193,6 +223,8 @@ func NewFleetServiceHandler(svc FleetServiceHandler, opts ...connect.HandlerOpti
 		switch r.URL.Path {
 		case FleetServiceInfoProcedure:
 			fleetServiceInfoHandler.ServeHTTP(w, r)
+		case FleetServiceStatusProcedure:
+			fleetServiceStatusHandler.ServeHTTP(w, r)
 		case FleetServiceGovernorProcedure:
 			fleetServiceGovernorHandler.ServeHTTP(w, r)
 		case FleetServiceAuditProcedure:
@@ -210,6 +242,10 @@ type UnimplementedFleetServiceHandler struct{}
 
 func (UnimplementedFleetServiceHandler) Info(context.Context, *v1.InfoRequest) (*v1.InfoResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mtfleet.v1.FleetService.Info is not implemented"))
+}
+
+func (UnimplementedFleetServiceHandler) Status(context.Context, *v1.StatusRequest) (*v1.StatusResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mtfleet.v1.FleetService.Status is not implemented"))
 }
 
 func (UnimplementedFleetServiceHandler) Governor(context.Context, *v1.GovernorRequest) (*v1.GovernorResponse, error) {

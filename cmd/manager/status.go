@@ -1,0 +1,273 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/cmd/manager/tabular"
+	"github.com/mtfleet/mtfleet/persistence"
+)
+
+// statusEvery is how often a watched status is looked at.
+const statusEvery = time.Second
+
+func (a *app) statusCommand() *cobra.Command {
+	var f accountFlags
+	var watch bool
+	c := &cobra.Command{
+		Use: "status", Short: "Show how the fleet is, and what needs you", Args: exactly(),
+		Long: `status shows on one screen how many accounts are in which state, the DCs and by which
+family of addresses they were reached, the waits that the server ordered, what waits
+for the governor, and the store; and then what needs somebody, the most urgent first,
+each with the command to begin with. Where no manager runs it says what the store knows.
+
+With --watch a terminal shows it anew each second; elsewhere it is printed again when
+something has changed. -o name prints the accounts that need somebody.`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if watch {
+				return a.watchStatus(c, &f)
+			}
+			return a.withStatus(c, &f, func(s control.FleetStatus) error { return a.tellStatus(a.out, &f.outputFlags, s) })
+		},
+	}
+	f.registerReading(c)
+	c.Flags().BoolVarP(&watch, "watch", "w", false, "show it anew, until interrupted")
+	return c
+}
+
+// withStatus asks once. The store is not kept, where no manager runs: one may be about to start.
+func (a *app) withStatus(c *cobra.Command, f *accountFlags, do func(control.FleetStatus) error) error {
+	return a.withService(c, f, func(ctx context.Context, s control.Service) error {
+		ctx, cancel := context.WithTimeout(ctx, f.timeout)
+		defer cancel()
+		status, err := control.Status.Call(ctx, s, control.Empty{})
+		if err != nil {
+			return err
+		}
+		return do(status)
+	})
+}
+
+func (a *app) watchStatus(c *cobra.Command, f *accountFlags) error {
+	_, tty := terminal(a.out)
+	tick := time.NewTicker(statusEvery)
+	defer tick.Stop()
+	for last := ""; ; {
+		var screen bytes.Buffer
+		err := a.withStatus(c, f, func(s control.FleetStatus) error {
+			if news := newsOf(s); tty || news != last {
+				last = news
+				return a.tellStatus(&screen, &f.outputFlags, s)
+			}
+			return nil
+		})
+		switch {
+		case err != nil:
+			return err
+		case tty && !f.json:
+			_, err = io.WriteString(a.out, "\x1b[H\x1b[J"+screen.String())
+		default:
+			_, err = a.out.Write(screen.Bytes())
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-c.Context().Done():
+			return c.Context().Err()
+		}
+	}
+}
+
+// newsOf is what of a status is no news as long as it is the same: all but the time, the room on the disk, and permits.
+func newsOf(s control.FleetStatus) string {
+	s.At, s.Store.Free, s.About.Since, s.About.PID = time.Time{}, 0, time.Time{}, 0
+	s.Governor.DCs = append([]control.GovernedDC(nil), s.Governor.DCs...)
+	for i := range s.Governor.DCs {
+		d := &s.Governor.DCs[i]
+		d.Granted, d.Waiting, d.ProbeEvery = control.Permits{}, control.Permits{}, 0
+	}
+	text, _ := json.Marshal(s) // of numbers, texts and times
+	return string(text)
+}
+
+func (a *app) tellStatus(w io.Writer, o *outputFlags, s control.FleetStatus) error {
+	switch {
+	case o.json:
+		return json.NewEncoder(w).Encode(s)
+	case o.format == formatName:
+		var b strings.Builder
+		for _, need := range s.Needs {
+			for _, id := range need.Accounts {
+				b.WriteString(id + "\n")
+			}
+		}
+		_, err := io.WriteString(w, b.String())
+		return err
+	}
+	var b bytes.Buffer
+	p := statusPage{w: &b, look: a.look(o)}
+	p.head(s)
+	if err := p.dcs(s); err != nil {
+		return err
+	}
+	p.needs(s.Needs)
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// statusPage writes a status for a person.
+type statusPage struct {
+	w    io.Writer
+	look tabular.Options
+}
+
+// labelWidth is what the names in front of the lines take.
+const labelWidth = 10
+
+// row writes a name and what belongs to it, which goes on below itself.
+func (p *statusPage) row(name, text string) {
+	for i, line := range tabular.Wrap(text, max(p.look.Width-labelWidth, 0)) {
+		if i > 0 {
+			name = ""
+		}
+		fmt.Fprintf(p.w, "%-*s%s\n", labelWidth, name, line)
+	}
+}
+
+func (p *statusPage) paint(c tabular.Color, text string) string {
+	if !p.look.Color {
+		return text
+	}
+	return c.Paint(text)
+}
+
+func (p *statusPage) head(s control.FleetStatus) {
+	if s.About.Running {
+		p.row("manager", fmt.Sprintf("runs for %s, process %d, version %s", ago(s.About.Since), s.About.PID, s.About.Version))
+	} else {
+		p.row("manager", "none runs")
+	}
+	var states []string
+	for _, state := range s.States {
+		states = append(states, fmt.Sprintf("%d %s", state.Accounts, state.State))
+	}
+	p.row("accounts", strings.TrimSuffix(fmt.Sprintf("%d: %s", s.Accounts, strings.Join(states, ", ")), ": "))
+	var waits []string
+	for _, w := range s.Waits {
+		what := map[string]string{"method": "of a method", "account": "of an account", "subject": "of a number or token"}[w.Scope]
+		waits = append(waits, fmt.Sprintf("%d %s until %s", w.Count, cmp.Or(what, w.Scope), clock(w.Last)))
+	}
+	switch {
+	case len(waits) > 0:
+		p.row("waits", strings.Join(waits, ", "))
+	case s.About.Running:
+		p.row("waits", "none that the server ordered")
+	}
+	if s.About.Running {
+		var waiting control.Permits
+		for _, d := range s.Governor.DCs {
+			waiting.Connects += d.Waiting.Connects
+			waiting.KeyCreations += d.Waiting.KeyCreations
+			waiting.SignIns += d.Waiting.SignIns
+		}
+		p.row("governor", fmt.Sprintf("%d connects, %d keys and %d sign-ins wait", waiting.Connects, waiting.KeyCreations, waiting.SignIns))
+	}
+	p.row("store", storeLine(s.Store)+"; "+s.About.Store)
+}
+
+func storeLine(s control.StoreStatus) string {
+	line := "takes commits"
+	switch {
+	case s.Taken:
+		line = "claimed by another manager"
+	case s.Refuses:
+		line = "refuses commits"
+		if !s.Since.IsZero() {
+			line += " for " + ago(s.Since)
+		}
+	}
+	if s.Needed > 0 {
+		line += fmt.Sprintf(", %s free, %s needed", persistence.Size(s.Free), persistence.Size(s.Needed))
+	}
+	if s.LastBackup.IsZero() {
+		return line + ", no backup known"
+	}
+	return line + ", last backup " + ago(s.LastBackup) + " ago"
+}
+
+// clock is a time of today, or a date too.
+func clock(t time.Time) string {
+	if t = t.Local(); time.Until(t) < 20*time.Hour {
+		return t.Format(time.TimeOnly)
+	}
+	return t.Format(time.DateTime)
+}
+
+// dcs is a table of the DCs: those that are homes, and those that the governor knows.
+func (p *statusPage) dcs(s control.FleetStatus) error {
+	t := tabular.New(tabular.Column{Name: "DC"}, tabular.Column{Name: "ONLINE"}, tabular.Column{Name: "IPV4", Leaves: 1}, tabular.Column{Name: "IPV6", Leaves: 2},
+		tabular.Column{Name: "VIA", Leaves: 3}, tabular.Column{Name: "STATE", Least: whatLeast})
+	online := map[int]string{}
+	for _, h := range s.Homes {
+		online[h.DC] = fmt.Sprintf("%d of %d", h.Online, h.Accounts)
+	}
+	for _, d := range s.Governor.DCs {
+		home := "-"
+		if !d.Media && online[d.DC] != "" {
+			home = online[d.DC]
+		}
+		delete(online, d.DC)
+		state := tabular.Cell{Text: dcState(d), Color: tabular.Green}
+		switch {
+		case d.Flood:
+			state.Color = tabular.Yellow
+		case !d.Up:
+			state.Color = tabular.Red
+		}
+		t.Cells(tabular.Cell{Text: dcName(d)}, tabular.Cell{Text: home}, tabular.Cell{Text: cmp.Or(d.IPv4, "-")}, tabular.Cell{Text: cmp.Or(d.IPv6, "-")},
+			tabular.Cell{Text: cmp.Or(d.Via, "directly")}, state)
+	}
+	for _, h := range s.Homes {
+		if online[h.DC] != "" {
+			t.Row(fmt.Sprint(h.DC), online[h.DC], "-", "-", "-", "nobody has asked for it")
+		}
+	}
+	if t.Len() == 0 {
+		return nil
+	}
+	fmt.Fprintln(p.w)
+	return t.Write(p.w, p.look)
+}
+
+func (p *statusPage) needs(all []control.Need) {
+	if len(all) == 0 {
+		fmt.Fprintln(p.w, "\nNothing needs you.")
+		return
+	}
+	fmt.Fprintln(p.w, "\nNeeds you:")
+	colors := map[string]tabular.Color{"now": tabular.Red, "soon": tabular.Yellow}
+	for _, need := range all {
+		const indent = 7
+		for i, line := range tabular.Wrap(need.What, max(p.look.Width-indent, 0)) {
+			word := ""
+			if i == 0 {
+				word = need.Urgency
+			}
+			fmt.Fprintf(p.w, "%s%s%s\n", p.paint(colors[need.Urgency], word), strings.Repeat(" ", indent-len(word)), line)
+		}
+		if need.Command != "" {
+			fmt.Fprintf(p.w, "%*s%s\n", indent, "", need.Command)
+		}
+	}
+}
