@@ -83,14 +83,41 @@ func (a *app) sayf(format string, args ...any) error {
 
 func (a *app) addCommand() *cobra.Command {
 	var f accountFlags
+	var of addFileFlags
 	var noPFS bool
 	var proxy string
 	var labels []string
 	c := &cobra.Command{
-		Use: "add NAME", Short: "Make an account; sign it in next", Args: exactly("NAME"),
-		Long: "add makes an account. NAME is yours to choose: 1 to 64 of a-z, 0-9, '.', '_', '-'; never a phone number.",
+		Use: "add NAME", Short: "Make an account and sign it in next, or do both for a list of bots",
+		Long: `add makes an account. NAME is yours to choose: 1 to 64 of a-z, 0-9, '.', '_', '-'; never a phone number.
+
+With --file it adds the bots of a list, bots of your own, and signs in each. The list is
+CSV with a header: name and token, and if you want labels (KEY=VALUE, with spaces between)
+and proxy. Nobody else may read it. All of it is checked first. Run it again to go on:
+who is signed in is left as it is. Sign-ins keep the pace of the governor
+(limits.sign_ins_per_minute), and a wait that the server orders holds all of them.`,
+		Example: `  manager account add alice --label env=prod
+  manager account add --file bots.csv`,
+		Args: func(c *cobra.Command, args []string) error {
+			switch {
+			case of.file == "" && (of.dryRun || c.Flags().Changed("wait")):
+				return usage("account add: --dry-run and --wait are for --file")
+			case of.file == "":
+				return exactly("NAME")(c, args)
+			case len(args) > 0 || proxy != "" || len(labels) > 0:
+				return usage("account add: the list of --file has names, labels and proxies: leave those of the command away")
+			}
+			return nil
+		},
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
+				if of.file != "" {
+					cfg, err := a.load(false)
+					if err != nil {
+						return err
+					}
+					return a.addFile(ctx, s, &f, &of, noPFS || !cfg.PFS)
+				}
 				acc, err := a.add(ctx, s, args[0], noPFS, proxy, labels...)
 				if err != nil {
 					return err
@@ -106,6 +133,9 @@ func (a *app) addCommand() *cobra.Command {
 	c.Flags().BoolVar(&noPFS, "no-pfs", false, "send calls under the perm key itself (default: as the setting pfs says)")
 	c.Flags().StringVar(&proxy, "proxy", "", "connect through the proxy at this `URL`, or directly: none; - reads it from standard input (default: as the setting proxy says)")
 	c.Flags().StringArrayVar(&labels, "label", nil, "put a label on it, `KEY=VALUE` (repeatable)")
+	c.Flags().StringVar(&of.file, "file", "", "add and sign in the bots of this `LIST`; - is standard input")
+	c.Flags().BoolVar(&of.dryRun, "dry-run", false, "with --file: only check it, and show what would be done")
+	c.Flags().DurationVar(&of.wait, "wait", 5*time.Minute, "with --file: how long a wait that the server orders is sat out; longer ones end the command")
 	return c
 }
 

@@ -228,7 +228,7 @@ func (a *app) doMany(ctx context.Context, s control.Service, d *deed, ids []stri
 		if err != nil {
 			if ctx.Err() == nil {
 				failed++
-				broken = cmp.Or(a.tellFailed(&d.outputFlags, id, err), broken)
+				broken = cmp.Or(a.tellFailed(&d.outputFlags, id, 0, err), broken)
 			}
 			return
 		}
@@ -249,6 +249,7 @@ func (a *app) doMany(ctx context.Context, s control.Service, d *deed, ids []stri
 
 // failure is what is told of an account for which something failed.
 type failure struct {
+	Line  int          `json:"line,omitempty"` // of a list
 	ID    string       `json:"id"`
 	Error string       `json:"error"`
 	Kind  control.Kind `json:"kind"`
@@ -256,12 +257,17 @@ type failure struct {
 }
 
 // tellFailed tells that something failed for one of many: a line on standard error, or an object among the others.
-func (a *app) tellFailed(o *outputFlags, id string, err error) error {
+// line is where the account is in a list; 0: it is of none.
+func (a *app) tellFailed(o *outputFlags, id string, line int, err error) error {
 	text := describe(err)
 	if o.json {
-		return a.printJSON(failure{id, text, kindOf(err), untilOf(err)})
+		return a.printJSON(failure{line, id, text, kindOf(err), untilOf(err)})
 	}
-	a.printf("manager: %s\n", aboutAccount(id, text))
+	where := ""
+	if line > 0 {
+		where = fmt.Sprintf("line %d: ", line)
+	}
+	a.printf("manager: %s%s\n", where, aboutAccount(id, text))
 	return nil
 }
 
