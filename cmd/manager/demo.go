@@ -29,8 +29,8 @@ func (a *app) demoCommand() *cobra.Command {
 	var f demoFlags
 	c := &cobra.Command{
 		Use: "demo", Short: "See it work: sign in, cut, kill, restart, against a test DC cluster", Args: exactly(),
-		Long: `demo starts a cluster of test DCs on loopback TCP and, as a process of its own, a
-manager with a new store. It signs accounts in by phone code and by bot token,
+		Long: `demo starts a cluster of test DCs on loopback TCP and, as a process of its own,
+a manager with a new store. It signs accounts in by phone code and by bot token,
 calls the API, pushes updates, cuts a DC, ends the manager with SIGKILL, starts it
 again from its store, and makes a DC forget its temp keys. Nothing is simulated.
 

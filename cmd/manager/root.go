@@ -47,7 +47,7 @@ func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "manager",
 		Short: "Keep MTProto accounts signed in",
-		Long: `manager keeps many MTProto (Telegram) accounts signed in, from one process.
+		Long: `This program keeps many MTProto (Telegram) accounts signed in, from one process.
 
   manager demo              see it work, against a test DC cluster on this machine
   manager config example    begin a configuration file
