@@ -311,7 +311,7 @@ and changes nothing. The exit code is 10 after a warning, 1 after an error.`,
 				if err != nil {
 					return err
 				}
-				return a.tell(found, asJSON)
+				return a.tellFindings(found, asJSON)
 			}
 			_, err = fmt.Fprintf(a.out, "The configuration is good: %s, %d DCs, data in %s.\n", cfg.Environment, len(o.DCs.DCs()), cfg.Store.Dir)
 			return err

@@ -50,7 +50,7 @@ after an error.`,
 			if err != nil {
 				return err
 			}
-			return a.tell(found, asJSON)
+			return a.tellFindings(found, asJSON)
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON to standard output, and errors as JSON to standard error")
@@ -59,7 +59,7 @@ after an error.`,
 }
 
 // tell prints findings; the error has their exit code.
-func (a *app) tell(found []doctor.Finding, asJSON bool) error {
+func (a *app) tellFindings(found []doctor.Finding, asJSON bool) error {
 	err := a.printFindings(found, asJSON)
 	return cmp.Or(err, findingsError(found))
 }
@@ -242,7 +242,7 @@ func askManager(ctx context.Context, cfg *config.Config, limit time.Duration) (m
 	if !sameDir(info.Store, cfg.Store.Dir) {
 		return m, nil
 	}
-	list, err := control.List.Call(ctx, remote, control.Empty{})
+	list, err := control.List.Call(ctx, remote, control.ListRequest{})
 	if err != nil {
 		m.Err = err
 		return m, nil
