@@ -91,6 +91,11 @@ type Prober interface {
 	Probe() (Room, error)
 }
 
+// Sizer is a Store that can tell how many bytes of disk it takes.
+type Sizer interface {
+	DiskUse() (int64, error)
+}
+
 // Size returns a number of bytes as people read it: "12.5 MB".
 func Size(n int64) string {
 	switch {

@@ -12,6 +12,17 @@ type Tally struct {
 	Records  int // all records
 }
 
+// Add counts the record of a key.
+func (t *Tally) Add(k Key) {
+	t.Records++
+	switch k.Kind {
+	case KindAccount:
+		t.Accounts++
+	case KindPermKey:
+		t.PermKeys++
+	}
+}
+
 // String says it in words: "20 accounts, 23 perm keys and 91 records in all".
 func (t Tally) String() string {
 	return fmt.Sprintf("%s, %s and %s in all", plural(t.Accounts, "account"), plural(t.PermKeys, "perm key"), plural(t.Records, "record"))

@@ -1,6 +1,7 @@
 package persistence
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"sync"
@@ -130,4 +131,33 @@ func (m *Memory) Claim(node string) (owner Owner, err error) {
 		return nil
 	})
 	return owner, err
+}
+
+// Snapshot implements Snapshotter. It counts no commits, and has no id.
+func (m *Memory) Snapshot(ctx context.Context, begin func(Moment) error, each func(Record, error) error) error {
+	var all []Record
+	moment := Moment{Store: "memory"}
+	err := m.use(func(i *image) error {
+		moment.Epoch = i.owner.Epoch
+		for _, id := range slices.Sorted(maps.Keys(i.accounts)) {
+			for _, r := range i.accounts[id] {
+				r.Data = slices.Clone(r.Data)
+				all = append(all, r)
+				moment.Holds.Add(r.Key)
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		err = begin(moment)
+	}
+	for _, r := range all {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			err = each(r, nil)
+		}
+	}
+	return err
 }

@@ -186,6 +186,10 @@ func TestRecordsComeBackAsTheyWere(t *testing.T) {
 			}
 			roundTrip(t, v, v.Record(), DecodeConsumerStop)
 		},
+		"last backup": func(t *rapid.T) {
+			v := LastBackup{At: times.Draw(t, ""), Commit: rapid.Uint64().Draw(t, ""), File: str.Draw(t, ""), Bytes: rapid.Int64Min(0).Draw(t, "")}
+			roundTrip(t, v, v.Record(), decodeLastBackup)
+		},
 		"dead letter": func(t *rapid.T) {
 			v := DeadLetter{
 				Consumer: rapid.StringMatching(`[a-z0-9._-]{1,40}`).Draw(t, ""), ID: rapid.StringMatching(`[a-z0-9-]{1,18}`).Draw(t, ""),

@@ -62,19 +62,6 @@ func order(k persistence.Key) string {
 	return string(k.Account) + "/" + string([]byte{byte(k.Kind)}) + k.Sub
 }
 
-// counter counts records.
-type counter struct{ persistence.Tally }
-
-func (c *counter) add(k persistence.Key) {
-	c.Records++
-	switch k.Kind {
-	case persistence.KindAccount:
-		c.Accounts++
-	case persistence.KindPermKey:
-		c.PermKeys++
-	}
-}
-
 // writer writes frames.
 type writer struct {
 	to   io.Writer

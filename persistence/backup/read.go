@@ -52,7 +52,7 @@ func (r *Reader) Report() Report { return r.report }
 // otherwise. It blocks until everything is read, or ctx ends. The error is a
 // *DamagedError, f's own, or that of ctx.
 func (r *Reader) Each(ctx context.Context, f func(persistence.Record) error) error {
-	var n counter
+	var n persistence.Tally
 	last := ""
 	for {
 		if err := ctx.Err(); err != nil {
@@ -73,8 +73,8 @@ func (r *Reader) Each(ctx context.Context, f func(persistence.Record) error) err
 				return damaged(nil, "its records are not in order")
 			}
 			last = at
-			n.add(rec.Key)
-			r.report.Holds = n.Tally
+			n.Add(rec.Key)
+			r.report.Holds = n
 			if err := f(rec); err != nil {
 				return err
 			}

@@ -26,6 +26,7 @@ type Report struct {
 	Header
 	Holds persistence.Tally
 	Lost  []Lost // records that the store could not read
+	Bytes int64  // of the file; 0 from Open
 }
 
 // leftOut tells whether records of a kind stay out; see the package's comment.
@@ -41,7 +42,8 @@ func Write(ctx context.Context, w io.Writer, store persistence.Snapshotter, o Op
 	if len(o.Recipients) == 0 {
 		return nil, &KeyError{"the backup", "it has no recipients: nobody could read it"}
 	}
-	sealed, err := age.Encrypt(w, o.Recipients...)
+	to := &counted{to: w}
+	sealed, err := age.Encrypt(to, o.Recipients...)
 	if err != nil {
 		return nil, fmt.Errorf("persistence: encrypt the backup: %w", err)
 	}
@@ -52,7 +54,6 @@ func Write(ctx context.Context, w io.Writer, store persistence.Snapshotter, o Op
 	if err != nil {
 		return nil, err
 	}
-	var n counter
 	err = store.Snapshot(ctx, func(m persistence.Moment) error {
 		r.Store, r.Commit, r.Epoch = m.Store, m.Commit, m.Epoch
 		return out.json(frameHeader, r.Header)
@@ -65,20 +66,35 @@ func Write(ctx context.Context, w io.Writer, store persistence.Snapshotter, o Op
 			r.Lost = append(r.Lost, l)
 			return out.json(frameUnreadable, l)
 		}
-		n.add(rec.Key)
+		r.Holds.Add(rec.Key)
 		return out.record(rec)
 	})
 	if err != nil {
 		return nil, err
 	}
-	r.Holds = n.Tally
 	if err := out.end(r.Holds, len(r.Lost)); err != nil {
 		return nil, err
 	}
 	if err := buffered.Flush(); err != nil {
 		return nil, err
 	}
-	return r, sealed.Close()
+	if err := sealed.Close(); err != nil {
+		return nil, err
+	}
+	r.Bytes = to.n
+	return r, nil
+}
+
+// counted counts what is written.
+type counted struct {
+	to io.Writer
+	n  int64
+}
+
+func (c *counted) Write(b []byte) (int, error) {
+	n, err := c.to.Write(b)
+	c.n += int64(n)
+	return n, err
 }
 
 func lost(k persistence.Key, bad error) Lost {

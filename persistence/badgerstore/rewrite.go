@@ -159,6 +159,15 @@ func finishRewrite(dir string) error {
 	return err
 }
 
+// DiskUse implements persistence.Sizer.
+func (s *Store) DiskUse() (int64, error) {
+	n, err := diskUse(s.space.dir)
+	if err != nil {
+		return 0, fmt.Errorf("persistence: measure the store: %w", err)
+	}
+	return n, nil
+}
+
 // diskUse is what the files of a store take of the disk.
 func diskUse(dir string) (n int64, err error) {
 	list, err := os.ReadDir(dir)

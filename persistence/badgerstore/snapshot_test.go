@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -177,5 +179,21 @@ func TestWhatEndsASnapshot(t *testing.T) {
 		if !errors.Is(err, c.want) || n > 1 {
 			t.Errorf("%s: after %d records %v, want %v", c.name, n, err, c.want)
 		}
+	}
+}
+
+func TestAStoreKnowsWhatItTakesOfTheDisk(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Open(Options{Dir: dir, Key: testKey})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if n, err := s.DiskUse(); err != nil || n <= 0 {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+	gone := &Store{space: &space{dir: filepath.Join(dir, "gone")}}
+	if _, err := gone.DiskUse(); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a directory that is not there: %v", err)
 	}
 }
