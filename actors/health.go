@@ -73,27 +73,6 @@ func (m *Manager) States() map[State]int {
 	return states
 }
 
-// BackedUp notes when the last good backup of the store was made, for the metrics.
-// The zero time means that there is none, which is what a Manager begins with.
-func (m *Manager) BackedUp(at time.Time) { m.backup.Store(&at) }
-
-// LastBackup returns what BackedUp noted last; the zero time where no backup is known.
-func (m *Manager) LastBackup() time.Time {
-	if at := m.backup.Load(); at != nil {
-		return *at
-	}
-	return time.Time{}
-}
-
-// backedUp is when, in seconds since 1970; 0 without a backup.
-func (m *Manager) backedUp() float64 {
-	at := m.LastBackup()
-	if at.IsZero() {
-		return 0
-	}
-	return float64(at.Unix())
-}
-
 // StoreHealth is whether the store takes what the accounts write.
 type StoreHealth struct {
 	// Taken: another manager has claimed the store, and every account here is stopped.

@@ -87,6 +87,13 @@ var (
 	VerifyAudit = unary[mtfleetv1.VerifyAuditRequest, mtfleetv1.VerifyAuditResponse]("FleetService.VerifyAudit", (*Local).VerifyAudit, (*Direct).VerifyAudit)
 )
 
+// StoreService.
+var (
+	Backup = unary[mtfleetv1.BackupRequest, mtfleetv1.BackupResponse]("StoreService.Backup", (*Local).Backup, alone((*Local).Backup))
+	Verify = unary[mtfleetv1.VerifyRequest, mtfleetv1.VerifyResponse]("StoreService.Verify", (*Local).Verify, (*Direct).Verify)
+	Space  = unary[mtfleetv1.SpaceRequest, mtfleetv1.SpaceResponse]("StoreService.Space", (*Local).Space, (*Direct).Space)
+)
+
 // methods lists them all; a test holds the list against the schema.
 func methods() []*method {
 	return []*method{
@@ -101,6 +108,7 @@ func methods() []*method {
 		Events.method, Consume.method, Ack.method, Consumers.method, RemoveConsumer.method, Webhooks.method, DeadLetters.method,
 		RetryWebhook.method,
 		Info.method, Status.method, Governor.method, Audit.method, VerifyAudit.method,
+		Backup.method, Verify.method, Space.method,
 	}
 }
 

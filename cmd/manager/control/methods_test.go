@@ -37,7 +37,7 @@ func TestTheTableOfMethodsIsTheSchema(t *testing.T) {
 	n := 0
 	for _, file := range []protoreflect.FileDescriptor{
 		mtfleetv1.File_mtfleet_v1_account_proto, mtfleetv1.File_mtfleet_v1_signin_proto, mtfleetv1.File_mtfleet_v1_security_proto,
-		mtfleetv1.File_mtfleet_v1_update_proto, mtfleetv1.File_mtfleet_v1_fleet_proto,
+		mtfleetv1.File_mtfleet_v1_update_proto, mtfleetv1.File_mtfleet_v1_fleet_proto, mtfleetv1.File_mtfleet_v1_store_proto,
 	} {
 		for i := range file.Services().Len() {
 			service := file.Services().Get(i)

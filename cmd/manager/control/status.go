@@ -89,7 +89,7 @@ func (l *Local) Status(ctx context.Context, _ Empty) (FleetStatus, error) {
 		f.Waits = append(f.Waits, WaitCount(w))
 	}
 	health := l.Manager.StoreHealth()
-	f.Store = StoreStatus{Taken: health.Taken, Refuses: health.Refuses, Since: health.Since, Refused: health.Refused, LastBackup: l.Manager.LastBackup()}
+	f.Store = StoreStatus{Taken: health.Taken, Refuses: health.Refuses, Since: health.Since, Refused: health.Refused, LastBackup: l.Manager.BackedUpAt()}
 	if health.Why != nil {
 		f.Store.Why = actors.Words(health.Why)
 	}
