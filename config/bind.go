@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // binder puts one given value into its place. Values come from YAML with a type,
@@ -46,6 +47,8 @@ func (b binder) set(to, v any) {
 		}
 	case *int:
 		b.number(b.path, v, to)
+	case *time.Duration:
+		b.duration(v, to)
 	case *bool:
 		b.truth(v, to)
 	case *[]DC:
@@ -89,6 +92,16 @@ func (b binder) number(path string, v any, to *int) bool {
 	}
 	b.fail(path, "this must be a whole number")
 	return false
+}
+
+func (b binder) duration(v any, to *time.Duration) {
+	text, _ := v.(string)
+	d, err := time.ParseDuration(strings.TrimSpace(text))
+	if err != nil {
+		b.fail(b.path, "this must be a time with its unit, such as 24h or 90m")
+		return
+	}
+	*to = d
 }
 
 func (b binder) truth(v any, to *bool) {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"time"
 )
 
 // Config is a configuration, complete: defaults are filled in and paths are
@@ -82,9 +83,22 @@ type Store struct {
 	KeyCommand []string
 	// KeyCredential is the name of the systemd credential with the master key.
 	KeyCredential string
+	// Backup is what the running manager does by itself.
+	Backup Backup
 	// TempKeys is whether temp keys are stored too, so that a restart costs no
 	// new ones. Without, a copy of the disk holds none.
 	TempKeys bool
+}
+
+// Backup says how the running manager backs the store up.
+type Backup struct {
+	// Dir is where the files go. Empty: it does not.
+	Dir string
+	// Recipients are the age public keys of who may restore one.
+	Recipients []string
+	// Every is the time between two, and Keep how many are left.
+	Every time.Duration
+	Keep  int
 }
 
 // DC is one address of a DC.
@@ -209,7 +223,7 @@ func Default() *Config {
 		Environment: Production,
 		Transport:   Transport{Kind: "intermediate", Obfuscated: true, Carrier: TCP},
 		PFS:         true,
-		Store:       Store{TempKeys: true},
+		Store:       Store{TempKeys: true, Backup: Backup{Every: 24 * time.Hour, Keep: 14}},
 		Limits: Limits{
 			ConnectsPerSecond: 20, KeyCreationsPerSecond: 10, SignInsPerMinute: 60, CallsPerAccount: 64, Accounts: 10000,
 		},

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -77,7 +78,7 @@ func TestMinimalFileGetsTheDefaults(t *testing.T) {
 	want := Default()
 	want.APIID, want.APIHash, want.FirstDC = 1234567, goodHash, 2
 	want.Device.AppVersion = "1.2"
-	want.Store = Store{Dir: "/home/op/.local/share/mtfleet", KeyFile: "/home/op/.config/mtfleet/store.key", TempKeys: true}
+	want.Store = Store{Dir: "/home/op/.local/share/mtfleet", KeyFile: "/home/op/.config/mtfleet/store.key", TempKeys: true, Backup: Backup{Every: 24 * time.Hour, Keep: 14}}
 	want.Control.Socket = "/home/op/.local/share/mtfleet/control.sock"
 	if diff := cmp.Diff(want, cfg, cmpopts.IgnoreUnexported(Config{})); diff != "" {
 		t.Error(diff)
@@ -255,6 +256,8 @@ func TestEverySettingCanBeGivenEveryWay(t *testing.T) {
 		switch f.at(cfg).(type) {
 		case *[]DC:
 			text = "1=127.0.0.1:1"
+		case *time.Duration:
+			text = "90m"
 		case *[]RSAKey:
 			text = write(t, "k.pem", publicPEM())
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/mtfleet/mtfleet/mtproto/proxy"
 )
@@ -51,6 +52,8 @@ func show(at any) string {
 		return strconv.Quote(s.String()) + ", without its secrets"
 	case *int:
 		return strconv.Itoa(*v)
+	case *time.Duration:
+		return v.String()
 	case *bool:
 		return strconv.FormatBool(*v)
 	case *[]DC:

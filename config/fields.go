@@ -6,7 +6,7 @@ import "strings"
 type field struct {
 	path string
 	doc  string
-	// at returns where the setting is: a *string, *[]string, *int, *bool, *Secret,
+	// at returns where the setting is: a *string, *[]string, *int, *bool, *time.Duration, *Secret,
 	// *filePath, *[]DC or *[]RSAKey.
 	at func(*Config) any
 }
@@ -48,6 +48,14 @@ var fields = []field{
 		func(c *Config) any { return &c.Store.KeyCredential }},
 	{"store.temp_keys", "Whether temp keys are stored too, sealed like everything else. No: a copy of the disk holds none, and each restart costs every account a new one.",
 		func(c *Config) any { return &c.Store.TempKeys }},
+	{"store.backup.dir", "The directory into which the running manager backs the store up, again and again, best on another disk; made at first use. Empty: it makes no backups by itself.",
+		func(c *Config) any { return path(&c.Store.Backup.Dir) }},
+	{"store.backup.recipients", "Who may restore these backups: a list of age public keys (age1...).",
+		func(c *Config) any { return &c.Store.Backup.Recipients }},
+	{"store.backup.every", "The time from one backup to the next, a minute at least, such as 24h.",
+		func(c *Config) any { return &c.Store.Backup.Every }},
+	{"store.backup.keep", "How many of them are left in the directory; older ones are deleted.",
+		func(c *Config) any { return &c.Store.Backup.Keep }},
 
 	{"environment", "Whose DCs to talk to: production (Telegram), test (Telegram's test servers), or custom (those in dcs).",
 		func(c *Config) any { return &c.Environment }},

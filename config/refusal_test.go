@@ -42,6 +42,17 @@ func TestRefusals(t *testing.T) {
 		{name: "a hash of digits without quotes", text: "api_id: 99\napi_hash: 12345678901234567890123456789012\n", want: []string{
 			"api_hash: this must be a text: put it in quotes (FILE:2)"}},
 
+		{name: "backups for nobody", text: minimal + "store:\n  backup:\n    dir: b\n", want: []string{
+			"store.backup.dir: store.backup.recipients is not set: give the age public key (age1...) of whoever may restore the backups; `age-keygen -o backup.key` makes one, and keep that file elsewhere (FILE:5)"}},
+		{name: "backups that go nowhere, far too often", text: minimal + "store:\n  backup:\n    recipients: [AGE-SECRET-KEY-1HUNTER2, ssh-ed25519]\n    every: 1s\n    keep: 0\n", want: []string{
+			"store.backup.recipients: store.backup.dir is not set, so no backup would be made: name the directory for them (FILE:5)",
+			"store.backup.recipients[0]: this is an identity, which is secret: give its public key, age1..., and make a new identity if others can read this file (FILE:5)",
+			"store.backup.recipients[1]: this is no public key of age, as `age-keygen` prints them: age1... (FILE:5)",
+			"store.backup.every: 1s is shorter than 1m0s (FILE:6)",
+			"store.backup.keep: 0 is less than one (FILE:7)"}},
+		{name: "a time without a unit, and backups among the files of the store", text: minimal + "store:\n  dir: d\n  backup:\n    dir: d/badger\n    recipients: [age1x]\n    every: 24\n", want: []string{
+			"store.backup.every: this must be a time with its unit, such as 24h or 90m (FILE:8)",
+			"store.backup.dir: DIR/d/badger has the files of the store: name another directory, best on another disk (FILE:6)"}},
 		{name: "a webhook without anything", text: minimal + "webhooks:\n  - {}\n", want: []string{
 			"webhooks[0].name: a webhook has a name of 1 to 32 characters of a-z, 0-9, '.', '_' and '-' (FILE:3)",
 			"webhooks[0].url: this is missing (FILE:3)",

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/mtfleet/mtfleet/mtproto/proxy"
 )
@@ -121,6 +122,7 @@ func (v *validator) store() {
 		v.fail("store.dir", "this is not set, and there is no home directory to put it in")
 	}
 	v.masterKey()
+	v.backup()
 	if s.KeyFile == "" && len(s.KeyCommand) == 0 && s.KeyCredential == "" {
 		v.fail("store.key_file", "this is not set, and there is no home directory to put it in")
 	}
@@ -129,6 +131,39 @@ func (v *validator) store() {
 		if err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
 			v.fail("store.key_file", "%s lies in store.dir: keep the key outside it, so that a copy of the data does not include the key", s.KeyFile)
 		}
+	}
+}
+
+// minBackupEvery keeps a slip of the unit from filling a disk.
+const minBackupEvery = time.Minute
+
+func (v *validator) backup() {
+	b := v.c.Store.Backup
+	if b.Dir == "" && len(b.Recipients) == 0 {
+		return
+	}
+	switch {
+	case b.Dir == "" && len(b.Recipients) > 0:
+		v.fail("store.backup.recipients", "store.backup.dir is not set, so no backup would be made: name the directory for them")
+	case b.Dir != "" && len(b.Recipients) == 0:
+		v.fail("store.backup.dir", "store.backup.recipients is not set: give the age public key (age1...) of whoever may restore the backups; `age-keygen -o backup.key` makes one, and keep that file elsewhere")
+	case b.Dir != "" && filepath.Clean(b.Dir) == filepath.Join(v.c.Store.Dir, "badger"):
+		v.fail("store.backup.dir", "%s has the files of the store: name another directory, best on another disk", b.Dir)
+	}
+	for i, r := range b.Recipients {
+		at := fmt.Sprintf("store.backup.recipients[%d]", i)
+		switch {
+		case strings.HasPrefix(strings.ToUpper(strings.TrimSpace(r)), "AGE-SECRET-KEY-"):
+			v.fail(at, "this is an identity, which is secret: give its public key, age1..., and make a new identity if others can read this file")
+		case !strings.HasPrefix(r, "age1"):
+			v.fail(at, "this is no public key of age, as `age-keygen` prints them: age1...")
+		}
+	}
+	if b.Every < minBackupEvery {
+		v.fail("store.backup.every", "%v is shorter than %v", b.Every, minBackupEvery)
+	}
+	if b.Keep < 1 {
+		v.fail("store.backup.keep", "%d is less than one", b.Keep)
 	}
 }
 
