@@ -303,7 +303,7 @@ and changes nothing. The exit code is 10 after a warning, 1 after an error.`,
 			if err != nil {
 				return err
 			}
-			if err := errors.Join(actors.CheckApp(o.App), o.DCs.Check()); err != nil {
+			if err := errors.Join(actors.CheckApp(o.App), o.DCs.Check(), checkBackups(cfg.Store.Backup)); err != nil {
 				return err
 			}
 			if deep {

@@ -71,6 +71,9 @@ func (a *app) run(ctx context.Context, cfg *config.Config, loopback bool) error 
 	if err != nil {
 		return err
 	}
+	if err := checkBackups(cfg.Store.Backup); err != nil {
+		return err
+	}
 	o.Wire.RequireLoopback = loopback
 	if err := alone(ctx, cfg); err != nil {
 		return err
@@ -168,10 +171,10 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 	if err != nil {
 		return err
 	}
-	if last, err := backedUp(cfg.Store.Dir); err != nil {
-		log.Warn("when the store was last backed up is not known", "error", err)
+	if last, err := m.LastBackup(); err != nil {
+		log.Warn("when the store was last backed up is not known: back it up anew", "err", err)
 	} else {
-		m.BackedUp(last)
+		m.BackedUp(last.At)
 	}
 	about := control.About{Running: true, PID: os.Getpid(), Version: version(), Since: time.Now(), Store: absolute(cfg.Store.Dir)}
 	hooks, err := openWebhooks(cfg, m, log)
@@ -182,6 +185,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 	}
 	hooksEnded := runWebhooks(ctx, hooks, log)
 	local := &control.Local{Manager: m, Hooks: hooks, About: about, MaxAccounts: cfg.Limits.Accounts, Budget: budget(cfg.Limits)}
+	backupsEnded := runBackups(ctx, cfg.Store.Backup, local, log)
 	server, remote := control.Serve(socket, local), serveAPI(overTCP, local, cfg.API.Callers, log)
 	page.running(m, cfg)
 	log.Info("manager runs", "version", about.Version, "accounts", len(m.Accounts()), "store", cfg.Store.Dir, "control", cfg.Control.Socket)
@@ -202,6 +206,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 	page.stopping()
 	unit.Stopping("closes connections and the store")
 	hooksEnded()
+	backupsEnded()
 	grace, cancel := actors.CloseGrace()
 	defer cancel()
 	err = m.Close(grace)

@@ -15,11 +15,12 @@ import (
 
 func (a *app) storeCommand() *cobra.Command {
 	return group("store", "Back the store up, check it and mend it",
-		`These commands open the store themselves: no manager may run on it.
+		`backup, verify and space are done by the manager that runs, while it goes on. The
+others open the store themselves, and so do those where no manager runs: none may.
 
 backup, restore and verify are for before anything happens, salvage and adopt for a
 store that says that it is damaged, or that it is a copy.`,
-		a.backupCommand(), a.restoreCommand(), a.verifyCommand(), a.rekeyCommand(), a.compactCommand(), a.salvageCommand(), a.adoptCommand())
+		a.backupCommand(), a.restoreCommand(), a.verifyCommand(), a.spaceCommand(), a.rekeyCommand(), a.compactCommand(), a.salvageCommand(), a.adoptCommand())
 }
 
 // ownStore returns the options of a store that is there already and is written to:

@@ -1,17 +1,17 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
+	"filippo.io/age"
 	"github.com/spf13/cobra"
 
+	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/persistence/backup"
@@ -31,7 +31,8 @@ copy of it elsewhere.
 Temp keys, server salts and clock offsets stay out: they are made anew.
 
 FILE has its name when it is whole and on disk, with mode 0600. - is standard output.
-docs/backup.md has the rest: schedules, restores, a drill.`,
+A manager that runs goes on meanwhile, and writes FILE itself, on its machine and as
+its user. docs/backup.md has the rest: schedules, restores, a drill.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			a.asJSON = asJSON
 			if len(recipients) == 0 {
@@ -45,36 +46,28 @@ docs/backup.md has the rest: schedules, restores, a drill.`,
 			if _, is := terminal(a.out); is && path == "-" {
 				return usage("store backup: standard output is a terminal: name a file, or send it into a program")
 			}
-			target := outFile{path: path, force: force, stdout: a.out}
-			if err := target.free(); err != nil {
-				return err
-			}
-			o, err := a.ownStore()
+			s, err := a.running(c.Context())
 			if err != nil {
 				return err
 			}
-			store, err := openWhenFree(o)
-			if err != nil {
+			where, r := "", control.BackupReport{}
+			if s != nil {
+				defer s.Close()
+				r, err = a.backUpRunning(c.Context(), s, control.BackupRequest{Path: path, Recipients: recipients, Replace: force})
+			} else {
+				where, r, err = a.backUpStore(c.Context(), path, force, list)
+			}
+			var unnoted *unnotedError
+			if err != nil && !errors.As(err, &unnoted) {
 				return err
 			}
-			var r *backup.Report
-			size, err := target.write(func(w io.Writer) error {
-				r, err = backup.Write(c.Context(), w, store, backup.Options{Recipients: list, Program: version(), Now: time.Now()})
-				if err == nil && len(r.Lost) > 0 && target.exists() {
-					err = damagedBackup("records cannot be read, and %s, which may have them, was not replaced: name another file, then run `manager store verify`", path)
-				}
-				return err
-			})
-			if err = errors.Join(err, closeStore(store)); err != nil {
+			if err := a.printBackup(where, path == "-", r, len(list)); err != nil {
 				return err
 			}
-			if err := a.printBackup(o.Dir, path, size, r, len(list), asJSON); err != nil {
+			if unnoted != nil {
 				return err
 			}
-			if len(r.Lost) == 0 {
-				return noteBackup(filepath.Dir(o.Dir), path, r)
-			}
-			return a.lost(r.Lost, "not in the backup are %d records that cannot be read: run `manager store verify`, and `manager store salvage`")
+			return a.lost(r.Unreadable, "not in the backup are %d records that cannot be read: run `manager store verify`, and `manager store salvage`")
 		},
 	}
 	c.Flags().StringArrayVar(&recipients, "recipient", nil, "age public `KEY` of whoever may restore it (repeatable)")
@@ -83,46 +76,126 @@ docs/backup.md has the rest: schedules, restores, a drill.`,
 	return c
 }
 
+// running is the manager that runs on the store, or the one elsewhere that the
+// configuration names; nil where none runs. A socket may be another store's.
+func (a *app) running(ctx context.Context) (control.Service, error) {
+	cfg, err := a.load(true)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Remote.URL != "" {
+		return managerElsewhere(cfg.Remote)
+	}
+	s, err := control.Dial(ctx, cfg.Control.Socket)
+	if errors.Is(err, control.ErrNobody) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	info, err := control.Info.Call(ctx, s, control.Empty{})
+	if err == nil && info.Running && sameDir(info.Store, cfg.Store.Dir) {
+		return s, nil
+	}
+	_ = s.Close() // of another store, or of a command, which has the lock
+	return nil, err
+}
+
+// backUpRunning has a manager that runs write the file, on its own machine.
+func (a *app) backUpRunning(ctx context.Context, s control.Service, r control.BackupRequest) (control.BackupReport, error) {
+	if r.Path == "-" {
+		return control.BackupReport{}, usage("store backup: a manager runs, and it writes files, not to standard output: name a FILE")
+	}
+	cfg, err := a.load(true)
+	if err != nil {
+		return control.BackupReport{}, err
+	}
+	if cfg.Remote.URL == "" { // elsewhere it starts where nobody knows
+		r.Path = absolute(r.Path)
+	}
+	return control.Backup.Call(ctx, s, r)
+}
+
+// backUpStore writes the file from a store that no manager runs, which it names.
+func (a *app) backUpStore(ctx context.Context, path string, force bool, recipients []age.Recipient) (dir string, report control.BackupReport, err error) {
+	o, err := a.ownStore()
+	if err != nil {
+		return "", report, err
+	}
+	store, err := openWhenFree(o)
+	if err != nil {
+		return "", report, err
+	}
+	options := backup.Options{Recipients: recipients, Program: version(), Now: time.Now()}
+	var r *backup.Report
+	if path == "-" {
+		r, err = backup.Write(ctx, a.out, store, options)
+	} else {
+		r, err = backup.WriteFile(ctx, path, store, options, force)
+	}
+	if err == nil {
+		report = control.BackupReportOf(path, *r)
+		if report.Whole() {
+			err = noteBackup(store, path, r)
+		}
+	}
+	return o.Dir, report, errors.Join(control.BackupError(err), closeStore(store))
+}
+
+// unnotedError says that the store does not know of a backup that is good.
+type unnotedError struct{ err error }
+
+func (e *unnotedError) Error() string {
+	return "the backup is good, but when it was made could not be noted in the store: " + actors.Words(e.err)
+}
+
+func (e *unnotedError) Unwrap() error { return e.err }
+
+// noteBackup remembers when a store that no manager runs was backed up.
+func noteBackup(store persistence.Store, path string, r *backup.Report) error {
+	if path != "-" {
+		path = absolute(path)
+	}
+	owner, err := store.Claim("backup")
+	if err == nil {
+		note := persistence.LastBackup{At: r.Created, Commit: r.Commit, File: path, Bytes: r.Bytes}
+		err = store.Commit(persistence.Commit{Owner: owner, Put: []persistence.Record{note.Record()}})
+	}
+	if err != nil {
+		return &unnotedError{err}
+	}
+	return nil
+}
+
 // backupJSON says for programs what a backup is of.
 type backupJSON struct {
-	File    string    `json:"file"`
-	Bytes   int64     `json:"bytes,omitempty"`
-	Created time.Time `json:"created"`
-	Program string    `json:"program"`
-	Store   string    `json:"store"` // id
-	Commit  uint64    `json:"commit"`
-	tally
-	LeftOut   []string      `json:"left_out"`
-	Lost      []backup.Lost `json:"unreadable"`
-	MasterKey bool          `json:"master_key_needed"`
+	control.BackupReport
+	MasterKey bool `json:"master_key_needed"` // to restore it
 }
 
-func aboutBackup(path string, size int64, r backup.Report) backupJSON {
-	b := backupJSON{File: path, Bytes: size, Created: r.Created, Program: r.Program, Store: r.Store, Commit: r.Commit, tally: tally(r.Holds), LeftOut: r.LeftOut, Lost: r.Lost}
-	if b.Lost == nil {
-		b.Lost = []backup.Lost{}
-	}
-	return b
-}
-
-func (a *app) printBackup(dir, path string, size int64, r *backup.Report, recipients int, asJSON bool) error {
+// printBackup tells of a backup; of one on standard output on standard error.
+func (a *app) printBackup(dir string, piped bool, r control.BackupReport, recipients int) error {
 	out := *a
-	if path == "-" { // which is the backup
+	if piped {
 		out.out = a.err
 	}
-	if asJSON {
-		return out.printJSON(aboutBackup(path, size, *r))
+	if a.asJSON {
+		return out.printJSON(backupJSON{BackupReport: r})
 	}
 	who := "the identity of its recipient"
 	if recipients > 1 {
 		who = fmt.Sprintf("an identity of one of its %d recipients", recipients)
 	}
-	return out.sayf("The store in %s is backed up as of commit %d: %v, in %s (%s). To restore it takes %s, and no master key.",
-		dir, r.Commit, r.Holds, path, persistence.Size(size), who)
+	store := "The store"
+	if dir != "" {
+		store += " in " + dir
+	}
+	return out.sayf("%s is backed up as of commit %d: %v, in %s (%s). To restore it takes %s, and no master key.",
+		store, r.Commit, persistence.Tally{Accounts: r.Accounts, PermKeys: r.PermKeys, Records: r.Records}, r.File, persistence.Size(r.Bytes), who)
 }
 
 // lost tells which records a backup lacks, and fails if there are any.
-func (a *app) lost(list []backup.Lost, format string) error {
+func (a *app) lost(list []control.BrokenRecord, format string) error {
 	for _, l := range list {
 		if !a.asJSON {
 			a.printf("  %s: %s: %s\n", l.Account, l.Record, l.Why)
@@ -140,87 +213,6 @@ func damagedBackup(format string, args ...any) error {
 
 // plainly is an error without the package it came from.
 func plainly(err error) string { return strings.TrimPrefix(err.Error(), "persistence: ") }
-
-// outFile is a file that has its name when it is whole.
-type outFile struct {
-	path   string // - is standard output
-	force  bool
-	stdout io.Writer
-}
-
-func (o outFile) exists() bool {
-	_, err := os.Lstat(o.path)
-	return o.path != "-" && err == nil
-}
-
-// free wants nothing to be where the file is to be, unless it may be replaced.
-func (o outFile) free() error {
-	if o.force || !o.exists() {
-		return nil
-	}
-	return &exitError{code: exitUsage, kind: control.KindExists, text: fmt.Sprintf("there is %s already: nothing was written; name another file, or say --force", o.path)}
-}
-
-// write has f write the file, and gives it its name when it is on disk. It returns
-// how many bytes there are.
-func (o outFile) write(f func(io.Writer) error) (size int64, err error) {
-	if o.path == "-" {
-		w := &counted{to: o.stdout}
-		err := f(w)
-		return w.n, err
-	}
-	dir := filepath.Dir(o.path)
-	file, err := os.CreateTemp(dir, "."+filepath.Base(o.path)+".*") // mode 0600
-	if err != nil {
-		return 0, fmt.Errorf("make a file in %s: %w", dir, bareError(err))
-	}
-	defer os.Remove(file.Name())
-	w := &counted{to: file}
-	if err := f(w); err != nil {
-		return 0, errors.Join(err, file.Close())
-	}
-	if err := errors.Join(file.Sync(), file.Close()); err != nil {
-		return 0, fmt.Errorf("write %s: %w", o.path, bareError(err))
-	}
-	if err := o.name(file.Name()); err != nil {
-		return 0, err
-	}
-	d, err := os.Open(dir)
-	if err == nil {
-		err = errors.Join(d.Sync(), d.Close())
-	}
-	if err != nil {
-		return 0, fmt.Errorf("write %s: %w", o.path, bareError(err))
-	}
-	return w.n, nil
-}
-
-// name gives the file its name. A link takes no name that another has, also when
-// that came there a moment ago; some file systems have none.
-func (o outFile) name(temporary string) error {
-	if !o.force && os.Link(temporary, o.path) == nil {
-		return nil
-	}
-	if err := o.free(); err != nil {
-		return err
-	}
-	if err := os.Rename(temporary, o.path); err != nil {
-		return fmt.Errorf("write %s: %w", o.path, bareError(err))
-	}
-	return nil
-}
-
-// counted counts what is written.
-type counted struct {
-	to io.Writer
-	n  int64
-}
-
-func (c *counted) Write(b []byte) (int, error) {
-	n, err := c.to.Write(b)
-	c.n += int64(n)
-	return n, err
-}
 
 // bareError is the system's own error, where a path is named already.
 func bareError(err error) error {

@@ -53,7 +53,7 @@ first that the store before is gone for good: manager store adopt.`,
 			o := badgerstore.RestoreOptions{Dir: filepath.Join(cfg.Store.Dir, "badger"), Epoch: in.Report().Epoch, Now: time.Now()}
 			o.Records = func(put func(persistence.Record) error) error { return in.Each(c.Context(), put) }
 			if _, err := os.Lstat(o.Dir); err == nil { // before a key is made
-				return backupError(&persistence.ExistsError{Dir: o.Dir})
+				return control.BackupError(&persistence.ExistsError{Dir: o.Dir})
 			}
 			if o.Logger, err = newLogger(a.err, cfg.Log, slog.LevelWarn); err != nil {
 				return err
@@ -67,7 +67,7 @@ first that the store before is gone for good: manager store adopt.`,
 				return fmt.Errorf("store.dir: %w", err)
 			}
 			if _, err := badgerstore.Restore(o); err != nil {
-				return backupError(err)
+				return control.BackupError(err)
 			}
 			return a.restored(absolute(cfg.Store.Dir), args[0], store.KeySource, in.Report())
 		},
@@ -86,8 +86,8 @@ func (a *app) restored(dir, file string, key badgerstore.KeySource, r backup.Rep
 			Key    string     `json:"master_key"` // where it is
 			Adopt  bool       `json:"must_be_adopted"`
 			Backup backupJSON `json:"backup"`
-		}{dir, key.String(), true, aboutBackup(file, 0, r)})
-		return errors.Join(err, a.lost(r.Lost, "the backup lacks %d records that could not be read when it was made"))
+		}{dir, key.String(), true, backupJSON{BackupReport: control.BackupReportOf(file, r)}})
+		return errors.Join(err, a.lost(control.BackupReportOf(file, r).Unreadable, "the backup lacks %d records that could not be read when it was made"))
 	}
 	set := ""
 	for _, s := range a.settings { // of others it would show secrets
@@ -104,7 +104,7 @@ lose their accounts. Then:
 What happened after the backup is not in it: accounts that signed in later sign in again. One whose session was handed
 out later (session export) must not run here: between the two, manager%s account pause NAME.`,
 		dir, r.Holds, r.Created.Format(time.RFC3339), r.Commit, r.Store, key, set, set, set)
-	return errors.Join(err, a.lost(r.Lost, "the backup lacks %d records that could not be read when it was made: their accounts say so"))
+	return errors.Join(err, a.lost(control.BackupReportOf(file, r).Unreadable, "the backup lacks %d records that could not be read when it was made: their accounts say so"))
 }
 
 // openBackup opens a backup with the identities in a file.
@@ -124,7 +124,7 @@ func (a *app) openBackup(path, identity string) (*backup.Reader, func(), error) 
 	r, err := backup.Open(from, ids)
 	if err != nil {
 		closeFile()
-		return nil, nil, backupError(err)
+		return nil, nil, control.BackupError(err)
 	}
 	return r, closeFile, nil
 }
@@ -140,20 +140,4 @@ func readIdentities(path string) ([]age.Identity, error) {
 		return nil, usage("%s", plainly(err))
 	}
 	return ids, nil
-}
-
-// backupError gives errors of backups their exit codes.
-func backupError(err error) error {
-	e := &exitError{err: err, text: plainly(err)}
-	switch {
-	case errors.As(err, new(*backup.IdentityError)):
-		e.code, e.kind = exitMasterKey, control.KindMasterKey
-	case errors.As(err, new(*backup.DamagedError)), errors.As(err, new(*backup.VersionError)):
-		e.code, e.kind = exitDamaged, control.KindDamaged
-	case errors.As(err, new(*persistence.ExistsError)):
-		e.code, e.kind = exitState, control.KindExists
-	default:
-		return err
-	}
-	return e
 }

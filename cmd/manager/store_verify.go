@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/mtfleet/mtfleet/cmd/manager/control"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/persistence/badgerstore"
 )
@@ -19,14 +19,23 @@ func (a *app) verifyCommand() *cobra.Command {
 		Use: "verify [FILE]", Short: "Open every record of the store, or of a backup", Args: atMostOne("FILE"),
 		Long: `verify opens and decodes every record of the store, or of the backup in FILE
 (- is standard input), says what is whole and what is not, and changes nothing.
-The exit code is 8 when something is damaged.`,
+A manager that runs goes on meanwhile, and verifies its store itself: as of one
+commit, without the sealed copy beside it. The exit code is 8 when something is damaged.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			a.asJSON = asJSON
 			switch {
 			case len(args) == 0 && identity != "":
 				return usage("store verify: --identity is for a backup: name its FILE")
 			case len(args) == 0:
-				return a.verifyStore()
+				s, err := a.running(c.Context())
+				switch {
+				case err != nil:
+					return err
+				case s == nil:
+					return a.verifyStore()
+				}
+				defer s.Close()
+				return a.verifyRunning(c.Context(), s)
 			case identity == "":
 				return usage("store verify: --identity is missing: the file with the age identity that the backup was encrypted to")
 			}
@@ -48,40 +57,49 @@ func atMostOne(name string) cobra.PositionalArgs {
 	}
 }
 
-// brokenRecord is one that cannot be read, for programs.
-type brokenRecord struct {
-	Account string `json:"account"`
-	Record  string `json:"record"`
-	Why     string `json:"why"`
-}
-
-func brokenRecords(errs []error) []brokenRecord {
-	list := []brokenRecord{}
-	for _, err := range errs {
-		b := brokenRecord{Why: plainly(err)}
-		var corrupt *persistence.CorruptError
-		if errors.As(err, &corrupt) {
-			b.Why = corrupt.Why
-		}
-		for _, k := range persistence.BadKeys(err) {
-			b.Account, b.Record = string(k.Account), k.Kind.String()
-			if k.Sub != "" {
-				b.Record += fmt.Sprintf(" %q", k.Sub)
-			}
-		}
-		list = append(list, b)
-	}
-	return list
-}
-
 // sayBroken names each record for people.
-func (a *app) sayBroken(list []brokenRecord) error {
+func (a *app) sayBroken(list []control.BrokenRecord) error {
 	for _, b := range list {
 		if err := a.sayf("  %s: %s: %s", b.Account, b.Record, b.Why); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// verifyRunning has a manager that runs open every record.
+func (a *app) verifyRunning(ctx context.Context, s control.Service) error {
+	v, err := control.Verify.Call(ctx, s, control.Empty{})
+	if err != nil {
+		return err
+	}
+	if a.asJSON {
+		err = a.printJSON(v)
+	} else {
+		holds := persistence.Tally{Accounts: v.Accounts, PermKeys: v.PermKeys, Records: v.Records}
+		if err = a.sayf("The store holds what it should, as of commit %d: %v; %s.", v.Commit, holds, openings(len(v.Broken))); err == nil {
+			err = a.sayBroken(v.Broken)
+		}
+	}
+	if err == nil {
+		err = brokenStore(len(v.Broken))
+	}
+	return err
+}
+
+func openings(broken int) string {
+	if broken > 0 {
+		return fmt.Sprintf("all open but %d", broken)
+	}
+	return "every one of them opens"
+}
+
+// brokenStore is the error of a store with records that cannot be read; nil for none.
+func brokenStore(n int) error {
+	if n == 0 {
+		return nil
+	}
+	return damagedBackup("%d records cannot be read, named above: run `manager store salvage`, which looks for them in the sealed copy", n)
 }
 
 func (a *app) verifyStore() error {
@@ -93,7 +111,7 @@ func (a *app) verifyStore() error {
 	if err != nil {
 		return err
 	}
-	broken := brokenRecords(r.Broken)
+	broken := control.BrokenRecords(r.Broken)
 	if a.asJSON {
 		damage := ""
 		if r.Damage != nil {
@@ -103,10 +121,10 @@ func (a *app) verifyStore() error {
 			Dir   string `json:"dir"`
 			Whole bool   `json:"whole"`
 			// Damage is of the store as a whole, and Broken are single records.
-			Damage string         `json:"damage,omitempty"`
-			Broken []brokenRecord `json:"broken"`
-			Store  string         `json:"store"` // id
-			Commit uint64         `json:"commit"`
+			Damage string                 `json:"damage,omitempty"`
+			Broken []control.BrokenRecord `json:"broken"`
+			Store  string                 `json:"store"` // id
+			Commit uint64                 `json:"commit"`
 			tally
 			Copy      uint64 `json:"copy_commit"`
 			CopyWhole bool   `json:"copy_whole"`
@@ -120,21 +138,15 @@ func (a *app) verifyStore() error {
 		return err
 	case r.Damage != nil:
 		return r.Damage
-	case len(broken) > 0:
-		return damagedBackup("%d records cannot be read, named above: run `manager store salvage`, which looks for them in the sealed copy", len(broken))
 	}
-	return nil
+	return brokenStore(len(broken))
 }
 
-func (a *app) sayCheck(r *badgerstore.CheckReport, broken []brokenRecord) error {
+func (a *app) sayCheck(r *badgerstore.CheckReport, broken []control.BrokenRecord) error {
 	if r.Damage != nil {
 		return a.sayBroken(broken)
 	}
-	rest := "every one of them opens"
-	if len(broken) > 0 {
-		rest = fmt.Sprintf("all open but %d", len(broken))
-	}
-	if err := a.sayf("The store in %s holds what it should, as of commit %d: %v; %s.", r.Dir, r.Commit, r.Holds, rest); err != nil {
+	if err := a.sayf("The store in %s holds what it should, as of commit %d: %v; %s.", r.Dir, r.Commit, r.Holds, openings(len(broken))); err != nil {
 		return err
 	}
 	if err := a.sayBroken(broken); err != nil {
@@ -164,15 +176,15 @@ func (a *app) verifyBackup(ctx context.Context, path, identity string) error {
 		return nil
 	})
 	if err != nil {
-		return backupError(err)
+		return control.BackupError(err)
 	}
-	r, broken := in.Report(), brokenRecords(bad)
+	r, broken := in.Report(), control.BrokenRecords(bad)
 	if a.asJSON {
 		err = a.printJSON(struct {
 			backupJSON
-			Whole  bool           `json:"whole"`
-			Broken []brokenRecord `json:"broken"`
-		}{aboutBackup(path, 0, r), len(broken)+len(r.Lost) == 0, broken})
+			Whole  bool                   `json:"whole"`
+			Broken []control.BrokenRecord `json:"broken"`
+		}{backupJSON{BackupReport: control.BackupReportOf(path, r)}, len(broken)+len(r.Lost) == 0, broken})
 	} else {
 		err = a.sayf("The backup %s is as it was written at %s: %v, as of commit %d of the store %s. To restore it takes this identity, and no master key.",
 			path, r.Created.Format(time.RFC3339), r.Holds, r.Commit, r.Store)
@@ -183,7 +195,7 @@ func (a *app) verifyBackup(ctx context.Context, path, identity string) error {
 	if err != nil {
 		return err
 	}
-	if err := a.lost(r.Lost, "the backup lacks %d records that could not be read when it was made: take an older one beside it"); err != nil {
+	if err := a.lost(control.BackupReportOf(path, r).Unreadable, "the backup lacks %d records that could not be read when it was made: take an older one beside it"); err != nil {
 		return err
 	}
 	if len(broken) > 0 {

@@ -28,7 +28,7 @@ func (e *ExistsError) Error() string {
 	if e.Other {
 		return fmt.Sprintf("persistence: there is %s already, and it is no backup: nothing was written; name another file", e.Path)
 	}
-	return fmt.Sprintf("persistence: there is %s already: nothing was written; name another file, or say --force", e.Path)
+	return fmt.Sprintf("persistence: there is %s already: nothing was written; name another file, or have it replaced (--force)", e.Path)
 }
 
 // FileError says that the file of a backup cannot be written.

@@ -66,7 +66,7 @@ func TestTheRolesOfMethods(t *testing.T) {
 			t.Errorf("%s is about what protects an account, and for %v", m.procedure, role)
 		}
 	}
-	for _, m := range []*method{Export.method, Import.method, LogOut.method, Remove.method, AcceptQR.method, ClearWait.method} {
+	for _, m := range []*method{Export.method, Import.method, LogOut.method, Remove.method, AcceptQR.method, ClearWait.method, Backup.method} {
 		if m.role() != mtfleetv1.Role_ROLE_ADMIN {
 			t.Errorf("%s is for %v", m.procedure, m.role())
 		}

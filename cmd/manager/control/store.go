@@ -30,7 +30,7 @@ func (r BackupRequest) check() error {
 		return &Error{Kind: KindInvalid, Message: "a backup needs a recipient: the age public key (age1...) of whoever may restore it"}
 	}
 	_, err := backup.ParseRecipients(r.Recipients)
-	return backupError(err)
+	return BackupError(err)
 }
 
 // outside refuses a file among those of the store.
@@ -105,11 +105,11 @@ func (l *Local) Backup(ctx context.Context, r BackupRequest) (BackupReport, erro
 	}
 	recipients, err := backup.ParseRecipients(r.Recipients)
 	if err != nil {
-		return BackupReport{}, backupError(err)
+		return BackupReport{}, BackupError(err)
 	}
 	got, err := backup.WriteFile(ctx, r.Path, l.Manager, backup.Options{Recipients: recipients, Program: l.About.Version, Now: time.Now()}, r.Replace)
 	if err != nil {
-		return BackupReport{}, backupError(err)
+		return BackupReport{}, BackupError(err)
 	}
 	if len(got.Lost) == 0 {
 		// The manager tells by itself of a store that takes no entry; the backup is as good.
@@ -118,17 +118,19 @@ func (l *Local) Backup(ctx context.Context, r BackupRequest) (BackupReport, erro
 	return BackupReportOf(r.Path, *got), nil
 }
 
-// backupError gives errors of backups their kinds; nil stays nil.
-func backupError(err error) error {
+// BackupError gives errors of backups and of their files kinds; nil stays nil.
+func BackupError(err error) error {
 	kind := KindInternal
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, new(*backup.KeyError)):
 		kind = KindInvalid
-	case errors.As(err, new(*backup.ExistsError)):
+	case errors.As(err, new(*backup.IdentityError)):
+		kind = KindMasterKey
+	case errors.As(err, new(*backup.ExistsError)), errors.As(err, new(*persistence.ExistsError)):
 		kind = KindExists
-	case errors.As(err, new(*backup.IncompleteError)):
+	case errors.As(err, new(*backup.IncompleteError)), errors.As(err, new(*backup.DamagedError)), errors.As(err, new(*backup.VersionError)):
 		kind = KindDamaged
 	case errors.As(err, new(*backup.FileError)):
 	default:
@@ -202,8 +204,13 @@ func (l *Local) Space(context.Context, Empty) (StoreSpace, error) {
 
 // Space carries out [Space]: it asks the store.
 func (d *Direct) Space(context.Context, Empty) (StoreSpace, error) {
-	last, err := persistence.ReadLastBackup(d.options.Store)
-	return spaceOf(actors.SpaceOf(d.options.Store), last, err)
+	return SpaceOf(d.options.Store)
+}
+
+// SpaceOf is [Space] of a store.
+func SpaceOf(store persistence.Store) (StoreSpace, error) {
+	last, err := persistence.ReadLastBackup(store)
+	return spaceOf(actors.SpaceOf(store), last, err)
 }
 
 func spaceOf(s actors.Space, last persistence.LastBackup, err error) (StoreSpace, error) {
