@@ -224,8 +224,9 @@ func TestAStoreThatIsLostComesBackFromItsBackup(t *testing.T) {
 	d.signIn()
 	end := d.run()
 	d.hears(d.work())
-	end(os.Interrupt)
 
+	// The backup is made in the midst of calls.
+	calls := d.load()
 	d.must("age-keygen", "-o", "backup.key")
 	key := regexp.MustCompile(`age1[a-z0-9]+`).FindString(string(read(t, d.at("backup.key"))))
 	d.must("manager", "store", "backup", "fleet.age", "--recipient", key)
@@ -233,10 +234,8 @@ func TestAStoreThatIsLostComesBackFromItsBackup(t *testing.T) {
 
 	// More happens: keys are replaced, updates come, and in the midst of calls the
 	// machine is gone, with its disk.
-	end = d.run()
 	d.must("manager", "account", "rotate", "--all")
 	d.hears(d.work())
-	calls := d.load()
 	end(os.Kill)
 	calls()
 	if err := os.Rename(d.at("data"), d.at("gone")); err != nil {
