@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/cmd/manager/wording"
 )
 
 // This file finds the answer to a step where nobody is asked: in a flag, or in a
@@ -81,15 +82,10 @@ func (l *signIn) textByFlag(_ context.Context, s actors.Step) (answer actors.Ans
 		return actors.Answer{Kind: actors.AnswerSignUp, FirstName: take(&l.f.first), LastName: l.f.last}, true, nil
 	case l.f.email != "" && s.Kind == actors.StepEmail:
 		return actors.Answer{Kind: actors.AnswerEmail, Email: take(&l.f.email)}, true, nil
-	case l.f.code != "" && takesCode(s):
+	case l.f.code != "" && wording.TakesCode(s):
 		return actors.Answer{Kind: actors.AnswerCode, Code: take(&l.f.code)}, true, nil
 	}
 	return answer, false, nil
-}
-
-// takesCode tells whether a step is answered by a code.
-func takesCode(s actors.Step) bool {
-	return at(s, actors.StepCode, actors.StepEmailSetup, actors.StepRecovery)
 }
 
 // fileByFlag is for the flags that name a file.
@@ -106,7 +102,7 @@ func (l *signIn) fileByFlag(ctx context.Context, s actors.Step) (answer actors.A
 		path := l.f.answerFile
 		l.f.answerFile = ""
 		return l.jsonFile(ctx, path)
-	case l.f.codeFile != "" && takesCode(s):
+	case l.f.codeFile != "" && wording.TakesCode(s):
 		answer = actors.Answer{Kind: actors.AnswerCode, Code: take("--code-file", &l.f.codeFile)}
 	case l.f.passwordFile != "" && s.Kind == actors.StepPassword:
 		path := l.f.passwordFile

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/cmd/manager/wording"
 )
 
 // This file has the last words of the command, and how a sign-in is told to
@@ -111,7 +112,7 @@ func (l *signIn) pause(s actors.Step) error {
 	if err := l.sayf("%s", s.Message); err != nil {
 		return err
 	}
-	for _, fact := range facts(s, time.Now()) {
+	for _, fact := range wording.Facts(s, time.Now()) {
 		if err := l.sayf("%s", fact); err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/cmd/manager/wording"
 	"github.com/mtfleet/mtfleet/mtproto/login"
 )
 
@@ -40,7 +41,7 @@ func (l *signIn) askStep(ctx context.Context, s actors.Step) (t turn, err error)
 // showStep says what to do and what is known.
 func (l *signIn) showStep(s actors.Step) {
 	l.printf("%s\n", s.Message)
-	for _, fact := range facts(s, time.Now()) {
+	for _, fact := range wording.Facts(s, time.Now()) {
 		l.printf("%s\n", fact)
 	}
 	if s.Terms != "" {
@@ -53,15 +54,9 @@ func (l *signIn) showStep(s actors.Step) {
 
 // askOnce asks once; an empty turn asks for another try.
 func (l *signIn) askOnce(ctx context.Context, s actors.Step) (turn, error) {
-	ask, ok := questions[s.Kind]
-	if !ok || !s.Supported {
-		ask = question{}
-	}
-	if s.How == actors.HowWord || s.How == actors.HowPhrase {
-		ask.wordy = true // the word may be any, also one of ours
-	}
-	words := choices(s)
-	if ask.hidden {
+	ask := questionOf(s)
+	choices := wording.Choices(s)
+	if ask.Hidden {
 		text, err := ask.secret(ctx, l)
 		if err != nil {
 			return turn{}, err
@@ -69,13 +64,13 @@ func (l *signIn) askOnce(ctx context.Context, s actors.Step) (turn, error) {
 		if text != "" {
 			return ask.more(ctx, l, s, text)
 		}
-		line, next, err := l.read(ctx, s, "Choose ("+names(words)+"; Enter alone to go back): ")
+		line, next, err := l.read(ctx, s, "Choose ("+wording.Names(choices)+"; Enter alone to go back): ")
 		if err != nil || next != nil {
 			return turn{next: next}, err
 		}
-		return l.choose(ctx, words, line, nil)
+		return l.choose(ctx, s, choices, line, nil)
 	}
-	prompt := ask.line(words)
+	prompt := ask.line(choices)
 	if s.Kind == actors.StepWait {
 		prompt = "Wait here, or type cancel; Ctrl-C leaves the sign-in as it is: "
 	}
@@ -83,38 +78,38 @@ func (l *signIn) askOnce(ctx context.Context, s actors.Step) (turn, error) {
 	if err != nil || next != nil {
 		return turn{next: next}, err
 	}
-	if ask.wordy && line == "" {
-		if line, next, err = l.read(ctx, s, "Choose ("+names(words)+"; Enter alone to go back): "); err != nil || next != nil {
+	if ask.Wordy && line == "" {
+		if line, next, err = l.read(ctx, s, "Choose ("+wording.Names(choices)+"; Enter alone to go back): "); err != nil || next != nil {
 			return turn{next: next}, err
 		}
-		return l.choose(ctx, words, line, nil)
+		return l.choose(ctx, s, choices, line, nil)
 	}
-	if ask.wordy {
-		words = nil
+	if ask.Wordy {
+		choices = nil
 	}
-	return l.choose(ctx, words, line, func(line string) (turn, error) { return ask.more(ctx, l, s, line) })
+	return l.choose(ctx, s, choices, line, func(line string) (turn, error) { return ask.more(ctx, l, s, line) })
 }
 
 // choose takes one of the words, or hands on what is none.
-func (l *signIn) choose(ctx context.Context, words []choice, line string, other func(string) (turn, error)) (turn, error) {
-	for _, w := range words {
-		if !strings.EqualFold(w.word, line) {
+func (l *signIn) choose(ctx context.Context, s actors.Step, choices []wording.Choice, line string, other func(string) (turn, error)) (turn, error) {
+	for _, c := range choices {
+		if !strings.EqualFold(c.Word, line) {
 			continue
 		}
-		if w.from.After(time.Now()) {
-			l.printf("That can be had %s.\n", when(w.from, time.Now(), "at %s", ""))
+		if c.From.After(time.Now()) {
+			l.printf("That can be had %s.\n", wording.When(c.From, time.Now(), "at %s", ""))
 			return turn{}, nil
 		}
-		if w.ask != nil {
-			return w.ask(ctx, l)
+		if ask := askFor(s, c); ask != nil {
+			return ask(ctx, l)
 		}
-		return given(actors.Answer{Kind: w.kind}), nil
+		return given(actors.Answer{Kind: c.Kind}), nil
 	}
 	switch {
 	case line == "":
 		return turn{}, nil
 	case other == nil:
-		l.printf("The words here are %s.\n", names(words))
+		l.printf("The words here are %s.\n", wording.Names(choices))
 		return turn{}, nil
 	}
 	return other(line)
@@ -137,28 +132,35 @@ func (l *signIn) read(ctx context.Context, s actors.Step, prompt string) (line s
 	return strings.TrimSpace(line), next, err
 }
 
-// A question is how a step is asked for.
+// A question is how a person is asked for a step.
 type question struct {
-	prompt string
-	hidden bool // nothing is shown of it; what else there is to say comes after an empty answer
-	wordy  bool // any word may be the answer; as with hidden
-	answer func(text string) actors.Answer
-	// ask does more with it, in place of answer.
+	wording.Question
+	// ask does more with what was typed than Answer.
 	ask func(ctx context.Context, l *signIn, s actors.Step, line string) (turn, error)
 }
 
-func (q question) line(words []choice) string {
-	switch {
-	case q.answer == nil && q.ask == nil:
-		return "Type " + names(words) + ": "
-	case q.wordy:
-		return q.prompt + " (Enter alone for other ways): "
+func questionOf(s actors.Step) question {
+	q := question{Question: wording.QuestionOf(s)}
+	if q.Answer != nil {
+		q.ask = map[actors.StepKind]func(context.Context, *signIn, actors.Step, string) (turn, error){
+			actors.StepPhone: askNumber, actors.StepNewPassword: askNewPassword, actors.StepSignUp: askName, actors.StepPasskey: askAssertion,
+		}[s.Kind]
 	}
-	return q.prompt + " (or: " + names(words) + "): "
+	return q
+}
+
+func (q question) line(choices []wording.Choice) string {
+	switch {
+	case q.Answer == nil:
+		return "Type " + wording.Names(choices) + ": "
+	case q.Wordy:
+		return q.Prompt + " (Enter alone for other ways): "
+	}
+	return q.Prompt + " (or: " + wording.Names(choices) + "): "
 }
 
 func (q question) secret(ctx context.Context, l *signIn) (string, error) {
-	password, _, err := l.askPassword(ctx, q.prompt+" (nothing is shown; Enter alone for other ways): ")
+	password, _, err := l.askPassword(ctx, q.Prompt+" (nothing is shown; Enter alone for other ways): ")
 	return password, err
 }
 
@@ -166,40 +168,11 @@ func (q question) more(ctx context.Context, l *signIn, s actors.Step, line strin
 	switch {
 	case q.ask != nil:
 		return q.ask(ctx, l, s, line)
-	case q.answer != nil:
-		return given(q.answer(line)), nil
+	case q.Answer != nil:
+		return given(q.Answer(line)), nil
 	}
-	l.printf("The words here are %s.\n", names(choices(s)))
+	l.printf("The words here are %s.\n", wording.Names(wording.Choices(s)))
 	return turn{}, nil
-}
-
-func code(text string) actors.Answer { return actors.Answer{Kind: actors.AnswerCode, Code: text} }
-
-// questions are how steps are asked for; those that are not here know words only.
-var questions = map[actors.StepKind]question{
-	actors.StepPhone:      {prompt: "Phone number", ask: askNumber},
-	actors.StepCode:       {prompt: "Code", answer: code},
-	actors.StepFirebase:   {prompt: "Code", answer: code},
-	actors.StepEmailSetup: {prompt: "Code", answer: code},
-	actors.StepRecovery:   {prompt: "Code", answer: code},
-	actors.StepEmail: {prompt: "E-mail address", answer: func(text string) actors.Answer {
-		return actors.Answer{Kind: actors.AnswerEmail, Email: text}
-	}},
-	actors.StepPassword: {prompt: "Password", hidden: true, answer: func(text string) actors.Answer {
-		return actors.Answer{Kind: actors.AnswerPassword, Password: text}
-	}},
-	actors.StepToken: {prompt: "Bot token", hidden: true, answer: func(text string) actors.Answer {
-		return actors.Answer{Kind: actors.AnswerToken, Token: text}
-	}},
-	actors.StepWebToken: {prompt: "Link of the web client", hidden: true, answer: func(text string) actors.Answer {
-		return actors.Answer{Kind: actors.AnswerToken, Token: text}
-	}},
-	actors.StepNewPassword: {prompt: "New password", hidden: true, ask: askNewPassword},
-	actors.StepPNV: {prompt: "Token", hidden: true, answer: func(text string) actors.Answer {
-		return actors.Answer{Kind: actors.AnswerPNV, Token: text}
-	}},
-	actors.StepSignUp:  {prompt: "First name", wordy: true, ask: askName},
-	actors.StepPasskey: {prompt: "Assertion, as JSON", ask: askAssertion},
 }
 
 // askNumber takes a number, or says why it is none.

@@ -9,42 +9,11 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/term"
-	"rsc.io/qr"
 
 	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/cmd/manager/qrcode"
+	"github.com/mtfleet/mtfleet/cmd/manager/wording"
 )
-
-// The colours of a QR code, whatever those of the terminal are: black on white of
-// the cube of 256 colours, which no theme changes. Cameras want dark modules on
-// a light ground.
-const (
-	qrColours = "\x1b[38;5;16;48;5;231m"
-	qrPlain   = "\x1b[0m"
-)
-
-// qrLines draws a code with so many light modules around it, two modules a line.
-func qrLines(text string, quiet int) ([]string, error) {
-	code, err := qr.Encode(text, qr.L)
-	if err != nil {
-		return nil, err
-	}
-	var lines []string
-	for y := -quiet; y < code.Size+quiet; y += 2 {
-		var b strings.Builder
-		for x := -quiet; x < code.Size+quiet; x++ {
-			b.WriteString([]string{" ", "▀", "▄", "█"}[bit(code.Black(x, y))+2*bit(code.Black(x, y+1))])
-		}
-		lines = append(lines, qrColours+b.String()+qrPlain)
-	}
-	return lines, nil
-}
-
-func bit(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
 
 // qrScreen is where a QR code is drawn, and drawn again in the same place.
 type qrScreen struct {
@@ -53,24 +22,13 @@ type qrScreen struct {
 	link, foot string
 }
 
-// quietZones are the light modules around a code, as the standard wants them, and
-// as cameras still read it where there is less room.
-var quietZones = []int{4, 2}
-
 // show draws what fits into a terminal of that size, over what was drawn before.
 func (q *qrScreen) show(w io.Writer, width, height int, title, link, foot string) error {
 	q.link, q.foot = link, foot
 	text := rows(title, width) + rows(link, width) + rows(foot, width) + 1 // of the cursor
-	var picture []string
-	for _, quiet := range quietZones {
-		lines, err := qrLines(link, quiet)
-		if err != nil {
-			return err
-		}
-		if len(lines)+text <= height && rows(lines[0], width) == 1 {
-			picture = lines
-			break
-		}
+	picture, err := qrcode.Fit(link, width, height-text)
+	if err != nil {
+		return err
 	}
 	if picture == nil {
 		foot = "The terminal is too small for the QR code. " + foot
@@ -86,7 +44,7 @@ func (q *qrScreen) show(w io.Writer, width, height int, title, link, foot string
 		b.WriteString(line + "\r\n")
 		q.rows += rows(line, width)
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err = io.WriteString(w, b.String())
 	return err
 }
 
@@ -120,7 +78,7 @@ func up(rows int) string { return fmt.Sprintf("\x1b[%dA\r", rows) }
 
 // rows is how many rows a line takes in a terminal.
 func rows(line string, width int) int {
-	line = strings.NewReplacer(qrColours, "", qrPlain, "").Replace(line)
+	line = strings.NewReplacer(qrcode.Colours, "", qrcode.Plain, "").Replace(line)
 	return max((utf8.RuneCountInString(line)+width-1)/max(width, 1), 1)
 }
 
@@ -142,7 +100,7 @@ func (l *signIn) showQR(s actors.Step) error {
 	if s.LastError != "" {
 		title = s.Message
 	}
-	foot := "Good until " + when(s.ExpiresAt, time.Now(), "%s", "it is replaced") + ", then replaced."
+	foot := "Good until " + wording.When(s.ExpiresAt, time.Now(), "%s", "it is replaced") + ", then replaced."
 	if l.person() {
 		foot += " To end the sign-in type cancel."
 	}

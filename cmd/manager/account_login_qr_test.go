@@ -7,40 +7,10 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"rsc.io/qr"
+	"github.com/mtfleet/mtfleet/cmd/manager/qrcode"
 )
 
 const someLink = "tg://login?token=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
-
-// TestAQRCodeIsDarkOnLight reads the modules back from what is drawn.
-func TestAQRCodeIsDarkOnLight(t *testing.T) {
-	code, err := qr.Encode(someLink, qr.L)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, quiet := range quietZones {
-		lines, err := qrLines(someLink, quiet)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for row, line := range lines {
-			body, ok := strings.CutPrefix(line, qrColours)
-			body, reset := strings.CutSuffix(body, qrPlain)
-			if !ok || !reset {
-				t.Fatalf("line %d has not its own colours: %q", row, line)
-			}
-			for x, r := range []rune(body) {
-				top, bottom := r == '▀' || r == '█', r == '▄' || r == '█'
-				if top != code.Black(x-quiet, 2*row-quiet) || bottom != code.Black(x-quiet, 2*row+1-quiet) {
-					t.Fatalf("quiet zone %d, line %d, column %d: %q", quiet, row, x, r)
-				}
-			}
-			if n := len([]rune(body)); n != code.Size+2*quiet {
-				t.Fatalf("line %d has %d columns", row, n)
-			}
-		}
-	}
-}
 
 // TestAQRCodeIsDrawnAgainInItsPlace: the next code covers the last one and moves
 // nothing, in terminals of several sizes.
@@ -76,7 +46,7 @@ func TestAQRCodeIsDrawnAgainInItsPlace(t *testing.T) {
 			if drawn := strings.ContainsAny(first, "▀▄█"); drawn != (c.quiet >= 0) {
 				t.Errorf("a code is drawn: %v\n%s", drawn, first)
 			}
-			if lines, _ := qrLines(someLink, max(c.quiet, 0)); c.quiet >= 0 && strings.Count(first, "\n") < len(lines) {
+			if lines, _ := qrcode.Lines(someLink, max(c.quiet, 0)); c.quiet >= 0 && strings.Count(first, "\n") < len(lines) {
 				t.Errorf("the quiet zone is not %d:\n%s", c.quiet, first)
 			}
 			if !strings.Contains(strings.ReplaceAll(first, "\n", ""), someLink) {

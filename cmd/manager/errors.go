@@ -14,6 +14,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/cmd/manager/wording"
 	"github.com/mtfleet/mtfleet/config"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
 	"github.com/mtfleet/mtfleet/persistence"
@@ -155,7 +156,7 @@ func describe(err error) string {
 	case errors.As(err, &failed):
 		s := failed.Message
 		if !failed.Until.IsZero() && failed.Until.After(time.Now()) {
-			s += fmt.Sprintf(" (try again after %s, in %s)", failed.Until.Local().Format(time.DateTime), roundUp(time.Until(failed.Until)))
+			s += fmt.Sprintf(" (try again after %s, in %s)", failed.Until.Local().Format(time.DateTime), wording.RoundUp(time.Until(failed.Until)))
 		}
 		return s
 	case errors.Is(err, context.Canceled):
@@ -165,8 +166,6 @@ func describe(err error) string {
 	errors.As(control.Wrap(err), &e)
 	return e.Message
 }
-
-func roundUp(d time.Duration) time.Duration { return d.Truncate(time.Second) + time.Second }
 
 func describeConfig(e *config.Error) string {
 	var b strings.Builder

@@ -1,4 +1,4 @@
-package main
+package wording
 
 import (
 	"fmt"
@@ -7,8 +7,6 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors"
 )
-
-// This file says what is known of a step.
 
 // ways is how a code travels, for people.
 var ways = map[string]string{
@@ -24,8 +22,8 @@ var ways = map[string]string{
 	actors.HowFirebase:   "by text message, after a proof to Firebase",
 }
 
-// facts are the lines under a step's message.
-func facts(s actors.Step, now time.Time) []string {
+// Facts are the lines under a step's message, each a name and what is known.
+func Facts(s actors.Step, now time.Time) []string {
 	var f factList
 	if s.Phone != "" {
 		f.add("number", "+"+s.Phone)
@@ -83,16 +81,16 @@ func (f *factList) times(s actors.Step, now time.Time) {
 		if way == "" {
 			way = s.Next
 		}
-		f.add("another", way+when(s.ResendAt, now, ", from %s on", ", now"))
+		f.add("another", way+When(s.ResendAt, now, ", from %s on", ", now"))
 	}
 	if !s.ResetAt.IsZero() {
-		f.add("reset", "of the e-mail, "+when(s.ResetAt, now, "at %s", "now"))
+		f.add("reset", "of the e-mail, "+When(s.ResetAt, now, "at %s", "now"))
 	}
-	if takesCode(s) && !s.ExpiresAt.IsZero() {
-		f.add("expires", when(s.ExpiresAt, now, "about %s", "it may have expired by now"))
+	if TakesCode(s) && !s.ExpiresAt.IsZero() {
+		f.add("expires", When(s.ExpiresAt, now, "about %s", "it may have expired by now"))
 	}
 	if s.Until.After(now) {
-		f.add("wait", when(s.Until, now, "until %s", ""))
+		f.add("wait", When(s.Until, now, "until %s", ""))
 	}
 }
 
@@ -113,28 +111,4 @@ func (f *factList) external(s actors.Step) {
 	}
 	f.add("nonce", s.Nonce)
 	f.add("payload", s.Payload)
-}
-
-// when puts a time that is to come into words, with how far it is.
-func when(t, now time.Time, format, past string) string {
-	switch d := t.Sub(now); {
-	case d <= 0:
-		return past
-	case d < 24*time.Hour:
-		return fmt.Sprintf(format, fmt.Sprintf("%s (in %s)", t.Local().Format(time.TimeOnly), short(roundUp(d))))
-	default:
-		return fmt.Sprintf(format, t.Local().Format(time.DateTime))
-	}
-}
-
-// short is a duration without what is nought at its end.
-func short(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
 }
