@@ -13,7 +13,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
-	"github.com/mtfleet/mtfleet/cmd/manager/tabular"
+	"github.com/mtfleet/mtfleet/cmd/manager/wording"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -158,21 +158,8 @@ func (a *app) add(ctx context.Context, s control.Service, id string, noPFS bool,
 	return control.Add.Call(ctx, s, control.AddRequest{ID: id, NoPFS: noPFS || !cfg.PFS, Labels: all, Proxy: proxy})
 }
 
-// outageLine says that a DC is lost, before all that follows from it.
-func outageLine(o actors.Outage) string {
-	since := o.Since.Local().Format(time.TimeOnly)
-	if time.Since(o.Since) > 24*time.Hour {
-		since = o.Since.Local().Format(time.DateTime)
-	}
-	line := fmt.Sprintf("%d of %d accounts are without DC %d since %s", o.Accounts, o.Of, o.DC, since)
-	if o.Why != "" {
-		line += " (" + o.Why + ")"
-	}
-	return line
-}
-
 // clip shortens a reason for a table; `account show` has all of it.
-func clip(s string) string { return tabular.Cut(s, 60) }
+func clip(s string) string { return wording.Clip(s) }
 
 // clip is clip but where nothing is cut.
 func (o *outputFlags) clip(s string) string {
@@ -182,62 +169,15 @@ func (o *outputFlags) clip(s string) string {
 	return clip(s)
 }
 
-func stateWord(acc control.Account) string {
-	if acc.Step != nil {
-		return acc.State + " (" + string(acc.Step.Kind) + ")"
-	}
-	return acc.State
-}
+func ago(t time.Time) string { return wording.Ago(t, time.Now()) }
 
-func kindWord(acc control.Account) string {
-	switch {
-	case acc.Bot:
-		return "bot"
-	case acc.SignedIn:
-		return "person"
-	}
-	return "-"
-}
-
-func dcWord(acc control.Account) string {
-	if acc.HomeDC == 0 {
-		return "-"
-	}
-	return fmt.Sprint(acc.HomeDC)
-}
-
-func pfsWord(acc control.Account) string {
-	switch {
-	case !acc.PFS:
-		return "off"
-	case acc.Bound:
-		return "bound"
-	}
-	return "on"
-}
+func kindWord(acc control.Account) string { return wording.Kind(acc) }
 
 func orDash(n int64) string {
 	if n == 0 {
 		return "-"
 	}
 	return fmt.Sprint(n)
-}
-
-// ago says how long ago a time was.
-func ago(t time.Time) string {
-	if t.IsZero() {
-		return "-"
-	}
-	d := time.Since(t)
-	switch {
-	case d < time.Minute:
-		return fmt.Sprintf("%ds", max(int(d.Seconds()), 0))
-	case d < time.Hour:
-		return fmt.Sprintf("%dm", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%dh", int(d.Hours()))
-	}
-	return fmt.Sprintf("%dd", int(d.Hours()/24))
 }
 
 // printAccount prints all that is known of an account.
@@ -249,7 +189,7 @@ func (a *app) printAccount(acc control.Account) error {
 		}
 	}
 	row("account", acc.ID)
-	row("state", stateWord(acc))
+	row("state", wording.State(acc))
 	if !acc.Since.IsZero() {
 		row("since", acc.Since.Local().Format(time.DateTime)+", "+ago(acc.Since)+" ago")
 	}
@@ -263,8 +203,8 @@ func (a *app) printAccount(acc control.Account) error {
 	if acc.UserID != 0 {
 		row("user id", fmt.Sprint(acc.UserID))
 	}
-	row("home DC", dcWord(acc))
-	row("PFS", pfsWord(acc))
+	row("home DC", wording.HomeDC(acc))
+	row("PFS", wording.PFS(acc))
 	if o := acc.Origin; o.Format != "" {
 		from := "taken in from " + o.Format + " on " + o.At.Local().Format(time.DateOnly)
 		if o.APIID != 0 {

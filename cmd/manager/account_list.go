@@ -11,6 +11,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
 	"github.com/mtfleet/mtfleet/cmd/manager/tabular"
+	"github.com/mtfleet/mtfleet/cmd/manager/wording"
 )
 
 // listFlags are what `account list` takes.
@@ -92,7 +93,7 @@ func (a *app) tellList(f *listFlags, list control.AccountList) (more func(contro
 		return nil, a.sayf("%s", f.none())
 	}
 	for _, o := range list.Outages {
-		if err := a.sayf("%s", outageLine(o)); err != nil {
+		if err := a.sayf("%s", wording.Outage(o, time.Now())); err != nil {
 			return nil, err
 		}
 	}
@@ -112,9 +113,9 @@ func (f *listFlags) none() string {
 }
 
 func (f *listFlags) row(acc control.Account) []tabular.Cell {
-	row := []tabular.Cell{{Text: acc.ID}, {Text: stateWord(acc), Color: stateColor(acc.State)}}
+	row := []tabular.Cell{{Text: acc.ID}, {Text: wording.State(acc), Color: stateColor(acc.State)}}
 	for _, text := range []string{
-		kindWord(acc), dcWord(acc), pfsWord(acc), ago(acc.Since), orDash(acc.UserID), cmp.Or(acc.Labels.String(), "-"), cmp.Or(acc.Proxy, "-"), f.clip(acc.Why),
+		kindWord(acc), wording.HomeDC(acc), wording.PFS(acc), ago(acc.Since), orDash(acc.UserID), cmp.Or(acc.Labels.String(), "-"), cmp.Or(acc.Proxy, "-"), f.clip(acc.Why),
 	} {
 		row = append(row, tabular.Cell{Text: text})
 	}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/cmd/manager/wording"
 )
 
 // targets are the accounts that a command is for: by name, by what they are, or all; one of these.
@@ -188,7 +189,7 @@ func (a *app) onlyShow(ctx context.Context, s control.Service, o *outputFlags, v
 				State  string `json:"state"`
 			}{verb, acc.ID, acc.State})
 		} else {
-			err = a.sayf("Would %s %s (%s).", verb, acc.ID, stateWord(acc))
+			err = a.sayf("Would %s %s (%s).", verb, acc.ID, wording.State(acc))
 		}
 		if err != nil {
 			return err

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -11,6 +9,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/cmd/manager/wording"
 )
 
 // filterFlags select events.
@@ -154,45 +153,5 @@ func (a *app) printEvent(ev *control.Event, f *outputFlags) error {
 	if !ev.At.IsZero() {
 		at = ev.At.Local().Format(time.TimeOnly)
 	}
-	return a.sayf("%s  %-9v  %-16s  %s", at, ev.Cursor, ev.Account, eventText(ev))
-}
-
-// eventText is an event for people.
-func eventText(ev *control.Event) string {
-	switch {
-	case ev.Kind == actors.EventState && ev.Status != nil:
-		acc := control.Account{State: ev.Status.State.String(), Status: *ev.Status}
-		s := "is " + stateWord(acc)
-		if ev.Status.Why != "" {
-			s += ": " + ev.Status.Why
-		}
-		return s
-	case ev.Kind == actors.EventUpdate:
-		return updateText(ev)
-	case ev.Kind == actors.EventMissed:
-		return fmt.Sprintf("%d events are gone", ev.Missed)
-	case ev.Kind == actors.EventHole:
-		return fmt.Sprintf("some updates cannot be had: read anew what matters (after %+v, up to %+v)", ev.From, ev.To)
-	case ev.Kind == actors.EventNotice && ev.Notice != nil:
-		return ev.Notice.String()
-	case ev.Kind == actors.EventRestarted:
-		return "the cursor is of an earlier manager; this is what the one that runs has kept"
-	}
-	return ev.Kind.String()
-}
-
-// updateText names an update and quotes the message in it.
-func updateText(ev *control.Event) string {
-	var u struct {
-		Name    string `json:"_"`
-		Message json.RawMessage
-	}
-	if json.Unmarshal(ev.Update, &u) != nil || u.Name == "" {
-		return fmt.Sprintf("an update of %d bytes", len(ev.Update))
-	}
-	var m struct{ Message string }
-	if json.Unmarshal(u.Message, &m) == nil && m.Message != "" {
-		return u.Name + " " + clip(fmt.Sprintf("%q", m.Message))
-	}
-	return u.Name
+	return a.sayf("%s  %-9v  %-16s  %s", at, ev.Cursor, ev.Account, wording.Event(ev))
 }

@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
 	"github.com/mtfleet/mtfleet/cmd/manager/tabular"
+	"github.com/mtfleet/mtfleet/cmd/manager/wording"
 )
 
 func (a *app) governorCommand() *cobra.Command {
@@ -41,7 +43,7 @@ func (a *app) tellGovernor(f *outputFlags, g control.Pacing) error {
 		tabular.Column{Name: "WAITING: CONNECTS", Leaves: 4}, tabular.Column{Name: "KEYS", Leaves: 5}, tabular.Column{Name: "SIGN-INS", Leaves: 6},
 		tabular.Column{Name: "GRANTED: CONNECTS", Leaves: 1}, tabular.Column{Name: "KEYS", Leaves: 2}, tabular.Column{Name: "SIGN-INS", Leaves: 3})
 	for _, d := range g.DCs {
-		t.Row(dcName(d), cmp.Or(d.Via, "directly"), dcState(d), fmt.Sprint(d.Waiting.Connects), fmt.Sprint(d.Waiting.KeyCreations), fmt.Sprint(d.Waiting.SignIns),
+		t.Row(dcName(d), cmp.Or(d.Via, "directly"), wording.DCState(d, time.Now()), fmt.Sprint(d.Waiting.Connects), fmt.Sprint(d.Waiting.KeyCreations), fmt.Sprint(d.Waiting.SignIns),
 			fmt.Sprint(d.Granted.Connects), fmt.Sprint(d.Granted.KeyCreations), fmt.Sprint(d.Granted.SignIns))
 	}
 	return a.tell(f, g, t, "Nobody has asked for a permit: no manager runs, or it has just begun.")
@@ -53,15 +55,4 @@ func dcName(d control.GovernedDC) string {
 		return fmt.Sprintf("%d for media", d.DC)
 	}
 	return fmt.Sprint(d.DC)
-}
-
-// dcState says whether a DC is up.
-func dcState(d control.GovernedDC) string {
-	switch {
-	case d.Up:
-		return "up"
-	case d.Flood:
-		return fmt.Sprintf("wants fewer connections, for %s, probed every %gs", ago(d.Since), d.ProbeEvery)
-	}
-	return fmt.Sprintf("down for %s, probed every %gs", ago(d.Since), d.ProbeEvery)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
 	"github.com/mtfleet/mtfleet/cmd/manager/tabular"
+	"github.com/mtfleet/mtfleet/cmd/manager/wording"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -228,7 +229,7 @@ func (p *statusPage) dcs(s control.FleetStatus) error {
 			home = online[d.DC]
 		}
 		delete(online, d.DC)
-		state := tabular.Cell{Text: dcState(d), Color: tabular.Green}
+		state := tabular.Cell{Text: wording.DCState(d, time.Now()), Color: tabular.Green}
 		switch {
 		case d.Flood:
 			state.Color = tabular.Yellow

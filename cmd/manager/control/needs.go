@@ -210,7 +210,7 @@ func (c *census) storeNeeds(f *FleetStatus, add addNeed) {
 		add(urgentSoon, "The disk of the store is almost full.", "df -h "+f.About.Store, nil)
 	}
 	if !s.LastBackup.IsZero() && f.At.Sub(s.LastBackup) > backupOld {
-		add(urgentSoon, fmt.Sprintf("The last backup of the store is %d days old.", int(f.At.Sub(s.LastBackup).Hours()/24)), "", nil)
+		add(urgentSoon, fmt.Sprintf("The last backup of the store is %d days old.", int(f.At.Sub(s.LastBackup).Hours()/24)), "manager store backup FILE --recipient AGE_KEY", nil)
 	}
 }
 
