@@ -27,6 +27,7 @@ type seat struct {
 	chunks chan string
 	screen *screen
 	raw    strings.Builder
+	before *unix.Termios // the settings of the terminal when the command began
 }
 
 func (s *scene) sit(args ...string) *seat {
@@ -54,6 +55,9 @@ func (s *scene) sit(args ...string) *seat {
 	p := &seat{t: s.t, cmd: exec.Command("manager", args...), tty: master, chunks: make(chan string, 1024), screen: newScreen(width, height)}
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = slave, slave, slave
 	p.cmd.Env = append(os.Environ(), "MTFLEET_CONFIG="+s.config(), "HOME="+s.dir, "TERM=xterm")
+	if p.before, err = unix.IoctlGetTermios(fd, unix.TCGETS); err != nil {
+		s.t.Fatal(err)
+	}
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := p.cmd.Start(); err != nil {
 		s.t.Fatal(err)

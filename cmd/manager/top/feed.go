@@ -170,7 +170,7 @@ func (f *feed) tell(ctx context.Context, s control.Service, g *gathering, ended 
 }
 
 func (f *feed) tellList(ctx context.Context, s control.Service) error {
-	list, err := ask(ctx, s, control.List, control.Empty{})
+	list, err := ask(ctx, s, control.List, control.ListRequest{})
 	if err == nil && !f.send(ctx, listed{list}) {
 		err = ctx.Err()
 	}
