@@ -28,6 +28,9 @@ func Words(err error) string {
 
 // Plain does with a text what Words does with an error's.
 func Plain(text string) string {
+	if text == "" {
+		return "" // as of most accounts, which are listed by the ten thousand
+	}
 	var parts []string
 	for line := range strings.SplitSeq(text, "\n") {
 		if line = plainLine(line); line != "" && !slices.Contains(parts, line) {
