@@ -26,6 +26,8 @@ type Local struct {
 	MaxAccounts int
 	// Budget is what the manager was opened with, for Governor.
 	Budget governor.Budget
+	// Dashboard makes a link to the dashboard; nil where none is served.
+	Dashboard func() string
 
 	adjusted atomic.Pointer[allowance] // nil before Adjust
 }
@@ -176,8 +178,9 @@ func (l *Local) Add(ctx context.Context, r AddRequest) (Account, error) {
 
 // List carries out [List].
 func (l *Local) List(_ context.Context, r ListRequest) (AccountList, error) {
-	list := AccountList{Accounts: []Account{}, Outages: l.Manager.Outages()}
-	for _, a := range l.Manager.Accounts() {
+	all := l.Manager.Accounts()
+	list := AccountList{Accounts: make([]Account, 0, len(all)), Outages: l.Manager.Outages()}
+	for _, a := range all {
 		if acc := show(a); r.Selects(&acc) {
 			list.Accounts = append(list.Accounts, acc)
 		}

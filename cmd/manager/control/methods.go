@@ -80,11 +80,12 @@ var (
 
 // FleetService.
 var (
-	Info        = unary[mtfleetv1.InfoRequest, mtfleetv1.InfoResponse]("FleetService.Info", (*Local).Info, (*Direct).Info)
-	Status      = unary[mtfleetv1.StatusRequest, mtfleetv1.StatusResponse]("FleetService.Status", (*Local).Status, (*Direct).Status)
-	Governor    = unary[mtfleetv1.GovernorRequest, mtfleetv1.GovernorResponse]("FleetService.Governor", (*Local).Governor, (*Direct).Governor)
-	Audit       = unary[mtfleetv1.AuditRequest, mtfleetv1.AuditResponse]("FleetService.Audit", (*Local).Audit, (*Direct).Audit)
-	VerifyAudit = unary[mtfleetv1.VerifyAuditRequest, mtfleetv1.VerifyAuditResponse]("FleetService.VerifyAudit", (*Local).VerifyAudit, (*Direct).VerifyAudit)
+	Info          = unary[mtfleetv1.InfoRequest, mtfleetv1.InfoResponse]("FleetService.Info", (*Local).Info, (*Direct).Info)
+	Status        = unary[mtfleetv1.StatusRequest, mtfleetv1.StatusResponse]("FleetService.Status", (*Local).Status, (*Direct).Status)
+	Governor      = unary[mtfleetv1.GovernorRequest, mtfleetv1.GovernorResponse]("FleetService.Governor", (*Local).Governor, (*Direct).Governor)
+	Audit         = unary[mtfleetv1.AuditRequest, mtfleetv1.AuditResponse]("FleetService.Audit", (*Local).Audit, (*Direct).Audit)
+	VerifyAudit   = unary[mtfleetv1.VerifyAuditRequest, mtfleetv1.VerifyAuditResponse]("FleetService.VerifyAudit", (*Local).VerifyAudit, (*Direct).VerifyAudit)
+	DashboardLink = unary[mtfleetv1.DashboardLinkRequest, mtfleetv1.DashboardLinkResponse]("FleetService.DashboardLink", (*Local).DashboardLink, nobody[Empty, Link](errNoLinks))
 )
 
 // StoreService.
@@ -107,7 +108,7 @@ func methods() []*method {
 		Passkeys.method, DeletePasskey.method, InitPasskey.method, FinishPasskey.method,
 		Events.method, Consume.method, Ack.method, Consumers.method, RemoveConsumer.method, Webhooks.method, DeadLetters.method,
 		RetryWebhook.method,
-		Info.method, Status.method, Governor.method, Audit.method, VerifyAudit.method,
+		Info.method, Status.method, Governor.method, DashboardLink.method, Audit.method, VerifyAudit.method,
 		Backup.method, Verify.method, Space.method,
 	}
 }

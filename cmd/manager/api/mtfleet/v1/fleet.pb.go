@@ -1488,6 +1488,88 @@ func (x *VerifyAuditResponse) GetHead() string {
 	return ""
 }
 
+// DashboardLinkRequest asks for a link of its own.
+type DashboardLinkRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DashboardLinkRequest) Reset() {
+	*x = DashboardLinkRequest{}
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DashboardLinkRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DashboardLinkRequest) ProtoMessage() {}
+
+func (x *DashboardLinkRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DashboardLinkRequest.ProtoReflect.Descriptor instead.
+func (*DashboardLinkRequest) Descriptor() ([]byte, []int) {
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{19}
+}
+
+// DashboardLinkResponse is a link to open in a browser of the manager's machine. Whoever has it may do everything.
+type DashboardLinkResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Link          string                 `protobuf:"bytes,1,opt,name=link,proto3" json:"link,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DashboardLinkResponse) Reset() {
+	*x = DashboardLinkResponse{}
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DashboardLinkResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DashboardLinkResponse) ProtoMessage() {}
+
+func (x *DashboardLinkResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DashboardLinkResponse.ProtoReflect.Descriptor instead.
+func (*DashboardLinkResponse) Descriptor() ([]byte, []int) {
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *DashboardLinkResponse) GetLink() string {
+	if x != nil {
+		return x.Link
+	}
+	return ""
+}
+
 var File_mtfleet_v1_fleet_proto protoreflect.FileDescriptor
 
 const file_mtfleet_v1_fleet_proto_rawDesc = "" +
@@ -1595,7 +1677,10 @@ const file_mtfleet_v1_fleet_proto_rawDesc = "" +
 	"\aentries\x18\x03 \x01(\x05R\aentries\x12\x14\n" +
 	"\x05first\x18\x04 \x01(\x04R\x05first\x12\x12\n" +
 	"\x04last\x18\x05 \x01(\x04R\x04last\x12\x12\n" +
-	"\x04head\x18\x06 \x01(\tR\x04head*X\n" +
+	"\x04head\x18\x06 \x01(\tR\x04head\"\x16\n" +
+	"\x14DashboardLinkRequest\"+\n" +
+	"\x15DashboardLinkResponse\x12\x12\n" +
+	"\x04link\x18\x01 \x01(\tR\x04link*X\n" +
 	"\aUrgency\x12\x17\n" +
 	"\x13URGENCY_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vURGENCY_NOW\x10\x01\x12\x10\n" +
@@ -1604,13 +1689,14 @@ const file_mtfleet_v1_fleet_proto_rawDesc = "" +
 	"\x05Tried\x12\x15\n" +
 	"\x11TRIED_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rTRIED_REACHED\x10\x01\x12\x10\n" +
-	"\fTRIED_MISSED\x10\x022\x8c\x03\n" +
+	"\fTRIED_MISSED\x10\x022\xe8\x03\n" +
 	"\fFleetService\x12B\n" +
 	"\x04Info\x12\x17.mtfleet.v1.InfoRequest\x1a\x18.mtfleet.v1.InfoResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12H\n" +
 	"\x06Status\x12\x19.mtfleet.v1.StatusRequest\x1a\x1a.mtfleet.v1.StatusResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12N\n" +
 	"\bGovernor\x12\x1b.mtfleet.v1.GovernorRequest\x1a\x1c.mtfleet.v1.GovernorResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12E\n" +
 	"\x05Audit\x12\x18.mtfleet.v1.AuditRequest\x1a\x19.mtfleet.v1.AuditResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12W\n" +
-	"\vVerifyAudit\x12\x1e.mtfleet.v1.VerifyAuditRequest\x1a\x1f.mtfleet.v1.VerifyAuditResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01BAZ?github.com/mtfleet/mtfleet/cmd/manager/api/mtfleet/v1;mtfleetv1b\x06proto3"
+	"\vVerifyAudit\x12\x1e.mtfleet.v1.VerifyAuditRequest\x1a\x1f.mtfleet.v1.VerifyAuditResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12Z\n" +
+	"\rDashboardLink\x12 .mtfleet.v1.DashboardLinkRequest\x1a!.mtfleet.v1.DashboardLinkResponse\"\x04\xa0\xbb\x18\x03BAZ?github.com/mtfleet/mtfleet/cmd/manager/api/mtfleet/v1;mtfleetv1b\x06proto3"
 
 var (
 	file_mtfleet_v1_fleet_proto_rawDescOnce sync.Once
@@ -1625,7 +1711,7 @@ func file_mtfleet_v1_fleet_proto_rawDescGZIP() []byte {
 }
 
 var file_mtfleet_v1_fleet_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_mtfleet_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_mtfleet_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_mtfleet_v1_fleet_proto_goTypes = []any{
 	(Urgency)(0),                  // 0: mtfleet.v1.Urgency
 	(Tried)(0),                    // 1: mtfleet.v1.Tried
@@ -1648,47 +1734,51 @@ var file_mtfleet_v1_fleet_proto_goTypes = []any{
 	(*AuditEntry)(nil),            // 18: mtfleet.v1.AuditEntry
 	(*VerifyAuditRequest)(nil),    // 19: mtfleet.v1.VerifyAuditRequest
 	(*VerifyAuditResponse)(nil),   // 20: mtfleet.v1.VerifyAuditResponse
-	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
-	(*Outage)(nil),                // 22: mtfleet.v1.Outage
-	(AccountState)(0),             // 23: mtfleet.v1.AccountState
+	(*DashboardLinkRequest)(nil),  // 21: mtfleet.v1.DashboardLinkRequest
+	(*DashboardLinkResponse)(nil), // 22: mtfleet.v1.DashboardLinkResponse
+	(*timestamppb.Timestamp)(nil), // 23: google.protobuf.Timestamp
+	(*Outage)(nil),                // 24: mtfleet.v1.Outage
+	(AccountState)(0),             // 25: mtfleet.v1.AccountState
 }
 var file_mtfleet_v1_fleet_proto_depIdxs = []int32{
-	21, // 0: mtfleet.v1.InfoResponse.since:type_name -> google.protobuf.Timestamp
+	23, // 0: mtfleet.v1.InfoResponse.since:type_name -> google.protobuf.Timestamp
 	3,  // 1: mtfleet.v1.StatusResponse.about:type_name -> mtfleet.v1.InfoResponse
-	21, // 2: mtfleet.v1.StatusResponse.at:type_name -> google.protobuf.Timestamp
+	23, // 2: mtfleet.v1.StatusResponse.at:type_name -> google.protobuf.Timestamp
 	6,  // 3: mtfleet.v1.StatusResponse.states:type_name -> mtfleet.v1.StateCount
 	7,  // 4: mtfleet.v1.StatusResponse.homes:type_name -> mtfleet.v1.HomeDC
-	22, // 5: mtfleet.v1.StatusResponse.outages:type_name -> mtfleet.v1.Outage
+	24, // 5: mtfleet.v1.StatusResponse.outages:type_name -> mtfleet.v1.Outage
 	8,  // 6: mtfleet.v1.StatusResponse.waits:type_name -> mtfleet.v1.WaitCount
 	12, // 7: mtfleet.v1.StatusResponse.governor:type_name -> mtfleet.v1.GovernorResponse
 	9,  // 8: mtfleet.v1.StatusResponse.store:type_name -> mtfleet.v1.StoreStatus
 	10, // 9: mtfleet.v1.StatusResponse.needs:type_name -> mtfleet.v1.Need
-	23, // 10: mtfleet.v1.StateCount.state:type_name -> mtfleet.v1.AccountState
-	21, // 11: mtfleet.v1.WaitCount.last:type_name -> google.protobuf.Timestamp
-	21, // 12: mtfleet.v1.StoreStatus.since:type_name -> google.protobuf.Timestamp
-	21, // 13: mtfleet.v1.StoreStatus.last_backup:type_name -> google.protobuf.Timestamp
+	25, // 10: mtfleet.v1.StateCount.state:type_name -> mtfleet.v1.AccountState
+	23, // 11: mtfleet.v1.WaitCount.last:type_name -> google.protobuf.Timestamp
+	23, // 12: mtfleet.v1.StoreStatus.since:type_name -> google.protobuf.Timestamp
+	23, // 13: mtfleet.v1.StoreStatus.last_backup:type_name -> google.protobuf.Timestamp
 	0,  // 14: mtfleet.v1.Need.urgency:type_name -> mtfleet.v1.Urgency
 	13, // 15: mtfleet.v1.GovernorResponse.budget:type_name -> mtfleet.v1.Budget
 	14, // 16: mtfleet.v1.GovernorResponse.dcs:type_name -> mtfleet.v1.GovernedDC
-	21, // 17: mtfleet.v1.GovernedDC.since:type_name -> google.protobuf.Timestamp
+	23, // 17: mtfleet.v1.GovernedDC.since:type_name -> google.protobuf.Timestamp
 	15, // 18: mtfleet.v1.GovernedDC.waiting:type_name -> mtfleet.v1.Permits
 	15, // 19: mtfleet.v1.GovernedDC.granted:type_name -> mtfleet.v1.Permits
 	1,  // 20: mtfleet.v1.GovernedDC.ipv4:type_name -> mtfleet.v1.Tried
 	1,  // 21: mtfleet.v1.GovernedDC.ipv6:type_name -> mtfleet.v1.Tried
 	18, // 22: mtfleet.v1.AuditResponse.entries:type_name -> mtfleet.v1.AuditEntry
-	21, // 23: mtfleet.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	23, // 23: mtfleet.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
 	2,  // 24: mtfleet.v1.FleetService.Info:input_type -> mtfleet.v1.InfoRequest
 	4,  // 25: mtfleet.v1.FleetService.Status:input_type -> mtfleet.v1.StatusRequest
 	11, // 26: mtfleet.v1.FleetService.Governor:input_type -> mtfleet.v1.GovernorRequest
 	16, // 27: mtfleet.v1.FleetService.Audit:input_type -> mtfleet.v1.AuditRequest
 	19, // 28: mtfleet.v1.FleetService.VerifyAudit:input_type -> mtfleet.v1.VerifyAuditRequest
-	3,  // 29: mtfleet.v1.FleetService.Info:output_type -> mtfleet.v1.InfoResponse
-	5,  // 30: mtfleet.v1.FleetService.Status:output_type -> mtfleet.v1.StatusResponse
-	12, // 31: mtfleet.v1.FleetService.Governor:output_type -> mtfleet.v1.GovernorResponse
-	17, // 32: mtfleet.v1.FleetService.Audit:output_type -> mtfleet.v1.AuditResponse
-	20, // 33: mtfleet.v1.FleetService.VerifyAudit:output_type -> mtfleet.v1.VerifyAuditResponse
-	29, // [29:34] is the sub-list for method output_type
-	24, // [24:29] is the sub-list for method input_type
+	21, // 29: mtfleet.v1.FleetService.DashboardLink:input_type -> mtfleet.v1.DashboardLinkRequest
+	3,  // 30: mtfleet.v1.FleetService.Info:output_type -> mtfleet.v1.InfoResponse
+	5,  // 31: mtfleet.v1.FleetService.Status:output_type -> mtfleet.v1.StatusResponse
+	12, // 32: mtfleet.v1.FleetService.Governor:output_type -> mtfleet.v1.GovernorResponse
+	17, // 33: mtfleet.v1.FleetService.Audit:output_type -> mtfleet.v1.AuditResponse
+	20, // 34: mtfleet.v1.FleetService.VerifyAudit:output_type -> mtfleet.v1.VerifyAuditResponse
+	22, // 35: mtfleet.v1.FleetService.DashboardLink:output_type -> mtfleet.v1.DashboardLinkResponse
+	30, // [30:36] is the sub-list for method output_type
+	24, // [24:30] is the sub-list for method input_type
 	24, // [24:24] is the sub-list for extension type_name
 	24, // [24:24] is the sub-list for extension extendee
 	0,  // [0:24] is the sub-list for field type_name
@@ -1707,7 +1797,7 @@ func file_mtfleet_v1_fleet_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mtfleet_v1_fleet_proto_rawDesc), len(file_mtfleet_v1_fleet_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   19,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

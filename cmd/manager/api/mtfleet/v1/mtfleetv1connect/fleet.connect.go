@@ -44,6 +44,9 @@ const (
 	// FleetServiceVerifyAuditProcedure is the fully-qualified name of the FleetService's VerifyAudit
 	// RPC.
 	FleetServiceVerifyAuditProcedure = "/mtfleet.v1.FleetService/VerifyAudit"
+	// FleetServiceDashboardLinkProcedure is the fully-qualified name of the FleetService's
+	// DashboardLink RPC.
+	FleetServiceDashboardLinkProcedure = "/mtfleet.v1.FleetService/DashboardLink"
 )
 
 // FleetServiceClient is a client for the mtfleet.v1.FleetService service.
@@ -58,6 +61,8 @@ type FleetServiceClient interface {
 	Audit(context.Context, *v1.AuditRequest) (*v1.AuditResponse, error)
 	// VerifyAudit tells whether the log is as it was written.
 	VerifyAudit(context.Context, *v1.VerifyAuditRequest) (*v1.VerifyAuditResponse, error)
+	// DashboardLink makes a link that signs its reader in to the dashboard, once and within ten minutes.
+	DashboardLink(context.Context, *v1.DashboardLinkRequest) (*v1.DashboardLinkResponse, error)
 }
 
 // NewFleetServiceClient constructs a client for the mtfleet.v1.FleetService service. By default, it
@@ -106,16 +111,23 @@ func NewFleetServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		dashboardLink: connect.NewClient[v1.DashboardLinkRequest, v1.DashboardLinkResponse](
+			httpClient,
+			baseURL+FleetServiceDashboardLinkProcedure,
+			connect.WithSchema(fleetServiceMethods.ByName("DashboardLink")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // fleetServiceClient implements FleetServiceClient.
 type fleetServiceClient struct {
-	info        *connect.Client[v1.InfoRequest, v1.InfoResponse]
-	status      *connect.Client[v1.StatusRequest, v1.StatusResponse]
-	governor    *connect.Client[v1.GovernorRequest, v1.GovernorResponse]
-	audit       *connect.Client[v1.AuditRequest, v1.AuditResponse]
-	verifyAudit *connect.Client[v1.VerifyAuditRequest, v1.VerifyAuditResponse]
+	info          *connect.Client[v1.InfoRequest, v1.InfoResponse]
+	status        *connect.Client[v1.StatusRequest, v1.StatusResponse]
+	governor      *connect.Client[v1.GovernorRequest, v1.GovernorResponse]
+	audit         *connect.Client[v1.AuditRequest, v1.AuditResponse]
+	verifyAudit   *connect.Client[v1.VerifyAuditRequest, v1.VerifyAuditResponse]
+	dashboardLink *connect.Client[v1.DashboardLinkRequest, v1.DashboardLinkResponse]
 }
 
 // Info calls mtfleet.v1.FleetService.Info.
@@ -163,6 +175,15 @@ func (c *fleetServiceClient) VerifyAudit(ctx context.Context, req *v1.VerifyAudi
 	return nil, err
 }
 
+// DashboardLink calls mtfleet.v1.FleetService.DashboardLink.
+func (c *fleetServiceClient) DashboardLink(ctx context.Context, req *v1.DashboardLinkRequest) (*v1.DashboardLinkResponse, error) {
+	response, err := c.dashboardLink.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // FleetServiceHandler is an implementation of the mtfleet.v1.FleetService service.
 type FleetServiceHandler interface {
 	// Info tells who is answering.
@@ -175,6 +196,8 @@ type FleetServiceHandler interface {
 	Audit(context.Context, *v1.AuditRequest) (*v1.AuditResponse, error)
 	// VerifyAudit tells whether the log is as it was written.
 	VerifyAudit(context.Context, *v1.VerifyAuditRequest) (*v1.VerifyAuditResponse, error)
+	// DashboardLink makes a link that signs its reader in to the dashboard, once and within ten minutes.
+	DashboardLink(context.Context, *v1.DashboardLinkRequest) (*v1.DashboardLinkResponse, error)
 }
 
 // NewFleetServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -219,6 +242,12 @@ func NewFleetServiceHandler(svc FleetServiceHandler, opts ...connect.HandlerOpti
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	fleetServiceDashboardLinkHandler := connect.NewUnaryHandlerSimple(
+		FleetServiceDashboardLinkProcedure,
+		svc.DashboardLink,
+		connect.WithSchema(fleetServiceMethods.ByName("DashboardLink")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/mtfleet.v1.FleetService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case FleetServiceInfoProcedure:
@@ -231,6 +260,8 @@ func NewFleetServiceHandler(svc FleetServiceHandler, opts ...connect.HandlerOpti
 			fleetServiceAuditHandler.ServeHTTP(w, r)
 		case FleetServiceVerifyAuditProcedure:
 			fleetServiceVerifyAuditHandler.ServeHTTP(w, r)
+		case FleetServiceDashboardLinkProcedure:
+			fleetServiceDashboardLinkHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -258,4 +289,8 @@ func (UnimplementedFleetServiceHandler) Audit(context.Context, *v1.AuditRequest)
 
 func (UnimplementedFleetServiceHandler) VerifyAudit(context.Context, *v1.VerifyAuditRequest) (*v1.VerifyAuditResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mtfleet.v1.FleetService.VerifyAudit is not implemented"))
+}
+
+func (UnimplementedFleetServiceHandler) DashboardLink(context.Context, *v1.DashboardLinkRequest) (*v1.DashboardLinkResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mtfleet.v1.FleetService.DashboardLink is not implemented"))
 }
