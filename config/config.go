@@ -40,15 +40,16 @@ type Config struct {
 	// PFS is whether new accounts use temp keys.
 	PFS bool
 	// Sessions is about sessions that go to other programs.
-	Sessions Sessions
-	Limits   Limits
-	Log      Log
-	Metrics  Metrics
-	Fleet    Fleet
-	Control  Control
-	API      API
-	Remote   Remote
-	Debug    Debug
+	Sessions  Sessions
+	Limits    Limits
+	Log       Log
+	Metrics   Metrics
+	Fleet     Fleet
+	Control   Control
+	API       API
+	Remote    Remote
+	Debug     Debug
+	Dashboard Dashboard
 	// Webhooks are posted what happens to accounts while the manager runs.
 	Webhooks []Webhook
 
@@ -181,6 +182,12 @@ type Fleet struct {
 // Control is where other commands reach a running manager.
 type Control struct {
 	Socket string // path of a unix socket
+}
+
+// Dashboard is where a fleet is shown in a browser.
+type Dashboard struct {
+	// Listen is an address of loopback and a port; empty: nowhere.
+	Listen string
 }
 
 // Debug is for who looks into the process.

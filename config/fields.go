@@ -132,6 +132,8 @@ var fields = []field{
 		func(c *Config) any { return path(&c.Remote.Cert) }},
 	{"remote.key", "The PEM file with that certificate's key.",
 		func(c *Config) any { return path(&c.Remote.Key) }},
+	{"dashboard.listen", "Address, of loopback, and port of the dashboard for browsers; a link of `manager dashboard` lets in. Empty: no dashboard.",
+		func(c *Config) any { return &c.Dashboard.Listen }},
 	{"debug.pprof_socket", "A unix socket (mode 0600) for profiles of the running process, never TCP. Empty: none. A heap profile can hold what accounts have in memory: keep it as you keep the store's key.",
 		func(c *Config) any { return path(&c.Debug.PprofSocket) }},
 	{"webhooks", "Targets that are posted what happens to accounts, signed as Standard Webhooks has it: a list of {name, url, secret or secret_file}, with accounts, labels (key=value) and types (state, update, hole, notice) to select, raw and enabled. The url is https, or http to a loopback address. In the file alone.",

@@ -210,6 +210,12 @@ func TestRefusals(t *testing.T) {
 			"metrics.listen: \"127.0.0.1\" is not an address and a port, such as 127.0.0.1:9464 (FILE:3)"}},
 		{name: "metrics at a name", text: minimal + "metrics: {listen: \"example.com:9464\", allow_remote: true}\n", want: []string{
 			"metrics.listen: \"example.com:9464\" is not an address and a port, such as 127.0.0.1:9464 (FILE:3)"}},
+		{name: "a dashboard for everybody", text: minimal + "dashboard: {listen: \"0.0.0.0:8070\"}\n", want: []string{
+			"dashboard.listen: \"0.0.0.0:8070\" can be reached from other machines, and the dashboard has no TLS: use 127.0.0.1 or [::1], and from elsewhere `ssh -L` (FILE:3)"}},
+		{name: "a dashboard without an address", text: minimal + "dashboard: {listen: \":8070\"}\n", want: []string{
+			"dashboard.listen: \":8070\" can be reached from other machines, and the dashboard has no TLS: use 127.0.0.1 or [::1], and from elsewhere `ssh -L` (FILE:3)"}},
+		{name: "a dashboard without a port", text: minimal + "dashboard: {listen: localhost}\n", want: []string{
+			"dashboard.listen: \"localhost\" is not an address and a port, such as 127.0.0.1:8070 (FILE:3)"}},
 		{name: "more than all accounts", text: minimal + "fleet: {online_min_percent: 101}\n", want: []string{
 			"fleet.online_min_percent: 101 is not between 0 and 100 (FILE:3)"}},
 		{name: "a long socket for profiles", text: minimal + "debug: {pprof_socket: /" + strings.Repeat("x", 110) + "}\n", want: []string{
