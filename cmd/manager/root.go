@@ -63,10 +63,10 @@ func (a *app) root() *cobra.Command {
 		return usage("%s: %v; see `%s --help`", c.CommandPath(), err, c.CommandPath())
 	})
 	root.AddCommand(
-		a.demoCommand(), a.testdcCommand(), a.runCommand(), a.statusCommand(), a.topCommand(), a.accountCommand(),
-		a.sessionCommand(), a.governorCommand(), a.eventsCommand(), a.consumersCommand(), a.webhooksCommand(), a.storeCommand(),
-		a.apiCommand(), a.auditCommand(), a.configCommand(), a.doctorCommand(), a.benchCommand(), a.versionCommand(),
-		a.docsCommand(),
+		a.demoCommand(), a.testdcCommand(), a.runCommand(), a.statusCommand(), a.topCommand(), a.dashboardCommand(),
+		a.accountCommand(), a.sessionCommand(), a.governorCommand(), a.eventsCommand(), a.consumersCommand(), a.webhooksCommand(),
+		a.storeCommand(), a.apiCommand(), a.auditCommand(), a.configCommand(), a.doctorCommand(), a.benchCommand(),
+		a.versionCommand(), a.docsCommand(),
 		exitCodesTopic(),
 	)
 	// An unknown command is a mistake in usage, and cobra's suggestion is kept.

@@ -19,6 +19,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/wire"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/cmd/manager/dashboard"
 	"github.com/mtfleet/mtfleet/cmd/manager/sdnotify"
 	"github.com/mtfleet/mtfleet/config"
 	"github.com/mtfleet/mtfleet/persistence"
@@ -26,6 +27,7 @@ import (
 
 func (a *app) runCommand() *cobra.Command {
 	var loopback, withParent bool
+	var board string
 	c := &cobra.Command{
 		Use: "run", Short: "Keep every account of the store online", Args: exactly(),
 		Long: `run keeps every account of the store online until it gets SIGTERM or SIGINT.
@@ -33,12 +35,16 @@ func (a *app) runCommand() *cobra.Command {
 It logs one line for each change that matters to standard error (log.format json
 for machines). While it runs it owns the store; other commands reach it through
 the control socket by themselves. metrics.listen serves Prometheus metrics,
-and /livez, /readyz and /fleetz.
+and /livez, /readyz and /fleetz; dashboard.listen, or --dashboard, shows the fleet in
+browsers of this machine.
 
 SIGHUP has it read the configuration again: log.level and limits (but calls_per_account)
 count from then on, and the log says what else has changed and waits for a restart. A
 configuration that is wrong changes nothing. A second SIGINT or SIGTERM ends it at once.`,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if board != "" {
+				a.settings = append(a.settings, "dashboard.listen="+board)
+			}
 			cfg, err := a.load(false)
 			if err != nil {
 				return err
@@ -52,6 +58,7 @@ configuration that is wrong changes nothing. A second SIGINT or SIGTERM ends it 
 		},
 	}
 	c.Flags().BoolVar(&loopback, "loopback-only", false, "refuse to dial any address that is not on this machine's loopback")
+	c.Flags().StringVar(&board, "dashboard", "", "serve the dashboard on `ADDRESS` of loopback, for example 127.0.0.1:8070 (dashboard.listen)")
 	c.Flags().BoolVar(&withParent, "until-stdin-closes", false, "stop when standard input closes, as it does when a parent process is gone")
 	return c
 }
@@ -97,6 +104,11 @@ func (a *app) run(ctx context.Context, cfg *config.Config, loopback bool) error 
 	}
 	defer page.close()
 	page.serve() // it says that the manager starts
+	board, err := listenDashboard(cfg)
+	if err != nil {
+		return err
+	}
+	defer board.Close()
 	stopProfiles, err := serveProfiles(cfg.Debug.PprofSocket)
 	if err != nil {
 		return err
@@ -108,7 +120,7 @@ func (a *app) run(ctx context.Context, cfg *config.Config, loopback bool) error 
 	}
 	o.Store = store
 	r.log, r.hups = log, hups
-	err = a.serve(ctx, cfg, o, log, socket, page, unit, r)
+	err = a.serve(ctx, cfg, o, log, socket, around{page, unit, board, r})
 	return errors.Join(err, closeStore(store))
 }
 
@@ -150,8 +162,17 @@ func sameDir(a, b string) bool {
 	return errX == nil && errY == nil && os.SameFile(x, y)
 }
 
+// around is what stands beside a manager that runs; any of them may be absent.
+type around struct {
+	page  *metricsPage
+	unit  *sdnotify.Service
+	board *dashboard.Server
+	again *reloader
+}
+
 // serve runs a manager over an open store with everything around it.
-func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, log *slog.Logger, socket net.Listener, page *metricsPage, unit *sdnotify.Service, r *reloader) error {
+func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, log *slog.Logger, socket net.Listener, by around) error {
+	page, unit, r := by.page, by.unit, by.again
 	if page != nil {
 		o.MeterProvider = page.provider
 	}
@@ -185,6 +206,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 	}
 	hooksEnded := runWebhooks(ctx, hooks, log)
 	local := &control.Local{Manager: m, Hooks: hooks, About: about, MaxAccounts: cfg.Limits.Accounts, Budget: budget(cfg.Limits)}
+	a.serveDashboard(by.board, local, o.Store, cfg, log)
 	backupsEnded := runBackups(ctx, cfg.Store.Backup, local, log)
 	server, remote := control.Serve(socket, local), serveAPI(overTCP, local, cfg.API.Callers, log)
 	page.running(m, cfg)
@@ -205,6 +227,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 	log.Info("manager stops", "advice", "a second Ctrl-C or SIGTERM ends it at once, and nothing is closed in order then")
 	page.stopping()
 	unit.Stopping("closes connections and the store")
+	by.board.Close()
 	hooksEnded()
 	backupsEnded()
 	grace, cancel := actors.CloseGrace()

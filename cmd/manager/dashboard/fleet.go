@@ -93,7 +93,7 @@ func talliesOf(list []control.Account) (all []tally) {
 }
 
 func (s *Server) fleetPage(w http.ResponseWriter, r *http.Request) {
-	list, err := control.List.Call(r.Context(), s.o.Service, control.Empty{})
+	list, err := control.List.Call(r.Context(), s.o.Service, control.ListRequest{})
 	if err != nil {
 		s.failed(w, r, err)
 		return

@@ -158,7 +158,7 @@ func (s *Server) fleetPlan(w http.ResponseWriter, r *http.Request) {
 		s.failed(w, r, err)
 		return
 	}
-	list, err := control.List.Call(r.Context(), s.o.Service, control.Empty{})
+	list, err := control.List.Call(r.Context(), s.o.Service, control.ListRequest{})
 	if err != nil {
 		s.failed(w, r, err)
 		return

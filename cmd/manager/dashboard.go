@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/cmd/manager/dashboard"
+	"github.com/mtfleet/mtfleet/config"
+	"github.com/mtfleet/mtfleet/persistence"
+)
+
+// listenDashboard listens where the configuration wants a dashboard; nil where it wants
+// none.
+func listenDashboard(cfg *config.Config) (*dashboard.Server, error) {
+	addr := cfg.Dashboard.Listen
+	if addr == "" {
+		return nil, nil
+	}
+	s, err := dashboard.Listen(addr)
+	if err != nil {
+		return nil, addrInUse("dashboard.listen", addr, err)
+	}
+	return s, nil
+}
+
+// serveDashboard serves it, and has the API make links to it. A link goes to a terminal
+// alone: a log has other readers.
+func (a *app) serveDashboard(s *dashboard.Server, local *control.Local, store persistence.Store, cfg *config.Config, log *slog.Logger) {
+	if s == nil {
+		return
+	}
+	o := dashboard.Options{Service: local, Dir: absolute(cfg.Store.Dir)}
+	if p, ok := store.(persistence.Prober); ok {
+		o.Room = p.Probe
+	}
+	s.Serve(o)
+	local.Dashboard = s.Link
+	if _, ok := terminal(a.err); ok {
+		a.printf("The dashboard, by a link that is good once and for ten minutes: %s\n", s.Link())
+		return
+	}
+	log.Info("the dashboard is served", "address", s.URL(), "advice", "`manager dashboard` prints a link that lets you in")
+}
+
+func (a *app) dashboardCommand() *cobra.Command {
+	var f accountFlags
+	c := &cobra.Command{
+		Use: "dashboard", Short: "Print a link to the dashboard of the manager that runs", Args: exactly(),
+		Long: `dashboard prints a link that signs a browser of this machine in to the dashboard, once
+and within ten minutes. Whoever has the link may do everything there. The dashboard is
+served by "manager run --dashboard 127.0.0.1:8070", or with dashboard.listen.`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
+				link, err := control.DashboardLink.Call(ctx, s, control.Empty{})
+				if err != nil {
+					return err
+				}
+				if f.json {
+					return a.printJSON(link)
+				}
+				return a.sayf("%s", link.Link)
+			})
+		},
+	}
+	f.register(c)
+	return c
+}
