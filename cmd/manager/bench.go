@@ -24,7 +24,8 @@ system, and memory from /proc. The floor is measured in the same run, by the
 functions that the manager itself uses. With --json the last line of standard output
 is one JSON object, with the machine, the versions, the flags and the budget beside
 the figures.`,
-		a.benchLoginsCommand(), a.benchIdleCommand(), a.benchCallsCommand(), a.benchLoadedCommand(), a.benchStormCommand(), a.benchRestartCommand(), a.benchSoakCommand(), a.benchRotateCommand(), a.benchMetricsCommand(), a.benchCommandsCommand(),
+		a.benchLoginsCommand(), a.benchIdleCommand(), a.benchCallsCommand(), a.benchLoadedCommand(), a.benchStormCommand(), a.benchRestartCommand(),
+		a.benchSoakCommand(), a.benchRotateCommand(), a.benchMetricsCommand(), a.benchCommandsCommand(), a.benchDashboardCommand(),
 		a.benchTargetCommand(), a.benchColdCommand())
 }
 
