@@ -25,6 +25,7 @@ const defaultTimeout = 30 * time.Second
 type accountFlags struct {
 	outputFlags
 	timeout time.Duration
+	reads   bool // it changes nothing, and makes nothing where there is nothing
 }
 
 func (f *accountFlags) register(c *cobra.Command) {
@@ -34,6 +35,7 @@ func (f *accountFlags) register(c *cobra.Command) {
 
 // registerReading is register for a command that reads.
 func (f *accountFlags) registerReading(c *cobra.Command) {
+	f.reads = true
 	f.outputFlags.registerReading(c)
 	f.registerTimeout(c)
 }
@@ -61,7 +63,7 @@ func (a *app) withService(c *cobra.Command, f *accountFlags, do func(context.Con
 	if err := f.check(); err != nil {
 		return err
 	}
-	s, err := a.service(c.Context())
+	s, err := a.service(c.Context(), f.reads)
 	if err != nil {
 		return err
 	}

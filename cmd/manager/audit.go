@@ -38,6 +38,7 @@ func (a *app) auditTailCommand() *cobra.Command {
 			})
 		},
 	}
+	f.reads = true
 	f.register(c)
 	c.Flags().IntVarP(&r.Limit, "lines", "n", 20, "at most so many")
 	c.Flags().StringVar(&r.Account, "account", "", "of this account alone")
@@ -96,6 +97,7 @@ there still.`,
 			})
 		},
 	}
+	f.reads = true
 	f.register(c)
 	c.Flags().StringVar(&head, "head", "", "a hash that verify printed earlier")
 	return c

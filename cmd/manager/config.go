@@ -244,7 +244,8 @@ func lookup(env []string, name string) (value string) {
 
 // service reaches the accounts of the configured store: through the manager that
 // runs, or, when none does, by opening the store.
-func (a *app) service(ctx context.Context) (control.Service, error) {
+// A command that only reads makes no store where there is none: it finds it empty.
+func (a *app) service(ctx context.Context, reads bool) (control.Service, error) {
 	cfg, err := a.load(false)
 	if err != nil {
 		return nil, err
@@ -267,8 +268,9 @@ func (a *app) service(ctx context.Context) (control.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.Store, err = a.openStore(cfg, log)
-	if err != nil {
+	if _, statErr := os.Stat(badgerDir(cfg)); reads && errors.Is(statErr, fs.ErrNotExist) {
+		o.Store = persistence.NewMemory()
+	} else if o.Store, err = a.openStore(cfg, log); err != nil {
 		// A manager that was just starting may listen by now.
 		if remote, again := control.Dial(ctx, cfg.Control.Socket); again == nil {
 			return remote, nil
