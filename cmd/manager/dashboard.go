@@ -9,7 +9,6 @@ import (
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
 	"github.com/mtfleet/mtfleet/cmd/manager/dashboard"
 	"github.com/mtfleet/mtfleet/config"
-	"github.com/mtfleet/mtfleet/persistence"
 )
 
 // listenDashboard listens where the configuration wants a dashboard; nil where it wants
@@ -28,15 +27,11 @@ func listenDashboard(cfg *config.Config) (*dashboard.Server, error) {
 
 // serveDashboard serves it, and has the API make links to it. A link goes to a terminal
 // alone: a log has other readers.
-func (a *app) serveDashboard(s *dashboard.Server, local *control.Local, store persistence.Store, cfg *config.Config, log *slog.Logger) {
+func (a *app) serveDashboard(s *dashboard.Server, local *control.Local, log *slog.Logger) {
 	if s == nil {
 		return
 	}
-	o := dashboard.Options{Service: local, Dir: absolute(cfg.Store.Dir)}
-	if p, ok := store.(persistence.Prober); ok {
-		o.Room = p.Probe
-	}
-	s.Serve(o)
+	s.Serve(dashboard.Options{Service: local})
 	local.Dashboard = s.Link
 	if _, ok := terminal(a.err); ok {
 		a.printf("The dashboard, by a link that is good once and for ten minutes: %s\n", s.Link())

@@ -206,7 +206,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 	}
 	hooksEnded := runWebhooks(ctx, hooks, log)
 	local := &control.Local{Manager: m, Hooks: hooks, About: about, MaxAccounts: cfg.Limits.Accounts, Budget: budget(cfg.Limits)}
-	a.serveDashboard(by.board, local, o.Store, cfg, log)
+	a.serveDashboard(by.board, local, log)
 	backupsEnded := runBackups(ctx, cfg.Store.Backup, local, log)
 	server, remote := control.Serve(socket, local), serveAPI(overTCP, local, cfg.API.Callers, log)
 	page.running(m, cfg)

@@ -16,18 +16,12 @@ import (
 
 	mtfleetv1 "github.com/mtfleet/mtfleet/cmd/manager/api/mtfleet/v1"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
-	"github.com/mtfleet/mtfleet/persistence"
 )
 
 // Options are what a dashboard shows and how.
 type Options struct {
 	// Service is where accounts are reached. Who asks is told by control.WithCaller.
 	Service control.Service
-	// Room tells what room the store has. It may block as long as a disk does. Nil: not
-	// known.
-	Room func() (persistence.Room, error)
-	// Dir is the store's directory.
-	Dir string
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }

@@ -2,26 +2,17 @@ package dashboard
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"net/http"
-	"path/filepath"
 	"time"
 
-	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
-	"github.com/mtfleet/mtfleet/persistence"
 )
 
 // storeFacts are what is known of the store.
 type storeFacts struct {
 	about control.About
-	dir   string
 	n     int // accounts
-	room  persistence.Room
-	known bool   // room is
-	wrong string // why commits are refused
-	used  int64  // bytes; negative: not known
+	space control.StoreSpace
 }
 
 // storeEvery is how often the disk is asked.
@@ -35,35 +26,9 @@ func (s *Server) storeNow(ctx context.Context) (f storeFacts, err error) {
 	if err != nil {
 		return f, err
 	}
-	f.dir, f.n, f.used = s.o.Dir, len(list.Accounts), used(s.o.Dir)
-	if s.o.Room != nil {
-		room, err := s.o.Room()
-		f.room, f.known = room, true
-		if err != nil {
-			f.wrong = sentence(errors.New(actors.Words(err)))
-		}
-	}
-	return f, nil
-}
-
-// used is how many bytes a directory's files have.
-func used(dir string) (n int64) {
-	if dir == "" {
-		return -1
-	}
-	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return nil // it went away, or is a socket
-		}
-		if info, err := d.Info(); err == nil {
-			n += info.Size()
-		}
-		return nil
-	})
-	if err != nil {
-		return -1
-	}
-	return n
+	f.n = len(list.Accounts)
+	f.space, err = control.Space.Call(ctx, s.o.Service, control.Empty{})
+	return f, err
 }
 
 func (s *Server) storePage(w http.ResponseWriter, r *http.Request) {
