@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/persistence"
@@ -75,6 +76,7 @@ func TestTheAuditLogOfManyAtOnce(t *testing.T) {
 		for i := range 200 {
 			all.Go(func() { audit(t, m, fmt.Sprint("a", i)) })
 		}
+		synctest.Wait() // the first writes, and all others wait for it
 		close(free)
 		all.Wait()
 		if got := logged(t, m); len(got) != 200 {
