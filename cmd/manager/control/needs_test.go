@@ -65,7 +65,7 @@ func TestWhatNeedsSomebodyIsToldInOrderOfUrgency(t *testing.T) {
 			f.Governor.DCs = []GovernedDC{{DC: 1, Flood: true}}
 		}), nil, []actors.ConsumerStatus{{Name: "app"}, {Name: "webhook.crm", Lag: 7, Stopped: &actors.ConsumerStop{Why: "the target answered 410 Gone"}}}, []string{
 			"soon: The disk of the store is almost full. [df -h /data]",
-			"soon: The last backup of the store is 3 days old. []",
+			"soon: The last backup of the store is 3 days old. [manager store backup FILE --recipient AGE_KEY]",
 			"soon: DC 1 wants fewer connections: lower limits.connects_per_second. [manager governor]",
 			"soon: Consumer webhook.crm is stopped: the target answered 410 Gone; 7 updates wait. [manager webhooks retry crm]",
 		}},
