@@ -15,11 +15,17 @@ var ErrClosed = errors.New("persistence: the store is closed")
 // using the keys of its accounts: somebody else does.
 type StaleOwnerError struct {
 	Owner   Owner // who tried
-	Current Owner // who owns the store
+	Current Owner // who owns the store, or the account
+	// Account is set where it is about one account of a Cluster, and the owner may
+	// still have others.
+	Account AccountID
 }
 
 // Error names both owners.
 func (e *StaleOwnerError) Error() string {
+	if e.Account != "" {
+		return fmt.Sprintf("persistence: commit of %v refused: account %q belongs to %v", e.Owner, string(e.Account), e.Current)
+	}
 	return fmt.Sprintf("persistence: commit of %v refused: the store belongs to %v", e.Owner, e.Current)
 }
 

@@ -89,12 +89,20 @@ func (m *Memory) Commit(c Commit) error {
 	if err := c.Check(); err != nil {
 		return err
 	}
-	return m.use(func(i *image) error { return i.commit(c) })
+	return m.use(func(i *image) error {
+		if c.Owner != i.owner || i.owner == (Owner{}) {
+			return &StaleOwnerError{Owner: c.Owner, Current: i.owner}
+		}
+		return i.commit(c)
+	})
 }
 
+// commit makes the changes of an owner who may.
 func (i *image) commit(c Commit) error {
-	if c.Owner != i.owner || i.owner == (Owner{}) {
-		return &StaleOwnerError{Owner: c.Owner, Current: i.owner}
+	for _, k := range c.Absent {
+		if _, ok := i.find(k); ok {
+			return &PresentError{Key: k}
+		}
 	}
 	for _, r := range c.Put {
 		if at, ok := i.find(r.Key); ok && i.accounts[r.Account][at].Version > r.Version {

@@ -335,7 +335,8 @@ func TestErrorsSayWhatAndWhatToDo(t *testing.T) {
 		err  error
 		want string
 	}{
-		{&StaleOwnerError{Owner{"a", 1}, Owner{"b", 2}}, `persistence: commit of a@1 refused: the store belongs to b@2`},
+		{&StaleOwnerError{Owner: Owner{"a", 1}, Current: Owner{"b", 2}}, `persistence: commit of a@1 refused: the store belongs to b@2`},
+		{&StaleOwnerError{Owner{"a", 1}, Owner{"b", 2}, "alice"}, `persistence: commit of a@1 refused: account "alice" belongs to b@2`},
 		{&StaleOwnerError{}, `persistence: commit of nobody refused: the store belongs to nobody`},
 		{&VersionError{k, 3, 1}, `persistence: account "alice", perm key "2": the record has format version 3, this program knows 1: use the newer mtfleet that wrote it (the record is left as it is)`},
 		{&CorruptError{k, "its seal does not open"}, `persistence: account "alice", perm key "2": the record is corrupt: its seal does not open: restore the store from a backup, or remove this account and sign in again (other accounts are not affected)`},

@@ -19,7 +19,7 @@ type Store interface {
 	Load(AccountID) ([]Record, error)
 
 	// Commit makes all changes durable, or none. It blocks until then. The
-	// error is a *StaleOwnerError, *VersionError, *InvalidError or
+	// error is a *StaleOwnerError, *VersionError, *PresentError, *InvalidError or
 	// *TooLargeError when the commit cannot be accepted, ErrClosed, or the
 	// store's own; in each case nothing was changed. After a *WriteError the
 	// outcome is not known.
@@ -153,6 +153,9 @@ type Commit struct {
 	Owner  Owner
 	Put    []Record
 	Delete []Key // deleting what is not there is allowed
+	// Absent are keys that must have no record yet, or the commit is refused with
+	// *PresentError.
+	Absent []Key
 }
 
 // Limits of one record and one commit. A perm-key record has about 300 bytes
@@ -232,7 +235,7 @@ func (k Key) Check() error {
 // already: valid keys, none twice, sizes within the limits. Stores call it first.
 // The error is an *InvalidError or a *TooLargeError.
 func (c Commit) Check() error {
-	items, size := len(c.Put)+len(c.Delete), 0
+	items, size := len(c.Put)+len(c.Delete)+len(c.Absent), 0
 	for _, r := range c.Put {
 		if len(r.Data) > MaxRecordSize {
 			return &TooLargeError{Items: 1, Bytes: len(r.Data)}
@@ -263,6 +266,11 @@ func (c Commit) Check() error {
 	}
 	for _, k := range c.Delete {
 		if err := check(k); err != nil {
+			return err
+		}
+	}
+	for _, k := range c.Absent {
+		if err := k.Check(); err != nil {
 			return err
 		}
 	}

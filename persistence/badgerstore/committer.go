@@ -134,6 +134,14 @@ func (c *committer) check(r *request) error {
 	if r.commit.Owner != c.next || c.next == (persistence.Owner{}) {
 		return &persistence.StaleOwnerError{Owner: r.commit.Owner, Current: c.next}
 	}
+	for _, k := range r.commit.Absent {
+		switch _, err := c.txn.Get(recordName(k)); {
+		case err == nil:
+			return &persistence.PresentError{Key: k}
+		case !errors.Is(err, badger.ErrKeyNotFound):
+			return fmt.Errorf("persistence: commit: %w", err)
+		}
+	}
 	r.before = slices.Grow(r.before[:0], len(r.entries))
 	for i, rec := range r.commit.Put {
 		before, err := c.checkVersion(rec.Key, r.entries[i].Key, rec.Version)

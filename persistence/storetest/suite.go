@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -33,6 +34,7 @@ func Run(t *testing.T, place func(t *testing.T) Open) {
 		{"everything is still there after reopening", testReopen},
 		{"only the latest claim may write", testOwner},
 		{"records of a newer format are not overwritten", testVersion},
+		{"what must be the first record is refused when it is not", testAbsent},
 		{"what cannot be stored is refused", testRefused},
 		{"large commits fit up to the limit", testLarge},
 		{"a closed store says so", testClosed},
@@ -251,6 +253,48 @@ func testVersion(t *testing.T, e *env) {
 	e.put(future) // the same version may
 	e.ok(e.commit(nil, future.Key))
 	e.want("alice")
+}
+
+func testAbsent(t *testing.T, e *env) {
+	one, other := meta("alice", "1", "one"), meta("alice", "2", "two")
+	first := func(put ...persistence.Record) error {
+		return e.store.Commit(persistence.Commit{Owner: e.owner, Put: put, Absent: []persistence.Key{one.Key}})
+	}
+	e.ok(first(one))
+	var present *persistence.PresentError
+	if err := first(meta("alice", "1", "again"), other); !errors.As(err, &present) || present.Key != one.Key {
+		t.Fatalf("the second first: %v", err)
+	}
+	if err := first(other); !errors.As(err, &present) {
+		t.Fatalf("another record beside it: %v", err)
+	}
+	e.want("alice", one)
+	e.ok(e.commit(nil, one.Key))
+	e.ok(first(other)) // a key may be absent and not put
+	e.ok(first(one))
+	e.want("alice", one, other)
+	var invalid *persistence.InvalidError
+	if err := e.store.Commit(persistence.Commit{Owner: e.owner, Absent: []persistence.Key{{Account: "alice"}}}); !errors.As(err, &invalid) {
+		t.Fatalf("no such kind: %v", err)
+	}
+	// Of many at once one is the first.
+	var wg sync.WaitGroup
+	var won atomic.Int32
+	for range 16 {
+		wg.Go(func() {
+			rec := meta("bob", "1", "x")
+			switch err := e.store.Commit(persistence.Commit{Owner: e.owner, Put: []persistence.Record{rec}, Absent: []persistence.Key{rec.Key}}); {
+			case err == nil:
+				won.Add(1)
+			case !errors.As(err, new(*persistence.PresentError)):
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := won.Load(); n != 1 {
+		t.Fatalf("%d of 16 were the first", n)
+	}
 }
 
 func isVersion(err error) bool {

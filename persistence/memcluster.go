@@ -1,0 +1,381 @@
+package persistence
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// MemoryCluster is a Cluster without a disk, for tests and simulations: what one
+// node has of it. Its clock is whoever's made it.
+type MemoryCluster struct {
+	*Memory
+	shared *clusterImage
+	hints  chan struct{}
+	once   sync.Once // of Close
+}
+
+// clusterImage is what all nodes see, beside the records. Its fields are guarded
+// by the lock of the records' image.
+type clusterImage struct {
+	now    func() time.Time
+	epoch  uint64 // the last that was given away
+	all    Owner  // who claimed everything; zero: nobody
+	nodes  map[string]*memoryNode
+	wishes map[string]Wish
+	owners map[AccountID]*memoryOwner // of each account that has a record
+	opened map[*MemoryCluster]struct{}
+}
+
+type memoryNode struct {
+	info   NodeInfo
+	epoch  uint64
+	joined time.Time
+	until  time.Time // of its lease
+}
+
+func (n *memoryNode) owner() Owner { return Owner{n.info.Name, n.epoch} }
+
+// over is when its accounts can be taken.
+func (n *memoryNode) over() time.Time { return n.until.Add(n.info.Grace) }
+
+type memoryOwner struct {
+	owner Owner     // zero: nobody
+	since time.Time // it is so
+}
+
+// NewMemoryCluster returns an empty store for one node; Node is for more.
+func NewMemoryCluster(now func() time.Time) *MemoryCluster {
+	m := &MemoryCluster{Memory: NewMemory(), shared: &clusterImage{
+		now: now, nodes: map[string]*memoryNode{}, wishes: map[string]Wish{}, owners: map[AccountID]*memoryOwner{}, opened: map[*MemoryCluster]struct{}{},
+	}}
+	return m.open()
+}
+
+// Node returns the same store as another process has it. m may be closed.
+func (m *MemoryCluster) Node() *MemoryCluster {
+	return (&MemoryCluster{Memory: &Memory{image: m.image}, shared: m.shared}).open()
+}
+
+func (m *MemoryCluster) open() *MemoryCluster {
+	m.hints = make(chan struct{}, 1)
+	m.image.mu.Lock()
+	defer m.image.mu.Unlock()
+	m.shared.opened[m] = struct{}{}
+	return m
+}
+
+// Close implements Store.
+func (m *MemoryCluster) Close() error {
+	err := m.Memory.Close()
+	m.once.Do(func() {
+		m.image.mu.Lock()
+		defer m.image.mu.Unlock()
+		delete(m.shared.opened, m)
+		close(m.hints)
+	})
+	return err
+}
+
+// Hints implements Cluster.
+func (m *MemoryCluster) Hints() <-chan struct{} { return m.hints }
+
+// hint tells every node that something changed. The image is locked.
+func (c *clusterImage) hint() {
+	for m := range c.opened {
+		select {
+		case m.hints <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// see gives access to everything while the store is open.
+func (m *MemoryCluster) see(ctx context.Context, f func(c *clusterImage, now time.Time) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return m.use(func(*image) error { return f(m.shared, m.shared.now()) })
+}
+
+// as gives access to one who is a node.
+func (m *MemoryCluster) as(ctx context.Context, o Owner, f func(c *clusterImage, n *memoryNode, now time.Time) error) error {
+	return m.see(ctx, func(c *clusterImage, now time.Time) error {
+		n := c.nodes[o.Node]
+		if n == nil || n.epoch != o.Epoch {
+			return &StaleOwnerError{Owner: o, Current: c.current(o.Node)}
+		}
+		return f(c, n, now)
+	})
+}
+
+// current is who has the name now.
+func (c *clusterImage) current(node string) Owner {
+	if n := c.nodes[node]; n != nil {
+		return n.owner()
+	}
+	return c.all
+}
+
+// Commit implements Store.
+func (m *MemoryCluster) Commit(commit Commit) error {
+	if err := commit.Check(); err != nil {
+		return err
+	}
+	return m.use(func(i *image) error {
+		c := m.shared
+		if err := c.fence(commit); err != nil {
+			return err
+		}
+		if err := i.commit(commit); err != nil {
+			return err
+		}
+		for _, id := range commit.accounts() {
+			switch _, has := c.owners[id]; {
+			case len(i.accounts[id]) == 0:
+				delete(c.owners, id)
+			case !has && commit.Owner == c.all:
+				c.owners[id] = &memoryOwner{since: c.now()}
+			case !has:
+				c.owners[id] = &memoryOwner{commit.Owner, c.now()}
+			}
+		}
+		return nil
+	})
+}
+
+// accounts are those of which the commit changes records, sorted.
+func (c Commit) accounts() []AccountID {
+	ids := map[AccountID]struct{}{}
+	for _, r := range c.Put {
+		ids[r.Account] = struct{}{}
+	}
+	for _, k := range c.Delete {
+		ids[k.Account] = struct{}{}
+	}
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(ids)), AccountID.Shared)
+}
+
+// fence refuses a commit of one who may not. That a lease has ended is no reason:
+// as long as nobody took the accounts they are the owner's.
+func (c *clusterImage) fence(commit Commit) error {
+	if o := commit.Owner; o == c.all && o != (Owner{}) {
+		return nil
+	}
+	n := c.nodes[commit.Owner.Node]
+	if n == nil || n.epoch != commit.Owner.Epoch {
+		return &StaleOwnerError{Owner: commit.Owner, Current: c.current(commit.Owner.Node)}
+	}
+	for _, id := range commit.accounts() {
+		if at := c.owners[id]; at != nil && at.owner != commit.Owner {
+			return &StaleOwnerError{Owner: commit.Owner, Current: at.owner, Account: id}
+		}
+	}
+	return nil
+}
+
+// Claim implements Store.
+func (m *MemoryCluster) Claim(node string) (owner Owner, err error) {
+	if err := CheckNode(node); err != nil {
+		return Owner{}, err
+	}
+	err = m.see(context.Background(), func(c *clusterImage, now time.Time) error {
+		var running []string
+		for _, n := range c.nodes {
+			if n.over().After(now) {
+				running = append(running, n.info.Name)
+			}
+		}
+		if running != nil {
+			slices.Sort(running)
+			return &NodesRunError{Nodes: running}
+		}
+		for _, n := range c.nodes {
+			c.remove(n, now)
+		}
+		c.epoch++
+		c.all = Owner{node, c.epoch}
+		owner = c.all
+		return nil
+	})
+	return owner, err
+}
+
+// remove frees what a node has, and forgets it.
+func (c *clusterImage) remove(n *memoryNode, now time.Time) {
+	for _, at := range c.owners {
+		if at.owner == n.owner() {
+			*at = memoryOwner{since: now}
+		}
+	}
+	delete(c.nodes, n.info.Name)
+}
+
+// Join implements Cluster.
+func (m *MemoryCluster) Join(ctx context.Context, info NodeInfo) (owner Owner, err error) {
+	if err := info.Check(); err != nil {
+		return Owner{}, err
+	}
+	err = m.see(ctx, func(c *clusterImage, now time.Time) error {
+		if n := c.nodes[info.Name]; n != nil {
+			if left := n.over().Sub(now); left > 0 {
+				return &NodeTakenError{Name: info.Name, Address: n.info.Address, Left: left}
+			}
+			c.remove(n, now)
+		}
+		c.epoch++
+		c.all = Owner{}
+		n := &memoryNode{info: info, epoch: c.epoch, joined: now, until: now.Add(info.Term)}
+		c.nodes[info.Name] = n
+		owner = n.owner()
+		c.hint()
+		return nil
+	})
+	return owner, err
+}
+
+// Renew implements Cluster.
+func (m *MemoryCluster) Renew(ctx context.Context, o Owner) error {
+	return m.as(ctx, o, func(_ *clusterImage, n *memoryNode, now time.Time) error {
+		n.until = now.Add(n.info.Term)
+		return nil
+	})
+}
+
+// Leave implements Cluster.
+func (m *MemoryCluster) Leave(ctx context.Context, o Owner) error {
+	return m.as(ctx, o, func(c *clusterImage, n *memoryNode, now time.Time) error {
+		c.remove(n, now)
+		c.hint()
+		return nil
+	})
+}
+
+// free reports since when an account can be taken, if it can.
+func (c *clusterImage) free(at *memoryOwner, now time.Time) (since time.Time, ok bool) {
+	if at.owner == (Owner{}) {
+		return at.since, true
+	}
+	n := c.nodes[at.owner.Node]
+	if n == nil || n.epoch != at.owner.Epoch {
+		return at.since, true
+	}
+	over := n.over()
+	return over, !over.After(now)
+}
+
+// Take implements Cluster.
+func (m *MemoryCluster) Take(ctx context.Context, o Owner, ids []AccountID) (taken []AccountID, err error) {
+	err = m.as(ctx, o, func(c *clusterImage, _ *memoryNode, now time.Time) error {
+		for _, id := range ids {
+			if at := c.owners[id]; at != nil {
+				if _, free := c.free(at, now); free {
+					*at = memoryOwner{o, now}
+					taken = append(taken, id)
+				}
+			}
+		}
+		for name, n := range c.nodes { // one that has ended and has nothing is none any more
+			if !n.over().After(now) && c.count(n) == 0 {
+				delete(c.nodes, name)
+			}
+		}
+		return nil
+	})
+	return taken, err
+}
+
+// Release implements Cluster.
+func (m *MemoryCluster) Release(ctx context.Context, o Owner, ids []AccountID) error {
+	return m.as(ctx, o, func(c *clusterImage, _ *memoryNode, now time.Time) error {
+		for _, id := range ids {
+			if at := c.owners[id]; at != nil && at.owner == o {
+				*at = memoryOwner{since: now}
+			}
+		}
+		c.hint()
+		return nil
+	})
+}
+
+// Free implements Cluster.
+func (m *MemoryCluster) Free(ctx context.Context, most int) (list []FreeAccount, err error) {
+	err = m.see(ctx, func(c *clusterImage, now time.Time) error {
+		for id, at := range c.owners {
+			if since, free := c.free(at, now); free {
+				list = append(list, FreeAccount{ID: id, For: now.Sub(since)})
+			}
+		}
+		return nil
+	})
+	slices.SortFunc(list, func(a, b FreeAccount) int {
+		return cmp.Or(cmp.Compare(b.For, a.For), strings.Compare(string(a.ID), string(b.ID)))
+	})
+	return list[:min(len(list), max(most, 0))], err
+}
+
+// Owned implements Cluster.
+func (m *MemoryCluster) Owned(ctx context.Context, o Owner) (ids []AccountID, err error) {
+	err = m.as(ctx, o, func(c *clusterImage, _ *memoryNode, _ time.Time) error {
+		for id, at := range c.owners {
+			if at.owner == o {
+				ids = append(ids, id)
+			}
+		}
+		slices.Sort(ids)
+		return nil
+	})
+	return ids, err
+}
+
+// OwnerOf implements Cluster.
+func (m *MemoryCluster) OwnerOf(ctx context.Context, id AccountID) (o Owner, err error) {
+	err = m.see(ctx, func(c *clusterImage, _ time.Time) error {
+		if at := c.owners[id]; at != nil {
+			o = at.owner
+		}
+		return nil
+	})
+	return o, err
+}
+
+// count is how many accounts a node owns.
+func (c *clusterImage) count(n *memoryNode) (owned int) {
+	for _, at := range c.owners {
+		if at.owner == n.owner() {
+			owned++
+		}
+	}
+	return owned
+}
+
+// Nodes implements Cluster.
+func (m *MemoryCluster) Nodes(ctx context.Context) (list []Node, err error) {
+	err = m.see(ctx, func(c *clusterImage, now time.Time) error {
+		for _, name := range slices.Sorted(maps.Keys(c.nodes)) {
+			n := c.nodes[name]
+			list = append(list, Node{NodeInfo: n.info, Epoch: n.epoch, Wish: c.wishes[name], Joined: n.joined, Left: n.until.Sub(now), Accounts: c.count(n)})
+		}
+		return nil
+	})
+	return list, err
+}
+
+// Wish implements Cluster.
+func (m *MemoryCluster) Wish(ctx context.Context, node string, w Wish) error {
+	if err := CheckNode(node); err != nil {
+		return err
+	}
+	if w > WishDrain {
+		return &InvalidError{Reason: "there is no such wish: " + w.String()}
+	}
+	return m.see(ctx, func(c *clusterImage, _ time.Time) error {
+		c.wishes[node] = w
+		c.hint()
+		return nil
+	})
+}

@@ -1,0 +1,691 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/mtfleet/mtfleet/persistence"
+)
+
+// Database is one place for a cluster's store.
+type Database struct {
+	// Open opens it once more, as another process would.
+	Open func() (persistence.Cluster, error)
+	// Pass lets the store's clock go on.
+	Pass func(time.Duration)
+}
+
+// RunCluster tests a kind of store that several nodes write at once. place returns
+// a new, empty place for one. Run is for what it has in common with others.
+func RunCluster(t *testing.T, place func(t *testing.T) Database) {
+	for _, c := range []struct {
+		name string
+		test func(*testing.T, *cluster)
+	}{
+		{"a node joins, renews and leaves", testJoin},
+		{"no two nodes have one name", testOneName},
+		{"an account is that of the node which wrote its first record", testFirstRecord},
+		{"a node writes its own accounts and no other's", testOwnAccounts},
+		{"a commit of two accounts needs both", testBoth},
+		{"what is shared is written by every node", testSharedIDs},
+		{"a released account is taken by another, once", testRelease},
+		{"accounts of a node are free a grace after its lease", testExpiry},
+		{"a lease that ended is renewed as long as nobody took the name", testLateRenewal},
+		{"a node that left has nothing and writes nothing", testLeave},
+		{"who is none asks for nothing", testNobody},
+		{"all at once is claimed only while no node runs", testClaimAll},
+		{"epochs never come twice", testEpochs},
+		{"wishes outlive the node", testWishes},
+		{"another node hears of what became free", testHints},
+		{"the longest free come first", testFreeOrder},
+		{"what a node may not be called and want", testRefusedNodes},
+		{"many nodes take the same accounts, and each account has one owner", testTakeRace},
+		{"commits of an owner and takeovers, all at once", testCommitRace},
+		{"random histories agree with a plain model", testRandomOwners},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k := &cluster{t: t, db: place(t)}
+			defer k.close()
+			c.test(t, k)
+		})
+	}
+}
+
+const (
+	term  = 10 * time.Second
+	grace = 2 * time.Second
+)
+
+type cluster struct {
+	t    *testing.T
+	db   Database
+	open []persistence.Cluster
+}
+
+func (k *cluster) close() {
+	for _, s := range k.open {
+		k.ok(s.Close())
+	}
+}
+
+func (k *cluster) ok(err error) {
+	k.t.Helper()
+	if err != nil {
+		k.t.Fatal(err)
+	}
+}
+
+// handle opens the store once more.
+func (k *cluster) handle() persistence.Cluster {
+	k.t.Helper()
+	s, err := k.db.Open()
+	k.ok(err)
+	k.open = append(k.open, s)
+	return s
+}
+
+func info(name string) persistence.NodeInfo {
+	return persistence.NodeInfo{Name: name, Address: name + ":1", Capacity: 100, Version: "v1", Term: term, Grace: grace}
+}
+
+// node is a handle that has joined.
+type node struct {
+	persistence.Cluster
+	k     *cluster
+	owner persistence.Owner
+}
+
+func (k *cluster) join(name string) *node {
+	k.t.Helper()
+	n := &node{Cluster: k.handle(), k: k}
+	var err error
+	n.owner, err = n.Join(k.t.Context(), info(name))
+	k.ok(err)
+	return n
+}
+
+func (n *node) commit(put ...persistence.Record) error {
+	return n.Commit(persistence.Commit{Owner: n.owner, Put: put})
+}
+
+func (n *node) put(put ...persistence.Record) {
+	n.k.t.Helper()
+	n.k.ok(n.commit(put...))
+}
+
+func (n *node) take(ids ...persistence.AccountID) []persistence.AccountID {
+	n.k.t.Helper()
+	got, err := n.Take(n.k.t.Context(), n.owner, ids)
+	n.k.ok(err)
+	slices.Sort(got)
+	return got
+}
+
+func (n *node) release(ids ...persistence.AccountID) {
+	n.k.t.Helper()
+	n.k.ok(n.Release(n.k.t.Context(), n.owner, ids))
+}
+
+func (n *node) owns(want ...persistence.AccountID) {
+	n.k.t.Helper()
+	got, err := n.Owned(n.k.t.Context(), n.owner)
+	n.k.ok(err)
+	if !slices.Equal(got, want) {
+		n.k.t.Fatalf("%v owns %v, want %v", n.owner, got, want)
+	}
+}
+
+func (n *node) free(want ...persistence.AccountID) {
+	n.k.t.Helper()
+	list, err := n.Free(n.k.t.Context(), 100)
+	n.k.ok(err)
+	var got []persistence.AccountID
+	for _, f := range list {
+		got = append(got, f.ID)
+	}
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		n.k.t.Fatalf("free are %v, want %v", got, want)
+	}
+}
+
+func (n *node) holds(id persistence.AccountID, want string) {
+	n.k.t.Helper()
+	got, err := n.Load(id)
+	n.k.ok(err)
+	if len(got) != 1 || string(got[0].Data) != want {
+		n.k.t.Fatalf("%s is %v, want %q", id, got, want)
+	}
+}
+
+// stale fails the test unless the error says that somebody else owns it.
+func (k *cluster) stale(what string, err error) *persistence.StaleOwnerError {
+	k.t.Helper()
+	var stale *persistence.StaleOwnerError
+	if !errors.As(err, &stale) {
+		k.t.Fatalf("%s: %v, want a StaleOwnerError", what, err)
+	}
+	return stale
+}
+
+func (n *node) nodes() []persistence.Node {
+	n.k.t.Helper()
+	list, err := n.Nodes(n.k.t.Context())
+	n.k.ok(err)
+	return list
+}
+
+func (n *node) ownerOf(id persistence.AccountID) persistence.Owner {
+	n.k.t.Helper()
+	o, err := n.OwnerOf(n.k.t.Context(), id)
+	n.k.ok(err)
+	return o
+}
+
+func testJoin(t *testing.T, k *cluster) {
+	a, b := k.join("a"), k.join("b")
+	if a.owner.Node != "a" || b.owner.Node != "b" || b.owner.Epoch <= a.owner.Epoch {
+		t.Fatalf("joined as %v and %v", a.owner, b.owner)
+	}
+	list := a.nodes()
+	if len(list) != 2 || list[0].NodeInfo != info("a") || list[0].Owner() != a.owner || list[1].Owner() != b.owner {
+		t.Fatalf("the nodes are %+v", list)
+	}
+	if n := list[0]; !n.Live() || n.Left > term || n.Left < term-5*time.Second || n.Joined.IsZero() || n.Accounts != 0 || n.Wish != persistence.WishServe {
+		t.Fatalf("the node is %+v", n)
+	}
+	k.db.Pass(6 * time.Second)
+	k.ok(a.Renew(t.Context(), a.owner))
+	if list = b.nodes(); list[0].Left < term-time.Second || list[1].Left > 5*time.Second {
+		t.Fatalf("after one renewed: %+v", list)
+	}
+	k.ok(b.Leave(t.Context(), b.owner))
+	if list = a.nodes(); len(list) != 1 || list[0].Name != "a" {
+		t.Fatalf("after one left: %+v", list)
+	}
+}
+
+func testOneName(t *testing.T, k *cluster) {
+	a, second := k.join("a"), k.handle()
+	taken := func(when string, min, most time.Duration) {
+		t.Helper()
+		var e *persistence.NodeTakenError
+		if _, err := second.Join(t.Context(), info("a")); !errors.As(err, &e) || e.Name != "a" || e.Address != "a:1" || e.Left < min || e.Left > most {
+			t.Fatalf("%s: %v %+v", when, err, e)
+		}
+	}
+	taken("while it runs", term, term+grace)
+	k.db.Pass(term + grace/2)
+	taken("in the grace", 0, grace)
+	k.db.Pass(grace)
+	o, err := second.Join(t.Context(), info("a"))
+	k.ok(err)
+	if got := k.stale("the first renews", a.Renew(t.Context(), a.owner)); got.Current != o || got.Owner != a.owner {
+		t.Fatalf("the error says %+v", got)
+	}
+	k.stale("the first writes", a.commit(meta("alice", "1", "x")))
+	k.ok(second.Renew(t.Context(), o))
+}
+
+func testFirstRecord(t *testing.T, k *cluster) {
+	a, b := k.join("a"), k.join("b")
+	a.put(meta("alice", "1", "a"))
+	b.put(meta("bob", "1", "b"))
+	a.owns("alice")
+	b.owns("bob")
+	if a.ownerOf("bob") != b.owner || a.ownerOf("carol") != (persistence.Owner{}) {
+		t.Fatalf("bob is of %v, carol of %v", a.ownerOf("bob"), a.ownerOf("carol"))
+	}
+	if n := b.nodes(); n[0].Accounts != 1 || n[1].Accounts != 1 {
+		t.Fatalf("nodes: %+v", n)
+	}
+	k.ok(a.Commit(persistence.Commit{Owner: a.owner, Delete: []persistence.Key{meta("alice", "1", "").Key}}))
+	a.owns()
+	b.put(meta("alice", "1", "b")) // it is anybody's again
+	b.owns("alice", "bob")
+	ids, err := a.Accounts()
+	k.ok(err)
+	if !slices.Equal(ids, []persistence.AccountID{"alice", "bob"}) {
+		t.Fatalf("accounts: %v", ids)
+	}
+}
+
+func testOwnAccounts(t *testing.T, k *cluster) {
+	a, b := k.join("a"), k.join("b")
+	a.put(meta("alice", "1", "a"))
+	if e := k.stale("another's account", b.commit(meta("alice", "1", "b"))); e.Account != "alice" || e.Current != a.owner || e.Owner != b.owner {
+		t.Fatalf("the error says %+v", e)
+	}
+	k.stale("deleting in it", b.Commit(persistence.Commit{Owner: b.owner, Delete: []persistence.Key{meta("alice", "1", "").Key}}))
+	k.stale("another's name", b.Commit(persistence.Commit{Owner: persistence.Owner{Node: "b", Epoch: a.owner.Epoch}, Put: []persistence.Record{meta("bob", "1", "x")}}))
+	a.holds("alice", "a")
+	b.holds("alice", "a") // reading is everybody's
+}
+
+func testBoth(t *testing.T, k *cluster) {
+	a, b := k.join("a"), k.join("b")
+	a.put(meta("alice", "1", "a"))
+	b.put(meta("bob", "1", "b"))
+	k.stale("one of two is another's", b.commit(meta("alice", "1", "x"), meta("bob", "1", "x")))
+	b.holds("bob", "b")
+	a.holds("alice", "a")
+	b.put(meta("bob", "1", "2"), meta("carol", "1", "2"))
+	b.owns("bob", "carol")
+}
+
+func testSharedIDs(t *testing.T, k *cluster) {
+	a, b := k.join("a"), k.join("b")
+	for _, id := range persistence.SharedIDs() {
+		a.put(meta(id, "1", "a"))
+		b.put(meta(id, "1", "b"))
+		a.holds(id, "b")
+		// Of what must have one writer the first is it.
+		rec := meta(id, "2", "x")
+		first := persistence.Commit{Owner: a.owner, Put: []persistence.Record{rec}, Absent: []persistence.Key{rec.Key}}
+		k.ok(a.Commit(first))
+		first.Owner = b.owner
+		if err := b.Commit(first); !errors.As(err, new(*persistence.PresentError)) {
+			t.Fatalf("the second is told %v", err)
+		}
+	}
+	a.owns()
+	a.free()
+	k.ok(a.Leave(t.Context(), a.owner))
+	k.stale("who left writes what is shared", a.commit(meta(persistence.FleetID, "1", "c")))
+}
+
+func testRelease(t *testing.T, k *cluster) {
+	a, b := k.join("a"), k.join("b")
+	a.put(meta("alice", "1", "a"), meta("bob", "1", "a"))
+	if got := b.take("alice", "bob", "carol"); got != nil {
+		t.Fatalf("took %v of a node that runs", got)
+	}
+	b.release("alice") // it is not its own
+	a.owns("alice", "bob")
+	a.release("alice")
+	a.free("alice")
+	k.stale("it was released", a.commit(meta("alice", "1", "late")))
+	if got := b.take("alice", "bob"); !slices.Equal(got, []persistence.AccountID{"alice"}) {
+		t.Fatalf("took %v", got)
+	}
+	if got := a.take("alice"); got != nil {
+		t.Fatalf("took %v of its new owner", got)
+	}
+	b.put(meta("alice", "1", "b"))
+	k.stale("it is another's", a.commit(meta("alice", "1", "late")))
+	a.put(meta("bob", "1", "still"))
+	a.free()
+}
+
+func testExpiry(t *testing.T, k *cluster) {
+	a, b := k.join("a"), k.join("b")
+	a.put(meta("alice", "1", "a"))
+	k.db.Pass(term - 3*time.Second)
+	k.ok(b.Renew(t.Context(), b.owner))
+	k.db.Pass(4 * time.Second) // a's lease is over, and not the grace
+	b.free()
+	if got := b.take("alice"); got != nil {
+		t.Fatalf("took %v in the grace", got)
+	}
+	if n := b.nodes(); n[0].Live() || n[0].Accounts != 1 {
+		t.Fatalf("node: %+v", n[0])
+	}
+	a.put(meta("alice", "1", "nobody took it"))
+	k.db.Pass(2 * time.Second)
+	b.free("alice")
+	if got := b.take("alice"); len(got) != 1 {
+		t.Fatalf("took %v", got)
+	}
+	k.stale("it is another's", a.commit(meta("alice", "1", "late")))
+	b.holds("alice", "nobody took it")
+	if n := b.nodes(); len(n) != 1 {
+		t.Fatalf("one that ended and has nothing is none: %+v", n)
+	}
+}
+
+func testLateRenewal(t *testing.T, k *cluster) {
+	a, b := k.join("a"), k.join("b")
+	a.put(meta("alice", "1", "a"), meta("bob", "1", "a"))
+	k.db.Pass(term + grace + time.Second)
+	k.ok(b.Renew(t.Context(), b.owner))
+	if got := b.take("bob"); len(got) != 1 {
+		t.Fatalf("took %v", got)
+	}
+	k.ok(a.Renew(t.Context(), a.owner))
+	a.owns("alice")
+	if got := b.take("alice"); got != nil {
+		t.Fatalf("took %v after it was renewed", got)
+	}
+	a.put(meta("alice", "1", "again"))
+	k.stale("it was taken meanwhile", a.commit(meta("bob", "1", "late")))
+}
+
+func testLeave(t *testing.T, k *cluster) {
+	a, b := k.join("a"), k.join("b")
+	a.put(meta("alice", "1", "a"))
+	k.ok(a.Leave(t.Context(), a.owner))
+	b.free("alice")
+	k.stale("writing", a.commit(meta("alice", "1", "late")))
+	k.stale("writing a new account", a.commit(meta("bob", "1", "late")))
+	k.stale("renewing", a.Renew(t.Context(), a.owner))
+	k.stale("leaving twice", a.Leave(t.Context(), a.owner))
+	if got := b.take("alice"); len(got) != 1 {
+		t.Fatalf("took %v", got)
+	}
+	// The name can be had at once.
+	again, err := a.Join(t.Context(), info("a"))
+	k.ok(err)
+	if again.Epoch <= b.owner.Epoch {
+		t.Fatalf("joined again as %v after %v", again, b.owner)
+	}
+}
+
+func testNobody(t *testing.T, k *cluster) {
+	a := k.join("a")
+	a.put(meta("alice", "1", "a"))
+	a.release("alice")
+	for _, o := range []persistence.Owner{{}, {Node: "b", Epoch: 1}, {Node: "a", Epoch: a.owner.Epoch + 1}} {
+		_, take := a.Take(t.Context(), o, []persistence.AccountID{"alice"})
+		_, owned := a.Owned(t.Context(), o)
+		for what, err := range map[string]error{
+			"take": take, "owned": owned, "renew": a.Renew(t.Context(), o), "leave": a.Leave(t.Context(), o),
+			"release": a.Release(t.Context(), o, []persistence.AccountID{"alice"}),
+			"commit":  a.Commit(persistence.Commit{Owner: o, Put: []persistence.Record{meta("bob", "1", "x")}}),
+		} {
+			k.stale(fmt.Sprint(what, " of ", o), err)
+		}
+	}
+	a.free("alice")
+}
+
+func testClaimAll(t *testing.T, k *cluster) {
+	a := k.join("a")
+	a.put(meta("alice", "1", "a"))
+	tool := k.handle()
+	var running *persistence.NodesRunError
+	if _, err := tool.Claim("tool"); !errors.As(err, &running) || !slices.Equal(running.Nodes, []string{"a"}) {
+		t.Fatalf("claimed beside a node: %v", err)
+	}
+	k.db.Pass(term + grace/2)
+	if _, err := tool.Claim("tool"); !errors.As(err, &running) {
+		t.Fatalf("claimed in the grace of a node: %v", err)
+	}
+	k.db.Pass(grace)
+	all, err := tool.Claim("tool")
+	k.ok(err)
+	k.stale("the node renews", a.Renew(t.Context(), a.owner))
+	k.stale("the node writes", a.commit(meta("alice", "1", "late")))
+	k.ok(tool.Commit(persistence.Commit{Owner: all, Put: []persistence.Record{meta("alice", "1", "tool"), meta("bob", "1", "tool")}}))
+	b := k.join("b")
+	k.stale("a node has joined", tool.Commit(persistence.Commit{Owner: all, Put: []persistence.Record{meta("carol", "1", "tool")}}))
+	b.free("alice", "bob")
+	if got := b.take("alice", "bob"); len(got) != 2 {
+		t.Fatalf("took %v", got)
+	}
+	b.holds("bob", "tool")
+}
+
+func testEpochs(t *testing.T, k *cluster) {
+	seen := map[uint64]bool{}
+	var last uint64
+	for i := range 5 {
+		n := k.join("a")
+		if seen[n.owner.Epoch] || n.owner.Epoch <= last {
+			t.Fatalf("epoch %d after %d", n.owner.Epoch, last)
+		}
+		last, seen[n.owner.Epoch] = n.owner.Epoch, true
+		if i%2 == 0 {
+			k.ok(n.Leave(t.Context(), n.owner))
+		} else {
+			k.db.Pass(term + grace + time.Second)
+		}
+	}
+}
+
+func testWishes(t *testing.T, k *cluster) {
+	a := k.join("a")
+	k.ok(a.Wish(t.Context(), "a", persistence.WishDrain))
+	if n := a.nodes(); n[0].Wish != persistence.WishDrain {
+		t.Fatalf("nodes: %+v", n)
+	}
+	k.ok(a.Leave(t.Context(), a.owner))
+	again := k.join("a")
+	if n := again.nodes(); n[0].Wish != persistence.WishDrain {
+		t.Fatalf("after it joined again: %+v", n)
+	}
+	k.ok(again.Wish(t.Context(), "a", persistence.WishServe))
+	k.ok(again.Wish(t.Context(), "elsewhere", persistence.WishCordon))
+	if n := again.nodes(); len(n) != 1 || n[0].Wish != persistence.WishServe {
+		t.Fatalf("in the end: %+v", n)
+	}
+}
+
+func testHints(t *testing.T, k *cluster) {
+	a, b := k.join("a"), k.join("b")
+	a.put(meta("alice", "1", "a"))
+	// Any number may have come for what was before; after it there is one more.
+	for _, change := range []func(){
+		func() { a.release("alice") },
+		func() { k.ok(a.Wish(t.Context(), "b", persistence.WishCordon)) },
+		func() { k.ok(a.Leave(t.Context(), a.owner)) },
+	} {
+		for drained := false; !drained; {
+			select {
+			case <-b.Hints():
+			case <-t.Context().Done():
+				t.Fatal(t.Context().Err())
+			default:
+				drained = true
+			}
+		}
+		change()
+		if _, open := <-b.Hints(); !open {
+			t.Fatal("the hints ended")
+		}
+	}
+	k.ok(b.Close())
+	for range b.Hints() { // until it is closed
+	}
+}
+
+func testFreeOrder(t *testing.T, k *cluster) {
+	a := k.join("a")
+	for _, id := range []persistence.AccountID{"c", "a", "b"} {
+		a.put(meta(id, "1", "x"))
+	}
+	for _, id := range []persistence.AccountID{"b", "c", "a"} {
+		a.release(id)
+		k.db.Pass(time.Second)
+	}
+	list, err := a.Free(t.Context(), 2)
+	k.ok(err)
+	if len(list) != 2 || list[0].ID != "b" || list[1].ID != "c" || list[0].For < 3*time.Second || list[1].For < 2*time.Second || list[0].For > 8*time.Second {
+		t.Fatalf("free are %v", list)
+	}
+}
+
+func testRefusedNodes(t *testing.T, k *cluster) {
+	s := k.handle()
+	for name, change := range map[string]func(*persistence.NodeInfo){
+		"no name":          func(n *persistence.NodeInfo) { n.Name = "" },
+		"a name in two":    func(n *persistence.NodeInfo) { n.Name = "a b" },
+		"no capacity":      func(n *persistence.NodeInfo) { n.Capacity = 0 },
+		"much capacity":    func(n *persistence.NodeInfo) { n.Capacity = persistence.MaxCapacity + 1 },
+		"a short lease":    func(n *persistence.NodeInfo) { n.Term = persistence.MinTerm - 1 },
+		"a long lease":     func(n *persistence.NodeInfo) { n.Term = persistence.MaxTerm + 1 },
+		"a negative grace": func(n *persistence.NodeInfo) { n.Grace = -1 },
+	} {
+		n := info("a")
+		change(&n)
+		if _, err := s.Join(t.Context(), n); !errors.As(err, new(*persistence.InvalidError)) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := s.Wish(t.Context(), "a", 7); !errors.As(err, new(*persistence.InvalidError)) {
+		t.Errorf("a wish that is none: %v", err)
+	}
+	if err := s.Wish(t.Context(), "", persistence.WishDrain); !errors.As(err, new(*persistence.InvalidError)) {
+		t.Errorf("a wish for a node without a name: %v", err)
+	}
+}
+
+func testTakeRace(t *testing.T, k *cluster) {
+	const accounts, nodes = 60, 4
+	first := k.join("first")
+	var ids []persistence.AccountID
+	for i := range accounts {
+		ids = append(ids, persistence.AccountID(fmt.Sprintf("acc-%02d", i)))
+		first.put(meta(ids[i], "1", "x"))
+	}
+	k.ok(first.Leave(t.Context(), first.owner))
+	all := make([]*node, nodes)
+	for i := range all {
+		all[i] = k.join(fmt.Sprint("n", i))
+	}
+	var wg sync.WaitGroup
+	got := make([][]persistence.AccountID, nodes)
+	for i, n := range all {
+		wg.Go(func() {
+			for from := 0; from < accounts; from += 7 {
+				taken, err := n.Take(t.Context(), n.owner, ids[from:min(from+7, accounts)])
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				got[i] = append(got[i], taken...)
+			}
+		})
+	}
+	wg.Wait()
+	sum := 0
+	for i, n := range all {
+		slices.Sort(got[i])
+		n.owns(got[i]...)
+		sum += len(got[i])
+	}
+	if sum != accounts {
+		t.Fatalf("%d accounts were taken %d times", accounts, sum)
+	}
+}
+
+// Two nodes hand one account to and fro while both write it all the time: what was
+// accepted of an owner is in the store as long as it is the owner.
+func testCommitRace(t *testing.T, k *cluster) {
+	a, b := k.join("a"), k.join("b")
+	a.put(meta("alice", "1", "start"), meta("alice", "2", "start"))
+	var stop atomic.Bool
+	var wg sync.WaitGroup
+	for _, n := range []*node{a, b} {
+		wg.Go(func() {
+			for round := 0; !stop.Load(); round++ {
+				err := n.commit(meta("alice", "1", fmt.Sprint(n.owner.Node, round)), meta("alice", "2", fmt.Sprint(n.owner.Node, round)))
+				if err != nil && !errors.As(err, new(*persistence.StaleOwnerError)) {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	owner, other := a, b
+	for range 10 {
+		owner.release("alice")
+		if got := other.take("alice"); len(got) != 1 {
+			t.Errorf("took %v", got)
+			break
+		}
+		owner, other = other, owner
+		// From here on nothing of the one before is accepted.
+		before, err := owner.Load("alice")
+		k.ok(err)
+		owner.put(meta("alice", "3", owner.owner.Node))
+		after, err := owner.Load("alice")
+		k.ok(err)
+		for _, list := range [][]persistence.Record{before, after} {
+			if one, two := string(list[0].Data), string(list[1].Data); one != two {
+				t.Errorf("half of a commit: %q and %q", one, two)
+			}
+		}
+	}
+	stop.Store(true)
+	wg.Wait()
+	rec, err := owner.Load("alice")
+	k.ok(err)
+	if last := string(rec[2].Data); last != owner.owner.Node {
+		t.Fatalf("the owner is %v, and the last word is %q", owner.owner, last)
+	}
+}
+
+func testRandomOwners(t *testing.T, k *cluster) {
+	rnd := rand.New(rand.NewPCG(3, 4))
+	names := []string{"a", "b", "c"}
+	ids := []persistence.AccountID{"v", "w", "x", "y", "z"}
+	nodes := map[string]*node{}
+	left := map[string]time.Duration{} // of the lease and the grace of each node that is known
+	owner := map[persistence.AccountID]string{}
+	there := map[persistence.AccountID]bool{}
+	runs := func(name string) bool { return nodes[name] != nil }
+	for step := range 200 {
+		name, id := names[rnd.IntN(len(names))], ids[rnd.IntN(len(ids))]
+		n := nodes[name]
+		switch what := rnd.IntN(8); {
+		case what == 0:
+			pass := time.Duration(rnd.IntN(4)) * time.Second
+			k.db.Pass(pass)
+			for name := range left {
+				left[name] -= pass
+			}
+		case !runs(name) && left[name] < -500*time.Millisecond || !runs(name) && left[name] == 0:
+			for id, o := range owner {
+				if o == name {
+					owner[id] = ""
+				}
+			}
+			nodes[name], left[name] = k.join(name), term+grace
+		case !runs(name):
+		case what == 1 && step%5 == 0:
+			k.ok(n.Leave(t.Context(), n.owner))
+			delete(nodes, name)
+			delete(left, name)
+			for id, o := range owner {
+				if o == name {
+					owner[id] = ""
+				}
+			}
+		case what <= 2 && left[name] > 500*time.Millisecond:
+			k.ok(n.Renew(t.Context(), n.owner))
+			left[name] = term + grace
+		case what == 3:
+			n.release(id)
+			if owner[id] == name {
+				owner[id] = ""
+			}
+		case what <= 5:
+			took := len(n.take(id)) == 1
+			o := owner[id]
+			free := there[id] && (o == "" || left[o] < 0)
+			if sure := o == "" || left[o] < -500*time.Millisecond || left[o] > 500*time.Millisecond; sure && took != free {
+				t.Fatalf("step %d: %s took %s: %v, though it is of %q with %v left", step, name, id, took, o, left[o])
+			}
+			if took {
+				owner[id] = name
+			}
+		default:
+			err := n.commit(meta(id, "1", fmt.Sprint(step)))
+			may := !there[id] || owner[id] == name
+			if may != (err == nil) {
+				t.Fatalf("step %d: %s commits %s, of %q: %v", step, name, id, owner[id], err)
+			}
+			if err == nil {
+				owner[id], there[id] = name, true
+			} else {
+				k.stale("another's", err)
+			}
+		}
+	}
+}

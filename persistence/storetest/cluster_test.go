@@ -1,0 +1,29 @@
+package storetest_test
+
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/persistence/storetest"
+)
+
+func TestMemoryCluster(t *testing.T) {
+	storetest.RunCluster(t, func(*testing.T) storetest.Database {
+		var passed atomic.Int64
+		begun := time.Unix(1_800_000_000, 0)
+		first := persistence.NewMemoryCluster(func() time.Time { return begun.Add(time.Duration(passed.Load())) })
+		return storetest.Database{
+			Open: func() (persistence.Cluster, error) { return first.Node(), nil },
+			Pass: func(d time.Duration) { passed.Add(int64(d)) },
+		}
+	})
+}
+
+func TestMemoryClusterIsAStore(t *testing.T) {
+	storetest.Run(t, func(*testing.T) storetest.Open {
+		first := persistence.NewMemoryCluster(time.Now)
+		return func() (persistence.Store, error) { return first.Node(), nil }
+	})
+}
