@@ -41,6 +41,10 @@ type Cluster interface {
 	// silent at once.
 	Renew(ctx context.Context, o Owner) error
 
+	// Depart says that the node is about to leave: Nodes tells, until it joins again,
+	// so that others take what it releases.
+	Depart(ctx context.Context, o Owner) error
+
 	// Leave ends the owner's lease and frees all its accounts, at once: the owner
 	// is silent already.
 	Leave(ctx context.Context, o Owner) error
@@ -65,8 +69,8 @@ type Cluster interface {
 	// may have ended.
 	OwnerOf(ctx context.Context, id AccountID) (Owner, error)
 
-	// Nodes returns all nodes that have joined and not left, and those whose lease
-	// ended, until another takes the last of their accounts; sorted by name.
+	// Nodes returns the nodes that have a lease, and those whose lease ended that own
+	// an account yet; sorted by name.
 	Nodes(ctx context.Context) ([]Node, error)
 
 	// Wish says what an operator wants of a node. It lasts when the node joins
@@ -150,6 +154,7 @@ type Node struct {
 	NodeInfo
 	Epoch    uint64
 	Wish     Wish
+	Departs  bool          // it said so
 	Joined   time.Time     // by the store's clock
 	Left     time.Duration // of its lease, by the store's clock; negative: since when it is over
 	Accounts int           // it owns

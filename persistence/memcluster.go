@@ -36,6 +36,7 @@ type memoryNode struct {
 	epoch  uint64
 	joined time.Time
 	until  time.Time // of its lease
+	leaves bool      // it said so
 }
 
 func (n *memoryNode) owner() Owner { return Owner{n.info.Name, n.epoch} }
@@ -246,6 +247,15 @@ func (m *MemoryCluster) Renew(ctx context.Context, o Owner) error {
 	})
 }
 
+// Depart implements Cluster.
+func (m *MemoryCluster) Depart(ctx context.Context, o Owner) error {
+	return m.as(ctx, o, func(c *clusterImage, n *memoryNode, _ time.Time) error {
+		n.leaves = true
+		c.hint()
+		return nil
+	})
+}
+
 // Leave implements Cluster.
 func (m *MemoryCluster) Leave(ctx context.Context, o Owner) error {
 	return m.as(ctx, o, func(c *clusterImage, n *memoryNode, now time.Time) error {
@@ -277,11 +287,6 @@ func (m *MemoryCluster) Take(ctx context.Context, o Owner, ids []AccountID) (tak
 					*at = memoryOwner{o, now}
 					taken = append(taken, id)
 				}
-			}
-		}
-		for name, n := range c.nodes { // one that has ended and has nothing is none any more
-			if !n.over().After(now) && c.count(n) == 0 {
-				delete(c.nodes, name)
 			}
 		}
 		return nil
@@ -358,7 +363,9 @@ func (m *MemoryCluster) Nodes(ctx context.Context) (list []Node, err error) {
 	err = m.see(ctx, func(c *clusterImage, now time.Time) error {
 		for _, name := range slices.Sorted(maps.Keys(c.nodes)) {
 			n := c.nodes[name]
-			list = append(list, Node{NodeInfo: n.info, Epoch: n.epoch, Wish: c.wishes[name], Joined: n.joined, Left: n.until.Sub(now), Accounts: c.count(n)})
+			if owned := c.count(n); owned > 0 || n.until.After(now) {
+				list = append(list, Node{NodeInfo: n.info, Epoch: n.epoch, Wish: c.wishes[name], Departs: n.leaves, Joined: n.joined, Left: n.until.Sub(now), Accounts: owned})
+			}
 		}
 		return nil
 	})

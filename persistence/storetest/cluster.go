@@ -38,6 +38,7 @@ func RunCluster(t *testing.T, place func(t *testing.T) Database) {
 		{"accounts of a node are free a grace after its lease", testExpiry},
 		{"a lease that ended is renewed as long as nobody took the name", testLateRenewal},
 		{"a node that left has nothing and writes nothing", testLeave},
+		{"a node that departs says so until it joins again", testDepart},
 		{"who is none asks for nothing", testNobody},
 		{"all at once is claimed only while no node runs", testClaimAll},
 		{"epochs never come twice", testEpochs},
@@ -347,6 +348,10 @@ func testExpiry(t *testing.T, k *cluster) {
 	if n := b.nodes(); len(n) != 1 {
 		t.Fatalf("one that ended and has nothing is none: %+v", n)
 	}
+	k.ok(a.Renew(t.Context(), a.owner)) // and can be one again
+	if n := b.nodes(); len(n) != 2 || !n[0].Live() || n[0].Accounts != 0 {
+		t.Fatalf("nodes: %+v", n)
+	}
 }
 
 func testLateRenewal(t *testing.T, k *cluster) {
@@ -386,6 +391,25 @@ func testLeave(t *testing.T, k *cluster) {
 	}
 }
 
+func testDepart(t *testing.T, k *cluster) {
+	a, b := k.join("a"), k.join("b")
+	a.put(meta("alice", "1", "a"))
+	k.ok(a.Depart(t.Context(), a.owner))
+	if n := b.nodes(); !n[0].Departs || n[1].Departs || !n[0].Live() {
+		t.Fatalf("nodes: %+v", n)
+	}
+	k.ok(a.Renew(t.Context(), a.owner)) // which does not change it
+	a.put(meta("alice", "1", "still"))
+	if n := b.nodes(); !n[0].Departs {
+		t.Fatalf("nodes: %+v", n)
+	}
+	k.ok(a.Leave(t.Context(), a.owner))
+	again := k.join("a")
+	if n := again.nodes(); n[0].Departs {
+		t.Fatalf("nodes: %+v", n)
+	}
+}
+
 func testNobody(t *testing.T, k *cluster) {
 	a := k.join("a")
 	a.put(meta("alice", "1", "a"))
@@ -394,7 +418,7 @@ func testNobody(t *testing.T, k *cluster) {
 		_, take := a.Take(t.Context(), o, []persistence.AccountID{"alice"})
 		_, owned := a.Owned(t.Context(), o)
 		for what, err := range map[string]error{
-			"take": take, "owned": owned, "renew": a.Renew(t.Context(), o), "leave": a.Leave(t.Context(), o),
+			"take": take, "owned": owned, "renew": a.Renew(t.Context(), o), "leave": a.Leave(t.Context(), o), "depart": a.Depart(t.Context(), o),
 			"release": a.Release(t.Context(), o, []persistence.AccountID{"alice"}),
 			"commit":  a.Commit(persistence.Commit{Owner: o, Put: []persistence.Record{meta("bob", "1", "x")}}),
 		} {
