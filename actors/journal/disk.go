@@ -3,6 +3,7 @@ package journal
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/mtfleet/mtfleet/persistence"
 )
@@ -23,10 +24,13 @@ type Disk struct {
 	mu    sync.Mutex // guards the following fields, and the order of commits
 	store persistence.Store
 	owner persistence.Owner
-	rider Rider    // nil for none
 	bad   bool     // the last work was refused
 	left  []Change // by leave, one for each key
+
+	rider atomic.Pointer[carried] // nil for none; who carries one does not wait for a commit
 }
+
+type carried struct{ Rider }
 
 // Disks are the disks of all accounts of a store, each made when it is first
 // asked for: the actors of an account that follow each other share one. It is
@@ -61,12 +65,8 @@ type Rider interface {
 }
 
 // Carry has a rider go along with the account's commits, until the account is
-// removed.
-func (d *Disk) Carry(r Rider) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.rider = r
-}
+// removed. It does not block.
+func (d *Disk) Carry(r Rider) { d.rider.Store(&carried{r}) }
 
 // Forget forgets an account that was removed.
 func (d *Disks) Forget(id persistence.AccountID) { d.all.Delete(id) }
@@ -94,8 +94,8 @@ func (d *Disk) do(w *Work) (done Done) {
 		return Done{Err: d.commit(w.Commit)}
 	case Load:
 		records, err := d.store.Load(w.Account)
-		if d.rider != nil && !w.Shared() {
-			d.rider.Loaded(records, err)
+		if rider := d.rider.Load(); rider != nil && !w.Shared() {
+			rider.Loaded(records, err)
 		}
 		return Done{Records: records, Err: err}
 	}
@@ -116,11 +116,10 @@ func (d *Disk) do(w *Work) (done Done) {
 	}
 	gone := without(erasedKeys(w.All, records, bad), w.Commit.Put)
 	if w.All {
-		rider := d.rider
-		d.rider = nil
+		rider := d.rider.Swap(nil)
 		defer func() {
 			if done.Err != nil {
-				d.rider = rider // it was not removed
+				d.rider.CompareAndSwap(nil, rider) // it was not removed
 			}
 		}()
 	}
@@ -132,28 +131,46 @@ func (d *Disk) commit(c persistence.Commit) error {
 		return nil
 	}
 	c.Owner = d.owner
-	if rec, rides := d.ride(len(c.Put) + len(c.Delete)); rides {
+	if rider, rec := d.ride(len(c.Put) + len(c.Delete)); rider != nil {
 		c.Put = append(slices.Clip(c.Put), rec)
 		err := d.store.Commit(c)
-		d.rider.Rode(err)
+		rider.Rode(err)
 		return err
 	}
 	return d.store.Commit(c)
 }
 
-// ride returns what goes along with a commit of so many items.
-func (d *Disk) ride(items int) (persistence.Record, bool) {
-	if d.rider == nil || items >= persistence.MaxCommitItems {
-		return persistence.Record{}, false
+// ride returns who goes along with a commit of so many items, and with what; nil for
+// nobody.
+func (d *Disk) ride(items int) (Rider, persistence.Record) {
+	if rider := d.rider.Load(); rider != nil && items < persistence.MaxCommitItems {
+		if rec, rides := rider.Ride(); rides {
+			return rider, rec
+		}
 	}
-	return d.rider.Ride()
+	return nil, persistence.Record{}
 }
 
 // alight writes what the rider has to say, for no commit will come.
 func (d *Disk) alight() {
-	if rec, rides := d.ride(0); rides {
-		d.rider.Rode(d.store.Commit(persistence.Commit{Owner: d.owner, Put: []persistence.Record{rec}}))
+	if rider, rec := d.ride(0); rider != nil {
+		rider.Rode(d.store.Commit(persistence.Commit{Owner: d.owner, Put: []persistence.Record{rec}}))
 	}
+}
+
+// Settle writes what an account that stopped could not: it is not owed any more then.
+// It blocks. With an error it is.
+func (d *Disk) Settle() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.left) == 0 {
+		return nil
+	}
+	err := d.commit(join(persistence.Commit{}, d.left))
+	if d.bad = err != nil; !d.bad {
+		d.left = nil
+	}
+	return err
 }
 
 // Leave is for an account that stops and has nothing else to write. It blocks.
