@@ -1,0 +1,115 @@
+// Package placement decides which node of a cluster keeps which accounts. It is
+// arithmetic on what the store says; who carries it out is the manager of each node,
+// for itself: nobody decides for all, and the store has the last word on who owns
+// an account.
+package placement
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"math"
+	"time"
+
+	"github.com/mtfleet/mtfleet/persistence"
+)
+
+// Home returns the node that an account belongs to, of nodes with their weights:
+// by rendezvous hashing, each node has a draw for the account that its weight
+// stretches, and the highest is its home. A node that goes moves its own accounts
+// and no other's; one that comes takes its share from each. Nodes of weight zero
+// are nobody's home; it is empty when there is no other.
+func Home(id persistence.AccountID, nodes []Weighted) (home string) {
+	best := 0.0
+	for _, n := range nodes {
+		if n.Weight <= 0 {
+			continue
+		}
+		// -w/ln(u) of a uniform u in (0,1) is highest with a probability of
+		// w/(sum of all w).
+		if score := -float64(n.Weight) / math.Log(draw(n.Name, id)); home == "" || score > best || score == best && n.Name < home {
+			home, best = n.Name, score
+		}
+	}
+	return home
+}
+
+// Weighted is a node and its share.
+type Weighted struct {
+	Name   string
+	Weight int
+}
+
+// draw returns a number between 0 and 1, neither of them, the same on every node
+// and in every version: it must not be changed.
+func draw(node string, id persistence.AccountID) float64 {
+	b := make([]byte, 0, 160)
+	b = append(b, "mtfleet placement\x00"...)
+	b = append(b, node...)
+	b = append(b, 0)
+	b = append(b, id...)
+	sum := sha256.Sum256(b)
+	return (float64(binary.LittleEndian.Uint64(sum[:])>>11) + 0.5) / (1 << 53)
+}
+
+// View is what a node knows when it decides.
+type View struct {
+	Me    persistence.Owner
+	Nodes []persistence.Node
+	Free  []persistence.FreeAccount
+	Mine  []persistence.AccountID // it keeps, and has not begun to hand over
+	// Leaving is set when this node is about to end.
+	Leaving bool
+	// Known is since when each node has been seen live by this one, without a
+	// break.
+	Known map[string]time.Duration
+	// Stray is how long an account may be free before any node takes it that
+	// would: its home has not, for whatever reason.
+	Stray time.Duration
+	// Settle is how long a node has to be there before accounts move to it.
+	Settle time.Duration
+}
+
+// Plan is what a node is to do: accounts to take now, and those to hand over, one
+// after the other as the pace allows.
+type Plan struct {
+	Take     []persistence.AccountID
+	HandOver []persistence.AccountID
+}
+
+// Decide returns the plan.
+func Decide(v View) (p Plan) {
+	serving, me := v.serving()
+	for _, f := range v.Free {
+		if me.Wish == persistence.WishServe && !v.Leaving && (Home(f.ID, serving) == v.Me.Node || f.For >= v.Stray) {
+			p.Take = append(p.Take, f.ID)
+		}
+	}
+	switch {
+	case v.Leaving:
+		p.HandOver = v.Mine
+	case me.Wish == persistence.WishDrain && len(serving) > 0: // else there is nobody who would take them
+		p.HandOver = v.Mine
+	case me.Wish == persistence.WishServe:
+		for _, id := range v.Mine {
+			if home := Home(id, serving); home != v.Me.Node && v.Known[home] >= v.Settle {
+				p.HandOver = append(p.HandOver, id)
+			}
+		}
+	}
+	return p
+}
+
+// serving are the nodes that take accounts, and what the store says of this one.
+func (v *View) serving() (list []Weighted, me persistence.Node) {
+	me.Wish = persistence.WishCordon // the store does not know it: then it takes nothing
+	for _, n := range v.Nodes {
+		self := n.Owner() == v.Me
+		if self {
+			me = n
+		}
+		if n.Live() && n.Wish == persistence.WishServe && !n.Departs && !(self && v.Leaving) {
+			list = append(list, Weighted{n.Name, n.Capacity})
+		}
+	}
+	return list, me
+}
