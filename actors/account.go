@@ -37,6 +37,7 @@ type Account struct {
 	causes  causes
 
 	durable atomic.Bool // a consumer acknowledges its updates
+	parting atomic.Bool // another node is about to have it: no call begins any more
 	life    uint64      // of the engine whose deliveries came last; guarded by the hub
 }
 

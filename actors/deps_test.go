@@ -65,21 +65,23 @@ var allowedImports = map[string][]string{
 	"persistence/foreign":            {"tl", "mtproto/crypt", "mtproto/dc"},
 	"persistence/foreign/sqlitefile": {"persistence/foreign"},
 
-	"actors/runtime":  {},
-	"actors/wire":     {"mtproto/transport", "mtproto/dc", "mtproto/proxy"},
-	"actors/governor": {"actors/runtime"},
-	"actors/dcconn":   {"actors/runtime", "actors/governor", "mtproto", "mtproto/handshake", "mtproto/crypt", "mtproto/dc", "mtproto/proxy", "mtproto/tgerr", "tl"},
-	"actors/timeline": {"persistence"},                                     // what is noted of an account: a lock, no actor
-	"actors/journal":  {"persistence"},                                     // an engine and what it does with the store: it needs no actor, so that tables can test it
-	"actors/dcs":      {"tl", "tl/tg", "mtproto/dc"},                       // the table all accounts share: a lock, no actor
-	"actors/ways":     {"actors/governor", "mtproto/proxy", "persistence"}, // how all accounts connect: a lock, no actor
-	"actors/binding":  {"actors/runtime", "actors/governor", "actors/dcconn", "actors/timeline", "mtproto/pfs", "mtproto/guest", "mtproto/crypt", "mtproto/dc", "mtproto/proxy", "mtproto/tgerr", "tl", "tl/tg", "persistence"},
-	"actors/bindings": {"actors/runtime", "actors/binding", "actors/journal", "mtproto/crypt", "mtproto/dc", "persistence"},     // the account's side of its bindings: part of its actor
-	"actors/feed":     {"tl", "tl/tg", "mtproto/updates", "mtproto/peers", "mtproto/security", "persistence"},                   // the account's side of its updates: part of its actor
-	"actors/signin":   {"actors/runtime", "actors/governor", "tl", "tl/tg", "mtproto/login", "mtproto/standing", "persistence"}, // the account's side of its sign-in: part of its actor
-	"actors/account":  {"actors/runtime", "actors/governor", "actors/binding", "actors/bindings", "actors/feed", "actors/signin", "actors/journal", "actors/dcs", "actors/ways", "actors/timeline", "tl", "tl/tg", "mtproto/standing", "mtproto/login", "mtproto/updates", "mtproto/peers", "mtproto/security", "mtproto/crypt", "mtproto/dc", "mtproto/proxy", "persistence"},
-	"actors/digest":   {"mtproto/standing"},
-	"actors":          {"actors/runtime", "actors/digest", "actors/governor", "actors/account", "actors/wire", "actors/ways", "actors/timeline", "tl", "tl/tg", "tl/tljson", "persistence", "persistence/foreign", "mtproto/crypt", "mtproto/dc", "mtproto/proxy", "mtproto/tgerr", "mtproto/login", "mtproto/peers", "mtproto/standing", "mtproto/security"}, // tl/tg: the calls about an account's safety
+	"actors/runtime":   {},
+	"actors/wire":      {"mtproto/transport", "mtproto/dc", "mtproto/proxy"},
+	"actors/governor":  {"actors/runtime"},
+	"actors/lease":     {},
+	"actors/placement": {"persistence"},
+	"actors/dcconn":    {"actors/runtime", "actors/governor", "mtproto", "mtproto/handshake", "mtproto/crypt", "mtproto/dc", "mtproto/proxy", "mtproto/tgerr", "tl"},
+	"actors/timeline":  {"persistence"},                                     // what is noted of an account: a lock, no actor
+	"actors/journal":   {"persistence"},                                     // an engine and what it does with the store: it needs no actor, so that tables can test it
+	"actors/dcs":       {"tl", "tl/tg", "mtproto/dc"},                       // the table all accounts share: a lock, no actor
+	"actors/ways":      {"actors/governor", "mtproto/proxy", "persistence"}, // how all accounts connect: a lock, no actor
+	"actors/binding":   {"actors/runtime", "actors/governor", "actors/dcconn", "actors/timeline", "mtproto/pfs", "mtproto/guest", "mtproto/crypt", "mtproto/dc", "mtproto/proxy", "mtproto/tgerr", "tl", "tl/tg", "persistence"},
+	"actors/bindings":  {"actors/runtime", "actors/binding", "actors/journal", "mtproto/crypt", "mtproto/dc", "persistence"},     // the account's side of its bindings: part of its actor
+	"actors/feed":      {"tl", "tl/tg", "mtproto/updates", "mtproto/peers", "mtproto/security", "persistence"},                   // the account's side of its updates: part of its actor
+	"actors/signin":    {"actors/runtime", "actors/governor", "tl", "tl/tg", "mtproto/login", "mtproto/standing", "persistence"}, // the account's side of its sign-in: part of its actor
+	"actors/account":   {"actors/runtime", "actors/governor", "actors/binding", "actors/bindings", "actors/feed", "actors/signin", "actors/journal", "actors/dcs", "actors/ways", "actors/timeline", "tl", "tl/tg", "mtproto/standing", "mtproto/login", "mtproto/updates", "mtproto/peers", "mtproto/security", "mtproto/crypt", "mtproto/dc", "mtproto/proxy", "persistence"},
+	"actors/digest":    {"mtproto/standing"},
+	"actors":           {"actors/runtime", "actors/digest", "actors/governor", "actors/lease", "actors/placement", "actors/account", "actors/wire", "actors/ways", "actors/timeline", "tl", "tl/tg", "tl/tljson", "persistence", "persistence/foreign", "mtproto/crypt", "mtproto/dc", "mtproto/proxy", "mtproto/tgerr", "mtproto/login", "mtproto/peers", "mtproto/standing", "mtproto/security"}, // tl/tg: the calls about an account's safety
 
 	"actors/webhook": {"actors"}, // a consumer of events like an embedder's own
 

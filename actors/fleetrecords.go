@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -45,12 +46,16 @@ func fleetRecords(store persistence.Store, owner persistence.Owner, now time.Tim
 		if _, err := io.ReadFull(rand, salt); err != nil {
 			return nil, fmt.Errorf("making the store's salt: %w", err)
 		}
-		commit.Put = []persistence.Record{{Key: saltKey, Version: 1, Data: salt}}
+		commit.Put, commit.Absent = []persistence.Record{{Key: saltKey, Version: 1, Data: salt}}, []persistence.Key{saltKey}
 	}
 	if len(commit.Put)+len(commit.Delete) == 0 {
 		return salt, nil
 	}
-	if err := store.Commit(commit); err != nil {
+	err = store.Commit(commit)
+	if errors.As(err, new(*persistence.PresentError)) { // another node was the first
+		return fleetRecords(store, owner, now, rand)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("writing to the store: %w", err)
 	}
 	return salt, nil

@@ -278,6 +278,8 @@ func (a *Account) send(q request, o callOptions, answer chan<- answered, done fu
 	switch {
 	case a.m.closed():
 		err = ErrClosed
+	case a.parting.Load(): // looked at after the call was added: who waits for the last one sees it
+		err = &ElsewhereError{string(a.id)}
 	case to.IsZero() || a.lost.Err() != nil:
 		err = a.stateError()
 	case isDone(to.Done()): // gone, and its successor is not there yet
@@ -323,6 +325,13 @@ func (u *underWay) add(c *account.Call) {
 	u.last++
 	u.calls[c] = u.last
 	u.most = max(u.most, len(u.calls))
+}
+
+// empty reports whether no call is under way.
+func (u *underWay) empty() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return len(u.calls) == 0
 }
 
 // remove reports whether the call was there.

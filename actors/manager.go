@@ -31,6 +31,11 @@ type roll struct {
 	due    map[*Account]time.Time       // when a failed account starts again
 	broken map[*Account]bool            // failed too often; who resumes it starts it
 
+	// In a cluster only.
+	silent string                                // why no account runs; empty: they may
+	again  map[*Account]bool                     // start when what stops has ended
+	parted map[*Account]*runtime.Reply[struct{}] // who waits for its end
+
 	digest *digest.Digest // what is told an operator
 
 	unread map[*Account]struct{}   // accounts that Open still waits for
@@ -117,7 +122,7 @@ const (
 
 // keepFleet returns the actor that keeps a fleet.
 func keepFleet(m *Manager) runtime.Actor[fleetMsg] {
-	r := &roll{kept: map[*Account]*runtime.Keeper{}, due: map[*Account]time.Time{}, broken: map[*Account]bool{}, digest: digest.New()}
+	r := &roll{kept: map[*Account]*runtime.Keeper{}, due: map[*Account]time.Time{}, broken: map[*Account]bool{}, again: map[*Account]bool{}, parted: map[*Account]*runtime.Reply[struct{}]{}, digest: digest.New()}
 	return runtime.Keep(func() runtime.Actor[fleetMsg] {
 		return &fleet{m: m, roll: r}
 	})
@@ -182,6 +187,18 @@ func (f *fleet) Receive(c *runtime.Context[fleetMsg], m fleetMsg) {
 		f.onEnded(c, m)
 	case accountWedged:
 		f.onWedged(c, m.a, m.w)
+	case hostAccounts:
+		for _, a := range m.all {
+			f.start(c, a)
+		}
+	case partAccount:
+		f.onPart(c, m)
+	case silence:
+		f.onSilence(c, m.why)
+	case speakAgain:
+		f.onSpeakAgain(c, m.owned)
+	case accountTaken:
+		f.takeAway(m.a)
 	case respawnDue:
 		f.onRespawnDue(c)
 	case storeRefused, storeTried:
@@ -217,6 +234,9 @@ func (f *fleet) Dropped(m fleetMsg) {
 		if f.ended(m.a, m.actor) && m.reason != nil {
 			f.due[m.a] = f.m.sys.Clock().Now()
 		}
+	case partAccount:
+		f.hasParted(m.a, ErrStopped)
+		m.reply.Send(struct{}{}, ErrStopped)
 	case endCall:
 		m.end()
 	}
@@ -254,7 +274,7 @@ func (f *fleet) read(a *Account) {
 
 // start spawns the account's actor, which restores itself from the store.
 func (f *fleet) start(c *runtime.Context[fleetMsg], a *Account) {
-	if !a.current().IsZero() || a.lost.Err() != nil {
+	if !a.current().IsZero() || a.lost.Err() != nil || f.heldBack(a) {
 		return
 	}
 	a.line.Add(timeline.Entry{At: c.Now(), Kind: timeline.Started})
@@ -274,6 +294,14 @@ func (f *fleet) onEnded(c *runtime.Context[fleetMsg], m accountEnded) {
 		return
 	}
 	defer f.read(a) // when its status says what is wrong
+	if f.hasParted(a, nil) {
+		return
+	}
+	if f.again[a] {
+		delete(f.again, a)
+		f.start(c, a)
+		return
+	}
 	if reason == nil || errors.Is(reason, runtime.ErrClosed) || a.lost.Err() != nil {
 		delete(f.kept, a)
 		return // stopped on purpose: removed, given up, or the manager closes
@@ -348,6 +376,7 @@ func (f *fleet) onWedged(c *runtime.Context[fleetMsg], a *Account, w runtime.Wed
 func (f *fleet) giveUp(c *runtime.Context[fleetMsg], a *Account, why, advice string) {
 	a.giveUp()
 	delete(f.due, a)
+	f.hasParted(a, a.stateError())
 	f.quarantine(c, a, why, advice)
 	a.current().Stop()
 	a.underWay.abandon()

@@ -46,6 +46,7 @@ type Manager struct {
 	json     lazyCodec
 	backup   atomic.Pointer[time.Time] // when the last was made; nil: never
 	audit    auditLog
+	node     *node // nil without a cluster
 
 	registering sync.Mutex // one change of the consumers at a time
 	importing   sync.Mutex // of two imports of one key the second finds the first's
@@ -97,11 +98,29 @@ func (e *StoreError) Unwrap() error { return e.Err }
 // Open claims the store and brings every account in it to where it was. It
 // blocks while the store is read, and not for any server: calls made right after
 // it wait for their account.
+//
+// With Options.Cluster it joins the store's nodes instead, and begins without
+// accounts: those that are its own it takes by and by. A *persistence.NodeTakenError
+// says that a node of that name has a lease, perhaps the process that was here
+// before: try again when that is over.
 func Open(o Options) (*Manager, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
 	o.fill()
+	if o.Cluster != nil {
+		n, err := join(&o)
+		if err != nil {
+			return nil, err
+		}
+		m, err := openAs(o, n.owner, nil, n)
+		if err != nil {
+			ctx, cancel := n.asking()
+			defer cancel()
+			return nil, errors.Join(err, n.leave(ctx))
+		}
+		return m, nil
+	}
 	owner, err := o.Store.Claim(o.Node)
 	if err != nil {
 		return nil, fmt.Errorf("claiming the store: %w", err)
@@ -110,7 +129,14 @@ func Open(o Options) (*Manager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the store: %w", err)
 	}
+	return openAs(o, owner, ids, nil)
+}
+
+// openAs opens a Manager that owns accounts of the store, and as a node of a
+// cluster will own others.
+func openAs(o Options, owner persistence.Owner, ids []persistence.AccountID, n *node) (*Manager, error) {
 	m := &Manager{
+		node: n,
 		opts: o, log: o.Logger, logs: o.Logger.Enabled(context.Background(), slog.LevelWarn), hub: newHub(owner.Epoch, o.OnEvent), done: make(chan struct{}),
 		accounts: map[persistence.AccountID]*Account{}, phones: map[string]persistence.AccountID{},
 	}
@@ -123,6 +149,10 @@ func Open(o Options) (*Manager, error) {
 	}
 	wireCfg := o.Wire
 	wireCfg.Rand = o.Rand
+	if n != nil {
+		n.m = m
+		wireCfg.Fence = n.fence(wireCfg.Fence)
+	}
 	if wireCfg.OnShortage == nil {
 		wireCfg.OnShortage = func(e *wire.DescriptorError) {
 			o.Logger.Error("accounts stay offline for want of file descriptors", "err", e)
@@ -177,6 +207,9 @@ func Open(o Options) (*Manager, error) {
 		_ = m.sys.Close(context.Background())
 		return nil, err
 	}
+	if n != nil {
+		n.ref = runtime.SpawnRoot(m.sys, keepNode(n))
+	}
 	return m, nil
 }
 
@@ -192,10 +225,13 @@ func (m *Manager) envConfig(owner persistence.Owner, gov runtime.Ref[governor.Me
 
 // network is what connections are made with.
 func (m *Manager) network() account.Network {
-	if m.opts.Network != nil {
-		return m.opts.Network
+	switch {
+	case m.opts.Network == nil:
+		return m.net
+	case m.node != nil:
+		return &fencedNetwork{m.opts.Network, m.node.lease.Check, m.soon}
 	}
-	return m.net
+	return m.opts.Network
 }
 
 // stands, delivered and missing hear from the accounts.
@@ -459,7 +495,12 @@ func (m *Manager) Outages() []Outage {
 // ctx's error when that ends first; call it again to go on waiting. The store
 // stays open.
 func (m *Manager) Close(ctx context.Context) error {
-	m.closing.Do(func() { close(m.done) })
+	m.closing.Do(func() {
+		close(m.done)
+		if m.node != nil {
+			m.node.end()
+		}
+	})
 	m.heard(ctx)
 	if err := m.sys.Close(ctx); err != nil {
 		return err
@@ -469,7 +510,10 @@ func (m *Manager) Close(ctx context.Context) error {
 	}
 	m.sayUnwritten()
 	m.meters.stop()
-	return m.net.Wait(ctx)
+	if err := m.net.Wait(ctx); err != nil || m.node == nil {
+		return err
+	}
+	return m.node.leave(ctx) // nothing of it has a socket any more
 }
 
 // heardMost bounds how long Close waits for accounts to hear what was acknowledged:
@@ -485,7 +529,7 @@ func (m *Manager) heard(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, heardMost)
 	defer cancel()
 	for _, a := range m.Accounts() {
-		_, _ = runtime.Ask(ctx, a.current(), func(r runtime.Reply[struct{}]) account.Message { return account.Heard{Reply: r} })
+		m.hear(ctx, a)
 	}
 }
 

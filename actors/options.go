@@ -44,6 +44,10 @@ type Options struct {
 	Only string
 	// Node names this process in the store; empty means "local".
 	Node string
+	// Cluster makes this process one of several that keep one fleet; Store is a
+	// persistence.Cluster then, and Node a name that no other has. Nil: it owns all
+	// of the store.
+	Cluster *ClusterOptions
 	// App is what accounts say about themselves.
 	App App
 	// DCs is the table of DCs: dc.Production(), or the operator's own. Its RSA
@@ -155,6 +159,9 @@ func (o *Options) check() error {
 	}
 	if _, err := o.proxy(o.Proxy); err != nil {
 		return err
+	}
+	if o.Cluster != nil && o.Only != "" {
+		return errors.New("Options.Only is for a manager without a cluster")
 	}
 	if o.DefaultDC != 0 && !o.DCs.Has(o.DefaultDC) {
 		return fmt.Errorf("the DC table does not have %v, where sign-ins are to begin", o.DefaultDC)

@@ -175,6 +175,12 @@ func (m *Manager) noteRefusal(id persistence.AccountID, err error, commits int) 
 		invalid *persistence.InvalidError
 	)
 	switch {
+	case errors.As(err, &stale) && stale.Account != "":
+		if a := m.here(stale.Account); a != nil {
+			m.log.Error("an account is another node's: it is stopped here", "account", a.id, "err", Words(err))
+			m.fleet.Send(accountTaken{a})
+		}
+		return
 	case errors.As(err, &stale):
 		if m.store.taken(err) {
 			m.log.Error("the store belongs to another manager now; every account here is stopped", "err", err)

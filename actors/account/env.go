@@ -107,6 +107,17 @@ type Env struct {
 	ways    *ways.Ways
 }
 
+// Settle writes what a stopped account could not, and then lets go of what is kept
+// of it, for another manager has it from now on. It blocks. With an error nothing has
+// changed.
+func (e *Env) Settle(id persistence.AccountID) error {
+	err := e.disks.Of(id).Settle()
+	if err == nil {
+		e.disks.Forget(id)
+	}
+	return err
+}
+
 // NewEnv prepares what accounts share: it parses the table's RSA keys and
 // makes the tables of the well-known Diffie-Hellman group (milliseconds).
 func NewEnv(cfg EnvConfig) (*Env, error) {

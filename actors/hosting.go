@@ -1,0 +1,217 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/mtfleet/mtfleet/actors/account"
+	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/persistence"
+)
+
+// This file takes accounts into service and out of it, in a cluster: which, node.go
+// decides.
+
+// ElsewhereError ends a call for an account that another node of the cluster keeps,
+// or is about to. Nothing was sent.
+type ElsewhereError struct{ ID string }
+
+func (e *ElsewhereError) Error() string {
+	return fmt.Sprintf("account %q moves to another node: ask again", e.ID)
+}
+
+// NotSent reports that the server did not execute the call.
+func (e *ElsewhereError) NotSent() bool { return true }
+
+type (
+	// hostAccounts starts accounts that this node owns since now.
+	hostAccounts struct{ all []*Account }
+	// partAccount stops an account for good; it is answered when nothing of it
+	// runs any more.
+	partAccount struct {
+		a     *Account
+		reply runtime.Reply[struct{}]
+	}
+	// silence stops every account, until speakAgain.
+	silence struct{ why string }
+	// speakAgain starts the accounts that are this node's still, and forgets the
+	// others.
+	speakAgain struct {
+		owned map[persistence.AccountID]bool
+	}
+	// accountTaken says that another node has an account that runs here.
+	accountTaken struct{ a *Account }
+)
+
+func (hostAccounts) fleetMsg() {}
+func (partAccount) fleetMsg()  {}
+func (silence) fleetMsg()      {}
+func (speakAgain) fleetMsg()   {}
+func (accountTaken) fleetMsg() {}
+
+// host makes accounts of the store this manager's, which it owns since now. It
+// blocks while they are read.
+func (m *Manager) host(ids []persistence.AccountID) {
+	labels := m.users.read(m.opts.Store, ids)
+	var all []*Account
+	m.mu.Lock()
+	for _, id := range ids {
+		if m.accounts[id] == nil {
+			a := m.newAccount(id, labels[id])
+			m.accounts[id] = a
+			all = append(all, a)
+		}
+	}
+	m.mu.Unlock()
+	if len(all) > 0 {
+		m.redecide(all...)
+		m.fleet.Send(hostAccounts{all})
+	}
+}
+
+// part ends an account here: new calls are refused, those under way may end for as
+// long as drain, and when it returns without an error nothing of it runs, nothing
+// is owed to the store, and nobody here knows it any more. With an error it may run
+// on, and stays this node's. It blocks.
+func (m *Manager) part(ctx context.Context, a *Account, drain time.Duration) error {
+	a.parting.Store(true)
+	m.waitFor(ctx, drain, func() bool { return a.underWay.empty() })
+	if m.hub.countConsumers() > 0 {
+		m.hear(ctx, a)
+	}
+	_, err := runtime.Ask(ctx, m.fleet, func(r runtime.Reply[struct{}]) fleetMsg { return partAccount{a, r} })
+	if err != nil {
+		return fmt.Errorf("handing account %q over: %w", a.id, err)
+	}
+	m.unhost(a)
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+		err := m.env.Settle(a.id)
+		if err == nil || errors.As(err, new(*persistence.StaleOwnerError)) || m.closed() {
+			return nil
+		}
+		m.storeFailed(a.id, err)
+		m.waitFor(ctx, wait, func() bool { return false })
+	}
+}
+
+// unhost forgets an account that is another's.
+func (m *Manager) unhost(a *Account) {
+	m.forget(a)
+	m.mu.Lock()
+	for phone, id := range m.phones {
+		if id == a.id {
+			delete(m.phones, phone)
+		}
+	}
+	m.mu.Unlock()
+}
+
+// waitFor waits until ready, for a time at most.
+func (m *Manager) waitFor(ctx context.Context, most time.Duration, ready func() bool) {
+	until := m.sys.Clock().Now().Add(most)
+	over := func() bool {
+		return ready() || ctx.Err() != nil || m.closed() || !m.sys.Clock().Now().Before(until)
+	}
+	if sim := m.opts.Sim; sim != nil {
+		sim.AfterFunc(most, func() {}) // so that there is such a moment
+		sim.Wait(func() bool { return over() || m.sys.Crashed() })
+		return
+	}
+	const look = 20 * time.Millisecond
+	for t := time.NewTicker(look); ; {
+		if over() {
+			t.Stop()
+			return
+		}
+		<-t.C
+	}
+}
+
+var errParts = errors.New("the account is given to another node already")
+
+func (f *fleet) onPart(c *runtime.Context[fleetMsg], m partAccount) {
+	switch {
+	case m.a.lost.Err() != nil:
+		m.reply.Send(struct{}{}, m.a.stateError()) // a goroutine of it may live on, with a socket
+	case f.parted[m.a] != nil:
+		m.reply.Send(struct{}{}, errParts)
+	default:
+		delete(f.due, m.a)
+		delete(f.broken, m.a)
+		delete(f.again, m.a)
+		f.parted[m.a] = &m.reply
+		if m.a.current().IsZero() {
+			f.hasParted(m.a, nil)
+			return
+		}
+		m.a.current().Stop()
+	}
+}
+
+// hasParted answers who waits for the end of an account. It reports whether anybody
+// did.
+func (f *fleet) hasParted(a *Account, err error) bool {
+	reply := f.parted[a]
+	if reply == nil {
+		return false
+	}
+	delete(f.parted, a)
+	delete(f.kept, a)
+	reply.Send(struct{}{}, err)
+	return true
+}
+
+// onSilence stops every account: their sockets close, and what they have to write
+// is kept for when they start again.
+func (f *fleet) onSilence(c *runtime.Context[fleetMsg], why string) {
+	f.silent = why
+	clear(f.again)
+	for _, a := range f.m.Accounts() {
+		delete(f.due, a)
+		if a.current().IsZero() || a.lost.Err() != nil {
+			continue
+		}
+		s := a.Status()
+		switch s.State {
+		case Online, Waiting, Frozen:
+			s.State, s.Since = Connecting, c.Now()
+		}
+		s.Why, s.Advice, s.Bound = why, "", false
+		a.publish(stateOf(a, c.Now(), &s))
+		a.current().Stop()
+	}
+}
+
+func (f *fleet) onSpeakAgain(c *runtime.Context[fleetMsg], owned map[persistence.AccountID]bool) {
+	f.silent = ""
+	for _, a := range f.m.Accounts() {
+		switch {
+		case !owned[a.id]:
+			f.takeAway(a)
+		case a.parting.Load() || f.broken[a]:
+		case a.current().IsZero():
+			f.start(c, a)
+		default:
+			f.again[a] = true // its actor has not ended yet
+		}
+	}
+}
+
+// takeAway ends an account that is another node's.
+func (f *fleet) takeAway(a *Account) {
+	a.parting.Store(true)
+	delete(f.due, a)
+	delete(f.again, a)
+	a.current().Stop()
+	f.m.unhost(a)
+}
+
+// heldBack reports whether an account may not be started now.
+func (f *fleet) heldBack(a *Account) bool { return f.silent != "" || a.parting.Load() }
+
+// hear has the account hear what its consumers have acknowledged.
+func (m *Manager) hear(ctx context.Context, a *Account) {
+	_, _ = runtime.Ask(ctx, a.current(), func(r runtime.Reply[struct{}]) account.Message { return account.Heard{Reply: r} })
+}
