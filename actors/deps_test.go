@@ -57,7 +57,8 @@ var allowedImports = map[string][]string{
 	"mtproto/dctest/serve/control": {"mtproto/dctest", "mtproto/dctest/api", "mtproto/dctest/serve"},
 	"mtproto/dctest/serve":         {"tl/*", "mtproto/dctest", "mtproto/dctest/*", "mtproto/transport", "mtproto/crypt", "mtproto/handshake", "mtproto/dc", "mtproto/tgerr"},
 
-	"persistence/badgerstore": {"persistence"},
+	"persistence/seal":        {"persistence"},
+	"persistence/badgerstore": {"persistence", "persistence/seal"},
 	"persistence/backup":      {"persistence"},
 	"persistence/storetest":   {"persistence"},
 

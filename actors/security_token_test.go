@@ -12,6 +12,7 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/login"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/persistence/badgerstore"
+	"github.com/mtfleet/mtfleet/persistence/seal"
 )
 
 // futureTokens are those that an account's records hold for a number, the newest
@@ -30,7 +31,7 @@ func futureTokens(t *testing.T, store persistence.Store, id, phone string) (toke
 // TestALogoutKeepsItsTokenSealed: it can stand for a code at the next sign-in, so
 // whoever reads the disk must not have it.
 func TestALogoutKeepsItsTokenSealed(t *testing.T) {
-	dir, key := t.TempDir(), badgerstore.MasterKey{1}
+	dir, key := t.TempDir(), seal.MasterKey{1}
 	store, err := badgerstore.Open(badgerstore.Options{Dir: dir, Key: key})
 	if err != nil {
 		t.Fatal(err)

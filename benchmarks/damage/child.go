@@ -13,6 +13,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/persistence/badgerstore"
+	"github.com/mtfleet/mtfleet/persistence/seal"
 )
 
 // The child's environment: the store's directory, the seed and the number of
@@ -22,7 +23,7 @@ const (
 	childArgs = "MTFLEET_DAMAGE_ARGS"
 )
 
-var key = badgerstore.MasterKey{42}
+var key = seal.MasterKey{42}
 
 // child plays the history of a store, says so, and closes the store when its
 // standard input says that; else it waits to be killed.

@@ -13,6 +13,7 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/crypt"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/persistence/badgerstore"
+	"github.com/mtfleet/mtfleet/persistence/seal"
 )
 
 // block is how many sign-ins and floors alternate, so that both meet the
@@ -111,7 +112,7 @@ func newFloor(b *testing.B, key *crypt.PublicKey) *bench.Floor {
 
 func openBadger(b *testing.B) persistence.Store {
 	b.Helper()
-	key := badgerstore.MasterKey{1}
+	key := seal.MasterKey{1}
 	s, err := badgerstore.Open(badgerstore.Options{Dir: b.TempDir(), Key: key})
 	if err != nil {
 		b.Fatal(err)

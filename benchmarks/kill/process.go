@@ -18,11 +18,11 @@ import (
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
-	"github.com/mtfleet/mtfleet/persistence/badgerstore"
+	"github.com/mtfleet/mtfleet/persistence/seal"
 )
 
 // masterKey seals the store of a run, which holds nothing but tests.
-var masterKey = badgerstore.MasterKey{42}
+var masterKey = seal.MasterKey{42}
 
 func socketIn(dir string) string { return filepath.Join(dir, "s") }
 func configIn(dir string) string { return filepath.Join(dir, "manager.yaml") }
@@ -92,7 +92,7 @@ func start(binary, dir string, n int) (*process, error) {
 			p.cmd.Env = append(p.cmd.Env, kv)
 		}
 	}
-	p.cmd.Env = append(p.cmd.Env, badgerstore.KeyEnv+"="+hex.EncodeToString(masterKey[:]))
+	p.cmd.Env = append(p.cmd.Env, seal.KeyEnv+"="+hex.EncodeToString(masterKey[:]))
 	p.cmd.Stderr = log
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
 		return nil, err

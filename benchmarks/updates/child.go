@@ -19,6 +19,7 @@ import (
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
 	"github.com/mtfleet/mtfleet/persistence/badgerstore"
+	"github.com/mtfleet/mtfleet/persistence/seal"
 )
 
 // childEnv is the directory of the manager's process.
@@ -51,7 +52,7 @@ func serveManager(dir string) (err error) {
 		return err
 	}
 	defer socket.Close()
-	store, err := badgerstore.Open(badgerstore.Options{Dir: filepath.Join(dir, "badger"), Key: badgerstore.MasterKey{42}})
+	store, err := badgerstore.Open(badgerstore.Options{Dir: filepath.Join(dir, "badger"), Key: seal.MasterKey{42}})
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/transport"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/persistence/badgerstore"
+	"github.com/mtfleet/mtfleet/persistence/seal"
 )
 
 // load reads the configuration. Offline is for commands that talk to no DC.
@@ -171,9 +172,9 @@ func (a *app) storeOptions(cfg *config.Config, log *slog.Logger) (badgerstore.Op
 func badgerDir(cfg *config.Config) string { return filepath.Join(cfg.Store.Dir, "badger") }
 
 // keyOptions says where the store's master key is.
-func (a *app) keyOptions(cfg *config.Config) badgerstore.KeyOptions {
-	return badgerstore.KeyOptions{
-		Env: lookup(a.env, badgerstore.KeyEnv), Command: cfg.Store.KeyCommand,
+func (a *app) keyOptions(cfg *config.Config) seal.KeyOptions {
+	return seal.KeyOptions{
+		Env: lookup(a.env, seal.KeyEnv), Command: cfg.Store.KeyCommand,
 		Credential: cfg.Store.KeyCredential, CredentialDir: lookup(a.env, "CREDENTIALS_DIRECTORY"),
 		File: cfg.Store.KeyFile, StoreDir: badgerDir(cfg),
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/persistence/backup"
 	"github.com/mtfleet/mtfleet/persistence/badgerstore"
+	"github.com/mtfleet/mtfleet/persistence/seal"
 )
 
 func (a *app) restoreCommand() *cobra.Command {
@@ -79,7 +80,7 @@ first that the store before is gone for good: manager store adopt.`,
 }
 
 // restored says what is there now, and what to do next.
-func (a *app) restored(dir, file string, key badgerstore.KeySource, r backup.Report) error {
+func (a *app) restored(dir, file string, key seal.KeySource, r backup.Report) error {
 	if a.asJSON {
 		err := a.printJSON(struct {
 			Dir    string     `json:"dir"`

@@ -11,6 +11,7 @@ import (
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/persistence/badgerstore"
+	"github.com/mtfleet/mtfleet/persistence/seal"
 )
 
 func (a *app) rekeyCommand() *cobra.Command {
@@ -35,7 +36,7 @@ the same command goes on. It needs as much room again as the live records take, 
 			if err != nil {
 				return err
 			}
-			next, source, err := badgerstore.LoadNextKey(to, filepath.Dir(o.Dir)) // not in store.dir
+			next, source, err := seal.LoadNextKey(to, filepath.Dir(o.Dir)) // not in store.dir
 			if err != nil {
 				return err
 			}
@@ -68,7 +69,7 @@ the same command goes on. It needs as much room again as the live records take, 
 	return c
 }
 
-func (a *app) rekeyed(r *badgerstore.RewriteReport, from, to badgerstore.KeySource, already bool) error {
+func (a *app) rekeyed(r *badgerstore.RewriteReport, from, to seal.KeySource, already bool) error {
 	if a.asJSON {
 		return a.printJSON(struct {
 			Dir     string `json:"dir"`

@@ -19,6 +19,7 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
 	"github.com/mtfleet/mtfleet/persistence/badgerstore"
+	"github.com/mtfleet/mtfleet/persistence/seal"
 	"github.com/mtfleet/mtfleet/tl"
 	"github.com/mtfleet/mtfleet/tl/tg"
 )
@@ -50,7 +51,7 @@ func run(ctx context.Context) (err error) {
 	}
 	defer os.RemoveAll(dir)
 	data, keyFile := filepath.Join(dir, "data"), filepath.Join(dir, "store.key")
-	key, source, err := badgerstore.LoadMasterKey(badgerstore.KeyOptions{File: keyFile, StoreDir: data})
+	key, source, err := badgerstore.LoadMasterKey(seal.KeyOptions{File: keyFile, StoreDir: data})
 	if err != nil {
 		return err
 	}

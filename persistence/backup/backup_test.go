@@ -17,6 +17,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/persistence/badgerstore"
+	"github.com/mtfleet/mtfleet/persistence/seal"
 )
 
 var made = time.Date(2026, 11, 27, 7, 0, 0, 0, time.UTC)
@@ -94,7 +95,7 @@ func read(b []byte, ids ...age.Identity) (records []persistence.Record, report R
 // TestABackupHoldsWhatBelongsToNoAccount over both stores: what is under each of the
 // shared names, the audit log among it, comes back byte by byte.
 func TestABackupHoldsWhatBelongsToNoAccount(t *testing.T) {
-	key := badgerstore.MasterKey{1}
+	key := seal.MasterKey{1}
 	disk, err := badgerstore.Open(badgerstore.Options{Dir: t.TempDir() + "/badger", Key: key})
 	if err != nil {
 		t.Fatal(err)
@@ -373,7 +374,7 @@ func TestABackupOfAnySizeTakesLittleMemory(t *testing.T) {
 // commits, and makes stores of them with a master key of their own.
 func TestABackupUnderLoadIsRestoredAsItWas(t *testing.T) {
 	dir := t.TempDir()
-	store, err := badgerstore.Open(badgerstore.Options{Dir: dir + "/first", Key: badgerstore.MasterKey{1}})
+	store, err := badgerstore.Open(badgerstore.Options{Dir: dir + "/first", Key: seal.MasterKey{1}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -414,7 +415,7 @@ func TestABackupUnderLoadIsRestoredAsItWas(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		to, key := fmt.Sprintf("%s/restored%d", dir, i), badgerstore.MasterKey{9}
+		to, key := fmt.Sprintf("%s/restored%d", dir, i), seal.MasterKey{9}
 		if _, err := badgerstore.Restore(badgerstore.RestoreOptions{Dir: to, Key: key, Epoch: in.Report().Epoch, Now: made, Records: func(put func(persistence.Record) error) error { return in.Each(t.Context(), put) }}); err != nil {
 			t.Fatal(err)
 		}

@@ -10,12 +10,13 @@ import (
 
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/persistence/badgerstore"
+	"github.com/mtfleet/mtfleet/persistence/seal"
 )
 
 // BenchmarkTenThousandAccounts does to a store of 10,000 accounts, of eight records
 // each, what an operator does.
 func BenchmarkTenThousandAccounts(b *testing.B) {
-	dir, key, id := b.TempDir(), badgerstore.MasterKey{1}, identity(b)
+	dir, key, id := b.TempDir(), seal.MasterKey{1}, identity(b)
 	from := filepath.Join(dir, "from")
 	_, err := badgerstore.Restore(badgerstore.RestoreOptions{Dir: from, Key: key, Now: made, Records: func(put func(persistence.Record) error) error {
 		for i := range 10_000 {

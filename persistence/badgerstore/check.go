@@ -6,14 +6,15 @@ import (
 	"slices"
 
 	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/persistence/seal"
 )
 
 // CheckOptions says what store to check.
 type CheckOptions struct {
 	// Dir, Key and KeySource are those of Options.
 	Dir       string
-	Key       MasterKey
-	KeySource KeySource
+	Key       seal.MasterKey
+	KeySource seal.KeySource
 }
 
 // CheckReport says what is whole in a store and what is not.
@@ -89,7 +90,7 @@ func check(o Options, s *sealer, d *digester) (*CheckReport, error) {
 		if !ok || e.deleted {
 			continue
 		}
-		rec, err := s.open(k, e.value)
+		rec, err := s.Open(k, e.value)
 		if err == nil {
 			_, err = persistence.DecodeState([]persistence.Record{rec})
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/persistence/seal"
 )
 
 // request is one commit, or one claim, on its way to the committer.
@@ -168,9 +169,9 @@ func (c *committer) checkVersion(k persistence.Key, name []byte, version uint16)
 	var refused *persistence.VersionError
 	err = item.Value(func(b []byte) error {
 		before = c.term(name, b)
-		old, err := peek(k, b)
+		old, err := seal.Peek(k, b)
 		if err == nil && old > version {
-			if _, err = c.sealer.open(k, b); err == nil {
+			if _, err = c.sealer.Open(k, b); err == nil {
 				err = &persistence.VersionError{Key: k, Version: old, Known: version}
 			}
 		}
@@ -189,7 +190,7 @@ func (c *committer) checkVersion(k persistence.Key, name []byte, version uint16)
 func (c *committer) put(r *request) error {
 	if r.claim != "" {
 		r.owner = persistence.Owner{Node: r.claim, Epoch: c.next.Epoch + 1}
-		value, err := c.sealer.seal(encodeOwner(r.owner))
+		value, err := c.sealer.Seal(encodeOwner(r.owner))
 		if err != nil {
 			return err
 		}

@@ -18,7 +18,7 @@ func script(t *testing.T, s *Store, requests ...*request) []error {
 	for _, r := range requests {
 		r.done = make(chan error, 1)
 		for _, rec := range r.commit.Put {
-			value, err := s.sealer.seal(rec)
+			value, err := s.sealer.Seal(rec)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -15,6 +15,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/persistence/seal"
 )
 
 // The sealed copy is a file beside Badger's with the records that nothing else
@@ -60,7 +61,7 @@ type copyTail struct {
 
 const (
 	copyTailLen    = 16 + 4*8 + sumsLen + 32
-	copyTailSealed = overhead + copyTailLen
+	copyTailSealed = seal.Overhead + copyTailLen
 	copyVersion    = 1
 )
 
@@ -160,7 +161,7 @@ func parseCopy(b []byte, s *sealer) sealedCopy {
 	body := b
 	if len(b) >= len(copyMagic)+copyTailSealed {
 		body = b[:len(b)-copyTailSealed]
-		if r, err := s.open(copyKey, b[len(body):]); err == nil {
+		if r, err := s.Open(copyKey, b[len(body):]); err == nil {
 			if c.tail, err = decodeCopyTail(r); err == nil {
 				c.proven = c.tail.hash == sha256.Sum256(body)
 			}
@@ -175,7 +176,7 @@ func parseCopy(b []byte, s *sealer) sealedCopy {
 		}
 		k, isRecord := parseName([]byte(e.name))
 		if ok && isRecord {
-			if _, err := s.open(k, e.value); !isCorrupt(err) {
+			if _, err := s.Open(k, e.value); !isCorrupt(err) {
 				c.newest[e.name] = e
 			}
 		}
@@ -204,7 +205,7 @@ func readCopyTail(dir string, s *sealer) (t copyTail, ok bool) {
 	if _, err := f.ReadAt(b, info.Size()-copyTailSealed); err != nil {
 		return t, false
 	}
-	r, err := s.open(copyKey, b)
+	r, err := s.Open(copyKey, b)
 	if err != nil {
 		return t, false
 	}
@@ -291,7 +292,7 @@ func (c copier) copy(f io.Writer, txn *badger.Txn) error {
 		return errLost
 	}
 	hash.Sum(t.hash[:0])
-	sealed, err := c.sealer.seal(t.record())
+	sealed, err := c.sealer.Seal(t.record())
 	if err != nil {
 		return err
 	}
@@ -319,7 +320,7 @@ func (c copier) records(w io.Writer, txn *badger.Txn, t *copyTail) (found sums, 
 				return nil
 			}
 			ts := item.Version()
-			if _, err := c.sealer.open(k, b); isCorrupt(err) {
+			if _, err := c.sealer.Open(k, b); isCorrupt(err) {
 				e, ok := c.before()[string(name)]
 				if !ok {
 					return nil

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 
 	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/persistence/seal"
 )
 
 // sums says what a set of records is: how many there are, and two digests that
@@ -52,7 +53,7 @@ func readSums(b []byte) (s sums) {
 // digester adds records to sums and takes them away.
 type digester struct{ key [32]byte }
 
-func newDigester(master MasterKey) (*digester, error) {
+func newDigester(master seal.MasterKey) (*digester, error) {
 	key, err := hkdf.Key(sha256.New, master[:], nil, "mtfleet store: digest of records", 32)
 	if err != nil {
 		return nil, err
@@ -75,10 +76,10 @@ func (d *digester) term(name, value []byte) (t term) {
 		return t
 	}
 	t.there = true
-	if len(value) >= overhead {
-		var short [overhead]byte
-		n := copy(short[:], value[:overhead-authLen])
-		copy(short[n:], value[len(value)-authLen:])
+	if len(value) >= seal.Overhead {
+		var short [seal.Overhead]byte
+		n := copy(short[:], value[:seal.Overhead-seal.AuthLen])
+		copy(short[n:], value[len(value)-seal.AuthLen:])
 		t.value = d.hash(1, name, short[:], len(value))
 		return t
 	}

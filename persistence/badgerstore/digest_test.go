@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/persistence/seal"
 )
 
 func testDigester(t testing.TB) *digester {
@@ -62,14 +63,14 @@ func TestSumsTellSetsApart(t *testing.T) {
 	name := func(id persistence.AccountID, dc int) string {
 		return string(recordName(persistence.PermKeyKey(id, dc)))
 	}
-	seal := func(r persistence.Record) []byte {
-		b, err := s.seal(r)
+	sealed := func(r persistence.Record) []byte {
+		b, err := s.Seal(r)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return b
 	}
-	one, again := seal(persistence.PermKey{DC: 2}.Record("a")), seal(persistence.PermKey{DC: 2}.Record("a"))
+	one, again := sealed(persistence.PermKey{DC: 2}.Record("a")), sealed(persistence.PermKey{DC: 2}.Record("a"))
 	flipped := append([]byte(nil), one...)
 	flipped[len(flipped)-1] ^= 1
 	sets := []map[string][]byte{
@@ -83,7 +84,7 @@ func TestSumsTellSetsApart(t *testing.T) {
 			}
 		}
 	}
-	other, err := newDigester(MasterKey{7})
+	other, err := newDigester(seal.MasterKey{7})
 	if err != nil {
 		t.Fatal(err)
 	}

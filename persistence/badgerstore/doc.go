@@ -1,7 +1,7 @@
 // Package badgerstore keeps persistence records in a Badger database on a local
 // disk. It is the only package that knows Badger.
 //
-//	key, source, err := badgerstore.LoadMasterKey(badgerstore.KeyOptions{Env: os.Getenv(badgerstore.KeyEnv), File: path, StoreDir: dir})
+//	key, source, err := badgerstore.LoadMasterKey(seal.KeyOptions{Env: os.Getenv(seal.KeyEnv), File: path, StoreDir: dir})
 //	if source.Created { fmt.Println("made a master key in", source.File) }
 //	store, err := badgerstore.Open(badgerstore.Options{Dir: dir, Key: key})
 //
@@ -82,14 +82,12 @@
 //
 // # Sealing
 //
-// Each record is sealed by itself with XChaCha20-Poly1305 under a key derived
-// from the master key, behind a clear header {format, key id, record version}.
-// Account, kind, sub and the header are its associated data: a record moved or
-// relabelled does not open. What is not protected: that a record exists, its key
-// name (ids the operator chose), its length, and that an older version of the
-// whole directory, HEAD and COPY with it, is put back in its place. Badger's own encryption is left off: it does not
-// authenticate, hides only the key names besides, and needs a cache of decrypted
-// blocks where now the operating system's page cache serves.
+// Package seal seals each record by itself: one that was moved or relabelled does not
+// open. What is not protected: that a record exists, its key name, its length, and that
+// an older version of the whole directory, HEAD and COPY with it, is put back in its
+// place. Badger's own encryption is left off: it does not authenticate, hides only the
+// key names besides, and needs a cache of decrypted blocks where now the operating
+// system's page cache serves.
 //
 // A wrong master key is found when the store is opened, by a sealed check
 // record, before anything is written.

@@ -86,10 +86,10 @@ func decodeHead(r persistence.Record) (h head, err error) {
 	return h, nil
 }
 
-func (s *sealer) sealHead(k persistence.Key, h head) ([]byte, error) { return s.seal(h.record(k)) }
+func (s *sealer) sealHead(k persistence.Key, h head) ([]byte, error) { return s.Seal(h.record(k)) }
 
 func (s *sealer) openHead(k persistence.Key, b []byte) (head, error) {
-	r, err := s.open(k, b)
+	r, err := s.Open(k, b)
 	if err != nil {
 		return head{}, err
 	}

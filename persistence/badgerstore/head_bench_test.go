@@ -66,7 +66,7 @@ func (s *groupStore) commit(b *testing.B, n int) {
 			persistence.PermKey{DC: 2}.Record(id), persistence.Updates{Pts: int32(n)}.Record(id),
 		}}, done: make(chan error, 1)}
 		for _, rec := range r.commit.Put {
-			value, err := s.sealer.seal(rec)
+			value, err := s.sealer.Seal(rec)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -92,7 +92,7 @@ func parseHeadFile(b []byte, s *sealer) headSlots {
 			h.heads = append(h.heads, one)
 		case errors.As(err, &ve):
 			h.newer = err
-		case foreign(b[2:], s):
+		case s.OfAnotherKey(b[2:]):
 			h.foreign++
 		default:
 			h.bad++
@@ -102,11 +102,6 @@ func parseHeadFile(b []byte, s *sealer) headSlots {
 		h.heads[0], h.heads[1] = h.heads[1], h.heads[0]
 	}
 	return h
-}
-
-// foreign tells whether a sealed value names another master key.
-func foreign(b []byte, s *sealer) bool {
-	return len(b) >= headerLen && b[0] == sealFormat && [keyIDLen]byte(b[1:]) != s.keyID
 }
 
 // createHeadFile makes the file anew, with one head in it, and leaves it open.

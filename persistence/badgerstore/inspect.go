@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/persistence/seal"
 )
 
 // inspection is a store that was looked at and is to be opened.
@@ -47,10 +48,10 @@ func inspect(o Options, s *sealer, d *digester) (in inspection, err error) {
 	if err != nil {
 		return in, fmt.Errorf("persistence: open store in %s: %w", o.Dir, err)
 	}
-	if b := raw.value(checkName); b != nil && foreign(b, s) {
+	if b := raw.value(checkName); b != nil && s.OfAnotherKey(b) {
 		return in, wrongKey(o)
 	}
-	if b := raw.value(headName); b != nil && foreign(b, s) && !hasTop {
+	if b := raw.value(headName); b != nil && s.OfAnotherKey(b) && !hasTop {
 		return in, wrongKey(o)
 	}
 	if err := in.where(o); err != nil {
@@ -111,7 +112,7 @@ func (in *inspection) where(o Options) error {
 }
 
 func wrongKey(o Options) error {
-	return &persistence.MasterKeyError{Source: o.KeySource.String(), Reason: "it is not the key that the store in " + o.Dir + " was sealed with: nothing was changed; give the right key by store.key_file or " + KeyEnv}
+	return &persistence.MasterKeyError{Source: o.KeySource.String(), Reason: "it is not the key that the store in " + o.Dir + " was sealed with: nothing was changed; give the right key by store.key_file or " + seal.KeyEnv}
 }
 
 // tidy takes away what holds nothing of the store's and would keep Badger from

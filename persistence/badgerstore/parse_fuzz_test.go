@@ -77,7 +77,7 @@ func FuzzCopy(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for name, e := range parseCopy(b, s).newest {
 			k, ok := parseName([]byte(name))
-			if _, err := s.open(k, e.value); !ok || isCorrupt(err) {
+			if _, err := s.Open(k, e.value); !ok || isCorrupt(err) {
 				t.Fatalf("%q is no record, or its seal does not open: %v", name, err)
 			}
 		}

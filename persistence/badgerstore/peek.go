@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/persistence/seal"
 )
 
 // lockName is the file that says who has the store.
@@ -19,8 +20,8 @@ const lockName = "LOCK"
 type PeekOptions struct {
 	// Dir, Key and KeySource are those of Options.
 	Dir       string
-	Key       MasterKey
-	KeySource KeySource
+	Key       seal.MasterKey
+	KeySource seal.KeySource
 }
 
 // Peeked is what can be told of a store without opening it.
@@ -78,7 +79,7 @@ func Peek(o PeekOptions) (p Peeked, err error) {
 		if !ok || e.deleted || k.Kind != persistence.KindAccount {
 			continue
 		}
-		rec, err := s.open(k, e.value)
+		rec, err := s.Open(k, e.value)
 		if err != nil {
 			continue // its account says so; store verify names it
 		}
@@ -131,4 +132,11 @@ func RoomFor(dir string, open bool) (persistence.Room, error) {
 		return room, &persistence.FullError{Dir: dir, Free: u.inodes, Needed: inodesLeast, Inodes: true}
 	}
 	return room, nil
+}
+
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/persistence/seal"
 )
 
 // everything is each file of a directory with its size and when it was written.
@@ -39,13 +40,13 @@ func TestPeekTellsWhatOpenWouldSayAndChangesNothing(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		dir  func(t *testing.T) string
-		key  MasterKey
+		key  seal.MasterKey
 		want any // the type of the refusal
 		ids  string
 	}{
 		{"a store that is whole", func(t *testing.T) string { return closed(t, 2) }, testKey, nil, "[a0 a1]"},
 		{"one that a kill left", func(t *testing.T) string { return killed(t, 2, true) }, testKey, nil, "[a0 a1]"},
-		{"another key", func(t *testing.T) string { return closed(t, 2) }, MasterKey{9}, new(*persistence.MasterKeyError), "[]"},
+		{"another key", func(t *testing.T) string { return closed(t, 2) }, seal.MasterKey{9}, new(*persistence.MasterKeyError), "[]"},
 		{"a copy", func(t *testing.T) string {
 			if p, err := placeOf(t.TempDir()); err != nil || p.known == 0 {
 				t.Skipf("nothing is known of directories here: %v", err)
@@ -133,16 +134,5 @@ func TestRoomIsToldOfADirectoryThatIsYetToBeMade(t *testing.T) {
 	}
 	if _, err := RoomFor(filepath.Join(dir, "file", "below"), false); !errors.As(err, new(*persistence.DiskError)) {
 		t.Errorf("below a file: %v", err)
-	}
-}
-
-func TestWhoOnlyLooksMakesNoKey(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "key")
-	_, source, err := LoadMasterKey(KeyOptions{File: path, StoreDir: t.TempDir(), Existing: true})
-	if !errors.As(err, new(*persistence.MasterKeyError)) || source.Created {
-		t.Errorf("%+v, %v", source, err)
-	}
-	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("it was made: %v", err)
 	}
 }

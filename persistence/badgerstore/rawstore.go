@@ -68,7 +68,7 @@ func (r *rawStore) sums(d *digester) (s sums) {
 func (r *rawStore) brokenSeals(s *sealer) (n int) {
 	for name, e := range r.newest {
 		if k, ok := parseName([]byte(name)); ok && !e.deleted {
-			if _, err := s.open(k, e.value); isCorrupt(err) {
+			if _, err := s.Open(k, e.value); isCorrupt(err) {
 				n++
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/persistence/seal"
 )
 
 // RestoreOptions says what store to make of records that come from elsewhere.
@@ -18,7 +19,7 @@ type RestoreOptions struct {
 	// Dir must not exist. Key is the new store's master key, whatever the records
 	// were sealed with before.
 	Dir string
-	Key MasterKey
+	Key seal.MasterKey
 	// Epoch is the highest that is known of the store before, and Now the time. The
 	// epochs of the new one begin above both, taken as seconds since 1970: the store
 	// before was claimed more often after its backup, yet not once a second, and a

@@ -11,12 +11,13 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/persistence/seal"
 )
 
 var restoredAt = time.Date(2026, 11, 27, 7, 0, 0, 0, time.UTC)
 
 func restoreOf(dir string, records ...persistence.Record) RestoreOptions {
-	return RestoreOptions{Dir: dir, Key: MasterKey{7}, Now: restoredAt, Records: func(put func(persistence.Record) error) error {
+	return RestoreOptions{Dir: dir, Key: seal.MasterKey{7}, Now: restoredAt, Records: func(put func(persistence.Record) error) error {
 		for _, r := range records {
 			if err := put(r); err != nil {
 				return err
@@ -37,11 +38,11 @@ func TestARestoredStoreIsWholeAndOpensWhenAdopted(t *testing.T) {
 		t.Fatalf("restored %v, %v; want %v", got, err, want)
 	}
 	for range 2 {
-		if _, err := Open(Options{Dir: dir, Key: MasterKey{7}}); !errors.As(err, new(*persistence.CopiedError)) {
+		if _, err := Open(Options{Dir: dir, Key: seal.MasterKey{7}}); !errors.As(err, new(*persistence.CopiedError)) {
 			t.Fatalf("before it is adopted: %v", err)
 		}
 	}
-	s, err := Open(Options{Dir: dir, Key: MasterKey{7}, Adopt: true})
+	s, err := Open(Options{Dir: dir, Key: seal.MasterKey{7}, Adopt: true})
 	if err != nil || !s.Adopted() {
 		t.Fatal(err)
 	}
@@ -66,7 +67,7 @@ func TestARestoredStoreIsWholeAndOpensWhenAdopted(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if s, err = Open(Options{Dir: dir, Key: MasterKey{7}}); err != nil || s.Adopted() {
+	if s, err = Open(Options{Dir: dir, Key: seal.MasterKey{7}}); err != nil || s.Adopted() {
 		t.Fatalf("the start after that: %v", err)
 	}
 	if err := s.Close(); err != nil {
@@ -258,7 +259,7 @@ func TestCheckOpensEveryRecordAndChangesNothing(t *testing.T) {
 			}
 		})
 	}
-	if _, err := Check(CheckOptions{Dir: closed(t, 1), Key: MasterKey{9}}); !errors.As(err, new(*persistence.MasterKeyError)) {
+	if _, err := Check(CheckOptions{Dir: closed(t, 1), Key: seal.MasterKey{9}}); !errors.As(err, new(*persistence.MasterKeyError)) {
 		t.Errorf("with another key: %v", err)
 	}
 	if _, err := Check(CheckOptions{Dir: t.TempDir(), Key: testKey}); !errors.As(err, new(*persistence.InvalidError)) {

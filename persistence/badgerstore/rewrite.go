@@ -11,16 +11,17 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/persistence/seal"
 )
 
 // RewriteOptions says which store is written anew, and how.
 type RewriteOptions struct {
 	// Dir, Key and KeySource are those of Options.
 	Dir       string
-	Key       MasterKey
-	KeySource KeySource
+	Key       seal.MasterKey
+	KeySource seal.KeySource
 	// To is the master key of the new store; Key where it stays the same.
-	To  MasterKey
+	To  seal.MasterKey
 	Now time.Time
 	// Logger is as in Options.
 	Logger *slog.Logger

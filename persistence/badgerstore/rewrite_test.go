@@ -14,13 +14,14 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/persistence/seal"
 )
 
 // rewriteEnv makes the test binary the child of the tests of a rewrite: its value
 // is the step at which the child kills itself, and the store's directory.
 const rewriteEnv = "BADGERSTORE_REWRITE"
 
-var newKey = MasterKey{4, 5, 6}
+var newKey = seal.MasterKey{4, 5, 6}
 
 func rewriteChild() {
 	var at int
@@ -63,7 +64,7 @@ func rewriteAndDie(t *testing.T, dir string, at int) (through bool) {
 // opens returns the keys with which a store opens, and what it holds then.
 func opens(t *testing.T, dir string) (old, changed bool, held persistence.Tally) {
 	t.Helper()
-	for _, key := range []MasterKey{testKey, newKey} {
+	for _, key := range []seal.MasterKey{testKey, newKey} {
 		s, err := Open(Options{Dir: dir, Key: key})
 		var wrong *persistence.MasterKeyError
 		if errors.As(err, &wrong) {
@@ -170,7 +171,11 @@ func TestNothingOfTheOldKeyIsLeftAfterARewrite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	header := append([]byte{sealFormat}, old.keyID[:]...)
+	header, err := old.Seal(checkRecord())
+	if err != nil {
+		t.Fatal(err)
+	}
+	header = header[:seal.HeaderLen-2] // the format and the id of the key
 	for name, b := range files(t, dir) {
 		if strings.Contains(b, string(header)) {
 			t.Errorf("%s has something that was sealed with the old key", name)

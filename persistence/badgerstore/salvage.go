@@ -8,14 +8,15 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/persistence/seal"
 )
 
 // SalvageOptions says what to salvage.
 type SalvageOptions struct {
 	// Dir, Key and KeySource are those of Options.
 	Dir       string
-	Key       MasterKey
-	KeySource KeySource
+	Key       seal.MasterKey
+	KeySource seal.KeySource
 	// DryRun reports what could be saved, and changes nothing.
 	DryRun bool
 	// Now names the directory that keeps the damaged files.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/persistence/seal"
 )
 
 var salvageDay = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
@@ -163,7 +164,7 @@ func TestWhatWasDeletedStaysDeleted(t *testing.T) {
 func TestABrokenRecordIsHealedFromTheCopy(t *testing.T) {
 	dir := closed(t, 3)
 	s := mustOpen(t, dir)
-	raw(t, s, recordName(persistence.PermKeyKey("a1", 2)), func(b []byte) []byte { b[headerLen+30] ^= 1; return b })
+	raw(t, s, recordName(persistence.PermKeyKey("a1", 2)), func(b []byte) []byte { b[seal.HeaderLen+30] ^= 1; return b })
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -280,7 +281,7 @@ func TestSalvageRefusals(t *testing.T) {
 	}{
 		"no directory":        {SalvageOptions{Key: testKey}, "the store has no directory"},
 		"nothing there":       {SalvageOptions{Dir: t.TempDir(), Key: testKey}, "there is no store in"},
-		"another master key":  {SalvageOptions{Dir: dir, Key: MasterKey{9}}, "it is not the key that the store in"},
+		"another master key":  {SalvageOptions{Dir: dir, Key: seal.MasterKey{9}}, "it is not the key that the store in"},
 		"a missing directory": {SalvageOptions{Dir: filepath.Join(dir, "none"), Key: testKey}, "no such file"},
 	} {
 		if _, err := Salvage(c.o); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -47,7 +47,7 @@ func (s *Store) Snapshot(ctx context.Context, begin func(persistence.Moment) err
 			rec := persistence.Record{Key: k}
 			bad := item.Value(func(b []byte) (err error) {
 				digest.change(&found, item.Key(), term{}, digest.term(item.Key(), b))
-				rec, err = s.sealer.open(k, b)
+				rec, err = s.sealer.Open(k, b)
 				return err
 			})
 			if bad != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/dgraph-io/badger/v4/options"
 
 	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/persistence/seal"
 )
 
 // Options says what to open.
@@ -27,8 +28,8 @@ type Options struct {
 	Dir string
 	// Key is the master key, and KeySource where it came from, for the error
 	// when it is the wrong one; see LoadMasterKey.
-	Key       MasterKey
-	KeySource KeySource
+	Key       seal.MasterKey
+	KeySource seal.KeySource
 	// Adopt takes a store that lies elsewhere than it was used last: a copy, a
 	// restored backup, a directory that was moved. Only who knows that no other
 	// process uses the same store may set it; without it, opening such a store
@@ -192,7 +193,7 @@ func prepare(db *badger.DB, s *sealer, o Options) (owner persistence.Owner, err 
 	if err != nil || !fresh {
 		return owner, err
 	}
-	value, err := s.seal(checkRecord())
+	value, err := s.Seal(checkRecord())
 	if err != nil {
 		return owner, err
 	}
@@ -215,7 +216,7 @@ func readOwn(txn *badger.Txn, s *sealer, k persistence.Key) (persistence.Record,
 	}
 	var r persistence.Record
 	err = item.Value(func(b []byte) (err error) {
-		r, err = s.open(k, b)
+		r, err = s.Open(k, b)
 		return err
 	})
 	return r, err
@@ -299,7 +300,7 @@ func (s *Store) Load(id persistence.AccountID) (records []persistence.Record, er
 			}
 			var r persistence.Record
 			err := it.Item().Value(func(b []byte) (err error) {
-				r, err = s.sealer.open(k, b)
+				r, err = s.sealer.Open(k, b)
 				return err
 			})
 			if err == nil {
@@ -324,7 +325,7 @@ func (s *Store) Commit(c persistence.Commit) error {
 	}
 	r := &request{commit: c, entries: make([]*badger.Entry, len(c.Put)), done: make(chan error, 1)}
 	for i, rec := range c.Put {
-		value, err := s.sealer.seal(rec)
+		value, err := s.sealer.Seal(rec)
 		if err != nil {
 			return err
 		}

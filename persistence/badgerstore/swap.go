@@ -119,3 +119,11 @@ func (s swapping) move(from, to string) error {
 	}
 	return errors.Join(syncDir(to), syncDir(from))
 }
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

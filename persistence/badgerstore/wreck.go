@@ -52,7 +52,7 @@ func (w *wreck) look(o Options) error {
 		return fmt.Errorf("persistence: salvage the store in %s: %w", w.dir, err)
 	}
 	for _, name := range []string{checkName, headName} {
-		if b := w.strict.value(name); b != nil && foreign(b, w.sealer) {
+		if b := w.strict.value(name); b != nil && w.sealer.OfAnotherKey(b) {
 			return wrongKey(o)
 		}
 	}
@@ -157,7 +157,7 @@ func (w *wreck) merge(raw *rawStore, c sealedCopy) map[string]piece {
 		if c.proven && inCopy(k.Kind) && !inCopyNow && e.ts <= c.tail.ts {
 			continue // the copy is newer and has it no more: it was deleted
 		}
-		_, err := w.sealer.open(k, e.value)
+		_, err := w.sealer.Open(k, e.value)
 		from := fromBehind
 		if same, ok := w.strict.newest[name]; ok && same.ts == e.ts {
 			from = fromStore
@@ -198,7 +198,7 @@ func (w *wreck) report(content map[string]piece, complete bool) *SalvageReport {
 		}
 		if p.broken {
 			a.Missing = append(a.Missing, what(k))
-		} else if rec, err := w.sealer.open(k, p.value); err == nil {
+		} else if rec, err := w.sealer.Open(k, p.value); err == nil {
 			records[k.Account] = append(records[k.Account], rec)
 		}
 	}
@@ -289,7 +289,7 @@ func (w *wreck) fill(db *badger.DB, h head, content map[string]piece) error {
 	if values[headName], err = w.sealer.sealHead(headKey, h); err != nil {
 		return err
 	}
-	if values[checkName], err = w.sealer.seal(checkRecord()); err != nil {
+	if values[checkName], err = w.sealer.Seal(checkRecord()); err != nil {
 		return err
 	}
 	if values[ownerName], err = w.owner(h.epoch); err != nil {
@@ -337,7 +337,7 @@ func (w *wreck) epoch() uint64 {
 
 func (w *wreck) storedOwner() (o persistence.Owner) {
 	if b := w.strict.value(ownerName); b != nil {
-		if r, err := w.sealer.open(ownerKey, b); err == nil {
+		if r, err := w.sealer.Open(ownerKey, b); err == nil {
 			o, _ = decodeOwner(r)
 		}
 	}
@@ -349,7 +349,7 @@ func (w *wreck) owner(epoch uint64) ([]byte, error) {
 	if o.Epoch != epoch || o.Node == "" {
 		o = persistence.Owner{Node: "salvage", Epoch: epoch}
 	}
-	return w.sealer.seal(encodeOwner(o))
+	return w.sealer.Seal(encodeOwner(o))
 }
 
 // Names in the store's directory.

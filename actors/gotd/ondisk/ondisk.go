@@ -10,6 +10,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/persistence/badgerstore"
+	"github.com/mtfleet/mtfleet/persistence/seal"
 )
 
 // Manager is an actors.Manager that closes its store with itself.
@@ -20,7 +21,7 @@ type Manager struct {
 
 // Open opens the store in dir, which it makes when there is none, and a manager
 // on it; Store of the options is set by it. The accounts are in dir/store, and
-// the key that seals them is what badgerstore.KeyEnv says in the environment,
+// the key that seals them is what seal.KeyEnv says in the environment,
 // or dir/store.key: keep a copy of that elsewhere, for whoever has both has the accounts.
 // It fails like badgerstore.LoadMasterKey, badgerstore.Open and actors.Open.
 func Open(dir string, o actors.Options) (*Manager, error) {
@@ -28,8 +29,8 @@ func Open(dir string, o actors.Options) (*Manager, error) {
 		return nil, err
 	}
 	data := filepath.Join(dir, "store")
-	key, source, err := badgerstore.LoadMasterKey(badgerstore.KeyOptions{
-		Env: os.Getenv(badgerstore.KeyEnv), File: filepath.Join(dir, "store.key"), StoreDir: data,
+	key, source, err := badgerstore.LoadMasterKey(seal.KeyOptions{
+		Env: os.Getenv(seal.KeyEnv), File: filepath.Join(dir, "store.key"), StoreDir: data,
 	})
 	if err != nil {
 		return nil, err

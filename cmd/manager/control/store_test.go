@@ -14,12 +14,13 @@ import (
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/persistence/backup"
 	"github.com/mtfleet/mtfleet/persistence/badgerstore"
+	"github.com/mtfleet/mtfleet/persistence/seal"
 )
 
 // A store on a disk is backed up while its manager works; the backup has the audit log, and the manager knows when it was made.
 func TestABackupIsMadeWhileTheManagerRuns(t *testing.T) {
 	dir := t.TempDir()
-	store, err := badgerstore.Open(badgerstore.Options{Dir: filepath.Join(dir, "badger"), Key: badgerstore.MasterKey{1}})
+	store, err := badgerstore.Open(badgerstore.Options{Dir: filepath.Join(dir, "badger"), Key: seal.MasterKey{1}})
 	if err != nil {
 		t.Fatal(err)
 	}

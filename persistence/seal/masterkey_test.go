@@ -1,9 +1,10 @@
-package badgerstore
+package seal
 
 import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -82,7 +83,9 @@ func TestMasterKeyTexts(t *testing.T) {
 func TestMasterKeyRefusals(t *testing.T) {
 	dir := t.TempDir()
 	store := filepath.Join(dir, "store")
-	mustOpen(t, store).Close()
+	if err := os.Mkdir(store, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	write := func(name, text string, mode os.FileMode) string {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, []byte(text), mode); err != nil {
@@ -110,7 +113,7 @@ func TestMasterKeyRefusals(t *testing.T) {
 		{"empty", KeyOptions{File: write("empty.key", "", 0o600)}, dir + "/empty.key: it is not 32 bytes in hex or base64 (`openssl rand -hex 32` makes one)"},
 		{"inside the store", KeyOptions{File: store + "/store.key", StoreDir: store}, store + "/store.key: the key file must lie outside the store's directory, so that a copy of the store does not include it"},
 		{"inside by a link", KeyOptions{File: link + "/store.key", StoreDir: store}, link + "/store.key: the key file must lie outside the store's directory, so that a copy of the store does not include it"},
-		{"missing, and the store is there", KeyOptions{File: dir + "/gone.key", StoreDir: store}, dir + "/gone.key: the file is missing, and the store in " + store + " was sealed with the key it held: put it back, or set MTFLEET_STORE_KEY"},
+		{"missing, and the store is there", KeyOptions{File: dir + "/gone.key", StoreDir: store, Sealed: "the store in " + store}, dir + "/gone.key: the file is missing, and the store in " + store + " was sealed with the key it held: put it back, or set MTFLEET_STORE_KEY"},
 		{"a directory in its place", KeyOptions{File: dir}, dir + ": "},
 	} {
 		_, _, err := LoadMasterKey(v.o)
@@ -124,5 +127,16 @@ func TestMasterKeyRefusals(t *testing.T) {
 	}
 	if _, err := os.Stat(dir + "/gone.key"); err == nil {
 		t.Error("a new key was made for an old store")
+	}
+}
+
+func TestWhoOnlyLooksMakesNoKey(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "key")
+	_, source, err := LoadMasterKey(KeyOptions{File: path, StoreDir: t.TempDir(), Existing: true})
+	if !errors.As(err, new(*persistence.MasterKeyError)) || source.Created {
+		t.Errorf("%+v, %v", source, err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it was made: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package badgerstore
+package seal
 
 import (
 	"crypto/rand"
@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/mtfleet/mtfleet/persistence"
@@ -65,9 +64,12 @@ type KeyOptions struct {
 	// must lie outside StoreDir: whoever copies the store should not get the
 	// key with it.
 	File string
-	// StoreDir is the store's directory. When it holds a store already, a
-	// missing key file is an error: a new key could not open that store.
+	// StoreDir is the store's directory, empty for one that has none.
 	StoreDir string
+	// Sealed names the store that was sealed with the key already, as in "the store
+	// in /var/lib/mtfleet"; empty when there is none yet. A missing key file is an
+	// error then: a new key could not open that store.
+	Sealed string
 	// Existing is for who only looks: a missing file is an error, and none is made.
 	Existing bool
 }
@@ -117,8 +119,8 @@ func LoadMasterKey(o KeyOptions) (MasterKey, KeySource, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, source, err
 	}
-	if exists(o.StoreDir) {
-		return MasterKey{}, source, &persistence.MasterKeyError{Source: path, Reason: fmt.Sprintf("the file is missing, and the store in %s was sealed with the key it held: put it back, or set %s", o.StoreDir, KeyEnv)}
+	if o.Sealed != "" {
+		return MasterKey{}, source, &persistence.MasterKeyError{Source: path, Reason: fmt.Sprintf("the file is missing, and %s was sealed with the key it held: put it back, or set %s", o.Sealed, KeyEnv)}
 	}
 	if o.Existing {
 		return MasterKey{}, source, &persistence.MasterKeyError{Source: path, Reason: "there is no key yet: the first command that opens the store makes one"}
@@ -202,11 +204,16 @@ func syncDir(dir string) error {
 }
 
 func fileError(path string, err error) error {
+	return &persistence.MasterKeyError{Source: path, Reason: bare(err).Error()}
+}
+
+// bare is the error without the path, which is named already.
+func bare(err error) error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
-		err = pe.Err // the path is named already
+		return pe.Err
 	}
-	return &persistence.MasterKeyError{Source: path, Reason: err.Error()}
+	return err
 }
 
 // inside tells whether path lies in dir, also by way of symbolic links.
@@ -236,12 +243,4 @@ func resolved(path string) string {
 		return real
 	}
 	return path
-}
-
-// exists tells whether there is a store in dir, or what is left of one.
-func exists(dir string) bool {
-	return slices.ContainsFunc([]string{"MANIFEST", headFileName, copyFileName, salvageMarker, rewriteMarker}, func(name string) bool {
-		_, err := os.Stat(filepath.Join(dir, name))
-		return err == nil
-	})
 }
