@@ -13,19 +13,22 @@ import (
 	"testing"
 )
 
-// TestRefusals holds the exact sentence for each mistake. FILE stands for the
-// file's path and DIR for its directory.
-func TestRefusals(t *testing.T) {
+// refusal is a mistake, and the exact sentences for it. FILE stands for the file's path
+// and DIR for its directory.
+type refusal struct {
+	name  string
+	text  string
+	env   string
+	flags map[string]string
+	want  []string
+}
+
+// refusals are the mistakes that docs/config.md is written from, too.
+func refusals() []refusal {
 	custom := minimal + "environment: custom\n"
 	dcs := "dcs: [{id: 2, addr: \"127.0.0.1:4432\"}]\n"
 	keys := "rsa_keys: [dc.pem]\n"
-	for _, v := range []struct {
-		name  string
-		text  string
-		env   string
-		flags map[string]string
-		want  []string
-	}{
+	return []refusal{
 		{name: "no application", text: "pfs: true\n", want: []string{
 			"api_id: this is not set: get your own at https://my.telegram.org/apps",
 			"api_hash: this is not set: get your own at https://my.telegram.org/apps"}},
@@ -85,6 +88,8 @@ func TestRefusals(t *testing.T) {
 		{name: "a manager elsewhere without a token", text: minimal + "remote:\n  url: http://joe:hunter2@manager.example\n  cert: x\n", want: []string{
 			"remote.url: this is not a URL such as https://manager.example:9465 (FILE:4)",
 			"remote.cert: a certificate and its key belong together: set remote.cert and remote.key (FILE:5)"}},
+		{name: "a manager elsewhere that is asked by nobody", text: minimal + "remote: {url: \"https://manager.example:9465\"}\n", want: []string{
+			"remote.token_file: the manager wants to know who asks: name the file with the token, or set remote.cert and remote.key"}},
 		{name: "two places of the master key", text: minimal + "store:\n  key_file: k\n  key_command: [kms]\n  key_credential: k\n", want: []string{
 			"store.key_command: store.key_file is set too: say one place where the master key is (FILE:5)",
 			"store.key_command: store.key_credential is set too: say one place where the master key is (FILE:5)",
@@ -197,6 +202,11 @@ func TestRefusals(t *testing.T) {
 
 		{name: "no limit", text: minimal + "limits: {connects_per_second: 0}\n", want: []string{
 			"limits.connects_per_second: 0 is not between 1 and 100000 (FILE:3)"}},
+		{name: "limits of nothing and of everything", text: minimal + "limits:\n  key_creations_per_second: 0\n  key_creations_at_once: 2000\n  sign_ins_per_minute: 0\n  accounts: 0\n", want: []string{
+			"limits.key_creations_per_second: 0 is not between 1 and 100000 (FILE:4)",
+			"limits.key_creations_at_once: 2000 is not between 0 and 1024 (FILE:5)",
+			"limits.sign_ins_per_minute: 0 is not between 1 and 1000000 (FILE:6)",
+			"limits.accounts: 0 is not between 1 and 1000000 (FILE:7)"}},
 		{name: "too many calls", text: minimal, flags: map[string]string{"limits.calls_per_account": "5000"}, want: []string{
 			"limits.calls_per_account: 5000 is not between 1 and 4096 (a flag)"}},
 		{name: "log level", text: minimal + "log: {level: trace, format: xml}\n", want: []string{
@@ -224,7 +234,11 @@ func TestRefusals(t *testing.T) {
 			"debug.pprof_socket: /run/m.sock is control.socket: set another path (FILE:4)"}},
 		{name: "a long socket", text: minimal + "control: {socket: /" + strings.Repeat("x", 110) + "}\n", want: []string{
 			"control.socket: the path has 111 bytes, and a unix socket's at most 103: set a shorter one (FILE:3)"}},
-	} {
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	for _, v := range refusals() {
 		t.Run(v.name, func(t *testing.T) {
 			file := write(t, "mtfleet.yaml", v.text)
 			for name, text := range keyFiles() {

@@ -52,15 +52,18 @@ func TestWebSocketsAreRead(t *testing.T) {
 	}
 }
 
-func TestWebSocketRefusals(t *testing.T) {
+// webSocketRefusal is a mistake as refusal is; its text follows minimal.
+type webSocketRefusal struct {
+	name, text string
+	want       []string
+}
+
+func webSocketRefusals() []webSocketRefusal {
 	const (
 		own = "environment: custom\ndcs: [\"1=127.0.0.1:1\", \"2=127.0.0.1:2\"]\nrsa_keys: [dc.pem]\n"
 		web = "transport: {carrier: websocket, "
 	)
-	for _, v := range []struct {
-		name, text string
-		want       []string
-	}{
+	return []webSocketRefusal{
 		{"another carrier", "transport: {carrier: websockets}\n", []string{`transport.carrier: "websockets" must be tcp or websocket: did you mean websocket? (FILE:3)`}},
 		{"full", web + "kind: full}\n", []string{"transport.kind: the full transport cannot be obfuscated, and a WebSocket carries nothing else: choose another kind, or set transport.carrier to tcp (FILE:3)"}},
 		{"full, without obfuscation", web + "kind: full, obfuscated: false}\n", []string{"transport.kind: the full transport cannot be obfuscated, and a WebSocket carries nothing else: choose another kind, or set transport.carrier to tcp (FILE:3)"}},
@@ -85,7 +88,11 @@ func TestWebSocketRefusals(t *testing.T) {
 		{"an RSA key", "transport: {websocket_ca: dc.pem}\n", []string{"transport.websocket_ca: DIR/dc.pem: this is not a certificate (FILE:3)"}},
 		{"half a certificate", "transport: {websocket_ca: \"-----BEGIN CERTIFICATE-----\\nMTIz\\n-----END CERTIFICATE-----\\n\"}\n", []string{"transport.websocket_ca: inline PEM: a certificate in it cannot be read (FILE:3)"}},
 		{"a certificate and more", "transport: {websocket_ca: more.pem}\n", []string{"transport.websocket_ca: DIR/more.pem: this is not a PEM text of certificates (FILE:3)"}},
-	} {
+	}
+}
+
+func TestWebSocketRefusals(t *testing.T) {
+	for _, v := range webSocketRefusals() {
 		t.Run(v.name, func(t *testing.T) {
 			file := write(t, "mtfleet.yaml", minimal+v.text)
 			files := map[string]string{"empty.pem": "\n", "more.pem": caPEM() + "hello"}
