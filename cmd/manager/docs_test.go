@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/mtfleet/mtfleet/config"
 )
 
 // pages are the Markdown files of the repository, by their paths from its root.
@@ -120,6 +122,31 @@ func missingOf(line string) string {
 		}
 	}
 	return ""
+}
+
+var ofYAML = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```")
+
+// What the pages show of a configuration consists of settings that there are.
+func TestSettingsOfThePagesExist(t *testing.T) {
+	n := 0
+	for path, text := range pages(t) {
+		for _, m := range ofYAML.FindAllStringSubmatch(text, -1) {
+			n++
+			file := filepath.Join(t.TempDir(), "page.yaml")
+			if err := os.WriteFile(file, []byte(m[1]), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, problems := config.Check(config.Options{File: file, Offline: true})
+			for _, p := range problems {
+				if strings.Contains(p.Message, "no such") && !strings.Contains(p.Message, "no such file") || strings.Contains(p.Message, "not YAML") {
+					t.Errorf("%s: %s", path, p)
+				}
+			}
+		}
+	}
+	if n < 6 {
+		t.Errorf("only %d blocks were found", n)
+	}
 }
 
 func TestACommandThatIsMissingIsFound(t *testing.T) {

@@ -47,13 +47,13 @@ func TestTheScreenOfThePage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, rest, ok := strings.Cut(string(b), "```\n")
+	before, rest, ok := strings.Cut(string(b), "```text\n")
 	was, after, closed := strings.Cut(rest, "```\n")
 	if !ok || !closed {
 		t.Fatal("the page has no screen")
 	}
 	if *rewrite {
-		if err := os.WriteFile(path, []byte(before+"```\n"+screen.String()+"```\n"+after), 0o644); err != nil {
+		if err := os.WriteFile(path, []byte(before+"```text\n"+screen.String()+"```\n"+after), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	} else if was != screen.String() {

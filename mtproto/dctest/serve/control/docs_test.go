@@ -21,7 +21,7 @@ func TestThePageShowsWhatIsPrinted(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := example.FindAllStringSubmatch(string(page), -1)
-	if n := strings.Count(string(page), "```sh\n"); len(found) != n || n < 10 {
+	if n := strings.Count(string(page), "```sh\ncurl "); len(found) != n || n < 10 {
 		t.Fatalf("%d of %d examples are understood", len(found), n)
 	}
 	for _, m := range found {
