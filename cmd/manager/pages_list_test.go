@@ -5,14 +5,14 @@ package main
 // What pages take for granted, one after the other: DCs, a person who is signed in, a
 // manager that runs.
 const (
-	pageDCs = `manager testdc --users 3 --bots 2 --no-limits --control-socket dc.sock --descriptor dc.json --write-config dc.yaml >>aside.log 2>&1 &
+	pageDCs = `manager testdc --users 3 --bots 2 --no-limits --control-socket dc.sock --descriptor dc.json --write-config dc.yaml >>DIR/aside.log 2>&1 &
 until [ -s dc.yaml ] && [ -s dc.json ]; do kill -0 $!; sleep 0.05; done
 export MTFLEET_CONFIG=$PWD/dc.yaml
 `
 	alice        = "manager account add alice\n" + signsInAlice + "\n"
 	signsInAlice = `manager account login alice --phone +$(jq -r '.phones[0].phone' dc.json)
 manager account login alice --code $(jq -r '.phones[0].code' dc.json)`
-	running = "manager run >>aside.log 2>&1 &\nuntil { " + isOnline + "; } 2>/dev/null; do kill -0 $!; sleep 0.05; done\n"
+	running = "manager run >>DIR/aside.log 2>&1 &\nuntil { " + isOnline + "; } 2>/dev/null; do kill -0 $!; sleep 0.05; done\n"
 
 	isOnline = "manager account list --state online -o name | grep -q ."
 	isReady  = "[ -s dc.json ]"
@@ -27,21 +27,22 @@ const (
 func walksOfPages() map[string]*pageWalk {
 	return map[string]*pageWalk{
 		"README.md": {
-			before: pageDCs,
-			here:   []string{"127.0.0.1:8090", "127.0.0.1:PORT"},
+			here: []string{"127.0.0.1:8090", "127.0.0.1:PORT", "127.0.0.1:8070", "127.0.0.1:PORT"},
 			lines: []pageLine{
 				{begins: "go run ./cmd/manager demo", not: "seconds of two cores; CI has a step for it, and testdata/demo.txt plays a small one"},
-				{begins: "go test", not: "it is what runs this"},
 				{begins: "go install", not: builds},
-				{begins: "manager config example", then: "cp dc.yaml .config/mtfleet/config.yaml\nunset MTFLEET_CONFIG"},
-				{begins: "manager account login alice", instead: signsInAlice},
+				{begins: "manager config example", then: "cp dc.yaml ~/.config/mtfleet/config.yaml\nunset MTFLEET_CONFIG"},
+				{begins: "manager testdc --write-config", aside: "[ -s dc.yaml ] && grep -q ready DIR/aside.log"},
+				{begins: "manager account login robot", instead: "grep -om 1 '[0-9]*:[A-Za-z0-9_-]\\{35\\}' DIR/aside.log >token.txt\nmanager account login robot --add --bot-token-file token.txt"},
+				{begins: "manager run --dashboard", aside: isOnline, then: "kill $!; wait $!"},
+				{begins: "manager account login alice", instead: "manager account login alice --phone +9996610000\nmanager account login alice --code 11111"},
 				{begins: "manager run  ", aside: isOnline},
 				{begins: "manager run", not: damaged},
 				{begins: "manager store salvage", not: damaged},
-				{begins: "manager testdc", aside: "curl -s http://127.0.0.1:PORT/descriptor"},
+				{begins: "manager testdc --descriptor", aside: "curl -s http://127.0.0.1:PORT/descriptor"},
 				{begins: "go run ./benchmarks/simulate", not: "a minute and more; its own tests play short lives"},
 			},
-			says: []string{"Account alice is signed in"},
+			says: []string{"Account robot is signed in", "Account alice is signed in"},
 		},
 		"docs/api.md": {
 			before: pageDCs + "export MTFLEET_CONTROL_SOCKET=$PWD/control.sock\n" + alice + running,

@@ -142,7 +142,7 @@ func (w *pageWalk) script(all []pageCommand) (string, []error) {
 		switch {
 		case do.not != "":
 		case do.aside != "":
-			fmt.Fprintf(&b, "%s >>aside.log 2>&1 &\nuntil { %s\n} >/dev/null 2>&1; do kill -0 $!; sleep 0.05; done\n%s\n", text, do.aside, do.then)
+			fmt.Fprintf(&b, "%s >>DIR/aside.log 2>&1 &\nuntil { %s\n} >/dev/null 2>&1; do kill -0 $!; sleep 0.05; done\n%s\n", text, do.aside, do.then)
 		case do.seconds != "":
 			fmt.Fprintf(&b, "timeout -s INT %s %s || [ $? = 124 ]\n", do.seconds, text)
 		case do.fails != "":
