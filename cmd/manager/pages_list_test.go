@@ -16,7 +16,6 @@ manager account login alice --code $(jq -r '.phones[0].code' dc.json)`
 
 	isOnline = "manager account list --state online -o name | grep -q ."
 	isReady  = "[ -s dc.json ]"
-	aToken   = "jq -r '.bots[0].token' dc.json >token.txt"
 )
 
 const (
@@ -95,7 +94,7 @@ until CURSOR=$(manager events --type update --json | jq -r .cursor | tail -n 1) 
 		},
 		"docs/proxies.md": {
 			before: pageDCs + "echo socks5://user:password@127.0.0.1:9 >proxy.txt\n",
-			lines:  []pageLine{{begins: "manager testdc --mtproxy", aside: "grep -q mtproxy: dc.json", then: aToken}},
+			lines:  []pageLine{{begins: "manager testdc --mtproxy", aside: "grep -q mtproxy: dc.json"}},
 			says:   []string{"Account robot is signed in"},
 		},
 		"docs/runbook.md": {
@@ -125,7 +124,7 @@ age-keygen -o key
 			here: []string{"127.0.0.1:8090", "127.0.0.1:PORT", "tg://login?token=TOKEN", `'"$LINK"'`},
 			lines: []pageLine{
 				{begins: "go install", not: builds},
-				{begins: "manager testdc", aside: isReady, then: aToken},
+				{begins: "manager testdc", aside: isReady, then: "jq -r '.bots[0].token' dc.json >token.txt"},
 				{begins: "manager account login alice", instead: "manager account login alice --add --phone +9996620000\nmanager account login alice --code 22222"},
 				{begins: "manager account login bob", instead: `printf '%s\n' '{"kind":"code","code":"11111"}' '{"kind":"password","password":"correct horse"}' | manager account login bob --add --phone +9996610001 --stdin
 printf 'correct horse\nbattery staple\n' | manager account 2fa set bob --password-file - --new-password-file - --hint 'for clocks'`},
@@ -147,7 +146,7 @@ until LINK=$(grep -o 'tg://login?token=[^"]*' qr.json | tail -n 1); do kill -0 $
 		},
 		"docs/transports.md": {
 			lines: []pageLine{
-				{begins: "manager testdc", aside: isReady, then: aToken},
+				{begins: "manager testdc", aside: isReady},
 				{begins: "manager --config dc.yaml --set transport.carrier=websocket run", aside: "manager --config dc.yaml account list --state online -o name | grep -q ."},
 			},
 			says: []string{"Account robot is signed in"},
