@@ -46,6 +46,7 @@ func walksOfPages() map[string]*pageWalk {
 		"docs/api.md": {
 			before: pageDCs + "export MTFLEET_CONTROL_SOCKET=$PWD/control.sock\n" + alice + running,
 			lines: []pageLine{
+				{begins: "manager audit tail", differs: true},
 				{begins: "grpcurl", not: "a program of others; the tests of cmd/manager/control ask by gRPC, for the list by reflection too"},
 				{begins: "manager account list --set remote.url", not: "nobody is at manager.example; testdata/api_tcp.txt asks a manager over TCP"},
 			},
@@ -74,6 +75,7 @@ until CURSOR=$(manager events --type update --json | jq -r .cursor | tail -n 1) 
 `,
 			here: []string{`"5-5"`, `"'"$CURSOR"'"`, "--since 5-5", "--since $CURSOR"},
 			lines: []pageLine{
+				{begins: "manager consumers list", differs: true},
 				{begins: "manager events -f", seconds: "1"},
 				{begins: "manager account events alice -f", seconds: "1"},
 				{begins: "curl -sN", seconds: "1"},

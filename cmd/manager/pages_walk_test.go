@@ -44,6 +44,7 @@ type pageLine struct {
 	instead string // this is run in its place, for it asks at a terminal
 	then    string // this comes after it: what the page says in words
 	fails   string // it is refused, with these words
+	differs bool   // what it prints is not what the page shows, for here less has happened
 	seconds string // it never ends by itself, and is left after so many
 }
 
@@ -61,7 +62,8 @@ var untyped = map[string]string{
 }
 
 // tags are what a block may be. Commands are in those of sh, or of console, where $ is
-// before them and what they print below.
+// before them and what they print below, with ... for what differs each time; numbers
+// may do so anyway.
 var tags = []string{"sh", "console", "text", "json", "yaml", "go", "diff"}
 
 // commandsOf reads a page.
@@ -113,10 +115,10 @@ func commandsOf(page string) (all []pageCommand, blocks int, err error) {
 // remark is what stands behind a command for who reads it.
 var remark = regexp.MustCompile(`\s+# .*$`)
 
-// script is a page as one of bash. It says why a command has no place in it.
-func (w *pageWalk) script(all []pageCommand) (string, []error) {
+// script is a page as one of bash, and which of the commands are typed as they stand. It
+// says why a command has no place in it.
+func (w *pageWalk) script(all []pageCommand) (text string, typed []pageCommand, problems []error) {
 	var b strings.Builder
-	var problems []error
 	here := strings.NewReplacer(w.here...)
 	used := make([]bool, len(w.lines))
 	b.WriteString(w.before)
@@ -144,12 +146,16 @@ func (w *pageWalk) script(all []pageCommand) (string, []error) {
 		case do.aside != "":
 			fmt.Fprintf(&b, "%s >>DIR/aside.log 2>&1 &\nuntil { %s\n} >/dev/null 2>&1; do kill -0 $!; sleep 0.05; done\n%s\n", text, do.aside, do.then)
 		case do.seconds != "":
+			typed = append(typed, c)
 			fmt.Fprintf(&b, "timeout -s INT %s %s || [ $? = 124 ]\n", do.seconds, text)
 		case do.fails != "":
 			fmt.Fprintf(&b, "if said=$( { %s\n} 2>&1 ); then echo \"it succeeds: $said\"; exit 1; fi\necho \"$said\"\ngrep -qF -- %s <<<\"$said\"\n", text, quoted(do.fails))
 		case do.instead != "":
 			b.WriteString(do.instead + "\n")
 		default:
+			if !do.differs {
+				typed = append(typed, c)
+			}
 			b.WriteString(text + "\n" + do.then + "\n")
 		}
 	}
@@ -158,7 +164,7 @@ func (w *pageWalk) script(all []pageCommand) (string, []error) {
 			problems = append(problems, fmt.Errorf("no command begins with %q", l.begins))
 		}
 	}
-	return b.String(), problems
+	return b.String(), typed, problems
 }
 
 // missingFrom is what a command that is not run names and does not exist.
@@ -169,6 +175,16 @@ func missingFrom(text string) string {
 		}
 	}
 	return ""
+}
+
+var (
+	numbers = regexp.MustCompile(`[0-9]+`)
+	spaces  = regexp.MustCompile(` +`)
+)
+
+// leveled is what is printed, without what differs from time to time.
+func leveled(text string) string {
+	return spaces.ReplaceAllString(numbers.ReplaceAllString(text, "0"), " ")
 }
 
 // quoted is a word of the shell.
@@ -219,7 +235,7 @@ func (w *pageWalk) follow(t *testing.T, all []pageCommand) {
 	}
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	_ = l.Close()
-	script, problems := w.script(all)
+	script, typed, problems := w.script(all)
 	for _, err := range problems {
 		t.Error(err)
 	}
@@ -258,6 +274,15 @@ func (w *pageWalk) follow(t *testing.T, all []pageCommand) {
 		log, _ := os.ReadFile(filepath.Join(dir, "aside.log"))
 		t.Fatalf("%v:\n%s\nwhat ran aside said: %s", err, out, log)
 	}
+	printed := leveled(string(out))
+	for _, c := range typed {
+		for shown := range strings.Lines(leveled(c.said)) {
+			shown = strings.ReplaceAll(regexp.QuoteMeta(strings.TrimSpace(shown)), `\.\.\.`, `.*`)
+			if !regexp.MustCompile(shown).MatchString(printed) {
+				t.Errorf("line %d: %s: the page shows what is not printed, %s:\n%s", c.at, c.text, shown, out)
+			}
+		}
+	}
 	for _, want := range w.says {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("nothing said %q:\n%s", want, out)
@@ -288,7 +313,7 @@ func TestAPageIsRead(t *testing.T) {
 		}
 	}
 	w := pageWalk{lines: []pageLine{{begins: "manager account lst", not: "x"}, {begins: "gone", not: "x"}}}
-	if _, problems := w.script([]pageCommand{{at: 1, text: "manager account lst"}}); len(problems) != 2 {
+	if _, _, problems := w.script([]pageCommand{{at: 1, text: "manager account lst"}}); len(problems) != 2 {
 		t.Errorf("a command that does not exist, and a line of no command: %v", problems)
 	}
 }
