@@ -13,17 +13,35 @@ import (
 // from, what it means and which variable sets it. Secrets are not shown.
 func (c *Config) Explain() string {
 	var b strings.Builder
-	for i, f := range fields {
+	for i, s := range c.Explained() {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		fmt.Fprintf(&b, "%s = %s  (%s)\n", f.path, show(f.at(c)), c.Source(f.path))
-		for _, line := range wrap(f.doc, 76) {
+		fmt.Fprintf(&b, "%s = %s  (%s)\n", s.Name, s.Value, s.Source)
+		for _, line := range wrap(s.About, 76) {
 			b.WriteString("    " + line + "\n")
 		}
-		b.WriteString("    " + f.env() + "\n")
+		b.WriteString("    " + s.Env + "\n")
 	}
 	return b.String()
+}
+
+// Setting is one setting as it is explained.
+type Setting struct {
+	Name   string `json:"name"`
+	Value  string `json:"value"`  // as YAML would have it, on one line; secrets are not shown
+	Source string `json:"source"` // as Source.String has it
+	About  string `json:"about"`
+	Env    string `json:"env"` // the variable that sets it
+}
+
+// Explained is what Explain says, for a program.
+func (c *Config) Explained() []Setting {
+	var all []Setting
+	for _, f := range fields {
+		all = append(all, Setting{f.path, show(f.at(c)), c.Source(f.path).String(), f.doc, f.env()})
+	}
+	return all
 }
 
 // Source returns where the value of a setting comes from.

@@ -6,13 +6,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/cmd/manager/tabular"
 	"github.com/mtfleet/mtfleet/cmd/manager/wording"
 	"github.com/mtfleet/mtfleet/persistence"
 )
@@ -184,12 +184,8 @@ func orDash(n int64) string {
 
 // printAccount prints all that is known of an account.
 func (a *app) printAccount(acc control.Account) error {
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	row := func(name, value string) {
-		if value != "" && value != "-" {
-			fmt.Fprintf(w, "%s\t%s\n", name, value)
-		}
-	}
+	var facts tabular.Facts
+	row := facts.Add
 	row("account", acc.ID)
 	row("state", wording.State(acc))
 	if !acc.Since.IsZero() {
@@ -216,7 +212,7 @@ func (a *app) printAccount(acc control.Account) error {
 	}
 	row("proxy", acc.Proxy)
 	row("labels", acc.Labels.String())
-	return w.Flush()
+	return facts.Write(a.out, a.width())
 }
 
 // signedInLine is what a person reads when a sign-in is over.

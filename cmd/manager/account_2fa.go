@@ -3,13 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/cmd/manager/tabular"
 )
 
 // twoStepFlags are what the commands about a two-step password take.
@@ -118,12 +118,8 @@ func (a *app) twoStepShowCommand() *cobra.Command {
 }
 
 func (t *twoStep) printState(s actors.TwoStep) error {
-	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
-	row := func(name, value string) {
-		if value != "" {
-			fmt.Fprintf(w, "%s\t%s\n", name, value)
-		}
-	}
+	var facts tabular.Facts
+	row := facts.Add
 	row("account", t.id)
 	switch {
 	case s.Unsupported:
@@ -151,7 +147,7 @@ func (t *twoStep) printState(s actors.TwoStep) error {
 	if s.Passport {
 		row("passport", "personal documents hang on the password")
 	}
-	return w.Flush()
+	return facts.Write(t.out, t.width())
 }
 
 func resetLine(at time.Time) string {

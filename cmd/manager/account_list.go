@@ -47,9 +47,6 @@ With --watch it goes on with a line for each account that changes, until interru
   manager account list --label env=prod -o name
   manager account list --sort=-since --watch`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := f.sort.check(); err != nil {
-				return err
-			}
 			return a.withService(c, &f.accountFlags, func(ctx context.Context, s control.Service) error {
 				if f.watch {
 					return a.watchList(ctx, s, &f)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
 	"github.com/mtfleet/mtfleet/cmd/manager/tabular"
 )
@@ -17,8 +18,16 @@ new ones are made there; programs can register one through the control API.`,
 		a.passkeysListCommand(), a.passkeysDeleteCommand())
 }
 
+// passkeyOrder is by what passkeys are sorted.
+var passkeyOrder = tabular.Order[actors.PasskeyInfo]{
+	"created": func(a, b actors.PasskeyInfo) int { return a.Created.Compare(b.Created) },
+	"used":    func(a, b actors.PasskeyInfo) int { return a.Used.Compare(b.Used) },
+	"name":    tabular.By(func(k actors.PasskeyInfo) string { return k.Name }),
+}
+
 func (a *app) passkeysListCommand() *cobra.Command {
 	var f accountFlags
+	sort := sortFlag[actors.PasskeyInfo]{order: passkeyOrder}
 	c := &cobra.Command{
 		Use: "list NAME", Short: "Show the passkeys of an account", Args: exactly("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -27,6 +36,7 @@ func (a *app) passkeysListCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				sort.sort(list.Passkeys)
 				t := tabular.New(tabular.Column{Name: "ID"}, tabular.Column{Name: "AGE", Leaves: 1}, tabular.Column{Name: "USED", Leaves: 2}, tabular.Column{Name: "NAME", Least: whatLeast})
 				for _, k := range list.Passkeys {
 					t.Row(k.ID, ago(k.Created), ago(k.Used), cmp.Or(printable(k.Name), "-"))
@@ -36,6 +46,7 @@ func (a *app) passkeysListCommand() *cobra.Command {
 		},
 	}
 	f.registerReading(c)
+	sort.register(c)
 	return c
 }
 

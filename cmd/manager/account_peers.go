@@ -13,8 +13,17 @@ import (
 	"github.com/mtfleet/mtfleet/cmd/manager/tabular"
 )
 
+// peerOrder is by what peers are sorted.
+var peerOrder = tabular.Order[control.Peer]{
+	"seen":     tabular.By(func(p control.Peer) uint32 { return p.Seen }),
+	"type":     tabular.By(func(p control.Peer) string { return p.Kind.String() }),
+	"id":       tabular.By(func(p control.Peer) int64 { return p.ID }),
+	"username": tabular.By(func(p control.Peer) string { return p.Username }),
+}
+
 func (a *app) peersCommand() *cobra.Command {
 	var f accountFlags
+	sort := sortFlag[control.Peer]{order: peerOrder}
 	c := &cobra.Command{
 		Use: "peers NAME [ID|TYPE:ID|@USERNAME]", Short: "Show whom an account has met: users, chats, channels",
 		Long: `peers shows the users, basic chats and channels that came along with an account's
@@ -41,11 +50,13 @@ TYPE is user, chat or channel.`,
 				if err != nil {
 					return err
 				}
+				sort.sort(list.Peers)
 				return a.tell(&f.outputFlags, list, peersTable(list), "Account "+args[0]+" has met nobody yet.")
 			})
 		},
 	}
 	f.registerReading(c)
+	sort.register(c)
 	return c
 }
 

@@ -38,8 +38,17 @@ func (a *app) told(f *accountFlags, v any, format string, args ...any) error {
 	return a.sayf(format, args...)
 }
 
+// sessionOrder is by what sessions are sorted.
+var sessionOrder = tabular.Order[actors.Session]{
+	"created": func(a, b actors.Session) int { return a.Created.Compare(b.Created) },
+	"active":  func(a, b actors.Session) int { return a.Active.Compare(b.Active) },
+	"from":    tabular.By(func(s actors.Session) string { return words(s.IP, s.Country, s.Region) }),
+	"what":    tabular.By(sessionWords),
+}
+
 func (a *app) sessionsListCommand() *cobra.Command {
 	var f accountFlags
+	sort := sortFlag[actors.Session]{order: sessionOrder}
 	c := &cobra.Command{
 		Use: "list NAME", Short: "Show the sessions of an account", Args: exactly("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -48,6 +57,7 @@ func (a *app) sessionsListCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				sort.sort(list.Sessions)
 				t := sessionsTable(list)
 				if err := a.tell(&f.outputFlags, list, t, "Account "+args[0]+" has no sessions."); err != nil || f.json || f.format == formatName {
 					return err
@@ -57,6 +67,7 @@ func (a *app) sessionsListCommand() *cobra.Command {
 		},
 	}
 	f.registerReading(c)
+	sort.register(c)
 	return c
 }
 

@@ -1,14 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/cmd/manager/tabular"
 )
 
 func (a *app) auditCommand() *cobra.Command {
@@ -20,9 +22,19 @@ entries, and each holds the hash of the one before it.`,
 		a.auditTailCommand(), a.auditVerifyCommand())
 }
 
+// auditOrder is by what entries are sorted.
+var auditOrder = tabular.Order[control.AuditEntry]{
+	"no":      tabular.By(func(e control.AuditEntry) uint64 { return e.Seq }),
+	"who":     tabular.By(func(e control.AuditEntry) string { return e.Who }),
+	"what":    tabular.By(func(e control.AuditEntry) string { return e.What }),
+	"account": tabular.By(func(e control.AuditEntry) string { return e.Account }),
+	"outcome": tabular.By(func(e control.AuditEntry) string { return e.Outcome }),
+}
+
 func (a *app) auditTailCommand() *cobra.Command {
 	var f accountFlags
 	var r control.AuditRequest
+	sort := sortFlag[control.AuditEntry]{order: auditOrder}
 	c := &cobra.Command{
 		Use: "tail", Short: "Show the newest entries of the audit log", Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -31,35 +43,35 @@ func (a *app) auditTailCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if f.json {
-					return a.printJSON(list)
-				}
-				return a.printAudit(list)
+				sort.sort(list.Entries)
+				return a.tell(&f.outputFlags, list, auditTable(list), "Nothing is in the audit log.")
 			})
 		},
 	}
-	f.reads = true
-	f.register(c)
+	f.registerReading(c)
+	sort.register(c)
 	c.Flags().IntVarP(&r.Limit, "lines", "n", 20, "at most so many")
 	c.Flags().StringVar(&r.Account, "account", "", "of this account alone")
 	c.Flags().Uint64Var(&r.After, "after", 0, "those after this number alone")
 	return c
 }
 
-func (a *app) printAudit(list control.AuditList) error {
-	if len(list.Entries) == 0 {
-		return a.sayf("Nothing is in the audit log.")
-	}
-	w := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(w, "NO\tAT\tWHO\tWHAT\tACCOUNT\tOUTCOME")
+func auditTable(list control.AuditList) *tabular.Table {
+	t := tabular.New(tabular.Column{Name: "NO"}, tabular.Column{Name: "AT", Leaves: 1}, tabular.Column{Name: "WHO", Least: 8},
+		tabular.Column{Name: "WHAT", Least: whatLeast}, tabular.Column{Name: "ACCOUNT", Leaves: 2}, tabular.Column{Name: "OUTCOME"})
 	for _, e := range list.Entries {
 		what := e.What
 		if e.Detail != "" {
 			what += " (" + e.Detail + ")"
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", e.Seq, e.At.Local().Format("2006-01-02 15:04:05"), actors.Plain(e.Who), actors.Plain(what), e.Account, e.Outcome)
+		outcome := tabular.Cell{Text: e.Outcome}
+		if e.Outcome != "ok" {
+			outcome.Color = tabular.Red
+		}
+		t.Cells(tabular.Cell{Text: fmt.Sprint(e.Seq)}, tabular.Cell{Text: e.At.Local().Format(time.DateTime)}, tabular.Cell{Text: actors.Plain(e.Who)},
+			tabular.Cell{Text: actors.Plain(what)}, tabular.Cell{Text: cmp.Or(e.Account, "-")}, outcome)
 	}
-	return w.Flush()
+	return t
 }
 
 func (a *app) auditVerifyCommand() *cobra.Command {

@@ -294,8 +294,8 @@ others can read, certificates, the hosts of webhooks, the proxy and the DCs. It 
 and changes nothing. The exit code is 10 after a warning, 1 after an error.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			a.asJSON = asJSON
-			if asJSON && !deep || limit <= 0 {
-				return usage("config check: --json goes with --deep, and --timeout must be longer than nothing")
+			if limit <= 0 {
+				return usage("config check: --timeout must be longer than nothing")
 			}
 			cfg, err := a.load(false)
 			if err != nil {
@@ -316,22 +316,37 @@ and changes nothing. The exit code is 10 after a warning, 1 after an error.`,
 				}
 				return a.tellFindings(found, asJSON)
 			}
-			_, err = fmt.Fprintf(a.out, "The configuration is good: %s, %d DCs, data in %s.\n", cfg.Environment, len(o.DCs.DCs()), cfg.Store.Dir)
-			return err
+			if asJSON {
+				return a.printJSON(struct {
+					Environment string `json:"environment"`
+					DCs         int    `json:"dcs"`
+					Store       string `json:"store"`
+				}{cfg.Environment, len(o.DCs.DCs()), cfg.Store.Dir})
+			}
+			return a.sayf("The configuration is good: %s, %d DCs, data in %s.", cfg.Environment, len(o.DCs.DCs()), cfg.Store.Dir)
 		},
 	}
 	check.Flags().BoolVar(&deep, "deep", false, "also look at what it names: keys, certificates, hosts, the proxy, the DCs")
-	check.Flags().BoolVar(&asJSON, "json", false, "with --deep: print JSON to standard output, and errors as JSON to standard error")
+	check.Flags().BoolVar(&asJSON, "json", false, "print JSON to standard output, and errors as JSON to standard error")
 	check.Flags().DurationVar(&limit, "timeout", 10*time.Second, "with --deep: how long a DC may take to answer")
+	var shown outputFlags
 	show := &cobra.Command{
 		Use: "show", Short: "Print every setting, its value, where it comes from, what it means", Args: exactly(),
 		RunE: func(*cobra.Command, []string) error {
+			a.asJSON = shown.json
 			o, err := a.configOptions(true)
 			if err != nil {
 				return err
 			}
 			cfg, problems := config.Check(o)
-			if _, err := fmt.Fprint(a.out, cfg.Explain()); err != nil {
+			if shown.json {
+				err = a.printJSON(struct {
+					Settings []config.Setting `json:"settings"`
+				}{cfg.Explained()})
+			} else {
+				_, err = fmt.Fprint(a.out, cfg.Explain())
+			}
+			if err != nil {
 				return err
 			}
 			if len(problems) > 0 {
@@ -340,6 +355,7 @@ and changes nothing. The exit code is 10 after a warning, 1 after an error.`,
 			return nil
 		},
 	}
+	shown.register(show)
 	example := &cobra.Command{
 		Use: "example", Short: "Print a configuration file with every setting and its default", Args: exactly(),
 		RunE: func(*cobra.Command, []string) error {

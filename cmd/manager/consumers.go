@@ -111,8 +111,17 @@ While it is registered, what it has not acknowledged waits for it at the server.
 		a.consumersListCommand(), a.consumersRemoveCommand())
 }
 
+// consumerOrder is by what consumers are sorted.
+var consumerOrder = tabular.Order[actors.ConsumerStatus]{
+	"name":     tabular.By(func(c actors.ConsumerStatus) string { return c.Name }),
+	"accounts": tabular.By(func(c actors.ConsumerStatus) int { return c.Accounts }),
+	"behind":   tabular.By(func(c actors.ConsumerStatus) int { return c.Lag }),
+	"oldest":   func(a, b actors.ConsumerStatus) int { return a.Oldest.Compare(b.Oldest) },
+}
+
 func (a *app) consumersListCommand() *cobra.Command {
 	var f accountFlags
+	sort := sortFlag[actors.ConsumerStatus]{order: consumerOrder}
 	c := &cobra.Command{
 		Use: "list", Short: "Show the durable consumers and how far they are behind", Args: exactly(),
 		Long: `list shows who acknowledges updates, who reads now, and what is not acknowledged. One
@@ -124,6 +133,7 @@ manager webhooks retry NAME.`,
 				if err != nil {
 					return err
 				}
+				sort.sort(list.Consumers)
 				t := tabular.New(tabular.Column{Name: "NAME"}, tabular.Column{Name: "ACCOUNTS", Leaves: 2}, tabular.Column{Name: "SELECTS", Least: whatLeast},
 					tabular.Column{Name: "READS"}, tabular.Column{Name: "FOR", Leaves: 1}, tabular.Column{Name: "BEHIND"}, tabular.Column{Name: "OLDEST"})
 				for _, s := range list.Consumers {
@@ -141,6 +151,7 @@ manager webhooks retry NAME.`,
 		},
 	}
 	f.registerReading(c)
+	sort.register(c)
 	return c
 }
 

@@ -13,8 +13,22 @@ import (
 	"github.com/mtfleet/mtfleet/cmd/manager/wording"
 )
 
+// pacingOrder is by what DCs are sorted.
+var pacingOrder = tabular.Order[control.GovernedDC]{
+	"dc":    tabular.By(func(d control.GovernedDC) int { return d.DC }),
+	"via":   tabular.By(func(d control.GovernedDC) string { return d.Via }),
+	"since": func(a, b control.GovernedDC) int { return a.Since.Compare(b.Since) },
+	"waiting": tabular.By(func(d control.GovernedDC) uint64 {
+		return d.Waiting.Connects + d.Waiting.KeyCreations + d.Waiting.SignIns
+	}),
+	"granted": tabular.By(func(d control.GovernedDC) int {
+		return int(d.Granted.Connects + d.Granted.KeyCreations + d.Granted.SignIns)
+	}),
+}
+
 func (a *app) governorCommand() *cobra.Command {
 	var f accountFlags
+	sort := sortFlag[control.GovernedDC]{order: pacingOrder}
 	c := &cobra.Command{
 		Use: "governor", Short: "Show what waits for permits, and which DCs are down", Args: exactly(),
 		Long: "governor shows the budget of connects, key creations and sign-ins (limits in the configuration), and for each DC, by each\n" +
@@ -25,11 +39,13 @@ func (a *app) governorCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				sort.sort(g.DCs)
 				return a.tellGovernor(&f.outputFlags, g)
 			})
 		},
 	}
 	f.registerReading(c)
+	sort.register(c)
 	return c
 }
 

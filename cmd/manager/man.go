@@ -13,6 +13,7 @@ import (
 )
 
 func (a *app) docsCommand() *cobra.Command {
+	var asJSON bool
 	man := &cobra.Command{
 		Use: "man DIR", Short: "Write a man page for each command", Args: exactly("DIR"),
 		Long: `man writes a page of section 1 for each command, and for what exit codes mean, into a
@@ -21,13 +22,21 @@ them is that of the commit, so that the same binary writes the same pages.
 
   manager docs man /usr/local/share/man/man1`,
 		RunE: func(c *cobra.Command, args []string) error {
+			a.asJSON = asJSON
 			n, err := writeManPages(c.Root(), about.Current(), args[0])
 			if err != nil {
 				return err
 			}
+			if asJSON {
+				return a.printJSON(struct {
+					Pages int    `json:"pages"`
+					Dir   string `json:"dir"`
+				}{n, args[0]})
+			}
 			return a.sayf("Wrote %d pages to %s.", n, args[0])
 		},
 	}
+	man.Flags().BoolVar(&asJSON, "json", false, "print JSON to standard output, and errors as JSON to standard error")
 	return group("docs", "Write the documentation of the commands", "docs writes what the commands say of themselves as files.", man)
 }
 

@@ -137,15 +137,22 @@ type sortFlag[T any] struct {
 
 func (f *sortFlag[T]) register(c *cobra.Command) {
 	names := f.order.Names()
-	c.Flags().StringVar(&f.by, "sort", "", "sort by `WORD`: "+strings.Join(names, ", ")+"; backwards with a - in front, as --sort=-"+names[0])
+	c.Flags().Var(f, "sort", "sort by `WORD`: "+strings.Join(names, ", ")+"; backwards with a - in front, as --sort=-"+names[0])
 	_ = c.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// check refuses a word that is none.
-func (f *sortFlag[T]) check() error {
-	if f.by != "" && !f.order.Sort(nil, f.by) {
-		return usage("--sort: there is no %q to sort by: there are %s", f.by, strings.Join(f.order.Names(), ", "))
+// String implements pflag.Value.
+func (f *sortFlag[T]) String() string { return f.by }
+
+// Type implements pflag.Value.
+func (f *sortFlag[T]) Type() string { return "WORD" }
+
+// Set implements pflag.Value.
+func (f *sortFlag[T]) Set(word string) error {
+	if !f.order.Sort(nil, word) {
+		return fmt.Errorf("there is no %q to sort by: there are %s", word, strings.Join(f.order.Names(), ", "))
 	}
+	f.by = word
 	return nil
 }
 

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/cmd/manager/tabular"
 	"github.com/mtfleet/mtfleet/persistence/foreign"
 )
 
@@ -170,16 +170,14 @@ func (a *app) printFound(sessions []foreign.Session, asJSON bool) error {
 			Sessions []foundSession `json:"sessions"`
 		}{all})
 	}
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	row := func(name, value string) {
-		if value != "" {
-			fmt.Fprintf(w, "%s\t%s\n", name, value)
-		}
-	}
 	for i, s := range all {
 		if i > 0 {
-			fmt.Fprintln(w)
+			if err := a.sayf(""); err != nil {
+				return err
+			}
 		}
+		var facts tabular.Facts
+		row := facts.Add
 		row("format", s.Format)
 		row("home DC", fmt.Sprint(s.DC))
 		row("address", s.Addr)
@@ -196,6 +194,9 @@ func (a *app) printFound(sessions []foreign.Session, asJSON bool) error {
 			row("note", note)
 		}
 		row("problem", s.Problem)
+		if err := facts.Write(a.out, a.width()); err != nil {
+			return err
+		}
 	}
-	return w.Flush()
+	return nil
 }

@@ -7,11 +7,11 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/mtfleet/mtfleet/cmd/manager/tabular"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	dccontrol "github.com/mtfleet/mtfleet/mtproto/dctest/serve/control"
 )
@@ -70,11 +70,14 @@ what each needs, and --clear ends all, or those of --id.
 		ValidArgsFunction: completeFault,
 		RunE: func(c *cobra.Command, args []string) error {
 			a.asJSON = t.json
+			if err := t.check(); err != nil {
+				return err
+			}
 			switch {
 			case list && (clear || len(args) > 0), clear && len(args) > 0, len(ids) > 0 && !clear:
 				return usage("testdc: --list and --clear stand alone, and --id goes with --clear")
 			case list:
-				return a.printFaultKinds(t.json)
+				return a.printFaultKinds(&t.outputFlags)
 			case clear:
 				return a.clearFaults(c.Context(), &t, ids)
 			case len(args) == 0:
@@ -87,7 +90,7 @@ what each needs, and --clear ends all, or those of --id.
 			return a.fault(c.Context(), &t, body)
 		},
 	}
-	t.register(c)
+	t.registerReading(c)
 	c.Flags().BoolVar(&list, "list", false, "list the kinds with what each needs and may have")
 	c.Flags().BoolVar(&clear, "clear", false, "end faults that wait: all, or those of --id")
 	c.Flags().UintSliceVar(&ids, "id", nil, "of the fault to clear (repeatable)")
@@ -171,9 +174,9 @@ func (a *app) fault(ctx context.Context, t *testdcClient, body map[string]any) e
 	return a.sayf("It waits for its next candidate. End it with: manager testdc fault --clear --id %d", got.ID)
 }
 
-func (a *app) printFaultKinds(asJSON bool) error {
+func (a *app) printFaultKinds(o *outputFlags) error {
 	kinds := dccontrol.FaultKinds()
-	if asJSON {
+	if o.json {
 		return a.printJSON(struct {
 			Kinds []dccontrol.FaultKind `json:"kinds"`
 		}{kinds})
@@ -186,6 +189,12 @@ func (a *app) printFaultKinds(asJSON bool) error {
 		return strings.Join(all, " ")
 	}
 	for _, k := range kinds {
+		if o.format == formatName {
+			if err := a.sayf("%s", k.Kind); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := a.sayf("%s  %s", k.Kind, k.About); err != nil {
 			return err
 		}
@@ -211,15 +220,9 @@ func (a *app) waitingFaults(ctx context.Context, t *testdcClient) error {
 	if err := t.ask(ctx, http.MethodGet, "/fault", nil, &got); err != nil {
 		return err
 	}
-	if t.json {
-		got.Waiting = append([]dctest.WaitingFault{}, got.Waiting...) // a list that is empty, never null
-		return a.printJSON(got)
-	}
-	if len(got.Waiting) == 0 {
-		return a.sayf("No fault waits. `manager testdc fault --list` lists the kinds.")
-	}
-	w := tabwriter.NewWriter(a.out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(w, "ID\tKIND\tLEFT\tUNTIL\tWHERE")
+	got.Waiting = append([]dctest.WaitingFault{}, got.Waiting...) // a list that is empty, never null
+	rows := tabular.New(tabular.Column{Name: "ID"}, tabular.Column{Name: "KIND"}, tabular.Column{Name: "LEFT", Leaves: 1}, tabular.Column{Name: "UNTIL", Leaves: 2},
+		tabular.Column{Name: "WHERE", Least: whatLeast})
 	for _, f := range got.Waiting {
 		left, until := "-", "-"
 		if f.Left > 0 {
@@ -228,9 +231,9 @@ func (a *app) waitingFaults(ctx context.Context, t *testdcClient) error {
 		if !f.Until.IsZero() {
 			until = f.Until.Local().Format(time.TimeOnly)
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", f.ID, f.Fault.Kind, left, until, faultWhere(f.Fault))
+		rows.Row(fmt.Sprint(f.ID), string(f.Fault.Kind), left, until, faultWhere(f.Fault))
 	}
-	return w.Flush()
+	return a.tell(&t.outputFlags, got, rows, "No fault waits. `manager testdc fault --list` lists the kinds.")
 }
 
 // faultWhere says what a fault is kept to.

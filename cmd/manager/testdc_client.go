@@ -24,14 +24,24 @@ import (
 
 // testdcClient asks a test cluster that runs over its own control.
 type testdcClient struct {
+	outputFlags
 	socket, url string
-	json        bool
 }
 
 func (t *testdcClient) register(c *cobra.Command) {
+	t.outputFlags.register(c)
+	t.registerWhere(c)
+}
+
+// registerReading is register for a command that lists.
+func (t *testdcClient) registerReading(c *cobra.Command) {
+	t.outputFlags.registerReading(c)
+	t.registerWhere(c)
+}
+
+func (t *testdcClient) registerWhere(c *cobra.Command) {
 	c.Flags().StringVar(&t.socket, "control-socket", "", "the cluster's unix socket, a `FILE`: what it was given as --control-socket")
 	c.Flags().StringVar(&t.url, "control", "", "the cluster's `URL`, as it printed it: http://127.0.0.1:PORT")
-	c.Flags().BoolVar(&t.json, "json", false, "print JSON to standard output, and errors as JSON to standard error")
 }
 
 // testdcPatience is how long a cluster may take to answer; it does at once.

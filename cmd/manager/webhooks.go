@@ -93,8 +93,27 @@ that, or when the target refuses a message, it is put aside as a dead letter.`,
 		a.webhooksListCommand(), a.webhooksDeadCommand(), a.webhooksRetryCommand())
 }
 
+// webhookOrder is by what webhooks are sorted, letterOrder dead letters.
+var (
+	webhookOrder = tabular.Order[control.Webhook]{
+		"name":    tabular.By(func(h control.Webhook) string { return h.Name }),
+		"target":  tabular.By(func(h control.Webhook) string { return h.Host }),
+		"sent":    tabular.By(func(h control.Webhook) uint64 { return h.Sent }),
+		"last":    func(a, b control.Webhook) int { return a.LastSent.Compare(b.LastSent) },
+		"waiting": tabular.By(func(h control.Webhook) int { return h.Lag }),
+		"dead":    tabular.By(func(h control.Webhook) int { return h.DeadLetters }),
+	}
+	letterOrder = tabular.Order[control.DeadLetter]{
+		"at":       func(a, b control.DeadLetter) int { return a.At.Compare(b.At) },
+		"account":  tabular.By(func(d control.DeadLetter) string { return d.Account }),
+		"attempts": tabular.By(func(d control.DeadLetter) int { return d.Attempts }),
+		"why":      tabular.By(func(d control.DeadLetter) string { return d.Why }),
+	}
+)
+
 func (a *app) webhooksListCommand() *cobra.Command {
 	var f accountFlags
+	sort := sortFlag[control.Webhook]{order: webhookOrder}
 	c := &cobra.Command{
 		Use: "list", Short: "Show the webhooks and how they do", Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -103,6 +122,7 @@ func (a *app) webhooksListCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				sort.sort(list.Webhooks)
 				t := tabular.New(tabular.Column{Name: "NAME"}, tabular.Column{Name: "TARGET", Leaves: 3}, tabular.Column{Name: "SENT", Leaves: 2}, tabular.Column{Name: "LAST", Leaves: 1},
 					tabular.Column{Name: "WAITING"}, tabular.Column{Name: "DEAD"}, tabular.Column{Name: "TROUBLE", Least: whatLeast})
 				for _, h := range list.Webhooks {
@@ -117,11 +137,13 @@ func (a *app) webhooksListCommand() *cobra.Command {
 		},
 	}
 	f.registerReading(c)
+	sort.register(c)
 	return c
 }
 
 func (a *app) webhooksDeadCommand() *cobra.Command {
 	var f accountFlags
+	sort := sortFlag[control.DeadLetter]{order: letterOrder}
 	c := &cobra.Command{
 		Use: "dead NAME", Short: "Show what a webhook could not deliver", Args: exactly("NAME"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -130,16 +152,18 @@ func (a *app) webhooksDeadCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				sort.sort(list.DeadLetters)
 				t := tabular.New(tabular.Column{Name: "ID"}, tabular.Column{Name: "AT", Leaves: 2}, tabular.Column{Name: "ACCOUNT"}, tabular.Column{Name: "ATTEMPTS", Leaves: 1},
 					tabular.Column{Name: "WHY", Least: whatLeast})
 				for _, d := range list.DeadLetters {
-					t.Row(d.ID, fmt.Sprint(d.At), d.Account, fmt.Sprint(d.Attempts), f.clip(d.Why))
+					t.Row(d.ID, d.At.Local().Format(time.DateTime), d.Account, fmt.Sprint(d.Attempts), f.clip(d.Why))
 				}
 				return a.tell(&f.outputFlags, list, t, "Webhook "+args[0]+" has no dead letters.")
 			})
 		},
 	}
 	f.registerReading(c)
+	sort.register(c)
 	return c
 }
 

@@ -239,6 +239,38 @@ func Cut(text string, n int) string {
 	return string(r[:max(n-len(more), 0)]) + more[:min(n, len(more))]
 }
 
+// Facts are names with what belongs to each, one below the other.
+type Facts struct{ rows [][2]string }
+
+// Add adds a fact, unless there is nothing to it: no text, or a dash alone.
+func (f *Facts) Add(name, text string) {
+	if text != "" && text != "-" {
+		f.rows = append(f.rows, [2]string{name, text})
+	}
+}
+
+// Write writes them in lines of at most width letters; 0: as long as they are. A text that is longer goes on below itself.
+func (f *Facts) Write(w io.Writer, width int) error {
+	names := 0
+	for _, row := range f.rows {
+		names = max(names, utf8.RuneCountInString(row[0]))
+	}
+	names += narrowGap
+	if width > 0 {
+		width = max(width-names, 1)
+	}
+	var b strings.Builder
+	for _, row := range f.rows {
+		name := row[0]
+		for _, line := range Wrap(row[1], width) {
+			b.WriteString(name + strings.Repeat(" ", names-utf8.RuneCountInString(name)) + line + "\n")
+			name = ""
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
 // An Order is by what rows may be sorted: a comparison of each name.
 type Order[T any] map[string]func(a, b T) int
 

@@ -172,3 +172,23 @@ func TestATextIsBrokenBetweenWords(t *testing.T) {
 		}
 	}
 }
+
+func TestFactsGoOnBelowThemselves(t *testing.T) {
+	var f Facts
+	f.Add("account", "alice")
+	f.Add("proxy", "-")
+	f.Add("labels", "")
+	f.Add("why", "the server has ended it: AUTH_KEY_UNREGISTERED")
+	for width, want := range map[int]string{
+		0:  "account  alice\nwhy      the server has ended it: AUTH_KEY_UNREGISTERED\n",
+		30: "account  alice\nwhy      the server has ended\n         it:\n         AUTH_KEY_UNREGISTERED\n",
+	} {
+		var b bytes.Buffer
+		if err := f.Write(&b, width); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, b.String()); diff != "" {
+			t.Errorf("%d letters wide:\n%s", width, diff)
+		}
+	}
+}
