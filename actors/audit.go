@@ -104,19 +104,8 @@ func (l *auditLog) load() error {
 	if err != nil {
 		return err
 	}
-	l.read, l.last, l.page = true, persistence.AuditEntry{}, persistence.AuditPage{}
-	if len(all) == 0 {
-		return nil
-	}
-	l.last = all[len(all)-1]
-	if l.last.Seq%persistence.AuditPageSize == 0 {
-		return nil // the page is full
-	}
-	for _, e := range all {
-		if e.PageOf() == l.last.PageOf() {
-			l.page.Entries = append(l.page.Entries, e)
-		}
-	}
+	l.last, l.page = persistence.LastAuditPage(all)
+	l.read = true
 	return nil
 }
 

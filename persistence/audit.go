@@ -148,6 +148,37 @@ func DecodeAudit(records []Record) (all []AuditEntry, err error) {
 	return all, nil // records are in the order of their keys
 }
 
+// LastAuditPage returns the last entry of a log, and its page as far as that is not
+// full: both zero where there is none.
+func LastAuditPage(all []AuditEntry) (last AuditEntry, page AuditPage) {
+	if len(all) == 0 {
+		return last, page
+	}
+	last = all[len(all)-1]
+	if last.Seq%AuditPageSize == 0 {
+		return last, page
+	}
+	page.Number = last.PageOf()
+	for _, e := range all {
+		if e.PageOf() == page.Number {
+			page.Entries = append(page.Entries, e)
+		}
+	}
+	return last, page
+}
+
+// AppendAudit returns what is put into a store, and what is deleted, to have an entry
+// follow those of the log, which are all, oldest first.
+func AppendAudit(all []AuditEntry, e AuditEntry) (put Record, drop []Key) {
+	last, page := LastAuditPage(all)
+	e = e.Follow(last)
+	page.Number, page.Entries = e.PageOf(), append(page.Entries, e)
+	if page.Number >= AuditPages {
+		drop = append(drop, AuditPageKey(page.Number-AuditPages))
+	}
+	return page.Record(), drop
+}
+
 // AuditError says where a log is not what was written.
 type AuditError struct {
 	Seq uint64 // of the entry

@@ -101,3 +101,21 @@ func FuzzDecodeAuditPage(f *testing.F) {
 		}
 	})
 }
+
+func TestAnEntryIsAppended(t *testing.T) {
+	for _, n := range []int{0, 1, AuditPageSize - 1, AuditPageSize, AuditPageSize + 3, AuditPageSize * AuditPages} {
+		all := written(n)
+		put, drop := AppendAudit(all, AuditEntry{At: time.Unix(1700000001, 0), Who: "uid 1", What: "store adopt", Outcome: "ok"})
+		page, err := DecodeAuditPage(put)
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole := append(all[:uint64(n)/AuditPageSize*AuditPageSize], page.Entries...)
+		if err := CheckAudit(whole); err != nil || len(whole) != n+1 || whole[n].What != "store adopt" {
+			t.Errorf("after %d entries: %v, %d entries", n, err, len(whole))
+		}
+		if full := n == AuditPageSize*AuditPages; (len(drop) == 1) != full || full && drop[0] != AuditPageKey(0) {
+			t.Errorf("after %d entries %v is dropped", n, drop)
+		}
+	}
+}

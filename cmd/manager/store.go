@@ -80,6 +80,9 @@ and never deleted. A store that holds everything is left alone.
 			if err != nil {
 				return err
 			}
+			if !r.Whole && !dryRun {
+				a.auditClosed(o, "store salvage", "", missing(r))
+			}
 			if asJSON {
 				err = a.printJSON(salvageJSON(r))
 			} else {
@@ -238,6 +241,9 @@ uses the same store: two that use the same keys lose their accounts.`,
 			}
 			ids, err := store.Accounts()
 			adopted := store.Adopted()
+			if adopted {
+				a.auditOpen(store, "store adopt", "", err)
+			}
 			if closeErr := store.Close(); err == nil {
 				err = closeErr
 			}

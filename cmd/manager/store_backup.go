@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -133,6 +134,7 @@ func (a *app) backUpStore(ctx context.Context, path string, force bool, recipien
 	} else {
 		r, err = backup.WriteFile(ctx, path, store, options, force)
 	}
+	a.auditOpen(store, "StoreService/Backup", filepath.Base(path), control.BackupError(err))
 	if err == nil {
 		report = control.BackupReportOf(path, *r)
 		if report.Whole() {

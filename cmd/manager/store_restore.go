@@ -52,7 +52,7 @@ first that the store before is gone for good: manager store adopt.`,
 			}
 			defer closeFile()
 			o := badgerstore.RestoreOptions{Dir: filepath.Join(cfg.Store.Dir, "badger"), Epoch: in.Report().Epoch, Now: time.Now()}
-			o.Records = func(put func(persistence.Record) error) error { return in.Each(c.Context(), put) }
+			o.Records = withEntry(func(put func(persistence.Record) error) error { return in.Each(c.Context(), put) }, "store restore", filepath.Base(args[0]))
 			if _, err := os.Lstat(o.Dir); err == nil { // before a key is made
 				return control.BackupError(&persistence.ExistsError{Dir: o.Dir})
 			}

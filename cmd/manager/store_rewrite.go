@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,29 +15,76 @@ import (
 	"github.com/mtfleet/mtfleet/persistence/seal"
 )
 
+// nextKeyFlags say where a new master key is: one of them.
+type nextKeyFlags struct {
+	file, credential, env string
+	command               []string
+}
+
+func (f *nextKeyFlags) register(c *cobra.Command) {
+	c.Flags().StringVar(&f.file, "to", "", "`FILE` with the new master key; it is made when it does not exist")
+	c.Flags().StringVar(&f.credential, "to-credential", "", "systemd credential `NAME` with the new master key, as store.key_credential")
+	c.Flags().StringSliceVar(&f.command, "to-command", nil, "`PROGRAM,ARG...` that prints the new master key, as store.key_command")
+	c.Flags().StringVar(&f.env, "to-env", "", "environment `VARIABLE` with the new master key")
+}
+
+// check wants one place.
+func (f *nextKeyFlags) check() error {
+	switch howMany(f.file != "", f.credential != "", len(f.command) > 0, f.env != "") {
+	case 0:
+		return usage("store rekey: --to is missing: the file with the new master key, which is made when it does not exist; or say where the key is by --to-credential, --to-command or --to-env")
+	case 1:
+		return nil
+	}
+	return usage("store rekey: --to, --to-credential, --to-command and --to-env each say where the new master key is: give one")
+}
+
+// load reads the key, and says what is to be set for the next start.
+func (f *nextKeyFlags) load(env []string, dataDir string) (key seal.MasterKey, source seal.KeySource, set string, err error) {
+	o := seal.KeyOptions{StoreDir: dataDir, File: f.file, Credential: f.credential, CredentialDir: lookup(env, "CREDENTIALS_DIRECTORY"), Command: f.command}
+	if f.env != "" {
+		if o.EnvName, o.Env = f.env, lookup(env, f.env); o.Env == "" {
+			return key, source, "", usage("store rekey: --to-env: the variable %s is not set: put the new master key there, 64 hex digits or base64", f.env)
+		}
+	}
+	key, source, err = seal.LoadNextKey(o)
+	switch {
+	case f.credential != "":
+		set = "store.key_credential to " + f.credential
+	case len(f.command) > 0:
+		set = "store.key_command to " + strings.Join(f.command, ",")
+	case f.env != "":
+		set = seal.KeyEnv + " to what " + f.env + " has"
+	default:
+		set = "store.key_file to " + source.File
+	}
+	return key, source, set, err
+}
+
 func (a *app) rekeyCommand() *cobra.Command {
-	var to string
+	var to nextKeyFlags
 	var asJSON bool
 	c := &cobra.Command{
 		Use: "rekey", Short: "Seal the store with another master key", Args: exactly(),
 		Long: `rekey seals every record with the master key in the file that --to names, which is
-made when it does not exist. The present key is the one of the configuration. Nothing
-that the present key opens is left in the store afterwards; name the new file in
-store.key_file before the next start.
+made when it does not exist; or with the key that a systemd credential, a program or a
+variable has. The present key is the one of the configuration. Nothing that the
+present key opens is left in the store afterwards; set store.key_file, or what it says,
+before the next start.
 
 It may be killed at any moment: the store opens with one of the two keys then, and
 the same command goes on. It needs as much room again as the live records take, and
 36 MB.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			a.asJSON = asJSON
-			if to == "" {
-				return usage("store rekey: --to is missing: the file with the new master key; it is made when it does not exist")
+			if err := to.check(); err != nil {
+				return err
 			}
 			o, err := a.ownStore()
 			if err != nil {
 				return err
 			}
-			next, source, err := seal.LoadNextKey(to, filepath.Dir(o.Dir)) // not in store.dir
+			next, source, set, err := to.load(a.env, filepath.Dir(o.Dir)) // not in store.dir
 			if err != nil {
 				return err
 			}
@@ -59,17 +107,21 @@ the same command goes on. It needs as much room again as the live records take, 
 				}
 			}
 			if err != nil {
-				return rewriteError(err)
+				err = rewriteError(err)
+				a.auditRefused(o, "store rekey", err)
+				return err
 			}
-			return a.rekeyed(r, o.KeySource, source, already)
+			a.auditClosed(badgerstore.Options{Dir: o.Dir, Key: next, KeySource: source, Logger: o.Logger}, "store rekey", filepath.Base(source.String()), nil)
+			return a.rekeyed(r, o.KeySource, source, set, already)
 		},
 	}
-	c.Flags().StringVar(&to, "to", "", "`FILE` with the new master key")
+	to.register(c)
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON to standard output, and errors as JSON to standard error")
 	return c
 }
 
-func (a *app) rekeyed(r *badgerstore.RewriteReport, from, to seal.KeySource, already bool) error {
+// rekeyed says what was done, and what is to be set before the next start.
+func (a *app) rekeyed(r *badgerstore.RewriteReport, from, to seal.KeySource, set string, already bool) error {
 	if a.asJSON {
 		return a.printJSON(struct {
 			Dir     string `json:"dir"`
@@ -77,18 +129,33 @@ func (a *app) rekeyed(r *badgerstore.RewriteReport, from, to seal.KeySource, alr
 			Already bool   `json:"already"`
 			Dropped int    `json:"dropped"` // temp keys and sessions that could not be read
 			tally
-		}{r.Dir, to.File, already, r.Dropped, tally(r.Holds)})
+		}{r.Dir, to.String(), already, r.Dropped, tally(r.Holds)})
 	}
-	verb := "is sealed with the master key in"
+	verb := "is sealed with the master key"
 	if already {
-		verb = "was sealed already with the master key in"
+		verb = "was sealed already with the master key"
 	}
-	next := fmt.Sprintf("Before the next start set store.key_file to %s.", to.File)
+	next := fmt.Sprintf("Before the next start set %s.", set)
 	if from.File == "" {
-		next = fmt.Sprintf("The key it had came from %s: change it there before the next start, or set store.key_file to %s alone.", from, to.File)
+		next = fmt.Sprintf("The key it had came from %s: change it there before the next start, or set %s alone.", from, set)
 	}
-	return a.sayf("The store in %s %s %s: %v. The one before opens nothing in it any more.\n%s Backups need neither of them; copies of the data directory that were made before still open with the old one.",
-		r.Dir, verb, to.File, r.Holds, next)
+	return a.sayf("The store in %s %s %s %s: %v. The one before opens nothing in it any more.\n%s Backups need neither of them; copies of the data directory that were made before still open with the old one.",
+		r.Dir, verb, keyPlace(to), to, r.Holds, next)
+}
+
+// keyPlace is how a key is where it is.
+func keyPlace(s seal.KeySource) string {
+	if s.File != "" {
+		return "in"
+	}
+	return "from"
+}
+
+// auditRefused writes that a store was not rewritten for its records, which can be opened all the same.
+func (a *app) auditRefused(o badgerstore.Options, what string, err error) {
+	if len(persistence.BadKeys(err)) > 0 {
+		a.auditClosed(o, what, "", err)
+	}
 }
 
 // rewriteError names the records for which a rewrite was refused, and what to do.
@@ -118,8 +185,11 @@ moment. It needs as much room again as the live records take, and 36 MB.`,
 			}
 			r, err := badgerstore.Rewrite(c.Context(), badgerstore.RewriteOptions{Dir: o.Dir, Key: o.Key, KeySource: o.KeySource, To: o.Key, Now: time.Now(), Logger: o.Logger})
 			if err != nil {
-				return rewriteError(err)
+				err = rewriteError(err)
+				a.auditRefused(o, "store compact", err)
+				return err
 			}
+			a.auditClosed(o, "store compact", "", nil)
 			if asJSON {
 				return a.printJSON(struct {
 					Dir     string `json:"dir"`

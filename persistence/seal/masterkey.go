@@ -53,6 +53,8 @@ type KeyOptions struct {
 	// Env is the value of KeyEnv. When it is not empty it is the key, and nothing
 	// else is looked at.
 	Env string
+	// EnvName is the variable that Env is the value of; empty: KeyEnv.
+	EnvName string
 	// Command is a program and its arguments, which no shell reads: what it prints
 	// is the key. It has 30 seconds. When it is not empty, Credential and File are
 	// not looked at.
@@ -98,8 +100,9 @@ func (s KeySource) String() string {
 // *persistence.MasterKeyError.
 func LoadMasterKey(o KeyOptions) (MasterKey, KeySource, error) {
 	if o.Env != "" {
-		key, err := ParseMasterKey(o.Env, KeyEnv)
-		return key, KeySource{}, err
+		source := KeySource{Other: o.EnvName}
+		key, err := ParseMasterKey(o.Env, source.String())
+		return key, source, err
 	}
 	if len(o.Command) > 0 {
 		return keyOfCommand(o.Command, keyCommandWait)
@@ -128,11 +131,14 @@ func LoadMasterKey(o KeyOptions) (MasterKey, KeySource, error) {
 	return createKeyFile(path)
 }
 
-// LoadNextKey returns the master key that a store gets in place of the one it has:
-// that in the file, which is made when it does not exist. The error is a
-// *persistence.MasterKeyError.
-func LoadNextKey(file, storeDir string) (MasterKey, KeySource, error) {
-	source, err := keyFile(file, storeDir)
+// LoadNextKey returns the master key that a store gets in place of the one it has,
+// from where the options say. A file is made when it does not exist, though there is
+// a store. The error is a *persistence.MasterKeyError.
+func LoadNextKey(o KeyOptions) (MasterKey, KeySource, error) {
+	if o.Env != "" || len(o.Command) > 0 || o.Credential != "" {
+		return LoadMasterKey(o)
+	}
+	source, err := keyFile(o.File, o.StoreDir)
 	if err != nil {
 		return MasterKey{}, source, err
 	}

@@ -140,3 +140,39 @@ func TestWhoOnlyLooksMakesNoKey(t *testing.T) {
 		t.Errorf("it was made: %v", err)
 	}
 }
+
+func TestTheNextKeyComesFromWhereItIsSaid(t *testing.T) {
+	dir := t.TempDir()
+	storeDir := filepath.Join(dir, "data")
+	if err := os.MkdirAll(storeDir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(storeDir, "MANIFEST"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const text = "0102030405060708091011121314151617181920212223242526272829303132"
+	want, err := ParseMasterKey(text, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "key"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for from, o := range map[string]KeyOptions{
+		"NEXT":                    {Env: text, EnvName: "NEXT"},
+		KeyEnv:                    {Env: text},
+		"the credential key":      {Credential: "key", CredentialDir: dir},
+		filepath.Join(dir, "key"): {File: filepath.Join(dir, "key")},
+	} {
+		o.StoreDir = storeDir
+		key, source, err := LoadNextKey(o)
+		if err != nil || key != want || source.String() != from {
+			t.Errorf("%s: %v, from %s", from, err, source)
+		}
+	}
+	// A new file is made though there is a store, which has another key.
+	_, source, err := LoadNextKey(KeyOptions{File: filepath.Join(dir, "new"), StoreDir: storeDir})
+	if err != nil || !source.Created {
+		t.Errorf("a new file: %+v, %v", source, err)
+	}
+}

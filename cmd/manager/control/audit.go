@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -93,6 +94,30 @@ func (l *Local) denied(ctx context.Context, m *method, request any) {
 	l.audit(ctx, m, request, outcomeDenied)
 }
 
+const withoutManager = ", without a manager"
+
+// uid is who this process is.
+func uid() string { return fmt.Sprintf("uid %d", os.Getuid()) }
+
+// AuditOwn writes what this process did itself with a store that no manager has, whose owner it is.
+func AuditOwn(store persistence.Store, owner persistence.Owner, what, detail, outcome string) error {
+	records, err := store.Load(persistence.AuditID)
+	if err != nil {
+		return err
+	}
+	all, err := persistence.DecodeAudit(records)
+	if err != nil {
+		return err
+	}
+	put, drop := persistence.AppendAudit(all, OwnEntry(what, detail, outcome))
+	return store.Commit(persistence.Commit{Owner: owner, Put: []persistence.Record{put}, Delete: drop})
+}
+
+// OwnEntry is the entry of what this process does itself with a store that no manager has.
+func OwnEntry(what, detail, outcome string) persistence.AuditEntry {
+	return persistence.AuditEntry{At: time.Now(), Who: uid() + withoutManager, What: what, Detail: detail, Outcome: outcome}
+}
+
 // audit writes what a command did over a store that no manager runs, by the manager that it was done with.
 func (d *Direct) audit(ctx context.Context, m *method, request any, err error) {
 	if !m.audited(request) {
@@ -103,11 +128,7 @@ func (d *Direct) audit(ctx context.Context, m *method, request any, err error) {
 	if d.manager == nil {
 		return // it did not come to that
 	}
-	who := callerOf(ctx).Name
-	if who == "" {
-		who = fmt.Sprintf("uid %d", os.Getuid())
-	}
-	_ = d.manager.Audit(ctx, auditEntry(who+", without a manager", m, request, outcomeOf(err)))
+	_ = d.manager.Audit(ctx, auditEntry(cmp.Or(callerOf(ctx).Name, uid())+withoutManager, m, request, outcomeOf(err)))
 }
 
 // AuditRequest asks for the newest entries.
