@@ -254,7 +254,7 @@ func (a *app) service(ctx context.Context, reads bool) (control.Service, error) 
 	if cfg.Remote.URL != "" {
 		return managerElsewhere(cfg.Remote)
 	}
-	remote, err := control.Dial(ctx, cfg.Control.Socket)
+	remote, err := dialOwn(ctx, cfg)
 	if err == nil {
 		return remote, nil
 	}
@@ -273,7 +273,7 @@ func (a *app) service(ctx context.Context, reads bool) (control.Service, error) 
 		o.Store = persistence.NewMemory()
 	} else if o.Store, err = a.openStore(cfg, log); err != nil {
 		// A manager that was just starting may listen by now.
-		if remote, again := control.Dial(ctx, cfg.Control.Socket); again == nil {
+		if remote, again := dialOwn(ctx, cfg); again == nil {
 			return remote, nil
 		}
 		return nil, err
@@ -281,6 +281,27 @@ func (a *app) service(ctx context.Context, reads bool) (control.Service, error) 
 	d := control.NewDirect(o, control.About{Version: version(), Store: absolute(cfg.Store.Dir)}, cfg.Limits.Accounts)
 	d.Budget = budget(cfg.Limits)
 	return d, nil
+}
+
+// dialOwn reaches who answers at the control socket, and refuses one that has another
+// store: what was meant for one fleet must not be done to another. The error is
+// control.ErrNobody when nobody answers.
+func dialOwn(ctx context.Context, cfg *config.Config) (control.Service, error) {
+	s, err := control.Dial(ctx, cfg.Control.Socket)
+	if err != nil {
+		return nil, err
+	}
+	info, err := control.Info.Call(ctx, s, control.Empty{})
+	if err == nil && !sameDir(info.Store, cfg.Store.Dir) && info.Store != absolute(cfg.Store.Dir) { // which may lie in another mount namespace
+		err = &exitError{code: exitUsage, kind: control.KindConfig, text: fmt.Sprintf(
+			"the manager behind %s has the store in %s, and this configuration's is %s: nothing was done; set store.dir or control.socket to those of the fleet that is meant",
+			absolute(cfg.Control.Socket), info.Store, absolute(cfg.Store.Dir))}
+	}
+	if err != nil {
+		_ = s.Close()
+		return nil, err
+	}
+	return s, nil
 }
 
 func (a *app) configCommand() *cobra.Command {

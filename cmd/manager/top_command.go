@@ -46,10 +46,12 @@ func dialTop(ctx context.Context, cfg *config.Config) (control.Service, error) {
 	if cfg.Remote.URL != "" {
 		return managerElsewhere(cfg.Remote)
 	}
-	s, err := control.Dial(ctx, cfg.Control.Socket)
+	s, err := dialOwn(ctx, cfg)
 	switch {
 	case errors.Is(err, control.ErrNobody):
 		return nil, &control.Error{Kind: control.KindState, Err: err, Message: "no manager runs: start it with `manager run`; without one, `manager account list` shows what the store has"}
+	case errors.As(err, new(*exitError)):
+		return nil, &control.Error{Kind: kindOf(err), Err: err, Message: describe(err)}
 	case err != nil:
 		return nil, control.Wrap(err)
 	}
