@@ -24,7 +24,8 @@ type API struct {
 	Callers []Caller
 }
 
-// Caller is somebody who may use the API: who has a token, or a certificate.
+// Caller is somebody who may use the API and the dashboard: who has a token, or a
+// certificate.
 type Caller struct {
 	Name string
 	Role string // read, operate or admin
@@ -92,8 +93,16 @@ func (v *validator) overTCP() {
 	if len(a.Callers) == 0 {
 		v.fail("api.callers", "nobody would be let in: make a token with `manager api token NAME`, or leave api.listen empty")
 	}
-	for i, c := range a.Callers {
-		v.caller(fmt.Sprintf("api.callers[%d]", i), c, a.Callers[:i])
+}
+
+// callers are those of the API over TCP and of the dashboard.
+func (v *validator) callers() {
+	all := v.c.API.Callers
+	if v.c.API.Listen == "" && v.c.Dashboard.Cert == "" {
+		return
+	}
+	for i, c := range all {
+		v.caller(fmt.Sprintf("api.callers[%d]", i), c, all[:i])
 	}
 }
 

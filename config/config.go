@@ -186,8 +186,15 @@ type Control struct {
 
 // Dashboard is where a fleet is shown in a browser.
 type Dashboard struct {
-	// Listen is an address of loopback and a port; empty: nowhere.
+	// Listen is an address and a port; empty: nowhere. One that other machines reach
+	// needs Cert, Key and somebody in API.Callers.
 	Listen string
+	// Cert and Key are files with the certificate chain and its key, read again when
+	// they change; both empty: it is served without TLS.
+	Cert, Key string
+	// Names are what browsers ask for it by, each a host name or an address, with a
+	// port where that is not the one of Listen.
+	Names []string
 }
 
 // Debug is for who looks into the process.

@@ -221,9 +221,20 @@ func refusals() []refusal {
 		{name: "metrics at a name", text: minimal + "metrics: {listen: \"example.com:9464\", allow_remote: true}\n", want: []string{
 			"metrics.listen: \"example.com:9464\" is not an address and a port, such as 127.0.0.1:9464 (FILE:3)"}},
 		{name: "a dashboard for everybody", text: minimal + "dashboard: {listen: \"0.0.0.0:8070\"}\n", want: []string{
-			"dashboard.listen: \"0.0.0.0:8070\" can be reached from other machines, and the dashboard has no TLS: use 127.0.0.1 or [::1], and from elsewhere `ssh -L` (FILE:3)"}},
+			"dashboard.listen: \"0.0.0.0:8070\" can be reached from other machines: use 127.0.0.1 or [::1], and `ssh -L` from elsewhere; or set dashboard.cert and dashboard.key for TLS, and api.callers for who is let in (FILE:3)"}},
 		{name: "a dashboard without an address", text: minimal + "dashboard: {listen: \":8070\"}\n", want: []string{
-			"dashboard.listen: \":8070\" can be reached from other machines, and the dashboard has no TLS: use 127.0.0.1 or [::1], and from elsewhere `ssh -L` (FILE:3)"}},
+			"dashboard.listen: \":8070\" can be reached from other machines: use 127.0.0.1 or [::1], and `ssh -L` from elsewhere; or set dashboard.cert and dashboard.key for TLS, and api.callers for who is let in (FILE:3)"}},
+		{name: "a dashboard for everybody with TLS, and without anybody and a name", text: minimal + "dashboard: {listen: \"0.0.0.0:8070\", cert: c, key: k}\n", want: []string{
+			"api.callers: the dashboard on 0.0.0.0:8070 can be reached from other machines and would let nobody in: make a token with `manager api token NAME --role admin`",
+			"dashboard.names: \"0.0.0.0:8070\" is every address of this machine: name what browsers ask for, such as fleet.example; requests for other names are refused"}},
+		{name: "a dashboard with half of TLS, and names that are none", text: minimal + "dashboard: {listen: \"127.0.0.1:8070\", cert: c, names: [\"https://fleet.example\", \"fleet.example:0\", a..b]}\n", want: []string{
+			"dashboard.cert: a certificate and its key belong together: set dashboard.cert and dashboard.key (FILE:3)",
+			"dashboard.names: \"https://fleet.example\" is not a host name or an address, such as fleet.example or fleet.example:443 (FILE:3)",
+			"dashboard.names: \"fleet.example:0\" is not a host name or an address, such as fleet.example or fleet.example:443 (FILE:3)",
+			"dashboard.names: \"a..b\" is not a host name or an address, such as fleet.example or fleet.example:443 (FILE:3)"}},
+		{name: "a dashboard whose callers are none", text: minimal + "dashboard: {listen: \"192.0.2.1:8070\", cert: c, key: k, names: [fleet.example, \"[2001:db8::1]:443\"]}\napi: {callers: [{name: a, role: root, token_sha256: \"\"}]}\n", want: []string{
+			"api.callers[0].role: \"root\" must be read, operate or admin (FILE:4)",
+			"api.callers[0]: give the token_sha256 of a token, or the name in a certificate; one of them (FILE:4)"}},
 		{name: "a dashboard without a port", text: minimal + "dashboard: {listen: localhost}\n", want: []string{
 			"dashboard.listen: \"localhost\" is not an address and a port, such as 127.0.0.1:8070 (FILE:3)"}},
 		{name: "more than all accounts", text: minimal + "fleet: {online_min_percent: 101}\n", want: []string{

@@ -43,6 +43,8 @@ func (c *Config) validate(official Official, offline bool) []Problem {
 	v.limits()
 	v.observation()
 	v.overTCP()
+	v.dashboard()
+	v.callers()
 	v.remote()
 	v.webhooks()
 	return v.problems
@@ -325,17 +327,6 @@ func (v *validator) observation() {
 			v.fail("metrics.listen", "%q is not an address and a port, such as 127.0.0.1:9464", listen)
 		case host != "localhost" && !addr.IsLoopback() && !c.Metrics.AllowRemote:
 			v.fail("metrics.listen", "%q can be reached from other machines, without a password: use 127.0.0.1 or [::1], or set metrics.allow_remote to true", listen)
-		}
-	}
-	if listen := c.Dashboard.Listen; listen != "" {
-		host, port, err := net.SplitHostPort(listen)
-		n, numErr := strconv.ParseUint(port, 10, 16)
-		addr, addrErr := netip.ParseAddr(host)
-		switch {
-		case err != nil || numErr != nil || n == 0 || addrErr != nil && host != "" && host != "localhost":
-			v.fail("dashboard.listen", "%q is not an address and a port, such as 127.0.0.1:8070", listen)
-		case host != "localhost" && !addr.IsLoopback():
-			v.fail("dashboard.listen", "%q can be reached from other machines, and the dashboard has no TLS: use 127.0.0.1 or [::1], and from elsewhere `ssh -L`", listen)
 		}
 	}
 	if n := c.Fleet.OnlineMinPercent; n < 0 || n > 100 {

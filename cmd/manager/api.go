@@ -63,18 +63,22 @@ func listenAPI(c config.API) (net.Listener, error) {
 }
 
 // serveAPI begins to answer there.
-func serveAPI(l net.Listener, s control.Service, callers []config.Caller, log *slog.Logger) *control.Server {
+func serveAPI(l net.Listener, s control.Service, callers *control.Access, log *slog.Logger) *control.Server {
 	if l == nil {
 		return nil
 	}
-	var grants []control.Grant
+	log.Info("the API is served over TCP", "addr", l.Addr().String())
+	return control.ServeTCP(l, s, callers, log)
+}
+
+// grants are those of api.callers.
+func grants(callers []config.Caller) (all []control.Grant) {
 	for _, c := range callers {
-		grants = append(grants, control.Grant{
+		all = append(all, control.Grant{
 			Caller: control.Caller{Name: c.Name, Role: control.RoleNamed(c.Role)}, TokenSHA256: c.Token, Certificate: c.Certificate,
 		})
 	}
-	log.Info("the API is served over TCP", "addr", l.Addr().String(), "callers", len(grants))
-	return control.ServeTCP(l, s, grants, log)
+	return all
 }
 
 // managerElsewhere reaches the manager that the configuration names.

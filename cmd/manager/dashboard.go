@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -14,24 +16,34 @@ import (
 // listenDashboard listens where the configuration wants a dashboard; nil where it wants
 // none.
 func listenDashboard(cfg *config.Config) (*dashboard.Server, error) {
-	addr := cfg.Dashboard.Listen
-	if addr == "" {
+	d := cfg.Dashboard
+	if d.Listen == "" {
 		return nil, nil
 	}
-	s, err := dashboard.Listen(addr)
-	if err != nil {
-		return nil, addrInUse("dashboard.listen", addr, err)
+	if d.Cert == "" {
+		s, err := dashboard.Listen(d.Listen)
+		if err != nil {
+			return nil, addrInUse("dashboard.listen", d.Listen, err)
+		}
+		return s, nil
 	}
-	return s, nil
+	s, err := dashboard.ListenTLS(dashboard.TLS{
+		TCP:   control.TCP{Addr: d.Listen, Cert: d.Cert, Key: d.Key, ClientCA: cfg.API.ClientCA},
+		Names: d.Names,
+	})
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, addrInUse("dashboard.listen", d.Listen, err)
+	}
+	return s, err
 }
 
 // serveDashboard serves it, and has the API make links to it. A link goes to a terminal
 // alone: a log has other readers.
-func (a *app) serveDashboard(s *dashboard.Server, local *control.Local, log *slog.Logger) {
+func (a *app) serveDashboard(s *dashboard.Server, local *control.Local, callers *control.Access, log *slog.Logger) {
 	if s == nil {
 		return
 	}
-	s.Serve(dashboard.Options{Service: local})
+	s.Serve(dashboard.Options{Service: local, Access: callers, Log: log})
 	local.Dashboard = s.Link
 	if _, ok := terminal(a.err); ok {
 		a.printf("The dashboard, by a link that is good once and for ten minutes: %s\n", s.Link())
@@ -44,9 +56,10 @@ func (a *app) dashboardCommand() *cobra.Command {
 	var f accountFlags
 	c := &cobra.Command{
 		Use: "dashboard", Short: "Print a link to the dashboard of the manager that runs", Args: exactly(),
-		Long: `dashboard prints a link that signs a browser of this machine in to the dashboard, once
-and within ten minutes. Whoever has the link may do everything there. The dashboard is
-served by "manager run --dashboard 127.0.0.1:8070", or with dashboard.listen.`,
+		Long: `dashboard prints a link that signs a browser in to the dashboard, once and within ten
+minutes. Whoever has the link may do everything there. The dashboard is served by
+"manager run --dashboard 127.0.0.1:8070", or with dashboard.listen; beyond loopback
+with dashboard.cert and dashboard.key, and there api.callers may sign in too.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
 				link, err := control.DashboardLink.Call(ctx, s, control.Empty{})

@@ -17,15 +17,16 @@ type reloader struct {
 	load func() (*config.Config, error)
 	hups <-chan os.Signal
 	log  *slog.Logger
-	// level is that of log, and limits is told the new ones.
-	level  slog.LevelVar
-	limits func(config.Limits)
+	// level is that of log; limits and callers are told the new ones.
+	level   slog.LevelVar
+	limits  func(config.Limits)
+	callers func([]config.Caller)
 }
 
 // reloadable are the settings that count at once.
 var reloadable = []string{
 	"log.level", "limits.connects_per_second", "limits.key_creations_per_second", "limits.key_creations_at_once",
-	"limits.sign_ins_per_minute", "limits.accounts",
+	"limits.sign_ins_per_minute", "limits.accounts", "api.callers",
 }
 
 // run reloads at each SIGHUP until ctx ends. It was started with cfg.
@@ -58,6 +59,9 @@ func (r *reloader) reload(started, now *config.Config) *config.Config {
 	waiting := slices.DeleteFunc(config.Changed(started, next), func(name string) bool { return slices.Contains(reloadable, name) })
 	if slices.ContainsFunc(changed, func(name string) bool { return strings.HasPrefix(name, "limits.") }) {
 		r.limits(next.Limits)
+	}
+	if slices.Contains(changed, "api.callers") {
+		r.callers(next.API.Callers)
 	}
 	if len(changed) > 0 {
 		r.log.Info("the configuration was read again", "changed", strings.Join(changed, " "))

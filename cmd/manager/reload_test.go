@@ -14,7 +14,9 @@ func TestWhatASIGHUPChanges(t *testing.T) {
 	var next *config.Config
 	var failed error
 	var limits []config.Limits
-	r := &reloader{load: func() (*config.Config, error) { return next, failed }, limits: func(l config.Limits) { limits = append(limits, l) }}
+	var callers [][]config.Caller
+	r := &reloader{load: func() (*config.Config, error) { return next, failed }, limits: func(l config.Limits) { limits = append(limits, l) },
+		callers: func(l []config.Caller) { callers = append(callers, l) }}
 	r.log = leveledLogger(&log, "text", &r.level)
 	started := config.Default()
 	now := started
@@ -34,6 +36,8 @@ func TestWhatASIGHUPChanges(t *testing.T) {
 		{"back, with something for a restart", func(c *config.Config) { c.Store.Dir, c.Limits.CallsPerAccount = "elsewhere", 1 }, nil,
 			[]string{`changed="limits.accounts log.level"`, `settings="store.dir limits.calls_per_account"`}, "", 2},
 		{"that again", func(c *config.Config) { c.Store.Dir = "elsewhere" }, nil, []string{"nothing that can change now", "settings=store.dir"}, "", 2},
+		{"who is let in", func(c *config.Config) { c.API.Callers = []config.Caller{{Name: "ops"}} }, nil, []string{"changed=api.callers"}, "restart", 2},
+		{"nobody is let in", func(*config.Config) {}, nil, []string{"changed=api.callers"}, "restart", 2},
 		{"a secret", func(c *config.Config) { c.APIHash = "0123456789abcdef" }, nil, []string{"settings=api_hash"}, "0123456789abcdef", 2},
 	} {
 		log.Reset()
@@ -54,6 +58,9 @@ func TestWhatASIGHUPChanges(t *testing.T) {
 		if len(limits) != step.limits || failed != nil && now != before {
 			t.Errorf("%s: limits were set %d times", step.name, len(limits))
 		}
+	}
+	if len(callers) != 2 || len(callers[0]) != 1 || len(callers[1]) != 0 {
+		t.Errorf("callers were told to be %v", callers)
 	}
 	if r.level.Level().String() != "INFO" {
 		t.Errorf("the level is %v in the end", r.level.Level())

@@ -36,11 +36,11 @@ It logs one line for each change that matters to standard error (log.format json
 for machines). While it runs it owns the store; other commands reach it through
 the control socket by themselves. metrics.listen serves Prometheus metrics,
 and /livez, /readyz and /fleetz; dashboard.listen, or --dashboard, shows the fleet in
-browsers of this machine.
+browsers: of this machine, or with dashboard.cert and api.callers of others.
 
-SIGHUP has it read the configuration again: log.level and limits (but calls_per_account)
-count from then on, and the log says what else has changed and waits for a restart. A
-configuration that is wrong changes nothing. A second SIGINT or SIGTERM ends it at once.`,
+SIGHUP has it read the configuration again: log.level, limits (but calls_per_account) and
+api.callers count from then on, and the log says what else has changed and waits for a
+restart. A configuration that is wrong changes nothing. A second SIGINT or SIGTERM ends it at once.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if board != "" {
 				a.settings = append(a.settings, "dashboard.listen="+board)
@@ -58,7 +58,7 @@ configuration that is wrong changes nothing. A second SIGINT or SIGTERM ends it 
 		},
 	}
 	c.Flags().BoolVar(&loopback, "loopback-only", false, "refuse to dial any address that is not on this machine's loopback")
-	c.Flags().StringVar(&board, "dashboard", "", "serve the dashboard on `ADDRESS` of loopback, for example 127.0.0.1:8070 (dashboard.listen)")
+	c.Flags().StringVar(&board, "dashboard", "", "serve the dashboard on `ADDRESS`, for example 127.0.0.1:8070 (dashboard.listen)")
 	c.Flags().BoolVar(&withParent, "until-stdin-closes", false, "stop when standard input closes, as it does when a parent process is gone")
 	return c
 }
@@ -206,9 +206,10 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 	}
 	hooksEnded := runWebhooks(ctx, hooks, log)
 	local := &control.Local{Manager: m, Hooks: hooks, About: about, MaxAccounts: cfg.Limits.Accounts, Budget: budget(cfg.Limits)}
-	a.serveDashboard(by.board, local, log)
+	callers := control.NewAccess(grants(cfg.API.Callers))
+	a.serveDashboard(by.board, local, callers, log)
 	backupsEnded := runBackups(ctx, cfg.Store.Backup, local, log)
-	server, remote := control.Serve(socket, local), serveAPI(overTCP, local, cfg.API.Callers, log)
+	server, remote := control.Serve(socket, local), serveAPI(overTCP, local, callers, log)
 	page.running(m, cfg)
 	log.Info("manager runs", "version", about.Version, "accounts", len(m.Accounts()), "store", cfg.Store.Dir, "control", cfg.Control.Socket)
 
@@ -221,6 +222,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 		m.SetLimits(budget(l).Limits(runtime.NumCPU()))
 		local.Adjust(l.Accounts, budget(l))
 	}
+	r.callers = func(list []config.Caller) { callers.Set(grants(list)) }
 	go r.run(ctx, cfg)
 	unit.Ready(unitHealth(healthOf(m, cfg)))
 	watchDCs(ctx, log, m) // until ctx ends

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	mtfleetv1 "github.com/mtfleet/mtfleet/cmd/manager/api/mtfleet/v1"
 )
@@ -46,24 +47,53 @@ func RoleNamed(name string) mtfleetv1.Role {
 	return mtfleetv1.Role(mtfleetv1.Role_value["ROLE_"+strings.ToUpper(name)])
 }
 
-// access knows who is let in.
-type access []Grant
+// Access knows who is let in, and can be told anew while it is asked.
+type Access struct{ grants atomic.Pointer[[]Grant] }
 
-// caller is who sent a request. All grants are looked at, and in constant time, whatever was sent.
-func (a access) caller(r *http.Request) (found Caller, ok bool) {
-	hash := ""
-	if token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); bearer {
-		hash = hashToken(strings.TrimSpace(token))
-	}
-	for _, g := range a {
+// NewAccess lets some in.
+func NewAccess(grants []Grant) *Access {
+	a := &Access{}
+	a.Set(grants)
+	return a
+}
+
+// Set lets these in from now on, and nobody else.
+func (a *Access) Set(grants []Grant) { a.grants.Store(&grants) }
+
+// Has reports whether a grant is good still.
+func (a *Access) Has(g Grant) bool { return slices.Contains(*a.grants.Load(), g) }
+
+// ByToken is the grant of who has a token. All grants are looked at, and in constant time, whatever was given.
+func (a *Access) ByToken(token string) (found Grant, ok bool) {
+	hash := hashToken(strings.TrimSpace(token))
+	for _, g := range *a.grants.Load() {
 		if g.TokenSHA256 != "" && subtle.ConstantTimeCompare([]byte(strings.ToLower(g.TokenSHA256)), []byte(hash)) == 1 {
-			found, ok = g.Caller, true
-		}
-		if g.Certificate != "" && slices.Contains(certified(r.TLS), g.Certificate) {
-			found, ok = g.Caller, true
+			found, ok = g, true
 		}
 	}
 	return found, ok
+}
+
+// ByCertificate is the grant of who showed a certificate that was verified.
+func (a *Access) ByCertificate(state *tls.ConnectionState) (found Grant, ok bool) {
+	names := certified(state)
+	for _, g := range *a.grants.Load() {
+		if g.Certificate != "" && slices.Contains(names, g.Certificate) {
+			found, ok = g, true
+		}
+	}
+	return found, ok
+}
+
+// caller is who sent a request; a token, which was given for it, goes before a certificate.
+func (a *Access) caller(r *http.Request) (Caller, bool) {
+	if token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); bearer {
+		if g, ok := a.ByToken(token); ok {
+			return g.Caller, true
+		}
+	}
+	g, ok := a.ByCertificate(r.TLS)
+	return g.Caller, ok
 }
 
 // certified are the names in a certificate that was verified: its common name, and the DNS names, addresses and URIs in it.
@@ -84,7 +114,7 @@ func certified(state *tls.ConnectionState) (names []string) {
 }
 
 // known has requests come from who sent them; what is nobody's goes on without a caller, and is refused by each method.
-func (a access) known(next http.Handler) http.Handler {
+func (a *Access) known(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c, ok := a.caller(r); ok {
 			r = r.WithContext(WithCaller(r.Context(), c))

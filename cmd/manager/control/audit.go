@@ -118,6 +118,14 @@ func OwnEntry(what, detail, outcome string) persistence.AuditEntry {
 	return persistence.AuditEntry{At: time.Now(), Who: uid() + withoutManager, What: what, Detail: detail, Outcome: outcome}
 }
 
+// AuditDenied writes into the audit log that the caller of a context was not permitted something beside the methods, as
+// pages offer: what it was, and of which account, if of one. Nothing is written where the service keeps no log.
+func AuditDenied(ctx context.Context, s Service, what, account string) {
+	if l, ok := s.(*Local); ok && l.Manager != nil {
+		_ = l.Manager.Audit(ctx, actors.AuditEntry{Who: callerOf(ctx).Name, What: what, Account: account, Outcome: outcomeDenied})
+	}
+}
+
 // audit writes what a command did over a store that no manager runs, by the manager that it was done with.
 func (d *Direct) audit(ctx context.Context, m *method, request any, err error) {
 	if !m.audited(request) {

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -14,24 +15,25 @@ import (
 	"golang.org/x/net/netutil"
 )
 
-// TCP is how the API is served over TCP: with TLS, to who is granted it.
+// TCP is how the API, or what else Serves names, is served over TCP: with TLS.
 type TCP struct {
-	Addr string
+	Addr   string
+	Serves string // for errors; empty: "the API"
 	// Cert and Key are PEM files, read again when they change; ClientCA is one with the authorities of clients'
 	// certificates, or empty.
 	Cert, Key, ClientCA string
-	Grants              []Grant
 }
 
-// TCPError says why the API is not served over TCP.
+// TCPError says why something is not served over TCP.
 type TCPError struct {
-	Addr string
-	What string // "cannot read api.cert"
-	Err  error
+	Serves string // "the API"
+	Addr   string
+	What   string // "its certificate cannot be used"
+	Err    error
 }
 
 func (e *TCPError) Error() string {
-	return fmt.Sprintf("the API is not served on %s: %s: %v", e.Addr, e.What, e.Err)
+	return fmt.Sprintf("%s is not served on %s: %s: %v", e.Serves, e.Addr, e.What, e.Err)
 }
 
 // Unwrap returns the system's refusal.
@@ -46,34 +48,35 @@ const (
 
 // ListenTCP opens the address and reads the files. The error is a *TCPError.
 func ListenTCP(c TCP) (net.Listener, error) {
+	fail := func(what string, err error) error { return &TCPError{cmp.Or(c.Serves, "the API"), c.Addr, what, err} }
 	certs := &reloading{cert: c.Cert, key: c.Key}
 	if _, err := certs.get(nil); err != nil {
-		return nil, &TCPError{c.Addr, "its certificate cannot be used", err}
+		return nil, fail("its certificate cannot be used", err)
 	}
 	conf := &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: certs.get, NextProtos: []string{"h2", "http/1.1"}}
 	if c.ClientCA != "" {
 		pool, err := pool(c.ClientCA)
 		if err != nil {
-			return nil, &TCPError{c.Addr, "the authorities of clients cannot be used", err}
+			return nil, fail("the authorities of clients cannot be used", err)
 		}
 		conf.ClientCAs, conf.ClientAuth = pool, tls.VerifyClientCertIfGiven
 	}
 	l, err := net.Listen("tcp", c.Addr)
 	if err != nil {
-		return nil, &TCPError{c.Addr, "it cannot be opened", err}
+		return nil, fail("it cannot be opened", err)
 	}
 	return tls.NewListener(netutil.LimitListener(l, maxConns), conf), nil
 }
 
 // ServeTCP begins to answer on a listener of ListenTCP. Shut the server down before the service. What is wrong with a
 // connection is logged at the level debug: a scanner of ports is nobody's business.
-func ServeTCP(l net.Listener, s Service, grants []Grant, log *slog.Logger) *Server {
+func ServeTCP(l net.Listener, s Service, callers *Access, log *slog.Logger) *Server {
 	var p http.Protocols
 	p.SetHTTP1(true)
 	p.SetHTTP2(true)
 	server := &Server{
 		http: &http.Server{
-			Handler: access(grants).known(Handler(s)), Protocols: &p,
+			Handler: callers.known(Handler(s)), Protocols: &p,
 			ReadHeaderTimeout: 10 * time.Second, IdleTimeout: idleConn, MaxHeaderBytes: 64 << 10,
 			ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		},

@@ -64,7 +64,7 @@ func overTCP(t *testing.T, s Service, ca *certtest.Authority) (url string, token
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := ServeTCP(l, s, grants, slog.New(slog.DiscardHandler))
+	server := ServeTCP(l, s, NewAccess(grants), slog.New(slog.DiscardHandler))
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()

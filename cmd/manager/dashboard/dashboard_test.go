@@ -41,7 +41,7 @@ func atDesk(t *testing.T, f func(t *testing.T, d *desk)) {
 	actorstest.Bubble(t, func(t *testing.T) {
 		cluster := actorstest.Cluster(t, actorstest.Small())
 		m := actorstest.Open(t, actorstest.Options(cluster, persistence.NewMemory()))
-		d := &desk{t: t, s: newServer(host, "localhost:8070"), manager: m, cluster: cluster}
+		d := &desk{t: t, s: newServer(false, "8070", "127.0.0.1", "localhost"), manager: m, cluster: cluster}
 		d.s.open(Options{Service: &control.Local{Manager: m}})
 		defer d.s.stop()
 		d.cookie, _ = d.s.doors.enter(d.s.doors.link())

@@ -139,14 +139,55 @@ func fleet(n int, tallies []tally, outages part) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if n == 0 {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<p id=\"empty\">There is no account yet. <a href=\"/sign-in\">Sign one in.</a></p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<p id=\"empty\">There is no account yet. ")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			if may(ctx, operate) {
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "<a href=\"/sign-in\">Sign one in.</a>")
+				if templ_7745c5c3_Err != nil {
+					return templ_7745c5c3_Err
+				}
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 11, "<form id=\"find\" class=\"find\" role=\"search\"><label for=\"search\">Search</label> <input id=\"search\" type=\"search\" autocomplete=\"off\" spellcheck=\"false\" placeholder=\"name, label, reason\"> <label for=\"order\">Order</label> <select id=\"order\"><option value=\"need\">what needs you first</option> <option value=\"name\">name</option> <option value=\"since\">what changed last</option> <option value=\"dc\">home DC</option></select></form><div id=\"bulk\" class=\"bulk\" role=\"group\" aria-label=\"What to do with the selected accounts\"><span id=\"chosen\">None selected</span> <button type=\"button\" id=\"choose-all\">Select all shown</button> <button type=\"button\" id=\"choose-none\" disabled>Select none</button> <button type=\"button\" data-act=\"pause\" disabled>Pause…</button> <button type=\"button\" data-act=\"resume\" disabled>Resume…</button> <button type=\"button\" data-act=\"rotate\" disabled>Rotate…</button> <button type=\"button\" data-act=\"label\" disabled>Label…</button></div><p id=\"shown\" class=\"dim\" role=\"status\"></p><div id=\"grid\" class=\"grid\" tabindex=\"0\" aria-label=\"Accounts; arrow keys move through them\"><table><thead><tr><th scope=\"col\"><span class=\"unseen\">Selected</span></th><th scope=\"col\">Account</th><th scope=\"col\">State</th><th scope=\"col\">For</th><th scope=\"col\">DC</th><th scope=\"col\">Labels</th><th scope=\"col\">Why, and what to do</th></tr></thead> <tbody id=\"rows\"></tbody></table></div><noscript><p>The table needs JavaScript. `manager account list` shows it in a terminal.</p></noscript><dialog id=\"act\" aria-labelledby=\"act-title\"><form method=\"dialog\"><h2 id=\"act-title\"></h2><p id=\"act-does\"></p><div id=\"act-label\" hidden><label for=\"label\">Label</label> <input id=\"label\" autocomplete=\"off\" spellcheck=\"false\" placeholder=\"env=prod, or env- to take it away\"></div><div id=\"act-list\" class=\"scroll\" tabindex=\"0\" aria-label=\"Accounts\"></div><p id=\"act-said\" role=\"status\"></p><p class=\"row\"><button type=\"button\" id=\"act-go\" class=\"main\"></button> <button type=\"button\" id=\"act-stop\">Cancel</button></p></form></dialog>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "<form id=\"find\" class=\"find\" role=\"search\"><label for=\"search\">Search</label> <input id=\"search\" type=\"search\" autocomplete=\"off\" spellcheck=\"false\" placeholder=\"name, label, reason\"> <label for=\"order\">Order</label> <select id=\"order\"><option value=\"need\">what needs you first</option> <option value=\"name\">name</option> <option value=\"since\">what changed last</option> <option value=\"dc\">home DC</option></select></form>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
+		}
+		if may(ctx, operate) {
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "<div id=\"bulk\" class=\"bulk\" role=\"group\" aria-label=\"What to do with the selected accounts\"><span id=\"chosen\">None selected</span> <button type=\"button\" id=\"choose-all\">Select all shown</button> <button type=\"button\" id=\"choose-none\" disabled>Select none</button> <button type=\"button\" data-act=\"pause\" disabled>Pause…</button> <button type=\"button\" data-act=\"resume\" disabled>Resume…</button> <button type=\"button\" data-act=\"rotate\" disabled>Rotate…</button> <button type=\"button\" data-act=\"label\" disabled>Label…</button></div>")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+		}
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "<p id=\"shown\" class=\"dim\" role=\"status\"></p><div id=\"grid\"")
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		if may(ctx, operate) {
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, " class=\"grid\"")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+		} else {
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 17, " class=\"grid looks\"")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+		}
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, " tabindex=\"0\" aria-label=\"Accounts; arrow keys move through them\"><table><thead><tr><th scope=\"col\"><span class=\"unseen\">Selected</span></th><th scope=\"col\">Account</th><th scope=\"col\">State</th><th scope=\"col\">For</th><th scope=\"col\">DC</th><th scope=\"col\">Labels</th><th scope=\"col\">Why, and what to do</th></tr></thead> <tbody id=\"rows\"></tbody></table></div><noscript><p>The table needs JavaScript. `manager account list` shows it in a terminal.</p></noscript>")
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		if may(ctx, operate) {
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "<dialog id=\"act\" aria-labelledby=\"act-title\"><form method=\"dialog\"><h2 id=\"act-title\"></h2><p id=\"act-does\"></p><div id=\"act-label\" hidden><label for=\"label\">Label</label> <input id=\"label\" autocomplete=\"off\" spellcheck=\"false\" placeholder=\"env=prod, or env- to take it away\"></div><div id=\"act-list\" class=\"scroll\" tabindex=\"0\" aria-label=\"Accounts\"></div><p id=\"act-said\" role=\"status\"></p><p class=\"row\"><button type=\"button\" id=\"act-go\" class=\"main\"></button> <button type=\"button\" id=\"act-stop\">Cancel</button></p></form></dialog>")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
 		}
 		return nil
 	})
@@ -170,33 +211,33 @@ func outages(list []actors.Outage) templ.Component {
 		ctx = templ.InitializeContext(ctx)
 		ctx = templ.ClearChildren(ctx)
 		for _, o := range list {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 12, "<p class=\"alarm\" role=\"alert\"><b>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 20, "<p class=\"alarm\" role=\"alert\"><b>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var9 string
 			templ_7745c5c3_Var9, templ_7745c5c3_Err = templ.JoinStringErrs("DC " + strconv.Itoa(o.DC))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `fleet.templ`, Line: 82, Col: 34}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `fleet.templ`, Line: 100, Col: 34}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var9))
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "</b> ")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 21, "</b> ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var10 string
 			templ_7745c5c3_Var10, templ_7745c5c3_Err = templ.JoinStringErrs(fmt.Sprintf("%d of the %s signed in are without it", o.Accounts, count(o.Of, "account")))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `fleet.templ`, Line: 82, Col: 131}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `fleet.templ`, Line: 100, Col: 131}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var10))
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, " ")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 22, " ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -204,13 +245,13 @@ func outages(list []actors.Outage) templ.Component {
 				var templ_7745c5c3_Var11 string
 				templ_7745c5c3_Var11, templ_7745c5c3_Err = templ.JoinStringErrs(" (" + o.Why + ")")
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `fleet.templ`, Line: 84, Col: 24}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `fleet.templ`, Line: 102, Col: 24}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var11))
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, " ")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 23, " ")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -218,7 +259,7 @@ func outages(list []actors.Outage) templ.Component {
 			var templ_7745c5c3_Var12 string
 			templ_7745c5c3_Var12, templ_7745c5c3_Err = templ.JoinStringErrs(", the first of them since ")
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `fleet.templ`, Line: 86, Col: 33}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `fleet.templ`, Line: 104, Col: 33}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var12))
 			if templ_7745c5c3_Err != nil {
@@ -228,7 +269,7 @@ func outages(list []actors.Outage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "<br><a href=\"/dcs\">Look at the DCs</a></p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 24, "<br><a href=\"/dcs\">Look at the DCs</a></p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

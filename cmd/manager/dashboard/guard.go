@@ -6,7 +6,6 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -53,25 +52,16 @@ func sessionOf(r *http.Request) *session {
 // from our own pages.
 func (s *Server) inside(least mtfleetv1.Role, next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var who *session
-		if c, err := r.Cookie(s.cookieName()); err == nil {
-			who = s.doors.find(c.Value)
-		}
+		who := s.visitor(w, r)
 		if who == nil {
-			s.fail(w, r, http.StatusUnauthorized, "Nobody is signed in here. `manager dashboard` prints a link that lets you in.")
+			s.stranger(w, r)
 			return
 		}
-		caller := control.Caller{Name: "dashboard", Role: who.role}
-		ctx := control.WithCaller(context.WithValue(r.Context(), sessionKey{}, who), caller)
-		r = r.WithContext(ctx)
-		if caller.Role < least {
-			role := strings.ToLower(strings.TrimPrefix(least.String(), "ROLE_"))
-			s.fail(w, r, http.StatusForbidden, fmt.Sprintf("This needs the role %s, and yours is less.", role))
-			return
-		}
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		r = r.WithContext(control.WithCaller(context.WithValue(r.Context(), sessionKey{}, who), control.Caller{Name: who.name, Role: who.role}))
+		changes := r.Method != http.MethodGet && r.Method != http.MethodHead
+		if changes {
 			if err := readForm(w, r); err != nil {
-				s.fail(w, r, http.StatusRequestEntityTooLarge, fmt.Sprintf("What was sent did not come whole, or has more than %d bytes.", maxForm))
+				s.failTooLarge(w, r)
 				return
 			}
 			if wrong := s.strange(r, who); wrong != "" {
@@ -79,8 +69,24 @@ func (s *Server) inside(least mtfleetv1.Role, next http.HandlerFunc) http.Handle
 				return
 			}
 		}
+		if who.role < least {
+			if changes && s.denials.Allow() {
+				control.AuditDenied(r.Context(), s.o.Service, r.Pattern, r.PathValue("id"))
+			}
+			s.fail(w, r, http.StatusForbidden, fmt.Sprintf("This needs the role %s, and yours is %s.", roleWord(least), roleWord(who.role)))
+			return
+		}
 		next(w, r)
 	})
+}
+
+// roleWord is a role as the configuration names it.
+func roleWord(r mtfleetv1.Role) string {
+	return strings.ToLower(strings.TrimPrefix(r.String(), "ROLE_"))
+}
+
+func (s *Server) failTooLarge(w http.ResponseWriter, r *http.Request) {
+	s.fail(w, r, http.StatusRequestEntityTooLarge, fmt.Sprintf("What was sent did not come whole, or has more than %d bytes.", maxForm))
 }
 
 // readForm has the body of a request come, in time and not too much of it.
@@ -99,15 +105,19 @@ const (
 	otherSession = "This page is of another session: load it again."
 )
 
-// strange says why a request was not sent by one of our pages; empty if it was. It goes by
-// what the browser says, which a page cannot change, and by a token that only our pages
-// have.
-func (s *Server) strange(r *http.Request, who *session) string {
+// foreign tells, by what the browser says, which a page cannot change, whether a request was
+// not sent by one of our pages.
+func (s *Server) foreign(r *http.Request) bool {
 	origin, site := r.Header.Get("Origin"), r.Header.Get("Sec-Fetch-Site")
-	switch {
-	case origin == "" && site == "", // of no browser
-		origin != "" && origin != "http://"+r.Host,
-		site != "" && site != "same-origin":
+	return origin == "" && site == "" || // of no browser
+		origin != "" && origin != s.origin(r.Host) ||
+		site != "" && site != "same-origin"
+}
+
+// strange says why a request was not sent by one of our pages; empty if it was. Beside what
+// the browser says it goes by a token that only our pages have.
+func (s *Server) strange(r *http.Request, who *session) string {
+	if s.foreign(r) {
 		return notOurs
 	}
 	token := r.Header.Get("X-CSRF-Token")
@@ -121,38 +131,4 @@ func (s *Server) strange(r *http.Request, who *session) string {
 		return otherSession
 	}
 	return ""
-}
-
-// cookieName has the port: cookies are of a host whatever the port, and two managers of a
-// machine shall not sign each other's operators out.
-func (s *Server) cookieName() string {
-	_, port, _ := net.SplitHostPort(s.hosts[0])
-	return "mtfleet-dashboard-" + port
-}
-
-// enter makes a session of a link.
-func (s *Server) enter(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet { // HEAD comes here too, and is of somebody who only looks
-		w.WriteHeader(http.StatusNoContent)
-		return
-	}
-	cookie, ok := s.doors.enter(r.PathValue("token"))
-	if !ok {
-		s.fail(w, r, http.StatusForbidden, "This link was used already, or it is older than ten minutes. `manager dashboard` prints another one.")
-		return
-	}
-	http.SetCookie(w, &http.Cookie{
-		Name: s.cookieName(), Value: cookie, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, MaxAge: int(sessionLife.Seconds()),
-	})
-	// The next page is asked for by this one: a browser that followed a link of another
-	// site would not show the cookie at once.
-	s.show(w, r, http.StatusOK, "Welcome", view{next: "/"}, message("You are signed in."))
-}
-
-// leave ends a session.
-func (s *Server) leave(w http.ResponseWriter, r *http.Request) {
-	s.doors.leave(sessionOf(r))
-	http.SetCookie(w, &http.Cookie{Name: s.cookieName(), Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, MaxAge: -1})
-	s.show(w, r.WithContext(context.WithValue(r.Context(), sessionKey{}, (*session)(nil))), http.StatusOK, "Signed out", view{},
-		message("You are signed out. `manager dashboard` prints a link that lets you in again."))
 }

@@ -111,7 +111,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, look func(contex
 	defer tick.Stop()
 	for {
 		if s.doors.over(who) {
-			_ = t.send("failed", "The session has ended: `manager dashboard` prints a link.")
+			_ = t.send("failed", "The session has ended: load the page again to sign in.")
 			return
 		}
 		if err := look(ctx, t); err != nil {

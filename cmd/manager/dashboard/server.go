@@ -6,13 +6,17 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/a-h/templ"
+	"golang.org/x/time/rate"
 
 	mtfleetv1 "github.com/mtfleet/mtfleet/cmd/manager/api/mtfleet/v1"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
@@ -22,6 +26,11 @@ import (
 type Options struct {
 	// Service is where accounts are reached. Who asks is told by control.WithCaller.
 	Service control.Service
+	// Access is who is let in with a token or a certificate, where there is TLS; nil: links
+	// let in, and nothing else.
+	Access *control.Access
+	// Log is told who comes in, and who tries to; nil: nobody is.
+	Log *slog.Logger
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
@@ -30,8 +39,12 @@ type Options struct {
 type Server struct {
 	o        Options
 	listener net.Listener
+	secure   bool     // by TLS
+	port     string   // that it listens on
 	hosts    []string // what the Host header may be; the first is in links
 	doors    *doors
+	tries    tries
+	denials  *rate.Limiter // of entries in the audit log
 	streams  chan struct{} // a place for each that is open
 	http     *http.Server
 	ctx      context.Context // ends with the server: streams end with it
@@ -55,10 +68,11 @@ const (
 )
 
 // ErrNotLoopback refuses an address that other machines reach.
-var ErrNotLoopback = errors.New("other machines reach it, and the dashboard is served without TLS: use a loopback address such as 127.0.0.1:8070, and reach it from elsewhere through `ssh -L`")
+var ErrNotLoopback = errors.New("other machines reach it, and the dashboard is served without TLS: use a loopback address such as 127.0.0.1:8070, and reach it from elsewhere through `ssh -L`, or give it a certificate")
 
-// Listen begins to listen on an address of loopback, or of localhost, so that one that is
-// refused or in use is known before anything else is begun. Port 0 takes a free one.
+// Listen begins to listen without TLS on an address of loopback, or of localhost, so that
+// one that is refused or in use is known before anything else is begun. Port 0 takes a free
+// one.
 func Listen(addr string) (*Server, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -76,24 +90,75 @@ func Listen(addr string) (*Server, error) {
 		_ = l.Close()
 		return nil, fmt.Errorf("%q: %w", addr, ErrNotLoopback)
 	}
-	port := strconv.Itoa(at.Port)
-	s := newServer(net.JoinHostPort(host, port))
+	s := newServer(false, strconv.Itoa(at.Port), host, "localhost")
 	s.listener = l
-	if host != "localhost" {
-		s.hosts = append(s.hosts, net.JoinHostPort("localhost", port))
-	}
 	return s, nil
 }
 
-// newServer is one that is asked for under any of some hosts.
-func newServer(hosts ...string) *Server {
-	s := &Server{hosts: hosts, streams: make(chan struct{}, maxStreams)}
+// TLS is where a dashboard is served by TLS.
+type TLS struct {
+	// TCP is the address, any of this machine, and the files.
+	control.TCP
+	// Names are what browsers ask for it by, each with a port where that is another one;
+	// without any it is the address, which must be a particular one then.
+	Names []string
+}
+
+// ListenTLS begins to listen. The error is a *control.TCPError.
+func ListenTLS(t TLS) (*Server, error) {
+	t.Serves = "the dashboard"
+	l, err := control.ListenTCP(t.TCP)
+	if err != nil {
+		return nil, err
+	}
+	at := l.Addr().(*net.TCPAddr)
+	names := slices.Clone(t.Names)
+	if !at.IP.IsUnspecified() {
+		names = append(names, at.IP.String())
+	}
+	if at.IP.IsLoopback() {
+		names = append(names, "localhost")
+	}
+	s := newServer(true, strconv.Itoa(at.Port), names...)
+	s.listener = l
+	return s, nil
+}
+
+// newServer is one that is asked for by any of some names.
+func newServer(secure bool, port string, names ...string) *Server {
+	s := &Server{secure: secure, port: port, streams: make(chan struct{}, maxStreams), denials: rate.NewLimiter(1, 60)}
+	for _, name := range names {
+		if host := s.hostOf(strings.ToLower(name)); !slices.Contains(s.hosts, host) {
+			s.hosts = append(s.hosts, host)
+		}
+	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	return s
 }
 
+// hostOf is a name as browsers have it in the header Host: with its port, or that of the
+// server, unless it is the one of the scheme.
+func (s *Server) hostOf(name string) string {
+	host, port, err := net.SplitHostPort(name)
+	if err != nil {
+		host, port = name, s.port
+	}
+	if s.secure && port == "443" || !s.secure && port == "80" {
+		return strings.TrimSuffix(net.JoinHostPort(host, port), ":"+port)
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// origin is that of pages under a host.
+func (s *Server) origin(host string) string {
+	if s.secure {
+		return "https://" + host
+	}
+	return "http://" + host
+}
+
 // URL is where the dashboard is.
-func (s *Server) URL() string { return "http://" + s.hosts[0] + "/" }
+func (s *Server) URL() string { return s.origin(s.hosts[0]) + "/" }
 
 // Link makes a link that signs its reader in, once and within ten minutes.
 func (s *Server) Link() string { return s.URL() + "enter/" + s.doors.link() }
@@ -101,8 +166,11 @@ func (s *Server) Link() string { return s.URL() + "enter/" + s.doors.link() }
 // Serve begins to answer, once.
 func (s *Server) Serve(o Options) {
 	s.open(o)
+	var p http.Protocols
+	p.SetHTTP1(true)
+	p.SetHTTP2(s.secure)
 	s.http = &http.Server{
-		Handler: s.handler(), MaxHeaderBytes: maxHeader,
+		Handler: s.handler(), MaxHeaderBytes: maxHeader, Protocols: &p,
 		// A limit for all of a request would end streams too: bodies have their own.
 		ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute,
 		ErrorLog: log.New(io.Discard, "", 0), // what browsers break off is nobody's business
@@ -119,7 +187,13 @@ func (s *Server) open(o Options) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s.o, s.doors = o, newDoors(o.Now)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if !s.secure {
+		o.Access = nil // no secret is taken that others could read on its way
+	}
+	s.o, s.doors = o, newDoors(o.Now, o.Access)
 }
 
 // Close ends everything at once: a page says that it has lost the manager, and comes back
@@ -138,9 +212,12 @@ func (s *Server) Close() {
 
 // handler has all pages. Each says the least role that may see it.
 func (s *Server) handler() http.Handler {
-	const read, operate, admin = mtfleetv1.Role_ROLE_READ, mtfleetv1.Role_ROLE_OPERATE, mtfleetv1.Role_ROLE_ADMIN
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /enter/{token}", s.enter)
+	if s.o.Access != nil {
+		mux.HandleFunc("GET /enter", s.entrance)
+		mux.HandleFunc("POST /enter", s.enterByToken)
+	}
 	mux.HandleFunc("GET /assets/{file}", asset)
 	for pattern, page := range map[string]struct {
 		role mtfleetv1.Role

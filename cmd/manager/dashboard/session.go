@@ -10,6 +10,7 @@ import (
 	"time"
 
 	mtfleetv1 "github.com/mtfleet/mtfleet/cmd/manager/api/mtfleet/v1"
+	"github.com/mtfleet/mtfleet/cmd/manager/control"
 )
 
 const (
@@ -19,21 +20,36 @@ const (
 	// request.
 	sessionLife = 12 * time.Hour
 	idleLife    = 2 * time.Hour
-	// maxLinks and maxSessions are kept; the oldest makes way for another one.
+	// maxLinks are kept, and maxSessions of each caller, and of all that came by links: the
+	// oldest makes way for another one, and nobody's for somebody else's.
 	maxLinks    = 8
 	maxSessions = 16
 )
 
-// linkRole is what somebody may do who came by a link: everything, as the owner of the
-// unix socket may, through which links come.
-const linkRole = mtfleetv1.Role_ROLE_ADMIN
+// byLink is who came by a link, who may do everything: as the owner of the unix socket may,
+// through which links come.
+var byLink = entrant{name: "dashboard", role: mtfleetv1.Role_ROLE_ADMIN}
+
+// entrant is who may come in.
+type entrant struct {
+	name  string // for the audit log
+	role  mtfleetv1.Role
+	grant control.Grant // what lets them in; zero: a link
+}
+
+// granted is who is let in by a grant.
+func granted(g control.Grant) entrant { return entrant{g.Name + ", dashboard", g.Role, g} }
+
+// certified tells whether it was by a certificate.
+func (e entrant) certified() bool { return e.grant.Certificate != "" }
 
 type digest [sha256.Size]byte
 
 // doors knows the links that let somebody in, and who is in. Of tokens it has digests
 // alone.
 type doors struct {
-	now func() time.Time
+	now    func() time.Time
+	access *control.Access // nil: there are links alone
 
 	mu       sync.Mutex // guards the following fields
 	links    []link     // the oldest first
@@ -45,11 +61,11 @@ type link struct {
 	expires time.Time
 }
 
-// session is somebody who came in by a link.
+// session is somebody who came in.
 type session struct {
+	entrant
 	token   digest
 	csrf    string // what a change must bring along
-	role    mtfleetv1.Role
 	expires time.Time
 
 	// Guarded by the mutex of doors.
@@ -57,7 +73,9 @@ type session struct {
 	streams int
 }
 
-func newDoors(now func() time.Time) *doors { return &doors{now: now} }
+func newDoors(now func() time.Time, access *control.Access) *doors {
+	return &doors{now: now, access: access}
+}
 
 // newToken is a secret of 256 bits.
 func newToken() string {
@@ -94,14 +112,35 @@ func (d *doors) enter(token string) (cookie string, ok bool) {
 		return "", false
 	}
 	d.links = slices.Delete(d.links, at, at+1)
-	if len(d.sessions) == maxSessions {
-		d.sessions = slices.Delete(d.sessions, 0, 1)
+	return d.begin(byLink), true
+}
+
+// admit returns the token of a new session.
+func (d *doors) admit(e entrant) (cookie string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.tidy()
+	return d.begin(e)
+}
+
+// begin is admit with the mutex held.
+func (d *doors) begin(e entrant) (cookie string) {
+	n, oldest := 0, -1
+	for i, s := range d.sessions {
+		if s.entrant == e {
+			if n++; n == 1 {
+				oldest = i
+			}
+		}
+	}
+	if n >= maxSessions {
+		d.sessions = slices.Delete(d.sessions, oldest, oldest+1)
 	}
 	cookie = newToken()
 	d.sessions = append(d.sessions, &session{
-		token: digestOf(cookie), csrf: newToken(), role: linkRole, expires: d.now().Add(sessionLife), seen: d.now(),
+		entrant: e, token: digestOf(cookie), csrf: newToken(), expires: d.now().Add(sessionLife), seen: d.now(),
 	})
-	return cookie, true
+	return cookie
 }
 
 // find is the session of a cookie, nil if there is none.
@@ -149,11 +188,11 @@ func (d *doors) over(s *session) bool {
 	return !slices.Contains(d.sessions, s)
 }
 
-// tidy forgets what is over.
+// tidy forgets what is over: also what the configuration does not grant any more.
 func (d *doors) tidy() {
 	now := d.now()
 	d.links = slices.DeleteFunc(d.links, func(l link) bool { return !now.Before(l.expires) })
 	d.sessions = slices.DeleteFunc(d.sessions, func(s *session) bool {
-		return !now.Before(s.expires) || s.streams == 0 && now.Sub(s.seen) >= idleLife
+		return !now.Before(s.expires) || s.streams == 0 && now.Sub(s.seen) >= idleLife || s.grant != (control.Grant{}) && !d.access.Has(s.grant)
 	})
 }

@@ -75,7 +75,7 @@ function live(handlers) {
     source.onopen = () => { lost.hidden = true; since = null; };
     source.onerror = () => {
       if (source.readyState === EventSource.CLOSED) {
-        say('The manager does not let this page follow: load it again; `manager dashboard` prints a link.');
+        say('The manager does not let this page follow: load it again to sign in.');
         close();
         setTimeout(open, 5000);
       } else {

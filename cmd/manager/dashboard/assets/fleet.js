@@ -11,6 +11,7 @@ const kindOf = state => kinds[state] ?? 'off';
 
 const $ = id => document.getElementById(id);
 const grid = $('grid'), body = $('rows');
+const acts = $('bulk') !== null; // who may only look selects nothing
 const accounts = new Map();
 const chosen = new Set();
 const drawn = new Map(); // rows by account
@@ -92,9 +93,12 @@ function cell(tr, text, className) {
 function make(id) {
   const tr = document.createElement('tr');
   tr.dataset.id = id;
-  const box = Object.assign(document.createElement('input'), { type: 'checkbox' });
-  box.setAttribute('aria-label', 'Select ' + id);
-  cell(tr, '').append(box);
+  const first = cell(tr, '');
+  if (acts) {
+    const box = Object.assign(document.createElement('input'), { type: 'checkbox' });
+    box.setAttribute('aria-label', 'Select ' + id);
+    first.append(box);
+  }
   const name = Object.assign(document.createElement('a'), { href: '/accounts/' + id, textContent: id });
   cell(tr, '').append(name);
   cell(tr, '').append(document.createElement('span'));
@@ -106,7 +110,7 @@ function fill(tr, a, at, now) {
   tr.setAttribute('aria-rowindex', at + 2); // the first is the head
   const on = chosen.has(a.id);
   tr.classList.toggle('chosen', on);
-  tr.cells[0].firstChild.checked = on;
+  if (acts) tr.cells[0].firstChild.checked = on;
   const badge = tr.cells[2].firstChild;
   badge.className = 'badge ' + kindOf(a.state);
   put(badge, a.state);
@@ -151,6 +155,7 @@ function draw() {
 
 // Select.
 function choice() {
+  if (!acts) return;
   const n = chosen.size;
   put($('chosen'), n ? n + ' selected' : 'None selected');
   put($('choose-all'), `Select all ${shown.length} shown`);
@@ -164,8 +169,8 @@ function choose(ids, on) {
   draw();
 }
 body.addEventListener('change', e => choose([e.target.closest('tr').dataset.id], e.target.checked));
-$('choose-all').addEventListener('click', () => choose(shown.map(a => a.id), true));
-$('choose-none').addEventListener('click', () => choose([...chosen], false));
+$('choose-all')?.addEventListener('click', () => choose(shown.map(a => a.id), true));
+$('choose-none')?.addEventListener('click', () => choose([...chosen], false));
 
 // Filter.
 function remember() {
@@ -211,7 +216,7 @@ grid.addEventListener('keydown', e => {
   (e.target.type === 'checkbox' ? row.cells[0].firstChild : row.cells[1].firstChild).focus({ preventScroll: true });
 });
 document.addEventListener('keydown', e => {
-  if (e.key === '/' && !/^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName) && !$('act').open) {
+  if (e.key === '/' && !/^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName) && !$('act')?.open) {
     e.preventDefault();
     $('search').focus();
   }
@@ -222,7 +227,7 @@ const names = { pause: 'Pause', resume: 'Resume', rotate: 'Rotate the temp keys 
 const most = 50; // in one request
 let job = null;
 
-document.querySelector('#bulk').addEventListener('click', e => {
+$('bulk')?.addEventListener('click', e => {
   const action = e.target.dataset.act;
   if (!action) return;
   job = { action, ids: [...chosen], plan: null, stop: false };
@@ -299,10 +304,10 @@ async function act() {
   $('act-stop').focus();
 }
 
-$('act-go').addEventListener('click', () => job.plan ? act() : look());
-$('act').querySelector('form').addEventListener('submit', e => { e.preventDefault(); if (!$('act-go').hidden) $('act-go').click(); });
-$('act-stop').addEventListener('click', () => {
+$('act-go')?.addEventListener('click', () => job.plan ? act() : look());
+$('act')?.querySelector('form').addEventListener('submit', e => { e.preventDefault(); if (!$('act-go').hidden) $('act-go').click(); });
+$('act-stop')?.addEventListener('click', () => {
   if ($('act-stop').textContent === 'Stop') { job.stop = true; return; }
   $('act').close();
 });
-$('act').addEventListener('close', () => { if (job) job.stop = true; job = null; });
+$('act')?.addEventListener('close', () => { if (job) job.stop = true; job = null; });

@@ -29,7 +29,7 @@ type browser struct {
 }
 
 // open starts a Chromium without a window, as no user has it: of an empty profile.
-func open(t *testing.T) *browser {
+func open(t *testing.T, more ...chromedp.ExecAllocatorOption) *browser {
 	t.Helper()
 	path := ""
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
@@ -46,10 +46,10 @@ func open(t *testing.T) *browser {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(profile) })
-	ctx, cancel := chromedp.NewExecAllocator(context.Background(),
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(), append(more,
 		chromedp.ExecPath(path), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
-		chromedp.UserDataDir(profile), chromedp.WindowSize(1200, 800))
+		chromedp.UserDataDir(profile), chromedp.WindowSize(1280, 800))...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
@@ -203,7 +203,7 @@ func (b *browser) tabTo(selector string) {
 
 // narrow and wide are a telephone's screen and a desk's.
 func (b *browser) narrow() { b.screen(375, 740, true) }
-func (b *browser) wide()   { b.screen(1200, 800, false) }
+func (b *browser) wide()   { b.screen(1280, 800, false) }
 
 func (b *browser) screen(width, height int64, mobile bool) {
 	b.t.Helper()

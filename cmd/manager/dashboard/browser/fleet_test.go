@@ -41,8 +41,9 @@ type fleet struct {
 	t       *testing.T
 	dir     string
 	manager string // the program
-	addr    string // of the dashboard
+	base    string // the dashboard's URL
 	dc      descriptor
+	running *exec.Cmd // the manager that runs
 }
 
 // descriptor is what is wanted of the one of the DCs.
@@ -59,33 +60,48 @@ type descriptor struct {
 	}
 }
 
-// newFleet starts them, with so many bots signed in.
+// newFleet starts them, with so many bots signed in, and a dashboard on loopback.
 func newFleet(t *testing.T, bots int) *fleet {
+	t.Helper()
+	f := newDCs(t, bots)
+	addr := freeAddr(t)
+	f.base = "http://" + addr
+	f.manage(bots, "--dashboard", addr)
+	return f
+}
+
+// newDCs starts test DCs, and makes the configuration for a manager of them.
+func newDCs(t *testing.T, bots int, args ...string) *fleet {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "board") // a short path, for the socket
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	f := &fleet{t: t, dir: dir, manager: program, addr: freeAddr(t)}
-	f.start("testdc", "--users", "3", "--bots", fmt.Sprint(max(bots, 1)), "--dcs", "2", "--no-limits", "--qr-ttl", "4s",
-		"--control", "127.0.0.1:0", "--write-config", "dc.yaml", "--descriptor", "dc.json")
+	f := &fleet{t: t, dir: dir, manager: program}
+	f.start(append([]string{"testdc", "--users", "3", "--bots", fmt.Sprint(max(bots, 1)), "--dcs", "2", "--no-limits", "--qr-ttl", "4s",
+		"--control", "127.0.0.1:0", "--write-config", "dc.yaml", "--descriptor", "dc.json"}, args...)...)
 	f.until("the test DCs", func() bool {
 		b, err := os.ReadFile(filepath.Join(dir, "dc.json"))
 		return err == nil && json.Unmarshal(b, &f.dc) == nil
 	})
-	f.start("run", "--dashboard", f.addr)
+	return f
+}
+
+// manage starts the manager, and signs so many bots in.
+func (f *fleet) manage(bots int, args ...string) {
+	f.t.Helper()
+	f.running = f.start(append([]string{"run"}, args...)...)
 	f.until("the manager", func() bool { _, err := f.try("dashboard"); return err == nil })
 	for i, b := range f.dc.Bots[:bots] {
-		token := filepath.Join(dir, "token")
+		token := filepath.Join(f.dir, "token")
 		if err := os.WriteFile(token, []byte(b.Token), 0o600); err != nil {
-			t.Fatal(err)
+			f.t.Fatal(err)
 		}
 		name := fmt.Sprintf("bot-%d", i+1)
 		f.run("account", "add", name)
 		f.run("account", "login", name, "--bot-token-file", token)
 	}
-	return f
 }
 
 // freeAddr is an address that nobody listens on.
@@ -107,7 +123,7 @@ func (f *fleet) command(args ...string) *exec.Cmd {
 }
 
 // start starts a process that is ended with the test.
-func (f *fleet) start(args ...string) {
+func (f *fleet) start(args ...string) *exec.Cmd {
 	f.t.Helper()
 	cmd := f.command(args...)
 	var said bytes.Buffer
@@ -123,6 +139,7 @@ func (f *fleet) start(args ...string) {
 			f.t.Logf("manager %s: %v\n%s", args[0], err, said.String())
 		}
 	})
+	return cmd
 }
 
 func (f *fleet) try(args ...string) (string, error) {
@@ -173,4 +190,4 @@ func (f *fleet) ask(path string, body any) {
 	}
 }
 
-func (f *fleet) url(path string) string { return "http://" + f.addr + path }
+func (f *fleet) url(path string) string { return f.base + path }
