@@ -1,6 +1,7 @@
 package mtproto
 
 import (
+	"math"
 	"math/bits"
 	"time"
 )
@@ -33,6 +34,7 @@ type pingState struct {
 	waiting  bool      // a ping is unanswered
 	urgent   bool      // ping at the next opportunity
 	asked    bool      // the owner waits for a pong, see Ping
+	took     uint32    // microseconds, and one, of the last ping that was answered, until the owner asks; see RoundTrip
 	mark     int64     // how many bytes of this connection are handed out once the unanswered ping is
 	movedAt  time.Time // when the queue in which the last ping waited last moved
 	msgID    msgID     // of the unanswered ping
@@ -124,6 +126,7 @@ func (s *pingState) pong(now time.Time, nonce int64) bool {
 		s.rtt = sample
 	}
 	s.rtt += (sample - s.rtt) / 8
+	s.took = uint32(min(sample.Microseconds(), math.MaxUint32-1)) + 1
 	return true
 }
 

@@ -142,3 +142,23 @@ func TestOtherPingsAreNotMoved(t *testing.T) {
 		t.Errorf("the next while a query is pending is due after %v", at.Sub(begun))
 	}
 }
+
+func TestARoundTripIsToldOnce(t *testing.T) {
+	s := &Session{}
+	if _, told := s.RoundTrip(); told {
+		t.Error("one is told before the first ping")
+	}
+	for _, took := range []time.Duration{0, 42 * time.Millisecond, 100 * 24 * time.Hour} {
+		nonce, _ := s.ping.sent(testEpoch, 4, 0)
+		if !s.ping.pong(testEpoch.Add(took), nonce) {
+			t.Fatal("it is no answer")
+		}
+		want := min(took, (1<<32-2)*time.Microsecond)
+		if got, told := s.RoundTrip(); !told || got != want {
+			t.Errorf("%v is told as %v, %v", took, got, told)
+		}
+		if _, told := s.RoundTrip(); told {
+			t.Errorf("%v is told twice", took)
+		}
+	}
+}

@@ -51,6 +51,17 @@ func (s *Session) PingQueued() bool { return s.ping.asked && !s.ping.waiting }
 // PingOut reports whether a ping has left and is not answered: another one would only begin its time anew.
 func (s *Session) PingOut() bool { return s.ping.waiting }
 
+// RoundTrip returns how long the last ping was out, to a microsecond, once for each that is answered; false: none was
+// since. What a pong waits here, before Receive, is part of it, and so is what the server takes.
+func (s *Session) RoundTrip() (took time.Duration, answered bool) {
+	n := s.ping.took
+	if n == 0 {
+		return 0, false
+	}
+	s.ping.took = 0
+	return time.Duration(n-1) * time.Microsecond, true
+}
+
 // pingRejected hears that the server did not process the ping that waits.
 func (s *Session) pingRejected() {
 	s.ping.again()

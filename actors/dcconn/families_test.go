@@ -31,7 +31,7 @@ func TestTheGovernorHearsWhichFamilyAnswers(t *testing.T) {
 			defer d.mu.Unlock()
 			d.to = to
 		}
-		tried := func() governor.Tried {
+		status := func() governor.DCStatus {
 			t.Helper()
 			census, err := runtime.Ask(context.Background(), w.gov, func(r runtime.Reply[[]governor.DCStatus]) governor.Message {
 				return governor.Census{Reply: r}
@@ -39,7 +39,18 @@ func TestTheGovernorHearsWhichFamilyAnswers(t *testing.T) {
 			if err != nil || len(census) != 1 {
 				t.Fatal(census, err)
 			}
-			return census[0].Tried
+			return census[0]
+		}
+		tried := func() governor.Tried { t.Helper(); return status().Tried }
+		// known tells by which families a ping was answered, and how many connections each lost.
+		known := func() (by governor.Families, lost [2]uint64) {
+			for i, trips := range status().Trips {
+				if !trips.At.IsZero() && trips.Latest >= 0 && trips.Smoothed <= time.Second {
+					by |= governor.Families(i + 1)
+				}
+				lost[i] = trips.Lost
+			}
+			return by, lost
 		}
 		p := w.spawn()
 		p.wait(EventUp)
@@ -47,6 +58,9 @@ func TestTheGovernorHearsWhichFamilyAnswers(t *testing.T) {
 		time.Sleep(healthy)
 		if got := tried(); got.Reached != four || got.Missed != 0 && got.Missed != six { // the order of the first dial is drawn
 			t.Errorf("IPv4 alone answers, and it heard %+v", got)
+		}
+		if by, lost := known(); by != four || lost != [2]uint64{} {
+			t.Errorf("pings went by %d, and %v connections were lost", by, lost)
 		}
 		leads(map[string]string{v6: way})
 		w.fault(dctest.Fault{Kind: dctest.FaultCloseConns})
@@ -56,12 +70,18 @@ func TestTheGovernorHearsWhichFamilyAnswers(t *testing.T) {
 		if got := tried(); got != (governor.Tried{Reached: six, Missed: four}) {
 			t.Errorf("IPv6 alone answers, and it heard %+v", got)
 		}
+		if by, lost := known(); by != four|six || lost != [2]uint64{1, 0} {
+			t.Errorf("pings went by %d, and %v connections were lost", by, lost)
+		}
 		leads(nil)
 		w.fault(dctest.Fault{Kind: dctest.FaultCloseConns})
 		p.wait(EventDown)
 		time.Sleep(time.Minute)
 		if got := tried(); got != (governor.Tried{Missed: four | six}) {
 			t.Errorf("nothing answers, and it heard %+v", got)
+		}
+		if _, lost := known(); lost != [2]uint64{1, 1} { // a dial that failed is not one
+			t.Errorf("%v connections were lost", lost)
 		}
 	})
 }

@@ -129,6 +129,9 @@ func (n *conn) onReceived(c *ctx, m received) {
 	switch {
 	case n.session != nil:
 		n.session.Receive(c.Now(), m.packet)
+		if took, answered := n.session.RoundTrip(); answered {
+			n.pulse.Trip(c.Now(), n.tried.Reached, took)
+		}
 		n.pump(c)
 	case n.client != nil:
 		n.client.Receive(c.Now(), m.packet)
@@ -202,6 +205,9 @@ func (n *conn) lost(c *ctx, err error) {
 	}
 	c.Cancel(timerSettle)
 	n.checks = false
+	if wasUp && !ours(err) {
+		n.pulse.Lose(n.tried.Reached)
+	}
 	if wasUp && silence(err) {
 		n.env.Governor.Send(governor.Silent{DC: n.number(), Route: n.cfg.Way.Route, Who: n.cfg.Who})
 	}

@@ -531,7 +531,7 @@ func (g *Governor) waiting() bool {
 func (g *Governor) census() []DCStatus {
 	list := make([]DCStatus, len(g.dcs))
 	for i, d := range g.dcs {
-		s := DCStatus{DC: d.dc, Route: d.route, Up: !d.down, Flood: d.flood, Since: d.since, Delay: d.delay, Granted: d.granted, Tried: d.tried}
+		s := DCStatus{DC: d.dc, Route: d.route, Up: !d.down, Flood: d.flood, Since: d.since, Delay: d.delay, Granted: d.granted, Tried: d.tried, Trips: d.pulse.now()}
 		for k := range kinds {
 			s.Waiting[k] = d.queues[k].live
 		}

@@ -228,4 +228,6 @@ type DCStatus struct {
 	// Tried is how the last dial by each family ended; a family in neither was
 	// not tried. It changes nothing of what is granted.
 	Tried Tried
+	// Trips are round trips and losses by family, IPv4 and IPv6.
+	Trips [2]Trips
 }

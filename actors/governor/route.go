@@ -37,6 +37,7 @@ func (g *Governor) renew(r Route) {
 			d.down, d.flood, d.delay, d.floodDelay = false, false, 0, 0
 			d.unknown, d.answered, d.silent = witnesses{}, witnesses{}, witnesses{}
 			d.tried = Tried{}
+			d.pulse.forget()
 		}
 	}
 }

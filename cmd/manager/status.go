@@ -32,7 +32,9 @@ for the governor, and the store; and then what needs somebody, the most urgent f
 each with the command to begin with. Where no manager runs it says what the store knows.
 
 With --watch a terminal shows it anew each second; elsewhere it is printed again when
-something has changed. -o name prints the accounts that need somebody.`,
+something has changed. -o name prints the accounts that need somebody; -o wide has, of
+each DC and family, how long its last ping was out and in parentheses how long they
+usually are, the connections that were lost since the manager started, and who waits.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if watch {
 				return a.watchStatus(c, &f)
@@ -90,13 +92,14 @@ func (a *app) watchStatus(c *cobra.Command, f *accountFlags) error {
 	}
 }
 
-// newsOf is what of a status is no news as long as it is the same: all but the time, the room on the disk, and permits.
+// newsOf is what of a status is no news as long as it is the same: all but the time, the room on the disk, permits and pings.
 func newsOf(s control.FleetStatus) string {
 	s.At, s.Store.Free, s.About.Since, s.About.PID = time.Time{}, 0, time.Time{}, 0
 	s.Governor.DCs = append([]control.GovernedDC(nil), s.Governor.DCs...)
 	for i := range s.Governor.DCs {
 		d := &s.Governor.DCs[i]
 		d.Granted, d.Waiting, d.ProbeEvery = control.Permits{}, control.Permits{}, 0
+		d.IPv4Trips, d.IPv6Trips = control.RoundTrips{}, control.RoundTrips{}
 	}
 	text, _ := json.Marshal(s) // of numbers, texts and times
 	return string(text)
@@ -217,8 +220,11 @@ func clock(t time.Time) string {
 
 // dcs is a table of the DCs: those that are homes, and those that the governor knows.
 func (p *statusPage) dcs(s control.FleetStatus) error {
-	t := tabular.New(tabular.Column{Name: "DC"}, tabular.Column{Name: "ONLINE"}, tabular.Column{Name: "IPV4", Leaves: 1}, tabular.Column{Name: "IPV6", Leaves: 2},
-		tabular.Column{Name: "VIA", Leaves: 3}, tabular.Column{Name: "STATE", Least: whatLeast})
+	columns := []tabular.Column{{Name: "DC"}, {Name: "ONLINE"}, {Name: "IPV4", Leaves: 1}, {Name: "IPV6", Leaves: 2}, {Name: "VIA", Leaves: 3}}
+	if p.look.Wide {
+		columns = append(columns, tabular.Column{Name: "IPV4 PING"}, tabular.Column{Name: "LOST"}, tabular.Column{Name: "IPV6 PING"}, tabular.Column{Name: "LOST"}, tabular.Column{Name: "WAITING"})
+	}
+	t := tabular.New(append(columns, tabular.Column{Name: "STATE", Least: whatLeast})...)
 	online := map[int]string{}
 	for _, h := range s.Homes {
 		online[h.DC] = fmt.Sprintf("%d of %d", h.Online, h.Accounts)
@@ -236,12 +242,22 @@ func (p *statusPage) dcs(s control.FleetStatus) error {
 		case !d.Up:
 			state.Color = tabular.Red
 		}
-		t.Cells(tabular.Cell{Text: dcName(d)}, tabular.Cell{Text: home}, tabular.Cell{Text: cmp.Or(d.IPv4, "-")}, tabular.Cell{Text: cmp.Or(d.IPv6, "-")},
-			tabular.Cell{Text: cmp.Or(d.Via, "directly")}, state)
+		cells := []tabular.Cell{{Text: dcName(d)}, {Text: home}, {Text: cmp.Or(d.IPv4, "-")}, {Text: cmp.Or(d.IPv6, "-")}, {Text: cmp.Or(d.Via, "directly")}}
+		if p.look.Wide {
+			for _, trips := range []control.RoundTrips{d.IPv4Trips, d.IPv6Trips} {
+				cells = append(cells, tabular.Cell{Text: wording.RoundTrip(trips)}, tabular.Cell{Text: fmt.Sprint(trips.Lost)})
+			}
+			cells = append(cells, tabular.Cell{Text: fmt.Sprint(d.Waiting.Connects + d.Waiting.KeyCreations + d.Waiting.SignIns)})
+		}
+		t.Cells(append(cells, state)...)
 	}
 	for _, h := range s.Homes {
 		if online[h.DC] != "" {
-			t.Row(fmt.Sprint(h.DC), online[h.DC], "-", "-", "-", "nobody has asked for it")
+			row := []string{fmt.Sprint(h.DC), online[h.DC]}
+			for range len(columns) - len(row) {
+				row = append(row, "-")
+			}
+			t.Row(append(row, "nobody has asked for it")...)
 		}
 	}
 	if t.Len() == 0 {

@@ -35,6 +35,24 @@ type GovernedDC struct {
 	// not tried.
 	IPv4 string `json:"ipv4,omitempty"`
 	IPv6 string `json:"ipv6,omitempty"`
+	// IPv4Trips and IPv6Trips are round trips and losses by each; zero behind an MTProxy, which chooses.
+	IPv4Trips RoundTrips `json:"ipv4_trips,omitzero"`
+	IPv6Trips RoundTrips `json:"ipv6_trips,omitzero"`
+}
+
+// RoundTrips is how the way to a DC is by a family of addresses, of all connections.
+type RoundTrips struct {
+	// Latest is how long the last ping was out, Smoothed the same of all of them, each new one counting for an eighth.
+	Latest   float64 `json:"latest_seconds,omitempty"`
+	Smoothed float64 `json:"smoothed_seconds,omitempty"`
+	// At is when the last was answered; zero: none was.
+	At time.Time `json:"at,omitzero"`
+	// Lost are connections that ended since the start of the manager, and not by it.
+	Lost uint64 `json:"lost,omitempty"`
+}
+
+func roundTrips(t governor.Trips) RoundTrips {
+	return RoundTrips{t.Latest.Seconds(), t.Smoothed.Seconds(), t.At, t.Lost}
 }
 
 // tried says how the last dial by a family ended.
@@ -72,6 +90,7 @@ func (l *Local) Governor(ctx context.Context, _ Empty) (Pacing, error) {
 				Connects: s.Granted[governor.Connect], KeyCreations: s.Granted[governor.MakeKey], SignIns: s.Granted[governor.SignIn],
 			},
 			IPv4: tried(s.Tried, dc.IPv4), IPv6: tried(s.Tried, dc.IPv6),
+			IPv4Trips: roundTrips(s.Trips[0]), IPv6Trips: roundTrips(s.Trips[1]),
 		}
 	}
 	return g, nil

@@ -52,7 +52,7 @@ func (s *Server) dcsParts(ctx context.Context) ([]part, error) {
 	}
 	slices.SortStableFunc(pacing.DCs, func(a, b control.GovernedDC) int { return cmp.Compare(a.DC, b.DC) })
 	return []part{
-		outagesPart(list.Outages), {"dcs", dcTable(pacing.DCs)}, {"homes", homeTable(homesOf(list.Accounts))}, {"budget", budgetLine(pacing.Budget)},
+		outagesPart(list.Outages), {"dcs", dcTable(pacing.DCs)}, {"families", familyTable(pacing.DCs)}, {"homes", homeTable(homesOf(list.Accounts))}, {"budget", budgetLine(pacing.Budget)},
 	}, nil
 }
 

@@ -95,3 +95,22 @@ func DCState(d control.GovernedDC, now time.Time) string {
 	}
 	return fmt.Sprintf("down for %s, probed every %gs", Ago(d.Since, now), d.ProbeEvery)
 }
+
+// RoundTrip says how long the last ping to a DC was out, and in parentheses how long they usually are.
+func RoundTrip(t control.RoundTrips) string {
+	if t.At.IsZero() {
+		return "-"
+	}
+	return fmt.Sprintf("%s (%s)", Milliseconds(t.Latest), Milliseconds(t.Smoothed))
+}
+
+// Milliseconds is a span of seconds as pings are told.
+func Milliseconds(seconds float64) string {
+	switch {
+	case seconds < .001:
+		return fmt.Sprintf("%.2f ms", 1000*seconds)
+	case seconds < .01:
+		return fmt.Sprintf("%.1f ms", 1000*seconds)
+	}
+	return fmt.Sprintf("%.0f ms", 1000*seconds)
+}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/cmd/manager/control"
 )
 
 func TestTheChoicesOfAStepAreThoseThatItTakes(t *testing.T) {
@@ -58,5 +59,21 @@ func TestTheFactsOfACode(t *testing.T) {
   expires   about 12:05:00 (in 5m1s)`
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestARoundTripIsToldInMilliseconds(t *testing.T) {
+	if got := RoundTrip(control.RoundTrips{Lost: 3}); got != "-" {
+		t.Errorf("without a ping it is %q", got)
+	}
+	for _, c := range []struct {
+		latest, smoothed float64
+		want             string
+	}{
+		{.00004, .00012, "0.04 ms (0.12 ms)"}, {.0042, .0099, "4.2 ms (9.9 ms)"}, {.0312, 1.5, "31 ms (1500 ms)"},
+	} {
+		if got := RoundTrip(control.RoundTrips{Latest: c.latest, Smoothed: c.smoothed, At: time.Unix(1, 0)}); got != c.want {
+			t.Errorf("%v and %v are %q, want %q", c.latest, c.smoothed, got, c.want)
+		}
 	}
 }

@@ -110,6 +110,17 @@ func TestADCIsCutAndBack(t *testing.T) {
 	b := open(t)
 	f := newFleet(t, 14) // of fewer it is not said that a DC is lost
 	b.enter(f)
+	// What the DCs' page has of a row of families, such as "1 directly IPv4 0.4 ms 0.4 ms 0 2 s ago reached".
+	const families = `[...document.querySelectorAll("#families tbody tr")].map(r => [...r.cells].map(c => c.innerText.trim()).join(" "))`
+	b.open(f.url("/dcs"))
+	b.holds(families + `.filter(r => /^[12] directly IPv4 [0-9.]+ ms [0-9.]+ ms 0 .* ago reached$/.test(r)).length === 2`)
+	b.picture("dcs-families")
+	b.narrow()
+	b.picture("dcs-families-narrow")
+	b.fits("dcs")
+	b.wide()
+	b.open(f.url("/"))
+	b.holds(`document.getElementById("grid")?.dataset.ready === "yes"`)
 	for dc := 1; dc <= 2; dc++ {
 		f.ask("/fault", map[string]any{"kind": "stop_dc", "dc": dc})
 	}
@@ -118,6 +129,7 @@ func TestADCIsCutAndBack(t *testing.T) {
 	b.picture("fleet-outage")
 	b.open(f.url("/dcs"))
 	b.sees("down")
+	b.holds(families + `.filter(r => / ms [1-9][0-9]* .* not reached$/.test(r)).length === 2`)
 	b.picture("dcs-outage")
 	for dc := 1; dc <= 2; dc++ {
 		f.ask("/fault", map[string]any{"kind": "start_dc", "dc": dc})

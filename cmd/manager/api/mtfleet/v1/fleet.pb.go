@@ -966,8 +966,11 @@ type GovernedDC struct {
 	Waiting *Permits `protobuf:"bytes,8,opt,name=waiting,proto3" json:"waiting,omitempty"`
 	Granted *Permits `protobuf:"bytes,9,opt,name=granted,proto3" json:"granted,omitempty"`
 	// How the last dial by each family of addresses ended.
-	Ipv4          Tried `protobuf:"varint,10,opt,name=ipv4,proto3,enum=mtfleet.v1.Tried" json:"ipv4,omitempty"`
-	Ipv6          Tried `protobuf:"varint,11,opt,name=ipv6,proto3,enum=mtfleet.v1.Tried" json:"ipv6,omitempty"`
+	Ipv4 Tried `protobuf:"varint,10,opt,name=ipv4,proto3,enum=mtfleet.v1.Tried" json:"ipv4,omitempty"`
+	Ipv6 Tried `protobuf:"varint,11,opt,name=ipv6,proto3,enum=mtfleet.v1.Tried" json:"ipv6,omitempty"`
+	// Round trips and losses by each family; unset behind an MTProxy, which chooses.
+	Ipv4Trips     *RoundTrips `protobuf:"bytes,12,opt,name=ipv4_trips,json=ipv4Trips,proto3" json:"ipv4_trips,omitempty"`
+	Ipv6Trips     *RoundTrips `protobuf:"bytes,13,opt,name=ipv6_trips,json=ipv6Trips,proto3" json:"ipv6_trips,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1079,6 +1082,93 @@ func (x *GovernedDC) GetIpv6() Tried {
 	return Tried_TRIED_UNSPECIFIED
 }
 
+func (x *GovernedDC) GetIpv4Trips() *RoundTrips {
+	if x != nil {
+		return x.Ipv4Trips
+	}
+	return nil
+}
+
+func (x *GovernedDC) GetIpv6Trips() *RoundTrips {
+	if x != nil {
+		return x.Ipv6Trips
+	}
+	return nil
+}
+
+// RoundTrips is how the way to a DC is by a family of addresses, of all connections.
+type RoundTrips struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How long the last ping was out, and the same of all of them, each new one
+	// counting for an eighth.
+	LatestSeconds   float64 `protobuf:"fixed64,1,opt,name=latest_seconds,json=latestSeconds,proto3" json:"latest_seconds,omitempty"`
+	SmoothedSeconds float64 `protobuf:"fixed64,2,opt,name=smoothed_seconds,json=smoothedSeconds,proto3" json:"smoothed_seconds,omitempty"`
+	// When the last was answered; unset: none was.
+	At *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=at,proto3" json:"at,omitempty"`
+	// Connections that ended since the start of the manager, and not by it.
+	Lost          uint64 `protobuf:"varint,4,opt,name=lost,proto3" json:"lost,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RoundTrips) Reset() {
+	*x = RoundTrips{}
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RoundTrips) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RoundTrips) ProtoMessage() {}
+
+func (x *RoundTrips) ProtoReflect() protoreflect.Message {
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RoundTrips.ProtoReflect.Descriptor instead.
+func (*RoundTrips) Descriptor() ([]byte, []int) {
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *RoundTrips) GetLatestSeconds() float64 {
+	if x != nil {
+		return x.LatestSeconds
+	}
+	return 0
+}
+
+func (x *RoundTrips) GetSmoothedSeconds() float64 {
+	if x != nil {
+		return x.SmoothedSeconds
+	}
+	return 0
+}
+
+func (x *RoundTrips) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *RoundTrips) GetLost() uint64 {
+	if x != nil {
+		return x.Lost
+	}
+	return 0
+}
+
 // Permits are numbers of permits by what they are for.
 type Permits struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1091,7 +1181,7 @@ type Permits struct {
 
 func (x *Permits) Reset() {
 	*x = Permits{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[13]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1103,7 +1193,7 @@ func (x *Permits) String() string {
 func (*Permits) ProtoMessage() {}
 
 func (x *Permits) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[13]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1116,7 +1206,7 @@ func (x *Permits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Permits.ProtoReflect.Descriptor instead.
 func (*Permits) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{13}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Permits) GetConnects() uint64 {
@@ -1154,7 +1244,7 @@ type AuditRequest struct {
 
 func (x *AuditRequest) Reset() {
 	*x = AuditRequest{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[14]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1166,7 +1256,7 @@ func (x *AuditRequest) String() string {
 func (*AuditRequest) ProtoMessage() {}
 
 func (x *AuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[14]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1179,7 +1269,7 @@ func (x *AuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditRequest.ProtoReflect.Descriptor instead.
 func (*AuditRequest) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{14}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *AuditRequest) GetLimit() int32 {
@@ -1213,7 +1303,7 @@ type AuditResponse struct {
 
 func (x *AuditResponse) Reset() {
 	*x = AuditResponse{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[15]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1225,7 +1315,7 @@ func (x *AuditResponse) String() string {
 func (*AuditResponse) ProtoMessage() {}
 
 func (x *AuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[15]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1238,7 +1328,7 @@ func (x *AuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditResponse.ProtoReflect.Descriptor instead.
 func (*AuditResponse) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{15}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *AuditResponse) GetEntries() []*AuditEntry {
@@ -1272,7 +1362,7 @@ type AuditEntry struct {
 
 func (x *AuditEntry) Reset() {
 	*x = AuditEntry{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[16]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1284,7 +1374,7 @@ func (x *AuditEntry) String() string {
 func (*AuditEntry) ProtoMessage() {}
 
 func (x *AuditEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[16]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1297,7 +1387,7 @@ func (x *AuditEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditEntry.ProtoReflect.Descriptor instead.
 func (*AuditEntry) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{16}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *AuditEntry) GetSeq() uint64 {
@@ -1372,7 +1462,7 @@ type VerifyAuditRequest struct {
 
 func (x *VerifyAuditRequest) Reset() {
 	*x = VerifyAuditRequest{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[17]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1384,7 +1474,7 @@ func (x *VerifyAuditRequest) String() string {
 func (*VerifyAuditRequest) ProtoMessage() {}
 
 func (x *VerifyAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[17]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1397,7 +1487,7 @@ func (x *VerifyAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyAuditRequest.ProtoReflect.Descriptor instead.
 func (*VerifyAuditRequest) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{17}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{18}
 }
 
 // VerifyAuditResponse tells whether the log is as it was written.
@@ -1418,7 +1508,7 @@ type VerifyAuditResponse struct {
 
 func (x *VerifyAuditResponse) Reset() {
 	*x = VerifyAuditResponse{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[18]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1430,7 +1520,7 @@ func (x *VerifyAuditResponse) String() string {
 func (*VerifyAuditResponse) ProtoMessage() {}
 
 func (x *VerifyAuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[18]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1443,7 +1533,7 @@ func (x *VerifyAuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyAuditResponse.ProtoReflect.Descriptor instead.
 func (*VerifyAuditResponse) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{18}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *VerifyAuditResponse) GetWhole() bool {
@@ -1497,7 +1587,7 @@ type DashboardLinkRequest struct {
 
 func (x *DashboardLinkRequest) Reset() {
 	*x = DashboardLinkRequest{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[19]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1509,7 +1599,7 @@ func (x *DashboardLinkRequest) String() string {
 func (*DashboardLinkRequest) ProtoMessage() {}
 
 func (x *DashboardLinkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[19]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1522,7 +1612,7 @@ func (x *DashboardLinkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DashboardLinkRequest.ProtoReflect.Descriptor instead.
 func (*DashboardLinkRequest) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{19}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{20}
 }
 
 // DashboardLinkResponse is a link to open in a browser of the manager's machine. Whoever has it may do everything.
@@ -1535,7 +1625,7 @@ type DashboardLinkResponse struct {
 
 func (x *DashboardLinkResponse) Reset() {
 	*x = DashboardLinkResponse{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[20]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1547,7 +1637,7 @@ func (x *DashboardLinkResponse) String() string {
 func (*DashboardLinkResponse) ProtoMessage() {}
 
 func (x *DashboardLinkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[20]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1560,7 +1650,7 @@ func (x *DashboardLinkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DashboardLinkResponse.ProtoReflect.Descriptor instead.
 func (*DashboardLinkResponse) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{20}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *DashboardLinkResponse) GetLink() string {
@@ -1634,7 +1724,7 @@ const file_mtfleet_v1_fleet_proto_rawDesc = "" +
 	"\x13connects_per_second\x18\x02 \x01(\x05R\x11connectsPerSecond\x127\n" +
 	"\x18key_creations_per_second\x18\x03 \x01(\x05R\x15keyCreationsPerSecond\x121\n" +
 	"\x15key_creations_at_once\x18\x04 \x01(\x05R\x12keyCreationsAtOnce\x12-\n" +
-	"\x13sign_ins_per_minute\x18\x05 \x01(\x05R\x10signInsPerMinute\"\xf8\x02\n" +
+	"\x13sign_ins_per_minute\x18\x05 \x01(\x05R\x10signInsPerMinute\"\xe6\x03\n" +
 	"\n" +
 	"GovernedDC\x12\x0e\n" +
 	"\x02dc\x18\x01 \x01(\x05R\x02dc\x12\x14\n" +
@@ -1648,7 +1738,17 @@ const file_mtfleet_v1_fleet_proto_rawDesc = "" +
 	"\agranted\x18\t \x01(\v2\x13.mtfleet.v1.PermitsR\agranted\x12%\n" +
 	"\x04ipv4\x18\n" +
 	" \x01(\x0e2\x11.mtfleet.v1.TriedR\x04ipv4\x12%\n" +
-	"\x04ipv6\x18\v \x01(\x0e2\x11.mtfleet.v1.TriedR\x04ipv6\"e\n" +
+	"\x04ipv6\x18\v \x01(\x0e2\x11.mtfleet.v1.TriedR\x04ipv6\x125\n" +
+	"\n" +
+	"ipv4_trips\x18\f \x01(\v2\x16.mtfleet.v1.RoundTripsR\tipv4Trips\x125\n" +
+	"\n" +
+	"ipv6_trips\x18\r \x01(\v2\x16.mtfleet.v1.RoundTripsR\tipv6Trips\"\x9e\x01\n" +
+	"\n" +
+	"RoundTrips\x12%\n" +
+	"\x0elatest_seconds\x18\x01 \x01(\x01R\rlatestSeconds\x12)\n" +
+	"\x10smoothed_seconds\x18\x02 \x01(\x01R\x0fsmoothedSeconds\x12*\n" +
+	"\x02at\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x12\n" +
+	"\x04lost\x18\x04 \x01(\x04R\x04lost\"e\n" +
 	"\aPermits\x12\x1a\n" +
 	"\bconnects\x18\x01 \x01(\x04R\bconnects\x12#\n" +
 	"\rkey_creations\x18\x02 \x01(\x04R\fkeyCreations\x12\x19\n" +
@@ -1711,7 +1811,7 @@ func file_mtfleet_v1_fleet_proto_rawDescGZIP() []byte {
 }
 
 var file_mtfleet_v1_fleet_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_mtfleet_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_mtfleet_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_mtfleet_v1_fleet_proto_goTypes = []any{
 	(Urgency)(0),                  // 0: mtfleet.v1.Urgency
 	(Tried)(0),                    // 1: mtfleet.v1.Tried
@@ -1728,60 +1828,64 @@ var file_mtfleet_v1_fleet_proto_goTypes = []any{
 	(*GovernorResponse)(nil),      // 12: mtfleet.v1.GovernorResponse
 	(*Budget)(nil),                // 13: mtfleet.v1.Budget
 	(*GovernedDC)(nil),            // 14: mtfleet.v1.GovernedDC
-	(*Permits)(nil),               // 15: mtfleet.v1.Permits
-	(*AuditRequest)(nil),          // 16: mtfleet.v1.AuditRequest
-	(*AuditResponse)(nil),         // 17: mtfleet.v1.AuditResponse
-	(*AuditEntry)(nil),            // 18: mtfleet.v1.AuditEntry
-	(*VerifyAuditRequest)(nil),    // 19: mtfleet.v1.VerifyAuditRequest
-	(*VerifyAuditResponse)(nil),   // 20: mtfleet.v1.VerifyAuditResponse
-	(*DashboardLinkRequest)(nil),  // 21: mtfleet.v1.DashboardLinkRequest
-	(*DashboardLinkResponse)(nil), // 22: mtfleet.v1.DashboardLinkResponse
-	(*timestamppb.Timestamp)(nil), // 23: google.protobuf.Timestamp
-	(*Outage)(nil),                // 24: mtfleet.v1.Outage
-	(AccountState)(0),             // 25: mtfleet.v1.AccountState
+	(*RoundTrips)(nil),            // 15: mtfleet.v1.RoundTrips
+	(*Permits)(nil),               // 16: mtfleet.v1.Permits
+	(*AuditRequest)(nil),          // 17: mtfleet.v1.AuditRequest
+	(*AuditResponse)(nil),         // 18: mtfleet.v1.AuditResponse
+	(*AuditEntry)(nil),            // 19: mtfleet.v1.AuditEntry
+	(*VerifyAuditRequest)(nil),    // 20: mtfleet.v1.VerifyAuditRequest
+	(*VerifyAuditResponse)(nil),   // 21: mtfleet.v1.VerifyAuditResponse
+	(*DashboardLinkRequest)(nil),  // 22: mtfleet.v1.DashboardLinkRequest
+	(*DashboardLinkResponse)(nil), // 23: mtfleet.v1.DashboardLinkResponse
+	(*timestamppb.Timestamp)(nil), // 24: google.protobuf.Timestamp
+	(*Outage)(nil),                // 25: mtfleet.v1.Outage
+	(AccountState)(0),             // 26: mtfleet.v1.AccountState
 }
 var file_mtfleet_v1_fleet_proto_depIdxs = []int32{
-	23, // 0: mtfleet.v1.InfoResponse.since:type_name -> google.protobuf.Timestamp
+	24, // 0: mtfleet.v1.InfoResponse.since:type_name -> google.protobuf.Timestamp
 	3,  // 1: mtfleet.v1.StatusResponse.about:type_name -> mtfleet.v1.InfoResponse
-	23, // 2: mtfleet.v1.StatusResponse.at:type_name -> google.protobuf.Timestamp
+	24, // 2: mtfleet.v1.StatusResponse.at:type_name -> google.protobuf.Timestamp
 	6,  // 3: mtfleet.v1.StatusResponse.states:type_name -> mtfleet.v1.StateCount
 	7,  // 4: mtfleet.v1.StatusResponse.homes:type_name -> mtfleet.v1.HomeDC
-	24, // 5: mtfleet.v1.StatusResponse.outages:type_name -> mtfleet.v1.Outage
+	25, // 5: mtfleet.v1.StatusResponse.outages:type_name -> mtfleet.v1.Outage
 	8,  // 6: mtfleet.v1.StatusResponse.waits:type_name -> mtfleet.v1.WaitCount
 	12, // 7: mtfleet.v1.StatusResponse.governor:type_name -> mtfleet.v1.GovernorResponse
 	9,  // 8: mtfleet.v1.StatusResponse.store:type_name -> mtfleet.v1.StoreStatus
 	10, // 9: mtfleet.v1.StatusResponse.needs:type_name -> mtfleet.v1.Need
-	25, // 10: mtfleet.v1.StateCount.state:type_name -> mtfleet.v1.AccountState
-	23, // 11: mtfleet.v1.WaitCount.last:type_name -> google.protobuf.Timestamp
-	23, // 12: mtfleet.v1.StoreStatus.since:type_name -> google.protobuf.Timestamp
-	23, // 13: mtfleet.v1.StoreStatus.last_backup:type_name -> google.protobuf.Timestamp
+	26, // 10: mtfleet.v1.StateCount.state:type_name -> mtfleet.v1.AccountState
+	24, // 11: mtfleet.v1.WaitCount.last:type_name -> google.protobuf.Timestamp
+	24, // 12: mtfleet.v1.StoreStatus.since:type_name -> google.protobuf.Timestamp
+	24, // 13: mtfleet.v1.StoreStatus.last_backup:type_name -> google.protobuf.Timestamp
 	0,  // 14: mtfleet.v1.Need.urgency:type_name -> mtfleet.v1.Urgency
 	13, // 15: mtfleet.v1.GovernorResponse.budget:type_name -> mtfleet.v1.Budget
 	14, // 16: mtfleet.v1.GovernorResponse.dcs:type_name -> mtfleet.v1.GovernedDC
-	23, // 17: mtfleet.v1.GovernedDC.since:type_name -> google.protobuf.Timestamp
-	15, // 18: mtfleet.v1.GovernedDC.waiting:type_name -> mtfleet.v1.Permits
-	15, // 19: mtfleet.v1.GovernedDC.granted:type_name -> mtfleet.v1.Permits
+	24, // 17: mtfleet.v1.GovernedDC.since:type_name -> google.protobuf.Timestamp
+	16, // 18: mtfleet.v1.GovernedDC.waiting:type_name -> mtfleet.v1.Permits
+	16, // 19: mtfleet.v1.GovernedDC.granted:type_name -> mtfleet.v1.Permits
 	1,  // 20: mtfleet.v1.GovernedDC.ipv4:type_name -> mtfleet.v1.Tried
 	1,  // 21: mtfleet.v1.GovernedDC.ipv6:type_name -> mtfleet.v1.Tried
-	18, // 22: mtfleet.v1.AuditResponse.entries:type_name -> mtfleet.v1.AuditEntry
-	23, // 23: mtfleet.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	2,  // 24: mtfleet.v1.FleetService.Info:input_type -> mtfleet.v1.InfoRequest
-	4,  // 25: mtfleet.v1.FleetService.Status:input_type -> mtfleet.v1.StatusRequest
-	11, // 26: mtfleet.v1.FleetService.Governor:input_type -> mtfleet.v1.GovernorRequest
-	16, // 27: mtfleet.v1.FleetService.Audit:input_type -> mtfleet.v1.AuditRequest
-	19, // 28: mtfleet.v1.FleetService.VerifyAudit:input_type -> mtfleet.v1.VerifyAuditRequest
-	21, // 29: mtfleet.v1.FleetService.DashboardLink:input_type -> mtfleet.v1.DashboardLinkRequest
-	3,  // 30: mtfleet.v1.FleetService.Info:output_type -> mtfleet.v1.InfoResponse
-	5,  // 31: mtfleet.v1.FleetService.Status:output_type -> mtfleet.v1.StatusResponse
-	12, // 32: mtfleet.v1.FleetService.Governor:output_type -> mtfleet.v1.GovernorResponse
-	17, // 33: mtfleet.v1.FleetService.Audit:output_type -> mtfleet.v1.AuditResponse
-	20, // 34: mtfleet.v1.FleetService.VerifyAudit:output_type -> mtfleet.v1.VerifyAuditResponse
-	22, // 35: mtfleet.v1.FleetService.DashboardLink:output_type -> mtfleet.v1.DashboardLinkResponse
-	30, // [30:36] is the sub-list for method output_type
-	24, // [24:30] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	15, // 22: mtfleet.v1.GovernedDC.ipv4_trips:type_name -> mtfleet.v1.RoundTrips
+	15, // 23: mtfleet.v1.GovernedDC.ipv6_trips:type_name -> mtfleet.v1.RoundTrips
+	24, // 24: mtfleet.v1.RoundTrips.at:type_name -> google.protobuf.Timestamp
+	19, // 25: mtfleet.v1.AuditResponse.entries:type_name -> mtfleet.v1.AuditEntry
+	24, // 26: mtfleet.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	2,  // 27: mtfleet.v1.FleetService.Info:input_type -> mtfleet.v1.InfoRequest
+	4,  // 28: mtfleet.v1.FleetService.Status:input_type -> mtfleet.v1.StatusRequest
+	11, // 29: mtfleet.v1.FleetService.Governor:input_type -> mtfleet.v1.GovernorRequest
+	17, // 30: mtfleet.v1.FleetService.Audit:input_type -> mtfleet.v1.AuditRequest
+	20, // 31: mtfleet.v1.FleetService.VerifyAudit:input_type -> mtfleet.v1.VerifyAuditRequest
+	22, // 32: mtfleet.v1.FleetService.DashboardLink:input_type -> mtfleet.v1.DashboardLinkRequest
+	3,  // 33: mtfleet.v1.FleetService.Info:output_type -> mtfleet.v1.InfoResponse
+	5,  // 34: mtfleet.v1.FleetService.Status:output_type -> mtfleet.v1.StatusResponse
+	12, // 35: mtfleet.v1.FleetService.Governor:output_type -> mtfleet.v1.GovernorResponse
+	18, // 36: mtfleet.v1.FleetService.Audit:output_type -> mtfleet.v1.AuditResponse
+	21, // 37: mtfleet.v1.FleetService.VerifyAudit:output_type -> mtfleet.v1.VerifyAuditResponse
+	23, // 38: mtfleet.v1.FleetService.DashboardLink:output_type -> mtfleet.v1.DashboardLinkResponse
+	33, // [33:39] is the sub-list for method output_type
+	27, // [27:33] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_mtfleet_v1_fleet_proto_init() }
@@ -1797,7 +1901,7 @@ func file_mtfleet_v1_fleet_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mtfleet_v1_fleet_proto_rawDesc), len(file_mtfleet_v1_fleet_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   21,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
