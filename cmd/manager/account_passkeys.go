@@ -14,7 +14,8 @@ import (
 func (a *app) passkeysCommand() *cobra.Command {
 	return group("passkeys", "See and delete the passkeys of an account",
 		`Passkeys sign the account in without a code. Telegram binds them to its own apps, so
-new ones are made there; programs can register one through the control API.`,
+new ones are made there; programs can register one through the control API, and the
+dashboard where the relying party lets its page.`,
 		a.passkeysListCommand(), a.passkeysDeleteCommand())
 }
 

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -41,6 +42,9 @@ type testdcFlags struct {
 	autoCreate  bool
 	codeTTL     time.Duration
 	json        bool
+
+	passkeyRP      string
+	passkeyOrigins []string
 
 	mtproxies     []string
 	webSockets    bool
@@ -87,6 +91,8 @@ below ask for some of it.
 	flags.BoolVar(&f.testMode, "test-mode", false, "be a test environment: DC numbers are 10000 higher on the wire")
 	flags.BoolVar(&f.bindStrict, "bind-strict", false, "a new bind cuts off the perm key's earlier temp keys")
 	flags.BoolVar(&f.autoCreate, "auto-create", false, "an unknown test number becomes a person when its code is right")
+	flags.StringVar(&f.passkeyRP, "passkey-rp", "passkeys.invalid", "the relying party of passkeys, the `NAME` of a host")
+	flags.StringArrayVar(&f.passkeyOrigins, "passkey-origin", nil, "passkeys are used by pages of this `ORIGIN`, such as http://localhost:8070 (repeatable; default: https:// and the relying party)")
 	flags.DurationVar(&f.codeTTL, "code-ttl", 5*time.Minute, "how long a login code can be used, 1s to 1h")
 	flags.BoolVar(&f.json, "json", false, "print the descriptor to standard output as JSON, on one line")
 	flags.StringArrayVar(&f.mtproxies, "mtproxy", nil, "put an MTProxy with this `SECRET` in front of them, on a free port: 32 hex digits, dd and them, or ee, them and a domain in hex (repeatable)")
@@ -193,7 +199,7 @@ func (f testdcFlags) cluster() (serve.Config, error) {
 	cfg := serve.Config{
 		Now:  func() time.Time { return time.Now().UTC() }, // what it prints reads the same everywhere
 		Core: dctest.Config{DCs: f.dcs, Test: f.testMode, BindStrict: f.bindStrict}, Media: f.media,
-		API:     api.Config{Seed: f.seed, AutoCreate: f.autoCreate, CodeTTL: f.codeTTL},
+		API:     api.Config{Seed: f.seed, AutoCreate: f.autoCreate, CodeTTL: f.codeTTL, PasskeyRP: f.passkeyRP, PasskeyOrigins: f.passkeyOrigins},
 		Persons: f.users, Bots: f.bots, Addrs: map[int][]string{}, WebSockets: f.webSockets,
 	}
 	if f.dcs < 1 || f.dcs > 9 {
@@ -204,6 +210,15 @@ func (f testdcFlags) cluster() (serve.Config, error) {
 	}
 	if f.passwords < 0 || f.passwords > f.users {
 		return cfg, usage("testdc: --passwords %d: there are %d users", f.passwords, f.users)
+	}
+	if strings.ContainsAny(f.passkeyRP, ":/@ ") {
+		return cfg, usage("testdc: --passkey-rp %s: this must be the name of a host, such as localhost", f.passkeyRP)
+	}
+	for _, s := range f.passkeyOrigins {
+		u, err := url.Parse(s)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || s != u.Scheme+"://"+u.Host {
+			return cfg, usage("testdc: --passkey-origin %s: this must be an origin, such as http://localhost:8070", s)
+		}
 	}
 	for _, s := range f.addrs {
 		id, addr, ok := strings.Cut(s, "=")

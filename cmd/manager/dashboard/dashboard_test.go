@@ -93,7 +93,7 @@ func (d *desk) inner() (all []*http.Request) {
 
 // changes are those that change something, or could.
 func (d *desk) changes() (all []*http.Request) {
-	for _, path := range []string{"/fleet/plan", "/fleet/act", "/accounts/a/act", "/accounts/a/sessions", "/sign-in", "/accounts/a/sign-in", "/leave"} {
+	for _, path := range []string{"/fleet/plan", "/fleet/act", "/accounts/a/act", "/accounts/a/sessions", "/accounts/a/passkeys", "/sign-in", "/accounts/a/sign-in", "/leave"} {
 		all = append(all, d.request(http.MethodPost, path, ""))
 	}
 	return all

@@ -362,7 +362,7 @@ func TestWhoMayOnlyLookSeesNoButtons(t *testing.T) {
 				[]string{"/sign-in", "/accounts/a/sign-in", "/events", "/live/events", "/audit"}},
 			"operate": {map[string][]string{"/": {`id="bulk"`, `id="act"`, `href="/sign-in"`}, "/accounts/a": {`action="/accounts/a/act"`, "Sign it in"}},
 				[]string{"/audit"}},
-			"admin": {map[string][]string{"/": {`id="bulk"`, `href="/audit"`}, "/accounts/a": {`action="/accounts/a/act"`, `action="/accounts/a/sessions"`}}, nil},
+			"admin": {map[string][]string{"/": {`id="bulk"`, `href="/audit"`}, "/accounts/a": {`action="/accounts/a/act"`, `action="/accounts/a/sessions"`, `action="/accounts/a/passkeys"`}}, nil},
 		} {
 			c, who := g.in(role)
 			for path, has := range want.pages {
@@ -376,8 +376,8 @@ func TestWhoMayOnlyLookSeesNoButtons(t *testing.T) {
 				if role == "read" && (strings.Contains(main, `method="post"`) || strings.Contains(main, "data-act=") || strings.Contains(body, `href="/sign-in`)) {
 					t.Errorf("who may only look sees at %s\n%s", path, main)
 				}
-				if role != "admin" && strings.Contains(body, "/sessions") {
-					t.Errorf("%s: %s offers sessions", role, path)
+				if role != "admin" && (strings.Contains(body, "/sessions") || strings.Contains(body, "/passkeys")) {
+					t.Errorf("%s: %s offers what is an admin's", role, path)
 				}
 			}
 			for _, path := range want.refuse {
@@ -385,7 +385,7 @@ func TestWhoMayOnlyLookSeesNoButtons(t *testing.T) {
 			}
 		}
 		c, who := g.in("read")
-		refused := []string{"/fleet/act", "/accounts/a/act", "/accounts/a/sessions", "/sign-in", "/accounts/a/sign-in"}
+		refused := []string{"/fleet/act", "/accounts/a/act", "/accounts/a/sessions", "/accounts/a/passkeys", "/sign-in", "/accounts/a/sign-in"}
 		for _, path := range refused {
 			g.is(g.as(c, who, http.MethodPost, path, "action=pause"), http.StatusForbidden, "and yours is read")
 		}
@@ -400,6 +400,7 @@ func TestWhoMayOnlyLookSeesNoButtons(t *testing.T) {
 			}
 		}
 		want := "reader, dashboard: POST /fleet/act |reader, dashboard: POST /accounts/{id}/act a|reader, dashboard: POST /accounts/{id}/sessions a|" +
+			"reader, dashboard: POST /accounts/{id}/passkeys a|" +
 			"reader, dashboard: POST /sign-in |reader, dashboard: POST /accounts/{id}/sign-in a"
 		if got := strings.Join(denied, "|"); got != want {
 			t.Errorf("the audit log has\n%s\nwant\n%s", got, want)

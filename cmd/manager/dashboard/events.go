@@ -39,7 +39,7 @@ func filterOf(r *http.Request) (f actors.Filter, err error) {
 
 func (s *Server) eventsPage(w http.ResponseWriter, r *http.Request) {
 	f, err := filterOf(r)
-	v := view{script: "events.js"}
+	v := view{scripts: []string{"events.js"}}
 	wrong := ""
 	if err != nil {
 		wrong = sentence(err)

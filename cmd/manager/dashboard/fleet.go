@@ -98,7 +98,7 @@ func (s *Server) fleetPage(w http.ResponseWriter, r *http.Request) {
 		s.failed(w, r, err)
 		return
 	}
-	s.show(w, r, http.StatusOK, "Fleet", view{live: "/live/fleet", script: "fleet.js"}, fleet(len(list.Accounts), talliesOf(list.Accounts), outagesPart(list.Outages)))
+	s.show(w, r, http.StatusOK, "Fleet", view{live: "/live/fleet", scripts: []string{"fleet.js"}}, fleet(len(list.Accounts), talliesOf(list.Accounts), outagesPart(list.Outages)))
 }
 
 func outagesPart(list []actors.Outage) part { return part{"outages", outages(list)} }

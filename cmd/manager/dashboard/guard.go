@@ -30,7 +30,7 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), publickey-credentials-get=(self)")
+		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), publickey-credentials-create=(self), publickey-credentials-get=(self)")
 		h.Set("Cache-Control", "no-store")
 		if !slices.Contains(s.hosts, r.Host) {
 			http.Error(w, fmt.Sprintf("This is the dashboard of a manager, and it answers under %s alone.", s.URL()), http.StatusMisdirectedRequest)

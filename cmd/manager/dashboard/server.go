@@ -232,6 +232,7 @@ func (s *Server) handler() http.Handler {
 		"GET /accounts/{id}/timeline.svg": {read, s.accountTimeline},
 		"POST /accounts/{id}/act":         {operate, s.accountAct},
 		"POST /accounts/{id}/sessions":    {admin, s.accountSessions},
+		"POST /accounts/{id}/passkeys":    {admin, s.accountPasskeys},
 		"GET /sign-in":                    {operate, s.signInPage},
 		"POST /sign-in":                   {operate, s.signInBegin},
 		"GET /accounts/{id}/sign-in":      {operate, s.stepPage},

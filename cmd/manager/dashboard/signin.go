@@ -77,12 +77,16 @@ func stepURL(id string, flow login.Flow) string {
 }
 
 // stepPart is what the sign-in waits for.
-func (s *Server) stepPart(ctx context.Context, id string, flow login.Flow) (part, error) {
+func (s *Server) stepPart(ctx context.Context, host, id string, flow login.Flow) (part, error) {
 	acc, err := control.Show.Call(ctx, s.o.Service, control.AccountRequest{ID: id})
 	if err != nil {
 		return part{}, err
 	}
-	return part{"step", stepBody(acc, trailOf(acc, flow), choicesOf(acc.Step), s.o.Now())}, nil
+	bar := ""
+	if acc.Step != nil && acc.Step.Kind == actors.StepPasskey {
+		bar = s.passkeyBar(string(acc.Step.Options), host)
+	}
+	return part{"step", stepBody(acc, trailOf(acc, flow), choicesOf(acc.Step), bar, s.o.Now())}, nil
 }
 
 func (s *Server) stepPage(w http.ResponseWriter, r *http.Request) {
@@ -91,18 +95,18 @@ func (s *Server) stepPage(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) showStep(w http.ResponseWriter, r *http.Request, status int, wrong string) {
 	id, flow := r.PathValue("id"), login.Flow(r.URL.Query().Get("flow"))
-	p, err := s.stepPart(r.Context(), id, flow)
+	p, err := s.stepPart(r.Context(), r.Host, id, flow)
 	if err != nil {
 		s.failed(w, r, err)
 		return
 	}
-	s.show(w, r, status, "Sign in "+id, view{live: "/live" + stepURL(id, flow), script: "signin.js"}, stepPageBody(id, p, wrong))
+	s.show(w, r, status, "Sign in "+id, view{live: "/live" + stepURL(id, flow), scripts: []string{"passkey.js", "signin.js"}}, stepPageBody(id, p, wrong))
 }
 
 func (s *Server) stepLive(w http.ResponseWriter, r *http.Request) {
 	id, flow := r.PathValue("id"), login.Flow(r.URL.Query().Get("flow"))
 	s.parts(w, r, func(ctx context.Context) ([]part, error) {
-		p, err := s.stepPart(ctx, id, flow)
+		p, err := s.stepPart(ctx, r.Host, id, flow)
 		return []part{p}, err
 	})
 }

@@ -49,7 +49,7 @@ function replace(p) {
   const scrolled = [...el.querySelectorAll('.wide')].map(d => d.scrollLeft);
   el.innerHTML = p.html; // made by our templates, which escape
   el.dataset.version = p.version;
-  el.querySelectorAll('details').forEach((d, i) => { d.open = open[i] ?? false; });
+  el.querySelectorAll('details').forEach((d, i) => { d.open = open[i] ?? d.open; });
   el.querySelectorAll('.wide').forEach((d, i) => { d.scrollLeft = scrolled[i] ?? 0; });
   times();
   if (focused) {
