@@ -162,6 +162,9 @@ func (a *app) examineConfig(ctx context.Context, cfg *config.Config, o actors.Op
 	if cfg.API.Listen != "" {
 		found = append(found, doctor.CheckCertificate("api", cfg.API.Cert, cfg.API.Key, time.Now()))
 	}
+	if cfg.Dashboard.Listen != "" && cfg.Dashboard.Cert != "" {
+		found = append(found, doctor.CheckCertificate("dashboard", cfg.Dashboard.Cert, cfg.Dashboard.Key, time.Now()))
+	}
 	for _, w := range cfg.Webhooks {
 		if u, err := url.Parse(string(w.URL)); err == nil && w.Enabled {
 			found = append(found, doctor.CheckHost(ctx, "webhook "+w.Name, u.Hostname()))

@@ -129,7 +129,7 @@ func CheckSecretFile(check, path string) Finding {
 // CheckCertificate tells whether a certificate chain and its key load, and until when
 // the first of them is good.
 func CheckCertificate(check, cert, key string, now time.Time) Finding {
-	f := Finding{Check: check, Level: Error, Why: "the API is not served over TCP without its certificate", Mend: "openssl x509 -noout -subject -dates -in " + Quoted(cert)}
+	f := Finding{Check: check, Level: Error, Why: "without its certificate it is not served", Mend: "openssl x509 -noout -subject -dates -in " + Quoted(cert)}
 	pair, err := tls.LoadX509KeyPair(cert, key)
 	switch {
 	case err != nil:
