@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	mtfleetv1 "github.com/mtfleet/mtfleet/cmd/manager/api/mtfleet/v1"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
 )
 
@@ -43,8 +44,12 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request, g control.Grant) 
 	}
 	token := s.doors.admit(granted(g))
 	http.SetCookie(w, s.cookie(token, int(sessionLife.Seconds())))
-	s.o.Log.Info("somebody signed in to the dashboard", "caller", g.Name, "role", roleWord(g.Role), "from", r.RemoteAddr)
+	s.cameIn(r, g.Name, g.Role)
 	return s.doors.find(token)
+}
+
+func (s *Server) cameIn(r *http.Request, caller string, role mtfleetv1.Role) {
+	s.o.Log.Info("somebody signed in to the dashboard", "caller", caller, "role", roleWord(role), "from", r.RemoteAddr)
 }
 
 // stranger tells who has no session how to get one.
@@ -94,6 +99,7 @@ func (s *Server) enter(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	http.SetCookie(w, s.cookie(cookie, int(sessionLife.Seconds())))
+	s.cameIn(r, "a link", byLink.role)
 	// The next page is asked for by this one: a browser that followed a link of another
 	// site would not show the cookie at once.
 	s.show(w, r, http.StatusOK, "Welcome", view{next: "/"}, message("You are signed in."))
@@ -106,8 +112,8 @@ func (s *Server) entrance(w http.ResponseWriter, r *http.Request) {
 
 // enterByToken makes a session of a token. What was typed is in no answer and no log.
 func (s *Server) enterByToken(w http.ResponseWriter, r *http.Request) {
-	if err := readForm(w, r); err != nil {
-		s.failTooLarge(w, r)
+	if err := readForm(w, r, maxTokenForm); err != nil {
+		s.failTooLarge(w, r, maxTokenForm)
 		return
 	}
 	if s.foreign(r) {

@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -124,6 +125,9 @@ func TestATokenBecomesASession(t *testing.T) {
 			if w.Code != http.StatusForbidden || len(w.Result().Cookies()) != 0 || token != "" && strings.Contains(w.Body.String(), token) {
 				t.Errorf("%q: %d %s", token, w.Code, w.Body)
 			}
+		}
+		if w := g.signIn("192.0.2.1:1000", strings.Repeat("x", maxTokenForm)); w.Code != http.StatusRequestEntityTooLarge {
+			t.Errorf("a long token: %d", w.Code)
 		}
 		if w := g.send(g.ask("192.0.2.1:1000", http.MethodGet, "/enter?token="+g.tokens["admin"], "")); len(w.Result().Cookies()) != 0 {
 			t.Error("a token in an address lets in")
@@ -279,19 +283,18 @@ func TestWhereWrongTokensComeFromIsKeptWithinBounds(t *testing.T) {
 
 func TestATokenThatIsTakenAwayEndsItsSessions(t *testing.T) {
 	withTLS(t, func(t *testing.T, g *guests) {
-		c, who := g.in("operate")
 		other, otherWho := g.in("read")
-		release, _ := g.s.doors.stream(who)
-		defer release()
 		changed := append([]control.Grant(nil), g.grants...)
 		changed[1].Role = read
 		for name, grants := range map[string][]control.Grant{"another role": changed, "no grant": append(changed[:1:1], changed[2:]...)} {
 			g.access.Set(g.grants)
-			c, who = g.in("operate")
+			c, who := g.in("operate")
+			release, _ := g.s.doors.stream(who)
 			g.access.Set(grants)
 			if !g.s.doors.over(who) {
 				t.Errorf("%s: a page that is open stays", name)
 			}
+			release()
 			g.is(g.as(c, who, http.MethodGet, "/dcs", ""), http.StatusUnauthorized, `action="/enter"`)
 			g.is(g.as(other, otherWho, http.MethodGet, "/dcs", ""), http.StatusOK, "DCs")
 		}
@@ -307,6 +310,28 @@ func TestSessionsOfOneCallerPushNobodyElseOut(t *testing.T) {
 		}
 		if !g.s.doors.over(first) || g.s.doors.over(admin) || len(g.s.doors.sessions) != maxSessions+1 {
 			t.Errorf("%d sessions are kept", len(g.s.doors.sessions))
+		}
+	})
+}
+
+func TestACallerHasSoManyStreams(t *testing.T) {
+	withTLS(t, func(t *testing.T, g *guests) {
+		open := func(who *session) (n int) {
+			for range maxStreams {
+				if _, ok := g.s.doors.stream(who); ok {
+					n++
+				}
+			}
+			return n
+		}
+		var counts []int
+		for range 3 {
+			_, who := g.in("read")
+			counts = append(counts, open(who))
+		}
+		_, other := g.in("operate")
+		if counts = append(counts, open(other)); !slices.Equal(counts, []int{maxStreamsEach, maxStreamsOf - maxStreamsEach, 0, maxStreamsEach}) {
+			t.Errorf("three sessions of a caller, and one of another, have %v streams", counts)
 		}
 	})
 }

@@ -60,8 +60,8 @@ func (s *Server) inside(least mtfleetv1.Role, next http.HandlerFunc) http.Handle
 		r = r.WithContext(control.WithCaller(context.WithValue(r.Context(), sessionKey{}, who), control.Caller{Name: who.name, Role: who.role}))
 		changes := r.Method != http.MethodGet && r.Method != http.MethodHead
 		if changes {
-			if err := readForm(w, r); err != nil {
-				s.failTooLarge(w, r)
+			if err := readForm(w, r, maxForm); err != nil {
+				s.failTooLarge(w, r, maxForm)
 				return
 			}
 			if wrong := s.strange(r, who); wrong != "" {
@@ -85,15 +85,15 @@ func roleWord(r mtfleetv1.Role) string {
 	return strings.ToLower(strings.TrimPrefix(r.String(), "ROLE_"))
 }
 
-func (s *Server) failTooLarge(w http.ResponseWriter, r *http.Request) {
-	s.fail(w, r, http.StatusRequestEntityTooLarge, fmt.Sprintf("What was sent did not come whole, or has more than %d bytes.", maxForm))
+func (s *Server) failTooLarge(w http.ResponseWriter, r *http.Request, most int64) {
+	s.fail(w, r, http.StatusRequestEntityTooLarge, fmt.Sprintf("What was sent did not come whole, or has more than %d bytes.", most))
 }
 
 // readForm has the body of a request come, in time and not too much of it.
-func readForm(w http.ResponseWriter, r *http.Request) error {
+func readForm(w http.ResponseWriter, r *http.Request, most int64) error {
 	c := http.NewResponseController(w)
 	_ = c.SetReadDeadline(time.Now().Add(formLimit)) // what has no deadlines is a test's
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	_ = c.SetReadDeadline(time.Time{}) // the answer may take longer
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	return err

@@ -57,9 +57,12 @@ const (
 	// names of 10,000 accounts for a plan, of some 20 bytes each.
 	maxHeader = 16 << 10
 	maxForm   = 1 << 20
-	// maxStreams are open at a time, maxStreamsEach of one session: each holds what it
-	// has told of 10,000 accounts, some 2 MB.
+	// maxTokenForm is for who is not let in yet.
+	maxTokenForm = 4 << 10
+	// maxStreams are open at a time, maxStreamsOf of one caller and maxStreamsEach of one
+	// session: each holds what it has told of 10,000 accounts, some 2 MB.
 	maxStreams     = 32
+	maxStreamsOf   = 16
 	maxStreamsEach = 8
 	// formLimit is how long a form may take to come.
 	formLimit = 30 * time.Second
@@ -113,8 +116,8 @@ func ListenTLS(t TLS) (*Server, error) {
 	}
 	at := l.Addr().(*net.TCPAddr)
 	names := slices.Clone(t.Names)
-	if !at.IP.IsUnspecified() {
-		names = append(names, at.IP.String())
+	if host, _, err := net.SplitHostPort(t.Addr); err == nil && !at.IP.IsUnspecified() {
+		names = append(names, host)
 	}
 	if at.IP.IsLoopback() {
 		names = append(names, "localhost")

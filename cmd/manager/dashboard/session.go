@@ -164,11 +164,17 @@ func (d *doors) leave(s *session) {
 	d.sessions = slices.DeleteFunc(d.sessions, func(other *session) bool { return other == s })
 }
 
-// stream counts a stream of a session, until release; false if it has enough.
+// stream counts a stream of a session, until release; false if it, or its caller, has enough.
 func (d *doors) stream(s *session) (release func(), ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if s.streams >= maxStreamsEach {
+	all := 0
+	for _, other := range d.sessions {
+		if other.entrant == s.entrant {
+			all += other.streams
+		}
+	}
+	if s.streams >= maxStreamsEach || all >= maxStreamsOf {
 		return nil, false
 	}
 	s.streams++
