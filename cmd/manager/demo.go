@@ -20,6 +20,7 @@ type demoFlags struct {
 	accounts, dcs int
 	keep          string
 	json          bool
+	watch, noOpen bool
 }
 
 // maxDemoAccounts is what a test number's four digits and 9 DCs have room for.
@@ -36,14 +37,21 @@ again from its store, and makes a DC forget its temp keys. Nothing is simulated.
 
 Every figure it reports comes from the ledger of the test DCs, or from comparing
 the ledger with the manager's event stream. With --json the last line of standard
-output is one JSON object. The exit code is 0 only if every promise held.`,
+output is one JSON object. The exit code is 0 only if every promise held.
+
+With --watch it signs the accounts in and leaves the rest to you: a page has buttons
+that cut a DC and give it back, have a DC forget its temp keys, and kill the manager,
+which comes back by itself; beside it is the manager's dashboard. The page is opened
+in a browser where there is one and somebody is at the terminal; Ctrl-C ends it all.`,
 		RunE: func(c *cobra.Command, _ []string) error { return a.demo(c.Context(), f) },
 	}
 	flags := c.Flags()
 	flags.IntVar(&f.accounts, "accounts", 50, "how many accounts")
 	flags.IntVar(&f.dcs, "dcs", dctest.DefaultDCs, "how many DCs, 1 to 9")
 	flags.StringVar(&f.keep, "keep", "", "put configuration, store, log and ledger in `DIR` and keep them (default: a temporary directory)")
-	flags.BoolVar(&f.json, "json", false, "print the result as JSON on the last line of standard output")
+	flags.BoolVar(&f.json, "json", false, "print the result as JSON on the last line of standard output; with --watch, where the pages are")
+	flags.BoolVar(&f.watch, "watch", false, "show the fleet in a browser, with buttons that break it")
+	flags.BoolVar(&f.noOpen, "no-open", false, "with --watch: open no browser")
 	return c
 }
 
@@ -53,6 +61,8 @@ func (f demoFlags) check() error {
 		return usage("demo: --accounts %d: this must be 1 to %d", f.accounts, maxDemoAccounts)
 	case f.dcs < 1 || f.dcs > 9:
 		return usage("demo: --dcs %d: a cluster has 1 to 9 DCs", f.dcs)
+	case f.noOpen && !f.watch:
+		return usage("demo: --no-open is for --watch: no other demo opens a browser")
 	}
 	return nil
 }
@@ -102,11 +112,19 @@ func (a *app) demo(ctx context.Context, f demoFlags) error {
 	if err := d.makeDir(); err != nil {
 		return err
 	}
-	err = d.play(ctx)
+	act := d.play
+	if f.watch {
+		act = d.watch
+	}
+	err = act(ctx)
 	d.end()
 	d.bar.close()
-	if err != nil {
+	switch {
+	case err != nil:
 		return d.broken(ctx, err)
+	case f.watch:
+		d.leave(true)
+		return nil
 	}
 	return d.finish()
 }
@@ -137,6 +155,7 @@ func (d *demo) end() {
 	}
 	if d.child != nil {
 		d.child.kill()
+		_ = os.Remove(d.child.socket) // one that was killed leaves it, and it may be outside of dir
 	}
 	if d.cluster != nil {
 		_ = d.cluster.Close()
@@ -169,14 +188,7 @@ func (d *demo) finish() error {
 		out = d.err
 	}
 	d.result.print(out, d)
-	switch {
-	case d.f.keep != "":
-		d.printf("kept in %s\n", d.dir)
-	case ok:
-		_ = os.RemoveAll(d.dir)
-	default:
-		d.printf("manager.log and ledger.json are in %s\n", d.dir)
-	}
+	d.leave(ok)
 	if d.f.json {
 		if err := d.printJSON(d.result); err != nil {
 			return err
@@ -186,6 +198,19 @@ func (d *demo) finish() error {
 		return &exitError{code: exitFailed, text: ""}
 	}
 	return nil
+}
+
+// leave removes what was written, unless it is to be kept or something is to be found in
+// it.
+func (d *demo) leave(ok bool) {
+	switch {
+	case d.f.keep != "":
+		d.printf("kept in %s\n", d.dir)
+	case ok:
+		_ = os.RemoveAll(d.dir)
+	default:
+		d.printf("manager.log and ledger.json are in %s\n", d.dir)
+	}
 }
 
 // start serves the DCs and starts a manager on a new store.
@@ -211,8 +236,15 @@ func (d *demo) start(ctx context.Context) (err error) {
 	if err := d.writeConfig(descriptor); err != nil {
 		return err
 	}
-	d.stream = newCollector(d.people)
-	d.child = &child{app: d.app, exe: d.exe, dir: d.dir, socket: d.socket(), events: d.stream}
+	d.child = &child{app: d.app, exe: d.exe, dir: d.dir, socket: d.socket()}
+	if d.f.watch {
+		if d.child.board, err = freeAddress(); err != nil {
+			return err
+		}
+	} else {
+		d.stream = newCollector(d.people)
+		d.child.events = d.stream
+	}
 	d.calls = newCaller(d)
 	if err := d.child.start(ctx); err != nil {
 		return err

@@ -22,7 +22,8 @@ type child struct {
 	exe    string // of this program
 	dir    string
 	socket string
-	events *collector
+	board  string     // where it serves its dashboard; empty for nowhere
+	events *collector // nil: nobody follows them
 
 	cmd   *exec.Cmd
 	stdin io.Closer // the child stops when it closes, so it never outlives us
@@ -43,6 +44,9 @@ func (c *child) start(ctx context.Context) error {
 	}
 	defer log.Close()
 	cmd := exec.Command(c.exe, "run", "--config", filepath.Join(c.dir, "manager.yaml"), "--loopback-only", "--until-stdin-closes")
+	if c.board != "" {
+		cmd.Args = append(cmd.Args, "--dashboard", c.board)
+	}
 	cmd.Stdout, cmd.Stderr = log, log
 	for _, kv := range c.env {
 		if !strings.HasPrefix(kv, "MTFLEET_") { // the operator's own settings are not the demonstration's
@@ -87,6 +91,25 @@ func (c *child) connect(ctx context.Context) error {
 }
 
 func (c *child) connected(service *control.Remote) error {
+	if err := c.follow(service); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.service = service
+	if c.up == nil {
+		c.up = make(chan struct{})
+	}
+	close(c.up)
+	return nil
+}
+
+// follow collects the manager's events until it is gone.
+func (c *child) follow(service *control.Remote) error {
+	if c.events == nil {
+		close(c.drain)
+		return nil
+	}
 	events, err := control.Events.Call(context.Background(), service, control.EventsRequest{})
 	if err != nil {
 		return fmt.Errorf("demo: following the manager's events: %w", err)
@@ -102,13 +125,6 @@ func (c *child) connected(service *control.Remote) error {
 			c.events.add(ev)
 		}
 	}(c.drain)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.service = service
-	if c.up == nil {
-		c.up = make(chan struct{})
-	}
-	close(c.up)
 	return nil
 }
 

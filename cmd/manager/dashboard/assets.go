@@ -28,6 +28,15 @@ var assetVersion = func() string {
 	return strconv.FormatUint(h.Sum64(), 36)
 }()
 
+// Assets are what its pages load, for a page of another server that is to look as they do.
+func Assets() fs.FS {
+	files, err := fs.Sub(assets, "assets")
+	if err != nil { // for a name that is no path
+		panic(err)
+	}
+	return files
+}
+
 func assetURL(name string) string { return "/assets/" + name + "?v=" + assetVersion }
 
 // asset serves what pages load. It is the same for everybody, and asks for no session.
