@@ -168,6 +168,9 @@ func TestAppConfigTellsAFrozenAccountWhy(t *testing.T) {
 	refused(w, "a change", 1, 1, change, 420, "FROZEN_METHOD_INVALID")
 	w.sleep(2 * time.Hour)
 	refused(w, "a change after the freeze", 1, 1, change, 406, "FRESH_RESET_AUTHORISATION_FORBIDDEN")
+	if _, ok := must(w, 1, 1, &tg.HelpGetAppConfigRequest{Hash: plain.Hash}).(*tg.HelpAppConfigNotModified); !ok {
+		t.Error("a freeze that is over is still in the config")
+	}
 	if err := w.b.Unfreeze(w.now, u.ID); err != nil {
 		t.Fatal(err)
 	}

@@ -44,10 +44,14 @@ type user struct {
 	stops   []stop            // of a bot, oldest first
 }
 
-// frozenState is the read-only state of an account; since is zero when it is not frozen.
+// frozenState is the read-only state of an account; since is zero when it is not frozen, until when it has no end.
 type frozenState struct {
 	since, until time.Time
 	appeal       string
+}
+
+func (f frozenState) holds(now time.Time) bool {
+	return !f.since.IsZero() && (f.until.IsZero() || now.Before(f.until))
 }
 
 // directory finds users. One directory serves all DCs.

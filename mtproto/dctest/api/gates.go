@@ -151,7 +151,7 @@ func (c *call) kindGate() *Error {
 	if !c.user.bot && c.m.who == bots {
 		return errUserBotRequired
 	}
-	if f := c.user.frozen; !f.since.IsZero() && c.m.changes && (f.until.IsZero() || c.req.Now.Before(f.until)) {
+	if c.m.changes && c.user.frozen.holds(c.req.Now) {
 		return errFrozen
 	}
 	return nil

@@ -69,7 +69,7 @@ func (c *call) getNearestDC(*tg.HelpGetNearestDCRequest) (*tg.NearestDC, *Error)
 func (c *call) getAppConfig(q *tg.HelpGetAppConfigRequest) (tg.AnyHelpAppConfig, *Error) {
 	entries := []jsonEntry{{"authorization_autoconfirm_period", jsonNumber(c.b.cfg.AutoConfirm.Seconds())}}
 	hash := int32(1)
-	if c.user != nil && !c.user.frozen.since.IsZero() {
+	if c.user != nil && c.user.frozen.holds(c.req.Now) {
 		f := c.user.frozen
 		entries = append(entries, jsonEntry{"freeze_since_date", jsonNumber(float64(f.since.Unix()))})
 		if !f.until.IsZero() {
