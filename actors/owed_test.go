@@ -37,7 +37,10 @@ var stops = []struct {
 		inject(t, s, dctest.Fault{Kind: dctest.FaultRPC, Method: "users.getUsers", Code: 401, Text: "SESSION_REVOKED"})
 		refusedBy(401, "SESSION_REVOKED")(t, s, a)
 	}, actors.Revoked, "revoked"},
-	{"frozen", refusedBy(420, "FROZEN_METHOD_INVALID"), actors.Frozen, "frozen"},
+	{"frozen", func(t *testing.T, s *serve.Cluster, a *actors.Account) {
+		freezes(t, s, a.Status().UserID, 0)
+		refusedBy(420, "FROZEN_METHOD_INVALID")(t, s, a)
+	}, actors.Frozen, "frozen"},
 	{"paused", func(t *testing.T, _ *serve.Cluster, a *actors.Account) {
 		if err := a.Pause(soon(t)); !errors.Is(err, storetest.ErrInjected) {
 			t.Errorf("the pause that is not on disk ended with %v", err)

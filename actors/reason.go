@@ -25,8 +25,10 @@ func reasonOf(from, to State) reason {
 		return bySignIn
 	case to == Connecting && from == Waiting:
 		return byWait
-	case to == Connecting && (from == Online || from == Frozen):
+	case to == Connecting && from == Online:
 		return byConnection
+	case to == Connecting && from == Frozen:
+		return byServer // it has ended the freeze
 	case to == Connecting:
 		return byOwner // resumed, taken back, its key restored
 	}

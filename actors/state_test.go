@@ -126,6 +126,7 @@ func TestAFreezeEndsWhenTheServerEndsIt(t *testing.T) {
 			}
 			a := signInBot(t, m, "robot", s.Descriptor().Bots[0], actors.AccountOptions{})
 			wait(t, a, actors.Online)
+			freezes(t, s, s.Descriptor().Bots[0].UserID, 0)
 			refuse(t, s, "testdc.echo", 420, "FROZEN_METHOD_INVALID")
 			if err := echoed(t, a, actors.WithPolicy(actors.Once)); !tgerr.Is(err, "FROZEN_METHOD_INVALID") {
 				t.Errorf("the refused call: %v", err)

@@ -139,7 +139,7 @@ func TestAReasonForEveryChangeOfState(t *testing.T) {
 	}{
 		{New, Connecting, byStart}, {New, Paused, byStart}, {New, Revoked, byStart}, {New, SigningIn, bySignIn},
 		{SigningIn, Connecting, bySignIn}, {SigningIn, New, bySignIn},
-		{Connecting, Online, byAnswer}, {Online, Connecting, byConnection}, {Frozen, Connecting, byConnection},
+		{Connecting, Online, byAnswer}, {Online, Connecting, byConnection}, {Frozen, Connecting, byServer},
 		{Waiting, Connecting, byWait}, {Online, Waiting, byServer}, {Online, Revoked, byServer}, {Online, Duplicated, byServer},
 		{Paused, Connecting, byOwner}, {Quarantined, Connecting, byOwner}, {Revoked, Connecting, byOwner}, {Exported, Connecting, byOwner},
 		{Online, Quarantined, byFault}, {New, Quarantined, byFault}, {Online, SigningOut, byOwner}, {SigningOut, SignedOut, byOwner},

@@ -58,7 +58,7 @@ func (c *Call) Returned(body []byte, err error, on binding.Where) {
 // What a caller who has left was answered says as much of the account.
 func (a *account) onReturned(c *ctx, m callReturned) {
 	call := m.call
-	switch a.stand.Returned(c.Now(), &call.query, whereOf(m.on), m.err) {
+	switch a.stand.Returned(c.Now(), &call.query, whereOf(m.on), m.body, m.err) {
 	case standing.FateOver:
 		if m.err == nil && call.learns(m.body, m.on) {
 			a.feed.Learn(c.Now(), call.Body, m.body)

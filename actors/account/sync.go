@@ -69,6 +69,7 @@ func (l listener) Durable() (on, held bool) { return l.env.Durable(l.id) }
 func (l listener) Life() uint64 { return l.env.lives.Add(1) }
 
 func (l listener) DCsChanged() {
+	l.stand.ConfigChanged(l.c.Now())
 	l.env.dcs.Expire()
 	l.fetchConfig(l.c)
 }

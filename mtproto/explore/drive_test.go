@@ -186,7 +186,7 @@ func (w *world) returned(q *query, err error) {
 		at.DC, at.Home = awayDC, false
 	}
 	c := q.call
-	switch w.st.Returned(w.local(), &c, at, err) {
+	switch w.st.Returned(w.local(), &c, at, nil, err) {
 	case standing.FateOver, standing.FateOwn:
 		w.over(q, err)
 	case standing.FateJudged: // OutEnd or OutSend follows

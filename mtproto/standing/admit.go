@@ -66,12 +66,15 @@ const (
 	FateOwn                // it was the machine's own: nothing follows
 )
 
-// Returned says how a call ended, whoever asked it; nil for a result. It is
-// Answered or Ended, where the end says something of the account.
-func (m *Machine) Returned(now time.Time, c *Call, at Where, err error) Fate {
+// Returned says how a call ended, whoever asked it: with a result, which is body, or with
+// an error. It is Answered or Ended, where the end says something of the account.
+func (m *Machine) Returned(now time.Time, c *Call, at Where, body []byte, err error) Fate {
 	switch c.Purpose {
-	case ForConfirm, ForLogOut, ForProof:
+	case ForConfirm, ForLogOut, ForProof, ForFreeze:
 		m.Ended(now, c, at, err)
+		if c.Purpose == ForFreeze && err == nil {
+			m.readFreeze(now, c, body)
+		}
 		return FateOwn
 	}
 	if err == nil {
@@ -98,7 +101,7 @@ func (m *Machine) Answered(now time.Time, c *Call, at Where) {
 	case Frozen:
 		m.alive()
 		if c.Method == m.frozen.method || !c.Repeatable {
-			m.frozen = frozen{}
+			m.thaw()
 			m.become(now, Online, "", "", time.Time{})
 			m.save(now, Changes{Account: true}, false)
 			return

@@ -44,6 +44,9 @@ const (
 	// online when the question about its updates fails by the server's own
 	// trouble. The machine asks it with OutCall.
 	ForProof
+	// ForFreeze: help.getAppConfig at home, to find out that a freeze is over. The
+	// machine asks it with OutCall; what it is answered comes by Returned.
+	ForFreeze
 
 	purposes // how many there are
 )
@@ -51,7 +54,7 @@ const (
 var purposeNames = [...]string{
 	ForCaller: "caller", ForSignIn: "sign-in", ForUpdates: "updates", ForExport: "export", ForImport: "import",
 	ForGuestLogOut: "guest-log-out", ForConfirm: "confirm", ForLogOut: "log-out", ForConfig: "config", ForBind: "bind", ForDrop: "drop",
-	ForMove: "move", ForProof: "proof",
+	ForMove: "move", ForProof: "proof", ForFreeze: "freeze",
 }
 
 // String is the purpose in a word.
@@ -78,6 +81,7 @@ var admitted = [purposes]stateSet{
 	ForDrop:        liveStates | setOf(SigningIn, SigningOut),
 	ForMove:        liveStates,
 	ForProof:       liveStates,
+	ForFreeze:      liveStates,
 }
 
 // asAccount says which queries a wait of the whole account holds: those that

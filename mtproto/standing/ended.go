@@ -44,6 +44,8 @@ func (m *Machine) Ended(now time.Time, c *Call, at Where, err error) {
 		m.onLoggedOut(now, c, at, err)
 	case c.Purpose == ForProof:
 		m.onProved(now, c, at, e, err)
+	case c.Purpose == ForFreeze:
+		m.onFreezeRead(now, c, at, e, err)
 	case c.Purpose == ForBind:
 		if refused {
 			m.onBindRefused(now, c, at, e)
@@ -200,16 +202,6 @@ func (m *Machine) terminal(now time.Time, e *tgerr.Error) {
 func (m *Machine) giveUp(now time.Time, s State, why, advice string) {
 	m.close(&StateError{State: s, Why: why})
 	m.become(now, s, why, advice, time.Time{})
-	m.save(now, Changes{Account: true}, false)
-}
-
-// freeze notes that the account may only read.
-func (m *Machine) freeze(now time.Time, c *Call, err error) {
-	if !liveStates.has(m.state) || m.state == Waiting || c.Purpose == ForSignIn || m.removal.erasing {
-		return
-	}
-	m.frozen = frozen{method: c.Method, why: serverWords(err)}
-	m.become(now, Frozen, m.frozen.why, adviceOf[Frozen], time.Time{})
 	m.save(now, Changes{Account: true}, false)
 }
 

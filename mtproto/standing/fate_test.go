@@ -29,6 +29,8 @@ func TestWhoHearsOfACallThatCameBack(t *testing.T) {
 		{ForLogOut, nil, FateOwn},
 		{ForLogOut, tgerr.New(401, "AUTH_KEY_UNREGISTERED"), FateOwn},
 		{ForProof, own, FateOwn},
+		{ForFreeze, nil, FateOwn},
+		{ForFreeze, tgerr.New(420, "FLOOD_WAIT_7"), FateOwn},
 	} {
 		m := Restore(Config{}, Snapshot{State: Online, HomeDC: 2, UserID: 1})
 		m.Start(epoch)
@@ -37,7 +39,7 @@ func TestWhoHearsOfACallThatCameBack(t *testing.T) {
 			_ = out
 		}
 		call := Call{ID: 1, Purpose: c.purpose, Method: "users.getUsers"}
-		if got := m.Returned(epoch, &call, Where{DC: 2, Home: true}, c.err); got != c.want {
+		if got := m.Returned(epoch, &call, Where{DC: 2, Home: true}, nil, c.err); got != c.want {
 			t.Errorf("%v, %v: fate %d, want %d", c.purpose, c.err, got, c.want)
 		}
 		ends := 0

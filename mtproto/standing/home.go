@@ -21,6 +21,7 @@ func (m *Machine) Routed(now time.Time) {
 	case m.state == Connecting:
 		m.become(now, Connecting, "connected, and nothing was answered yet", "", time.Time{})
 	case m.state == Frozen:
+		m.readFreezeSoon(now)
 		m.become(now, Frozen, m.frozen.why, adviceOf[Frozen], time.Time{})
 	case m.state == SigningIn:
 		m.note(now, "", "")
@@ -108,6 +109,8 @@ func (m *Machine) Moved(now time.Time, id dc.ID) {
 	// What the old home says to a question under way counts for nothing.
 	m.doubt.asking = false
 	m.doubt.round++
+	m.frozen.asking = false
+	m.frozen.round++
 	m.save(now, Changes{Account: true}, false)
 	m.emit(Output{Kind: OutMoved, DC: id})
 	why := fmt.Sprintf("its home moved to %v", id)

@@ -48,10 +48,6 @@ type Machine struct {
 	rotation rotation
 }
 
-// frozen is what is known of a Frozen account: the method that was refused
-// (empty after a restart) and the server's words.
-type frozen struct{ method, why string }
-
 // Restore returns the machine of a snapshot; the zero one is a new account.
 // Nothing happens before Start.
 func Restore(cfg Config, s Snapshot) *Machine {
@@ -92,7 +88,7 @@ func (m *Machine) start(now time.Time, login bool) {
 		m.open()
 		m.askLogOut(now)
 	case s == Frozen && m.waits.account(now) == nil:
-		m.frozen.why = m.why
+		m.frozen.why, m.frozen.at = m.why, now.Add(freezeSoon)
 		m.become(now, Frozen, m.why, adviceOf[Frozen], time.Time{})
 		m.open()
 	case liveStates.has(s):
@@ -185,6 +181,9 @@ func (m *Machine) Deadline() (first time.Time) {
 	if m.state == Waiting {
 		sooner(m.until)
 	}
+	if m.readsFreeze() {
+		sooner(m.frozen.at)
+	}
 	if m.doubt.pausing() && m.routed && m.state != Waiting {
 		sooner(m.doubt.at)
 	}
@@ -198,6 +197,7 @@ func (m *Machine) Advance(now time.Time) {
 		m.live(now, "the wait is over")
 	}
 	m.confirm(now)
+	m.askFreeze(now)
 }
 
 // become is the only way to another state, and to other words about it.
@@ -251,7 +251,8 @@ func or(s, otherwise string) string {
 // close ends everything that needs connections: the account leaves service.
 // Calls that wait here for another try end with why they wait.
 func (m *Machine) close(err error) {
-	m.routed, m.moving, m.frozen, m.signIn = false, 0, frozen{}, signIn{}
+	m.routed, m.moving, m.signIn = false, 0, signIn{}
+	m.thaw()
 	m.doubt = doubt{round: m.doubt.round}
 	m.emit(Output{Kind: OutClose, Err: err})
 	m.endRotation(err)

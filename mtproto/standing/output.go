@@ -40,7 +40,7 @@ const (
 	OutRecall
 
 	// OutCall asks to run Query for Call: for ForConfirm on a second connection
-	// under the home key, for ForLogOut at home. It is admitted already; the
+	// under the home key, for the others at home. It is admitted already; the
 	// driver gives it an ID. Answer: Ended, whatever became of it.
 	OutCall
 

@@ -35,8 +35,10 @@ const (
 	// Frozen: the server keeps the account readable and refuses the rest.
 	// Calls go on. That is the server's doing and not the connection's, so the
 	// state outlives a lost connection and a restart; Why says that there is no
-	// connection. Left when a call is answered that is refused to the frozen:
-	// the one that was refused, or any that may not run twice.
+	// connection. Left when a call is answered that is refused to the frozen (the
+	// one that was refused, or any that may not run twice), for Online; and, for
+	// Connecting, when help.getAppConfig names no freeze any more, which is read when
+	// the server says that it has changed, and every 15 minutes.
 	Frozen
 
 	// Quarantined: the account failed too often, or its records cannot be

@@ -42,6 +42,7 @@ var inputs = []string{
 	"routed", "route-lost no more", "unreachable nobody answers", "key-gone", "key-gone dc=4", "foreign", "moved dc=4", "move-failed",
 	"begin-sign-in", "granted", "step Type the code.", "sign-in-home dc=4", "signed-in", "sign-in-failed it was cancelled", "import-failed",
 	"subject-wait auth.sendCode abc -10s 1m",
+	"config-changed", "ended 8 lost", "ended 8 420 FLOOD_WAIT_30", "app-config 8 frozen", "app-config 8 free",
 	"rotate 9", "rotated 1", "pause 9", "resume 9", "export 9 as a gotd session", "take-back 9", "restore-key 9", "log-out 9", "remove 9", "remove 9 force", "clear-waits 9", "erased", "quarantine again",
 }
 
@@ -55,6 +56,7 @@ func cell(t *testing.T, s State, input string) string {
 	p.calls[5] = &Call{ID: 5, Purpose: ForBind, Method: "auth.bindTempAuthKey"}
 	p.calls[6] = &Call{ID: 6, Purpose: ForImport, Method: "auth.importAuthorization", DC: 4}
 	p.calls[7] = &Call{ID: 7, Purpose: ForMove, Method: "users.getUsers", DC: 4, Repeatable: true}
+	p.calls[8] = &Call{ID: 8, Purpose: ForFreeze, Method: "help.getAppConfig", Repeatable: true}
 	for _, line := range reach[s] {
 		if err := p.run(line); err != nil {
 			t.Fatal(err)
@@ -63,6 +65,7 @@ func cell(t *testing.T, s State, input string) string {
 	if p.m.State() != s {
 		t.Fatalf("%v leads to %v", reach[s], p.m.State())
 	}
+	p.calls[8].Round = p.m.frozen.round
 	p.buf.Reset()
 	if err := p.run(input); err != nil {
 		t.Fatal(err)

@@ -16,6 +16,8 @@ import (
 
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
+	"github.com/mtfleet/mtfleet/tl"
+	"github.com/mtfleet/mtfleet/tl/tg"
 )
 
 var rewrite = flag.Bool("rewrite", false, "rewrite the transcripts in testdata; read the diff before committing it")
@@ -269,6 +271,10 @@ func (p *play) input(w words, rest string) error {
 
 	case "routed":
 		m.Routed(now)
+	case "config-changed":
+		m.ConfigChanged(now)
+	case "app-config": // id, and what it says
+		m.Returned(now, call(), p.where(w[3:]), appConfig(w[2]), nil)
 	case "suspect":
 		m.Suspect(now, rest)
 	case "route-lost":
@@ -336,6 +342,24 @@ func (p *play) input(w words, rest string) error {
 		return fmt.Errorf("no such command: %q", w)
 	}
 	return nil
+}
+
+// appConfig is an answer to help.getAppConfig: of somebody "frozen" or "free", or "broken".
+func appConfig(of string) []byte {
+	entries := map[string]float64{"authorization_autoconfirm_period": 604800}
+	if of == "frozen" {
+		entries["freeze_since_date"] = 1788264000
+	}
+	config := tl.AppendVectorHeader(tl.AppendUint32(nil, jsonObjectID), len(entries))
+	for key, n := range entries {
+		config = tl.AppendString(tl.AppendUint32(config, jsonObjectValueID), key)
+		config = tl.AppendDouble(tl.AppendUint32(config, jsonNumberID), n)
+	}
+	body := (&tg.HelpAppConfig{Hash: 1, Config: config}).Append(nil)
+	if of == "broken" {
+		return body[:len(body)-4]
+	}
+	return body
 }
 
 // rotateError is how a rotation ends: nil for "", with a wait of a minute for

@@ -375,13 +375,15 @@ func (w *world) step(op, arg int) {
 				c.ended = true
 			}
 		}
+	case 26:
+		m.ConfigChanged(now)
 	}
 	w.note("op %d %d", op%worldOps, arg)
 	w.drain()
 	w.check(op%worldOps, before)
 }
 
-const worldOps = 26
+const worldOps = 27
 
 // result answers a call.
 func (w *world) result(n int) {
@@ -392,7 +394,7 @@ func (w *world) result(n int) {
 	c.sent = false
 	if c.query {
 		c.ended = true
-		w.m.Ended(w.now(), &c.call, c.at, nil)
+		w.m.Returned(w.now(), &c.call, c.at, appConfig([]string{"frozen", "free", "broken"}[n%3]), nil)
 		return
 	}
 	c.ended = true
