@@ -60,6 +60,23 @@ func walksOfPages() map[string]*pageWalk {
 			before: pageDCs + alice + running + `echo '{"peer":{"_":"inputPeerSelf"},"message":"hi again","random_id":"124"}' >message.json` + "\n",
 			says:   []string{`"nearest_dc":`, `"self":true`, `"message":"hi again"`},
 		},
+		thePageOfCommands: {
+			before: pageDCs + `echo 'sessions: {export: true}' >>dc.yaml
+other-program() { cat >/dev/null; }
+echo socks5://user:password@127.0.0.1:9 >proxy.txt
+(umask 077; jq -r '"name,token", (.bots[] | "bot-\(.user_id),\(.token)")' dc.json >bots.csv)
+`,
+			lines: []pageLine{
+				{begins: "manager account add alice", then: signsInAlice},
+				{begins: "manager account add --file", then: running},
+				{begins: "manager account list --sort=-since --watch", seconds: "1"},
+				{begins: "manager session export alice --format gramjs", instead: "manager session export alice --format telethon --out my.session --confirm alice\nmanager session take-back alice"},
+				{begins: "manager session import my.session", not: ofSessions},
+				{begins: "manager session import - ", not: ofSessions},
+				{begins: "manager session import ~/", not: ofSessions},
+			},
+			says: []string{"Account alice is signed in", "format        telethon"},
+		},
 		"docs/dashboard.md": {
 			before: pageDCs + alice,
 			here:   []string{"127.0.0.1:8070", "127.0.0.1:PORT"},
@@ -69,7 +86,9 @@ func walksOfPages() map[string]*pageWalk {
 		"docs/deploy.md": {elsewhere: "deploy/pack", blocks: 5},
 		"docs/events.md": {
 			before: pageDCs + "export MTFLEET_CONTROL_SOCKET=$PWD/control.sock\n" + alice + "manager account label alice env=prod\n" + running + `
-timeout -s INT 1 manager events consume --name app --type update --label env=prod || [ $? = 124 ]
+manager events consume --name app --type update --label env=prod &
+until manager consumers list | grep -q ^app; do kill -0 $!; sleep 0.05; done
+kill $!; wait $! || true
 manager testdc push text +$(jq -r '.phones[0].phone' dc.json) --text hello --control-socket dc.sock
 until CURSOR=$(manager events --type update --json | jq -r .cursor | tail -n 1) && [ -n "$CURSOR" ]; do sleep 0.05; done
 `,
@@ -78,7 +97,7 @@ until CURSOR=$(manager events --type update --json | jq -r .cursor | tail -n 1) 
 				{begins: "manager consumers list", differs: true},
 				{begins: "manager events -f", seconds: "1"},
 				{begins: "manager account events alice -f", seconds: "1"},
-				{begins: "curl -sN", seconds: "1"},
+				{begins: "curl -sN", seconds: "3"},
 			},
 			says: []string{`updateNewMessage "hello"`, `"_":"updateNewMessage"`, "env=prod update", "NAME   ACCOUNTS"},
 		},
@@ -176,7 +195,9 @@ until LINK=$(grep -o 'tg://login?token=[^"]*' qr.json | tail -n 1); do kill -0 $
 
 const (
 	damaged = "it takes a damaged store; testdata/damaged.txt damages one"
-	long    = "it takes long; CI runs "
+	// ofSessions: alice is an account here, of whom no session can be taken in.
+	ofSessions = "docs/sessions.md has it too, and there it is run, or the reason why not"
+	long       = "it takes long; CI runs "
 )
 
 // aSession makes a file of Telethon's for a person whom no account is.
