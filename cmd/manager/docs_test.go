@@ -5,10 +5,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/mtfleet/mtfleet/config"
+	"github.com/mtfleet/mtfleet/mtproto/standing"
 )
 
 // pages are the Markdown files of the repository, by their paths from its root.
@@ -146,6 +149,32 @@ func TestSettingsOfThePagesExist(t *testing.T) {
 	}
 	if n < 6 {
 		t.Errorf("only %d blocks were found", n)
+	}
+}
+
+// What is explained of states and limits is what the code has.
+func TestThePagesThatExplainNameWhatThereIs(t *testing.T) {
+	all := pages(t)
+	var named []string
+	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z-]+)` \\|").FindAllStringSubmatch(all["docs/why/states.md"], -1) {
+		named = append(named, m[1])
+	}
+	var there []string
+	for s := standing.New; !strings.HasPrefix(s.String(), "state("); s++ {
+		there = append(there, s.String())
+	}
+	slices.Sort(named)
+	slices.Sort(there)
+	if !slices.Equal(named, there) {
+		t.Errorf("docs/why/states.md explains %v, and there are %v", named, there)
+	}
+	l := config.Default().Limits
+	for name, value := range map[string]int{
+		"connects_per_second": l.ConnectsPerSecond, "key_creations_per_second": l.KeyCreationsPerSecond, "sign_ins_per_minute": l.SignInsPerMinute,
+	} {
+		if !regexp.MustCompile("(?m)^\\| `limits." + name + "` \\|.*\\| " + strconv.Itoa(value) + " \\|$").MatchString(all["docs/why/pacing.md"]) {
+			t.Errorf("docs/why/pacing.md does not say that limits.%s is %d", name, value)
+		}
 	}
 }
 

@@ -6,20 +6,16 @@ package main
 // manager that runs.
 const (
 	pageDCs = `manager testdc --users 3 --bots 2 --no-limits --control-socket dc.sock --descriptor dc.json --write-config dc.yaml >>DIR/aside.log 2>&1 &
-until [ -s dc.yaml ] && [ -s dc.json ]; do kill -0 $!; sleep 0.05; done
+until grep -q ^ready DIR/aside.log; do kill -0 $!; sleep 0.05; done
 export MTFLEET_CONFIG=$PWD/dc.yaml
 `
-	alice        = "manager account add alice\n" + signsInAlice + "\n"
+	aliceIsIn    = "manager account add alice\n" + signsInAlice + "\n"
 	signsInAlice = `manager account login alice --phone +$(jq -r '.phones[0].phone' dc.json)
 manager account login alice --code $(jq -r '.phones[0].code' dc.json)`
-	running = "manager run >>DIR/aside.log 2>&1 &\nuntil { " + isOnline + "; } 2>/dev/null; do kill -0 $!; sleep 0.05; done\n"
+	managerRuns = "manager run >>DIR/aside.log 2>&1 &\nuntil { " + isOnline + "; } 2>/dev/null; do kill -0 $!; sleep 0.05; done\n"
 
 	isOnline = "manager account list --state online -o name | grep -q ."
-	isReady  = "[ -s dc.json ]"
-)
-
-const (
-	builds = "the walk of a newcomer builds it (cmd/manager/dashboard/browser), and here the test's own manager is at hand"
+	isReady  = "grep -q ^ready DIR/aside.log"
 )
 
 // walksOfPages says how each page is followed.
@@ -31,7 +27,7 @@ func walksOfPages() map[string]*pageWalk {
 				{begins: "go run ./cmd/manager demo", not: "seconds of two cores; CI has a step for it, and testdata/demo.txt plays a small one"},
 				{begins: "go install", not: builds},
 				{begins: "manager config example", then: "cp dc.yaml ~/.config/mtfleet/config.yaml\nunset MTFLEET_CONFIG"},
-				{begins: "manager testdc --write-config", aside: "[ -s dc.yaml ] && grep -q ready DIR/aside.log"},
+				{begins: "manager testdc --write-config", aside: isReady},
 				{begins: "manager account login robot", instead: "grep -om 1 '[0-9]*:[A-Za-z0-9_-]\\{35\\}' DIR/aside.log >token.txt\nmanager account login robot --add --bot-token-file token.txt"},
 				{begins: "manager run --dashboard", aside: isOnline, then: "kill $!; wait $!"},
 				{begins: "manager account login alice", instead: "manager account login alice --phone +9996610000\nmanager account login alice --code 11111"},
@@ -44,7 +40,7 @@ func walksOfPages() map[string]*pageWalk {
 			says: []string{"Account robot is signed in", "Account alice is signed in"},
 		},
 		"docs/api.md": {
-			before: pageDCs + "export MTFLEET_CONTROL_SOCKET=$PWD/control.sock\n" + alice + running,
+			before: pageDCs + "export MTFLEET_CONTROL_SOCKET=$PWD/control.sock\n" + aliceIsIn + managerRuns,
 			lines: []pageLine{
 				{begins: "manager audit tail", differs: true},
 				{begins: "grpcurl", not: "a program of others; the tests of cmd/manager/control ask by gRPC, for the list by reflection too"},
@@ -57,7 +53,7 @@ func walksOfPages() map[string]*pageWalk {
 			lines: []pageLine{{begins: "systemd-run", not: "it takes root and a systemd; deploy/pack runs a unit with that key"}},
 		},
 		"docs/calls.md": {
-			before: pageDCs + alice + running + `echo '{"peer":{"_":"inputPeerSelf"},"message":"hi again","random_id":"124"}' >message.json` + "\n",
+			before: pageDCs + aliceIsIn + managerRuns + `echo '{"peer":{"_":"inputPeerSelf"},"message":"hi again","random_id":"124"}' >message.json` + "\n",
 			says:   []string{`"nearest_dc":`, `"self":true`, `"message":"hi again"`},
 		},
 		thePageOfCommands: {
@@ -68,7 +64,7 @@ echo socks5://user:password@127.0.0.1:9 >proxy.txt
 `,
 			lines: []pageLine{
 				{begins: "manager account add alice", then: signsInAlice},
-				{begins: "manager account add --file", then: running},
+				{begins: "manager account add --file", then: managerRuns},
 				{begins: "manager account list --sort=-since --watch", seconds: "1"},
 				{begins: "manager session export alice --format gramjs", instead: "manager session export alice --format telethon --out my.session --confirm alice\nmanager session take-back alice"},
 				{begins: "manager session import my.session", not: ofSessions},
@@ -78,14 +74,14 @@ echo socks5://user:password@127.0.0.1:9 >proxy.txt
 			says: []string{"Account alice is signed in", "format        telethon"},
 		},
 		"docs/dashboard.md": {
-			before: pageDCs + alice,
+			before: pageDCs + aliceIsIn,
 			here:   []string{"127.0.0.1:8070", "127.0.0.1:PORT"},
 			lines:  []pageLine{{begins: "manager run", aside: isOnline}},
 			says:   []string{"/enter/"},
 		},
 		"docs/deploy.md": {elsewhere: "deploy/pack", blocks: 5},
 		"docs/events.md": {
-			before: pageDCs + "export MTFLEET_CONTROL_SOCKET=$PWD/control.sock\n" + alice + "manager account label alice env=prod\n" + running + `
+			before: pageDCs + "export MTFLEET_CONTROL_SOCKET=$PWD/control.sock\n" + aliceIsIn + "manager account label alice env=prod\n" + managerRuns + `
 manager events consume --name app --type update --label env=prod &
 until manager consumers list | grep -q ^app; do kill -0 $!; sleep 0.05; done
 kill $!; wait $! || true
@@ -108,14 +104,14 @@ until CURSOR=$(manager events --type update --json | jq -r .cursor | tail -n 1) 
 		},
 		"docs/performance.md": {
 			lines: []pageLine{
-				{begins: "go run ./cmd/manager bench idle", not: long + "idle of 50 accounts"},
+				{begins: "go run ./cmd/manager bench idle", not: takesLong + "idle of 50 accounts"},
 				{begins: "go tool pprof", not: "it reads the profile of the line before"},
-				{begins: "cd benchmarks/readers", not: long + "it with 200 connections"},
+				{begins: "cd benchmarks/readers", not: takesLong + "it with 200 connections"},
 			},
 		},
 		"docs/proxies.md": {
 			before: pageDCs + "echo socks5://user:password@127.0.0.1:9 >proxy.txt\n",
-			lines:  []pageLine{{begins: "manager testdc --mtproxy", aside: "grep -q mtproxy: dc.json"}},
+			lines:  []pageLine{{begins: "manager testdc --mtproxy", aside: "[ $(grep -c ^ready DIR/aside.log) = 2 ]"}},
 			says:   []string{"Account robot is signed in"},
 		},
 		"docs/runbook.md": {
@@ -125,7 +121,7 @@ debug: {pprof_socket: $HOME/.local/share/mtfleet/pprof.sock}
 END
 mkdir -p .local/share/mtfleet backups
 age-keygen -o key
-` + alice + running,
+` + aliceIsIn + managerRuns,
 			here: []string{"NAME", "alice", ":9464", ":PORT", "/var/backups/mtfleet/", "backups/", "age1...", "$(age-keygen -y key)", "seconds=30", "seconds=1"},
 			lines: []pageLine{
 				{begins: "timedatectl", not: "it is systemd's"},
@@ -194,15 +190,16 @@ until LINK=$(grep -o 'tg://login?token=[^"]*' qr.json | tail -n 1); do kill -0 $
 }
 
 const (
+	builds  = "the walk of a newcomer builds it (cmd/manager/dashboard/browser), and here the test's own manager is at hand"
 	damaged = "it takes a damaged store; testdata/damaged.txt damages one"
 	// ofSessions: alice is an account here, of whom no session can be taken in.
 	ofSessions = "docs/sessions.md has it too, and there it is run, or the reason why not"
-	long       = "it takes long; CI runs "
+	takesLong  = "it takes long; CI runs "
 )
 
 // aSession makes a file of Telethon's for a person whom no account is.
 func aSession(file string) string {
-	return alice + `manager --set sessions.export=true session export alice --format telethon --out ` + file + ` --confirm alice
+	return aliceIsIn + `manager --set sessions.export=true session export alice --format telethon --out ` + file + ` --confirm alice
 manager account remove alice --force --yes
 `
 }

@@ -60,24 +60,24 @@ type pageCommand struct {
 // examples.
 const thePageOfCommands = "docs/commands.md"
 
-var examples = regexp.MustCompile(`(?m)^Examples:\n((?:  .*\n)+)`)
+var pageExamples = regexp.MustCompile(`(?m)^Examples:\n((?:  .*\n)+)`)
 
 // onlyExamples is that page with its examples as blocks of sh.
 func onlyExamples(page string) string {
 	var b strings.Builder
-	for _, m := range examples.FindAllStringSubmatch(page, -1) {
+	for _, m := range pageExamples.FindAllStringSubmatch(page, -1) {
 		b.WriteString("```sh\n" + strings.ReplaceAll("\n"+m[1], "\n  ", "\n") + "```\n")
 	}
 	return b.String()
 }
 
-// tags are what a block may be. Commands are in those of sh, or of console, where $ is
+// pageTags are what a block may be. Commands are in those of sh, or of console, where $ is
 // before them and what they print below, with ... for what differs each time; numbers
 // may do so anyway.
-var tags = []string{"sh", "console", "text", "json", "yaml", "go", "diff"}
+var pageTags = []string{"sh", "console", "text", "json", "yaml", "go", "diff"}
 
-// remark is what stands behind a command for who reads it.
-var remark = regexp.MustCompile(`\s+# .*$`)
+// pageRemark is what stands behind a command for who reads it.
+var pageRemark = regexp.MustCompile(`\s+# .*$`)
 
 // commandsOf reads a page.
 func commandsOf(page string) (all []pageCommand, blocks int, err error) {
@@ -90,8 +90,8 @@ func commandsOf(page string) (all []pageCommand, blocks int, err error) {
 			if open = !open; !open {
 				continue
 			}
-			if tag = fence; !slices.Contains(tags, tag) {
-				return nil, 0, fmt.Errorf("line %d: the block is %q: say which of %v it is", at, tag, tags)
+			if tag = fence; !slices.Contains(pageTags, tag) {
+				return nil, 0, fmt.Errorf("line %d: the block is %q: say which of %v it is", at, tag, pageTags)
 			}
 			if tag == "sh" {
 				blocks++
@@ -112,7 +112,7 @@ func commandsOf(page string) (all []pageCommand, blocks int, err error) {
 		case tag != "sh" || strings.TrimSpace(text) == "" || strings.HasPrefix(text, "#"):
 			continue
 		}
-		for i+1 < len(lines) && (strings.HasSuffix(text, `\`) || strings.Count(remark.ReplaceAllString(text, ""), "'")%2 == 1) {
+		for i+1 < len(lines) && (strings.HasSuffix(text, `\`) || strings.Count(pageRemark.ReplaceAllString(text, ""), "'")%2 == 1) {
 			i++
 			text += "\n" + lines[i]
 		}
@@ -142,7 +142,7 @@ func (w *pageWalk) script(all []pageCommand) (text string, typed []pageCommand, 
 				do, used[i] = l, true
 			}
 		}
-		text = here.Replace(remark.ReplaceAllString(text, ""))
+		text = here.Replace(pageRemark.ReplaceAllString(text, ""))
 		fmt.Fprintf(&b, "at=%s\n", quoted(fmt.Sprintf("line %d: %s", c.at, text)))
 		if missing := missingFrom(text); missing != "" {
 			problems = append(problems, fmt.Errorf("line %d: %s: there is no %s", c.at, text, missing))
@@ -177,7 +177,7 @@ func (w *pageWalk) script(all []pageCommand) (text string, typed []pageCommand, 
 	return b.String(), typed, problems
 }
 
-// missingFrom is what a command that is not run names and does not exist.
+// missingFrom is the first command or flag in a text that does not exist.
 func missingFrom(text string) string {
 	for _, m := range shown.FindAllStringSubmatch(text, -1) {
 		if missing := missingOf(strings.ReplaceAll(m[1], "\\\n", " ")); missing != "" {
@@ -188,13 +188,13 @@ func missingFrom(text string) string {
 }
 
 var (
-	numbers = regexp.MustCompile(`[0-9]+`)
-	spaces  = regexp.MustCompile(` +`)
+	pageNumbers = regexp.MustCompile(`[0-9]+`)
+	pageSpaces  = regexp.MustCompile(` +`)
 )
 
 // leveled is what is printed, without what differs from time to time.
 func leveled(text string) string {
-	return spaces.ReplaceAllString(numbers.ReplaceAllString(text, "0"), " ")
+	return pageSpaces.ReplaceAllString(pageNumbers.ReplaceAllString(text, "0"), " ")
 }
 
 // quoted is a word of the shell.
