@@ -81,6 +81,16 @@ func TestLinksOfThePagesLeadSomewhere(t *testing.T) {
 	}
 }
 
+func TestTheListOfPagesHasAll(t *testing.T) {
+	all := pages(t)
+	for path := range all {
+		name, below := strings.CutPrefix(path, "docs/")
+		if below && name != "README.md" && !strings.Contains(all["docs/README.md"], "]("+name+")") {
+			t.Errorf("docs/README.md does not list %s", name)
+		}
+	}
+}
+
 // A command is a line of a block, or code in a sentence.
 var shown = regexp.MustCompile("(?m)(?:^(?:\\$ |sudo | +)?|`|/usr/bin/)(?:go run ./cmd/|\\./)?manager ([a-z][^`\n|]*)")
 
