@@ -14,8 +14,9 @@ export MTFLEET_CONFIG=$PWD/dc.yaml
 manager account login alice --code $(jq -r '.phones[0].code' dc.json)`
 	managerRuns = "manager run >>DIR/aside.log 2>&1 &\nuntil { " + isOnline + "; } 2>/dev/null; do kill -0 $!; sleep 0.05; done\n"
 
-	isOnline = "manager account list --state online -o name | grep -q ."
-	isReady  = "grep -q ^ready DIR/aside.log"
+	byBrowser = "a passkey takes a browser; dashboard/browser signs in with one"
+	isOnline  = "manager account list --state online -o name | grep -q ."
+	isReady   = "grep -q ^ready DIR/aside.log"
 )
 
 // walksOfPages says how each page is followed.
@@ -76,8 +77,12 @@ echo socks5://user:password@127.0.0.1:9 >proxy.txt
 		"docs/dashboard.md": {
 			before: pageDCs + aliceIsIn,
 			here:   []string{"127.0.0.1:8070", "127.0.0.1:PORT"},
-			lines:  []pageLine{{begins: "manager run", aside: isOnline}},
-			says:   []string{"/enter/"},
+			lines: []pageLine{
+				{begins: "manager run", aside: isOnline},
+				{begins: "manager testdc --passkey-rp", not: byBrowser},
+				{begins: "manager --config dc.yaml run", not: byBrowser},
+			},
+			says: []string{"/enter/"},
 		},
 		"docs/deploy.md": {elsewhere: "deploy/pack", blocks: 5},
 		"docs/events.md": {
@@ -179,7 +184,7 @@ until LINK=$(grep -o 'tg://login?token=[^"]*' qr.json | tail -n 1); do kill -0 $
 			says: []string{": hello, robot"},
 		},
 		"docs/tutorial/first-fleet.md": {
-			here:  []string{"pgrep -f", "pgrep -P $$ -f"}, // the managers of this shell alone
+			here:  []string{"-o -f", "-o -P $$ -f"}, // the managers of this shell alone
 			lines: []pageLine{{begins: "go install", not: builds}},
 			says:  []string{"notes.", "Account alice is signed in", "5 ", "alice ", `"self":true`, "DC 2", "There are no accounts"},
 		},

@@ -262,7 +262,7 @@ func (w *pageWalk) follow(t *testing.T, all []pageCommand) {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	// pgrep, too, finds the managers of this page alone.
+	// pkill, too, finds the managers of this page alone.
 	self, err := exec.LookPath("manager") // what testscript has put there
 	if err == nil {
 		err = os.Symlink(self, filepath.Join(dir, "manager"))
