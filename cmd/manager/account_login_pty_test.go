@@ -32,7 +32,12 @@ type seat struct {
 
 func (s *scene) sit(args ...string) *seat {
 	s.t.Helper()
-	const width, height = 80, 24
+	return s.sitAt(80, 24, nil, args...)
+}
+
+// sitAt is sit at a terminal of that size, with more in the environment.
+func (s *scene) sitAt(width, height int, env []string, args ...string) *seat {
+	s.t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
 		s.t.Skipf("there is no pseudo-terminal here: %v", err)
@@ -43,7 +48,7 @@ func (s *scene) sit(args ...string) *seat {
 		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
 	}
 	if err == nil {
-		err = unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: height, Col: width})
+		err = unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: uint16(height), Col: uint16(width)})
 	}
 	if err != nil {
 		s.t.Skipf("there is no pseudo-terminal here: %v", err)
@@ -54,7 +59,8 @@ func (s *scene) sit(args ...string) *seat {
 	}
 	p := &seat{t: s.t, cmd: exec.Command("manager", args...), tty: master, chunks: make(chan string, 1024), screen: newScreen(width, height)}
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = slave, slave, slave
-	p.cmd.Env = append(os.Environ(), "MTFLEET_CONFIG="+s.config(), "HOME="+s.dir, "TERM=xterm")
+	p.cmd.Env = append(os.Environ(), "MTFLEET_CONFIG="+s.config(), "HOME="+s.dir, "TERM=xterm", "NO_COLOR=")
+	p.cmd.Env = append(p.cmd.Env, env...)
 	if p.before, err = unix.IoctlGetTermios(fd, unix.TCGETS); err != nil {
 		s.t.Fatal(err)
 	}

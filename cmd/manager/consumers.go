@@ -135,7 +135,7 @@ manager webhooks retry NAME.`,
 				}
 				sort.sort(list.Consumers)
 				t := tabular.New(tabular.Column{Name: "NAME"}, tabular.Column{Name: "ACCOUNTS", Leaves: 2}, tabular.Column{Name: "SELECTS", Least: whatLeast},
-					tabular.Column{Name: "READS"}, tabular.Column{Name: "FOR", Leaves: 1}, tabular.Column{Name: "BEHIND"}, tabular.Column{Name: "OLDEST"})
+					tabular.Column{Name: "READS", Leaves: 4}, tabular.Column{Name: "FOR", Leaves: 1}, tabular.Column{Name: "BEHIND"}, tabular.Column{Name: "OLDEST", Leaves: 3})
 				for _, s := range list.Consumers {
 					reads, since := "nobody", s.Since
 					switch {

@@ -51,8 +51,10 @@ func (a *app) governorCommand() *cobra.Command {
 
 func (a *app) tellGovernor(f *outputFlags, g control.Pacing) error {
 	if !f.json && f.format != formatName {
-		if err := a.sayf("Budget, %s.", g.Budget); err != nil {
-			return err
+		for _, line := range tabular.Wrap(fmt.Sprintf("Budget, %s.", g.Budget), a.look(f).Width) {
+			if err := a.sayf("%s", line); err != nil {
+				return err
+			}
 		}
 	}
 	t := tabular.New(tabular.Column{Name: "DC"}, tabular.Column{Name: "VIA", Leaves: 7}, tabular.Column{Name: "STATE", Least: whatLeast},

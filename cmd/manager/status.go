@@ -7,10 +7,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
+	"unicode/utf8"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
 	"github.com/mtfleet/mtfleet/cmd/manager/tabular"
@@ -61,7 +65,7 @@ func (a *app) withStatus(c *cobra.Command, f *accountFlags, do func(control.Flee
 }
 
 func (a *app) watchStatus(c *cobra.Command, f *accountFlags) error {
-	_, tty := terminal(a.out)
+	screenOf, tty := terminal(a.out)
 	tick := time.NewTicker(statusEvery)
 	defer tick.Stop()
 	for last := ""; ; {
@@ -77,7 +81,7 @@ func (a *app) watchStatus(c *cobra.Command, f *accountFlags) error {
 		case err != nil:
 			return err
 		case tty && !f.json:
-			_, err = io.WriteString(a.out, "\x1b[H\x1b[J"+screen.String())
+			_, err = io.WriteString(a.out, "\x1b[H\x1b[J"+shortened(screen.String(), screenOf))
 		default:
 			_, err = a.out.Write(screen.Bytes())
 		}
@@ -90,6 +94,34 @@ func (a *app) watchStatus(c *cobra.Command, f *accountFlags) error {
 			return c.Context().Err()
 		}
 	}
+}
+
+// shortened is as much of a text as a terminal has room for with a line below it: what is drawn in place must not scroll.
+func shortened(text string, tty *os.File) string {
+	width, height, err := term.GetSize(int(tty.Fd()))
+	if err != nil || width <= 0 || height <= 2 {
+		return text
+	}
+	lines := strings.SplitAfter(strings.TrimSuffix(text, "\n"), "\n")
+	took, room := make([]int, len(lines)), height-1
+	all := 0
+	for i, line := range lines {
+		took[i] = max(1, (utf8.RuneCountInString(ansi.Strip(strings.TrimSuffix(line, "\n")))+width-1)/width)
+		all += took[i]
+	}
+	if all <= room {
+		return text
+	}
+	var b strings.Builder
+	left := len(lines)
+	for i, line := range lines {
+		if room -= took[i]; room < 1 { // for the line that says so
+			break
+		}
+		left--
+		b.WriteString(line)
+	}
+	return b.String() + fmt.Sprintf("... %d more lines\n", left)
 }
 
 // newsOf is what of a status is no news as long as it is the same: all but the time, the room on the disk, permits and pings.

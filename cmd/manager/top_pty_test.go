@@ -22,15 +22,21 @@ import (
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
 )
 
-// watcher is a person at `manager top`, on a terminal that is emulated whole.
+// watcher is a person at a terminal that is emulated whole.
 type watcher struct {
 	*seat
 	emulated *vt.Emulator
 }
 
+// watch is to look at `manager top`.
 func (s *scene) watch() *watcher {
 	s.t.Helper()
-	w := &watcher{seat: s.sit("top"), emulated: vt.NewEmulator(80, 24)}
+	return s.watchAt(80, 24, nil, "top")
+}
+
+func (s *scene) watchAt(width, height int, env []string, args ...string) *watcher {
+	s.t.Helper()
+	w := &watcher{seat: s.sitAt(width, height, env, args...), emulated: vt.NewEmulator(width, height)}
 	// What the program asks the terminal for is not answered, as by one that does not know
 	// it: an answer that came after the end would stay behind on the screen.
 	go func() { _, _ = io.Copy(io.Discard, w.emulated) }()
@@ -82,8 +88,17 @@ func (w *watcher) size(width, height int) {
 	}
 }
 
-// leaves waits for the end, and looks at the terminal: it is as it was before.
+// leaves waits for the end, and looks at the terminal: it is as it was before, with
+// nothing on it but what was said last.
 func (w *watcher) leaves(code int, last string) {
+	w.t.Helper()
+	if screen := strings.TrimSpace(strings.ReplaceAll(w.closes(code), "\n", "")); screen != last {
+		w.t.Errorf("it leaves behind %q, want %q", screen, last)
+	}
+}
+
+// closes waits for the end, looks at the settings of the terminal, and returns what is on it.
+func (w *watcher) closes(code int) string {
 	w.t.Helper()
 	for chunk := range w.chunks {
 		w.take(chunk)
@@ -95,9 +110,6 @@ func (w *watcher) leaves(code int, last string) {
 	if w.emulated.IsAltScreen() {
 		w.t.Error("the alternate screen is left on")
 	}
-	if screen := strings.TrimSpace(strings.ReplaceAll(ansi.Strip(w.emulated.Render()), "\n", "")); screen != last {
-		w.t.Errorf("it leaves behind %q, want %q", screen, last)
-	}
 	raw := w.raw.String()
 	if strings.LastIndex(raw, "\x1b[?25h") < strings.LastIndex(raw, "\x1b[?25l") {
 		w.t.Error("the cursor is left hidden")
@@ -106,6 +118,7 @@ func (w *watcher) leaves(code int, last string) {
 	if err != nil || *after != *w.before {
 		w.t.Errorf("the terminal has other settings: %+v, before %+v (%v)", after, w.before, err)
 	}
+	return ansi.Strip(w.emulated.Render())
 }
 
 // answers waits until a manager runs.
