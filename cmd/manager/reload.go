@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mtfleet/mtfleet/cmd/manager/sdnotify"
 	"github.com/mtfleet/mtfleet/config"
 )
 
@@ -21,6 +22,8 @@ type reloader struct {
 	level   slog.LevelVar
 	limits  func(config.Limits)
 	callers func([]config.Caller)
+	// unit is told when a reload begins and ends.
+	unit *sdnotify.Service
 }
 
 // reloadable are the settings that count at once.
@@ -37,7 +40,7 @@ func (r *reloader) run(ctx context.Context, cfg *config.Config) {
 		case <-ctx.Done():
 			return
 		case <-r.hups:
-			now = r.reload(cfg, now)
+			r.unit.Reload(func() { now = r.reload(cfg, now) })
 		}
 	}
 }

@@ -119,7 +119,7 @@ func (a *app) run(ctx context.Context, cfg *config.Config, loopback bool) error 
 		return err
 	}
 	o.Store = store
-	r.log, r.hups = log, hups
+	r.log, r.hups, r.unit = log, hups, unit
 	err = a.serve(ctx, cfg, o, log, socket, around{page, unit, board, r})
 	return errors.Join(err, closeStore(store))
 }

@@ -123,6 +123,17 @@ func TestTheUnitAllowsTheFilesThatItsAccountsTake(t *testing.T) {
 	}
 }
 
+// A notify-reload unit would say the same to a systemd that knows the type: Debian 12 has 252, and it came with 253.
+func TestTheUnitIsReloadedByTheSignalThatReloads(t *testing.T) {
+	unit := readUnit(t, unitPath)
+	if got := unit.one(t, "ExecReload"); got != "/bin/kill -HUP $MAINPID" {
+		t.Errorf("it is reloaded by %s", got)
+	}
+	if got := unit.one(t, "Type"); got != "notify" {
+		t.Errorf("its type is %s, and the end of a reload is told by a message", got)
+	}
+}
+
 func TestTheUnitStartsAnewWhatAStartMends(t *testing.T) {
 	unit := readUnit(t, unitPath)
 	// Go ends a program with 2 after a panic, and after the signal of the watchdog.

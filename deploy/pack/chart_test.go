@@ -187,12 +187,27 @@ func TestTheManagerTakesItsConfigurationOfTheChart(t *testing.T) {
 		value := v.Value
 		if v.ValueFrom != nil {
 			ref := v.ValueFrom.SecretKeyRef
-			if value = inSecret[ref.Key]; value == "" || ref.Name != "mtfleet" {
+			if value = inSecret[ref.Key]; value == "" || ref.Name != "mtfleet" || ref.Key == "master-key" {
 				t.Errorf("%s is %s of the secret %s", v.Name, ref.Key, ref.Name)
 			}
 			delete(inSecret, ref.Key)
 		}
 		env = append(env, v.Name+"="+value)
+	}
+	// The key is a file, root's and of the pod's group, as the manager accepts one.
+	i := slices.IndexFunc(pod.Volumes, func(v corev1.Volume) bool { return v.Name == "master-key" })
+	if i < 0 || pod.Volumes[i].Secret == nil || pod.Volumes[i].Secret.SecretName != "mtfleet" || *pod.Volumes[i].Secret.DefaultMode != 0o440 {
+		t.Fatalf("the key is no file of the secret: %+v", pod.Volumes)
+	}
+	if *pod.SecurityContext.FSGroup != *pod.SecurityContext.RunAsGroup {
+		t.Error("the group of the key's file is not the manager's")
+	}
+	for _, item := range pod.Volumes[i].Secret.Items {
+		delete(inSecret, item.Key)
+		at := slices.IndexFunc(pod.Containers[0].VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == "master-key" && m.ReadOnly })
+		if at < 0 || !slices.Contains(env, "MTFLEET_STORE_KEY_FILE="+pod.Containers[0].VolumeMounts[at].MountPath+"/"+item.Path) {
+			t.Errorf("the manager is not told of the file %s: %q", item.Path, env)
+		}
 	}
 	if len(inSecret) > 0 {
 		t.Errorf("nothing reads %v", inSecret)

@@ -202,6 +202,12 @@ func TestThePagesServiceRuns(t *testing.T) {
 	t.Log(m.sh(asWritten + commands[1]))
 	m.eventually(status, "StatusText=1 of 1 accounts online")
 
+	// A reload ends when the settings count.
+	m.sh(`printf '\nlimits:\n  connects_per_second: 7\n' >>/etc/mtfleet/config.yaml
+p=$(systemctl show --value -p MainPID mtfleet); systemctl reload mtfleet; test "$(systemctl show --value -p MainPID mtfleet)" = "$p"
+journalctl --no-pager -o cat -u mtfleet | grep -q 'the configuration was read again'`)
+	m.eventually(status, "ActiveState=active")
+
 	// What hangs is ended and started anew, by a shorter watchdog.
 	m.sh(`mkdir -p /etc/systemd/system/mtfleet.service.d
 printf '[Service]\nWatchdogSec=2s\nRestartSec=100ms\n' >/etc/systemd/system/mtfleet.service.d/test.conf

@@ -6,6 +6,8 @@
 //	defer unit.Close()
 //	unit.Ready(health) // when it was started
 //	...
+//	unit.Reload(readAgain) // at SIGHUP
+//	...
 //	unit.Stopping("closes connections")
 //
 // A watchdog that is answered by a timer proves that timers run. Here it is answered

@@ -215,6 +215,57 @@ func TestABadAnswerIsNotTheLastOneInTheWatchdogsTime(t *testing.T) {
 	})
 }
 
+func TestAReloadIsToldFromItsBeginningToItsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, systemd, _ := service(t, 0)
+		defer s.Close()
+		var up atomic.Bool
+		did := 0
+		reload := func(at string, want ...string) {
+			t.Helper()
+			s.Reload(func() {
+				did++
+				if len(want) > 0 {
+					systemd.want(at+", when it begins", want[0])
+					want = want[1:]
+				}
+			})
+			systemd.want(at+", when it is done", want...)
+		}
+		s.Ready(Health{
+			Up: func(context.Context) error {
+				if !up.Load() {
+					return errors.New("not yet")
+				}
+				return nil
+			},
+			Status: func() string { return "serves" },
+		})
+		reload("while it starts")
+		up.Store(true)
+		time.Sleep(againEvery)
+		systemd.want("when it is up", "READY=1\nSTATUS=serves")
+		reload("when it is up", "RELOADING=1", "READY=1")
+		s.Reload(func() {
+			did++
+			systemd.want("when it begins", "RELOADING=1")
+			s.Stopping("closes")
+			synctest.Wait()
+			systemd.heard()
+		})
+		systemd.want("when it stops meanwhile")
+		reload("while it stops")
+		if did != 4 {
+			t.Errorf("it was done %d times", did)
+		}
+	})
+	var nobody *Service
+	did := false
+	if nobody.Reload(func() { did = true }); !did {
+		t.Error("without systemd it is not done")
+	}
+}
+
 func TestAServiceThatStopsIsWaitedForWithinLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, systemd, _ := service(t, time.Minute)

@@ -50,6 +50,7 @@ func (s *Service) tell(ctx context.Context, h Health) {
 	}
 	said := h.Status()
 	s.send("READY=1", status(said))
+	s.up.Store(true)
 
 	statuses := time.NewTicker(statusEvery)
 	defer statuses.Stop()
@@ -94,6 +95,22 @@ func (s *Service) alive(ctx context.Context, h Health) error {
 	}
 }
 
+// Reload does what a service does when its configuration is to be read again, and
+// tells systemd when it begins and when it is done, so that `systemctl reload` waits
+// for it. Before the service is up systemd hears nothing: the end of a reload would
+// say that it is.
+func (s *Service) Reload(do func()) {
+	if s == nil || !s.up.Load() {
+		do()
+		return
+	}
+	s.send("RELOADING=1")
+	do()
+	if s.up.Load() { // and does not stop meanwhile
+		s.send("READY=1")
+	}
+}
+
 // Stopping tells systemd that the service stops, and what it does for that, and has
 // it wait for the end, five minutes at most.
 func (s *Service) Stopping(text string) {
@@ -101,6 +118,7 @@ func (s *Service) Stopping(text string) {
 		return
 	}
 	s.watch.end()
+	s.up.Store(false)
 	s.stop.begin(func(ctx context.Context) {
 		s.send("STOPPING=1", status(text))
 		every := extendEvery
@@ -124,6 +142,7 @@ func (s *Service) Close() {
 		return
 	}
 	s.watch.end()
+	s.up.Store(false)
 	s.stop.end()
 	s.mu.Lock()
 	defer s.mu.Unlock()

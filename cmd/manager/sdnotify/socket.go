@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -26,6 +27,7 @@ type Service struct {
 	unsaid bool // the last message did not arrive, which was logged
 
 	watch, stop task
+	up          atomic.Bool // systemd was told that it is, and not that it stops
 }
 
 // New reads what systemd says to a service in its environment: NOTIFY_SOCKET,
