@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/knadh/koanf/parsers/yaml"
 	"github.com/knadh/koanf/providers/confmap"
@@ -153,7 +154,11 @@ func (l *loader) readFile() {
 	}
 	source := Source{File: file}
 	if err != nil {
-		l.problem("", "cannot read the file: "+cause(err), source)
+		why := cause(err)
+		if errors.Is(err, syscall.EISDIR) {
+			why = "it is a directory: name the file in it"
+		}
+		l.problem("", "cannot read the file: "+why, source)
 		return
 	}
 	l.file = file

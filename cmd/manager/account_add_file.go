@@ -45,7 +45,7 @@ func (a *app) readBots(path string) ([]botlist.Bot, error) {
 	if path != "-" {
 		file, err := os.Open(path)
 		if err != nil {
-			return nil, usage("--file: %v", err)
+			return nil, usage("--file %s: %v: name the list of bots, or - for standard input", path, bareError(err))
 		}
 		defer file.Close()
 		info, err := file.Stat()

@@ -56,7 +56,7 @@ that was killed the end may be missing.`,
 func drawTimeline(path string, line control.AccountTimeline) error {
 	file, err := os.Create(path)
 	if err != nil {
-		return fmt.Errorf("drawing the timeline: %w", err)
+		return usage("--svg: %s: %v: name a file in a directory that you may write", path, bareError(err))
 	}
 	err = timeline.SVG(file, line.Account, line.Entries)
 	if closeErr := file.Close(); err == nil {

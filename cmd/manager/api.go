@@ -87,7 +87,7 @@ func managerElsewhere(c config.Remote) (control.Service, error) {
 	if c.TokenFile != "" {
 		text, err := os.ReadFile(c.TokenFile)
 		if err != nil {
-			return nil, &exitError{code: exitUsage, kind: control.KindConfig, err: err, text: fmt.Sprintf("remote.token_file cannot be read: %v", err)}
+			return nil, &exitError{code: exitUsage, kind: control.KindConfig, err: err, text: fmt.Sprintf("remote.token_file: %s cannot be read: %v: put the token there that `manager api token NAME` printed", c.TokenFile, bareError(err))}
 		}
 		e.Token = strings.TrimSpace(string(text))
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/hex"
 	"fmt"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
 	"github.com/mtfleet/mtfleet/cmd/manager/tabular"
+	"github.com/mtfleet/mtfleet/persistence"
 )
 
 func (a *app) auditCommand() *cobra.Command {
@@ -38,6 +40,9 @@ func (a *app) auditTailCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "tail", Short: "Show the newest entries of the audit log", Args: exactly(),
 		RunE: func(c *cobra.Command, _ []string) error {
+			if r.Limit < 1 {
+				return usage("audit tail: -n %d: there is no entry to show: ask for 1 or more", r.Limit)
+			}
 			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
 				list, err := control.Audit.Call(ctx, s, r)
 				if err != nil {
@@ -84,6 +89,9 @@ found. What is missing at the end nobody can tell from the log: keep the hash th
 prints elsewhere, and give it to --head the next time: an entry with that hash must be
 there still.`,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if b, err := hex.DecodeString(head); head != "" && (err != nil || len(b) != len(persistence.AuditHash{})) {
+				return usage("audit verify: --head %s is no hash: give the 64 digits that verify printed last", head)
+			}
 			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {
 				v, err := control.VerifyAudit.Call(ctx, s, control.Empty{})
 				if err != nil {

@@ -45,7 +45,7 @@ func writeManPages(root *cobra.Command, b about.Build, dir string) (n int, err e
 	root.InitDefaultCompletionCmd()
 	root.DisableAutoGenTag = true // it would be the day, and differ from one run to the next
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return 0, err
+		return 0, usage("docs man: the directory %s cannot be made: %v: name one that you may write", dir, bareError(err))
 	}
 	var write func(*cobra.Command) error
 	write = func(c *cobra.Command) error {

@@ -60,7 +60,7 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&a.configFile, "config", "", "configuration `FILE` (default: $MTFLEET_CONFIG, else ~/.config/mtfleet/config.yaml)")
 	root.PersistentFlags().StringArrayVar(&a.settings, "set", nil, "override a setting: `NAME=VALUE`, for example log.level=debug (repeatable)")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usage("%s: %v; see `%s --help`", c.CommandPath(), err, c.CommandPath())
+		return usage("%s: %v; see `%s --help`", c.CommandPath(), flagError(err), c.CommandPath())
 	})
 	root.AddCommand(
 		a.demoCommand(), a.testdcCommand(), a.runCommand(), a.statusCommand(), a.topCommand(), a.dashboardCommand(),
@@ -83,10 +83,49 @@ func unknownCommand(c *cobra.Command, args []string) error {
 	}
 	s := fmt.Sprintf("there is no command %q in `%s`", args[0], c.CommandPath())
 	c.SuggestionsMinimumDistance = 2
-	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+	near := c.SuggestionsFor(args[0])
+	if len(near) == 0 {
+		near = below(c, args[0])
+	}
+	if len(near) > 0 {
 		s += ": did you mean " + strings.Join(near, " or ") + "?"
 	}
 	return usage("%s; see `%s --help`", s, c.CommandPath())
+}
+
+// below are the commands of a name that somebody left the group of out, as in "login".
+func below(c *cobra.Command, name string) (all []string) {
+	for _, group := range c.Commands() {
+		for _, sub := range group.Commands() {
+			if sub.Name() == name || sub.HasAlias(name) {
+				all = append(all, group.Name()+" "+sub.Name())
+			}
+		}
+	}
+	return all
+}
+
+// flagError has what Go's parsers say of a number or a time say what would be one.
+func flagError(err error) error {
+	text, cause, found := strings.Cut(err.Error(), " flag: ")
+	switch {
+	case !found:
+		return err
+	case strings.HasPrefix(cause, "time: "):
+		return fmt.Errorf("%s flag: it is no time: write one with its unit, as 30s, 5m or 1h", text)
+	case strings.HasPrefix(cause, "strconv.Parse"):
+		word := "a whole number"
+		switch cause, _, _ = strings.Cut(cause, ":"); {
+		case strings.HasSuffix(cause, "ParseUint"):
+			word = "a whole number that is not negative"
+		case strings.HasSuffix(cause, "ParseBool"):
+			word = "true or false"
+		case strings.HasSuffix(cause, "ParseFloat"):
+			word = "a number"
+		}
+		return fmt.Errorf("%s flag: it must be %s", text, word)
+	}
+	return err
 }
 
 // group is a command that only has subcommands.

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/persistence/foreign"
 )
 
 func (a *app) exportCommand() *cobra.Command {
@@ -30,6 +32,9 @@ the log. The account has no connection afterwards, also after a restart, until
 			a.asJSON = f.json
 			if format == "" {
 				return usage("session export: choose a form with --format: %s", writable())
+			}
+			if !slices.ContainsFunc(foreign.Formats(), func(known foreign.FormatInfo) bool { return string(known.Name) == format }) {
+				return usage("session export: there is no format %q: choose one of %s", format, writable())
 			}
 			if out == "" {
 				return usage("session export: say where to with --out: a FILE that is not there yet, or - for standard output")

@@ -41,7 +41,7 @@ func (a *app) readSessions(ctx context.Context, path, format, passcodeFile strin
 	case err != nil && looksSecret(path):
 		return nil, usage("session import: that is a session and no file: arguments are seen by every process of this machine, so a session is given in a file, or on standard input with -; take that one as known to others")
 	case err != nil:
-		return nil, usage("session import: %v", err)
+		return nil, usage("session import: %s: %v: name a session's file or folder, or - for standard input", path, bareError(err))
 	case info.IsDir():
 		return a.readFolder(ctx, path, passcodeFile)
 	case passcodeFile != "":

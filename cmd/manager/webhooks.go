@@ -152,6 +152,11 @@ func (a *app) webhooksDeadCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if len(list.DeadLetters) == 0 {
+					if err := knownWebhook(ctx, s, args[0]); err != nil {
+						return err
+					}
+				}
 				sort.sort(list.DeadLetters)
 				t := tabular.New(tabular.Column{Name: "ID"}, tabular.Column{Name: "AT", Leaves: 2}, tabular.Column{Name: "ACCOUNT"}, tabular.Column{Name: "ATTEMPTS", Leaves: 1},
 					tabular.Column{Name: "WHY", Least: whatLeast})
@@ -165,6 +170,15 @@ func (a *app) webhooksDeadCommand() *cobra.Command {
 	f.registerReading(c)
 	sort.register(c)
 	return c
+}
+
+// knownWebhook refuses a name that none of a manager's webhooks has.
+func knownWebhook(ctx context.Context, s control.Service, name string) error {
+	list, err := control.Webhooks.Call(ctx, s, control.Empty{})
+	if err != nil || len(list.Webhooks) == 0 || slices.ContainsFunc(list.Webhooks, func(h control.Webhook) bool { return h.Name == name }) {
+		return err
+	}
+	return &control.Error{Kind: control.KindNoConsumer, Message: fmt.Sprintf("there is no webhook %q: `manager webhooks list` shows those there are", name)}
 }
 
 func (a *app) webhooksRetryCommand() *cobra.Command {

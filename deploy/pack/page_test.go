@@ -196,17 +196,26 @@ func TestThePagesReleaseIsWhatTheChartTakes(t *testing.T) {
 	if secret.Name != values["secret"] {
 		t.Errorf("the release wants the secret %s, and %s is made", values["secret"], secret.Name)
 	}
-	keys := 0
+	used := map[string]string{} // by what, by entry
 	for _, v := range set.Spec.Template.Spec.Containers[0].Env {
 		if v.ValueFrom != nil {
-			keys++
-			if len(secret.Data[v.ValueFrom.SecretKeyRef.Key]) == 0 {
-				t.Errorf("%s wants %s of it", v.Name, v.ValueFrom.SecretKeyRef.Key)
+			used[v.ValueFrom.SecretKeyRef.Key] = v.Name
+		}
+	}
+	for _, v := range set.Spec.Template.Spec.Volumes {
+		if v.Secret != nil && v.Secret.SecretName == secret.Name {
+			for _, item := range v.Secret.Items {
+				used[item.Key] = v.Name
 			}
 		}
 	}
-	if keys != len(secret.Data) {
-		t.Errorf("%d of %d entries are used", keys, len(secret.Data))
+	for entry, by := range used {
+		if len(secret.Data[entry]) == 0 {
+			t.Errorf("%s wants %s of it", by, entry)
+		}
+	}
+	if len(used) != len(secret.Data) {
+		t.Errorf("%d of %d entries are used", len(used), len(secret.Data))
 	}
 	isKey(t, string(secret.Data["master-key"]))
 }

@@ -19,12 +19,15 @@ const ageMagic = "age-encryption.org/"
 // ExistsError says that there is a file where a backup was to be written.
 type ExistsError struct {
 	Path string
-	// Other says that it is no backup, which nothing replaces.
-	Other bool
+	// Other says that it is no backup, which nothing replaces, and Dir that it is a directory.
+	Other, Dir bool
 }
 
 // Error says what to do.
 func (e *ExistsError) Error() string {
+	if e.Dir {
+		return fmt.Sprintf("persistence: %s is a directory: nothing was written; name a file in it", e.Path)
+	}
 	if e.Other {
 		return fmt.Sprintf("persistence: there is %s already, and it is no backup: nothing was written; name another file", e.Path)
 	}
@@ -38,7 +41,13 @@ type FileError struct {
 }
 
 // Error says why.
-func (e *FileError) Error() string { return fmt.Sprintf("persistence: %s: %v", e.Doing, e.Err) }
+func (e *FileError) Error() string {
+	s := fmt.Sprintf("persistence: %s: %v", e.Doing, e.Err)
+	if errors.Is(e.Err, fs.ErrNotExist) {
+		s += ": make that directory, or name a file elsewhere"
+	}
+	return s
+}
 
 // Unwrap returns the system's error.
 func (e *FileError) Unwrap() error { return e.Err }
@@ -92,6 +101,8 @@ func (o outFile) free() (there bool, err error) {
 		return false, nil
 	case err != nil:
 		return false, o.fail(err)
+	case info.IsDir():
+		return true, &ExistsError{Path: o.path, Dir: true}
 	case !o.replace:
 		return true, &ExistsError{Path: o.path}
 	case !info.Mode().IsRegular():

@@ -2,6 +2,7 @@ package backup
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -126,10 +127,20 @@ func ParseRecipients(texts []string) (list []age.Recipient, err error) {
 	return list, nil
 }
 
+// maxIdentities is the most that is read of a file of identities: a line is 75 bytes.
+const maxIdentities = 1 << 20
+
 // ParseIdentities reads a file of age identities, as age-keygen writes them. The
 // name is for the error, which is a *KeyError.
 func ParseIdentities(r io.Reader, name string) ([]age.Identity, error) {
-	list, err := age.ParseIdentities(r)
+	text, err := io.ReadAll(io.LimitReader(r, maxIdentities))
+	if err != nil {
+		return nil, &KeyError{name, "it cannot be read: " + err.Error()}
+	}
+	list, err := age.ParseIdentities(bytes.NewReader(text))
+	if err != nil && bytes.HasPrefix(bytes.TrimSpace(text), []byte("age1")) {
+		return nil, &KeyError{name, "it has a public key, to which backups are encrypted: what opens them is its identity, AGE-SECRET-KEY-1..., in the file that `age-keygen` wrote"}
+	}
 	if err != nil {
 		return nil, &KeyError{name, "it is no file of age identities, as `age-keygen` writes them: " + err.Error()}
 	}

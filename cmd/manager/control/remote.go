@@ -138,7 +138,7 @@ func (r *Remote) failed(ctx context.Context, err error) error {
 		return Wrap(ctx.Err())
 	}
 	if r.base != baseURL {
-		return &Error{Kind: KindStopped, Err: err, Message: fmt.Sprintf("the manager %s cannot be reached: %v", r.where, reason(err))}
+		return &Error{Kind: KindStopped, Err: err, Message: fmt.Sprintf("the manager %s cannot be reached: %v: see that it runs there with api.listen, and that remote.url is where", r.where, reason(err))}
 	}
 	return &Error{Kind: KindStopped, Err: err, Message: "the manager " + r.where + " went away: start it again with `manager run`, then repeat the command"}
 }
