@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -112,7 +113,7 @@ func (r *commandsResult) run(ctx context.Context, w *benchWorld, f benchCommands
 	if err != nil {
 		return err
 	}
-	about := control.About{Running: true, PID: os.Getpid(), Version: version(), Since: time.Now(), Store: w.dir}
+	about := control.About{Running: true, PID: os.Getpid(), Version: version(), Since: time.Now(), Store: filepath.Join(w.dir, "store")}
 	server := control.Serve(listener, &control.Local{Manager: w.manager, About: about})
 	defer func() {
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
@@ -126,11 +127,15 @@ func (r *commandsResult) run(ctx context.Context, w *benchWorld, f benchCommands
 		{Command: "account list", args: []string{"account", "list"}},
 	} {
 		c.took = bench.NewLatency()
-		args := append([]string{"--config", w.quietly.configFile, "--set", "control.socket=" + socket}, c.args...)
+		args := append([]string{"--config", w.quietly.configFile, "--set", "control.socket=" + socket, "--set", "store.dir=" + about.Store}, c.args...)
 		for range f.times {
 			begun := time.Now()
 			out, err := exec.CommandContext(ctx, self, args...).Output()
 			if err != nil {
+				var ended *exec.ExitError
+				if errors.As(err, &ended) {
+					err = fmt.Errorf("%w: %s", err, bytes.TrimSpace(ended.Stderr))
+				}
 				return fmt.Errorf("bench: manager %s: %w", c.Command, err)
 			}
 			c.took.Record(time.Since(begun))
