@@ -185,7 +185,11 @@ func orDash(n int64) string {
 // printAccount prints all that is known of an account.
 func (a *app) printAccount(acc control.Account) error {
 	var facts tabular.Facts
-	row := facts.Add
+	row := func(name, value string) {
+		if value != "-" {
+			facts.Add(name, value)
+		}
+	}
 	row("account", acc.ID)
 	row("state", wording.State(acc))
 	if !acc.Since.IsZero() {

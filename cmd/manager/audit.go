@@ -19,8 +19,9 @@ func (a *app) auditCommand() *cobra.Command {
 	return group("audit", "Show who did what to which account",
 		`Whatever changes an account or the fleet through a command or the API is written into
 the audit log of the store, with who asked for it and what came of it; so is what a
-role did not permit, and what store commands do themselves. Calls and events are not. The log has no secrets, keeps 16,384
-entries, and each holds the hash of the one before it.`,
+role did not permit, and what store commands do themselves. Calls and events are not.
+The log has no secrets, keeps 16,384 entries, and each holds the hash of the one before
+it.`,
 		a.auditTailCommand(), a.auditVerifyCommand())
 }
 

@@ -15,16 +15,14 @@ import (
 
 // pacingOrder is by what DCs are sorted.
 var pacingOrder = tabular.Order[control.GovernedDC]{
-	"dc":    tabular.By(func(d control.GovernedDC) int { return d.DC }),
-	"via":   tabular.By(func(d control.GovernedDC) string { return d.Via }),
-	"since": func(a, b control.GovernedDC) int { return a.Since.Compare(b.Since) },
-	"waiting": tabular.By(func(d control.GovernedDC) uint64 {
-		return d.Waiting.Connects + d.Waiting.KeyCreations + d.Waiting.SignIns
-	}),
-	"granted": tabular.By(func(d control.GovernedDC) int {
-		return int(d.Granted.Connects + d.Granted.KeyCreations + d.Granted.SignIns)
-	}),
+	"dc":      tabular.By(func(d control.GovernedDC) int { return d.DC }),
+	"via":     tabular.By(func(d control.GovernedDC) string { return d.Via }),
+	"since":   func(a, b control.GovernedDC) int { return a.Since.Compare(b.Since) },
+	"waiting": tabular.By(func(d control.GovernedDC) uint64 { return sum(d.Waiting) }),
+	"granted": tabular.By(func(d control.GovernedDC) uint64 { return sum(d.Granted) }),
 }
+
+func sum(p control.Permits) uint64 { return p.Connects + p.KeyCreations + p.SignIns }
 
 func (a *app) governorCommand() *cobra.Command {
 	var f accountFlags

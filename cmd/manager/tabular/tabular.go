@@ -242,9 +242,9 @@ func Cut(text string, n int) string {
 // Facts are names with what belongs to each, one below the other.
 type Facts struct{ rows [][2]string }
 
-// Add adds a fact, unless there is nothing to it: no text, or a dash alone.
+// Add adds a fact, unless its text is empty.
 func (f *Facts) Add(name, text string) {
-	if text != "" && text != "-" {
+	if text != "" {
 		f.rows = append(f.rows, [2]string{name, text})
 	}
 }

@@ -176,7 +176,6 @@ func TestATextIsBrokenBetweenWords(t *testing.T) {
 func TestFactsGoOnBelowThemselves(t *testing.T) {
 	var f Facts
 	f.Add("account", "alice")
-	f.Add("proxy", "-")
 	f.Add("labels", "")
 	f.Add("why", "the server has ended it: AUTH_KEY_UNREGISTERED")
 	for width, want := range map[int]string{
