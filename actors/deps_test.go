@@ -59,6 +59,7 @@ var allowedImports = map[string][]string{
 
 	"persistence/seal":        {"persistence"},
 	"persistence/badgerstore": {"persistence", "persistence/seal"},
+	"persistence/pgstore":     {"persistence", "persistence/seal"},
 	"persistence/backup":      {"persistence"},
 	"persistence/storetest":   {"persistence"},
 
@@ -87,14 +88,17 @@ var allowedImports = map[string][]string{
 	"actors/webhook": {"actors"}, // a consumer of events like an embedder's own
 
 	// Helpers of tests: nothing but tests and benchmarks imports them.
-	"actors/wire/proxytest": {},
-	"actors/actorstest":     {"actors", "actors/governor", "persistence", "mtproto/crypt", "mtproto/dctest", "mtproto/dctest/*", "mtproto/tgerr", "mtproto/login", "tl", "tl/tg"},
+	"persistence/pgstore/pgtest": {},
+	"actors/wire/proxytest":      {},
+	"actors/actorstest":          {"actors", "actors/governor", "persistence", "mtproto/crypt", "mtproto/dctest", "mtproto/dctest/*", "mtproto/tgerr", "mtproto/login", "tl", "tl/tg"},
 }
 
 // onlyImporter names third-party packages that one room alone may know.
 var onlyImporter = map[string]string{
 	"github.com/asynkron/protoactor-go": "actors/runtime",
 	"github.com/dgraph-io/badger":       "persistence/badgerstore",
+	"github.com/jackc/pgx":              "persistence/pgstore",
+	"github.com/pressly/goose":          "persistence/pgstore",
 	"github.com/go-webauthn/webauthn":   "mtproto/dctest/webauthn",
 	"modernc.org/sqlite":                "persistence/foreign/sqlitefile",
 }

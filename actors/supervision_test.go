@@ -79,6 +79,10 @@ var proofs = []struct {
 		"badgerstore.TestACommitIsRefusedWhileTheDiskHasNoRoomAndTakenAfterwards", "badgerstore.TestADirectoryThatIsGoneEndsCommitsAndClose",
 		"badgerstore.TestADiskThatHangsEndsCommitsAndClose",
 	}},
+	{"the database is away, or its answer is lost", []string{
+		"pgstore.TestTheServerIsKilledAmongCommits", "pgstore.TestTheAnswerToACommitIsLost", "pgstore.TestAConnectionGoesSilentInACommit", "pgstore.TestTheDatabaseIsAwayForLong",
+	}},
+	{"the database has forgotten who owns what", []string{"pgstore.TestTheDatabaseForgetsWhoOwnsWhat", "pgstore.TestAStandbyTakesOver"}},
 }
 
 // TestArchitectureHasAProofOfEachRow: the page's table and this list have the same
@@ -138,7 +142,7 @@ func testsThere(t *testing.T) map[string]bool {
 	t.Helper()
 	there := map[string]bool{}
 	for _, dir := range []string{
-		".", "binding", "bindings", "dcconn", "governor", "runtime", "wire", "../mtproto/pfs", "../mtproto/updates", "../persistence/badgerstore",
+		".", "binding", "bindings", "dcconn", "governor", "runtime", "wire", "../mtproto/pfs", "../mtproto/updates", "../persistence/badgerstore", "../persistence/pgstore",
 	} {
 		files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
 		if err != nil || len(files) == 0 {

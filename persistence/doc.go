@@ -2,9 +2,9 @@
 // the plain records that go through it, and their binary format. It also has the
 // store that keeps nothing, [Memory].
 //
-// It is not the disk: that is badgerstore. It knows nothing about how keys,
-// logins or sessions behave either; the actors that own those copy their state
-// into the records of this package and back.
+// It is not the disk: that is badgerstore, or pgstore for several nodes. It knows
+// nothing about how keys, logins or sessions behave either; the actors that own
+// those copy their state into the records of this package and back.
 //
 // An account is a handful of small records, each under a [Key]. Changes go
 // through [Store.Commit], all or nothing, durable when it returns:
