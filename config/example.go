@@ -11,6 +11,6 @@ func Example() string { return example }
 
 // What the example has in place of what only its operator has.
 const (
-	exampleID   = 1234567
-	exampleHash = "0123456789abcdef0123456789abcdef"
+	exampleID   = 12345
+	exampleHash = "00000000000000000000000000000000"
 )
