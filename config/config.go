@@ -48,6 +48,7 @@ type Config struct {
 	Control   Control
 	API       API
 	Remote    Remote
+	Cluster   Cluster
 	Debug     Debug
 	Dashboard Dashboard
 	// Webhooks are posted what happens to accounts while the manager runs.
@@ -241,8 +242,9 @@ func Default() *Config {
 		Limits: Limits{
 			ConnectsPerSecond: 20, KeyCreationsPerSecond: 10, SignInsPerMinute: 60, CallsPerAccount: 64, Accounts: 10000,
 		},
-		Log:   Log{Level: "info", Format: "text"},
-		Fleet: Fleet{OnlineMinPercent: 90},
+		Log:     Log{Level: "info", Format: "text"},
+		Fleet:   Fleet{OnlineMinPercent: 90},
+		Cluster: Cluster{Capacity: 100, Lease: 15 * time.Second, DrainLimit: 40 * time.Second},
 	}
 }
 
@@ -297,6 +299,9 @@ func (c *Config) derive(o Options) {
 	}
 	if c.Control.Socket == "" && c.Store.Dir != "" {
 		c.Control.Socket = filepath.Join(c.Store.Dir, "control.sock")
+	}
+	if c.Cluster.Address == "" {
+		c.Cluster.Address = c.Cluster.Listen
 	}
 	if c.FirstDC == 0 {
 		c.FirstDC = 2

@@ -46,6 +46,7 @@ func (c *Config) validate(official Official, offline bool) []Problem {
 	v.dashboard()
 	v.callers()
 	v.remote()
+	v.cluster()
 	v.webhooks()
 	return v.problems
 }
