@@ -49,15 +49,19 @@ func (m *Manager) askStore() error {
 	return nil
 }
 
-// Ready returns why the Manager does not serve its accounts any more: ErrClosed,
-// or that another manager has claimed the store, a *persistence.StaleOwnerError. A
-// store that refuses commits is no reason: calls go on.
+// Ready returns why the Manager does not serve its accounts: ErrClosed, that another
+// manager has claimed the store, a *persistence.StaleOwnerError, or that the lease of
+// this node has ended, a *lease.EndedError. A store that refuses commits is no reason:
+// calls go on.
 func (m *Manager) Ready() error {
 	if m.closed() {
 		return ErrClosed
 	}
 	if v := m.store.view(); v.state == storeTaken {
 		return fmt.Errorf("every account here is stopped, for another manager has claimed the store: find out which, end one of the two, and start this one again: %w", v.err)
+	}
+	if m.node != nil {
+		return m.node.lease.Check()
 	}
 	return nil
 }

@@ -66,6 +66,7 @@ func (m *Manager) host(ids []persistence.AccountID) {
 	}
 	m.mu.Unlock()
 	if len(all) > 0 {
+		m.meters.nodeMoves.count(len(all), values{"taken"})
 		m.redecide(all...)
 		m.fleet.Send(hostAccounts{all})
 	}

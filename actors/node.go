@@ -334,6 +334,7 @@ func (n *nodeActor) watchLease(c *nodeCtx) {
 		return
 	}
 	n.silent = true
+	n.m.meters.nodeSilences.count(1, values{})
 	n.m.log.Error("this node is silent: its lease has ended, and other nodes may take its accounts", "lease", n.opts.Term)
 	n.m.fleet.Send(silence{"this node's lease has ended: it waits until it reaches the store"})
 	c.After(timerRenew, 0, renewDue{})
@@ -557,6 +558,7 @@ func (n *nodeActor) onHanded(c *nodeCtx, m handed) {
 		n.m.log.Error("an account was not handed over", "account", m.id, "err", Words(m.err))
 		return
 	}
+	n.m.meters.nodeMoves.count(1, values{"given"})
 	if n.hurry { // there is room for the next
 		c.After(timerPlace, max(0, placeLeast-c.Now().Sub(n.looked)), placeDue{})
 	}
@@ -617,6 +619,14 @@ func (m *Manager) keepsNone() bool {
 
 // drainMost bounds Drain for who gives it a ctx without an end.
 const drainMost = time.Hour
+
+// leaseLeft is how long this node may yet speak; 0 without a cluster.
+func (m *Manager) leaseLeft() time.Duration {
+	if m.node == nil {
+		return 0
+	}
+	return max(m.node.lease.Left(), 0)
+}
 
 // Nodes returns the nodes of the cluster, nil without one. It asks the store.
 func (m *Manager) Nodes(ctx context.Context) ([]persistence.Node, error) {

@@ -8,7 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/sdk/metric"
+
 	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/actors/lease"
 	"github.com/mtfleet/mtfleet/actors/placement"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
@@ -321,6 +324,49 @@ func TestNobodyIsTakenWhileTheStoreIsAwayFromEverybody(t *testing.T) {
 		k.home(a, b)
 		k.same(before)
 		verdict(t, k.s, k.store.Node())
+	})
+}
+
+func TestANodeTellsOfItsLeaseAndOfWhatMoves(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		k := openSeveral(t, 6)
+		a := k.node("a")
+		k.fill(a)
+		reader := metric.NewManualReader()
+		cut := &storetest.Cut{Cluster: k.store.Node()}
+		o := k.options("b", cut)
+		o.MeterProvider = metric.NewMeterProvider(metric.WithReader(reader))
+		b := &on{open(t, o), "b", cut}
+		k.home(a, b)
+		had := int64(len(b.Accounts()))
+		got := series(t, reader)
+		if left := sumOf(got, "mtfleet.node.lease"); left < 6 || left > 12 { // of 15 s less the margin, renewed every 5 s
+			t.Errorf("the lease lasts %d s", left)
+		}
+		if taken := sumOf(got, "mtfleet.node.moves", "taken"); taken != had || had == 0 {
+			t.Errorf("%d accounts were taken, and it has %d", taken, had)
+		}
+		if err := b.Ready(); err != nil {
+			t.Errorf("with a lease: %v", err)
+		}
+
+		cut.Set(storetest.Unasked)
+		time.Sleep(20 * time.Second)
+		if err := b.Ready(); !errors.As(err, new(*lease.EndedError)) {
+			t.Errorf("without a lease: %v", err)
+		}
+		got = series(t, reader)
+		if left, silences := sumOf(got, "mtfleet.node.lease"), sumOf(got, "mtfleet.node.silences"); left != 0 || silences != 1 {
+			t.Errorf("without a lease: %d s are left after %d silences", left, silences)
+		}
+		cut.Set(storetest.Whole)
+		k.home(a, b)
+		if err := b.Drain(soon(t)); err != nil {
+			t.Fatal(err)
+		}
+		if given := sumOf(series(t, reader), "mtfleet.node.moves", "given"); given != had {
+			t.Errorf("%d accounts were given, and it had %d", given, had)
+		}
 	})
 }
 

@@ -24,6 +24,7 @@ type catalog struct {
 	storeFree, storeNeeded, storeCommit, storeFailures   series
 	storeRefuses, storeBackup                            series
 	restarts, signInSteps, signInOldest                  series
+	nodeLease, nodeMoves, nodeSilences                   series
 }
 
 // all lists the series in the order of the document.
@@ -36,6 +37,7 @@ func (c *catalog) all() []*series {
 		&c.governorQueue, &c.updateLag, &c.updateHoles, &c.eventsDropped, &c.clockOffset,
 		&c.storeFree, &c.storeNeeded, &c.storeCommit, &c.storeFailures, &c.storeRefuses, &c.storeBackup,
 		&c.restarts, &c.signInSteps, &c.signInOldest,
+		&c.nodeLease, &c.nodeMoves, &c.nodeSilences,
 	}
 }
 
@@ -190,6 +192,21 @@ func seriesOf(table dc.Table) *catalog {
 			tells: "how long ago the oldest sign-in under way was begun; 0 when there is none",
 			do:    "hours: somebody has left it, `account list` says at which step",
 		},
+		nodeLease: series{
+			name: "mtfleet.node.lease", kind: gauges, unit: "s",
+			tells: "how long this node of a cluster may yet speak before it must have heard from the store; 0 while it is silent, and without a cluster",
+			do:    "it falls below half of what it was: the store answers late or not at all; 0: every account of this node stands still, and others take them",
+		},
+		nodeMoves: series{
+			name: "mtfleet.node.moves", kind: counts, attrs: []attr{{"direction", moveValues}},
+			tells: "accounts that this node of a cluster has `taken` into service, and `given` to others",
+			do:    "many without a node that came or went: nodes lose their leases, see `mtfleet_node_silences_total`",
+		},
+		nodeSilences: series{
+			name: "mtfleet.node.silences", kind: counts,
+			tells: "how often this node of a cluster fell silent because its lease had ended",
+			do:    "any: the store was away for longer than cluster.lease, or this machine stood still; the log says which",
+		},
 	}
 }
 
@@ -203,6 +220,7 @@ var (
 	familyValues   = []string{"ipv4", "ipv6"} // in the order of governor.Families
 	connectValues  = []string{"ok", "refused", "timeout", "flood", "local", other}
 	rotationValues = []string{"ok", "failed", "lost", "aborted"}
+	moveValues     = []string{"taken", "given"}
 	scopeValues    = []string{"method", "account", "subject"}
 	queueValues    = []string{"connect", "make_key", "sign_in"}
 	actorValues    = []string{"connection", "binding", "account", "fleet", "governor", other}

@@ -34,9 +34,11 @@ type meters struct {
 	updateLag, updateHoles, eventsDropped, clockOffset   meter
 	storeCommit, storeFailures                           meter
 	restarts, signInSteps                                meter
+	nodeMoves, nodeSilences                              meter
 
 	accounts, signInOldest, dcUp, waits, waitLongest, governorQueue looked
 	storeFree, storeNeeded, storeRefuses, storeBackup               looked
+	nodeLease                                                       looked
 
 	stop func()
 }
@@ -90,6 +92,8 @@ func (x *meters) open(m *Manager, provider metric.Meter, table dc.Table) error {
 		{&x.storeFailures, &all.storeFailures, makeCounter},
 		{&x.restarts, &all.restarts, makeCounter},
 		{&x.signInSteps, &all.signInSteps, makeCounter},
+		{&x.nodeMoves, &all.nodeMoves, makeCounter},
+		{&x.nodeSilences, &all.nodeSilences, makeCounter},
 	} {
 		made, err := of.make(provider, of.from)
 		*of.to, errs = made, append(errs, err)
@@ -102,7 +106,7 @@ func (x *meters) open(m *Manager, provider metric.Meter, table dc.Table) error {
 	}{
 		{&x.accounts, &all.accounts}, {&x.signInOldest, &all.signInOldest}, {&x.dcUp, &all.dcUp}, {&x.waits, &all.waits}, {&x.waitLongest, &all.waitLongest},
 		{&x.governorQueue, &all.governorQueue}, {&x.storeFree, &all.storeFree}, {&x.storeNeeded, &all.storeNeeded}, {&x.storeRefuses, &all.storeRefuses},
-		{&x.storeBackup, &all.storeBackup},
+		{&x.storeBackup, &all.storeBackup}, {&x.nodeLease, &all.nodeLease},
 	} {
 		made, err := makeLooked(provider, of.from)
 		*of.to, errs = made, append(errs, err)
@@ -115,6 +119,7 @@ func (x *meters) open(m *Manager, provider metric.Meter, table dc.Table) error {
 		x.lookAccounts(m, obs)
 		x.lookGovernor(ctx, m, obs)
 		x.lookStore(m, obs)
+		x.nodeLease.tell(obs, map[values]float64{{}: m.leaseLeft().Seconds()})
 		return nil
 	}, instruments...)
 	if err == nil {
