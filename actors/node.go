@@ -620,6 +620,10 @@ func (m *Manager) keepsNone() bool {
 // drainMost bounds Drain for who gives it a ctx without an end.
 const drainMost = time.Hour
 
+// Owner is who this manager is to its store: commits name it, and the cursors of its
+// events have its epoch as their run.
+func (m *Manager) Owner() persistence.Owner { return m.env.Owner }
+
 // leaseLeft is how long this node may yet speak; 0 without a cluster.
 func (m *Manager) leaseLeft() time.Duration {
 	if m.node == nil {

@@ -46,6 +46,12 @@ func (a *Authority) Client(name string) (file string, err error) {
 	return file, err
 }
 
+// Node makes one for a node of a cluster, which is a server and a client of that name.
+func (a *Authority) Node(name string) (file string, err error) {
+	_, _, file, err = a.make(name, &x509.Certificate{DNSNames: []string{name}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}})
+	return file, err
+}
+
 func (a *Authority) make(name string, c *x509.Certificate) (made *x509.Certificate, key *ecdsa.PrivateKey, file string, err error) {
 	if key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
 		return nil, nil, "", err

@@ -48,6 +48,7 @@ func (r TerminateRequest) auditDetail() string { return word(r.Others, "all othe
 func (r ClearWaitRequest) auditDetail() string { return r.Method }
 func (r ConsumerRequest) auditDetail() string  { return r.Name }
 func (r RetryRequest) auditDetail() string     { return r.Name }
+func (r WishRequest) auditDetail() string      { return r.Wish + " " + r.Node }
 
 func word(is bool, s string) string {
 	if is {

@@ -37,6 +37,7 @@ const (
 	KindMayHaveRun  Kind = "may_have_run" // the answer is lost, the server may have executed the call
 	KindCanceled    Kind = "canceled"     // the caller gave up
 	KindInternal    Kind = "internal"     // anything else
+	KindMoved       Kind = "moved"        // the account moves to another node; nothing was done
 )
 
 // Error is what every method of a Service fails with.
@@ -139,6 +140,8 @@ func classify(err error) (Kind, time.Time) {
 		many   *actors.ConsumerLimitError
 	)
 	switch {
+	case errors.As(err, new(*actors.ElsewhereError)):
+		return KindMoved, time.Time{}
 	case errors.As(err, &label), errors.As(err, &filter), errors.As(err, new(*foreign.Error)), errors.As(err, new(*foreign.PasscodeError)), errors.As(err, new(*actors.ProxyError)):
 		return KindInvalid, time.Time{}
 	case errors.Is(err, actors.ErrExportOff):
@@ -209,8 +212,10 @@ func classifyStore(err error) (Kind, bool) {
 		refused *actors.StoreError
 	)
 	switch {
-	case errors.As(err, &locked), errors.As(err, &stale), errors.As(err, &copied):
+	case errors.As(err, &locked), errors.As(err, &stale), errors.As(err, &copied), errors.As(err, new(*persistence.NodesRunError)), errors.As(err, new(*persistence.NodeTakenError)):
 		return KindInUse, true
+	case errors.As(err, new(*persistence.UnreachableError)):
+		return KindStore, true
 	case errors.As(err, &key):
 		return KindMasterKey, true
 	case errors.As(err, &version), errors.As(err, &corrupt), errors.As(err, &damaged):

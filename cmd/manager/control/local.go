@@ -12,6 +12,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/webhook"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
+	"github.com/mtfleet/mtfleet/persistence"
 )
 
 // Local is a Service over a manager of this process.
@@ -26,6 +27,8 @@ type Local struct {
 	MaxAccounts int
 	// Budget is what the manager was opened with, for Governor.
 	Budget governor.Budget
+	// Cluster is the manager's store where that is one of several nodes; nil for one that keeps its store alone.
+	Cluster persistence.Cluster
 	// Dashboard makes a link to the dashboard; nil where none is served.
 	Dashboard func() string
 
@@ -144,6 +147,12 @@ func (l *Local) fail(ctx context.Context, a *actors.Account, err error) error {
 		return l.late(a, err)
 	}
 	return Wrap(err)
+}
+
+// keeps reports whether the manager has an account.
+func (l *Local) keeps(id string) bool {
+	_, err := l.Manager.Account(id)
+	return err == nil
 }
 
 func show(a *actors.Account) Account {

@@ -56,14 +56,19 @@ type method struct {
 	local     func(context.Context, *Local, any) (any, error)
 	direct    func(context.Context, *Direct, any) (any, error)
 	remote    func(context.Context, *Remote, any) (any, error)
-	serve     func(Service, *guard, ...connect.HandlerOption) http.Handler
+	// fleet is how the nodes of a cluster carry it out together; nil: as the one does that keeps the account which is named,
+	// or else any.
+	fleet func(context.Context, *Fleet, any) (any, error)
+	serve func(Service, *guard, ...connect.HandlerOption) http.Handler
 	// maps are between the Go types and the messages; the error says where they differ, which a test looks for.
 	maps func() (in, out *protomap.Map, err error)
 }
 
 func (l *Local) carry(ctx context.Context, m *method, r any) (any, error) {
 	got, err := m.local(ctx, l, r)
-	l.audit(ctx, m, r, outcomeOf(err))
+	if KindOf(err) != KindMoved { // else nothing was done here
+		l.audit(ctx, m, r, outcomeOf(err))
+	}
 	return got, err
 }
 

@@ -16,7 +16,7 @@ import (
 // AccountService.
 var (
 	Add        = unary[mtfleetv1.AddRequest, mtfleetv1.AddResponse]("AccountService.Add", (*Local).Add, (*Direct).Add)
-	List       = unary[mtfleetv1.ListRequest, mtfleetv1.ListResponse]("AccountService.List", (*Local).List, (*Direct).List)
+	List       = gathered(unary[mtfleetv1.ListRequest, mtfleetv1.ListResponse]("AccountService.List", (*Local).List, (*Direct).List), joinLists)
 	Show       = unary[mtfleetv1.ShowRequest, mtfleetv1.ShowResponse]("AccountService.Show", (*Local).Show, (*Direct).Show)
 	Timeline   = unary[mtfleetv1.TimelineRequest, mtfleetv1.TimelineResponse]("AccountService.Timeline", (*Local).Timeline, (*Direct).Timeline)
 	Label      = unary[mtfleetv1.LabelRequest, mtfleetv1.LabelResponse]("AccountService.Label", (*Local).Label, edited((*Local).Label))
@@ -68,12 +68,12 @@ var (
 
 // UpdateService.
 var (
-	Events         = streaming[mtfleetv1.EventsRequest, mtfleetv1.EventsResponse]("UpdateService.Events", (*Local).Events, noEvents[EventsRequest])
-	Consume        = streaming[mtfleetv1.ConsumeRequest, mtfleetv1.ConsumeResponse]("UpdateService.Consume", (*Local).Consume, noEvents[ConsumeRequest])
-	Ack            = unary[mtfleetv1.AckRequest, mtfleetv1.AckResponse]("UpdateService.Ack", (*Local).Ack, nobody[AckRequest, Empty](errNoEvents))
-	Consumers      = unary[mtfleetv1.ConsumersRequest, mtfleetv1.ConsumersResponse]("UpdateService.Consumers", (*Local).Consumers, alone((*Local).Consumers))
-	RemoveConsumer = unary[mtfleetv1.RemoveConsumerRequest, mtfleetv1.RemoveConsumerResponse]("UpdateService.RemoveConsumer", (*Local).RemoveConsumer, alone((*Local).RemoveConsumer))
-	Webhooks       = unary[mtfleetv1.WebhooksRequest, mtfleetv1.WebhooksResponse]("UpdateService.Webhooks", (*Local).Webhooks, nobody[Empty, WebhookList](errNoWebhooks))
+	Events         = merged(streaming[mtfleetv1.EventsRequest, mtfleetv1.EventsResponse]("UpdateService.Events", (*Local).Events, noEvents[EventsRequest]), eventsFrom)
+	Consume        = merged(streaming[mtfleetv1.ConsumeRequest, mtfleetv1.ConsumeResponse]("UpdateService.Consume", (*Local).Consume, noEvents[ConsumeRequest]), consumeFrom)
+	Ack            = routed(unary[mtfleetv1.AckRequest, mtfleetv1.AckResponse]("UpdateService.Ack", (*Local).Ack, nobody[AckRequest, Empty](errNoEvents)), atRunOf)
+	Consumers      = gathered(unary[mtfleetv1.ConsumersRequest, mtfleetv1.ConsumersResponse]("UpdateService.Consumers", (*Local).Consumers, alone((*Local).Consumers)), joinConsumers)
+	RemoveConsumer = gathered(unary[mtfleetv1.RemoveConsumerRequest, mtfleetv1.RemoveConsumerResponse]("UpdateService.RemoveConsumer", (*Local).RemoveConsumer, alone((*Local).RemoveConsumer)), joinRemovals)
+	Webhooks       = gathered(unary[mtfleetv1.WebhooksRequest, mtfleetv1.WebhooksResponse]("UpdateService.Webhooks", (*Local).Webhooks, nobody[Empty, WebhookList](errNoWebhooks)), joinWebhooks)
 	DeadLetters    = unary[mtfleetv1.DeadLettersRequest, mtfleetv1.DeadLettersResponse]("UpdateService.DeadLetters", (*Local).DeadLetters, alone((*Local).DeadLetters))
 	RetryWebhook   = unary[mtfleetv1.RetryWebhookRequest, mtfleetv1.RetryWebhookResponse]("UpdateService.RetryWebhook", (*Local).RetryWebhook, nobody[RetryRequest, RetryResult](errNoWebhooks))
 )
@@ -81,10 +81,12 @@ var (
 // FleetService.
 var (
 	Info          = unary[mtfleetv1.InfoRequest, mtfleetv1.InfoResponse]("FleetService.Info", (*Local).Info, (*Direct).Info)
-	Status        = unary[mtfleetv1.StatusRequest, mtfleetv1.StatusResponse]("FleetService.Status", (*Local).Status, (*Direct).Status)
-	Governor      = unary[mtfleetv1.GovernorRequest, mtfleetv1.GovernorResponse]("FleetService.Governor", (*Local).Governor, (*Direct).Governor)
+	Status        = gathered(unary[mtfleetv1.StatusRequest, mtfleetv1.StatusResponse]("FleetService.Status", (*Local).Status, (*Direct).Status), joinStatus)
+	Governor      = gathered(unary[mtfleetv1.GovernorRequest, mtfleetv1.GovernorResponse]("FleetService.Governor", (*Local).Governor, (*Direct).Governor), joinPacing)
 	Audit         = unary[mtfleetv1.AuditRequest, mtfleetv1.AuditResponse]("FleetService.Audit", (*Local).Audit, (*Direct).Audit)
 	VerifyAudit   = unary[mtfleetv1.VerifyAuditRequest, mtfleetv1.VerifyAuditResponse]("FleetService.VerifyAudit", (*Local).VerifyAudit, (*Direct).VerifyAudit)
+	Nodes         = unary[mtfleetv1.NodesRequest, mtfleetv1.NodesResponse]("FleetService.Nodes", (*Local).Nodes, (*Direct).Nodes)
+	SetNodeWish   = unary[mtfleetv1.SetNodeWishRequest, mtfleetv1.SetNodeWishResponse]("FleetService.SetNodeWish", (*Local).SetNodeWish, (*Direct).SetNodeWish)
 	DashboardLink = unary[mtfleetv1.DashboardLinkRequest, mtfleetv1.DashboardLinkResponse]("FleetService.DashboardLink", (*Local).DashboardLink, nobody[Empty, Link](errNoLinks))
 )
 
@@ -108,7 +110,7 @@ func methods() []*method {
 		Passkeys.method, DeletePasskey.method, InitPasskey.method, FinishPasskey.method,
 		Events.method, Consume.method, Ack.method, Consumers.method, RemoveConsumer.method, Webhooks.method, DeadLetters.method,
 		RetryWebhook.method,
-		Info.method, Status.method, Governor.method, DashboardLink.method, Audit.method, VerifyAudit.method,
+		Info.method, Status.method, Governor.method, DashboardLink.method, Audit.method, VerifyAudit.method, Nodes.method, SetNodeWish.method,
 		Backup.method, Verify.method, Space.method,
 	}
 }
@@ -131,6 +133,12 @@ func (m *method) role() mtfleetv1.Role {
 
 // named is a request that names an account.
 type named interface{ account() string }
+
+// making is a request that makes the account which it names.
+type making interface{ makes() }
+
+func (AddRequest) makes()    {}
+func (ImportRequest) makes() {}
 
 func (r AddRequest) account() string           { return r.ID }
 func (r ImportRequest) account() string        { return r.ID }

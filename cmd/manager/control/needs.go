@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -23,6 +24,8 @@ type Need struct {
 	// Count is how many accounts it is about, Accounts the first of them by name.
 	Count    int      `json:"count,omitempty"`
 	Accounts []string `json:"accounts,omitempty"`
+	// Node is the node of a cluster that says so; empty where it is said of all.
+	Node string `json:"node,omitempty"`
 }
 
 const (
@@ -190,11 +193,24 @@ func (c *census) needs(f *FleetStatus, consumers []actors.ConsumerStatus) []Need
 		}
 		add(urgentSoon, fmt.Sprintf("Consumer %s is stopped: %s; %d updates wait.", consumer.Name, consumer.Stopped.Why, consumer.Lag), command, nil)
 	}
+	sortNeeds(all)
+	return all
+}
+
+// sortNeeds puts the most urgent first, and leaves the others as they are.
+func sortNeeds(all []Need) {
 	order := []string{urgentNow, urgentSoon, urgentLater}
 	slices.SortStableFunc(all, func(a, b Need) int {
 		return cmp.Compare(slices.Index(order, a.Urgency), slices.Index(order, b.Urgency))
 	})
-	return all
+}
+
+// disk is a command that shows the room of the store's disk; empty where it has none of this machine.
+func (a *About) disk() string {
+	if !filepath.IsAbs(a.Store) {
+		return ""
+	}
+	return "df -h " + a.Store
 }
 
 type addNeed func(urgency, what, command string, of *some)
@@ -205,9 +221,9 @@ func (c *census) storeNeeds(f *FleetStatus, add addNeed) {
 	case s.Taken:
 		add(urgentNow, "Every account here is stopped, for another manager has claimed the store: find out which, end one of the two, and start this one again.", "", nil)
 	case s.Refuses:
-		add(urgentNow, "The store takes no commits, so nothing new is begun: "+strings.TrimSuffix(s.Why, ".")+".", "df -h "+f.About.Store, nil)
+		add(urgentNow, "The store takes no commits, so nothing new is begun: "+strings.TrimSuffix(s.Why, ".")+".", f.About.disk(), nil)
 	case s.Free > 0 && s.Free < roomAhead*s.Needed:
-		add(urgentSoon, "The disk of the store is almost full.", "df -h "+f.About.Store, nil)
+		add(urgentSoon, "The disk of the store is almost full.", f.About.disk(), nil)
 	}
 	if !s.LastBackup.IsZero() && f.At.Sub(s.LastBackup) > backupOld {
 		add(urgentSoon, fmt.Sprintf("The last backup of the store is %d days old.", int(f.At.Sub(s.LastBackup).Hours()/24)), "manager store backup FILE --recipient AGE_KEY", nil)

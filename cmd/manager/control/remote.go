@@ -17,6 +17,7 @@ import (
 // Remote is a Service over the unix socket of the manager that runs, or over TCP.
 type Remote struct {
 	where string // "behind PATH" or "at URL"
+	node  string // of a cluster, where it is one
 	base  string // what the methods' paths follow
 	http  *http.Client
 }
@@ -136,6 +137,9 @@ func (r *Remote) failed(ctx context.Context, err error) error {
 	}
 	if ctx.Err() != nil {
 		return Wrap(ctx.Err())
+	}
+	if r.node != "" {
+		return linkFailed(r.node, err)
 	}
 	if r.base != baseURL {
 		return &Error{Kind: KindStopped, Err: err, Message: fmt.Sprintf("the manager %s cannot be reached: %v: see that it runs there with api.listen, and that remote.url is where", r.where, reason(err))}

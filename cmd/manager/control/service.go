@@ -94,6 +94,8 @@ type AccountList struct {
 	Accounts []Account `json:"accounts"`
 	// Outages are the DCs that many of them are without.
 	Outages []actors.Outage `json:"outages,omitempty"`
+	// Silent are the nodes of a cluster that did not answer: their accounts are not here.
+	Silent []string `json:"silent,omitempty"`
 }
 
 // AccountRequest names an account.

@@ -24,6 +24,9 @@ type FleetStatus struct {
 	Store    StoreStatus `json:"store"`
 	// Needs are what needs somebody, the most urgent first.
 	Needs []Need `json:"needs"`
+	// Nodes are those of the cluster; Silent those that did not answer: their accounts are not counted.
+	Nodes  []Node   `json:"nodes,omitempty"`
+	Silent []string `json:"silent,omitempty"`
 }
 
 // StateCount is how many accounts are in a state.
@@ -69,7 +72,8 @@ func (s *StoreStatus) room(r persistence.Room) {
 	}
 }
 
-// governorPatience is how long the governor is waited for, which answers in microseconds, or not while it is started again.
+// governorPatience is how long the governor is waited for, which answers in microseconds, or not while it is started again;
+// and the database of a cluster.
 const governorPatience = time.Second
 
 // Status carries out [Status].
@@ -100,6 +104,12 @@ func (l *Local) Status(ctx context.Context, _ Empty) (FleetStatus, error) {
 		c.add(&acc, f.At)
 	}
 	c.fill(&f)
+	if l.Cluster != nil {
+		// A database that is away is told, as a disk that is full: that is when somebody looks.
+		if f.Nodes, err = nodesOf(asked, l.Cluster, l.Manager.Owner()); err != nil && !f.Store.Refuses {
+			f.Store.Refuses, f.Store.Why = true, actors.Words(err)
+		}
+	}
 	f.Needs = c.needs(&f, l.Manager.Consumers())
 	return f, nil
 }

@@ -38,6 +38,7 @@ var codes = map[Kind]connect.Code{
 	KindMayHaveRun:  connect.CodeUnknown,
 	KindCanceled:    connect.CodeCanceled,
 	KindInternal:    connect.CodeInternal,
+	KindMoved:       connect.CodeUnavailable,
 }
 
 const kindPrefix = "ERROR_KIND_"

@@ -199,7 +199,9 @@ type ListResponse struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Accounts []*Account             `protobuf:"bytes,1,rep,name=accounts,proto3" json:"accounts,omitempty"`
 	// The DCs that many of all accounts are without.
-	Outages       []*Outage `protobuf:"bytes,2,rep,name=outages,proto3" json:"outages,omitempty"`
+	Outages []*Outage `protobuf:"bytes,2,rep,name=outages,proto3" json:"outages,omitempty"`
+	// The nodes of a cluster that did not answer: their accounts are not here.
+	Silent        []string `protobuf:"bytes,3,rep,name=silent,proto3" json:"silent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -244,6 +246,13 @@ func (x *ListResponse) GetAccounts() []*Account {
 func (x *ListResponse) GetOutages() []*Outage {
 	if x != nil {
 		return x.Outages
+	}
+	return nil
+}
+
+func (x *ListResponse) GetSilent() []string {
+	if x != nil {
+		return x.Silent
 	}
 	return nil
 }
@@ -2394,10 +2403,11 @@ const file_mtfleet_v1_account_proto_rawDesc = "" +
 	"\aaccount\x18\x01 \x01(\v2\x13.mtfleet.v1.AccountR\aaccount\"W\n" +
 	"\vListRequest\x120\n" +
 	"\x06states\x18\x01 \x03(\x0e2\x18.mtfleet.v1.AccountStateR\x06states\x12\x16\n" +
-	"\x06labels\x18\x02 \x03(\tR\x06labels\"m\n" +
+	"\x06labels\x18\x02 \x03(\tR\x06labels\"\x85\x01\n" +
 	"\fListResponse\x12/\n" +
 	"\baccounts\x18\x01 \x03(\v2\x13.mtfleet.v1.AccountR\baccounts\x12,\n" +
-	"\aoutages\x18\x02 \x03(\v2\x12.mtfleet.v1.OutageR\aoutages\"\x88\x01\n" +
+	"\aoutages\x18\x02 \x03(\v2\x12.mtfleet.v1.OutageR\aoutages\x12\x16\n" +
+	"\x06silent\x18\x03 \x03(\tR\x06silent\"\x88\x01\n" +
 	"\x06Outage\x12\x0e\n" +
 	"\x02dc\x18\x01 \x01(\x05R\x02dc\x12\x1a\n" +
 	"\baccounts\x18\x02 \x01(\x05R\baccounts\x12\x0e\n" +

@@ -127,6 +127,8 @@ const (
 	ErrorKind_ERROR_KIND_CANCELED ErrorKind = 18
 	// Anything else [internal].
 	ErrorKind_ERROR_KIND_INTERNAL ErrorKind = 19
+	// The account moves to another node of the cluster, and nothing was done: ask again [unavailable].
+	ErrorKind_ERROR_KIND_MOVED ErrorKind = 20
 )
 
 // Enum value maps for ErrorKind.
@@ -152,6 +154,7 @@ var (
 		17: "ERROR_KIND_MAY_HAVE_RUN",
 		18: "ERROR_KIND_CANCELED",
 		19: "ERROR_KIND_INTERNAL",
+		20: "ERROR_KIND_MOVED",
 	}
 	ErrorKind_value = map[string]int32{
 		"ERROR_KIND_UNSPECIFIED":  0,
@@ -174,6 +177,7 @@ var (
 		"ERROR_KIND_MAY_HAVE_RUN": 17,
 		"ERROR_KIND_CANCELED":     18,
 		"ERROR_KIND_INTERNAL":     19,
+		"ERROR_KIND_MOVED":        20,
 	}
 )
 
@@ -1591,7 +1595,7 @@ const file_mtfleet_v1_common_proto_rawDesc = "" +
 	"\tROLE_READ\x10\x01\x12\x10\n" +
 	"\fROLE_OPERATE\x10\x02\x12\x0e\n" +
 	"\n" +
-	"ROLE_ADMIN\x10\x03*\xf9\x03\n" +
+	"ROLE_ADMIN\x10\x03*\x8f\x04\n" +
 	"\tErrorKind\x12\x1a\n" +
 	"\x16ERROR_KIND_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15ERROR_KIND_NO_ACCOUNT\x10\x01\x12\x1a\n" +
@@ -1613,7 +1617,8 @@ const file_mtfleet_v1_common_proto_rawDesc = "" +
 	"\x12ERROR_KIND_STOPPED\x10\x10\x12\x1b\n" +
 	"\x17ERROR_KIND_MAY_HAVE_RUN\x10\x11\x12\x17\n" +
 	"\x13ERROR_KIND_CANCELED\x10\x12\x12\x17\n" +
-	"\x13ERROR_KIND_INTERNAL\x10\x13*\xe6\x03\n" +
+	"\x13ERROR_KIND_INTERNAL\x10\x13\x12\x14\n" +
+	"\x10ERROR_KIND_MOVED\x10\x14*\xe6\x03\n" +
 	"\fAccountState\x12\x1d\n" +
 	"\x19ACCOUNT_STATE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11ACCOUNT_STATE_NEW\x10\x01\x12,\n" +

@@ -78,6 +78,62 @@ func (Urgency) EnumDescriptor() ([]byte, []int) {
 	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{0}
 }
 
+// NodeWish is what an operator wants of a node.
+type NodeWish int32
+
+const (
+	NodeWish_NODE_WISH_UNSPECIFIED NodeWish = 0
+	// It takes its share of the accounts.
+	NodeWish_NODE_WISH_SERVE NodeWish = 1
+	// It keeps what it has and takes nothing.
+	NodeWish_NODE_WISH_CORDON NodeWish = 2
+	// It gives away what it has and takes nothing.
+	NodeWish_NODE_WISH_DRAIN NodeWish = 3
+)
+
+// Enum value maps for NodeWish.
+var (
+	NodeWish_name = map[int32]string{
+		0: "NODE_WISH_UNSPECIFIED",
+		1: "NODE_WISH_SERVE",
+		2: "NODE_WISH_CORDON",
+		3: "NODE_WISH_DRAIN",
+	}
+	NodeWish_value = map[string]int32{
+		"NODE_WISH_UNSPECIFIED": 0,
+		"NODE_WISH_SERVE":       1,
+		"NODE_WISH_CORDON":      2,
+		"NODE_WISH_DRAIN":       3,
+	}
+)
+
+func (x NodeWish) Enum() *NodeWish {
+	p := new(NodeWish)
+	*p = x
+	return p
+}
+
+func (x NodeWish) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (NodeWish) Descriptor() protoreflect.EnumDescriptor {
+	return file_mtfleet_v1_fleet_proto_enumTypes[1].Descriptor()
+}
+
+func (NodeWish) Type() protoreflect.EnumType {
+	return &file_mtfleet_v1_fleet_proto_enumTypes[1]
+}
+
+func (x NodeWish) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use NodeWish.Descriptor instead.
+func (NodeWish) EnumDescriptor() ([]byte, []int) {
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{1}
+}
+
 // Tried is how the last dial by a family of addresses ended.
 type Tried int32
 
@@ -113,11 +169,11 @@ func (x Tried) String() string {
 }
 
 func (Tried) Descriptor() protoreflect.EnumDescriptor {
-	return file_mtfleet_v1_fleet_proto_enumTypes[1].Descriptor()
+	return file_mtfleet_v1_fleet_proto_enumTypes[2].Descriptor()
 }
 
 func (Tried) Type() protoreflect.EnumType {
-	return &file_mtfleet_v1_fleet_proto_enumTypes[1]
+	return &file_mtfleet_v1_fleet_proto_enumTypes[2]
 }
 
 func (x Tried) Number() protoreflect.EnumNumber {
@@ -126,7 +182,7 @@ func (x Tried) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Tried.Descriptor instead.
 func (Tried) EnumDescriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{1}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{2}
 }
 
 // InfoRequest asks who is answering.
@@ -309,7 +365,10 @@ type StatusResponse struct {
 	Governor *GovernorResponse `protobuf:"bytes,8,opt,name=governor,proto3" json:"governor,omitempty"`
 	Store    *StoreStatus      `protobuf:"bytes,9,opt,name=store,proto3" json:"store,omitempty"`
 	// What needs somebody, the most urgent first.
-	Needs         []*Need `protobuf:"bytes,10,rep,name=needs,proto3" json:"needs,omitempty"`
+	Needs []*Need `protobuf:"bytes,10,rep,name=needs,proto3" json:"needs,omitempty"`
+	// The nodes of the cluster, and those of them that did not answer: their accounts are not counted.
+	Nodes         []*Node  `protobuf:"bytes,11,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	Silent        []string `protobuf:"bytes,12,rep,name=silent,proto3" json:"silent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -410,6 +469,20 @@ func (x *StatusResponse) GetStore() *StoreStatus {
 func (x *StatusResponse) GetNeeds() []*Need {
 	if x != nil {
 		return x.Needs
+	}
+	return nil
+}
+
+func (x *StatusResponse) GetNodes() []*Node {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+func (x *StatusResponse) GetSilent() []string {
+	if x != nil {
+		return x.Silent
 	}
 	return nil
 }
@@ -706,8 +779,10 @@ type Need struct {
 	// The command with which to begin; empty where there is none.
 	Command string `protobuf:"bytes,3,opt,name=command,proto3" json:"command,omitempty"`
 	// How many accounts it is about, and the first of them by name.
-	Count         int32    `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
-	Accounts      []string `protobuf:"bytes,5,rep,name=accounts,proto3" json:"accounts,omitempty"`
+	Count    int32    `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
+	Accounts []string `protobuf:"bytes,5,rep,name=accounts,proto3" json:"accounts,omitempty"`
+	// The node that says so; empty where it is said of all.
+	Node          string `protobuf:"bytes,6,opt,name=node,proto3" json:"node,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -777,6 +852,334 @@ func (x *Need) GetAccounts() []string {
 	return nil
 }
 
+func (x *Need) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+// Node is one node of a cluster, as the store knows it.
+type Node struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Where the other nodes reach it.
+	Address string `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
+	Version string `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
+	// Its weight among the others.
+	Capacity int32 `protobuf:"varint,4,opt,name=capacity,proto3" json:"capacity,omitempty"`
+	// How many accounts it owns.
+	Accounts int32    `protobuf:"varint,5,opt,name=accounts,proto3" json:"accounts,omitempty"`
+	Wish     NodeWish `protobuf:"varint,6,opt,name=wish,proto3,enum=mtfleet.v1.NodeWish" json:"wish,omitempty"`
+	// Its lease lasts, for so many seconds; of one that does not, negative, since when it is over.
+	Live         bool    `protobuf:"varint,7,opt,name=live,proto3" json:"live,omitempty"`
+	LeaseSeconds float64 `protobuf:"fixed64,8,opt,name=lease_seconds,json=leaseSeconds,proto3" json:"lease_seconds,omitempty"`
+	// It said that it is about to leave.
+	Departs bool `protobuf:"varint,9,opt,name=departs,proto3" json:"departs,omitempty"`
+	// Since when it is a node.
+	Joined *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=joined,proto3" json:"joined,omitempty"`
+	// Which one of that name it is: another number each time that it joins.
+	Epoch uint64 `protobuf:"varint,11,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// It is the node that answers.
+	Self          bool `protobuf:"varint,12,opt,name=self,proto3" json:"self,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Node) Reset() {
+	*x = Node{}
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Node) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Node) ProtoMessage() {}
+
+func (x *Node) ProtoReflect() protoreflect.Message {
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Node.ProtoReflect.Descriptor instead.
+func (*Node) Descriptor() ([]byte, []int) {
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Node) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Node) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *Node) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *Node) GetCapacity() int32 {
+	if x != nil {
+		return x.Capacity
+	}
+	return 0
+}
+
+func (x *Node) GetAccounts() int32 {
+	if x != nil {
+		return x.Accounts
+	}
+	return 0
+}
+
+func (x *Node) GetWish() NodeWish {
+	if x != nil {
+		return x.Wish
+	}
+	return NodeWish_NODE_WISH_UNSPECIFIED
+}
+
+func (x *Node) GetLive() bool {
+	if x != nil {
+		return x.Live
+	}
+	return false
+}
+
+func (x *Node) GetLeaseSeconds() float64 {
+	if x != nil {
+		return x.LeaseSeconds
+	}
+	return 0
+}
+
+func (x *Node) GetDeparts() bool {
+	if x != nil {
+		return x.Departs
+	}
+	return false
+}
+
+func (x *Node) GetJoined() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Joined
+	}
+	return nil
+}
+
+func (x *Node) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *Node) GetSelf() bool {
+	if x != nil {
+		return x.Self
+	}
+	return false
+}
+
+// NodesRequest asks for all of them.
+type NodesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodesRequest) Reset() {
+	*x = NodesRequest{}
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodesRequest) ProtoMessage() {}
+
+func (x *NodesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodesRequest.ProtoReflect.Descriptor instead.
+func (*NodesRequest) Descriptor() ([]byte, []int) {
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{10}
+}
+
+// NodesResponse is the nodes by name.
+type NodesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Nodes         []*Node                `protobuf:"bytes,1,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodesResponse) Reset() {
+	*x = NodesResponse{}
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodesResponse) ProtoMessage() {}
+
+func (x *NodesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodesResponse.ProtoReflect.Descriptor instead.
+func (*NodesResponse) Descriptor() ([]byte, []int) {
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *NodesResponse) GetNodes() []*Node {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+// SetNodeWishRequest says what is wanted of which node.
+type SetNodeWishRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	Wish          NodeWish               `protobuf:"varint,2,opt,name=wish,proto3,enum=mtfleet.v1.NodeWish" json:"wish,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetNodeWishRequest) Reset() {
+	*x = SetNodeWishRequest{}
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetNodeWishRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetNodeWishRequest) ProtoMessage() {}
+
+func (x *SetNodeWishRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetNodeWishRequest.ProtoReflect.Descriptor instead.
+func (*SetNodeWishRequest) Descriptor() ([]byte, []int) {
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *SetNodeWishRequest) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *SetNodeWishRequest) GetWish() NodeWish {
+	if x != nil {
+		return x.Wish
+	}
+	return NodeWish_NODE_WISH_UNSPECIFIED
+}
+
+// SetNodeWishResponse is the nodes by name.
+type SetNodeWishResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Nodes         []*Node                `protobuf:"bytes,1,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetNodeWishResponse) Reset() {
+	*x = SetNodeWishResponse{}
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetNodeWishResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetNodeWishResponse) ProtoMessage() {}
+
+func (x *SetNodeWishResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetNodeWishResponse.ProtoReflect.Descriptor instead.
+func (*SetNodeWishResponse) Descriptor() ([]byte, []int) {
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *SetNodeWishResponse) GetNodes() []*Node {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
 // GovernorRequest asks for everything.
 type GovernorRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -786,7 +1189,7 @@ type GovernorRequest struct {
 
 func (x *GovernorRequest) Reset() {
 	*x = GovernorRequest{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[9]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -798,7 +1201,7 @@ func (x *GovernorRequest) String() string {
 func (*GovernorRequest) ProtoMessage() {}
 
 func (x *GovernorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[9]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -811,7 +1214,7 @@ func (x *GovernorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GovernorRequest.ProtoReflect.Descriptor instead.
 func (*GovernorRequest) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{9}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{14}
 }
 
 // GovernorResponse is what paces the process: its budget, and each DC by each route.
@@ -826,7 +1229,7 @@ type GovernorResponse struct {
 
 func (x *GovernorResponse) Reset() {
 	*x = GovernorResponse{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[10]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -838,7 +1241,7 @@ func (x *GovernorResponse) String() string {
 func (*GovernorResponse) ProtoMessage() {}
 
 func (x *GovernorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[10]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -851,7 +1254,7 @@ func (x *GovernorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GovernorResponse.ProtoReflect.Descriptor instead.
 func (*GovernorResponse) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{10}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GovernorResponse) GetBudget() *Budget {
@@ -884,7 +1287,7 @@ type Budget struct {
 
 func (x *Budget) Reset() {
 	*x = Budget{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[11]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -896,7 +1299,7 @@ func (x *Budget) String() string {
 func (*Budget) ProtoMessage() {}
 
 func (x *Budget) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[11]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -909,7 +1312,7 @@ func (x *Budget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Budget.ProtoReflect.Descriptor instead.
 func (*Budget) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{11}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Budget) GetPreset() string {
@@ -977,7 +1380,7 @@ type GovernedDC struct {
 
 func (x *GovernedDC) Reset() {
 	*x = GovernedDC{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[12]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -989,7 +1392,7 @@ func (x *GovernedDC) String() string {
 func (*GovernedDC) ProtoMessage() {}
 
 func (x *GovernedDC) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[12]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1002,7 +1405,7 @@ func (x *GovernedDC) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GovernedDC.ProtoReflect.Descriptor instead.
 func (*GovernedDC) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{12}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GovernedDC) GetDc() int32 {
@@ -1113,7 +1516,7 @@ type RoundTrips struct {
 
 func (x *RoundTrips) Reset() {
 	*x = RoundTrips{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[13]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1125,7 +1528,7 @@ func (x *RoundTrips) String() string {
 func (*RoundTrips) ProtoMessage() {}
 
 func (x *RoundTrips) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[13]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1138,7 +1541,7 @@ func (x *RoundTrips) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoundTrips.ProtoReflect.Descriptor instead.
 func (*RoundTrips) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{13}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *RoundTrips) GetLatestSeconds() float64 {
@@ -1181,7 +1584,7 @@ type Permits struct {
 
 func (x *Permits) Reset() {
 	*x = Permits{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[14]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1193,7 +1596,7 @@ func (x *Permits) String() string {
 func (*Permits) ProtoMessage() {}
 
 func (x *Permits) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[14]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1206,7 +1609,7 @@ func (x *Permits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Permits.ProtoReflect.Descriptor instead.
 func (*Permits) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{14}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Permits) GetConnects() uint64 {
@@ -1244,7 +1647,7 @@ type AuditRequest struct {
 
 func (x *AuditRequest) Reset() {
 	*x = AuditRequest{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[15]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1256,7 +1659,7 @@ func (x *AuditRequest) String() string {
 func (*AuditRequest) ProtoMessage() {}
 
 func (x *AuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[15]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1269,7 +1672,7 @@ func (x *AuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditRequest.ProtoReflect.Descriptor instead.
 func (*AuditRequest) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{15}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *AuditRequest) GetLimit() int32 {
@@ -1303,7 +1706,7 @@ type AuditResponse struct {
 
 func (x *AuditResponse) Reset() {
 	*x = AuditResponse{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[16]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1315,7 +1718,7 @@ func (x *AuditResponse) String() string {
 func (*AuditResponse) ProtoMessage() {}
 
 func (x *AuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[16]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1328,7 +1731,7 @@ func (x *AuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditResponse.ProtoReflect.Descriptor instead.
 func (*AuditResponse) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{16}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *AuditResponse) GetEntries() []*AuditEntry {
@@ -1362,7 +1765,7 @@ type AuditEntry struct {
 
 func (x *AuditEntry) Reset() {
 	*x = AuditEntry{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[17]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1374,7 +1777,7 @@ func (x *AuditEntry) String() string {
 func (*AuditEntry) ProtoMessage() {}
 
 func (x *AuditEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[17]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1387,7 +1790,7 @@ func (x *AuditEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditEntry.ProtoReflect.Descriptor instead.
 func (*AuditEntry) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{17}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *AuditEntry) GetSeq() uint64 {
@@ -1462,7 +1865,7 @@ type VerifyAuditRequest struct {
 
 func (x *VerifyAuditRequest) Reset() {
 	*x = VerifyAuditRequest{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[18]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1474,7 +1877,7 @@ func (x *VerifyAuditRequest) String() string {
 func (*VerifyAuditRequest) ProtoMessage() {}
 
 func (x *VerifyAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[18]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1487,7 +1890,7 @@ func (x *VerifyAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyAuditRequest.ProtoReflect.Descriptor instead.
 func (*VerifyAuditRequest) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{18}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{23}
 }
 
 // VerifyAuditResponse tells whether the log is as it was written.
@@ -1508,7 +1911,7 @@ type VerifyAuditResponse struct {
 
 func (x *VerifyAuditResponse) Reset() {
 	*x = VerifyAuditResponse{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[19]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1520,7 +1923,7 @@ func (x *VerifyAuditResponse) String() string {
 func (*VerifyAuditResponse) ProtoMessage() {}
 
 func (x *VerifyAuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[19]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1533,7 +1936,7 @@ func (x *VerifyAuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyAuditResponse.ProtoReflect.Descriptor instead.
 func (*VerifyAuditResponse) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{19}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *VerifyAuditResponse) GetWhole() bool {
@@ -1587,7 +1990,7 @@ type DashboardLinkRequest struct {
 
 func (x *DashboardLinkRequest) Reset() {
 	*x = DashboardLinkRequest{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[20]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1599,7 +2002,7 @@ func (x *DashboardLinkRequest) String() string {
 func (*DashboardLinkRequest) ProtoMessage() {}
 
 func (x *DashboardLinkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[20]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1612,7 +2015,7 @@ func (x *DashboardLinkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DashboardLinkRequest.ProtoReflect.Descriptor instead.
 func (*DashboardLinkRequest) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{20}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{25}
 }
 
 // DashboardLinkResponse is a link to open in a browser of the manager's machine. Whoever has it may do everything.
@@ -1625,7 +2028,7 @@ type DashboardLinkResponse struct {
 
 func (x *DashboardLinkResponse) Reset() {
 	*x = DashboardLinkResponse{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[21]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1637,7 +2040,7 @@ func (x *DashboardLinkResponse) String() string {
 func (*DashboardLinkResponse) ProtoMessage() {}
 
 func (x *DashboardLinkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[21]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1650,7 +2053,7 @@ func (x *DashboardLinkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DashboardLinkResponse.ProtoReflect.Descriptor instead.
 func (*DashboardLinkResponse) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{21}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *DashboardLinkResponse) GetLink() string {
@@ -1674,7 +2077,7 @@ const file_mtfleet_v1_fleet_proto_rawDesc = "" +
 	"\x05since\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x14\n" +
 	"\x05store\x18\x05 \x01(\tR\x05store\x12\x18\n" +
 	"\acommand\x18\x06 \x01(\tR\acommand\"\x0f\n" +
-	"\rStatusRequest\"\xce\x03\n" +
+	"\rStatusRequest\"\x8e\x04\n" +
 	"\x0eStatusResponse\x12.\n" +
 	"\x05about\x18\x01 \x01(\v2\x18.mtfleet.v1.InfoResponseR\x05about\x12*\n" +
 	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x1a\n" +
@@ -1686,7 +2089,9 @@ const file_mtfleet_v1_fleet_proto_rawDesc = "" +
 	"\bgovernor\x18\b \x01(\v2\x1c.mtfleet.v1.GovernorResponseR\bgovernor\x12-\n" +
 	"\x05store\x18\t \x01(\v2\x17.mtfleet.v1.StoreStatusR\x05store\x12&\n" +
 	"\x05needs\x18\n" +
-	" \x03(\v2\x10.mtfleet.v1.NeedR\x05needs\"X\n" +
+	" \x03(\v2\x10.mtfleet.v1.NeedR\x05needs\x12&\n" +
+	"\x05nodes\x18\v \x03(\v2\x10.mtfleet.v1.NodeR\x05nodes\x12\x16\n" +
+	"\x06silent\x18\f \x03(\tR\x06silent\"X\n" +
 	"\n" +
 	"StateCount\x12.\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x18.mtfleet.v1.AccountStateR\x05state\x12\x1a\n" +
@@ -1708,13 +2113,36 @@ const file_mtfleet_v1_fleet_proto_rawDesc = "" +
 	"\x04free\x18\x06 \x01(\x03R\x04free\x12\x16\n" +
 	"\x06needed\x18\a \x01(\x03R\x06needed\x12;\n" +
 	"\vlast_backup\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"lastBackup\"\x95\x01\n" +
+	"lastBackup\"\xa9\x01\n" +
 	"\x04Need\x12-\n" +
 	"\aurgency\x18\x01 \x01(\x0e2\x13.mtfleet.v1.UrgencyR\aurgency\x12\x12\n" +
 	"\x04what\x18\x02 \x01(\tR\x04what\x12\x18\n" +
 	"\acommand\x18\x03 \x01(\tR\acommand\x12\x14\n" +
 	"\x05count\x18\x04 \x01(\x05R\x05count\x12\x1a\n" +
-	"\baccounts\x18\x05 \x03(\tR\baccounts\"\x11\n" +
+	"\baccounts\x18\x05 \x03(\tR\baccounts\x12\x12\n" +
+	"\x04node\x18\x06 \x01(\tR\x04node\"\xe1\x02\n" +
+	"\x04Node\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\tR\aversion\x12\x1a\n" +
+	"\bcapacity\x18\x04 \x01(\x05R\bcapacity\x12\x1a\n" +
+	"\baccounts\x18\x05 \x01(\x05R\baccounts\x12(\n" +
+	"\x04wish\x18\x06 \x01(\x0e2\x14.mtfleet.v1.NodeWishR\x04wish\x12\x12\n" +
+	"\x04live\x18\a \x01(\bR\x04live\x12#\n" +
+	"\rlease_seconds\x18\b \x01(\x01R\fleaseSeconds\x12\x18\n" +
+	"\adeparts\x18\t \x01(\bR\adeparts\x122\n" +
+	"\x06joined\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\x06joined\x12\x14\n" +
+	"\x05epoch\x18\v \x01(\x04R\x05epoch\x12\x12\n" +
+	"\x04self\x18\f \x01(\bR\x04self\"\x0e\n" +
+	"\fNodesRequest\"7\n" +
+	"\rNodesResponse\x12&\n" +
+	"\x05nodes\x18\x01 \x03(\v2\x10.mtfleet.v1.NodeR\x05nodes\"R\n" +
+	"\x12SetNodeWishRequest\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\x12(\n" +
+	"\x04wish\x18\x02 \x01(\x0e2\x14.mtfleet.v1.NodeWishR\x04wish\"=\n" +
+	"\x13SetNodeWishResponse\x12&\n" +
+	"\x05nodes\x18\x01 \x03(\v2\x10.mtfleet.v1.NodeR\x05nodes\"\x11\n" +
 	"\x0fGovernorRequest\"h\n" +
 	"\x10GovernorResponse\x12*\n" +
 	"\x06budget\x18\x01 \x01(\v2\x12.mtfleet.v1.BudgetR\x06budget\x12(\n" +
@@ -1785,17 +2213,24 @@ const file_mtfleet_v1_fleet_proto_rawDesc = "" +
 	"\x13URGENCY_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vURGENCY_NOW\x10\x01\x12\x10\n" +
 	"\fURGENCY_SOON\x10\x02\x12\x11\n" +
-	"\rURGENCY_LATER\x10\x03*C\n" +
+	"\rURGENCY_LATER\x10\x03*e\n" +
+	"\bNodeWish\x12\x19\n" +
+	"\x15NODE_WISH_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fNODE_WISH_SERVE\x10\x01\x12\x14\n" +
+	"\x10NODE_WISH_CORDON\x10\x02\x12\x13\n" +
+	"\x0fNODE_WISH_DRAIN\x10\x03*C\n" +
 	"\x05Tried\x12\x15\n" +
 	"\x11TRIED_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rTRIED_REACHED\x10\x01\x12\x10\n" +
-	"\fTRIED_MISSED\x10\x022\xe8\x03\n" +
+	"\fTRIED_MISSED\x10\x022\x85\x05\n" +
 	"\fFleetService\x12B\n" +
 	"\x04Info\x12\x17.mtfleet.v1.InfoRequest\x1a\x18.mtfleet.v1.InfoResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12H\n" +
 	"\x06Status\x12\x19.mtfleet.v1.StatusRequest\x1a\x1a.mtfleet.v1.StatusResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12N\n" +
 	"\bGovernor\x12\x1b.mtfleet.v1.GovernorRequest\x1a\x1c.mtfleet.v1.GovernorResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12E\n" +
 	"\x05Audit\x12\x18.mtfleet.v1.AuditRequest\x1a\x19.mtfleet.v1.AuditResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12W\n" +
-	"\vVerifyAudit\x12\x1e.mtfleet.v1.VerifyAuditRequest\x1a\x1f.mtfleet.v1.VerifyAuditResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12Z\n" +
+	"\vVerifyAudit\x12\x1e.mtfleet.v1.VerifyAuditRequest\x1a\x1f.mtfleet.v1.VerifyAuditResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12E\n" +
+	"\x05Nodes\x12\x18.mtfleet.v1.NodesRequest\x1a\x19.mtfleet.v1.NodesResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12T\n" +
+	"\vSetNodeWish\x12\x1e.mtfleet.v1.SetNodeWishRequest\x1a\x1f.mtfleet.v1.SetNodeWishResponse\"\x04\xa0\xbb\x18\x03\x12Z\n" +
 	"\rDashboardLink\x12 .mtfleet.v1.DashboardLinkRequest\x1a!.mtfleet.v1.DashboardLinkResponse\"\x04\xa0\xbb\x18\x03BAZ?github.com/mtfleet/mtfleet/cmd/manager/api/mtfleet/v1;mtfleetv1b\x06proto3"
 
 var (
@@ -1810,82 +2245,98 @@ func file_mtfleet_v1_fleet_proto_rawDescGZIP() []byte {
 	return file_mtfleet_v1_fleet_proto_rawDescData
 }
 
-var file_mtfleet_v1_fleet_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_mtfleet_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_mtfleet_v1_fleet_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_mtfleet_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_mtfleet_v1_fleet_proto_goTypes = []any{
 	(Urgency)(0),                  // 0: mtfleet.v1.Urgency
-	(Tried)(0),                    // 1: mtfleet.v1.Tried
-	(*InfoRequest)(nil),           // 2: mtfleet.v1.InfoRequest
-	(*InfoResponse)(nil),          // 3: mtfleet.v1.InfoResponse
-	(*StatusRequest)(nil),         // 4: mtfleet.v1.StatusRequest
-	(*StatusResponse)(nil),        // 5: mtfleet.v1.StatusResponse
-	(*StateCount)(nil),            // 6: mtfleet.v1.StateCount
-	(*HomeDC)(nil),                // 7: mtfleet.v1.HomeDC
-	(*WaitCount)(nil),             // 8: mtfleet.v1.WaitCount
-	(*StoreStatus)(nil),           // 9: mtfleet.v1.StoreStatus
-	(*Need)(nil),                  // 10: mtfleet.v1.Need
-	(*GovernorRequest)(nil),       // 11: mtfleet.v1.GovernorRequest
-	(*GovernorResponse)(nil),      // 12: mtfleet.v1.GovernorResponse
-	(*Budget)(nil),                // 13: mtfleet.v1.Budget
-	(*GovernedDC)(nil),            // 14: mtfleet.v1.GovernedDC
-	(*RoundTrips)(nil),            // 15: mtfleet.v1.RoundTrips
-	(*Permits)(nil),               // 16: mtfleet.v1.Permits
-	(*AuditRequest)(nil),          // 17: mtfleet.v1.AuditRequest
-	(*AuditResponse)(nil),         // 18: mtfleet.v1.AuditResponse
-	(*AuditEntry)(nil),            // 19: mtfleet.v1.AuditEntry
-	(*VerifyAuditRequest)(nil),    // 20: mtfleet.v1.VerifyAuditRequest
-	(*VerifyAuditResponse)(nil),   // 21: mtfleet.v1.VerifyAuditResponse
-	(*DashboardLinkRequest)(nil),  // 22: mtfleet.v1.DashboardLinkRequest
-	(*DashboardLinkResponse)(nil), // 23: mtfleet.v1.DashboardLinkResponse
-	(*timestamppb.Timestamp)(nil), // 24: google.protobuf.Timestamp
-	(*Outage)(nil),                // 25: mtfleet.v1.Outage
-	(AccountState)(0),             // 26: mtfleet.v1.AccountState
+	(NodeWish)(0),                 // 1: mtfleet.v1.NodeWish
+	(Tried)(0),                    // 2: mtfleet.v1.Tried
+	(*InfoRequest)(nil),           // 3: mtfleet.v1.InfoRequest
+	(*InfoResponse)(nil),          // 4: mtfleet.v1.InfoResponse
+	(*StatusRequest)(nil),         // 5: mtfleet.v1.StatusRequest
+	(*StatusResponse)(nil),        // 6: mtfleet.v1.StatusResponse
+	(*StateCount)(nil),            // 7: mtfleet.v1.StateCount
+	(*HomeDC)(nil),                // 8: mtfleet.v1.HomeDC
+	(*WaitCount)(nil),             // 9: mtfleet.v1.WaitCount
+	(*StoreStatus)(nil),           // 10: mtfleet.v1.StoreStatus
+	(*Need)(nil),                  // 11: mtfleet.v1.Need
+	(*Node)(nil),                  // 12: mtfleet.v1.Node
+	(*NodesRequest)(nil),          // 13: mtfleet.v1.NodesRequest
+	(*NodesResponse)(nil),         // 14: mtfleet.v1.NodesResponse
+	(*SetNodeWishRequest)(nil),    // 15: mtfleet.v1.SetNodeWishRequest
+	(*SetNodeWishResponse)(nil),   // 16: mtfleet.v1.SetNodeWishResponse
+	(*GovernorRequest)(nil),       // 17: mtfleet.v1.GovernorRequest
+	(*GovernorResponse)(nil),      // 18: mtfleet.v1.GovernorResponse
+	(*Budget)(nil),                // 19: mtfleet.v1.Budget
+	(*GovernedDC)(nil),            // 20: mtfleet.v1.GovernedDC
+	(*RoundTrips)(nil),            // 21: mtfleet.v1.RoundTrips
+	(*Permits)(nil),               // 22: mtfleet.v1.Permits
+	(*AuditRequest)(nil),          // 23: mtfleet.v1.AuditRequest
+	(*AuditResponse)(nil),         // 24: mtfleet.v1.AuditResponse
+	(*AuditEntry)(nil),            // 25: mtfleet.v1.AuditEntry
+	(*VerifyAuditRequest)(nil),    // 26: mtfleet.v1.VerifyAuditRequest
+	(*VerifyAuditResponse)(nil),   // 27: mtfleet.v1.VerifyAuditResponse
+	(*DashboardLinkRequest)(nil),  // 28: mtfleet.v1.DashboardLinkRequest
+	(*DashboardLinkResponse)(nil), // 29: mtfleet.v1.DashboardLinkResponse
+	(*timestamppb.Timestamp)(nil), // 30: google.protobuf.Timestamp
+	(*Outage)(nil),                // 31: mtfleet.v1.Outage
+	(AccountState)(0),             // 32: mtfleet.v1.AccountState
 }
 var file_mtfleet_v1_fleet_proto_depIdxs = []int32{
-	24, // 0: mtfleet.v1.InfoResponse.since:type_name -> google.protobuf.Timestamp
-	3,  // 1: mtfleet.v1.StatusResponse.about:type_name -> mtfleet.v1.InfoResponse
-	24, // 2: mtfleet.v1.StatusResponse.at:type_name -> google.protobuf.Timestamp
-	6,  // 3: mtfleet.v1.StatusResponse.states:type_name -> mtfleet.v1.StateCount
-	7,  // 4: mtfleet.v1.StatusResponse.homes:type_name -> mtfleet.v1.HomeDC
-	25, // 5: mtfleet.v1.StatusResponse.outages:type_name -> mtfleet.v1.Outage
-	8,  // 6: mtfleet.v1.StatusResponse.waits:type_name -> mtfleet.v1.WaitCount
-	12, // 7: mtfleet.v1.StatusResponse.governor:type_name -> mtfleet.v1.GovernorResponse
-	9,  // 8: mtfleet.v1.StatusResponse.store:type_name -> mtfleet.v1.StoreStatus
-	10, // 9: mtfleet.v1.StatusResponse.needs:type_name -> mtfleet.v1.Need
-	26, // 10: mtfleet.v1.StateCount.state:type_name -> mtfleet.v1.AccountState
-	24, // 11: mtfleet.v1.WaitCount.last:type_name -> google.protobuf.Timestamp
-	24, // 12: mtfleet.v1.StoreStatus.since:type_name -> google.protobuf.Timestamp
-	24, // 13: mtfleet.v1.StoreStatus.last_backup:type_name -> google.protobuf.Timestamp
-	0,  // 14: mtfleet.v1.Need.urgency:type_name -> mtfleet.v1.Urgency
-	13, // 15: mtfleet.v1.GovernorResponse.budget:type_name -> mtfleet.v1.Budget
-	14, // 16: mtfleet.v1.GovernorResponse.dcs:type_name -> mtfleet.v1.GovernedDC
-	24, // 17: mtfleet.v1.GovernedDC.since:type_name -> google.protobuf.Timestamp
-	16, // 18: mtfleet.v1.GovernedDC.waiting:type_name -> mtfleet.v1.Permits
-	16, // 19: mtfleet.v1.GovernedDC.granted:type_name -> mtfleet.v1.Permits
-	1,  // 20: mtfleet.v1.GovernedDC.ipv4:type_name -> mtfleet.v1.Tried
-	1,  // 21: mtfleet.v1.GovernedDC.ipv6:type_name -> mtfleet.v1.Tried
-	15, // 22: mtfleet.v1.GovernedDC.ipv4_trips:type_name -> mtfleet.v1.RoundTrips
-	15, // 23: mtfleet.v1.GovernedDC.ipv6_trips:type_name -> mtfleet.v1.RoundTrips
-	24, // 24: mtfleet.v1.RoundTrips.at:type_name -> google.protobuf.Timestamp
-	19, // 25: mtfleet.v1.AuditResponse.entries:type_name -> mtfleet.v1.AuditEntry
-	24, // 26: mtfleet.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	2,  // 27: mtfleet.v1.FleetService.Info:input_type -> mtfleet.v1.InfoRequest
-	4,  // 28: mtfleet.v1.FleetService.Status:input_type -> mtfleet.v1.StatusRequest
-	11, // 29: mtfleet.v1.FleetService.Governor:input_type -> mtfleet.v1.GovernorRequest
-	17, // 30: mtfleet.v1.FleetService.Audit:input_type -> mtfleet.v1.AuditRequest
-	20, // 31: mtfleet.v1.FleetService.VerifyAudit:input_type -> mtfleet.v1.VerifyAuditRequest
-	22, // 32: mtfleet.v1.FleetService.DashboardLink:input_type -> mtfleet.v1.DashboardLinkRequest
-	3,  // 33: mtfleet.v1.FleetService.Info:output_type -> mtfleet.v1.InfoResponse
-	5,  // 34: mtfleet.v1.FleetService.Status:output_type -> mtfleet.v1.StatusResponse
-	12, // 35: mtfleet.v1.FleetService.Governor:output_type -> mtfleet.v1.GovernorResponse
-	18, // 36: mtfleet.v1.FleetService.Audit:output_type -> mtfleet.v1.AuditResponse
-	21, // 37: mtfleet.v1.FleetService.VerifyAudit:output_type -> mtfleet.v1.VerifyAuditResponse
-	23, // 38: mtfleet.v1.FleetService.DashboardLink:output_type -> mtfleet.v1.DashboardLinkResponse
-	33, // [33:39] is the sub-list for method output_type
-	27, // [27:33] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	30, // 0: mtfleet.v1.InfoResponse.since:type_name -> google.protobuf.Timestamp
+	4,  // 1: mtfleet.v1.StatusResponse.about:type_name -> mtfleet.v1.InfoResponse
+	30, // 2: mtfleet.v1.StatusResponse.at:type_name -> google.protobuf.Timestamp
+	7,  // 3: mtfleet.v1.StatusResponse.states:type_name -> mtfleet.v1.StateCount
+	8,  // 4: mtfleet.v1.StatusResponse.homes:type_name -> mtfleet.v1.HomeDC
+	31, // 5: mtfleet.v1.StatusResponse.outages:type_name -> mtfleet.v1.Outage
+	9,  // 6: mtfleet.v1.StatusResponse.waits:type_name -> mtfleet.v1.WaitCount
+	18, // 7: mtfleet.v1.StatusResponse.governor:type_name -> mtfleet.v1.GovernorResponse
+	10, // 8: mtfleet.v1.StatusResponse.store:type_name -> mtfleet.v1.StoreStatus
+	11, // 9: mtfleet.v1.StatusResponse.needs:type_name -> mtfleet.v1.Need
+	12, // 10: mtfleet.v1.StatusResponse.nodes:type_name -> mtfleet.v1.Node
+	32, // 11: mtfleet.v1.StateCount.state:type_name -> mtfleet.v1.AccountState
+	30, // 12: mtfleet.v1.WaitCount.last:type_name -> google.protobuf.Timestamp
+	30, // 13: mtfleet.v1.StoreStatus.since:type_name -> google.protobuf.Timestamp
+	30, // 14: mtfleet.v1.StoreStatus.last_backup:type_name -> google.protobuf.Timestamp
+	0,  // 15: mtfleet.v1.Need.urgency:type_name -> mtfleet.v1.Urgency
+	1,  // 16: mtfleet.v1.Node.wish:type_name -> mtfleet.v1.NodeWish
+	30, // 17: mtfleet.v1.Node.joined:type_name -> google.protobuf.Timestamp
+	12, // 18: mtfleet.v1.NodesResponse.nodes:type_name -> mtfleet.v1.Node
+	1,  // 19: mtfleet.v1.SetNodeWishRequest.wish:type_name -> mtfleet.v1.NodeWish
+	12, // 20: mtfleet.v1.SetNodeWishResponse.nodes:type_name -> mtfleet.v1.Node
+	19, // 21: mtfleet.v1.GovernorResponse.budget:type_name -> mtfleet.v1.Budget
+	20, // 22: mtfleet.v1.GovernorResponse.dcs:type_name -> mtfleet.v1.GovernedDC
+	30, // 23: mtfleet.v1.GovernedDC.since:type_name -> google.protobuf.Timestamp
+	22, // 24: mtfleet.v1.GovernedDC.waiting:type_name -> mtfleet.v1.Permits
+	22, // 25: mtfleet.v1.GovernedDC.granted:type_name -> mtfleet.v1.Permits
+	2,  // 26: mtfleet.v1.GovernedDC.ipv4:type_name -> mtfleet.v1.Tried
+	2,  // 27: mtfleet.v1.GovernedDC.ipv6:type_name -> mtfleet.v1.Tried
+	21, // 28: mtfleet.v1.GovernedDC.ipv4_trips:type_name -> mtfleet.v1.RoundTrips
+	21, // 29: mtfleet.v1.GovernedDC.ipv6_trips:type_name -> mtfleet.v1.RoundTrips
+	30, // 30: mtfleet.v1.RoundTrips.at:type_name -> google.protobuf.Timestamp
+	25, // 31: mtfleet.v1.AuditResponse.entries:type_name -> mtfleet.v1.AuditEntry
+	30, // 32: mtfleet.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	3,  // 33: mtfleet.v1.FleetService.Info:input_type -> mtfleet.v1.InfoRequest
+	5,  // 34: mtfleet.v1.FleetService.Status:input_type -> mtfleet.v1.StatusRequest
+	17, // 35: mtfleet.v1.FleetService.Governor:input_type -> mtfleet.v1.GovernorRequest
+	23, // 36: mtfleet.v1.FleetService.Audit:input_type -> mtfleet.v1.AuditRequest
+	26, // 37: mtfleet.v1.FleetService.VerifyAudit:input_type -> mtfleet.v1.VerifyAuditRequest
+	13, // 38: mtfleet.v1.FleetService.Nodes:input_type -> mtfleet.v1.NodesRequest
+	15, // 39: mtfleet.v1.FleetService.SetNodeWish:input_type -> mtfleet.v1.SetNodeWishRequest
+	28, // 40: mtfleet.v1.FleetService.DashboardLink:input_type -> mtfleet.v1.DashboardLinkRequest
+	4,  // 41: mtfleet.v1.FleetService.Info:output_type -> mtfleet.v1.InfoResponse
+	6,  // 42: mtfleet.v1.FleetService.Status:output_type -> mtfleet.v1.StatusResponse
+	18, // 43: mtfleet.v1.FleetService.Governor:output_type -> mtfleet.v1.GovernorResponse
+	24, // 44: mtfleet.v1.FleetService.Audit:output_type -> mtfleet.v1.AuditResponse
+	27, // 45: mtfleet.v1.FleetService.VerifyAudit:output_type -> mtfleet.v1.VerifyAuditResponse
+	14, // 46: mtfleet.v1.FleetService.Nodes:output_type -> mtfleet.v1.NodesResponse
+	16, // 47: mtfleet.v1.FleetService.SetNodeWish:output_type -> mtfleet.v1.SetNodeWishResponse
+	29, // 48: mtfleet.v1.FleetService.DashboardLink:output_type -> mtfleet.v1.DashboardLinkResponse
+	41, // [41:49] is the sub-list for method output_type
+	33, // [33:41] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_mtfleet_v1_fleet_proto_init() }
@@ -1900,8 +2351,8 @@ func file_mtfleet_v1_fleet_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mtfleet_v1_fleet_proto_rawDesc), len(file_mtfleet_v1_fleet_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   22,
+			NumEnums:      3,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

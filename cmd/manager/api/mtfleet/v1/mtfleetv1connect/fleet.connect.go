@@ -44,6 +44,11 @@ const (
 	// FleetServiceVerifyAuditProcedure is the fully-qualified name of the FleetService's VerifyAudit
 	// RPC.
 	FleetServiceVerifyAuditProcedure = "/mtfleet.v1.FleetService/VerifyAudit"
+	// FleetServiceNodesProcedure is the fully-qualified name of the FleetService's Nodes RPC.
+	FleetServiceNodesProcedure = "/mtfleet.v1.FleetService/Nodes"
+	// FleetServiceSetNodeWishProcedure is the fully-qualified name of the FleetService's SetNodeWish
+	// RPC.
+	FleetServiceSetNodeWishProcedure = "/mtfleet.v1.FleetService/SetNodeWish"
 	// FleetServiceDashboardLinkProcedure is the fully-qualified name of the FleetService's
 	// DashboardLink RPC.
 	FleetServiceDashboardLinkProcedure = "/mtfleet.v1.FleetService/DashboardLink"
@@ -61,6 +66,11 @@ type FleetServiceClient interface {
 	Audit(context.Context, *v1.AuditRequest) (*v1.AuditResponse, error)
 	// VerifyAudit tells whether the log is as it was written.
 	VerifyAudit(context.Context, *v1.VerifyAuditRequest) (*v1.VerifyAuditResponse, error)
+	// Nodes returns the nodes of the cluster, by name; none where one manager keeps the store alone.
+	Nodes(context.Context, *v1.NodesRequest) (*v1.NodesResponse, error)
+	// SetNodeWish says what is wanted of a node: that it serves, takes nothing new, or gives away what it has. It lasts when
+	// the node starts again.
+	SetNodeWish(context.Context, *v1.SetNodeWishRequest) (*v1.SetNodeWishResponse, error)
 	// DashboardLink makes a link that signs its reader in to the dashboard, once and within ten minutes.
 	DashboardLink(context.Context, *v1.DashboardLinkRequest) (*v1.DashboardLinkResponse, error)
 }
@@ -111,6 +121,19 @@ func NewFleetServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		nodes: connect.NewClient[v1.NodesRequest, v1.NodesResponse](
+			httpClient,
+			baseURL+FleetServiceNodesProcedure,
+			connect.WithSchema(fleetServiceMethods.ByName("Nodes")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		setNodeWish: connect.NewClient[v1.SetNodeWishRequest, v1.SetNodeWishResponse](
+			httpClient,
+			baseURL+FleetServiceSetNodeWishProcedure,
+			connect.WithSchema(fleetServiceMethods.ByName("SetNodeWish")),
+			connect.WithClientOptions(opts...),
+		),
 		dashboardLink: connect.NewClient[v1.DashboardLinkRequest, v1.DashboardLinkResponse](
 			httpClient,
 			baseURL+FleetServiceDashboardLinkProcedure,
@@ -127,6 +150,8 @@ type fleetServiceClient struct {
 	governor      *connect.Client[v1.GovernorRequest, v1.GovernorResponse]
 	audit         *connect.Client[v1.AuditRequest, v1.AuditResponse]
 	verifyAudit   *connect.Client[v1.VerifyAuditRequest, v1.VerifyAuditResponse]
+	nodes         *connect.Client[v1.NodesRequest, v1.NodesResponse]
+	setNodeWish   *connect.Client[v1.SetNodeWishRequest, v1.SetNodeWishResponse]
 	dashboardLink *connect.Client[v1.DashboardLinkRequest, v1.DashboardLinkResponse]
 }
 
@@ -175,6 +200,24 @@ func (c *fleetServiceClient) VerifyAudit(ctx context.Context, req *v1.VerifyAudi
 	return nil, err
 }
 
+// Nodes calls mtfleet.v1.FleetService.Nodes.
+func (c *fleetServiceClient) Nodes(ctx context.Context, req *v1.NodesRequest) (*v1.NodesResponse, error) {
+	response, err := c.nodes.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// SetNodeWish calls mtfleet.v1.FleetService.SetNodeWish.
+func (c *fleetServiceClient) SetNodeWish(ctx context.Context, req *v1.SetNodeWishRequest) (*v1.SetNodeWishResponse, error) {
+	response, err := c.setNodeWish.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // DashboardLink calls mtfleet.v1.FleetService.DashboardLink.
 func (c *fleetServiceClient) DashboardLink(ctx context.Context, req *v1.DashboardLinkRequest) (*v1.DashboardLinkResponse, error) {
 	response, err := c.dashboardLink.CallUnary(ctx, connect.NewRequest(req))
@@ -196,6 +239,11 @@ type FleetServiceHandler interface {
 	Audit(context.Context, *v1.AuditRequest) (*v1.AuditResponse, error)
 	// VerifyAudit tells whether the log is as it was written.
 	VerifyAudit(context.Context, *v1.VerifyAuditRequest) (*v1.VerifyAuditResponse, error)
+	// Nodes returns the nodes of the cluster, by name; none where one manager keeps the store alone.
+	Nodes(context.Context, *v1.NodesRequest) (*v1.NodesResponse, error)
+	// SetNodeWish says what is wanted of a node: that it serves, takes nothing new, or gives away what it has. It lasts when
+	// the node starts again.
+	SetNodeWish(context.Context, *v1.SetNodeWishRequest) (*v1.SetNodeWishResponse, error)
 	// DashboardLink makes a link that signs its reader in to the dashboard, once and within ten minutes.
 	DashboardLink(context.Context, *v1.DashboardLinkRequest) (*v1.DashboardLinkResponse, error)
 }
@@ -242,6 +290,19 @@ func NewFleetServiceHandler(svc FleetServiceHandler, opts ...connect.HandlerOpti
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	fleetServiceNodesHandler := connect.NewUnaryHandlerSimple(
+		FleetServiceNodesProcedure,
+		svc.Nodes,
+		connect.WithSchema(fleetServiceMethods.ByName("Nodes")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	fleetServiceSetNodeWishHandler := connect.NewUnaryHandlerSimple(
+		FleetServiceSetNodeWishProcedure,
+		svc.SetNodeWish,
+		connect.WithSchema(fleetServiceMethods.ByName("SetNodeWish")),
+		connect.WithHandlerOptions(opts...),
+	)
 	fleetServiceDashboardLinkHandler := connect.NewUnaryHandlerSimple(
 		FleetServiceDashboardLinkProcedure,
 		svc.DashboardLink,
@@ -260,6 +321,10 @@ func NewFleetServiceHandler(svc FleetServiceHandler, opts ...connect.HandlerOpti
 			fleetServiceAuditHandler.ServeHTTP(w, r)
 		case FleetServiceVerifyAuditProcedure:
 			fleetServiceVerifyAuditHandler.ServeHTTP(w, r)
+		case FleetServiceNodesProcedure:
+			fleetServiceNodesHandler.ServeHTTP(w, r)
+		case FleetServiceSetNodeWishProcedure:
+			fleetServiceSetNodeWishHandler.ServeHTTP(w, r)
 		case FleetServiceDashboardLinkProcedure:
 			fleetServiceDashboardLinkHandler.ServeHTTP(w, r)
 		default:
@@ -289,6 +354,14 @@ func (UnimplementedFleetServiceHandler) Audit(context.Context, *v1.AuditRequest)
 
 func (UnimplementedFleetServiceHandler) VerifyAudit(context.Context, *v1.VerifyAuditRequest) (*v1.VerifyAuditResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mtfleet.v1.FleetService.VerifyAudit is not implemented"))
+}
+
+func (UnimplementedFleetServiceHandler) Nodes(context.Context, *v1.NodesRequest) (*v1.NodesResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mtfleet.v1.FleetService.Nodes is not implemented"))
+}
+
+func (UnimplementedFleetServiceHandler) SetNodeWish(context.Context, *v1.SetNodeWishRequest) (*v1.SetNodeWishResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mtfleet.v1.FleetService.SetNodeWish is not implemented"))
 }
 
 func (UnimplementedFleetServiceHandler) DashboardLink(context.Context, *v1.DashboardLinkRequest) (*v1.DashboardLinkResponse, error) {

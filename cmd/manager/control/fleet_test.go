@@ -1,0 +1,617 @@
+package control
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/cmd/manager/certtest"
+	"github.com/mtfleet/mtfleet/mtproto/dc"
+	"github.com/mtfleet/mtfleet/persistence"
+)
+
+// several are nodes of one store in this process, each behind its own address with TLS.
+type several struct {
+	t     *testing.T
+	ca    *certtest.Authority
+	store *persistence.MemoryCluster
+	nodes map[string]*member
+}
+
+type member struct {
+	*Fleet
+	store  *persistence.MemoryCluster
+	server *Server
+	tls    NodeTLS
+	closed bool
+}
+
+func openSeveral(t *testing.T, names ...string) *several {
+	t.Helper()
+	k := &several{t: t, ca: authority(t), store: persistence.NewMemoryCluster(time.Now), nodes: map[string]*member{}}
+	for _, name := range names {
+		k.join(name)
+	}
+	return k
+}
+
+// patience is how long a test waits for what needs no time.
+const patience = 20 * time.Second
+
+func (k *several) identity(name string) NodeTLS {
+	k.t.Helper()
+	file, err := k.ca.Node(name)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return NodeTLS{Node: name, Cert: file + ".pem", Key: file + ".key", CA: k.ca.File + ".pem"}
+}
+
+// join makes a node. No account of it is signed in, so that none dials.
+func (k *several) join(name string) *member {
+	k.t.Helper()
+	n := &member{store: k.store.Node(), tls: k.identity(name)}
+	l, err := ListenNodes("127.0.0.1:0", n.tls)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	m, err := actors.Open(actors.Options{
+		Store: n.store, DCs: dc.Production(), Node: name, Cluster: &actors.ClusterOptions{Address: l.Addr().String(), Version: "test"},
+		App: actors.App{APIID: 1 << 24, APIHash: "of nobody", DeviceModel: "a test", SystemVersion: "none", AppVersion: "0"},
+	})
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	n.Fleet, err = NewFleet(&Local{Manager: m, Cluster: n.store, About: About{Running: true}}, n.tls, slog.New(slog.DiscardHandler))
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	n.server = ServeNodes(l, n.Fleet, slog.New(slog.DiscardHandler))
+	k.nodes[name] = n
+	k.t.Cleanup(n.close)
+	return n
+}
+
+func (n *member) close() {
+	if n.closed {
+		return
+	}
+	n.closed = true
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	_ = n.local.Manager.Close(ctx)
+	_ = n.server.Shutdown(ctx)
+	_ = n.Fleet.Close()
+	_ = n.store.Close()
+}
+
+func as(t *testing.T, name, role string) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return WithCaller(ctx, Caller{Name: name, Role: RoleNamed(role)})
+}
+
+// add makes an account through the API of a node.
+func (k *several) add(node, id string) {
+	k.t.Helper()
+	if _, err := Add.Call(as(k.t, "uid 1000", "admin"), k.nodes[node], AddRequest{ID: id}); err != nil {
+		k.t.Fatal(err)
+	}
+}
+
+// until waits for something that is looked at.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for begun := time.Now(); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Since(begun) > patience {
+			t.Fatalf("in vain: %s", what)
+		}
+	}
+}
+
+func TestAnyNodeAnswersForAnyAccount(t *testing.T) {
+	k := openSeveral(t, "a", "b", "c")
+	k.add("a", "alice")
+	k.add("b", "bob")
+	k.add("c", "carol")
+	for _, at := range []string{"a", "b", "c"} {
+		for _, id := range []string{"alice", "bob", "carol"} {
+			acc, err := Show.Call(as(t, "reader", "read"), k.nodes[at], AccountRequest{id})
+			if err != nil || acc.ID != id || acc.State != "new" {
+				t.Errorf("%s of %s: %+v, %v", id, at, acc, err)
+			}
+		}
+		_, err := Show.Call(as(t, "reader", "read"), k.nodes[at], AccountRequest{"dave"})
+		if KindOf(err) != KindNoAccount {
+			t.Errorf("of nobody %s says %v", at, err)
+		}
+		if _, err := Add.Call(as(t, "ops", "operate"), k.nodes[at], AddRequest{ID: "carol"}); KindOf(err) != KindExists {
+			t.Errorf("of one that another node has %s says %v", at, err)
+		}
+		list, err := List.Call(as(t, "reader", "read"), k.nodes[at], ListRequest{})
+		if err != nil || len(list.Accounts) != 3 || list.Accounts[0].ID != "alice" || list.Accounts[2].ID != "carol" || list.Silent != nil {
+			t.Errorf("the list of %s: %+v, %v", at, list, err)
+		}
+		status, err := Status.Call(as(t, "reader", "read"), k.nodes[at], Empty{})
+		if err != nil || status.Accounts != 3 || len(status.States) != 1 || status.States[0].Accounts != 3 || len(status.Nodes) != 3 || status.Silent != nil {
+			t.Errorf("the status of %s: %+v, %v", at, status, err)
+		}
+		self := slices.IndexFunc(status.Nodes, func(n Node) bool { return n.Self })
+		if self < 0 || status.Nodes[self].Name != at {
+			t.Errorf("%s does not know itself among %+v", at, status.Nodes)
+		}
+		if pacing, err := Governor.Call(as(t, "reader", "read"), k.nodes[at], Empty{}); err != nil || pacing.DCs == nil {
+			t.Errorf("the governors by %s: %+v, %v", at, pacing, err)
+		}
+	}
+}
+
+func TestTheCallerGoesAlongToTheNodeThatKeepsTheAccount(t *testing.T) {
+	k := openSeveral(t, "a", "b")
+	k.add("b", "bob")
+	if _, err := Label.Call(as(t, "Ops & Söhne", "operate"), k.nodes["a"], LabelRequest{ID: "bob", Put: map[string]string{"team": "red"}}); err != nil {
+		t.Fatal(err)
+	}
+	all, err := Audit.Call(as(t, "reader", "read"), k.nodes["a"], AuditRequest{Account: "bob"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var who []string
+	for _, e := range all.Entries {
+		who = append(who, e.Who+" "+e.What+" "+e.Outcome)
+	}
+	if fmt.Sprint(who) != "[uid 1000 AccountService/Add ok Ops & Söhne on a AccountService/Label ok]" {
+		t.Errorf("the audit log has %q", who)
+	}
+	// The node that keeps it looks at the role too: whoever may not do it there may not through another.
+	b, ok := k.nodes["a"].node(t.Context(), k.nodes["b"].self)
+	if !ok {
+		t.Fatal("b is not known")
+	}
+	_, err = Label.remote(as(t, "reader", "read"), k.nodes["a"].way(b), LabelRequest{ID: "bob"})
+	if KindOf(err) != KindRefused || !strings.Contains(err.Error(), "reader on a has the role read") {
+		t.Errorf("a reader through a node: %v", err)
+	}
+	// And what was handed over is handed to nobody else.
+	k.add("a", "alice")
+	if _, err = Label.remote(as(t, "ops", "operate"), k.nodes["a"].way(b), LabelRequest{ID: "alice"}); KindOf(err) != KindMoved {
+		t.Errorf("of an account that it does not keep b says %v", err)
+	}
+}
+
+// Nobody but a node of this cluster gets an answer where the nodes listen.
+func TestNodesAnswerNobodyElse(t *testing.T) {
+	k := openSeveral(t, "a", "b")
+	k.add("b", "bob")
+	b, _ := k.nodes["a"].node(t.Context(), k.nodes["b"].self)
+	ask := func(name string, from NodeTLS, claims string) error {
+		t.Helper()
+		links, err := openLinks(from)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		links.self = claims
+		way := links.to("b", b.Address)
+		defer way.Close()
+		_, err = Show.remote(as(t, "uid 0", "admin"), way, AccountRequest{"bob"})
+		return err
+	}
+	if err := ask("a node", k.nodes["a"].tls, "a"); err != nil {
+		t.Errorf("a node: %v", err)
+	}
+	if err := ask("a node by another's name", k.nodes["a"].tls, "b"); KindOf(err) != KindRefused {
+		t.Errorf("a node by another's name: %v", err)
+	}
+	if err := ask("one that is no node", k.identity("x"), "x"); KindOf(err) != KindRefused {
+		t.Errorf("one that is no node: %v", err)
+	}
+	stranger := &several{t: t, ca: authority(t)}
+	from := stranger.identity("a")
+	from.CA = k.ca.File + ".pem"
+	if _, err := openLinks(from); err == nil || !strings.Contains(err.Error(), "would not accept") {
+		t.Errorf("a certificate of another authority, at home: %v", err)
+	}
+	pair, err := tls.LoadX509KeyPair(from.Cert, from.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, certs := range map[string][]tls.Certificate{"a certificate of another authority": {pair}, "none": nil} {
+		transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, Certificates: certs}, ForceAttemptHTTP2: true}
+		resp, err := transport.RoundTrip(httpPost(t, "https://"+b.Address+Show.procedure))
+		if err == nil {
+			_ = resp.Body.Close()
+			t.Errorf("%s: %s", name, resp.Status)
+		}
+		transport.CloseIdleConnections()
+	}
+	// A server that is not the node it is taken for is not told anything.
+	a := k.nodes["a"]
+	way := a.links.to("c", b.Address)
+	defer way.Close()
+	if _, err := Show.remote(as(t, "uid 0", "admin"), way, AccountRequest{"bob"}); !errors.As(err, new(*linkError)) {
+		t.Errorf("a node in another's place: %v", err)
+	}
+}
+
+func httpPost(t *testing.T, url string) *http.Request {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set(nodeHeader, "a")
+	r.Header.Set(roleHeader, "admin")
+	return r
+}
+
+func TestANodeThatDoesNotAnswerIsNamed(t *testing.T) {
+	k := openSeveral(t, "a", "b")
+	k.add("a", "alice")
+	k.add("b", "bob")
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := k.nodes["b"].server.Shutdown(ctx); err != nil { // it lives, and its API does not
+		t.Fatal(err)
+	}
+	k.nodes["b"].server.done <- nil // for its end
+	list, err := List.Call(as(t, "reader", "read"), k.nodes["a"], ListRequest{})
+	if err != nil || len(list.Accounts) != 1 || fmt.Sprint(list.Silent) != "[b]" {
+		t.Errorf("the list: %+v, %v", list, err)
+	}
+	status, err := Status.Call(as(t, "reader", "read"), k.nodes["a"], Empty{})
+	if err != nil || status.Accounts != 1 || fmt.Sprint(status.Silent) != "[b]" {
+		t.Errorf("the status: %+v, %v", status, err)
+	}
+	if len(status.Needs) == 0 || status.Needs[0].Urgency != "now" || !strings.Contains(status.Needs[0].What, "Node b keeps 1 accounts and does not answer") {
+		t.Errorf("what needs somebody: %+v", status.Needs)
+	}
+	// What was never sent is told as such: nothing may have been done.
+	_, err = Pause.Call(as(t, "ops", "operate"), k.nodes["a"], AccountRequest{"bob"})
+	if KindOf(err) != KindUnreachable || !strings.Contains(err.Error(), "node b cannot be reached") {
+		t.Errorf("of an account there: %v", err)
+	}
+	if _, err := RemoveConsumer.Call(as(t, "uid 1000", "admin"), k.nodes["a"], ConsumerRequest{"nobody"}); KindOf(err) != KindUnreachable {
+		t.Errorf("what every node must do: %v", err)
+	}
+}
+
+// While the database is away, a status says so, of the nodes as they last were.
+func TestAStatusIsToldWhileTheStoreIsAway(t *testing.T) {
+	k := openSeveral(t, "a", "b")
+	k.add("a", "alice")
+	k.add("b", "bob")
+	a := k.nodes["a"]
+	if _, err := List.Call(as(t, "reader", "read"), a, ListRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	away := k.store.Node()
+	if err := away.Close(); err != nil {
+		t.Fatal(err)
+	}
+	was := a.local.Cluster
+	a.local.Cluster = away
+	defer func() { a.local.Cluster = was }()
+	a.mu.Lock()
+	a.seen = time.Time{} // it is asked again
+	a.mu.Unlock()
+	status, err := Status.Call(as(t, "reader", "read"), a, Empty{})
+	if err != nil || status.Accounts != 2 || status.Nodes != nil || !status.Store.Refuses || status.Store.Why == "" {
+		t.Errorf("the status: %+v, %v", status, err)
+	}
+	if len(status.Needs) == 0 || !strings.Contains(status.Needs[0].What, "takes no commits") {
+		t.Errorf("what needs somebody: %+v", status.Needs)
+	}
+}
+
+// What was sent to a node that went away may have been done: it is not tried again, unless it only reads.
+func TestWhatANodeTookWithItIsNotDoneTwice(t *testing.T) {
+	k := openSeveral(t, "a", "b")
+	k.add("b", "bob")
+	b := k.nodes["b"]
+	asked := make(chan string, 64)
+	broken, err := ListenNodes("127.0.0.1:0", b.tls)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p http.Protocols
+	p.SetHTTP2(true)
+	breaks := &http.Server{Protocols: &p, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug),
+		Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			asked <- r.URL.Path
+			panic(http.ErrAbortHandler)
+		})}
+	go func() { _ = breaks.Serve(broken) }()
+	defer breaks.Close()
+	a := k.nodes["a"]
+	known, _ := a.node(t.Context(), b.self)
+	a.mu.Lock() // the way to b leads to one that takes every request and goes away
+	a.ways["b"] = &way{a.links.to("b", broken.Addr().String()), known.Address}
+	a.mu.Unlock()
+
+	_, err = Pause.Call(as(t, "ops", "operate"), a, AccountRequest{"bob"})
+	var e *Error
+	if !errors.As(err, &e) || e.Kind != KindMayHaveRun || e.Call == nil || !e.Call.MayHaveRun {
+		t.Errorf("a pause: %v", err)
+	}
+	if n := len(asked); n != 1 {
+		t.Errorf("a pause was sent %d times", n)
+	}
+	if _, err = Show.Call(as(t, "ops", "operate"), a, AccountRequest{"bob"}); KindOf(err) != KindUnreachable {
+		t.Errorf("a look: %v", err)
+	}
+	if n := len(asked); n < 3 {
+		t.Errorf("a look was tried %d times", n-1)
+	}
+}
+
+func TestARequestWaitsForAnAccountThatMoves(t *testing.T) {
+	k := openSeveral(t, "a", "b", "c")
+	for i := range 6 {
+		k.add("a", fmt.Sprintf("robot-%d", i))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	drained := make(chan error, 1)
+	go func() { drained <- k.nodes["a"].local.Manager.Drain(ctx) }()
+	asked := 0
+	for done := false; !done; {
+		select {
+		case err := <-drained:
+			if err != nil {
+				t.Fatal(err)
+			}
+			done = true
+		default:
+		}
+		for i := range 6 {
+			id := fmt.Sprintf("robot-%d", i)
+			if acc, err := Show.Call(as(t, "reader", "read"), k.nodes["b"], AccountRequest{id}); err != nil || acc.ID != id {
+				t.Fatalf("%s: %v", id, err)
+			}
+			asked++
+		}
+	}
+	if n := len(k.nodes["a"].local.Manager.Accounts()); n != 0 || asked < 6 {
+		t.Errorf("%d accounts are left, after %d requests", n, asked)
+	}
+}
+
+// next reads one event of a stream that is wanted.
+func next(t *testing.T, events <-chan Event, what string, ok func(Event) bool) Event {
+	t.Helper()
+	late := time.After(patience)
+	for {
+		select {
+		case ev, open := <-events:
+			if !open {
+				t.Fatalf("the stream ended before %s", what)
+			}
+			if ok(ev) {
+				return ev
+			}
+		case <-late:
+			t.Fatalf("in vain: %s", what)
+		}
+	}
+}
+
+// told puts a stream into a channel.
+func told(t *testing.T, ctx context.Context, f *Fleet, r EventsRequest) <-chan Event {
+	t.Helper()
+	got, err := Events.Call(ctx, f, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := make(chan Event)
+	go func() {
+		defer close(events)
+		for ev, err := range got {
+			if err != nil {
+				if ctx.Err() == nil {
+					t.Error(err)
+				}
+				return
+			}
+			select {
+			case events <- ev:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return events
+}
+
+func of(id string) func(Event) bool { return func(ev Event) bool { return ev.Account == id } }
+
+func TestAStreamHasTheEventsOfEveryNodeAndFollowsAnAccount(t *testing.T) {
+	k := openSeveral(t, "a", "b")
+	ctx, stop := context.WithCancel(as(t, "ops", "operate"))
+	defer stop()
+	events := told(t, ctx, k.nodes["a"].Fleet, EventsRequest{Now: true})
+	k.add("a", "alice")
+	k.add("b", "bob")
+	seen := map[string]uint64{}
+	for len(seen) < 2 {
+		ev := next(t, events, "what happens to both", func(ev Event) bool { return ev.Account != "" })
+		seen[ev.Account] = ev.Cursor.Run
+	}
+	if seen["alice"] != k.nodes["a"].self.Epoch || seen["bob"] != k.nodes["b"].self.Epoch {
+		t.Errorf("the events are of the runs %v", seen)
+	}
+	// One that moves is told of by its new node, and so is what a node does that came later.
+	k.join("c")
+	k.add("c", "carol")
+	if ev := next(t, events, "an account of a node that came later", of("carol")); ev.Cursor.Run != k.nodes["c"].self.Epoch {
+		t.Errorf("it comes from %v", ev.Cursor)
+	}
+	if err := k.nodes["b"].local.Manager.Drain(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if ev := next(t, events, "bob on its new node", of("bob")); ev.Cursor.Run == k.nodes["b"].self.Epoch {
+		ev = next(t, events, "bob on its new node", func(ev Event) bool { return ev.Account == "bob" && ev.Cursor.Run != k.nodes["b"].self.Epoch })
+		t.Log(ev.Cursor)
+	}
+	stop()
+	for range events { // until it has ended
+	}
+}
+
+func TestWhatIsKeptComesFromEveryNodeAndEnds(t *testing.T) {
+	k := openSeveral(t, "a", "b")
+	k.add("a", "alice")
+	k.add("b", "bob")
+	var first actors.Cursor
+	got := map[string]int{}
+	for ev := range told(t, as(t, "ops", "operate"), k.nodes["b"].Fleet, EventsRequest{Kept: true}) {
+		if got[ev.Account]++; ev.Account == "alice" && first.IsZero() {
+			first = ev.Cursor
+		}
+	}
+	if got["alice"] == 0 || got["bob"] == 0 {
+		t.Errorf("kept is %v", got)
+	}
+	// A cursor of one node counts there, and the other has all again.
+	after := map[string]int{}
+	for ev := range told(t, as(t, "ops", "operate"), k.nodes["b"].Fleet, EventsRequest{Kept: true, After: first}) {
+		if after[ev.Account]++; ev.Kind == actors.EventRestarted {
+			t.Error("a cursor of a node that runs was taken for one of an earlier run")
+		}
+	}
+	if after["alice"] != got["alice"]-1 || after["bob"] != got["bob"] {
+		t.Errorf("after the first of alice: %v, and before %v", after, got)
+	}
+	// One of nobody is told once.
+	restarted := 0
+	for ev := range told(t, as(t, "ops", "operate"), k.nodes["b"].Fleet, EventsRequest{Kept: true, After: actors.Cursor{Run: 999, N: 1}}) {
+		if ev.Kind == actors.EventRestarted {
+			restarted++
+		}
+	}
+	if restarted != 1 {
+		t.Errorf("it is told %d times that it is another run", restarted)
+	}
+}
+
+func TestAConsumerIsOneOfAllNodes(t *testing.T) {
+	k := openSeveral(t, "a", "b")
+	ctx, stop := context.WithCancel(as(t, "ops", "operate"))
+	defer stop()
+	k.add("b", "bob")
+	got, err := Consume.Call(ctx, k.nodes["a"], ConsumeRequest{Name: "bridge"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := make(chan Event)
+	go func() {
+		defer close(events)
+		for ev, err := range got {
+			if err != nil {
+				return
+			}
+			select {
+			case events <- ev:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	k.add("b", "carol")
+	ev := next(t, events, "an event to acknowledge", func(ev Event) bool { return ev.Account == "carol" && !ev.Cursor.IsZero() })
+	if _, err := Ack.Call(as(t, "ops", "operate"), k.nodes["a"], AckRequest{"bridge", ev.Cursor}); err != nil {
+		t.Errorf("an acknowledgement through another node: %v", err)
+	}
+	for _, n := range k.nodes {
+		list, err := Consumers.Call(as(t, "reader", "read"), n, Empty{})
+		if err != nil || len(list.Consumers) != 1 || list.Consumers[0].Accounts != 2 || !list.Consumers[0].Attached {
+			t.Errorf("the consumers: %+v, %v", list, err)
+		}
+	}
+	stop()
+	for range events {
+	}
+	if _, err := RemoveConsumer.Call(as(t, "uid 1000", "admin"), k.nodes["b"], ConsumerRequest{"bridge"}); err != nil {
+		t.Error(err)
+	}
+	for name, n := range k.nodes {
+		if all := n.local.Manager.Consumers(); len(all) != 0 {
+			t.Errorf("%s has %+v still", name, all)
+		}
+	}
+	if _, err := RemoveConsumer.Call(as(t, "uid 1000", "admin"), k.nodes["b"], ConsumerRequest{"bridge"}); KindOf(err) != KindNoConsumer {
+		t.Errorf("once more: %v", err)
+	}
+}
+
+func TestWhatIsWantedOfANode(t *testing.T) {
+	k := openSeveral(t, "a", "b")
+	k.add("b", "bob")
+	list, err := SetNodeWish.Call(as(t, "uid 1000", "admin"), k.nodes["a"], WishRequest{"b", "drain"})
+	if err != nil || len(list.Nodes) != 2 || list.Nodes[1].Wish != "drain" || list.Nodes[0].Wish != "serve" || list.Nodes[0].Address == "" {
+		t.Errorf("the nodes: %+v, %v", list, err)
+	}
+	until(t, "b has given its account away", func() bool { return len(k.nodes["a"].local.Manager.Accounts()) == 1 })
+	for _, r := range []WishRequest{{"b", "rest"}, {"nobody", "drain"}, {"two words", "drain"}} {
+		if _, err := SetNodeWish.Call(as(t, "uid 1000", "admin"), k.nodes["a"], r); err == nil {
+			t.Errorf("%+v was taken", r)
+		}
+	}
+	d := NewDirect(actors.Options{Store: k.store.Node()}, About{}, 0) // what a command finds where no manager of its machine runs
+	defer d.Close()
+	if list, err := SetNodeWish.Call(t.Context(), d, WishRequest{"b", "serve"}); err != nil || list.Nodes[1].Wish != "serve" {
+		t.Errorf("in the store itself: %+v, %v", list, err)
+	}
+	alone := &Local{}
+	if list, err := Nodes.Call(t.Context(), alone, Empty{}); err != nil || list.Nodes == nil || len(list.Nodes) != 0 {
+		t.Errorf("of a manager alone: %+v, %v", list, err)
+	}
+	if _, err := SetNodeWish.Call(t.Context(), alone, WishRequest{"b", "drain"}); KindOf(err) != KindState {
+		t.Errorf("of a manager alone: %v", err)
+	}
+}
+
+func TestACertificateIsLookedAtBeforeItIsUsed(t *testing.T) {
+	ca := authority(t)
+	served := server(t, ca, "only-a-server")
+	node, err := ca.Node("node-a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := NodeTLS{Node: "node-a", Cert: node + ".pem", Key: node + ".key", CA: ca.File + ".pem"}
+	for _, c := range []struct {
+		name   string
+		change func(*NodeTLS)
+		want   string
+	}{
+		{"it is good", func(*NodeTLS) {}, ""},
+		{"it has another name", func(n *NodeTLS) { n.Node = "node-b" }, "it is not one of the node node-b"},
+		{"it has no name", func(n *NodeTLS) { n.Cert, n.Key = served+".pem", served+".key" }, "it is not one of the node node-a"},
+		{"there is none", func(n *NodeTLS) { n.Cert += "x" }, "cluster.cert and cluster.key cannot be used"},
+		{"there is no authority", func(n *NodeTLS) { n.CA = node + ".key" }, "cluster.ca cannot be used: there is no certificate in"},
+		{"another authority signed it", func(n *NodeTLS) { n.CA = authority(t).File + ".pem" }, "other nodes would not accept it"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := good
+			c.change(&n)
+			var l net.Listener
+			l, err := ListenNodes("127.0.0.1:0", n)
+			if err == nil {
+				_ = l.Close()
+			}
+			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
