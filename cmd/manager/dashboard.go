@@ -39,11 +39,11 @@ func listenDashboard(cfg *config.Config) (*dashboard.Server, error) {
 
 // serveDashboard serves it, and has the API make links to it. A link goes to a terminal
 // alone: a log has other readers.
-func (a *app) serveDashboard(s *dashboard.Server, local *control.Local, callers *control.Access, log *slog.Logger) {
+func (a *app) serveDashboard(s *dashboard.Server, local *control.Local, service control.Service, callers *control.Access, log *slog.Logger) {
 	if s == nil {
 		return
 	}
-	s.Serve(dashboard.Options{Service: local, Access: callers, Log: log})
+	s.Serve(dashboard.Options{Service: service, Access: callers, Log: log})
 	local.Dashboard = s.Link
 	if _, ok := terminal(a.err); ok {
 		a.printf("The dashboard, by a link that is good once and for ten minutes: %s\n", s.Link())

@@ -162,6 +162,9 @@ func (a *app) examineConfig(ctx context.Context, cfg *config.Config, o actors.Op
 	if cfg.API.Listen != "" {
 		found = append(found, doctor.CheckCertificate("api", cfg.API.Cert, cfg.API.Key, time.Now()))
 	}
+	if c := cfg.Cluster; c.Node != "" {
+		found = append(found, doctor.CheckCertificate("cluster", c.Cert, c.Key, time.Now()))
+	}
 	if cfg.Dashboard.Listen != "" && cfg.Dashboard.Cert != "" {
 		found = append(found, doctor.CheckCertificate("dashboard", cfg.Dashboard.Cert, cfg.Dashboard.Key, time.Now()))
 	}
@@ -182,7 +185,7 @@ func secretFiles(cfg *config.Config) (found []doctor.Finding) {
 			found = append(found, doctor.CheckSecretFile("webhook "+w.Name, w.SecretFile))
 		}
 	}
-	for _, f := range []struct{ check, path string }{{"api", cfg.API.Key}, {"remote", cfg.Remote.TokenFile}, {"remote", cfg.Remote.Key}} {
+	for _, f := range []struct{ check, path string }{{"api", cfg.API.Key}, {"remote", cfg.Remote.TokenFile}, {"remote", cfg.Remote.Key}, {"cluster", cfg.Cluster.Key}} {
 		if f.path != "" {
 			found = append(found, doctor.CheckSecretFile(f.check, f.path))
 		}

@@ -94,6 +94,7 @@ var kindCodes = map[control.Kind]int{
 	control.KindWait:        exitWait,
 	control.KindUnreachable: exitUnreachable,
 	control.KindStopped:     exitUnreachable,
+	control.KindMoved:       exitUnreachable,
 	control.KindDamaged:     exitDamaged,
 	control.KindInUse:       exitInUse,
 	control.KindMasterKey:   exitMasterKey,

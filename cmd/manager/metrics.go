@@ -97,6 +97,13 @@ func healthOf(m *actors.Manager, cfg *config.Config) health.Sources {
 	}
 }
 
+// waiting tells the page what the manager waits for before it can run.
+func (p *metricsPage) waiting(text string) {
+	if p != nil {
+		p.health.Waiting(text)
+	}
+}
+
 // stopping tells the page that the manager stops.
 func (p *metricsPage) stopping() {
 	if p != nil {

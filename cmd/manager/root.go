@@ -65,7 +65,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.demoCommand(), a.testdcCommand(), a.runCommand(), a.statusCommand(), a.topCommand(), a.dashboardCommand(),
 		a.accountCommand(), a.sessionCommand(), a.governorCommand(), a.eventsCommand(), a.consumersCommand(), a.webhooksCommand(),
-		a.storeCommand(), a.apiCommand(), a.auditCommand(), a.configCommand(), a.doctorCommand(), a.benchCommand(),
+		a.storeCommand(), a.nodeCommand(), a.apiCommand(), a.auditCommand(), a.configCommand(), a.doctorCommand(), a.benchCommand(),
 		a.versionCommand(), a.docsCommand(),
 		exitCodesTopic(),
 	)

@@ -119,6 +119,9 @@ func (a *app) run(ctx context.Context, cfg *config.Config, loopback bool) error 
 		return err
 	}
 	o.Store = store
+	if err := asNode(&o, cfg.Cluster); err != nil {
+		return errors.Join(err, closeStore(store))
+	}
 	r.log, r.hups, r.unit = log, hups, unit
 	err = a.serve(ctx, cfg, o, log, socket, around{page, unit, board, r})
 	return errors.Join(err, closeStore(store))
@@ -188,8 +191,13 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 	if overTCP != nil {
 		defer overTCP.Close()
 	}
-	m, err := actors.Open(o)
+	others, err := listenNodes(cfg.Cluster)
 	if err != nil {
+		return err
+	}
+	m, err := openManager(ctx, o, log, func(text string) { page.waiting(text); unit.Waiting(text) })
+	if err != nil {
+		others.close(ctx)
 		return err
 	}
 	if last, err := m.LastBackup(); err != nil {
@@ -200,16 +208,18 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 	about := control.About{Running: true, PID: os.Getpid(), Version: version(), Since: time.Now(), Store: absolute(cfg.Store.Dir)}
 	hooks, err := openWebhooks(cfg, m, log)
 	if err != nil {
-		grace, cancel := actors.CloseGrace()
-		defer cancel()
-		return errors.Join(err, m.Close(grace))
+		return errors.Join(err, closeEarly(m, others))
+	}
+	local := &control.Local{Manager: m, Hooks: hooks, About: about, MaxAccounts: cfg.Limits.Accounts, Budget: budget(cfg.Limits)}
+	service, err := others.serve(local, o.Store, log)
+	if err != nil {
+		return errors.Join(err, closeEarly(m, others))
 	}
 	hooksEnded := runWebhooks(ctx, hooks, log)
-	local := &control.Local{Manager: m, Hooks: hooks, About: about, MaxAccounts: cfg.Limits.Accounts, Budget: budget(cfg.Limits)}
 	callers := control.NewAccess(grants(cfg.API.Callers))
-	a.serveDashboard(by.board, local, callers, log)
+	a.serveDashboard(by.board, local, service, callers, log)
 	backupsEnded := runBackups(ctx, cfg.Store.Backup, local, log)
-	server, remote := control.Serve(socket, local), serveAPI(overTCP, local, callers, log)
+	server, remote := control.Serve(socket, service), serveAPI(overTCP, service, callers, log)
 	page.running(m, cfg)
 	log.Info("manager runs", "version", about.Version, "accounts", len(m.Accounts()), "store", cfg.Store.Dir, "control", cfg.Control.Socket)
 
@@ -229,6 +239,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 	log.Info("manager stops", "advice", "a second Ctrl-C or SIGTERM ends it at once, and nothing is closed in order then")
 	page.stopping()
 	unit.Stopping("closes connections and the store")
+	drain(m, cfg.Cluster, log)
 	by.board.Close()
 	hooksEnded()
 	backupsEnded()
@@ -242,10 +253,19 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 	if remote != nil {
 		_ = remote.Shutdown(grace)
 	}
+	others.close(grace)
 	if err == nil {
 		log.Info("manager stopped", "ran", time.Since(about.Since).Round(time.Second))
 	}
 	return err
+}
+
+// closeEarly closes a manager that was opened in vain.
+func closeEarly(m *actors.Manager, others *neighbours) error {
+	grace, cancel := actors.CloseGrace()
+	defer cancel()
+	others.close(grace)
+	return m.Close(grace)
 }
 
 // dcWatch is how often DCs are looked at: an outage of a second or two is

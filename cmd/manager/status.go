@@ -32,7 +32,7 @@ func (a *app) statusCommand() *cobra.Command {
 		Use: "status", Short: "Show how the fleet is, and what needs you", Args: exactly(),
 		Long: `status shows on one screen how many accounts are in which state, the DCs and by which
 family of addresses they were reached, the waits that the server ordered, what waits
-for the governor, and the store; and then what needs somebody, the most urgent first,
+for the governor, and the store, and the nodes where there are several; and then what needs somebody, the most urgent first,
 each with the command to begin with. Where no manager runs it says what the store knows.
 
 With --watch a terminal shows it anew each second; elsewhere it is printed again when
@@ -133,6 +133,10 @@ func newsOf(s control.FleetStatus) string {
 		d.Granted, d.Waiting, d.ProbeEvery = control.Permits{}, control.Permits{}, 0
 		d.IPv4Trips, d.IPv6Trips = control.RoundTrips{}, control.RoundTrips{}
 	}
+	s.Nodes = append([]control.Node(nil), s.Nodes...)
+	for i := range s.Nodes {
+		s.Nodes[i].Lease = 0
+	}
 	text, _ := json.Marshal(s) // of numbers, texts and times
 	return string(text)
 }
@@ -156,6 +160,12 @@ func (a *app) tellStatus(w io.Writer, o *outputFlags, s control.FleetStatus) err
 	p.head(s)
 	if err := p.dcs(s); err != nil {
 		return err
+	}
+	if len(s.Nodes) > 1 {
+		fmt.Fprintln(p.w)
+		if err := nodeTable(s.Nodes).Write(p.w, p.look); err != nil {
+			return err
+		}
 	}
 	p.needs(s.Needs)
 	_, err := w.Write(b.Bytes())
@@ -308,7 +318,11 @@ func (p *statusPage) needs(all []control.Need) {
 	colors := map[string]tabular.Color{"now": tabular.Red, "soon": tabular.Yellow}
 	for _, need := range all {
 		const indent = 7
-		for i, line := range tabular.Wrap(need.What, max(p.look.Width-indent, 0)) {
+		what := need.What
+		if need.Node != "" {
+			what = "On node " + need.Node + ": " + what
+		}
+		for i, line := range tabular.Wrap(what, max(p.look.Width-indent, 0)) {
 			word := ""
 			if i == 0 {
 				word = need.Urgency

@@ -20,6 +20,7 @@ type Sources struct {
 // Page has the three answers. It begins with a manager that is starting. Its
 // methods may be called from any goroutine.
 type Page struct {
+	waits   atomic.Pointer[string]  // what it waits for while it starts
 	running atomic.Pointer[running] // nil while the manager starts
 	stopped atomic.Bool
 }
@@ -34,6 +35,20 @@ func (p *Page) Running(s Sources) {
 	live := NewProbe(s.Live...)
 	ready := &Probe{slices.Concat(live.flights, NewProbe(s.Ready...).flights)}
 	p.running.Store(&running{live, ready, s.Fleet})
+}
+
+// Waiting says what the manager waits for before it can run.
+func (p *Page) Waiting(text string) {
+	text = "starting: " + text
+	p.waits.Store(&text)
+}
+
+// starting is what is said before it runs.
+func (p *Page) starting() string {
+	if text := p.waits.Load(); text != nil {
+		return *text
+	}
+	return starting
 }
 
 // Stopping says that the manager stops: nothing is asked any more, it is alive and
@@ -59,7 +74,7 @@ func (p *Page) livez(w http.ResponseWriter, r *http.Request) {
 	case p.stopped.Load():
 		tell(w, http.StatusOK, "ok\n"+stopping)
 	case run == nil:
-		tell(w, http.StatusOK, "ok\n"+starting)
+		tell(w, http.StatusOK, "ok\n"+p.starting())
 	default:
 		tellAnswers(w, run.live.Look(r.Context()))
 	}
@@ -71,7 +86,7 @@ func (p *Page) readyz(w http.ResponseWriter, r *http.Request) {
 	case p.stopped.Load():
 		tell(w, http.StatusServiceUnavailable, "not ok\n"+stopping)
 	case run == nil:
-		tell(w, http.StatusServiceUnavailable, "not ok\n"+starting)
+		tell(w, http.StatusServiceUnavailable, "not ok\n"+p.starting())
 	default:
 		tellAnswers(w, run.ready.Look(r.Context()))
 	}
@@ -107,7 +122,7 @@ func (p *Page) fleetz(w http.ResponseWriter, _ *http.Request) {
 	case p.stopped.Load():
 		report = Report{Why: stopping}
 	case run == nil:
-		report = Report{Why: starting}
+		report = Report{Why: p.starting()}
 	default:
 		report = run.fleet().Report()
 	}

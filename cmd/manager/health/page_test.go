@@ -37,6 +37,13 @@ func TestAPageFromItsStartToItsEnd(t *testing.T) {
 	}
 	is("/livez", 200, "ok\n"+starting)
 	is("/readyz", 503, "not ok\n"+starting)
+	p.Waiting("another has the name")
+	is("/livez", 200, "ok\nstarting: another has the name")
+	is("/readyz", 503, "not ok\nstarting: another has the name")
+	if _, body := get(t, p, "/fleetz"); !strings.Contains(body, "another has the name") {
+		t.Errorf("/fleetz: %s", body)
+	}
+	p.waits.Store(nil)
 	if status, body := get(t, p, "/fleetz"); status != 503 || !strings.Contains(body, starting) {
 		t.Errorf("/fleetz at the start: %d %s", status, body)
 	}

@@ -289,6 +289,16 @@ func TestAServiceThatStopsIsWaitedForWithinLimits(t *testing.T) {
 	})
 }
 
+func TestAServiceThatWaitsSaysForWhatAndHasMoreTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, systemd, _ := service(t, 0)
+		s.Waiting("another has the name")
+		systemd.want("while it waits", "EXTEND_TIMEOUT_USEC=30000000\nSTATUS=another has the name")
+		(*Service)(nil).Waiting("nothing")
+		s.Close()
+	})
+}
+
 func TestASocketThatWasReplacedIsFoundAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "notify")
 	first := newSystemd(t, path)

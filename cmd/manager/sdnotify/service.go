@@ -111,6 +111,14 @@ func (s *Service) Reload(do func()) {
 	}
 }
 
+// Waiting tells systemd what the service waits for before it can be up, and has it
+// wait too: it is called again at least every extendEvery.
+func (s *Service) Waiting(text string) {
+	if s != nil {
+		s.send("EXTEND_TIMEOUT_USEC="+strconv.FormatInt(extendBy.Microseconds(), 10), status(text))
+	}
+}
+
 // Stopping tells systemd that the service stops, and what it does for that, and has
 // it wait for the end, five minutes at most.
 func (s *Service) Stopping(text string) {

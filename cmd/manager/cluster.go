@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/config"
+	"github.com/mtfleet/mtfleet/persistence"
+)
+
+// asNode has a manager be a node of its store, where the configuration makes one of
+// it.
+func asNode(o *actors.Options, c config.Cluster) error {
+	if c.Node == "" {
+		return nil
+	}
+	if _, ok := o.Store.(persistence.Cluster); !ok {
+		return &exitError{code: exitUsage, kind: control.KindConfig,
+			text: "cluster.node is set, and the store is one that a manager has for itself alone: use a store that several nodes share, or leave cluster out"}
+	}
+	o.Node = c.Node
+	o.Cluster = &actors.ClusterOptions{Address: c.Address, Capacity: c.Capacity, Term: c.Lease, Version: version()}
+	return nil
+}
+
+// nodeLook is how often it is tried to join while another process has the name.
+const nodeLook = 5 * time.Second
+
+// openManager opens a manager. A node waits while another process has its name: most
+// often that is the one that was here before, and was killed. say is told what is
+// waited for, again and again.
+func openManager(ctx context.Context, o actors.Options, log *slog.Logger, say func(string)) (*actors.Manager, error) {
+	var before time.Duration // how long that one's lease lasted at the last look
+	for told := 0; ; {
+		m, err := actors.Open(o)
+		var taken *persistence.NodeTakenError
+		if !errors.As(err, &taken) {
+			return m, err
+		}
+		switch {
+		case told == 0:
+			told = 1
+			log.Warn("another process has the name of this node: it is waited for until that one's lease is over", "node", taken.Name, "address", taken.Address, "left", taken.Left.Round(time.Millisecond))
+		case told == 1 && taken.Left > before:
+			told = 2
+			log.Error("the process that has the name of this node renews its lease: it runs", "node", taken.Name, "address", taken.Address,
+				"advice", "stop that one, or give this one another name (cluster.node)")
+		}
+		before = taken.Left
+		say(fmt.Sprintf("another process has the name of this node, %s, for %v yet", taken.Name, taken.Left.Round(time.Second)))
+		timer := time.NewTimer(min(taken.Left, nodeLook))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// neighbours are the other nodes of the cluster, as they reach this one and it them.
+// A nil one is that of a manager that keeps its store alone.
+type neighbours struct {
+	listener net.Listener
+	tls      control.NodeTLS
+	fleet    *control.Fleet
+	server   *control.Server
+}
+
+// listenNodes opens the address for them; nil where the manager is no node.
+func listenNodes(c config.Cluster) (*neighbours, error) {
+	if c.Node == "" {
+		return nil, nil
+	}
+	tls := control.NodeTLS{Node: c.Node, Cert: c.Cert, Key: c.Key, CA: c.CA}
+	l, err := control.ListenNodes(c.Listen, tls)
+	if err != nil {
+		return nil, err
+	}
+	return &neighbours{listener: l, tls: tls}, nil
+}
+
+// serve begins to answer them, and returns the service over the accounts of all.
+func (n *neighbours) serve(local *control.Local, store persistence.Store, log *slog.Logger) (control.Service, error) {
+	if n == nil {
+		return local, nil
+	}
+	local.Cluster = store.(persistence.Cluster) // or asNode had refused it
+	fleet, err := control.NewFleet(local, n.tls, log)
+	if err != nil {
+		return nil, err
+	}
+	n.fleet, n.server = fleet, control.ServeNodes(n.listener, fleet, log)
+	log.Info("this manager is a node of a cluster", "node", n.tls.Node, "listens", n.listener.Addr().String())
+	return fleet, nil
+}
+
+// close ends what serve began.
+func (n *neighbours) close(ctx context.Context) {
+	if n == nil {
+		return
+	}
+	if n.server != nil {
+		_ = n.server.Shutdown(ctx)
+	}
+	if n.fleet != nil {
+		_ = n.fleet.Close()
+	}
+	_ = n.listener.Close()
+}
+
+// drain hands the accounts of a node over to the others, for a time.
+func drain(m *actors.Manager, c config.Cluster, log *slog.Logger) {
+	if c.Node == "" || len(m.Accounts()) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), c.DrainLimit)
+	defer cancel()
+	had, begun := len(m.Accounts()), time.Now()
+	log.Info("the accounts of this node are handed over", "accounts", had, "for at most", c.DrainLimit)
+	if err := m.Drain(ctx); err != nil {
+		log.Warn("some accounts were not handed over in time: other nodes take them when this one has ended", "accounts", len(m.Accounts()), "of", had,
+			"advice", "raise cluster.drain_limit if that happens often")
+		return
+	}
+	log.Info("the accounts of this node were handed over", "accounts", had, "in", time.Since(begun).Round(time.Millisecond))
+}
