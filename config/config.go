@@ -85,6 +85,8 @@ type Store struct {
 	KeyCommand []string
 	// KeyCredential is the name of the systemd credential with the master key.
 	KeyCredential string
+	// Postgres is the database where the state is kept, where it is not in Dir.
+	Postgres Postgres
 	// Backup is what the running manager does by itself.
 	Backup Backup
 	// TempKeys is whether temp keys are stored too, so that a restart costs no
@@ -238,7 +240,7 @@ func Default() *Config {
 		Environment: Production,
 		Transport:   Transport{Kind: "intermediate", Obfuscated: true, Carrier: TCP},
 		PFS:         true,
-		Store:       Store{TempKeys: true, Backup: Backup{Every: 24 * time.Hour, Keep: 14}},
+		Store:       Store{TempKeys: true, Postgres: Postgres{Schema: "mtfleet"}, Backup: Backup{Every: 24 * time.Hour, Keep: 14}},
 		Limits: Limits{
 			ConnectsPerSecond: 20, KeyCreationsPerSecond: 10, SignInsPerMinute: 60, CallsPerAccount: 64, Accounts: 10000,
 		},

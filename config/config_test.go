@@ -79,7 +79,7 @@ func TestMinimalFileGetsTheDefaults(t *testing.T) {
 	want := Default()
 	want.APIID, want.APIHash, want.FirstDC = 1234567, goodHash, 2
 	want.Device.AppVersion = "1.2"
-	want.Store = Store{Dir: "/home/op/.local/share/mtfleet", KeyFile: "/home/op/.config/mtfleet/store.key", TempKeys: true, Backup: Backup{Every: 24 * time.Hour, Keep: 14}}
+	want.Store = Store{Dir: "/home/op/.local/share/mtfleet", KeyFile: "/home/op/.config/mtfleet/store.key", TempKeys: true, Postgres: Postgres{Schema: "mtfleet"}, Backup: Backup{Every: 24 * time.Hour, Keep: 14}}
 	want.Control.Socket = "/home/op/.local/share/mtfleet/control.sock"
 	if diff := cmp.Diff(want, cfg, cmpopts.IgnoreUnexported(Config{})); diff != "" {
 		t.Error(diff)

@@ -40,6 +40,12 @@ var fields = []field{
 
 	{"store.dir", "The data directory. Default: mtfleet in $XDG_DATA_HOME or ~/.local/share.",
 		func(c *Config) any { return path(&c.Store.Dir) }},
+	{"store.postgres.url", "The PostgreSQL database that keeps the state in place of store.dir, for several nodes: postgres://user@host/database?sslmode=verify-full, as libpq has it. It may hold a password; store.postgres.url_file, or libpq's own passfile, keep that out of here. Empty: store.dir.",
+		func(c *Config) any { return &c.Store.Postgres.URL }},
+	{"store.postgres.url_file", "The file with that URL, in its place.",
+		func(c *Config) any { return path(&c.Store.Postgres.URLFile) }},
+	{"store.postgres.schema", "The schema with the tables, which is made at first use.",
+		func(c *Config) any { return &c.Store.Postgres.Schema }},
 	{"store.key_file", "The file with the store's master key, outside store.dir; made at first use. Not looked at when MTFLEET_STORE_KEY is set. Default: mtfleet/store.key in $XDG_CONFIG_HOME or ~/.config.",
 		func(c *Config) any { return path(&c.Store.KeyFile) }},
 	{"store.key_command", "A program that prints the master key, in place of store.key_file, as of a KMS: a list of its absolute path (or its name in PATH) and its arguments, which no shell reads. It has 30 seconds. Not run when MTFLEET_STORE_KEY is set.",

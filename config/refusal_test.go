@@ -111,24 +111,30 @@ func refusals() []refusal {
 		{name: "webhooks in a flag", text: minimal, flags: map[string]string{"webhooks": "x"}, want: []string{
 			"webhooks: webhooks are set in the configuration file alone (a flag)"}},
 
+		{name: "a database twice", text: minimal + "store: {postgres: {url: \"postgres://joe:hunter2@db\", url_file: db.url}}\n", want: []string{
+			"store.postgres.url_file: store.postgres.url is set too: say one of them (FILE:3)"}},
+		{name: "a schema of the server's", text: minimal + "store: {postgres: {schema: pg_fleet}}\n", want: []string{
+			"store.postgres.schema: \"pg_fleet\" is no name of a schema: it has 1 to 63 characters of a-z, 0-9 and _, and begins with no digit and not with pg_ (FILE:3)"}},
+		{name: "a node without a database", text: minimal + "cluster: {node: a, listen: 127.0.0.1:9466, cert: a, key: b, ca: c}\n", want: []string{
+			"store.postgres.url: cluster.node is set, and a data directory is of one manager alone: name the database that the nodes share"}},
 		{name: "a cluster without a node", text: minimal + "cluster: {listen: 127.0.0.1:9466}\n", want: []string{
 			"cluster.node: other settings of cluster are set, and this is not: name this node, or leave the others out"}},
-		{name: "a node without anything else", text: minimal + "cluster: {node: a}\n", want: []string{
+		{name: "a node without anything else", text: minimal + "cluster: {node: a}\nstore: {postgres: {url: \"postgres://db\"}}\n", want: []string{
 			"cluster.listen: \"\" is not an address and a port, such as 192.0.2.7:9466",
 			"cluster.cert: nodes know each other by certificates alone: name the file",
 			"cluster.key: nodes know each other by certificates alone: name the file",
 			"cluster.ca: nodes know each other by certificates alone: name the file"}},
-		{name: "a node with a name that no certificate has", text: minimal + "cluster: {node: A_1, listen: 127.0.0.1:9466, cert: a, key: b, ca: c}\n", want: []string{
-			"cluster.node: \"A_1\" is no name of a node: it has 1 to 63 characters of [a-z0-9-], as its certificate has it (FILE:3)"}},
-		{name: "a node that listens everywhere and says not where it is", text: minimal + "cluster: {node: a, listen: 0.0.0.0:9466, cert: a, key: b, ca: c}\n", want: []string{
+		{name: "a node with a name that no certificate has", text: minimal + "store: {postgres: {url: \"postgres://db\"}}\ncluster: {node: A_1, listen: 127.0.0.1:9466, cert: a, key: b, ca: c}\n", want: []string{
+			"cluster.node: \"A_1\" is no name of a node: it has 1 to 63 characters of [a-z0-9-], as its certificate has it (FILE:4)"}},
+		{name: "a node that listens everywhere and says not where it is", text: minimal + "store: {postgres: {url: \"postgres://db\"}}\ncluster: {node: a, listen: 0.0.0.0:9466, cert: a, key: b, ca: c}\n", want: []string{
 			"cluster.address: cluster.listen is every address of this machine: say at which one the other nodes reach it, such as 192.0.2.7:9466"}},
-		{name: "a node that is reached everywhere", text: minimal + "cluster: {node: a, listen: \":9466\", address: \"[::]:9466\", cert: a, key: b, ca: c}\n", want: []string{
-			"cluster.address: \"[::]:9466\" is every address of this machine: say at which one the other nodes reach it, such as 192.0.2.7:9466 (FILE:3)"}},
-		{name: "a node out of its limits", text: minimal + "cluster: {node: a, listen: 127.0.0.1:9466, address: a.example, cert: a, key: b, ca: c, capacity: 0, lease: 1ms, drain_limit: 2h}\n", want: []string{
-			"cluster.address: \"a.example\" is not an address and a port, such as 192.0.2.7:9466 (FILE:3)",
-			"cluster.capacity: 0 is not between 1 and 1000000 (FILE:3)",
-			"cluster.lease: 1ms is not between 1s and 10m0s (FILE:3)",
-			"cluster.drain_limit: 2h0m0s is not between 0s and 1h0m0s (FILE:3)"}},
+		{name: "a node that is reached everywhere", text: minimal + "store: {postgres: {url: \"postgres://db\"}}\ncluster: {node: a, listen: \":9466\", address: \"[::]:9466\", cert: a, key: b, ca: c}\n", want: []string{
+			"cluster.address: \"[::]:9466\" is every address of this machine: say at which one the other nodes reach it, such as 192.0.2.7:9466 (FILE:4)"}},
+		{name: "a node out of its limits", text: minimal + "store: {postgres: {url: \"postgres://db\"}}\ncluster: {node: a, listen: 127.0.0.1:9466, address: a.example, cert: a, key: b, ca: c, capacity: 0, lease: 1ms, drain_limit: 2h}\n", want: []string{
+			"cluster.address: \"a.example\" is not an address and a port, such as 192.0.2.7:9466 (FILE:4)",
+			"cluster.capacity: 0 is not between 1 and 1000000 (FILE:4)",
+			"cluster.lease: 1ms is not between 1s and 10m0s (FILE:4)",
+			"cluster.drain_limit: 2h0m0s is not between 0s and 1h0m0s (FILE:4)"}},
 
 		{name: "unknown setting", text: minimal + "api_hsah: x\n", want: []string{
 			"api_hsah: there is no such setting: did you mean api_hash? (FILE:3)"}},
@@ -315,7 +321,7 @@ var keyFiles = sync.OnceValue(func() map[string]string {
 func TestOfficialIDsAreRefused(t *testing.T) {
 	for _, id := range []int{4, 5, 6, 8, 10, 16, 17, 21724, 2040, 2496, 2834, 94575} {
 		cfg := Default()
-		cfg.APIID, cfg.APIHash, cfg.Store = id, goodHash, Store{Dir: "/d", KeyFile: "/k", TempKeys: true}
+		cfg.APIID, cfg.APIHash, cfg.Store = id, goodHash, Store{Dir: "/d", KeyFile: "/k", TempKeys: true, Postgres: Postgres{Schema: "mtfleet"}}
 		cfg.FirstDC = 2
 		problems := cfg.Validate(official)
 		if len(problems) != 1 || problems[0].Path != "api_id" {

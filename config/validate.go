@@ -126,6 +126,7 @@ func (v *validator) store() {
 	}
 	v.masterKey()
 	v.backup()
+	v.postgres()
 	if s.KeyFile == "" && len(s.KeyCommand) == 0 && s.KeyCredential == "" {
 		v.fail("store.key_file", "this is not set, and there is no home directory to put it in")
 	}

@@ -27,6 +27,7 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/transport"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/persistence/badgerstore"
+	"github.com/mtfleet/mtfleet/persistence/pgstore"
 	"github.com/mtfleet/mtfleet/persistence/seal"
 )
 
@@ -180,16 +181,46 @@ func (a *app) keyOptions(cfg *config.Config) seal.KeyOptions {
 	}
 }
 
-// openStore opens the store of the data directory with its master key.
+// openStore opens the store of the data directory, or that of the database, with its
+// master key.
 func (a *app) openStore(cfg *config.Config, log *slog.Logger) (persistence.Store, error) {
 	o, err := a.storeOptions(cfg, log)
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Store.Postgres.Used() {
+		return openPostgres(cfg.Store.Postgres, o, log)
+	}
 	if err := os.MkdirAll(cfg.Store.Dir, 0o700); err != nil {
 		return nil, storeDirError(cfg.Store.Dir, err)
 	}
 	return openWhenFree(o)
+}
+
+// openPostgres opens the store of a database, which waits a few seconds for it.
+func openPostgres(c config.Postgres, o badgerstore.Options, log *slog.Logger) (persistence.Store, error) {
+	url, err := c.Connection()
+	if err != nil {
+		return nil, &exitError{code: exitUsage, kind: control.KindConfig, err: err, text: fmt.Sprintf("store.postgres.url_file cannot be read: %v", err)}
+	}
+	store, err := pgstore.Open(context.Background(), pgstore.Options{
+		URL: persistence.SecretText(url), Schema: c.Schema, Key: o.Key, KeySource: o.KeySource, Logger: log,
+	})
+	if refused := (*pgstore.AccessError)(nil); errors.As(err, &refused) {
+		return nil, &exitError{code: exitUsage, kind: control.KindConfig, err: err, text: actors.Words(err)}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return store, nil
+}
+
+// storeName is what people are told of where the state is.
+func storeName(cfg *config.Config) string {
+	if cfg.Store.Postgres.Used() {
+		return "PostgreSQL, schema " + cfg.Store.Postgres.Schema
+	}
+	return absolute(cfg.Store.Dir)
 }
 
 // storeDirError says why there is no data directory, and what to do.
@@ -269,7 +300,7 @@ func (a *app) service(ctx context.Context, reads bool) (control.Service, error) 
 	if err != nil {
 		return nil, err
 	}
-	if _, statErr := os.Stat(badgerDir(cfg)); reads && errors.Is(statErr, fs.ErrNotExist) {
+	if _, statErr := os.Stat(badgerDir(cfg)); reads && !cfg.Store.Postgres.Used() && errors.Is(statErr, fs.ErrNotExist) {
 		o.Store = persistence.NewMemory()
 	} else if o.Store, err = a.openStore(cfg, log); err != nil {
 		// A manager that was just starting may listen by now.
@@ -278,7 +309,7 @@ func (a *app) service(ctx context.Context, reads bool) (control.Service, error) 
 		}
 		return nil, err
 	}
-	d := control.NewDirect(o, control.About{Version: version(), Store: absolute(cfg.Store.Dir)}, cfg.Limits.Accounts)
+	d := control.NewDirect(o, control.About{Version: version(), Store: storeName(cfg)}, cfg.Limits.Accounts)
 	d.Budget = budget(cfg.Limits)
 	return d, nil
 }
@@ -292,10 +323,10 @@ func dialOwn(ctx context.Context, cfg *config.Config) (control.Service, error) {
 		return nil, err
 	}
 	info, err := control.Info.Call(ctx, s, control.Empty{})
-	if err == nil && !sameDir(info.Store, cfg.Store.Dir) && info.Store != absolute(cfg.Store.Dir) { // which may lie in another mount namespace
+	if err == nil && !sameDir(info.Store, cfg.Store.Dir) && info.Store != storeName(cfg) { // which may lie in another mount namespace
 		err = &exitError{code: exitUsage, kind: control.KindConfig, text: fmt.Sprintf(
 			"the manager behind %s has the store in %s, and this configuration's is %s: nothing was done; set store.dir or control.socket to those of the fleet that is meant",
-			absolute(cfg.Control.Socket), info.Store, absolute(cfg.Store.Dir))}
+			absolute(cfg.Control.Socket), info.Store, storeName(cfg))}
 	}
 	if err != nil {
 		_ = s.Close()

@@ -20,7 +20,9 @@ import (
 	badgeroptions "github.com/dgraph-io/badger/v4/options"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/mtfleet/mtfleet/cmd/manager/certtest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
+	"github.com/mtfleet/mtfleet/persistence/pgstore/pgtest"
 )
 
 func TestMain(m *testing.M) {
@@ -39,8 +41,28 @@ func stubborn() {
 
 // TestScripts runs the command as its users do: testdata/*.txt.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata",
+	p := scripts()
+	p.Dir = "testdata"
+	testscript.Run(t, p)
+}
+
+// TestScriptsOfACluster are those with nodes of one database; each has a server of
+// PostgreSQL of its own, or is skipped.
+func TestScriptsOfACluster(t *testing.T) {
+	database := pgtest.Start(t).DSN()
+	p := scripts()
+	p.Dir = "testdata/cluster"
+	setup := p.Setup
+	p.Setup = func(env *testscript.Env) error {
+		env.Setenv("DATABASE", database)
+		return setup(env)
+	}
+	testscript.Run(t, p)
+}
+
+// scripts is what all of them can do.
+func scripts() testscript.Params {
+	return testscript.Params{
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
@@ -72,6 +94,7 @@ func TestScripts(t *testing.T) {
 			"filldisk":   fillDisk,
 			"freedisk":   freeDisk,
 			"certs":      certs,
+			"nodecerts":  nodeCerts,
 			"token":      token,
 			"append":     appendTo,
 			"untainted":  untainted,
@@ -85,7 +108,7 @@ func TestScripts(t *testing.T) {
 			}
 			return false, errors.New("unknown condition")
 		},
-	})
+	}
 }
 
 // exits CODE COMMAND [ARG...] runs a command and wants that exit code.
@@ -251,6 +274,16 @@ func demoResultCmd(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if v, _ := got["calls_ok"].(float64); v < n*callsEach {
 		ts.Fatalf("calls_ok is %v", got["calls_ok"])
+	}
+}
+
+// nodecerts NAME... makes an authority, ca.pem, and NAME.pem and NAME.key of each node.
+func nodeCerts(ts *testscript.TestScript, neg bool, args []string) {
+	ca, err := certtest.New(ts.MkAbs("."))
+	ts.Check(err)
+	for _, name := range args {
+		_, err := ca.Node(name)
+		ts.Check(err)
 	}
 }
 

@@ -205,7 +205,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 	} else {
 		m.BackedUp(last.At)
 	}
-	about := control.About{Running: true, PID: os.Getpid(), Version: version(), Since: time.Now(), Store: absolute(cfg.Store.Dir)}
+	about := control.About{Running: true, PID: os.Getpid(), Version: version(), Since: time.Now(), Store: storeName(cfg)}
 	hooks, err := openWebhooks(cfg, m, log)
 	if err != nil {
 		return errors.Join(err, closeEarly(m, others))
@@ -221,7 +221,7 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 	backupsEnded := runBackups(ctx, cfg.Store.Backup, local, log)
 	server, remote := control.Serve(socket, service), serveAPI(overTCP, service, callers, log)
 	page.running(m, cfg)
-	log.Info("manager runs", "version", about.Version, "accounts", len(m.Accounts()), "store", cfg.Store.Dir, "control", cfg.Control.Socket)
+	log.Info("manager runs", "version", about.Version, "accounts", len(m.Accounts()), "store", about.Store, "control", cfg.Control.Socket)
 
 	if need := wire.DescriptorsFor(len(m.Accounts())); limited && need > limit {
 		log.Warn("too few file descriptors for all accounts at once", "accounts", len(m.Accounts()), "needed", need, "allowed", limit,
