@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -22,17 +23,28 @@ type AuditEntry struct {
 // auditLog appends to the log in the store. What comes while a commit is under way
 // is written with the next one: a thousand at once cost a few commits.
 type auditLog struct {
-	store persistence.Store
-	owner persistence.Owner
-	now   func() time.Time
+	store  persistence.Store
+	owner  persistence.Owner
+	shared bool // by the nodes of a cluster
+	now    func() time.Time
 
 	mu      sync.Mutex // guards what follows
 	read    bool       // last and page are there
+	at      time.Time  // when that was so
 	last    persistence.AuditEntry
 	page    persistence.AuditPage
 	waiting []auditWish
 	writing bool // somebody writes what waits
 }
+
+const (
+	// auditFresh is for how long it is known where a shared log ends: within it nobody
+	// writes as much as has all turns of that time forgotten.
+	auditFresh = 5 * time.Second
+	// auditTries bounds how often somebody else is quicker to write the next entry:
+	// each time one node gets its turn.
+	auditTries = 50
+)
 
 type auditWish struct {
 	entry persistence.AuditEntry
@@ -58,7 +70,7 @@ func (l *auditLog) append(e persistence.AuditEntry) error {
 // drain writes what waits, page by page, until nothing does; mu is held but for the
 // commits.
 func (l *auditLog) drain() {
-	for len(l.waiting) > 0 {
+	for tries := 0; len(l.waiting) > 0; {
 		err := l.load()
 		var batch []auditWish
 		last, page := l.last, l.page
@@ -74,14 +86,23 @@ func (l *auditLog) drain() {
 			page.Number = last.PageOf()
 			commit.Put = []persistence.Record{page.Record()}
 			if page.Number >= persistence.AuditPages {
-				commit.Delete = []persistence.Key{persistence.AuditPageKey(page.Number - persistence.AuditPages)}
+				commit.Delete = persistence.AuditGone(page.Number - persistence.AuditPages)
+			}
+			if l.shared {
+				turn := persistence.AuditTurn(l.last.Seq + 1)
+				commit.Put, commit.Absent = append(commit.Put, turn), []persistence.Key{turn.Key}
 			}
 			l.mu.Unlock()
 			err = l.store.Commit(commit)
 			l.mu.Lock()
 		}
+		if tries++; errors.As(err, new(*persistence.PresentError)) && tries < auditTries {
+			l.read, l.waiting = false, append(batch, l.waiting...) // another node was quicker
+			continue
+		}
+		tries = 0
 		if err == nil {
-			l.last, l.page = last, page
+			l.last, l.page, l.at = last, page, l.now()
 			if len(page.Entries) == persistence.AuditPageSize {
 				l.page = persistence.AuditPage{}
 			}
@@ -97,9 +118,10 @@ func (l *auditLog) drain() {
 
 // load reads where the log ends.
 func (l *auditLog) load() error {
-	if l.read {
+	if l.read && (!l.shared || l.now().Sub(l.at) < auditFresh) {
 		return nil
 	}
+	l.at = l.now()
 	all, err := readAudit(l.store)
 	if err != nil {
 		return err

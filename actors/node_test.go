@@ -399,6 +399,40 @@ func TestTwoNodesOfOneName(t *testing.T) {
 	})
 }
 
+// The nodes write one audit log, each after what the others wrote.
+func TestNodesWriteOneAuditLog(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		k := openSeveral(t, 0)
+		a, b, c := k.node("a"), k.node("b"), k.node("c")
+		const each = 3 * persistence.AuditPageSize
+		var wg sync.WaitGroup
+		for _, n := range []*on{a, b, c} {
+			wg.Go(func() {
+				for i := range each {
+					if err := n.Audit(t.Context(), actors.AuditEntry{Who: "uid 0", What: "AccountService/Pause", Account: fmt.Sprint(n.name, i), Outcome: "ok"}); err != nil {
+						t.Error(err)
+					}
+					if i%7 == 0 {
+						time.Sleep(time.Second)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		time.Sleep(time.Minute) // what each knows is old
+		for _, n := range []*on{a, b, c} {
+			audit(t, n.Manager, n.name)
+		}
+		had := map[string]bool{}
+		for _, e := range logged(t, b.Manager) {
+			had[e.Account] = true
+		}
+		if len(had) != 3*each+3 {
+			t.Errorf("%d of %d entries are in the log", len(had), 3*each+3)
+		}
+	})
+}
+
 func TestWhatAClusterNeeds(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := cluster(t, small)

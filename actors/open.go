@@ -176,7 +176,7 @@ func openAs(o Options, owner persistence.Owner, ids []persistence.AccountID, n *
 			m.woken(slept)
 		},
 	})
-	m.audit.store, m.audit.owner, m.audit.now = o.Store, owner, m.sys.Clock().Now
+	m.audit.store, m.audit.owner, m.audit.shared, m.audit.now = o.Store, owner, n != nil, m.sys.Clock().Now
 	gov := runtime.SpawnRoot(m.sys, governor.New(o.Limits, func(w governor.Word) {
 		<-ready
 		m.silences.hear(w)

@@ -23,6 +23,7 @@ const (
 	AuditPages    = 256
 
 	auditPrefix = "page."
+	turnPrefix  = "turn."
 	auditText   = 64 // bytes of each text of an entry
 )
 
@@ -97,6 +98,22 @@ func (e AuditEntry) PageOf() uint64 { return (e.Seq - 1) / AuditPageSize }
 // AuditPageKey is where a page is.
 func AuditPageKey(number uint64) Key {
 	return Key{AuditID, KindMeta, fmt.Sprintf("%s%016x", auditPrefix, number)}
+}
+
+// AuditTurn is a record of whoever wrote an entry: of several who write one log, each
+// the next entry by what it knows, the first does, whose commit has this key as
+// Absent. It is kept as long as its page.
+func AuditTurn(seq uint64) Record {
+	return Record{Key{AuditID, KindMeta, fmt.Sprintf("%s%016x", turnPrefix, seq)}, auditVersion, nil}
+}
+
+// AuditGone are the keys of a page, and of the turns in it.
+func AuditGone(number uint64) []Key {
+	keys := []Key{AuditPageKey(number)}
+	for i := range uint64(AuditPageSize) {
+		keys = append(keys, AuditTurn(number*AuditPageSize+i+1).Key)
+	}
+	return keys
 }
 
 // Record encodes the page.
