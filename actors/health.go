@@ -24,9 +24,11 @@ type Part struct {
 
 // Parts returns the parts of the Manager whose silence is a reason to start the
 // process again: what permits connections, what supervises the accounts, and what
-// writes to the store. Nothing is written when they are asked.
+// writes to the store. Nothing is written when they are asked. A store of several
+// nodes is no part: it is another process, often on another machine, and does not
+// answer sooner for a new start here.
 func (m *Manager) Parts() []Part {
-	return []Part{
+	parts := []Part{
 		{"governor", func(ctx context.Context) error {
 			_, err := m.Governor(ctx)
 			return err
@@ -35,8 +37,11 @@ func (m *Manager) Parts() []Part {
 			_, err := runtime.Ask(ctx, m.fleet, func(r runtime.Reply[struct{}]) fleetMsg { return rollCall{r} })
 			return err
 		}},
-		{"store", func(context.Context) error { return m.askStore() }},
 	}
+	if _, elsewhere := m.opts.Store.(persistence.Cluster); !elsewhere {
+		parts = append(parts, Part{"store", func(context.Context) error { return m.askStore() }})
+	}
+	return parts
 }
 
 // askStore has whoever writes the store refuse a commit: nobody may write without

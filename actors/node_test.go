@@ -349,6 +349,11 @@ func TestANodeTellsOfItsLeaseAndOfWhatMoves(t *testing.T) {
 		if err := b.Ready(); err != nil {
 			t.Errorf("with a lease: %v", err)
 		}
+		for _, part := range b.Parts() {
+			if part.Name == "store" {
+				t.Error("a database that is away would be a reason to start this process again")
+			}
+		}
 
 		cut.Set(storetest.Unasked)
 		time.Sleep(20 * time.Second)

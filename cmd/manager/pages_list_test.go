@@ -15,6 +15,7 @@ manager account login alice --code $(jq -r '.phones[0].code' dc.json)`
 	managerRuns = "manager run >>DIR/aside.log 2>&1 &\nuntil { " + isOnline + "; } 2>/dev/null; do kill -0 $!; sleep 0.05; done\n"
 
 	byBrowser = "a passkey takes a browser; dashboard/browser signs in with one"
+	ofNodes   = "it takes a PostgreSQL; testdata/cluster has three nodes on one"
 	isOnline  = "manager account list --state online -o name | grep -q ."
 	isReady   = "grep -q ^ready DIR/aside.log"
 )
@@ -33,6 +34,10 @@ func walksOfPages() map[string]*pageWalk {
 				{begins: "manager run --dashboard", aside: isOnline, then: "kill $!; wait $!"},
 				{begins: "manager account login alice", instead: "manager account login alice --phone +9996610000\nmanager account login alice --code 11111"},
 				{begins: "manager run  ", aside: isOnline},
+				{begins: "createdb", not: ofNodes},
+				{begins: "manager run --set cluster", not: ofNodes},
+				{begins: "manager node list", not: ofNodes},
+				{begins: "manager node drain", not: ofNodes},
 				{begins: "manager run", not: damaged},
 				{begins: "manager store salvage", not: damaged},
 				{begins: "manager testdc --descriptor", aside: "curl -s http://127.0.0.1:PORT/descriptor"},
@@ -56,6 +61,10 @@ func walksOfPages() map[string]*pageWalk {
 		"docs/calls.md": {
 			before: pageDCs + aliceIsIn + managerRuns + `echo '{"peer":{"_":"inputPeerSelf"},"message":"hi again","random_id":"124"}' >message.json` + "\n",
 			says:   []string{`"nearest_dc":`, `"self":true`, `"message":"hi again"`},
+		},
+		"docs/cluster.md": {
+			lines: []pageLine{{begins: "createdb", not: ofNodes}},
+			says:  []string{"node-a.pem: OK"},
 		},
 		thePageOfCommands: {
 			before: pageDCs + `echo 'sessions: {export: true}' >>dc.yaml
