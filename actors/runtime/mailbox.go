@@ -142,7 +142,7 @@ func (c *core) wakeLocked() {
 
 func (c *core) schedule() {
 	if sim := c.sys.opts.Sim; sim != nil {
-		sim.ready = append(sim.ready, c)
+		sim.enqueue(c)
 		return
 	}
 	c.sys.workers.start(c)

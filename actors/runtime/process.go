@@ -67,9 +67,9 @@ func (s *Sim) unpark() {
 	}
 	kept := s.parked[:0]
 	for _, p := range s.parked {
-		if p.ready() {
+		if !p.sys.frozen && p.ready() {
 			p.ready = nil
-			s.ready = append(s.ready, p)
+			s.enqueue(p)
 			continue
 		}
 		kept = append(kept, p)

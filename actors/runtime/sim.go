@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -88,7 +89,7 @@ func (s *Sim) Step() bool {
 		more := false
 		s.inside(func() { more = r.simStep() })
 		if more && !r.owner().crashed {
-			s.ready = append(s.ready, r) // the next step finds out whether it has more
+			s.enqueue(r) // the next step finds out whether it has more
 		}
 		s.unpark()
 		return true
@@ -98,10 +99,84 @@ func (s *Sim) Step() bool {
 	}
 	t := heap.Pop(&s.timers).(*simTimer)
 	s.now = t.at
+	if t.owner != nil && t.owner.frozen {
+		t.owner.held.timers = append(t.owner.held.timers, t)
+		return true
+	}
 	s.inside(t.f)
 	s.unpark()
 	return true
 }
+
+// enqueue has a piece of something run by a later step.
+func (s *Sim) enqueue(r runnable) {
+	if sys := r.owner(); sys.frozen {
+		sys.held.ready = append(sys.held.ready, r)
+		return
+	}
+	s.ready = append(s.ready, r)
+}
+
+// simHeld is what a frozen system would run.
+type simHeld struct {
+	ready  []runnable
+	timers []*simTimer // that have come meanwhile
+}
+
+// Freeze has nothing of a system under a [Sim] run until [System.Thaw], as SIGSTOP
+// does with a process: what others send it waits, its timers that come meanwhile are
+// late, and its clock goes on. It does nothing to a system that is frozen, or
+// crashed.
+func (s *System) Freeze() {
+	if s.opts.Sim == nil {
+		panic("runtime: only a simulated system can be frozen")
+	}
+	if s.frozen || s.crashed {
+		return
+	}
+	s.frozen = true
+	sim := s.opts.Sim
+	ready := sim.ready
+	sim.ready = nil
+	for _, r := range ready {
+		sim.enqueue(r)
+	}
+}
+
+// Thaw ends what Freeze began.
+func (s *System) Thaw() {
+	if !s.frozen {
+		return
+	}
+	sim, held := s.opts.Sim, s.held
+	s.frozen, s.held = false, simHeld{}
+	sim.ready = append(sim.ready, held.ready...)
+	for _, t := range held.timers { // in their order, by seq
+		t.at = sim.now
+		heap.Push(&sim.timers, t)
+	}
+}
+
+// Locker returns a lock for what runs under the Sim and may wait while it holds it:
+// one of sync would stop all of the Sim. Who waits for it gets it in turn.
+func (s *Sim) Locker() sync.Locker { return &simLock{sim: s} }
+
+type simLock struct {
+	sim         *Sim
+	next, taken uint64 // places in the queue
+}
+
+// Lock implements [sync.Locker].
+func (l *simLock) Lock() {
+	place := l.next
+	l.next++
+	if !l.sim.Wait(func() bool { return l.taken == place }) {
+		panic("runtime: a lock of a simulation is never given back")
+	}
+}
+
+// Unlock implements [sync.Locker].
+func (l *simLock) Unlock() { l.taken++ }
 
 func (s *Sim) inside(f func()) {
 	s.depth++
@@ -148,6 +223,7 @@ func (s *Sim) delay() time.Duration { return time.Duration(s.rng.Int64N(int64(si
 // crash forgets everything that belongs to a system.
 func (s *Sim) crash(sys *System) {
 	s.ready = slices.DeleteFunc(s.ready, func(r runnable) bool { return r.owner() == sys })
+	sys.frozen, sys.held = false, simHeld{}
 	kept := s.timers[:0]
 	for _, t := range s.timers {
 		if t.owner == sys {

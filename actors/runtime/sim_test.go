@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -175,6 +176,95 @@ func TestSimAsk(t *testing.T) {
 	}
 	if err := s.Close(bg); err != nil {
 		t.Error(err)
+	}
+}
+
+// A frozen system stands still while others go on, and then does what has come
+// meanwhile, late.
+func TestSimFreeze(t *testing.T) {
+	sim := NewSim(1)
+	var tr trace
+	begun := sim.Now()
+	live := func(name string) (*System, Ref[int]) {
+		s := NewSystem(Options{Sim: sim})
+		return s, SpawnRoot(s, &script[int]{
+			started: func(c *Context[int]) { c.After(1, time.Second, 1) },
+			receive: func(c *Context[int], m int) {
+				if m == 3 {
+					c.GoIO(func() int {
+						woken := c.Now().Add(time.Second)
+						sim.AfterFunc(time.Second, func() {})
+						sim.Wait(func() bool { return !sim.Now().Before(woken) })
+						return 4
+					})
+				}
+				tr.add("%s:%d@%v", name, m, sim.Now().Sub(begun).Truncate(time.Second))
+			},
+		})
+	}
+	first, ref := live("first")
+	_, other := live("second")
+	sim.RunFor(0)
+	ref.Send(3)
+	sim.RunFor(500 * time.Millisecond)
+	first.Freeze()
+	first.Freeze()
+	ref.Send(2)
+	other.Send(2)
+	sim.RunFor(9500 * time.Millisecond)
+	if got, want := tr.String(), "first:3@0s second:2@0s second:1@1s"; got != want {
+		t.Errorf("heard %q, want %q", got, want)
+	}
+	first.Thaw()
+	sim.RunFor(5 * time.Second)
+	for _, late := range []string{"first:1@10s", "first:2@10s", "first:4@10s"} {
+		if !strings.Contains(tr.String(), late) {
+			t.Errorf("%s is not in %q", late, tr.String())
+		}
+	}
+	first.Freeze()
+	ref.Send(5)
+	first.Crash()
+	first.Thaw()
+	sim.Run()
+	if strings.Contains(tr.String(), ":5") {
+		t.Error("a system that crashed while it was frozen goes on")
+	}
+}
+
+// Who waits for a lock of a simulation gets it in turn.
+func TestSimLocker(t *testing.T) {
+	sim := NewSim(1)
+	s := NewSystem(Options{Sim: sim})
+	lock, held := sim.Locker(), 0
+	var order trace
+	ref := SpawnRoot(s, &script[int]{receive: func(c *Context[int], m int) {
+		if m > 0 {
+			c.GoIO(func() int {
+				order.add("%d", m)
+				lock.Lock()
+				defer lock.Unlock()
+				if held++; held != 1 {
+					t.Errorf("%d have the lock", held)
+				}
+				until := sim.Now().Add(time.Minute)
+				sim.AfterFunc(time.Minute, func() {})
+				sim.Wait(func() bool { return !sim.Now().Before(until) })
+				held--
+				order.add("-%d", m)
+				return 0
+			})
+		}
+	}})
+	for m := range 4 {
+		ref.Send(m + 1)
+	}
+	sim.Run()
+	got := strings.Fields(order.String())
+	for i := range 4 {
+		if len(got) != 8 || got[4+i] != "-"+got[i] {
+			t.Fatalf("the order is %v", got)
+		}
 	}
 }
 

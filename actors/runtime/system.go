@@ -73,6 +73,8 @@ type System struct {
 
 	// Under a Sim only.
 	crashed bool
+	frozen  bool
+	held    simHeld
 	simJobs int // work given to the pools and not ended
 
 	// The library's producers take no argument, so the one shared Props finds
