@@ -85,6 +85,8 @@ type EnvConfig struct {
 	Removed func(id persistence.AccountID)
 	// StoreFailed tells that a commit was refused. The account keeps running.
 	StoreFailed func(id persistence.AccountID, err error)
+	// Wait waits until a channel is closed, as a simulation has it; nil: just that.
+	Wait func(<-chan struct{})
 	// Timeline is where what happens to the account is noted; nil: nowhere.
 	Timeline func(id persistence.AccountID) *timeline.Recorder
 	// Observe is told what happens, for metrics.
@@ -118,10 +120,23 @@ func (e *Env) Settle(id persistence.AccountID) error {
 	return err
 }
 
+// ErrDropped is why a commit was refused of an account that was dropped.
+var ErrDropped = journal.ErrDropped
+
+// Drop lets go of what is kept, and owed to the store, of an account that another
+// manager has taken.
+func (e *Env) Drop(id persistence.AccountID) { e.disks.Drop(id) }
+
+// gone says that an account has no records any more, and forgets it.
+func (e *Env) gone(id persistence.AccountID) {
+	e.Removed(id)
+	e.disks.Forget(id)
+}
+
 // NewEnv prepares what accounts share: it parses the table's RSA keys and
 // makes the tables of the well-known Diffie-Hellman group (milliseconds).
 func NewEnv(cfg EnvConfig) (*Env, error) {
-	e := &Env{EnvConfig: cfg, dcs: dcs.New(cfg.DCs, cfg.Logger), disks: journal.NewDisks(cfg.Store, cfg.Owner), ways: newWays(cfg)}
+	e := &Env{EnvConfig: cfg, dcs: dcs.New(cfg.DCs, cfg.Logger), disks: journal.NewDisks(cfg.Store, cfg.Owner, cfg.Wait), ways: newWays(cfg)}
 	for _, text := range cfg.DCs.Keys {
 		keys, err := crypt.ParsePublicKeys([]byte(text))
 		if err != nil {

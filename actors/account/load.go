@@ -14,6 +14,13 @@ import (
 
 // onLoaded converges on what the store says.
 func (a *account) onLoaded(c *ctx, records []persistence.Record, err error) {
+	if len(records) == 0 && err == nil {
+		// It was removed, and who asked for that was not told; or it was removed while
+		// it was about to be started.
+		a.env.gone(a.id)
+		c.Stop()
+		return
+	}
 	state, decodeErr := persistence.DecodeState(records)
 	err = persistence.JoinRecords(err, decodeErr)
 	a.loaded, a.left = true, &state

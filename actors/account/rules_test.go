@@ -85,7 +85,7 @@ func TestVocabularyDrivesNothing(t *testing.T) {
 // TestTheAccountDrivesAndNoMore: what grows here is a decision that an engine
 // lacks, or a part that wants a room.
 func TestTheAccountDrivesAndNoMore(t *testing.T) {
-	const most = 1060 // lines of code, imports too
+	const most = 1063 // lines of code, imports too
 	lines := 0
 	for file := range sources(t, ".") {
 		if slices.Contains(vocabulary, file) {

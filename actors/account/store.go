@@ -38,8 +38,8 @@ func (a *account) store(c *ctx, w journal.Work, waits waits) {
 // runJournal begins what the journal has to do now.
 func (a *account) runJournal(c *ctx) {
 	if q, ok := a.journal.Next(c.Now()); ok {
-		disk := a.disk
-		c.GoIO(func() Message { return stored(disk.Do(q.Work)) })
+		turn := a.disk.Turn() // before what it does when it stops
+		c.GoIO(func() Message { return stored(turn.Do(q.Work)) })
 	}
 	c.At(timerJournal, a.journal.Deadline(), due{timerJournal})
 }
@@ -83,21 +83,20 @@ func (a *account) onErased(c *ctx, all bool, err error) {
 		a.load(c)
 		return
 	case all:
-		a.env.Removed(a.id)
-		a.env.disks.Forget(a.id)
+		a.env.gone(a.id)
 	}
 	a.stand.Erased(c.Now())
 }
 
 // leave has done what a stopping account has not.
 func (a *account) leave(c *ctx) {
-	disk, rest := a.disk, a.journal.Rest()
+	turn, rest := a.disk.Turn(), a.journal.Rest() // before who hears of the end
 	c.GoIO(func() Message {
 		if rest == nil {
-			disk.Leave()
+			turn.Leave()
 			return stored{}
 		}
-		rest(disk, func(w waiter, err error) {
+		rest(turn, func(w waiter, err error) {
 			if w.reply != nil {
 				w.reply(nil, err)
 			}

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -17,17 +18,19 @@ type Done struct {
 	Err  error
 }
 
-// A Disk is the store as one account uses it. Its lock keeps what a stopping
-// account leaves behind before what its successor asks for; whoever calls it may
-// wait for a commit, so no actor does.
+// A Disk is the store as one account uses it. Its turns keep what a stopping account
+// leaves behind before what its successor asks for, or who gives the account away;
+// whoever calls it may wait for a commit, so no actor does, but for Turn.
 type Disk struct {
-	mu    sync.Mutex // guards the following fields, and the order of commits
+	turns turns // guard the following fields, and the order of commits
 	store persistence.Store
 	owner persistence.Owner
-	bad   bool     // the last work was refused
-	left  []Change // by leave, one for each key
+	wait  func(<-chan struct{}) // until it is closed
+	bad   bool                  // the last work was refused
+	left  []Change              // by leave, one for each key
 
-	rider atomic.Pointer[carried] // nil for none; who carries one does not wait for a commit
+	dropped atomic.Bool             // see Disks.Drop
+	rider   atomic.Pointer[carried] // nil for none; who carries one does not wait for a commit
 }
 
 type carried struct{ Rider }
@@ -38,17 +41,25 @@ type carried struct{ Rider }
 type Disks struct {
 	store persistence.Store
 	owner persistence.Owner
+	wait  func(<-chan struct{})
 	all   sync.Map // persistence.AccountID -> *Disk
 }
 
-// NewDisks returns the disks of a store; each commit carries the owner.
-func NewDisks(store persistence.Store, owner persistence.Owner) *Disks {
-	return &Disks{store: store, owner: owner}
+// NewDisks returns the disks of a store; each commit carries the owner. wait waits
+// until a channel is closed, as a simulation has it; nil for just that.
+func NewDisks(store persistence.Store, owner persistence.Owner, wait func(<-chan struct{})) *Disks {
+	if wait == nil {
+		wait = func(done <-chan struct{}) { <-done }
+	}
+	return &Disks{store: store, owner: owner, wait: wait}
 }
 
 // Of returns the disk of an account.
 func (d *Disks) Of(id persistence.AccountID) *Disk {
-	disk, _ := d.all.LoadOrStore(id, &Disk{store: d.store, owner: d.owner})
+	if disk, there := d.all.Load(id); there {
+		return disk.(*Disk)
+	}
+	disk, _ := d.all.LoadOrStore(id, &Disk{store: d.store, owner: d.owner, wait: d.wait})
 	return disk.(*Disk)
 }
 
@@ -71,10 +82,57 @@ func (d *Disk) Carry(r Rider) { d.rider.Store(&carried{r}) }
 // Forget forgets an account that was removed.
 func (d *Disks) Forget(id persistence.AccountID) { d.all.Delete(id) }
 
+// Drop forgets an account that another owner has taken: what it has to write here, or
+// owes, is nobody's any more, whatever becomes of the account later.
+func (d *Disks) Drop(id persistence.AccountID) {
+	if disk, there := d.all.LoadAndDelete(id); there {
+		disk.(*Disk).dropped.Store(true)
+	}
+}
+
+// ErrDropped refuses what an account had to write that was taken by another owner.
+var ErrDropped = errors.New("journal: the account is another owner's")
+
+// turns is a lock that is given in the order in which it was asked for. To ask does
+// not block.
+type turns struct {
+	mu   sync.Mutex
+	last chan struct{} // closed when who asked last is done; nil: nobody did
+}
+
+// A Turn is a place in the order of what is done with a disk. It has to be used.
+type Turn struct {
+	disk         *Disk
+	before, done chan struct{}
+}
+
+// Turn returns the next place. What takes a later one comes after it, however late it
+// is begun. It does not block.
+func (d *Disk) Turn() Turn {
+	d.turns.mu.Lock()
+	defer d.turns.mu.Unlock()
+	t := Turn{d, d.turns.last, make(chan struct{})}
+	d.turns.last = t.done
+	return t
+}
+
+// begin waits until it is this turn.
+func (t Turn) begin() {
+	if t.before != nil {
+		t.disk.wait(t.before)
+	}
+}
+
+func (t Turn) end() { close(t.done) }
+
+// Do does one piece of work, in the next turn. It blocks.
+func (d *Disk) Do(w Work) Done { return d.Turn().Do(w) }
+
 // Do does one piece of work. It blocks.
-func (d *Disk) Do(w Work) Done {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+func (t Turn) Do(w Work) Done {
+	t.begin()
+	defer t.end()
+	d := t.disk
 	done := d.do(&w)
 	if w.Kind == Load && !w.Shared() {
 		done.Left, d.left = d.left, nil
@@ -130,6 +188,9 @@ func (d *Disk) commit(c persistence.Commit) error {
 	if len(c.Put)+len(c.Delete) == 0 {
 		return nil
 	}
+	if d.dropped.Load() {
+		return ErrDropped
+	}
 	c.Owner = d.owner
 	if rider, rec := d.ride(len(c.Put) + len(c.Delete)); rider != nil {
 		c.Put = append(slices.Clip(c.Put), rec)
@@ -153,6 +214,9 @@ func (d *Disk) ride(items int) (Rider, persistence.Record) {
 
 // alight writes what the rider has to say, for no commit will come.
 func (d *Disk) alight() {
+	if d.dropped.Load() {
+		return
+	}
 	if rider, rec := d.ride(0); rider != nil {
 		rider.Rode(d.store.Commit(persistence.Commit{Owner: d.owner, Put: []persistence.Record{rec}}))
 	}
@@ -161,8 +225,9 @@ func (d *Disk) alight() {
 // Settle writes what an account that stopped could not: it is not owed any more then.
 // It blocks. With an error it is.
 func (d *Disk) Settle() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	t := d.Turn()
+	t.begin()
+	defer t.end()
 	if len(d.left) == 0 {
 		return nil
 	}
@@ -174,15 +239,16 @@ func (d *Disk) Settle() error {
 }
 
 // Leave is for an account that stops and has nothing else to write. It blocks.
-func (d *Disk) Leave() { d.leave(nil, false, nil) }
+func (t Turn) Leave() { t.leave(nil, false, nil) }
 
 // leave does what a stopping account has not done, and writes what the rider has. Each piece is tried once, and
 // told is called with its place in rest and how it went; what was refused and is
 // owed is kept for the next Load. The first of rest was under way if busy is
 // set: it is done again if it was refused. It blocks.
-func (d *Disk) leave(rest []Work, busy bool, told func(i int, err error)) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+func (t Turn) leave(rest []Work, busy bool, told func(i int, err error)) {
+	t.begin()
+	defer t.end()
+	d := t.disk
 	for i := range rest {
 		w := &rest[i]
 		if i == 0 && busy && !d.bad || w.Kind == Load { // who asked for records has stopped too

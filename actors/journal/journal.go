@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -155,7 +156,9 @@ func (j *Journal[W]) Ended(now time.Time, d Done) (q Job[W], records []persisten
 		for _, c := range taken {
 			j.owe(now, c)
 		}
-		if q.Urgency == Must {
+		// A store that does not answer has not said that there is nothing: who waits
+		// for records waits on.
+		if q.Urgency == Must || q.Kind == Load && errors.As(d.Err, new(*persistence.UnreachableError)) {
 			j.again = now.Add(Retry)
 			return q, nil, false
 		}
@@ -224,10 +227,13 @@ func (j *Journal[W]) Deadline() time.Time {
 // tried once and told is called for who waited; what is owed is left with the
 // disk for the next journal of the account. The job under way, whose outcome
 // nobody will hear, is done again if it was refused.
-func (j *Journal[W]) Rest() func(d *Disk, told func(W, error)) {
+func (j *Journal[W]) Rest() func(t Turn, told func(W, error)) {
 	all, busy := slices.Clone(j.queue), j.busy
 	if busy {
 		all[0].Commit = join(all[0].Commit, j.taken)
+		if all[0].Urgency == Once { // what went along is owed all the same
+			all[0].void = append(slices.Clip(all[0].void), j.taken...)
+		}
 	}
 	if len(j.dirty) > 0 {
 		all = append(all, Job[W]{Work: Work{Commit: join(persistence.Commit{}, j.dirty)}})
@@ -236,11 +242,11 @@ func (j *Journal[W]) Rest() func(d *Disk, told func(W, error)) {
 	if len(all) == 0 {
 		return nil
 	}
-	return func(d *Disk, told func(W, error)) {
+	return func(t Turn, told func(W, error)) {
 		works := make([]Work, len(all))
 		for i := range all {
 			works[i] = all[i].Work
 		}
-		d.leave(works, busy, func(i int, err error) { told(all[i].For, err) })
+		t.leave(works, busy, func(i int, err error) { told(all[i].For, err) })
 	}
 }

@@ -255,9 +255,9 @@ func TestTheJournal(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			disk := NewDisks(store, owner).Of("a")
+			disk := NewDisks(store, owner, nil).Of("a")
 			disk.bad = true // the job under way was refused
-			d.j.Rest()(disk, func(name string, err error) { got = append(got, fmt.Sprint(name, " ", err)) })
+			d.j.Rest()(disk.Turn(), func(name string, err error) { got = append(got, fmt.Sprint(name, " ", err)) })
 			if fmt.Sprint(got) != "[first <nil> second <nil>  <nil>]" {
 				t.Errorf("told were %q", got)
 			}
@@ -266,6 +266,36 @@ func TestTheJournal(t *testing.T) {
 			}
 			if d.j.Rest() != nil {
 				t.Error("there is more")
+			}
+		}},
+		{"what went along with keys that are refused is owed when the account stops", func(d *drive) {
+			d.j.Soon(d.now, note("place", "1"))
+			d.j.Add(put(Once, note("key", "1")))
+			d.does("key=1 place=1")
+			refused := true
+			memory := persistence.NewMemory()
+			owner, err := memory.Claim("node")
+			if err != nil {
+				t.Fatal(err)
+			}
+			disk := NewDisks(refusing{memory, &refused}, owner, nil).Of("a")
+			disk.bad = true
+			d.j.Rest()(disk.Turn(), func(string, error) {})
+			refused = false
+			if got := written(Work{Commit: join(persistence.Commit{}, disk.Do(Work{Kind: Load, Account: "a"}).Left)}); got != "place=1" {
+				t.Errorf("left is %q", got)
+			}
+		}},
+		{"a store that does not answer is asked for records again", func(d *drive) {
+			d.j.Add(Job[string]{Work: Work{Kind: Load, Account: "a"}})
+			if _, ok := d.j.Next(d.now); !ok {
+				t.Fatal("nothing is read")
+			}
+			if _, _, over := d.j.Ended(d.now, Done{Err: &persistence.UnreachableError{Err: errFull}}); over {
+				t.Error("who waits for records was told that there are none")
+			}
+			if at := d.j.Deadline(); !at.Equal(d.now.Add(Retry)) {
+				t.Errorf("it is asked again at %v", at)
 			}
 		}},
 		{"a removal that the store refuses gives back what it would have replaced", func(d *drive) {
@@ -358,7 +388,7 @@ func TestWhatIsErased(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := NewDisks(store, owner).Of("a")
+	d := NewDisks(store, owner, nil).Of("a")
 	rec := persistence.Account{ID: "a", SignedIn: true, HomeDC: 2}
 	fill := func() {
 		t.Helper()
@@ -443,12 +473,12 @@ func TestWhatAStoppedAccountLeaves(t *testing.T) {
 		{"a retirement, to which the state leads again", true, []Work{{Kind: Retire, Account: "a", Urgency: Must}}, false, "", 1},
 	} {
 		refused := c.refused
-		d := NewDisks(refusing{memory, &refused}, owner).Of("a")
+		d := NewDisks(refusing{memory, &refused}, owner, nil).Of("a")
 		if c.busy {
 			d.Do(c.rest[0])
 		}
 		told := 0
-		d.leave(c.rest, c.busy, func(i int, err error) {
+		d.Turn().leave(c.rest, c.busy, func(i int, err error) {
 			if told++; (err != nil) != c.refused {
 				t.Errorf("%s: %d ended with %v", c.name, i, err)
 			}
@@ -478,14 +508,53 @@ func TestWhatIsWrittenSinceIsNewerThanWhatWasLeft(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := NewDisks(refusing{memory, &refused}, owner).Of("a")
-	d.leave([]Work{put(Should, note("state", "paused")).Work, put(Should, note("wait", "1")).Work}, false, func(int, error) {})
+	d := NewDisks(refusing{memory, &refused}, owner, nil).Of("a")
+	d.Turn().leave([]Work{put(Should, note("state", "paused")).Work, put(Should, note("wait", "1")).Work}, false, func(int, error) {})
 	refused = false
 	if err := d.Do(put(Should, note("state", "duplicated")).Work).Err; err != nil {
 		t.Fatal(err)
 	}
 	if got := written(Work{Commit: join(persistence.Commit{}, d.Do(Work{Kind: Load, Account: "a"}).Left)}); got != "wait=1" {
 		t.Errorf("left is %q", got)
+	}
+}
+
+// What a stopping account leaves comes before what is asked for later, however late it
+// is begun.
+func TestATurnIsKept(t *testing.T) {
+	memory := persistence.NewMemory()
+	owner, err := memory.Claim("node")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := NewDisks(memory, owner, nil).Of("a")
+	turn := d.Turn()
+	read := make(chan Done)
+	go func() { read <- d.Do(Work{Kind: Load, Account: "a"}) }()
+	turn.leave([]Work{put(Should, note("state", "paused")).Work}, false, func(int, error) {})
+	if got := written(Work{Commit: persistence.Commit{Put: (<-read).Records}}); got != "state=paused" {
+		t.Errorf("read was %q", got)
+	}
+}
+
+func TestADiskThatWasDroppedWritesNothing(t *testing.T) {
+	memory := persistence.NewMemory()
+	owner, err := memory.Claim("node")
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := true
+	disks := NewDisks(refusing{memory, &refused}, owner, nil)
+	old := disks.Of("a")
+	old.Turn().leave([]Work{put(Should, note("state", "paused")).Work}, false, func(int, error) {})
+	disks.Drop("a")
+	refused = false
+	if err := old.Do(put(Must, note("state", "revoked")).Work).Err; !errors.Is(err, ErrDropped) {
+		t.Errorf("it writes: %v", err)
+	}
+	done := disks.Of("a").Do(Work{Kind: Load, Account: "a"})
+	if len(done.Left)+len(done.Records) > 0 || done.Err != nil {
+		t.Errorf("it goes on with %+v", done)
 	}
 }
 

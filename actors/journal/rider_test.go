@@ -61,7 +61,7 @@ func TestARiderGoesAlongWithCommitsAndHasOneOfItsOwnAtTheEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	disks := journal.NewDisks(store, owner)
+	disks := journal.NewDisks(store, owner, nil)
 	disk, r := disks.Of("alice"), &rider{says: true}
 	disk.Carry(r)
 	put := journal.Work{Commit: persistence.Commit{Put: []persistence.Record{persistence.Account{ID: "alice"}.Record()}}}
@@ -75,11 +75,11 @@ func TestARiderGoesAlongWithCommitsAndHasOneOfItsOwnAtTheEnd(t *testing.T) {
 	if done := disk.Do(put); done.Err == nil {
 		t.Fatal("the store did not refuse")
 	}
-	disk.Do(put) // it goes again
-	disk.Do(put) // it has nothing to say
-	disk.Leave() // nor now
+	disk.Do(put)        // it goes again
+	disk.Do(put)        // it has nothing to say
+	disk.Turn().Leave() // nor now
 	r.says = true
-	disk.Leave()
+	disk.Turn().Leave()
 	if got := store.rides(); !slices.Equal(got, []bool{true, false, true}) {
 		t.Errorf("of the commits it was in %v", got)
 	}
@@ -97,7 +97,7 @@ func TestARiderGoesAlongWithCommitsAndHasOneOfItsOwnAtTheEnd(t *testing.T) {
 	}
 	r.says = true
 	disk.Do(erase)
-	disk.Leave()
+	disk.Turn().Leave()
 	if records, err := store.Load("alice"); err != nil || len(records) > 0 {
 		t.Errorf("after a removal %v is left (%v)", records, err)
 	}
