@@ -87,7 +87,7 @@ func (a *Account) Pause(ctx context.Context) error {
 func (a *Account) Resume(ctx context.Context) error {
 	if a.current().IsZero() {
 		// Quarantined after too many panics: there is no actor to ask.
-		_, err := runtime.Ask(ctx, a.m.fleet, func(r runtime.Reply[struct{}]) fleetMsg { return startAccount{a: a, reply: r} })
+		_, err := runtime.Ask(ctx, a.m.fleet, func(r runtime.Reply[struct{}]) fleetMsg { return startAccount{a: a, resumes: true, reply: r} })
 		return err
 	}
 	return a.wish(ctx, account.Wish{Kind: account.Resume})

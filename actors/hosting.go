@@ -89,7 +89,7 @@ func (m *Manager) part(ctx context.Context, a *Account, drain time.Duration) err
 	m.unhost(a)
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		err := m.env.Settle(a.id)
-		if err == nil || errors.As(err, new(*persistence.StaleOwnerError)) || m.closed() {
+		if err == nil || errors.As(err, new(*persistence.StaleOwnerError)) || m.ended() {
 			return nil
 		}
 		m.storeFailed(a.id, err)
@@ -113,11 +113,11 @@ func (m *Manager) unhost(a *Account) {
 func (m *Manager) waitFor(ctx context.Context, most time.Duration, ready func() bool) {
 	until := m.sys.Clock().Now().Add(most)
 	over := func() bool {
-		return ready() || ctx.Err() != nil || m.closed() || !m.sys.Clock().Now().Before(until)
+		return ready() || ctx.Err() != nil || m.ended() || !m.sys.Clock().Now().Before(until)
 	}
 	if sim := m.opts.Sim; sim != nil {
 		sim.AfterFunc(most, func() {}) // so that there is such a moment
-		sim.Wait(func() bool { return over() || m.sys.Crashed() })
+		sim.Wait(over)
 		return
 	}
 	const look = 20 * time.Millisecond
@@ -206,6 +206,7 @@ func (f *fleet) takeAway(a *Account) {
 	delete(f.due, a)
 	delete(f.again, a)
 	a.current().Stop()
+	f.m.env.Drop(a.id)
 	f.m.unhost(a)
 }
 

@@ -48,8 +48,9 @@ type fleetMsg interface{ fleetMsg() }
 type (
 	// startAccount starts the account's actor unless it runs.
 	startAccount struct {
-		a     *Account
-		reply runtime.Reply[struct{}]
+		a       *Account
+		resumes bool // not for now or later: it is told if it may not be started
+		reply   runtime.Reply[struct{}]
 	}
 	// startImport starts the actor of an account whose session is taken in; the
 	// reply is that of account.NextStep.
@@ -157,6 +158,10 @@ func (f *fleet) Receive(c *runtime.Context[fleetMsg], m fleetMsg) {
 		}
 		delete(f.due, m.a)
 		delete(f.broken, m.a)
+		if m.resumes && f.heldBack(m.a) {
+			m.reply.Send(struct{}{}, m.a.failed(m.a.stateError()))
+			return
+		}
 		f.start(c, m.a)
 		m.reply.Send(struct{}{}, nil)
 	case startImport:

@@ -102,6 +102,7 @@ type node struct {
 	store persistence.Cluster
 	owner persistence.Owner
 	lease *lease.Lease
+	sim   *runtime.Sim // nil but in a simulation
 	ref   runtime.Ref[nodeMsg]
 
 	// alive ends with Close: what asks the store then is not waited for.
@@ -124,7 +125,7 @@ func join(o *Options) (*node, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	n := &node{opts: c, store: store, lease: lease.New(o.reading()), moving: map[persistence.AccountID]struct{}{}}
+	n := &node{opts: c, store: store, lease: lease.New(o.reading()), sim: o.Sim, moving: map[persistence.AccountID]struct{}{}}
 	n.alive, n.end = context.WithCancel(context.Background())
 	ctx, cancel := n.asking()
 	defer cancel()
@@ -153,7 +154,20 @@ func (o *Options) reading() func() lease.Reading {
 // asking is for one question to the store: there is time for another before the
 // lease ends.
 func (n *node) asking() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(n.alive, max(time.Second, n.opts.Term/5))
+	return n.within(n.alive, max(time.Second, n.opts.Term/5))
+}
+
+// within is context.WithTimeout by the clock of a simulation, where there is one.
+func (n *node) within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if n.sim == nil {
+		return context.WithTimeout(ctx, d)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	t := n.sim.AfterFunc(d, cancel)
+	return ctx, func() {
+		t.Stop()
+		cancel()
+	}
 }
 
 func (n *node) extend(asked lease.Reading) { n.lease.Extend(asked, n.opts.Term-n.opts.Margin) }
@@ -191,7 +205,9 @@ type (
 	renewed  struct {
 		asked lease.Reading
 		err   error
-		owned []persistence.AccountID // after a silence
+		// In a silence it was asked what is owned too.
+		silent bool
+		owned  []persistence.AccountID
 	}
 	// leaseDue is the end of the lease.
 	leaseDue struct{}
@@ -281,7 +297,7 @@ func (n *nodeActor) renew(c *nodeCtx) {
 	c.GoIO(func() nodeMsg {
 		ctx, cancel := n.asking()
 		defer cancel()
-		r := renewed{asked: n.lease.Ask()}
+		r := renewed{asked: n.lease.Ask(), silent: silent}
 		if r.err = n.store.Renew(ctx, n.owner); r.err == nil && silent {
 			r.owned, r.err = n.store.Owned(ctx, n.owner)
 		}
@@ -304,8 +320,9 @@ func (n *nodeActor) onRenewed(c *nodeCtx, r renewed) {
 		c.After(timerRenew, min(time.Second, n.opts.Term/10), renewDue{})
 		return
 	}
-	if n.silent && r.owned == nil { // it ended while the store was asked
-		r.owned = []persistence.AccountID{}
+	if n.silent && !r.silent { // it ended while the store was asked
+		n.renew(c)
+		return
 	}
 	n.extend(r.asked)
 	if n.lease.Left() <= 0 {
@@ -536,7 +553,7 @@ func (n *node) give(a *Account) error {
 	}
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
 		err := n.release(a.id)
-		if err == nil || errors.As(err, new(*persistence.StaleOwnerError)) || n.m.closed() {
+		if err == nil || errors.As(err, new(*persistence.StaleOwnerError)) || n.m.ended() {
 			return nil // by leaving it is released too
 		}
 		n.m.waitFor(ctx, wait, func() bool { return false })
@@ -599,7 +616,7 @@ func (m *Manager) Drain(ctx context.Context) error {
 }
 
 func (n *node) depart(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, n.opts.Term/5)
+	ctx, cancel := n.within(ctx, n.opts.Term/5)
 	defer cancel()
 	return n.store.Depart(ctx, n.owner)
 }

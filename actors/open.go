@@ -48,8 +48,8 @@ type Manager struct {
 	audit    auditLog
 	node     *node // nil without a cluster
 
-	registering sync.Mutex // one change of the consumers at a time
-	importing   sync.Mutex // of two imports of one key the second finds the first's
+	registering sync.Mutex  // one change of the consumers at a time
+	importing   sync.Locker // of two imports of one key the second finds the first's
 
 	mu       sync.RWMutex // guards the following fields
 	accounts map[persistence.AccountID]*Account
@@ -138,7 +138,7 @@ func openAs(o Options, owner persistence.Owner, ids []persistence.AccountID, n *
 	m := &Manager{
 		node: n,
 		opts: o, log: o.Logger, logs: o.Logger.Enabled(context.Background(), slog.LevelWarn), hub: newHub(owner.Epoch, o.OnEvent), done: make(chan struct{}),
-		accounts: map[persistence.AccountID]*Account{}, phones: map[string]persistence.AccountID{},
+		accounts: map[persistence.AccountID]*Account{}, phones: map[string]persistence.AccountID{}, importing: o.lock(),
 	}
 	labels := m.users.read(o.Store, ids)
 	if o.Only != "" {
@@ -216,7 +216,7 @@ func openAs(o Options, owner persistence.Owner, ids []persistence.AccountID, n *
 func (m *Manager) envConfig(owner persistence.Owner, gov runtime.Ref[governor.Message], salt []byte) account.EnvConfig {
 	return account.EnvConfig{
 		App: account.App(m.opts.App), Store: m.accountStore(), Owner: owner, Governor: gov,
-		Network: m.network(), Proxy: m.opts.server(), DCs: m.opts.DCs, DefaultDC: m.opts.DefaultDC, TempKeyLife: m.opts.TempKeyLife, TempInMemory: m.opts.TempKeysInMemory,
+		Wait: m.opts.wait(), Network: m.network(), Proxy: m.opts.server(), DCs: m.opts.DCs, DefaultDC: m.opts.DefaultDC, TempKeyLife: m.opts.TempKeyLife, TempInMemory: m.opts.TempKeysInMemory,
 		Logger: m.log, Rand: m.opts.Rand,
 		Stands: m.stands, Delivered: m.delivered, Missing: m.missing, Durable: m.durable, Labelled: m.labelled, HoldPhone: m.holdPhone, HoldUser: m.users.hold, TakeUser: m.users.take, OtherUsers: m.users.others,
 		SubjectSalt: salt, Restored: m.restored, Removed: m.removed, StoreFailed: m.storeFailed, Timeline: m.timelineOf, Observe: m.observer(), Trace: m.opts.script,
@@ -332,6 +332,10 @@ func (m *Manager) closed() bool {
 	}
 }
 
+// ended reports whether what waits may give up: Close has begun, or the process of a
+// simulation is gone.
+func (m *Manager) ended() bool { return m.closed() || m.sys.Crashed() }
+
 // AccountOptions is how an account is kept.
 type AccountOptions struct {
 	// NoPFS makes calls travel under the perm key itself. PFS is the default.
@@ -387,8 +391,13 @@ func (m *Manager) add(id string, labels persistence.Labels, records func() ([]pe
 		m.forget(a)
 		return nil, err
 	}
-	if err := m.opts.Store.Commit(persistence.Commit{Owner: m.env.Owner, Put: put}); err != nil {
+	// In a cluster the account may be there without being kept here.
+	err = m.opts.Store.Commit(persistence.Commit{Owner: m.env.Owner, Put: put, Absent: []persistence.Key{put[0].Key}})
+	if err != nil {
 		m.forget(a)
+		if errors.As(err, new(*persistence.PresentError)) {
+			return nil, &ExistsError{id}
+		}
 		m.storeFailed(a.id, err)
 		return nil, fmt.Errorf("adding account %q: %w", id, err)
 	}
@@ -540,6 +549,12 @@ func (m *Manager) Crash() {
 	m.sys.Crash()
 	m.meters.stop()
 }
+
+// Freeze stops a manager under Options.Sim as SIGSTOP stops its process, until Thaw.
+func (m *Manager) Freeze() { m.sys.Freeze() }
+
+// Thaw lets a manager go on that was frozen.
+func (m *Manager) Thaw() { m.sys.Thaw() }
 
 // closeGrace bounds how long Close is waited for by the examples and the
 // command: stopping takes milliseconds, a wedged actor for ever.

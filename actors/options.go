@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
@@ -167,6 +168,22 @@ func (o *Options) check() error {
 		return fmt.Errorf("the DC table does not have %v, where sign-ins are to begin", o.DefaultDC)
 	}
 	return nil
+}
+
+// lock makes a lock that may be held while the store is asked.
+func (o *Options) lock() sync.Locker {
+	if o.Sim != nil {
+		return o.Sim.Locker()
+	}
+	return new(sync.Mutex)
+}
+
+// wait returns what waits until a channel is closed, nil for just that.
+func (o *Options) wait() func(<-chan struct{}) {
+	if o.Sim == nil {
+		return nil
+	}
+	return func(done <-chan struct{}) { o.Sim.Wait(func() bool { return isDone(done) }) }
 }
 
 // fill sets the defaults in the Manager's own copy.

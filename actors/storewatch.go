@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mtfleet/mtfleet/actors/account"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/persistence"
 )
@@ -175,6 +176,8 @@ func (m *Manager) noteRefusal(id persistence.AccountID, err error, commits int) 
 		invalid *persistence.InvalidError
 	)
 	switch {
+	case errors.Is(err, account.ErrDropped):
+		return
 	case errors.As(err, &stale) && stale.Account != "":
 		if a := m.here(stale.Account); a != nil {
 			m.log.Error("an account is another node's: it is stopped here", "account", a.id, "err", Words(err))
