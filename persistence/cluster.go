@@ -3,6 +3,7 @@ package persistence
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -16,7 +17,9 @@ import (
 // record the later wins, and Commit.Absent is for what must have one writer.
 // Commit itself refuses what concerns an account that the owner does not own. An
 // account without any record has no owner: it is that of the node which commits
-// its first one, and is forgotten with its last one.
+// its first one, and is forgotten with its last one. Who commits the first has to
+// say so, by a key of the account in Commit.Absent: else it is refused, as what a
+// node writes late that does not know yet that the account was removed.
 //
 // Claim still makes one owner of all, for a program that works on the store while
 // no node runs: it is refused with *NodesRunError while a lease lasts, and a node
@@ -81,6 +84,13 @@ type Cluster interface {
 	// whoever. One may be missing, or come for nothing: they make things quicker,
 	// and nothing depends on them. It is closed by Close.
 	Hints() <-chan struct{}
+}
+
+// MissesBeginning reports whether the commit writes records of an account without
+// saying that it begins it: what a Cluster refuses where the account has none.
+func (c Commit) MissesBeginning(id AccountID) bool {
+	return slices.ContainsFunc(c.Put, func(r Record) bool { return r.Account == id }) &&
+		!slices.ContainsFunc(c.Absent, func(k Key) bool { return k.Account == id })
 }
 
 // NodeInfo is what a node says of itself when it joins.

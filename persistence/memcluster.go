@@ -172,7 +172,10 @@ func (c *clusterImage) fence(commit Commit) error {
 		return &StaleOwnerError{Owner: commit.Owner, Current: c.current(commit.Owner.Node)}
 	}
 	for _, id := range commit.accounts() {
-		if at := c.owners[id]; at != nil && at.owner != commit.Owner {
+		switch at := c.owners[id]; {
+		case at == nil && commit.MissesBeginning(id):
+			return &StaleOwnerError{Owner: commit.Owner, Account: id}
+		case at != nil && at.owner != commit.Owner:
 			return &StaleOwnerError{Owner: commit.Owner, Current: at.owner, Account: id}
 		}
 	}

@@ -27,7 +27,13 @@ func join(t *testing.T, s *Store, name string) persistence.Owner {
 }
 
 func put(s *Store, o persistence.Owner, recs ...persistence.Record) error {
-	return s.Commit(persistence.Commit{Owner: o, Put: recs})
+	c := persistence.Commit{Owner: o, Put: recs}
+	if len(recs) > 0 {
+		if has, err := s.Load(recs[0].Account); err == nil && len(has) == 0 {
+			c.Absent = []persistence.Key{recs[0].Key} // it begins the account
+		}
+	}
+	return s.Commit(c)
 }
 
 func mustPut(t *testing.T, s *Store, o persistence.Owner, recs ...persistence.Record) {

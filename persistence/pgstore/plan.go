@@ -29,7 +29,8 @@ type plan struct {
 
 	// What was decided.
 	accepted bool
-	records  map[persistence.Key]record // what is to be there in the end
+	began    map[persistence.AccountID]bool // of added: those that a commit has begun
+	records  map[persistence.Key]record     // what is to be there in the end
 }
 
 // record is one record as of the batch so far. Of what is stored, value is there
@@ -132,12 +133,15 @@ where r.version > k.version or substr(r.data, 1, 1) > $5`
 
 // decide says of each commit whether it is accepted, as of those before it.
 func (p *plan) decide(s *seal.Sealer) {
-	p.records, p.accepted = map[persistence.Key]record{}, false
+	p.records, p.accepted, p.began = map[persistence.Key]record{}, false, map[persistence.AccountID]bool{}
 	for _, r := range p.batch {
 		if r.verdict = p.judge(r, s); r.verdict != nil {
 			continue
 		}
 		p.accepted = true
+		for _, k := range r.commit.Absent {
+			p.began[k.Account] = true
+		}
 		for _, k := range r.commit.Delete {
 			p.records[k] = record{}
 		}
@@ -154,6 +158,9 @@ func (p *plan) judge(r *request, s *seal.Sealer) error {
 	for _, id := range r.accounts {
 		if o, there := p.owners[id]; there && o != p.owner && !p.all {
 			return &persistence.StaleOwnerError{Owner: p.owner, Current: o, Account: id}
+		}
+		if !p.all && slices.Contains(p.added, id) && !p.began[id] && r.commit.MissesBeginning(id) {
+			return &persistence.StaleOwnerError{Owner: p.owner, Account: id}
 		}
 	}
 	for _, k := range r.commit.Absent {

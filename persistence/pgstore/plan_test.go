@@ -72,8 +72,12 @@ func TestWhatIsDecidedOfABatch(t *testing.T) {
 			stored: map[persistence.Key]record{key("a", "1"): future}, want: "version"},
 		{name: "what is deleted of an account that is not there is left alone", commits: []persistence.Commit{del(key("c", "1")), del(key("a", "1"), key(persistence.FleetID, "1"))}, current: me, owners: mine,
 			want: "ok ok", writes: "0 2 1"},
-		{name: "an account that was begun and refused goes", commits: []persistence.Commit{put(record1("a", "1", 1)), first(record1("b", "1", 1))}, current: me, owners: mine, added: []persistence.AccountID{"a", "b"},
+		{name: "an account that was begun and refused goes", commits: []persistence.Commit{first(record1("a", "1", 1)), first(record1("b", "1", 1))}, current: me, owners: mine, added: []persistence.AccountID{"a", "b"},
 			stored: map[persistence.Key]record{key("b", "1"): {there: true}}, want: "ok present", writes: "1 0 1"},
+		{name: "an account that is not there is begun by who says so", commits: []persistence.Commit{put(record1("a", "2", 1)), first(record1("a", "1", 1)), put(record1("a", "2", 1))}, current: me, owners: mine, added: []persistence.AccountID{"a"},
+			want: "stale:a ok ok", writes: "2 0 0"},
+		{name: "who has claimed everything begins accounts without a word", commits: []persistence.Commit{put(record1("a", "1", 1))}, current: me, all: true, owners: mine, added: []persistence.AccountID{"a"},
+			want: "ok", writes: "1 0 0"},
 		{name: "nothing", commits: []persistence.Commit{{}}, current: me, want: "ok", writes: "0 0 0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

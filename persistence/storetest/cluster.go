@@ -31,6 +31,7 @@ func RunCluster(t *testing.T, place func(t *testing.T) Database) {
 		{"a node joins, renews and leaves", testJoin},
 		{"no two nodes have one name", testOneName},
 		{"an account is that of the node which wrote its first record", testFirstRecord},
+		{"an account that was removed is not begun again by who writes late", testRemoved},
 		{"a node writes its own accounts and no other's", testOwnAccounts},
 		{"a commit of two accounts needs both", testBoth},
 		{"what is shared is written by every node", testSharedIDs},
@@ -111,8 +112,15 @@ func (k *cluster) join(name string) *node {
 	return n
 }
 
+// commit writes records, and says of an account without any that it begins.
 func (n *node) commit(put ...persistence.Record) error {
-	return n.Commit(persistence.Commit{Owner: n.owner, Put: put})
+	c := persistence.Commit{Owner: n.owner, Put: put}
+	for _, r := range put {
+		if has, err := n.Load(r.Account); err == nil && len(has) == 0 && !r.Account.Shared() {
+			c.Absent = append(c.Absent, r.Key)
+		}
+	}
+	return n.Commit(c)
 }
 
 func (n *node) put(put ...persistence.Record) {
@@ -253,6 +261,27 @@ func testFirstRecord(t *testing.T, k *cluster) {
 	ids, err := a.Accounts()
 	k.ok(err)
 	if !slices.Equal(ids, []persistence.AccountID{"alice", "bob"}) {
+		t.Fatalf("accounts: %v", ids)
+	}
+}
+
+// A node that was away writes of an account which another has removed meanwhile.
+func testRemoved(t *testing.T, k *cluster) {
+	a, b := k.join("a"), k.join("b")
+	a.put(meta("alice", "1", "a"))
+	a.release("alice")
+	b.take("alice")
+	k.ok(b.Commit(persistence.Commit{Owner: b.owner, Delete: []persistence.Key{meta("alice", "1", "").Key}}))
+	for _, n := range []*node{a, b} { // who removed it and was not told, too
+		late := persistence.Commit{Owner: n.owner, Put: []persistence.Record{meta("alice", "2", "late")}}
+		if e := k.stale("of an account that was removed", n.Commit(late)); e.Account != "alice" || e.Current != (persistence.Owner{}) {
+			t.Fatalf("the error says %+v", e)
+		}
+	}
+	k.ok(a.Commit(persistence.Commit{Owner: a.owner, Delete: []persistence.Key{meta("alice", "2", "").Key}})) // of nothing
+	ids, err := a.Accounts()
+	k.ok(err)
+	if len(ids) != 0 {
 		t.Fatalf("accounts: %v", ids)
 	}
 }
