@@ -15,7 +15,7 @@ import (
 )
 
 // Auditor holds a run of one or more managers, one after the other on the same
-// store, against the promises. It is told what callers did and what the event
+// store or beside each other on that of a cluster, against the promises. It is told what callers did and what the event
 // stream brought, and judges it by the ledger of the test DCs, never by a
 // manager's word:
 //
@@ -62,7 +62,8 @@ type Auditor struct {
 	users      map[string]int64
 	calls      map[int64]callEnd
 	delivered  map[string]boxes // by account: what came in the run
-	thisLife   map[string]boxes // and in the present process
+	thisLife   map[string]boxes // and in the process that has it
+	lives      map[string]int   // which that is
 	holes      int
 	complaints []string
 	more       int // complaints beyond maxComplaints
@@ -71,6 +72,7 @@ type Auditor struct {
 // callEnd is how one call ended.
 type callEnd struct {
 	once bool
+	life int  // of the manager
 	dead bool // nobody was left to be told
 	err  error
 	n    int
@@ -84,7 +86,7 @@ const maxComplaints = 1000
 func NewAuditor() *Auditor {
 	return &Auditor{
 		users: map[string]int64{}, calls: map[int64]callEnd{},
-		delivered: map[string]boxes{}, thisLife: map[string]boxes{},
+		delivered: map[string]boxes{}, thisLife: map[string]boxes{}, lives: map[string]int{},
 	}
 }
 
@@ -138,10 +140,18 @@ func (x *Auditor) Opened() {
 	x.thisLife = map[string]boxes{}
 }
 
-// Hear takes an event of the present manager's stream.
-func (x *Auditor) Hear(ev actors.Event) {
+// Hear takes an event of the only manager's stream.
+func (x *Auditor) Hear(ev actors.Event) { x.HearIn(0, ev) }
+
+// HearIn takes an event of the stream of one of several managers: an update comes once
+// while the account is with one.
+func (x *Auditor) HearIn(life int, ev actors.Event) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if x.lives[ev.Account] != life {
+		x.lives[ev.Account] = life
+		delete(x.thisLife, ev.Account)
+	}
 	switch ev.Kind {
 	case actors.EventMissed:
 		x.complain("%s: %d events were missed", ev.Account, ev.Missed)
@@ -165,15 +175,26 @@ func (x *Auditor) hasLeft(ev actors.Event) bool {
 	return x.Left != nil && ev.To.Pts <= x.Left(x.users[ev.Account], ev.Box.Channel)
 }
 
+// Taken tells that an account is another owner's from now on: an update that came to
+// the one before may come again.
+func (x *Auditor) Taken(account string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	delete(x.thisLife, account)
+}
+
 // Begun tells that a call with this echo id, never used before, is made; once
 // says that it must not run twice.
-func (x *Auditor) Begun(id int64, once bool) {
+func (x *Auditor) Begun(id int64, once bool) { x.BegunIn(0, id, once) }
+
+// BegunIn is Begun for a call of one of several managers.
+func (x *Auditor) BegunIn(life int, id int64, once bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if _, known := x.calls[id]; known {
 		x.complain("call %d was made twice: the audit needs an id for each", id)
 	}
-	x.calls[id] = callEnd{once: once}
+	x.calls[id] = callEnd{once: once, life: life}
 }
 
 // Ended tells how a call ended.
@@ -187,12 +208,15 @@ func (x *Auditor) Ended(id int64, err error) {
 
 // Died tells that the manager was killed: its calls that have not ended end for
 // nobody. They may have run, and still not twice.
-func (x *Auditor) Died() {
+func (x *Auditor) Died() { x.DiedIn(0) }
+
+// DiedIn is Died for one of several managers.
+func (x *Auditor) DiedIn(life int) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.Relogins = true
 	for id, c := range x.calls { // each on its own: the order shows nowhere
-		if c.n == 0 {
+		if c.n == 0 && c.life == life {
 			c.dead = true
 			x.calls[id] = c
 		}
@@ -201,11 +225,14 @@ func (x *Auditor) Died() {
 
 // Unended complains about each call that has not ended by now; ran tells how
 // often the server executed an echo id.
-func (x *Auditor) Unended(ran func(id int64) int) {
+func (x *Auditor) Unended(ran func(id int64) int) { x.UnendedIn(0, ran) }
+
+// UnendedIn is Unended for one of several managers.
+func (x *Auditor) UnendedIn(life int, ran func(id int64) int) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, id := range slices.Sorted(maps.Keys(x.calls)) {
-		if c := x.calls[id]; c.n == 0 && !c.dead {
+		if c := x.calls[id]; c.n == 0 && !c.dead && c.life == life {
 			x.complain("call %d (once %v) has not ended; it ran %d times", id, c.once, ran(id))
 		}
 	}

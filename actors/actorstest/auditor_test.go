@@ -136,6 +136,17 @@ func TestTheAuditorFindsWhatIsPlanted(t *testing.T) {
 
 		{"an update twice in one process", func(r *run) { r.update(1) }, "alice: the update with pts 1 of common came twice in one process"},
 		{"an update twice in two processes", func(r *run) { r.audit.Opened(); r.update(1) }, ""},
+		{"a call of another process than that which was killed", func(r *run) {
+			r.audit.BegunIn(1, 2, true)
+			r.audit.DiedIn(2)
+			r.audit.UnendedIn(2, r.e.Ran)
+			r.audit.UnendedIn(1, r.e.Ran)
+		}, "call 2 (once true) has not ended"},
+		{"an update twice, of which another process brought one", func(r *run) {
+			r.audit.HearIn(2, actors.Event{Account: "alice", Kind: actors.EventState, Status: &actors.Status{State: actors.Online}})
+			r.update(1)
+		}, ""},
+		{"an update again when the account was given away meanwhile", func(r *run) { r.audit.Taken("alice"); r.update(1) }, ""},
 		{"an update without a place", func(r *run) { r.update(0); r.update(0) }, ""},
 		{"an update behind a later one", func(r *run) { r.update(3); r.update(2) }, "alice: the update with pts 2 of common came after 3"},
 		{"a message by its id", func(r *run) {
