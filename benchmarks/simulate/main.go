@@ -70,6 +70,7 @@ func parse(args []string) (config, error) {
 	f.Float64Var(&c.days, "days", 0, "how long people and faults are at it, in virtual days; 0 is five minutes")
 	f.IntVar(&c.opts.Accounts, "accounts", 0, "how many accounts; 0 is 5")
 	f.IntVar(&c.opts.DCs, "dcs", 0, "how many DCs; 0 is 3")
+	f.IntVar(&c.opts.Nodes, "nodes", 1, "how many managers keep the accounts together, on one database: 1 has a disk of its own")
 	f.BoolVar(&c.opts.Dense, "dense", false, "one storm all the time: more than three hours have quiet hours and nights otherwise")
 	f.BoolVar(&c.opts.Calm, "calm", false, "let nothing go wrong")
 	f.BoolVar(&c.opts.Harsh, "harsh", false, "add what no client can help")
@@ -95,8 +96,8 @@ func parse(args []string) (config, error) {
 	if f.NArg() > 0 {
 		return c, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	}
-	if c.seeds < 1 || c.workers < 1 || c.days < 0 || c.opts.Accounts < 0 || c.opts.DCs < 0 || c.opts.DCs > 9 {
-		return c, errors.New("--seeds and --workers are at least 1, --days and --accounts not negative, --dcs 1 to 9")
+	if c.seeds < 1 || c.workers < 1 || c.days < 0 || c.opts.Accounts < 0 || c.opts.DCs < 0 || c.opts.DCs > 9 || c.opts.Nodes < 1 || c.opts.Nodes > 9 {
+		return c, errors.New("--seeds and --workers are at least 1, --days and --accounts not negative, --dcs and --nodes 1 to 9")
 	}
 	c.opts.Duration = time.Duration(c.days * 24 * float64(time.Hour)).Round(time.Millisecond)
 	return c, nil
@@ -242,8 +243,8 @@ func command(seed uint64, o world.Options) string {
 	for i, n := range o.Only {
 		only[i] = strconv.Itoa(n)
 	}
-	text := fmt.Sprintf("go run ./benchmarks/simulate --seed %d --days %v --accounts %d --dcs %d --dense=%v --calm=%v --harsh=%v --lines 4000",
-		seed, o.Duration.Hours()/24, o.Accounts, o.DCs, o.Dense, o.Calm, o.Harsh)
+	text := fmt.Sprintf("go run ./benchmarks/simulate --seed %d --days %v --accounts %d --dcs %d --nodes %d --dense=%v --calm=%v --harsh=%v --lines 4000",
+		seed, o.Duration.Hours()/24, o.Accounts, o.DCs, o.Nodes, o.Dense, o.Calm, o.Harsh)
 	switch {
 	case o.Only == nil:
 		return text

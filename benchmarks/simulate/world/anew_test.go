@@ -17,14 +17,14 @@ func TestALoginsChannelsBeginWithWhatIsHeardFirst(t *testing.T) {
 	post := func(account string, channel int64, pts int32) actors.Event {
 		return actors.Event{Kind: actors.EventUpdate, Account: account, Box: actors.Box{Kind: actors.BoxChannel, Channel: channel}, Pts: pts}
 	}
-	j.hear(post("a", 7, 5))
-	j.hear(post("a", 7, 3)) // what comes late begins nothing
+	j.hear(&process{}, post("a", 7, 5))
+	j.hear(&process{}, post("a", 7, 3)) // what comes late begins nothing
 	j.leaving["a"] = true
-	j.hear(actors.Event{Kind: actors.EventState, Account: "a", Status: &actors.Status{State: actors.SignedOut}}) // at 10
-	j.hear(post("a", 7, 20))
+	j.hear(&process{}, actors.Event{Kind: actors.EventState, Account: "a", Status: &actors.Status{State: actors.SignedOut}}) // at 10
+	j.hear(&process{}, post("a", 7, 20))
 	hole := post("a", 8, 0)
 	hole.Kind, hole.To = actors.EventHole, actors.Place{Pts: 4}
-	j.hear(hole)
+	j.hear(&process{}, hole)
 
 	for name, c := range map[string]struct {
 		user, channel int64

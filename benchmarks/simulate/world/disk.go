@@ -12,9 +12,8 @@ import (
 type disk struct {
 	rec     *recorder
 	image   *persistence.Memory
-	crash   func() // ends the manager's process
-	fuse    int    // commits until the crash; 0: none is planned
-	before  bool   // the crash comes before the commit, not after it
+	fuse    int  // commits until the crash; 0: none is planned
+	before  bool // the crash comes before the commit, not after it
 	plant   Plant
 	lastKey *persistence.Key // perm key written last, for a plant
 	gone    []persistence.Key
@@ -28,35 +27,40 @@ type disk struct {
 type store struct {
 	*disk
 	*persistence.Memory
-	dead bool
+	process *process
 }
 
 // open gives the disk to a new process.
-func (d *disk) open() *store {
+func (d *disk) open(p *process) *store {
 	d.image = d.image.Reopen()
-	return &store{disk: d, Memory: d.image}
+	return &store{disk: d, Memory: d.image, process: p}
 }
 
 // Commit writes, unless the process crashes first.
 func (s *store) Commit(c persistence.Commit) error {
-	if s.dead {
+	if s.process.dead {
 		return persistence.ErrClosed
 	}
+	return s.commit(s.process, c, s.Memory.Commit)
+}
+
+// commit has a process write, unless it crashes first.
+func (d *disk) commit(p *process, c persistence.Commit, write func(persistence.Commit) error) error {
 	blown := false
-	if s.fuse > 0 {
-		s.fuse--
-		blown = s.fuse == 0
+	if d.fuse > 0 {
+		d.fuse--
+		blown = d.fuse == 0
 	}
-	if blown && s.before {
-		s.crash()
+	if blown && d.before {
+		p.crashes("at a commit")
 		return persistence.ErrClosed
 	}
-	err := s.Memory.Commit(c)
+	err := write(c)
 	if err == nil {
-		s.note(c)
+		d.note(c)
 	}
 	if blown {
-		s.crash()
+		p.crashes("at a commit")
 		return persistence.ErrClosed
 	}
 	return err
@@ -64,16 +68,21 @@ func (s *store) Commit(c persistence.Commit) error {
 
 // Load reads what is there.
 func (s *store) Load(id persistence.AccountID) ([]persistence.Record, error) {
-	if s.dead {
+	if s.process.dead {
 		return nil, persistence.ErrClosed
 	}
-	records, err := s.Memory.Load(id)
-	if bad := s.corrupt; bad != nil && bad.Account == id {
+	return s.load(id, s.Memory.Load)
+}
+
+// load reads what is there of what was written.
+func (d *disk) load(id persistence.AccountID, read func(persistence.AccountID) ([]persistence.Record, error)) ([]persistence.Record, error) {
+	records, err := read(id)
+	if bad := d.corrupt; bad != nil && bad.Account == id {
 		records = slices.DeleteFunc(records, func(r persistence.Record) bool { return r.Key == *bad })
 		err = persistence.JoinRecords(err, &persistence.CorruptError{Key: *bad, Why: "of the world's making"})
 	}
 	return slices.DeleteFunc(records, func(r persistence.Record) bool {
-		return slices.Contains(s.gone, r.Key) || s.forgetWaits && r.Kind == persistence.KindWait
+		return slices.Contains(d.gone, r.Key) || d.forgetWaits && r.Kind == persistence.KindWait
 	}), err
 }
 

@@ -37,4 +37,14 @@
 //	8 bounded                     auditBounds: sockets, packets and permits in the end
 //	                                                                             PlantKeepSocket
 //	9 secrets stay secret         holdSecrets: events, logs, words, timelines    PlantTellSecret
+//
+// With [Options].Nodes several managers keep the accounts together, on a database in
+// memory that the world may cut each of them off from. They are judged by the same
+// promises, over all of them, and the sixth by three auditors more:
+//
+//	a lease is kept               auditLease: who sends is not stopped, and the database counts his
+//	                              lease as lasting                               PlantNoMargin
+//	a commit is its owner's       take: of what the database has taken           PlantFenceOutside
+//	an account is on one node     roster: at home, online and owned; drainOne: to drain a node costs no
+//	                              key and no login
 package world

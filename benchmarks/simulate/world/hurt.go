@@ -48,7 +48,7 @@ const (
 func (w *world) isolate() {
 	r := stream(w.seed, "hurt")
 	who, how := w.users[r.IntN(len(w.users))], hurt(r.IntN(int(hurts)))
-	if w.opts.Calm || len(w.users) < 2 || w.m == nil || !w.allOnline(nil) {
+	if w.opts.Calm || len(w.users) < 2 || len(w.live()) < len(w.nodes) || !w.allOnline(nil) {
 		return // who is not online is complained about later
 	}
 	w.rec.line("%s gets %s", who.name, hurtNames[how])
@@ -92,8 +92,11 @@ func (w *world) strike(u *user, how hurt) {
 		w.dcs.script(func(b *api.Backend, now time.Time) error { return b.RevokeKey(now, u.HomeDC, perm) })
 	case hurtRecord:
 		w.disk.corrupt = &persistence.Key{Account: persistence.AccountID(u.name), Kind: persistence.KindAccount}
-		w.crash("to find a corrupt record")
+		if p, _, _ := w.at(u); p != nil {
+			p.crashes("to find a corrupt record")
+		}
 		w.sim.RunFor(10 * time.Second)
+		w.settle(u) // where others have taken what it had
 	}
 }
 
@@ -150,12 +153,12 @@ func (w *world) allOnline(but *user) bool {
 
 // probe makes a call; one that has to be served is answered soon.
 func (w *world) probe(u *user, served bool) {
-	a, err := w.account(u)
+	p, a, err := w.at(u)
 	if err != nil {
 		return // complained about by who looks at states
 	}
 	who, how, begun := w.judge.hurt, w.judge.hurtBy, w.sim.Now()
-	q := &echo.EchoRequest{ID: w.judge.begin(u.name, true)}
+	q := &echo.EchoRequest{ID: w.judge.begin(p, u.name, true)}
 	a.Start(q, func(body tl.Raw, err error) {
 		w.judge.ended(u.name, q, body, err)
 		if took := w.sim.Now().Sub(begun); served && (err != nil || took > servedMost) {

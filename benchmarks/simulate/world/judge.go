@@ -32,6 +32,10 @@ type judge struct {
 	waitEnd func(account string) time.Time // when the DCs let its calls run again
 	came    func(id int64) time.Time       // when a call came to a DC first, zero for never
 
+	// Accounts whose logout failed, of several nodes: it may have come to the server,
+	// and not to the database that says what another node begins with.
+	halfOut map[string]bool
+
 	doomed map[string]bool // accounts whose home key was forgotten: they may be revoked
 
 	hurt   string // the one account that something happens to just now, alone; empty: none
@@ -46,7 +50,7 @@ type returned struct {
 }
 
 func newJudge(rec *recorder, skewed bool) *judge {
-	j := &judge{Auditor: actorstest.NewAuditor(), rec: rec, doomed: map[string]bool{}, leaving: map[string]bool{}, accounts: map[int64]string{}, logins: map[string][]login{}, waits: map[string]time.Time{}, waitOf: map[int64]time.Time{}, returned: map[returned]int{}}
+	j := &judge{Auditor: actorstest.NewAuditor(), rec: rec, doomed: map[string]bool{}, halfOut: map[string]bool{}, leaving: map[string]bool{}, accounts: map[int64]string{}, logins: map[string][]login{}, waits: map[string]time.Time{}, waitOf: map[int64]time.Time{}, returned: map[returned]int{}}
 	j.Skewed, j.Rough = skewed, true
 	j.Excused = func(u api.UpdateRecord) bool { return j.absent(u) || j.past(u) }
 	j.OnComplaint = func(text string) { rec.line("COMPLAINT: %s", text) }
@@ -60,11 +64,11 @@ func (j *judge) forgotten(account string) {
 }
 
 // begin notes a call and returns its id.
-func (j *judge) begin(user string, once bool) int64 {
+func (j *judge) begin(p *process, user string, once bool) int64 {
 	j.calls++
 	j.rec.count.Calls++
 	j.rec.line("%s calls %d (once %v)", user, j.calls, once)
-	j.Begun(j.calls, once)
+	j.BegunIn(p.life, j.calls, once)
 	j.waiting(user, j.calls)
 	return j.calls
 }
@@ -89,10 +93,13 @@ func (j *judge) ended(user string, q *echo.EchoRequest, body tl.Raw, err error) 
 }
 
 // hear takes one event.
-func (j *judge) hear(ev actors.Event) {
+func (j *judge) hear(p *process, ev actors.Event) {
 	switch ev.Kind {
 	case actors.EventState:
 		j.rec.line("%s is %v: %s", ev.Account, ev.Status.State, ev.Status.Why)
+		if p.late(ev) {
+			return
+		}
 		if s := ev.Status.State; s == actors.Revoked || s == actors.SignedOut {
 			j.loginOver(ev.Account, j.rec.now())
 		}
@@ -103,7 +110,7 @@ func (j *judge) hear(ev actors.Event) {
 		case j.hurtBy == hurtRecord && ev.Status.State == actors.Quarantined:
 			return
 		}
-		if ev.Status.State == actors.Revoked && j.doomed[ev.Account] || ev.Status.State == actors.SignedOut && j.leaving[ev.Account] {
+		if ev.Status.State == actors.Revoked && (j.doomed[ev.Account] || p.access != nil && (j.leaving[ev.Account] || j.halfOut[ev.Account])) || ev.Status.State == actors.SignedOut && j.leaving[ev.Account] {
 			return
 		}
 	case actors.EventUpdate:
@@ -112,7 +119,7 @@ func (j *judge) hear(ev actors.Event) {
 		j.begins(ev)
 		j.rec.line("%s has a hole in %v from %+v to %+v", ev.Account, ev.Box, ev.From, ev.To)
 	}
-	j.Hear(ev)
+	j.HearIn(p.life, ev)
 }
 
 // back counts the updates of a channel since an account came back to it, this one
@@ -132,7 +139,7 @@ func (w *world) audit() {
 	for _, u := range w.users {
 		w.holdSecrets("a timeline", w.stories[u.name])
 	}
-	keys, err := actorstest.StoreKeys(w.disk.open())
+	keys, err := actorstest.StoreKeys(w.written())
 	if err != nil {
 		w.judge.Complain("the store cannot be read at the end: %v", err)
 	}

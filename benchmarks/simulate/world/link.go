@@ -99,7 +99,7 @@ func (l *link) put(p *pipe, x parcel) {
 func (l *link) pump() {
 	w := l.net.weather
 	now := w.sim.Now()
-	if until := w.stalled[l.dc-1]; now.Before(until) {
+	if until := later(w.stalled[l.dc-1], l.net.unreached); now.Before(until) {
 		w.sim.AfterFunc(until.Sub(now), l.pump)
 		return
 	}
@@ -169,6 +169,7 @@ func (l *link) Send(packet []byte) error {
 		panic("world: as planned")
 	}
 	l.net.sends(l, packet)
+	l.net.auditLease()
 	if l.reason != nil {
 		return l.reason
 	}

@@ -40,15 +40,18 @@ func (w *world) handOut(u *user) error {
 // move does what comes next with a session that was handed out, or may have been;
 // done says that the account is signed in, or nothing of a move is left to do.
 func (w *world) move(ctx context.Context, u *user) (done bool, err error) {
-	a, err := w.account(u)
+	p, a, err := w.at(u)
 	if missing := (*actors.NoAccountError)(nil); errors.As(err, &missing) && u.session != nil {
-		if _, err = w.m.Import(ctx, u.name, *u.session, actors.AccountOptions{NoPFS: !u.pfs, Proxy: u.proxy}); err != nil {
+		if _, err = p.m.Import(ctx, u.name, *u.session, actors.AccountOptions{NoPFS: !u.pfs, Proxy: u.proxy}); err != nil {
 			return false, err
 		}
 		return w.took(u)
 	}
-	if err != nil {
+	if missing := (*actors.NoAccountError)(nil); errors.As(err, &missing) {
 		return false, nil // as without a session
+	}
+	if err != nil {
+		return false, err
 	}
 	switch st := a.Status(); {
 	case st.State == actors.Exported && (u.session == nil || u.session.Key.ID()%3 == 0):

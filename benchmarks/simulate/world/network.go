@@ -83,7 +83,7 @@ func (w *weather) clear() {
 // network is what one life of the manager sees of it.
 type network struct {
 	*weather
-	dead bool // the process is gone
+	*process
 	*paced
 }
 
@@ -121,7 +121,7 @@ func (n *network) Dial(targets []dc.Target, _ int, via *proxy.Via, done func(soc
 		n.sim.AfterFunc(0, func() { end(nil, errRefused) })
 		return cancel
 	}
-	if n.sim.Now().Before(n.silent[id-1]) {
+	if now := n.sim.Now(); now.Before(n.silent[id-1]) || now.Before(n.unreached) {
 		n.sim.AfterFunc(dialMost, func() { end(nil, errTimeout) })
 		return cancel
 	}
@@ -161,7 +161,6 @@ func (n *network) Dial(targets []dc.Target, _ int, via *proxy.Via, done func(soc
 
 // kill is what the network does when the manager's process ends.
 func (n *network) kill() {
-	n.dead = true
 	for _, l := range slices.Clone(n.links) {
 		if l.net == n {
 			if n.plant == PlantKeepSocket {

@@ -81,6 +81,9 @@ func (k *workload) onOperateDue(c *workCtx) {
 func (k *workload) onOperated(c *workCtx, m operated) {
 	k.w.rec.line("an operator asked to %s %s: %v", opNames[m.what], m.u.name, m.err)
 	m.u.busy = false
+	if m.err != nil && (m.what == opLogOut || m.what == opRemove) {
+		k.w.judge.halfOut[m.u.name] = true
+	}
 	if !m.u.in {
 		c.After(timerSign(m.u), time.Second+k.upTo(20*time.Second), signInDue{m.u})
 	}

@@ -46,6 +46,7 @@ type Counts struct {
 	Packets, Commits, Events      int
 	Calls, Faults, Crashes, Dials int
 	Restarts                      int
+	Splits                        int        // of several nodes, or what might have split them
 	Gusts                         int        // that came, or would have: see Options.Only
 	Updates, Holes                int        // heard
 	Judged                        int        // updates that the audit looked for
@@ -75,6 +76,7 @@ func (n *Counts) Add(o Counts) {
 	n.Crashes += o.Crashes
 	n.Dials += o.Dials
 	n.Restarts += o.Restarts
+	n.Splits += o.Splits
 	n.Gusts += o.Gusts
 	n.Updates += o.Updates
 	n.Holes += o.Holes

@@ -3,12 +3,12 @@ package world
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
-	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
@@ -21,6 +21,7 @@ import (
 type Options struct {
 	Accounts int           // people and bots; zero: 5
 	DCs      int           // zero: 3
+	Nodes    int           // managers that keep the accounts; zero: 1
 	Duration time.Duration // of what people and faults do, in virtual time; zero: 5 min
 	Dense    bool          // one storm, however long it lasts: an hour of 10 accounts costs 5 s of CPU
 	Calm     bool          // nothing goes wrong, and nobody crashes
@@ -78,6 +79,12 @@ const (
 	// asking again is of no use, and operators rotate without saying so. While a DC has
 	// trouble with it, the manager binds no third key.
 	PlantKeepKeys
+	// PlantNoMargin has the database count a node's lease shorter than the node does,
+	// and no grace after it.
+	PlantNoMargin
+	// PlantFenceOutside has the database take commits for accounts of whoever makes
+	// them.
+	PlantFenceOutside
 )
 
 // Result is what a run came to.
@@ -117,9 +124,9 @@ type world struct {
 	boot    runtime.Ref[boot]
 
 	life  int // counts managers
-	m     *actors.Manager
-	net   *network
-	store *store
+	nodes []*node
+	db    *database // of several nodes; nil for one
+	moves *rand.Rand
 }
 
 // user is one account and who uses it.
@@ -140,6 +147,7 @@ type user struct {
 	proxy    string           // it is added with
 	asleep   bool             // paused until the morning
 	comes    bool             // its account is joining or leaving a channel
+	doubtful bool             // nobody knows whether it is paused
 }
 
 // newUser is who has an account: two thirds have temp keys, a quarter goes
@@ -159,6 +167,7 @@ func newUser(of api.User, index int, name string) *user {
 func Run(seed uint64, o Options) (Result, error) {
 	def(&o.Accounts, 5)
 	def(&o.DCs, 3)
+	def(&o.Nodes, 1)
 	def(&o.Duration, defaultDuration)
 	w, err := newWorld(seed, o)
 	if err != nil {
@@ -193,6 +202,9 @@ func newWorld(seed uint64, o Options) (*world, error) {
 		sys:   runtime.NewSystem(runtime.Options{Sim: sim}),
 		judge: newJudge(rec, seed%2 == 1),
 	}
+	if o.Nodes > 1 {
+		w.judge.Slack = clockError
+	}
 	w.judge.Floors = !o.Calm && floors(seed)
 	w.judge.Left = dcs.left
 	w.judge.came = dcs.core.EchoCame
@@ -201,7 +213,13 @@ func newWorld(seed uint64, o Options) (*world, error) {
 	if o.paced() {
 		w.tide = newTide(stream(seed, "tide"), sim.Now(), o.Duration)
 	}
-	w.disk.crash = func() { w.crash("at a commit") }
+	for i := range max(o.Nodes, 1) {
+		w.nodes = append(w.nodes, &node{w: w, name: string(rune('a' + i))})
+	}
+	if w.several() {
+		w.db = newDatabase(w)
+		w.moves = stream(seed, "moves")
+	}
 	rec.hold = func(text string) {
 		if !strings.Contains(text, "COMPLAINT") {
 			w.holdSecrets("words", text)
@@ -229,111 +247,6 @@ func (w *world) tempLife() time.Duration {
 // skewed tells whether the DCs' clocks are wrong in this run.
 func (w *world) skewed() bool { return w.judge.Skewed }
 
-// open starts a manager.
-func (w *world) open() {
-	w.life++
-	w.store, w.net = w.disk.open(), &network{weather: w.sky, paced: newPaced(Limits(w.seed), w.sim.Now())}
-	w.judge.Opened()
-	store, net, life := w.store, w.net, w.life
-	app := w.dcs.api.Apps()[0]
-	o := actors.Options{
-		AllowExport: true, Store: store, Network: net, Sim: w.sim, DCs: w.dcs.table(), Limits: Limits(w.seed), Logger: w.logger(),
-		App: actors.App{APIID: app.ID, APIHash: app.Hash, DeviceModel: "mtfleet simulation", SystemVersion: "none", AppVersion: "0"},
-		OnEvent: func(ev actors.Event) {
-			if !net.dead {
-				w.hear(life, ev)
-			}
-		},
-	}
-	switch fast := (governor.Rate{PerSecond: 1e6, Burst: 1e6}); w.opts.Plant {
-	case PlantNoBudget:
-		o.Limits.ConnectsPerDC, o.Limits.Connects = fast, fast
-		w.rec.line("plant: connects are not paced")
-	case PlantNoKeyBudget:
-		o.Limits.KeysPerDC, o.Limits.Keys = fast, fast
-		w.rec.line("plant: keys are not paced")
-	case PlantNoTurns:
-		o.Limits.SignInsPerDC, o.Limits.SignIns = fast, fast
-		w.rec.line("plant: sign-ins are not paced")
-	}
-	if life := w.tempLife(); life < day {
-		o.TempKeyLife = life
-	}
-	m, err := actors.Open(o)
-	if err != nil {
-		w.judge.Complain("the manager does not open: %v", err)
-		return
-	}
-	w.m = m
-	w.rec.line("manager %d is up", life)
-}
-
-// openIn has a manager start some time later.
-func (w *world) openIn(d time.Duration) { w.sim.AfterFunc(d, func() { w.boot.Send(bootDue) }) }
-
-// starter is the actor that starts managers: to open one is to wait for it.
-type starter struct{ w *world }
-
-// boot is what it handles.
-type boot uint8
-
-const (
-	bootDue boot = iota
-	bootDone
-)
-
-// Started implements [runtime.Actor].
-func (starter) Started(*runtime.Context[boot]) {}
-
-// Receive implements [runtime.Actor].
-func (s starter) Receive(c *runtime.Context[boot], b boot) {
-	if b == bootDue {
-		c.GoIO(func() boot { s.w.open(); return bootDone })
-	}
-}
-
-// Stopping implements [runtime.Actor].
-func (starter) Stopping(*runtime.Context[boot]) {}
-
-// crash ends the manager's process, and starts another some time later.
-func (w *world) crash(when string) {
-	if w.m == nil {
-		return
-	}
-	w.rec.count.Crashes++
-	w.rec.line("manager %d crashes %s", w.life, when)
-	w.store.dead = true
-	w.net.kill()
-	w.m.Crash()
-	w.m = nil
-	w.disk.crashed()
-	w.judge.Died()
-	w.openIn(time.Second + w.sky.latency(1)*100)
-}
-
-// restart ends the manager in order and starts another. It waits.
-func (w *world) restart() {
-	m := w.m
-	if m == nil {
-		return
-	}
-	w.rec.count.Restarts++
-	w.rec.line("manager %d closes", w.life)
-	ctx, cancel := w.within(time.Minute)
-	defer cancel()
-	err := m.Close(ctx)
-	if w.m != m {
-		return // it crashed meanwhile
-	}
-	if err != nil {
-		w.judge.Complain("the manager does not close: %v", err)
-	}
-	w.net.kill()
-	w.judge.Unended(w.dcs.core.Echo)
-	w.m = nil
-	w.openIn(time.Second)
-}
-
 // due is when work is due that takes d in a storm.
 func (w *world) due(d time.Duration) time.Duration { return w.tide.until(w.sim.Now(), d) }
 
@@ -349,7 +262,9 @@ func (w *world) within(d time.Duration) (context.Context, context.CancelFunc) {
 
 // play is the run: a storm, good weather, and the judgement.
 func (w *world) play() {
-	w.open()
+	for _, n := range w.nodes {
+		n.open()
+	}
 	if w.opts.Plant == PlantKeepKeys {
 		w.rec.line("plant: no temp key is dropped")
 		w.dcs.fault(dctest.Fault{Kind: dctest.FaultRPC, Method: "auth.dropTempAuthKeys", Code: 400, Text: "PEER_ID_INVALID", Count: 1000})
@@ -370,9 +285,12 @@ func (w *world) play() {
 	w.clear()
 	w.rec.line("the storm is over")
 	w.sim.RunFor(15 * time.Minute) // the longest pauses are over
+	w.wake()
 	w.awaitProofs()
 	w.isolate()
+	w.drainOne()
 	w.roll()
+	w.roster()
 	w.sim.RunFor(12 * time.Minute) // and the longest calls, and 10 s for the updates
 	w.work.Send(home{})
 	w.close()
@@ -413,6 +331,7 @@ func (w *world) proving() bool {
 // clear ends everything that goes wrong.
 func (w *world) clear() {
 	w.disk.fuse = 0
+	w.db.clear()
 	w.sky.clear()
 	w.dcs.clearFaults()
 	// An answer that the server has lost for good never comes, and it says so
@@ -427,23 +346,4 @@ func (w *world) forgetSessions(f dctest.Fault) {
 		w.sky.unread(f.DC)
 	}
 	w.dcs.fault(f)
-}
-
-// close ends the last manager.
-func (w *world) close() {
-	if w.m == nil {
-		w.judge.Complain("there is no manager at the end")
-		return
-	}
-	ctx, cancel := w.within(time.Minute)
-	defer cancel()
-	w.auditBounds(ctx)
-	for _, u := range w.users {
-		w.stories[u.name] = w.story(u)
-	}
-	if err := w.m.Close(ctx); err != nil {
-		w.judge.Complain("the manager does not close at the end: %v", err)
-	}
-	w.net.kill()
-	w.judge.Unended(w.dcs.core.Echo)
 }

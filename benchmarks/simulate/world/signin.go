@@ -66,9 +66,9 @@ func (w *world) signIn(u *user, how manner) error {
 	if done, err := w.move(ctx, u); done || err != nil {
 		return err
 	}
-	a, err := w.account(u)
+	p, a, err := w.at(u)
 	if missing := (*actors.NoAccountError)(nil); errors.As(err, &missing) {
-		a, err = w.m.Add(ctx, u.name, actors.AccountOptions{NoPFS: !u.pfs, Proxy: u.proxy})
+		a, err = p.m.Add(ctx, u.name, actors.AccountOptions{NoPFS: !u.pfs, Proxy: u.proxy})
 	}
 	if err != nil {
 		return err
@@ -83,7 +83,7 @@ func (w *world) signIn(u *user, how manner) error {
 	step := st.Step
 	if step == nil {
 		w.rec.line("%s signs in by %s", u.name, modeNames[how.mode])
-		net := w.net
+		net := p.net
 		if step, err = a.SignIn(ctx, w.credentials(u, how.mode)); err != nil {
 			return err
 		}

@@ -66,14 +66,19 @@ func (s *storm) Receive(c *stormCtx, m gust) {
 
 // blows is one gust.
 func (s *storm) blows(c *stormCtx) {
+	if s.w.several() && s.rand.IntN(3) == 0 {
+		s.split(c)
+		return
+	}
 	switch n := s.rand.IntN(100); {
 	case n < 2:
+		one := s.node()
 		c.GoIO(func() gust {
-			s.w.restart()
+			one.restart(false)
 			return gust{restarted: true}
 		})
 	case n < 4:
-		s.w.crash("out of the blue")
+		s.node().crash("out of the blue")
 	case n < 8:
 		s.w.disk.fuse, s.w.disk.before = 1+s.rand.IntN(8), s.rand.IntN(2) == 0
 	case n < 10:

@@ -99,6 +99,13 @@ func (t tide) pace(at time.Time) (slow time.Duration, end time.Time) {
 	return slow, end
 }
 
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
 func earlier(a, b time.Time) time.Time {
 	if a.Before(b) {
 		return a

@@ -38,6 +38,6 @@ func (w *world) plantWait(err error) {
 	if wait := (*actors.WaitError)(nil); w.opts.Plant == PlantForgetWait && errors.As(err, &wait) && wait.Method == echoMethod && wait.Until.Sub(w.sim.Now()) > 20*time.Second {
 		w.rec.line("plant: the disk forgets the waits")
 		w.disk.forgetWaits = true
-		w.sim.AfterFunc(0, func() { w.crash("for a plant") })
+		w.sim.AfterFunc(0, func() { w.nodes[0].crash("for a plant") })
 	}
 }

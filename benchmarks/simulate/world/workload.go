@@ -217,11 +217,13 @@ func (k *workload) onNightDue(c *workCtx) {
 // quick or slow.
 func (k *workload) call(u *user) {
 	w, r := k.w, k.rand
-	if w.m == nil {
+	p, a, err := w.callee(u)
+	switch {
+	case p == nil:
 		return
-	}
-	a, err := w.m.Account(u.name)
-	if err != nil {
+	case err != nil && w.several():
+		return // it moves
+	case err != nil:
 		w.judge.Complain("an account that was signed in is gone: %v", err)
 		return
 	}
@@ -240,7 +242,7 @@ func (k *workload) call(u *user) {
 	if r.IntN(4) == 0 {
 		q.DelayMs = int32(r.IntN(15_000))
 	}
-	q.ID = w.judge.begin(u.name, once)
+	q.ID = w.judge.begin(p, u.name, once)
 	cancel := a.Start(q, func(body tl.Raw, err error) {
 		if once && errors.Is(err, actors.ErrMayHaveRun) && w.opts.Plant == PlantRepeatOnce {
 			w.rec.line("plant: call %d is sent again", q.ID)
@@ -248,11 +250,11 @@ func (k *workload) call(u *user) {
 		}
 		w.judge.ended(u.name, q, body, err)
 		w.plantWait(err)
+		k.again(u, err)
 	}, opts...)
 	if r.IntN(4) > 0 {
-		life := w.life
 		w.sim.AfterFunc(time.Second+k.upTo(10*time.Minute), func() {
-			if w.life == life && w.m != nil {
+			if slices.Contains(w.live(), p) {
 				cancel()
 			}
 		})
@@ -261,18 +263,10 @@ func (k *workload) call(u *user) {
 
 // What waits: it runs as work of the actor.
 
-var errNoManager = errors.New("no manager is running")
-
-func (w *world) account(u *user) (*actors.Account, error) {
-	if w.m == nil {
-		return nil, errNoManager
-	}
-	return w.m.Account(u.name)
-}
-
 func (w *world) pause(u *user) error {
 	ctx, cancel := w.within(patience)
 	defer cancel()
+	u.doubtful = true
 	a, err := w.account(u)
 	if err != nil {
 		return err
@@ -290,7 +284,9 @@ func (w *world) resume(u *user) error {
 	}
 	switch st := a.Status(); {
 	case st.State == actors.Paused:
-		return a.Resume(ctx)
+		err := a.Resume(ctx)
+		u.doubtful = u.doubtful && err != nil
+		return err
 	case st.State == actors.New && u.in:
 		return errors.New("the account is not read from the store yet")
 	}
@@ -298,23 +294,23 @@ func (w *world) resume(u *user) error {
 }
 
 // hear records an event and lets the judge hear it.
-func (w *world) hear(life int, ev actors.Event) {
+func (w *world) hear(p *process, ev actors.Event) {
 	w.rec.count.Events++
 	text, err := json.Marshal(ev)
 	if err != nil {
 		panic(fmt.Sprintf("world: an event that JSON cannot write: %v", err))
 	}
-	w.rec.note(noteEvent, uint64(life), text)
-	if w.opts.Plant == PlantTellSecret && ev.Kind == actors.EventState && w.life > 1 {
+	w.rec.note(noteEvent, uint64(p.life), text)
+	if w.opts.Plant == PlantTellSecret && ev.Kind == actors.EventState && w.life > len(w.nodes) {
 		text = append(text, canary("")...)
 		w.rec.line("plant: an event tells a secret")
 	}
 	w.holdSecrets("an event", string(text))
-	if w.plants(ev) {
+	if w.plants(p, ev) {
 		return
 	}
-	w.judge.hear(ev)
-	if ev.Kind == actors.EventState {
+	w.judge.hear(p, ev)
+	if ev.Kind == actors.EventState && !p.late(ev) {
 		w.follow(ev)
 	}
 }
@@ -335,7 +331,7 @@ func (w *world) follow(ev actors.Event) {
 // roll asks after everybody when the weather has been good for long.
 func (w *world) roll() {
 	for _, u := range w.users {
-		a, err := w.account(u)
+		p, a, err := w.at(u)
 		if err != nil {
 			w.judge.Complain("%s: %v", u.name, err)
 			continue
@@ -348,7 +344,7 @@ func (w *world) roll() {
 		if st.Bound != st.PFS {
 			w.judge.Complain("%s is online with pfs %v and bound %v", u.name, st.PFS, st.Bound)
 		}
-		q := &echo.EchoRequest{ID: w.judge.begin(u.name, false)}
+		q := &echo.EchoRequest{ID: w.judge.begin(p, u.name, false)}
 		a.Start(q, func(body tl.Raw, err error) {
 			w.judge.ended(u.name, q, body, err)
 			if err != nil {
@@ -362,7 +358,7 @@ func (w *world) roll() {
 
 // plants does to an event what a plant says; it reports whether the judge is not
 // to hear of it now.
-func (w *world) plants(ev actors.Event) bool {
+func (w *world) plants(p *process, ev actors.Event) bool {
 	if ev.Kind != actors.EventUpdate {
 		return false
 	}
@@ -374,22 +370,22 @@ func (w *world) plants(ev actors.Event) bool {
 	if post {
 		w.judge.posts++
 	}
-	switch p := w.opts.Plant; {
-	case p == PlantSwallowReturn && post && w.judge.back(w, ev) == 3:
+	switch plant := w.opts.Plant; {
+	case plant == PlantSwallowReturn && post && w.judge.back(w, ev) == 3:
 		w.rec.line("plant: an update of %s is lost after it came back to %v", ev.Account, ev.Box)
 		return true
-	case p == PlantSwallowUpdate && w.judge.updates%10 == 0, p == PlantSwallowPost && post && w.judge.posts%10 == 0:
+	case plant == PlantSwallowUpdate && w.judge.updates%10 == 0, plant == PlantSwallowPost && post && w.judge.posts%10 == 0:
 		w.rec.line("plant: an update of %s is lost", ev.Account)
 		return true
-	case p == PlantTurnPosts && post && w.judge.posts == 10:
+	case plant == PlantTurnPosts && post && w.judge.posts == 10:
 		w.rec.line("plant: an update of %s waits", ev.Account)
 		w.judge.late = &ev
 		return true
 	case w.judge.late != nil && post && ev.Box == w.judge.late.Box && ev.Account == w.judge.late.Account:
 		late := *w.judge.late
 		w.judge.late = nil
-		w.judge.hear(ev)
-		w.judge.hear(late)
+		w.judge.hear(p, ev)
+		w.judge.hear(p, late)
 		return true
 	}
 	return false

@@ -37,7 +37,7 @@ func run(t *testing.T, seed uint64, o Options) Result {
 func fail(t *testing.T, r Result) {
 	t.Helper()
 	t.Errorf("seed %d: %s", r.Seed, strings.Join(r.Complaints, "\n"))
-	t.Logf("play it again with -run ShortSeeds -world.seeds=1 -world.seed=%d, or with go run ./benchmarks/simulate --seed %d --accounts 3; the end of it:\n%s",
+	t.Logf("play it again with -run ShortSeeds -world.seeds=1 -world.seed=%d, or with go run ./benchmarks/simulate --seed %d --accounts 3 (and --nodes 3 for several nodes); the end of it:\n%s",
 		r.Seed, r.Seed, strings.Join(r.Timeline[max(0, len(r.Timeline)-200):], "\n"))
 }
 
@@ -133,6 +133,31 @@ func TestShortSeeds(t *testing.T) {
 	}
 }
 
+// Several nodes keep the accounts together, and whatever comes between them and their
+// database no account is in two places.
+func TestShortSeedsOfSeveralNodes(t *testing.T) {
+	n := *seeds / 5
+	if testing.Short() {
+		n = min(n, 4)
+	}
+	var mu sync.Mutex
+	var sum Counts
+	each(*first, n, func(seed uint64) {
+		r, err := Run(seed, Options{Accounts: 3, Nodes: 3})
+		mu.Lock()
+		defer mu.Unlock()
+		sum.Add(r.Counts)
+		if err != nil || len(r.Complaints) > 0 {
+			t.Log(err)
+			fail(t, r)
+		}
+	})
+	t.Logf("%d seeds: %+v", n, sum)
+	if n >= 4 && (sum.Crashes == 0 || sum.Restarts == 0 || sum.Splits < 2*n) {
+		t.Error("hardly anything came between the nodes")
+	}
+}
+
 // Without faults everything works: what the storm breaks is not the world's.
 func TestNothingGoesWrongInCalmWeather(t *testing.T) {
 	r := run(t, 1, Options{Calm: true})
@@ -161,25 +186,30 @@ func TestPlantsAreFound(t *testing.T) {
 		name  string
 		plant Plant
 		wants string
+		nodes int // zero: one
 	}{
-		{"a call that must not run twice is sent twice", PlantRepeatOnce, "must not run twice and ran 2 times"},
-		{"the disk forgets a perm key at a crash", PlantForgetRecord, "orphan"},
-		{"an update is swallowed", PlantSwallowUpdate, "lost update"},
-		{"a channel's update is swallowed", PlantSwallowPost, "lost update"},
-		{"a channel's updates are turned", PlantTurnPosts, "out of order"},
-		{"a wait is forgotten at a crash", PlantForgetWait, "before the end of a wait"},
-		{"a secret is told", PlantTellSecret, "a secret was told in an event"},
-		{"connects are not paced", PlantNoBudget, "was dialled more often than the budget allows"},
-		{"keys are not paced", PlantNoKeyBudget, "a key was made at DC"},
-		{"sign-ins are not paced", PlantNoTurns, "sign-ins began within"},
-		{"what happens to one account happens to another", PlantHurtOthers, "was hurt by"},
-		{"a socket outlives its manager", PlantKeepSocket, "whose manager is gone"},
-		{"no temp key is dropped", PlantKeepKeys, "temp keys live"},
-		{"an update is swallowed after an account came back to its channel", PlantSwallowReturn, "lost update"},
+		{"a call that must not run twice is sent twice", PlantRepeatOnce, "must not run twice and ran 2 times", 0},
+		{"the disk forgets a perm key at a crash", PlantForgetRecord, "orphan", 0},
+		{"an update is swallowed", PlantSwallowUpdate, "lost update", 0},
+		{"a channel's update is swallowed", PlantSwallowPost, "lost update", 0},
+		{"a channel's updates are turned", PlantTurnPosts, "out of order", 0},
+		{"a wait is forgotten at a crash", PlantForgetWait, "before the end of a wait", 0},
+		{"a secret is told", PlantTellSecret, "a secret was told in an event", 0},
+		{"connects are not paced", PlantNoBudget, "was dialled more often than the budget allows", 0},
+		{"keys are not paced", PlantNoKeyBudget, "a key was made at DC", 0},
+		{"sign-ins are not paced", PlantNoTurns, "sign-ins began within", 0},
+		{"what happens to one account happens to another", PlantHurtOthers, "was hurt by", 0},
+		{"a socket outlives its manager", PlantKeepSocket, "whose manager is gone", 0},
+		{"no temp key is dropped", PlantKeepKeys, "temp keys live", 0},
+		{"an update is swallowed after an account came back to its channel", PlantSwallowReturn, "lost update", 0},
+		{"a lease is shorter than a node believes", PlantNoMargin, "its lease is over", 3},
+		{"a database takes the commits of whoever makes them", PlantFenceOutside, "the database took a commit of", 3},
+		{"a socket outlives its manager, of several", PlantKeepSocket, "whose manager is gone", 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for seed := uint64(1); seed <= 30; seed++ {
-				r := run(t, seed, Options{Accounts: 3, Plant: c.plant})
+				planted := Options{Accounts: 3, Nodes: c.nodes, Plant: c.plant}
+				r := run(t, seed, planted)
 				if len(r.Complaints) == 0 {
 					continue
 				}
@@ -191,10 +221,10 @@ func TestPlantsAreFound(t *testing.T) {
 				if !strings.Contains(strings.Join(r.Timeline, "\n"), "plant: ") {
 					t.Error("the timeline does not show it")
 				}
-				if again := run(t, seed, Options{Accounts: 3, Plant: c.plant}); again.Hash != r.Hash {
+				if again := run(t, seed, planted); again.Hash != r.Hash {
 					t.Error("it does not replay")
 				}
-				if clean := run(t, seed, small); len(clean.Complaints) > 0 {
+				if clean := run(t, seed, Options{Accounts: 3, Nodes: c.nodes}); len(clean.Complaints) > 0 {
 					fail(t, clean)
 				}
 				return
@@ -211,11 +241,11 @@ func TestTheDriverMayWait(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.open()
+	w.nodes[0].open()
 	if err := w.signIn(w.users[0], manner{}); err != nil {
 		t.Fatal(err)
 	}
-	a, err := w.m.Account(w.users[0].name)
+	a, err := w.nodes[0].m.Account(w.users[0].name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,12 +263,12 @@ func TestTheDriverMayWait(t *testing.T) {
 	if err := invoke(time.Minute); !errors.Is(err, context.Canceled) || !errors.Is(err, actors.ErrMayHaveRun) {
 		t.Errorf("a call of a minute, given up after 10 s: %v", err)
 	}
-	w.sim.AfterFunc(time.Second, func() { w.crash("on purpose") })
+	w.sim.AfterFunc(time.Second, func() { w.nodes[0].crash("on purpose") })
 	if err := invoke(5 * time.Second); !errors.Is(err, runtime.ErrCrashed) {
 		t.Errorf("a call of a manager that crashed: %v", err)
 	}
 	w.sim.RunFor(time.Minute)
-	if a, err = w.m.Account(w.users[0].name); err != nil || a.Status().State != actors.Online {
+	if a, err = w.nodes[0].m.Account(w.users[0].name); err != nil || a.Status().State != actors.Online {
 		t.Errorf("after the crash the account is %+v, %v", a.Status(), err)
 	}
 	if err := invoke(0); err != nil {
@@ -258,16 +288,16 @@ func TestACommitIsThereOrNot(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			w.open()
+			w.nodes[0].open()
 			w.disk.fuse, w.disk.before = 1, before
 			if err := w.signIn(w.users[0], manner{}); !errors.Is(err, runtime.ErrCrashed) && err == nil {
 				t.Errorf("adding an account that crashes: %v", err)
 			}
-			if w.m != nil {
+			if w.nodes[0].process != nil {
 				t.Fatal("it did not crash")
 			}
 			w.sim.RunFor(time.Minute)
-			if n := len(w.m.Accounts()); n == 1 == before {
+			if n := len(w.nodes[0].m.Accounts()); n == 1 == before {
 				t.Errorf("%d accounts after the crash", n)
 			}
 			w.close()
