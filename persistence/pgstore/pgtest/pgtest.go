@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"testing"
 	"time"
 )
 
@@ -24,12 +23,22 @@ const port = "5432"
 // startWait is more than a start takes on a busy machine, recovery included.
 const startWait = 60 * time.Second
 
+// T is what a server needs of the test that it is for: each testing.TB is one, and a
+// program that is no test brings its own. Fatal, Fatalf and Skip do not return.
+type T interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+	Skip(args ...any)
+	Cleanup(f func())
+}
+
 // Server is one server, and its data directory.
 type Server struct {
 	// Options are what postgresql.conf would say, as "fsync=on"; set before Start.
 	Options []string
 
-	t    testing.TB
+	t    T
 	bin  string
 	as   *syscall.Credential // nil: who runs the test
 	dir  string
@@ -41,7 +50,7 @@ type Server struct {
 // Start makes a server and starts it; it ends with the test. Without fsync, unless
 // options say otherwise: what a killed server wrote is there all the same. Where
 // there is no PostgreSQL the test is skipped.
-func Start(t testing.TB, options ...string) *Server {
+func Start(t T, options ...string) *Server {
 	t.Helper()
 	s := New(t)
 	s.Options = options
@@ -51,7 +60,7 @@ func Start(t testing.TB, options ...string) *Server {
 }
 
 // New makes a place for a server, without a data directory in it.
-func New(t testing.TB) *Server {
+func New(t T) *Server {
 	t.Helper()
 	bin, err := find()
 	if err != nil {
