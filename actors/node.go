@@ -438,5 +438,5 @@ func (m *Manager) Nodes(ctx context.Context) ([]persistence.Node, error) {
 	if m.node == nil {
 		return nil, nil
 	}
-	return m.node.store.Nodes(ctx)
+	return m.node.store.Nodes(ctx, true)
 }

@@ -47,7 +47,7 @@ func (n *nodeActor) look(c *nodeCtx) {
 			l.owned, l.err = n.store.Owned(ctx, n.owner)
 		}
 		if l.err == nil {
-			l.nodes, l.err = n.store.Nodes(ctx)
+			l.nodes, l.err = n.store.Nodes(ctx, false)
 		}
 		if l.err == nil {
 			l.free, l.err = n.store.Free(ctx, takenAtOnce*4)

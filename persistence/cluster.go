@@ -73,8 +73,9 @@ type Cluster interface {
 	OwnerOf(ctx context.Context, id AccountID) (Owner, error)
 
 	// Nodes returns the nodes that have a lease, and those whose lease ended that own
-	// an account yet; sorted by name.
-	Nodes(ctx context.Context) ([]Node, error)
+	// an account yet; sorted by name. How many accounts each owns it says only where
+	// counted is set: that looks at every account.
+	Nodes(ctx context.Context, counted bool) ([]Node, error)
 
 	// Wish says what an operator wants of a node. It lasts when the node joins
 	// again. There need be no such node yet.
@@ -167,7 +168,7 @@ type Node struct {
 	Departs  bool          // it said so
 	Joined   time.Time     // by the store's clock
 	Left     time.Duration // of its lease, by the store's clock; negative: since when it is over
-	Accounts int           // it owns
+	Accounts int           // it owns, where they were counted
 }
 
 // Owner is the node as commits name it.

@@ -362,11 +362,14 @@ func (c *clusterImage) count(n *memoryNode) (owned int) {
 }
 
 // Nodes implements Cluster.
-func (m *MemoryCluster) Nodes(ctx context.Context) (list []Node, err error) {
+func (m *MemoryCluster) Nodes(ctx context.Context, counted bool) (list []Node, err error) {
 	err = m.see(ctx, func(c *clusterImage, now time.Time) error {
 		for _, name := range slices.Sorted(maps.Keys(c.nodes)) {
 			n := c.nodes[name]
 			if owned := c.count(n); owned > 0 || n.until.After(now) {
+				if !counted {
+					owned = 0
+				}
 				list = append(list, Node{NodeInfo: n.info, Epoch: n.epoch, Wish: c.wishes[name], Departs: n.leaves, Joined: n.joined, Left: n.until.Sub(now), Accounts: owned})
 			}
 		}

@@ -201,7 +201,8 @@ select 'acc-' || lpad(i::text, 7, '0'), 'n' || i %% 10, i %% 10 + 1, now() from 
 		ask  func() error
 	}{
 		{"renew", func() error { return s.Renew(ctx, owners[0]) }},
-		{"nodes", func() error { _, err := s.Nodes(ctx); return err }},
+		{"nodes", func() error { _, err := s.Nodes(ctx, false); return err }},
+		{"nodes, counted", func() error { _, err := s.Nodes(ctx, true); return err }},
 		{"free", func() error { _, err := s.Free(ctx, 1024); return err }},
 		{"owned", func() error { _, err := s.Owned(ctx, owners[0]); return err }},
 	} {

@@ -278,19 +278,28 @@ func (s *Store) OwnerOf(ctx context.Context, id persistence.AccountID) (o persis
 }
 
 // Nodes implements persistence.Cluster.
-func (s *Store) Nodes(ctx context.Context) (list []persistence.Node, err error) {
+func (s *Store) Nodes(ctx context.Context, counted bool) (list []persistence.Node, err error) {
+	most := new(int) // of a node's accounts that are looked at: nil is all
+	if *most = 1; counted {
+		most = nil
+	}
 	const query = `
 select n.name, n.address, n.capacity, n.version, n.term, n.grace, n.epoch, coalesce(w.wish, 0), n.departs, n.joined,
     extract(epoch from n.lease_until - now())::float8, a.owned
 from nodes n left join wishes w on w.node = n.name,
-    lateral (select count(*) owned from accounts where owner_node = n.name and owner_epoch = n.epoch) a
+    lateral (select count(*) owned from (select 1 from accounts where owner_node = n.name and owner_epoch = n.epoch limit $1) one) a
 where a.owned > 0 or n.lease_until > now() order by n.name`
 	err = s.look(ctx, func(b *pgx.Batch) {
-		b.Queue(query).Query(func(rows pgx.Rows) (err error) {
+		b.Queue(query, most).Query(func(rows pgx.Rows) (err error) {
 			list, err = pgx.CollectRows(rows, scanNode)
 			return err
 		})
 	})
+	for i := range list {
+		if !counted {
+			list[i].Accounts = 0
+		}
+	}
 	return list, err
 }
 

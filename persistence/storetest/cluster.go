@@ -185,7 +185,7 @@ func (k *cluster) stale(what string, err error) *persistence.StaleOwnerError {
 
 func (n *node) nodes() []persistence.Node {
 	n.k.t.Helper()
-	list, err := n.Nodes(n.k.t.Context())
+	list, err := n.Nodes(n.k.t.Context(), true)
 	n.k.ok(err)
 	return list
 }
@@ -253,6 +253,9 @@ func testFirstRecord(t *testing.T, k *cluster) {
 	}
 	if n := b.nodes(); n[0].Accounts != 1 || n[1].Accounts != 1 {
 		t.Fatalf("nodes: %+v", n)
+	}
+	if n, err := b.Nodes(t.Context(), false); err != nil || len(n) != 2 || n[0].Accounts != 0 || n[0].Owner() != a.owner {
+		t.Fatalf("without counting: %+v, %v", n, err)
 	}
 	k.ok(a.Commit(persistence.Commit{Owner: a.owner, Delete: []persistence.Key{meta("alice", "1", "").Key}}))
 	a.owns()
@@ -365,6 +368,9 @@ func testExpiry(t *testing.T, k *cluster) {
 	}
 	if n := b.nodes(); n[0].Live() || n[0].Accounts != 1 {
 		t.Fatalf("node: %+v", n[0])
+	}
+	if n, err := b.Nodes(t.Context(), false); err != nil || len(n) != 2 {
+		t.Fatalf("one that ended and owns something: %+v, %v", n, err)
 	}
 	a.put(meta("alice", "1", "nobody took it"))
 	k.db.Pass(2 * time.Second)

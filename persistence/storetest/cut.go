@@ -132,8 +132,8 @@ func (c *Cut) OwnerOf(ctx context.Context, id persistence.AccountID) (o persiste
 }
 
 // Nodes implements Cluster.
-func (c *Cut) Nodes(ctx context.Context) (list []persistence.Node, err error) {
-	err = c.ask(ctx, func() (err error) { list, err = c.Cluster.Nodes(ctx); return err })
+func (c *Cut) Nodes(ctx context.Context, counted bool) (list []persistence.Node, err error) {
+	err = c.ask(ctx, func() (err error) { list, err = c.Cluster.Nodes(ctx, counted); return err })
 	return list, err
 }
 

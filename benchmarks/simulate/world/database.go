@@ -60,7 +60,7 @@ func (d *database) ownerOf(u *user) persistence.Owner {
 
 // lasts tells whether an owner may speak yet: its lease and the grace are not over.
 func (d *database) lasts(o persistence.Owner) bool {
-	nodes, err := d.cluster.Nodes(context.Background())
+	nodes, err := d.cluster.Nodes(context.Background(), true)
 	if err != nil {
 		d.w.judge.Complain("the database does not tell of its nodes: %v", err)
 	}
@@ -293,7 +293,7 @@ func (y *access) Owned(ctx context.Context, o persistence.Owner) (ids []persiste
 }
 
 // Nodes implements Cluster.
-func (y *access) Nodes(ctx context.Context) (list []persistence.Node, err error) {
-	err = y.ask(ctx, func() (err error) { list, err = y.Cluster.Nodes(context.Background()); return err })
+func (y *access) Nodes(ctx context.Context, counted bool) (list []persistence.Node, err error) {
+	err = y.ask(ctx, func() (err error) { list, err = y.Cluster.Nodes(context.Background(), counted); return err })
 	return list, err
 }

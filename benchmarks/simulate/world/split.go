@@ -333,7 +333,7 @@ func (w *world) roster() {
 	if who, why := w.misplaced(nil); who != nil {
 		w.judge.Complain("%s is not where it belongs in the end: %s", who.name, why)
 	}
-	nodes, err := w.db.cluster.Nodes(context.Background())
+	nodes, err := w.db.cluster.Nodes(context.Background(), true)
 	if err != nil || len(nodes) != len(w.nodes) {
 		w.judge.Complain("the database has the nodes %+v in the end, %v", nodes, err)
 	}

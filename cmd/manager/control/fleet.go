@@ -156,7 +156,7 @@ func (f *Fleet) list(ctx context.Context, fresh bool) ([]persistence.Node, error
 	}
 	asked, cancel := context.WithTimeout(ctx, linkPatience)
 	defer cancel()
-	now, err := f.local.Cluster.Nodes(asked)
+	now, err := f.local.Cluster.Nodes(asked, false)
 	if err != nil {
 		if nodes == nil || ctx.Err() != nil {
 			return nil, Wrap(err)

@@ -58,7 +58,7 @@ var errNoCluster = &Error{Kind: KindState, Message: "there are no nodes: one man
 
 // nodesOf are the nodes of a store, of which self answers.
 func nodesOf(ctx context.Context, store persistence.Cluster, self persistence.Owner) ([]Node, error) {
-	all, err := store.Nodes(ctx)
+	all, err := store.Nodes(ctx, true)
 	if err != nil {
 		return nil, Wrap(err)
 	}
