@@ -218,10 +218,10 @@ func (d *Digest) tellGroup(s standing.State, g *group) {
 		}
 		d.say(l)
 	}
-	if g.n > alone {
+	if n := min(g.n, len(d.entries)); g.n > alone && n > 0 { // some may have been removed, or be another node's, since
 		d.say(Line{
-			Level: levelOf(s), Text: changedAll(g.n, len(d.entries), s, g.reasons.most()), State: s.String(),
-			Count: g.n, Of: len(d.entries), Advice: "`manager account list` shows which",
+			Level: levelOf(s), Text: changedAll(n, len(d.entries), s, g.reasons.most()), State: s.String(),
+			Count: n, Of: len(d.entries), Advice: "`manager account list` shows which",
 		})
 	}
 	*g = group{}
