@@ -79,6 +79,11 @@ func check(o Options, s *sealer, d *digester) (*CheckReport, error) {
 	if t, ok := readCopyTail(o.Dir, s); ok {
 		r.CopyCommit, r.CopyWhole = t.commit, copyIsWhole(o.Dir, s, t.commit)
 	}
+	m, err := readMove(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	r.Copied = r.Copied || m != nil
 	raw, err := readStrictly(o.Dir) // its error is the damage
 	defer raw.close()
 	if err != nil && r.Damage == nil {

@@ -19,7 +19,8 @@ type opened struct {
 	db    *badger.DB
 	owner persistence.Owner
 	chain *chain
-	moved bool
+	moved bool              // it was adopted
+	move  *persistence.Move // that it has
 }
 
 // close keeps the lock where the database was left as it is: this process still
@@ -59,6 +60,14 @@ func openChecked(o Options, s *sealer, log *slog.Logger, sp *space) (to *opened,
 	if err = finishRewrite(o.Dir); err != nil {
 		return to, err
 	}
+	if to.move, err = readMove(o.Dir); err != nil {
+		return to, err
+	}
+	if !o.Moved && !o.Adopt {
+		if err = movedError(o.Dir, to.move); err != nil {
+			return to, err
+		}
+	}
 	if err = sp.prepare(); err != nil {
 		return to, err
 	}
@@ -94,7 +103,13 @@ func openChecked(o Options, s *sealer, log *slog.Logger, sp *space) (to *opened,
 	if to.chain.at, err = in.begin(to.db, s, log, o); err != nil {
 		return to, err
 	}
-	to.chain.file, err = in.headFile(o.Dir, s, to.chain.at)
+	if to.chain.file, err = in.headFile(o.Dir, s, to.chain.at); err != nil {
+		return to, err
+	}
+	if o.Adopt && to.move != nil { // at the end: a start that failed adopted nothing
+		to.move, to.moved = nil, true
+		err = adoptMoved(o.Dir)
+	}
 	return to, err
 }
 

@@ -28,7 +28,8 @@ type PeekOptions struct {
 type Peeked struct {
 	// Refusal is what Open would say; nil when it would open the store. It is a
 	// *persistence.LockedError where another process has it: nothing below is known
-	// then. A *persistence.CopiedError leaves the accounts to be read.
+	// then. A *persistence.CopiedError or
+	// *persistence.MovedError leaves the accounts to be read.
 	Refusal error
 	// Accounts are the account records that open, by their ids.
 	Accounts []persistence.Account
@@ -67,6 +68,9 @@ func Peek(o PeekOptions) (p Peeked, err error) {
 			last = in.stored
 		}
 		p.Refusal = &persistence.CopiedError{Dir: o.Dir, ID: last.id.String()}
+	}
+	if m, err := readMove(o.Dir); err != nil || m != nil {
+		p.Refusal = errors.Join(err, movedError(o.Dir, m))
 	}
 	raw, err := readStrictly(o.Dir)
 	defer raw.close()

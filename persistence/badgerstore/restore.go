@@ -29,15 +29,19 @@ type RestoreOptions struct {
 	// Records calls put for each record, in any order and each once. What it
 	// returns ends the restore; nil says that these were all.
 	Records func(put func(persistence.Record) error) error
-	Logger  *slog.Logger // as in Options
+	// Whole, where it is not nil, gets the store that was made, before the directory
+	// has its name, and sees to it that the store before does not start any more: so
+	// the new one need not be adopted. What it returns ends the restore.
+	Whole  func(*Store) error
+	Logger *slog.Logger // as in Options
 }
 
 // restoring is the directory in which a store is made, beside the one that it
 // becomes.
 func restoring(dir string) string { return filepath.Clean(dir) + ".restoring" }
 
-// Restore makes a store. It lies nowhere: Open gives a *persistence.CopiedError
-// before it is adopted. The directory has its name when everything is in it and
+// Restore makes a store. It lies nowhere, without RestoreOptions.Whole: Open gives a
+// *persistence.CopiedError before it is adopted. The directory has its name when everything is in it and
 // durable, so a restore that was killed left none; the next one begins anew. It
 // holds a batch of records in memory. The error is Records' own, a
 // *persistence.ExistsError, a *persistence.LockedError, or the disk's.
@@ -55,11 +59,22 @@ func Restore(o RestoreOptions) (t persistence.Tally, err error) {
 	if err := clearAway(temporary); err != nil {
 		return t, err
 	}
-	h := head{commit: 1, epoch: max(o.Epoch, uint64(max(o.Now.Unix(), 0))), place: nowhere}
+	lies := nowhere
+	if o.Whole != nil {
+		lies = place{} // where it is found first
+	}
+	h := head{commit: 1, epoch: max(o.Epoch, uint64(max(o.Now.Unix(), 0))), place: lies}
 	if _, err := rand.Read(h.id[:]); err != nil {
 		return t, err
 	}
-	if t, err = makeStore(Options{Dir: temporary, Key: o.Key, Logger: o.Logger, first: &h}, "restore", o.Records); err != nil {
+	t, err = makeStore(Options{Dir: temporary, Key: o.Key, Logger: o.Logger, first: &h}, "restore", o.Records)
+	if err == nil && o.Whole != nil {
+		var s *Store
+		if s, err = Open(Options{Dir: temporary, Key: o.Key, Logger: o.Logger}); err == nil {
+			err = errors.Join(o.Whole(s), s.Close())
+		}
+	}
+	if err != nil {
 		return t, errors.Join(err, os.RemoveAll(temporary))
 	}
 	if err := os.Rename(temporary, o.Dir); err != nil {
@@ -87,10 +102,10 @@ func makeStore(o Options, node string, records func(put func(persistence.Record)
 	if err != nil {
 		return t, err
 	}
-	b := &batch{store: s}
-	if b.commit.Owner, err = s.Claim(node); err == nil {
-		if err = records(b.put); err == nil {
-			err = b.flush()
+	b := persistence.Batch{Store: s}
+	if b.Owner, err = s.Claim(node); err == nil {
+		if err = records(b.Put); err == nil {
+			err = b.Flush()
 		}
 	}
 	if err = errors.Join(err, s.Close()); err != nil {
@@ -100,41 +115,8 @@ func makeStore(o Options, node string, records func(put func(persistence.Record)
 	if err != nil {
 		return t, err
 	}
-	if r.Holds.Records != b.records || r.Damage != nil {
-		return t, errors.Join(fmt.Errorf("persistence: the new store in %s does not hold the %d records that were put into it, but %v", o.Dir, b.records, r.Holds), r.Damage)
+	if r.Holds.Records != b.Records || r.Damage != nil {
+		return t, errors.Join(fmt.Errorf("persistence: the new store in %s does not hold the %d records that were put into it, but %v", o.Dir, b.Records, r.Holds), r.Damage)
 	}
 	return r.Holds, nil
-}
-
-// batch makes commits of records, as large as they may be.
-type batch struct {
-	store   *Store
-	commit  persistence.Commit
-	size    int
-	records int
-}
-
-func (b *batch) put(r persistence.Record) error {
-	size := len(r.Data) + 256 // as Commit.Check counts
-	if len(b.commit.Put) == persistence.MaxCommitItems || b.size+size > persistence.MaxCommitSize {
-		if err := b.flush(); err != nil {
-			return err
-		}
-	}
-	b.commit.Put = append(b.commit.Put, r)
-	b.size += size
-	b.records++
-	return nil
-}
-
-func (b *batch) flush() error {
-	if len(b.commit.Put) == 0 {
-		return nil
-	}
-	if err := b.store.Commit(b.commit); err != nil {
-		return err
-	}
-	clear(b.commit.Put)
-	b.commit.Put, b.size = b.commit.Put[:0], 0
-	return nil
 }

@@ -35,6 +35,10 @@ type Options struct {
 	// process uses the same store may set it; without it, opening such a store
 	// is a *persistence.CopiedError.
 	Adopt bool
+	// Moved opens a store that was copied to another one, for who goes on with the
+	// copy; see Store.Moved. Without it, and without Adopt, which takes it back, that
+	// is a *persistence.MovedError.
+	Moved bool
 	// Logger is told what was mended when the store was opened, and gets Badger's
 	// own messages, at one level below their own. Nil discards them.
 	Logger *slog.Logger
@@ -84,8 +88,8 @@ const maxQueue = 1024
 // about a second after a crash. The error is a *persistence.LockedError, a
 // *persistence.MasterKeyError, a *persistence.VersionError for a store of a
 // newer program, a *persistence.DamagedError for one that does not hold what it
-// should, a *persistence.CopiedError for one that lies elsewhere than before, or
-// Badger's own.
+// should, a *persistence.CopiedError for one that lies elsewhere than before, a
+// *persistence.MovedError for one that was copied to another store, or Badger's own.
 func Open(o Options) (*Store, error) {
 	if o.Dir == "" {
 		return nil, &persistence.InvalidError{Reason: "the store has no directory"}
@@ -204,8 +208,8 @@ func checkRecord() persistence.Record {
 	return persistence.Record{Key: checkKey, Version: 1, Data: []byte("mtfleet")}
 }
 
-// Adopted tells whether the store was taken from elsewhere when it was opened,
-// by Options.Adopt.
+// Adopted tells whether the store was taken from elsewhere when it was opened, or
+// back after a move, by Options.Adopt.
 func (s *Store) Adopted() bool { return s.opened.moved }
 
 // readOwn reads one of the store's own values; its name is the key's sub.

@@ -99,7 +99,8 @@ func (s swapping) finish(dir string, dryRun bool) (kept string, err error) {
 	return join(dir, kept), syncDir(dir)
 }
 
-// move moves the files of a directory, but for the markers and the lock.
+// move moves the files of a directory, but for the markers and the lock. That a
+// store was moved is said of the new one too.
 func (s swapping) move(from, to string) error {
 	list, err := os.ReadDir(from)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -109,7 +110,7 @@ func (s swapping) move(from, to string) error {
 		return err
 	}
 	for _, e := range list {
-		if e.IsDir() || e.Name() == s.marker || e.Name() == "LOCK" {
+		if e.IsDir() || e.Name() == s.marker || e.Name() == "LOCK" || e.Name() == moveFileName {
 			continue
 		}
 		if err := os.Rename(join(from, e.Name()), join(to, e.Name())); err != nil {

@@ -75,25 +75,38 @@ func (s *Store) Claim(node string) (owner persistence.Owner, err error) {
 		return owner, err
 	}
 	err = s.change(context.Background(), func(ctx context.Context, ch *change) error {
-		running, err := collect[string](ctx, ch.tx, `select name from nodes where over_at > now() order by name for update`)
+		m, err := moveOf(ctx, ch.tx)
+		if err == nil {
+			err = s.movedError(m)
+		}
 		if err != nil {
 			return err
 		}
-		if running != nil {
-			return refuse(&persistence.NodesRunError{Nodes: running})
-		}
-		var b pgx.Batch
-		b.Queue(`delete from nodes`)
-		b.Queue(`update accounts set owner_node = null, owner_epoch = null, since = now() where owner_node is not null`)
-		ch.epoch++
-		owner = persistence.Owner{Node: node, Epoch: uint64(ch.epoch)}
-		ch.all = owner
-		return ch.tx.SendBatch(ctx, &b).Close()
+		owner, err = claim(ctx, ch, node)
+		return err
 	})
 	if err != nil {
 		owner = persistence.Owner{}
 	}
 	return owner, err
+}
+
+// claim makes the node the owner of everything.
+func claim(ctx context.Context, ch *change, node string) (owner persistence.Owner, err error) {
+	running, err := collect[string](ctx, ch.tx, `select name from nodes where over_at > now() order by name for update`)
+	if err != nil {
+		return owner, err
+	}
+	if running != nil {
+		return owner, refuse(&persistence.NodesRunError{Nodes: running})
+	}
+	var b pgx.Batch
+	b.Queue(`delete from nodes`)
+	b.Queue(`update accounts set owner_node = null, owner_epoch = null, since = now() where owner_node is not null`)
+	ch.epoch++
+	owner = persistence.Owner{Node: node, Epoch: uint64(ch.epoch)}
+	ch.all = owner
+	return owner, ch.tx.SendBatch(ctx, &b).Close()
 }
 
 // Join implements persistence.Cluster.
@@ -103,10 +116,17 @@ func (s *Store) Join(ctx context.Context, n persistence.NodeInfo) (owner persist
 	}
 	token := randomName()
 	err = s.change(ctx, func(ctx context.Context, ch *change) error {
+		m, err := moveOf(ctx, ch.tx)
+		if err == nil {
+			err = s.movedError(m)
+		}
+		if err != nil {
+			return err
+		}
 		var epoch int64
 		var address, had string
 		var left float64
-		err := ch.tx.QueryRow(ctx, `select epoch, address, token, extract(epoch from over_at - now())::float8 from nodes where name = $1 for update`, n.Name).
+		err = ch.tx.QueryRow(ctx, `select epoch, address, token, extract(epoch from over_at - now())::float8 from nodes where name = $1 for update`, n.Name).
 			Scan(&epoch, &address, &had, &left)
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):

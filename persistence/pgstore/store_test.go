@@ -92,6 +92,8 @@ func TestOnOneServer(t *testing.T) {
 		{"another master key is refused", testMasterKey},
 		{"tables of a newer program are left alone", testNewer},
 		{"mistakes are named", testMistakes},
+		{"nothing starts on what was moved", testMove},
+		{"nothing starts on half a copy", testCopy},
 		{"a server does not tell its timeline", testNoTimeline},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, newPlace(server)) })

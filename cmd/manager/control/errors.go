@@ -11,6 +11,7 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/persistence/foreign"
+	"github.com/mtfleet/mtfleet/persistence/storecopy"
 )
 
 // Kind says what went wrong, for programs.
@@ -212,8 +213,11 @@ func classifyStore(err error) (Kind, bool) {
 		refused *actors.StoreError
 	)
 	switch {
-	case errors.As(err, &locked), errors.As(err, &stale), errors.As(err, &copied), errors.As(err, new(*persistence.NodesRunError)), errors.As(err, new(*persistence.NodeTakenError)):
+	case errors.As(err, &locked), errors.As(err, &stale), errors.As(err, &copied), errors.As(err, new(*persistence.NodesRunError)), errors.As(err, new(*persistence.NodeTakenError)),
+		errors.As(err, new(*persistence.MovedError)):
 		return KindInUse, true
+	case errors.As(err, new(*persistence.NotEmptyError)):
+		return KindExists, true
 	case errors.As(err, new(*persistence.UnreachableError)):
 		return KindStore, true
 	case errors.As(err, &key):
@@ -222,7 +226,7 @@ func classifyStore(err error) (Kind, bool) {
 		return KindDamaged, true
 	case errors.As(err, &invalid):
 		return KindInvalid, true
-	case errors.As(err, &refused), errors.As(err, &write), errors.As(err, &full), errors.As(err, &disk), errors.As(err, &closing), errors.Is(err, persistence.ErrClosed):
+	case errors.As(err, &refused), errors.As(err, &write), errors.As(err, &full), errors.As(err, &disk), errors.As(err, &closing), errors.Is(err, persistence.ErrClosed), errors.As(err, new(*storecopy.DifferenceError)):
 		return KindStore, true
 	}
 	return "", false

@@ -69,6 +69,8 @@ func CheckStore(s Store) []Finding {
 		}
 	case errors.As(s.Refusal, new(*persistence.CopiedError)):
 		f.Why, f.Mend = "two managers with the same keys lose their accounts: adopt it only when no other one uses it", "manager store adopt"
+	case errors.As(s.Refusal, new(*persistence.MovedError)):
+		f.Why, f.Mend = "two managers with the same keys lose their accounts: adopt it only when the store that it was moved to is gone for good", "manager store adopt"
 	case errors.As(s.Refusal, new(*persistence.DamagedError)):
 		f.Why, f.Mend = "a manager does not start on a store that has less than it should", "manager store salvage --dry-run"
 	case errors.As(s.Refusal, new(*persistence.VersionError)):
