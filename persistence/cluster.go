@@ -23,7 +23,8 @@ import (
 //
 // Claim still makes one owner of all, for a program that works on the store while
 // no node runs: it is refused with *NodesRunError while a lease lasts, and a node
-// that joins ends it.
+// that joins ends it. A store that was moved, or is half a copy, refuses both with
+// *MovedError.
 //
 // Methods may be called from any goroutine, and block until the store has
 // answered or ctx ends. Beside the errors named, they return ErrClosed,

@@ -189,7 +189,11 @@ func (a *app) openStore(cfg *config.Config, log *slog.Logger) (persistence.Store
 		return nil, err
 	}
 	if cfg.Store.Postgres.Used() {
-		return openPostgres(cfg.Store.Postgres, o, log)
+		store, err := openPostgres(cfg.Store.Postgres, o, log)
+		if err != nil {
+			return nil, err
+		}
+		return store, nil
 	}
 	if err := os.MkdirAll(cfg.Store.Dir, 0o700); err != nil {
 		return nil, storeDirError(cfg.Store.Dir, err)
@@ -198,7 +202,7 @@ func (a *app) openStore(cfg *config.Config, log *slog.Logger) (persistence.Store
 }
 
 // openPostgres opens the store of a database, which waits a few seconds for it.
-func openPostgres(c config.Postgres, o badgerstore.Options, log *slog.Logger) (persistence.Store, error) {
+func openPostgres(c config.Postgres, o badgerstore.Options, log *slog.Logger) (*pgstore.Store, error) {
 	url, err := c.Connection()
 	if err != nil {
 		return nil, &exitError{code: exitUsage, kind: control.KindConfig, err: err, text: fmt.Sprintf("store.postgres.url_file cannot be read: %v", err)}

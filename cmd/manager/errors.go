@@ -46,7 +46,7 @@ func exitCodesTopic() *cobra.Command {
   1    failed; of demo and bench: a promise did not hold; of doctor: an error
   2    usage or configuration is wrong
   3    in use: the store, the control socket, or an address to listen on; or the
-       store is a copy whose original may be in use
+       store is a copy whose original may be in use, or was moved to another one
   4    the master key is missing, unreadable, or not the store's; or an identity
        is not one of the backup's
   5    the server refused: a wrong or expired code or link, an unknown token, a wrong

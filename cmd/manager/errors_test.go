@@ -15,6 +15,7 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/dctest/serve"
 	"github.com/mtfleet/mtfleet/mtproto/tgerr"
 	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/persistence/storecopy"
 )
 
 // TestErrorsReadAsOneLine walks what the command tells an operator. Only a
@@ -39,6 +40,10 @@ func TestErrorsReadAsOneLine(t *testing.T) {
 		"two bad records":           errors.Join(&persistence.CorruptError{Key: bad, Why: "torn"}, &persistence.VersionError{Key: bad, Version: 3, Known: 1}),
 		"a damaged store":           &persistence.DamagedError{Dir: "/data", Why: "MANIFEST is missing", Commit: 7, CopyCommit: 6},
 		"a copied store":            &persistence.CopiedError{Dir: "/data", ID: "01020304"},
+		"a store that was moved":    &persistence.MovedError{Place: "/data", Move: persistence.Move{Other: "a database"}},
+		"half a copy":               &persistence.MovedError{Place: "/data", Move: persistence.Move{Other: "a database", Partial: true}},
+		"a copy over a fleet":       &persistence.NotEmptyError{Place: "/data", Do: "move it away"},
+		"a copy that differs":       &storecopy.DifferenceError{Key: bad, Why: "the copy has it otherwise"},
 		"a store in use":            &persistence.LockedError{Dir: "/data", PID: 7},
 		"the wrong master key":      &persistence.MasterKeyError{Source: "f", Reason: "it is another store's"},
 		"nobody answers":            fmt.Errorf("%w on %s: %w", control.ErrNobody, "/run/x.sock", errors.New("connection refused")),

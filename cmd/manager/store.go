@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -10,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/config"
+	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/persistence/badgerstore"
 )
 
@@ -19,8 +22,9 @@ func (a *app) storeCommand() *cobra.Command {
 others open the store themselves, and so do those where no manager runs: none may.
 
 backup, restore and verify are for before anything happens, salvage and adopt for a
-store that says that it is damaged, or that it is a copy.`,
-		a.backupCommand(), a.restoreCommand(), a.verifyCommand(), a.spaceCommand(), a.rekeyCommand(), a.compactCommand(), a.salvageCommand(), a.adoptCommand())
+store that says that it is damaged, or that it is a copy, and copy takes a fleet from
+one machine to several, and back.`,
+		a.backupCommand(), a.restoreCommand(), a.verifyCommand(), a.spaceCommand(), a.rekeyCommand(), a.compactCommand(), a.salvageCommand(), a.adoptCommand(), a.copyCommand())
 }
 
 // ownStore returns the options of a store that is there already and is written to:
@@ -226,10 +230,18 @@ func (a *app) adoptCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "adopt", Short: "Take a store that was copied, moved or restored", Args: exactly(),
 		Long: `adopt takes a store that lies elsewhere than it was used last: a copy, a restored
-backup, a directory that was moved to another disk. Do it only when no other manager
-uses the same store: two that use the same keys lose their accounts.`,
-		RunE: func(*cobra.Command, []string) error {
+backup, a directory that was moved to another disk; or one, a directory or a database,
+that was moved by "store copy". Do it only when no other manager uses the same store:
+two that use the same keys lose their accounts.`,
+		RunE: func(c *cobra.Command, _ []string) error {
 			a.asJSON = asJSON
+			cfg, err := a.load(true)
+			if err != nil {
+				return err
+			}
+			if cfg.Store.Postgres.Used() {
+				return a.adoptDatabase(c.Context(), cfg)
+			}
 			o, err := a.ownStore()
 			if err != nil {
 				return err
@@ -250,19 +262,46 @@ uses the same store: two that use the same keys lose their accounts.`,
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return a.printJSON(struct {
-					Store    string `json:"store"`
-					Adopted  bool   `json:"adopted"`
-					Accounts int    `json:"accounts"`
-				}{o.Dir, adopted, len(ids)})
-			}
-			if !adopted {
-				return a.sayf("The store in %s lies where it was used last: there is nothing to adopt.", o.Dir)
-			}
-			return a.sayf("The store in %s is adopted, with %d accounts. The one it was copied from must not run any more.", o.Dir, len(ids))
+			return a.adopted(o.Dir, adopted, len(ids))
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON to standard output, and errors as JSON to standard error")
 	return c
+}
+
+// adoptDatabase is adopt for a store in a database.
+func (a *app) adoptDatabase(ctx context.Context, cfg *config.Config) error {
+	store, err := a.openDatabase(cfg)
+	if err != nil {
+		return err
+	}
+	adopted, err := store.Adopt(ctx)
+	var ids []persistence.AccountID
+	if err == nil {
+		ids, err = store.Accounts()
+	}
+	if adopted {
+		a.auditOpen(store, "store adopt", "", err)
+	}
+	if closeErr := store.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return err
+	}
+	return a.adopted(store.Place(), adopted, len(ids))
+}
+
+func (a *app) adopted(place string, adopted bool, accounts int) error {
+	if a.asJSON {
+		return a.printJSON(struct {
+			Store    string `json:"store"`
+			Adopted  bool   `json:"adopted"`
+			Accounts int    `json:"accounts"`
+		}{place, adopted, accounts})
+	}
+	if !adopted {
+		return a.sayf("The store in %s lies where it was used last: there is nothing to adopt.", place)
+	}
+	return a.sayf("The store in %s is adopted, with %d accounts. The one it was copied from must not run any more, nor one that it was copied to.", place, accounts)
 }

@@ -156,6 +156,7 @@ func TestTheStore(t *testing.T) {
 		{"the key is the key's business", Store{Refusal: &persistence.MasterKeyError{Source: "k", Reason: "r"}}, nil},
 		{"somebody has it", Store{Dir: "d", Refusal: &persistence.LockedError{Dir: "d", PID: 7}}, []want{{Warning, "process 7", "ps -fp 7"}}},
 		{"somebody unknown has it", Store{Dir: "d", Refusal: &persistence.LockedError{Dir: "d"}}, []want{{Warning, "another process", "fuser -v d"}}},
+		{"a store that was moved", Store{Refusal: &persistence.MovedError{Place: "d", Move: persistence.Move{Other: "a database"}}}, []want{{Error, "was moved to a database", "manager store adopt"}}},
 		{"a copy", Store{Refusal: &persistence.CopiedError{Dir: "d", ID: "01020304"}}, []want{{Error, "is a copy", "manager store adopt"}}},
 		{"damage", Store{Refusal: &persistence.DamagedError{Dir: "d", Why: "MANIFEST is missing"}}, []want{{Error, "MANIFEST is missing", "manager store salvage --dry-run"}}},
 		{"a newer program's", Store{Refusal: &persistence.VersionError{Version: 9, Known: 1}}, []want{{Error, "9", "manager version"}}},
