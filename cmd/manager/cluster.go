@@ -17,10 +17,14 @@ import (
 // asNode has a manager be a node of its store, where the configuration makes one of
 // it.
 func asNode(o *actors.Options, c config.Cluster) error {
-	if c.Node == "" {
+	_, ok := o.Store.(persistence.Cluster)
+	switch {
+	case c.Node == "" && ok: // without a lease nothing keeps a second manager, anywhere, from using the same keys
+		return &exitError{code: exitUsage, kind: control.KindConfig,
+			text: "store.postgres is set and cluster.node is not: other machines reach that store too, so a manager has it only as a node, with a lease: name this one by cluster.node (docs/cluster.md)"}
+	case c.Node == "":
 		return nil
-	}
-	if _, ok := o.Store.(persistence.Cluster); !ok {
+	case !ok:
 		return &exitError{code: exitUsage, kind: control.KindConfig,
 			text: "cluster.node is set, and the store is one that a manager has for itself alone: use a store that several nodes share, or leave cluster out"}
 	}
