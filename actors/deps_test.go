@@ -61,6 +61,7 @@ var allowedImports = map[string][]string{
 	"persistence/badgerstore": {"persistence", "persistence/seal"},
 	"persistence/pgstore":     {"persistence", "persistence/seal"},
 	"persistence/backup":      {"persistence"},
+	"persistence/storecopy":   {"persistence"},
 	"persistence/storetest":   {"persistence"},
 
 	// Formats of other libraries: TL strings, the local encryption of Telegram Desktop (IGE, KDF v1) and the built-in addresses.

@@ -78,6 +78,14 @@ func rows() []row {
 				{`sum(rate(mtfleet_store_commit_seconds_count{$i}$r))`, "all"},
 				{`sum(rate(mtfleet_store_failures_total{$i}$r))`, "refused"}}},
 		}},
+		{"Nodes of a cluster", []graph{
+			{title: "Lease left", kind: lines, unit: "s", queries: []query{{
+				`mtfleet_node_lease_seconds{$i}`, "{{instance}}"}}},
+			{title: "Accounts that moved", kind: lines, unit: "cps", queries: []query{{
+				`sum by (instance, direction) (rate(mtfleet_node_moves_total{$i}$r))`, "{{instance}}: {{direction}}"}}},
+			{title: "Silences", kind: number, unit: "short", bad: 1, queries: []query{{
+				`sum by (instance) (increase(mtfleet_node_silences_total{$i}$r))`, "{{instance}}"}}},
+		}},
 		{"Process", []graph{
 			{title: "Memory", kind: lines, unit: "bytes", queries: []query{
 				{`process_resident_memory_bytes{$i}`, "{{instance}}: resident"},

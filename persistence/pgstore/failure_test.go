@@ -140,7 +140,7 @@ func TestTheServerIsKilledAmongCommits(t *testing.T) {
 	}
 	const writers = 16
 	told := make([]int, writers)
-	stop := make(chan struct{})
+	stop, made := make(chan struct{}), make(chan struct{}, 1<<16)
 	var wg sync.WaitGroup
 	for w := range writers {
 		wg.Go(func() {
@@ -158,14 +158,24 @@ func TestTheServerIsKilledAmongCommits(t *testing.T) {
 					return
 				}
 				told[w] = n
+				made <- struct{}{}
 			}
 		})
 	}
+	some := func() {
+		for range 10 * writers {
+			select {
+			case <-made:
+			case <-time.After(o.Patience):
+				t.Fatal("no commit is made any more")
+			}
+		}
+	}
 	for range 4 {
-		time.Sleep(300 * time.Millisecond) // commits are made
+		some()
 		server.Restart()
 	}
-	time.Sleep(100 * time.Millisecond)
+	some()
 	close(stop)
 	wg.Wait()
 	server.Restart()

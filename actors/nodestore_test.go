@@ -1,0 +1,167 @@
+package actors_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/persistence/storetest"
+)
+
+// balky is a way to the store on which some questions fail.
+type balky struct {
+	*storetest.Cut
+	loads   atomic.Int32 // that fail yet
+	untold  atomic.Bool  // commits are made, and said not to be
+	renewal atomic.Bool  // renewals fail, but the last before the lease is over comes late
+	renewed time.Time    // last, by the node's one renewal at a time
+}
+
+var errBalky = &persistence.UnreachableError{Err: errors.New("as planned")}
+
+func (b *balky) Load(id persistence.AccountID) ([]persistence.Record, error) {
+	if !id.Shared() && b.loads.Add(-1) >= 0 {
+		return nil, errBalky
+	}
+	return b.Cut.Load(id)
+}
+
+func (b *balky) Commit(c persistence.Commit) error {
+	if err := b.Cut.Commit(c); err != nil || !b.untold.Load() {
+		return err
+	}
+	return errBalky
+}
+
+func (b *balky) Renew(ctx context.Context, o persistence.Owner) error {
+	if b.renewal.Load() {
+		if time.Since(b.renewed) < 10500*time.Millisecond { // of the lease's 12 s
+			return errBalky
+		}
+		time.Sleep(2 * time.Second)
+		b.renewal.Store(false)
+	}
+	b.renewed = time.Now()
+	return b.Cut.Renew(ctx, o)
+}
+
+func (k *several) balky(name string) (*on, *balky) {
+	k.t.Helper()
+	store := &balky{Cut: &storetest.Cut{Cluster: k.store.Node()}}
+	o := k.options(name, store.Cut)
+	o.Store = store
+	return &on{open(k.t, o), name, store.Cut}, store
+}
+
+func TestAnAccountThatCannotBeReadIsReadWhenTheStoreAnswers(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		k := openSeveral(t, 3)
+		a := k.node("a")
+		k.fill(a)
+		b, store := k.balky("b")
+		k.home(a, b)
+		store.loads.Store(8)
+		if err := a.Drain(soon(t)); err != nil {
+			t.Fatal(err)
+		}
+		k.settle(b)
+		if n := store.loads.Load(); n > 0 {
+			t.Errorf("%d reads did not fail", n)
+		}
+		verdict(t, k.s, k.store.Node())
+	})
+}
+
+// What a node could not write of an account is void when another has taken it: the
+// node may be given it back much later.
+func TestANodeForgetsWhatItOwedOfAnAccountThatWasTaken(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		k := openSeveral(t, 8)
+		a, b := k.node("a"), k.node("b")
+		k.fill(a)
+		k.home(a, b)
+		a.cut.Set(storetest.Unasked)
+		for _, acc := range a.Accounts() {
+			if err := acc.Pause(soon(t)); err == nil {
+				t.Errorf("%s is paused, it says", acc.ID())
+			}
+		}
+		time.Sleep(time.Minute)
+		if has := len(b.Accounts()); has != k.bots {
+			t.Fatalf("the other node has %d accounts", has)
+		}
+		a.cut.Set(storetest.Whole)
+		k.home(a, b) // online
+	})
+}
+
+// A renewal that is under way when the lease ends, and is granted, does not tell what
+// is owned: nobody is given up for that.
+func TestALateRenewalGivesNobodyUp(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		k := openSeveral(t, 3)
+		a, store := k.balky("a")
+		k.fill(a)
+		before := a.Accounts()
+		time.Sleep(6 * time.Second) // it was renewed once
+		store.renewal.Store(true)
+		silent := false
+		for range 300 {
+			time.Sleep(100 * time.Millisecond)
+			for _, acc := range a.Accounts() {
+				silent = silent || acc.Status().State != actors.Online
+			}
+		}
+		k.settle(a)
+		if after := a.Accounts(); !silent || !slices.Equal(before, after) {
+			t.Errorf("silent %v, and the accounts are others: %v", silent, !slices.Equal(before, after))
+		}
+	})
+}
+
+func TestAnAccountThatANodeOwnsUnknowinglyIsNotAddedAgain(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		k := openSeveral(t, 1)
+		a := k.node("a")
+		nodes, err := a.Nodes(soon(t))
+		if err != nil || len(nodes) != 1 {
+			t.Fatal(nodes, err)
+		}
+		rec := persistence.Account{ID: "alice", Created: time.Now()}.Record()
+		c := persistence.Commit{Owner: nodes[0].Owner(), Put: []persistence.Record{rec}, Absent: []persistence.Key{rec.Key}}
+		if err := k.store.Node().Commit(c); err != nil {
+			t.Fatal(err)
+		}
+		var exists *actors.ExistsError
+		if _, err := a.Add(soon(t), "alice", actors.AccountOptions{}); !errors.As(err, &exists) {
+			t.Errorf("it is added: %v", err)
+		}
+	})
+}
+
+// An account was removed, and its node was not told.
+func TestAnAccountWithoutRecordsIsNone(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		k := openSeveral(t, 1)
+		a, store := k.balky("a")
+		k.fill(a)
+		acc := a.Accounts()[0]
+		if err := acc.LogOut(soon(t)); err != nil {
+			t.Fatal(err)
+		}
+		store.untold.Store(true)
+		if err := acc.Remove(soon(t), false); err == nil {
+			t.Error("the removal is told")
+		}
+		store.untold.Store(false)
+		time.Sleep(time.Minute)
+		if n := len(a.Accounts()); n != 0 {
+			t.Errorf("there is %v", a.Accounts()[0].Status())
+		}
+	})
+}
