@@ -167,18 +167,21 @@ func reconnects(ctx context.Context, p *somebody) error {
 
 // rotates waits until the error was answered and the temp key was replaced after
 // it, or should have been. A bind may be under way when it begins: that one says
-// nothing. Where every bind fails there is none to wait for.
+// nothing. Where every bind fails it waits until the temp key is over.
 func rotates(ctx context.Context, p *somebody) error {
 	began, left := time.Now(), p.w.s.FaultsLeft()
-	always := left > 1
 	waits := func(still func() bool) {
 		for still() && time.Since(began) < 2*time.Hour && p.a.Status().SignedIn {
 			time.Sleep(time.Second)
 		}
 	}
-	waits(func() bool { return left > 0 && p.w.s.FaultsLeft() == left })
-	binds := p.w.s.Counts().Binds
-	waits(func() bool { return always || p.w.s.Counts().Binds == binds })
+	if p.w.always {
+		waits(func() bool { return p.a.Status().State == actors.Online })
+	} else {
+		waits(func() bool { return left > 0 && p.w.s.FaultsLeft() == left })
+		binds := p.w.s.Counts().Binds
+		waits(func() bool { return p.w.s.Counts().Binds == binds })
+	}
 	time.Sleep(time.Minute)
 	return p.quietly(ctx)
 }

@@ -170,6 +170,7 @@ func (w *refusalWorld) try(text string) (outcome, error) {
 // fail makes the next call of the method fail.
 func (w *refusalWorld) fail(text string) {
 	text, always := strings.CutSuffix(text, ", always")
+	w.always = always
 	switch {
 	case text == "":
 	case always:
@@ -282,9 +283,6 @@ func (w *refusalWorld) tryCall(text string) (outcome, error) {
 	defer cancel()
 	err := w.road.call(ctx, p)
 	took := time.Since(begun).Round(time.Second)
-	if bad := w.hit(text); bad != nil {
-		return outcome{}, fmt.Errorf("%w (%w)", bad, err)
-	}
 	got := outcome{does: "is done"}
 	var bad error
 	if took > 10*time.Second && !w.road.quiet {
@@ -294,8 +292,17 @@ func (w *refusalWorld) tryCall(text string) (outcome, error) {
 		got.does = strings.Replace(got.does, "is done", "fails", 1)
 		bad = got.said(err, text)
 	}
-	time.Sleep(time.Second)
-	switch lost := got.stands(p, text); {
+	var lost bool
+	if w.always { // before the error is gone, and what waits for that goes on
+		lost = got.stands(p, text)
+	}
+	if missed := w.hit(text); missed != nil {
+		return outcome{}, fmt.Errorf("%w (%w)", missed, err)
+	}
+	if time.Sleep(time.Second); !w.always {
+		lost = got.stands(p, text)
+	}
+	switch {
 	case lost:
 		if err := p.finish(p.signIn()); err != nil {
 			return got, fmt.Errorf("it cannot sign in again: %w", err)

@@ -33,6 +33,8 @@ type refusalWorld struct {
 	n     int       // people so far
 	last  *somebody // of a row of a sign-in, and signed out again
 	kept  *somebody // is signed in, for the next row
+
+	always bool // every call of the road's method fails in this row
 }
 
 func newRefusalWorld(t *testing.T, r *road) *refusalWorld {
