@@ -293,13 +293,14 @@ func (w *refusalWorld) tryCall(text string) (outcome, error) {
 		bad = got.said(err, text)
 	}
 	var lost bool
-	if w.always { // before the error is gone, and what waits for that goes on
+	early := w.always && w.road.quiet // what goes on by itself may, once the error is gone
+	if early {
 		lost = got.stands(p, text)
 	}
 	if missed := w.hit(text); missed != nil {
 		return outcome{}, fmt.Errorf("%w (%w)", missed, err)
 	}
-	if time.Sleep(time.Second); !w.always {
+	if time.Sleep(time.Second); !early {
 		lost = got.stands(p, text)
 	}
 	switch {
