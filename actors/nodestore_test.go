@@ -19,7 +19,7 @@ type balky struct {
 	loads   atomic.Int32 // that fail yet
 	untold  atomic.Bool  // commits are made, and said not to be
 	renewal atomic.Bool  // renewals fail, but the last before the lease is over comes late
-	renewed time.Time    // last, by the node's one renewal at a time
+	renewed atomic.Int64 // the last, in nanoseconds since 1970
 }
 
 var errBalky = &persistence.UnreachableError{Err: errors.New("as planned")}
@@ -40,13 +40,13 @@ func (b *balky) Commit(c persistence.Commit) error {
 
 func (b *balky) Renew(ctx context.Context, o persistence.Owner) error {
 	if b.renewal.Load() {
-		if time.Since(b.renewed) < 10500*time.Millisecond { // of the lease's 12 s
+		if time.Since(time.Unix(0, b.renewed.Load())) < 10500*time.Millisecond { // of the lease's 12 s
 			return errBalky
 		}
 		time.Sleep(2 * time.Second)
 		b.renewal.Store(false)
 	}
-	b.renewed = time.Now()
+	b.renewed.Store(time.Now().UnixNano())
 	return b.Cut.Renew(ctx, o)
 }
 
