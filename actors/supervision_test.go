@@ -53,6 +53,10 @@ var proofs = []struct {
 	}},
 	{"406 `AUTH_KEY_DUPLICATED`", []string{"TestADuplicatedKeyStopsTheAccountAtOnce", "TestADuplicatedAccountEndsAlone"}},
 	{"420", []string{"TestAFloodWaitIsToldRememberedAndObeyed", "TestAWaitOfTheWholeAccountIsObeyedAcrossARestart", "TestAWaitOfOneTargetHoldsNothingElse"}},
+	{"a node's lease is over", []string{
+		"TestANodeThatDoesNotReachTheStoreIsSilentBeforeItsLeaseIsOver", "TestNobodyIsTakenWhileTheStoreIsAwayFromEverybody", "TestALateRenewalGivesNobodyUp",
+	}},
+	{"another node has taken an account", []string{"TestANodeForgetsWhatItOwedOfAnAccountThatWasTaken"}},
 	{"5xx", []string{"TestARepeatableCallSurvivesTheServersTrouble", "TestTheServersErrorReachesTheCaller"}},
 	{"no update and no answer for 15 to 20 minutes", []string{"TestASilentRevocationIsFound"}},
 	{"somebody signed in, or \"this key was dropped\"", []string{"TestANewSessionIsTold", "TestAServerThatDroppedTheKeyIsAskedWhetherItDid"}},

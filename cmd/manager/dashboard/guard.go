@@ -18,20 +18,25 @@ import (
 // policy has pages load what is ours and nothing else, and be shown in no other page.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
+// Protect has a browser load what is the page's own and nothing else, show the page in no
+// other, tell nobody of it and keep nothing of it. It is for every page of this program.
+func Protect(h http.Header) {
+	h.Set("Content-Security-Policy", policy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	// Without any referrer a browser would not tell the origin of a form either.
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), publickey-credentials-create=(self), publickey-credentials-get=(self)")
+	h.Set("Cache-Control", "no-store")
+}
+
 // guarded is asked before everything: it bounds requests, and refuses those that were
 // sent to another name, as a page of elsewhere has them sent whose name was made to lead
 // here.
 func (s *Server) guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", policy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		// Without any referrer a browser would not tell the origin of a form either.
-		h.Set("Referrer-Policy", "same-origin")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), publickey-credentials-create=(self), publickey-credentials-get=(self)")
-		h.Set("Cache-Control", "no-store")
+		Protect(w.Header())
 		if !slices.Contains(s.hosts, r.Host) {
 			http.Error(w, fmt.Sprintf("This is the dashboard of a manager, and it answers under %s alone.", s.URL()), http.StatusMisdirectedRequest)
 			return

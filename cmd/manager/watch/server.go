@@ -36,9 +36,6 @@ const (
 	actLimit = 45 * time.Second
 )
 
-// policy has the page load what is ours and nothing else, and be shown in no other page.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-
 // Server serves the page.
 type Server struct {
 	o        Options
@@ -120,13 +117,7 @@ func (s *Server) handler() http.Handler {
 // name was made to lead here.
 func (s *Server) guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", policy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "same-origin")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Cache-Control", "no-store")
+		dashboard.Protect(w.Header())
 		if r.Host != s.host {
 			fail(w, r, http.StatusMisdirectedRequest, "This is the page of a demo, and it answers under http://"+s.host+"/ alone.")
 			return
