@@ -58,7 +58,7 @@ type owed struct {
 	weight int
 }
 
-// consumerReader is one range over Events.
+// consumerReader is one call of Events.
 type consumerReader struct {
 	ready chan struct{} // capacity 1: something to read
 	taken chan struct{} // closed when another begins to read, or the consumer is removed
@@ -177,35 +177,29 @@ func (c *Consumer) wake() {
 
 // Events returns what was not acknowledged, then what comes, until ctx ends or
 // the manager is closed; then without an error. Before anything else the present
-// state of each account is told, by events without a cursor. Whoever reads last is
-// the one reader: an earlier range ends with ErrConsumerTaken, and all with
-// ErrConsumerRemoved. It blocks between events.
+// state of each account is told, by events without a cursor. Whoever calls it last
+// is the one reader, from the call on: an earlier one's events end with
+// ErrConsumerTaken, and all with ErrConsumerRemoved. Where ctx is over already it
+// takes nothing from anybody. Ranging blocks between events; range over it once.
 func (c *Consumer) Events(ctx context.Context) iter.Seq2[Event, error] {
+	if ctx.Err() != nil {
+		return func(func(Event, error) bool) {}
+	}
+	r, err := c.attach()
+	if err != nil {
+		return func(yield func(Event, error) bool) { yield(Event{}, err) }
+	}
+	leave := func() { c.detach(r) }
+	stop := context.AfterFunc(ctx, leave)
 	return func(yield func(Event, error) bool) {
-		r, err := c.attach()
-		if err != nil {
-			yield(Event{}, err)
-			return
-		}
-		defer c.detach(r)
+		defer func() { stop(); leave() }()
 		f := c.Filter()
 		for _, ev := range c.present(&f) {
 			if !yield(ev, nil) {
 				return
 			}
 		}
-		for {
-			for {
-				batch := c.next(r)
-				if len(batch) == 0 {
-					break
-				}
-				for _, ev := range batch {
-					if ctx.Err() != nil || !yield(ev, nil) {
-						return
-					}
-				}
-			}
+		for c.hand(ctx, r, yield) {
 			select {
 			case <-r.ready:
 			case <-r.taken:
@@ -219,6 +213,21 @@ func (c *Consumer) Events(ctx context.Context) iter.Seq2[Event, error] {
 				return
 			case <-c.done:
 				return // what is not read comes again
+			}
+		}
+	}
+}
+
+// hand gives a reader what there is. It reports whether the reader wants more.
+func (c *Consumer) hand(ctx context.Context, r *consumerReader, yield func(Event, error) bool) bool {
+	for {
+		batch := c.next(r)
+		if len(batch) == 0 {
+			return true
+		}
+		for _, ev := range batch {
+			if ctx.Err() != nil || !yield(ev, nil) {
+				return false
 			}
 		}
 	}

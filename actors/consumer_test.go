@@ -275,6 +275,52 @@ func TestAConsumerHasOneReader(t *testing.T) {
 	})
 }
 
+// A consumer is read from the call on, not from when its reader begins to range: whoever is told that its stream is open has
+// it, and what happens then is told to it.
+func TestAConsumerIsReadFromTheCallOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench("a")
+		c := b.consumer("c", Filter{})
+		first := c.Events(t.Context())
+		b.state("a", Online)
+		over, end := context.WithCancel(t.Context())
+		end()
+		for ev, err := range c.Events(over) {
+			t.Errorf("whose time is over before is told %v, %v", ev, err)
+		}
+		for ev, err := range first {
+			if err != nil || ev.Kind != EventState || ev.Cursor.IsZero() {
+				t.Errorf("what came before the first was read: %+v, %v", ev, err)
+			}
+			break
+		}
+		if c.status(nil).Attached {
+			t.Error("who has gone is attached still")
+		}
+		first = c.Events(t.Context())
+		second := c.Events(t.Context())
+		for _, err := range first {
+			if !errors.Is(err, ErrConsumerTaken) {
+				t.Errorf("the first reader ends with %v", err)
+			}
+		}
+		c.close()
+		for _, err := range second {
+			if !errors.Is(err, ErrConsumerRemoved) {
+				t.Errorf("the second reader ends with %v", err)
+			}
+		}
+		never, cancel := context.WithCancel(t.Context())
+		c = b.consumer("d", Filter{})
+		c.Events(never)
+		cancel()
+		synctest.Wait()
+		if c.status(nil).Attached {
+			t.Error("who never read is attached when its time is over")
+		}
+	})
+}
+
 // States are not durable: who reads slowly is told the last of an account, who is
 // away none, and nothing grows.
 func TestStatesDoNotPileUp(t *testing.T) {

@@ -89,8 +89,9 @@ func (l *Local) Consume(ctx context.Context, r ConsumeRequest) (iter.Seq2[Event,
 	if err != nil {
 		return nil, Wrap(err)
 	}
+	events := c.Events(ctx) // who asked is the one reader before it is said that the stream is open
 	return func(yield func(Event, error) bool) {
-		for ev, err := range c.Events(ctx) {
+		for ev, err := range events {
 			if !yield(actors.NewEventJSON(ev, r.Raw), Wrap(err)) {
 				return
 			}

@@ -112,7 +112,14 @@ func TestAStreamInLines(t *testing.T) {
 		}
 	}
 	// One that breaks off says why on a line of its own: here somebody else begins to read.
-	first, err := r.http.Post(baseURL+Consume.procedure, "application/json", strings.NewReader(`{"name":"app"}`))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	q, err := http.NewRequestWithContext(ctx, http.MethodPost, baseURL+Consume.procedure, strings.NewReader(`{"name":"app"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Header.Set("Content-Type", "application/json")
+	first, err := r.http.Do(q)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +129,7 @@ func TestAStreamInLines(t *testing.T) {
 	if err := d.Decode(&line); err != nil || len(line) != 0 {
 		t.Fatalf("%v, %v", line, err)
 	}
-	second, err := Consume.Call(t.Context(), r, ConsumeRequest{Name: "app"})
+	second, err := Consume.Call(ctx, r, ConsumeRequest{Name: "app"})
 	if err != nil {
 		t.Fatal(err)
 	}
