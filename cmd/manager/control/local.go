@@ -158,6 +158,9 @@ func (l *Local) keeps(id string) bool {
 func show(a *actors.Account) Account {
 	s := a.Status()
 	s.Why = actors.Plain(s.Why)
+	if s.Since.IsZero() { // or it would be listed as one that nobody has signed in
+		s.State, s.Why = actors.Connecting, "it is being read from the store"
+	}
 	return Account{ID: a.ID(), State: s.State.String(), Status: s}
 }
 
