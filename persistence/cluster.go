@@ -15,11 +15,12 @@ import (
 //
 // The shared ids belong to every node that has joined: of two commits of one
 // record the later wins, and Commit.Absent is for what must have one writer.
-// Commit itself refuses what concerns an account that the owner does not own. An
-// account without any record has no owner: it is that of the node which commits
-// its first one, and is forgotten with its last one. Who commits the first has to
-// say so, by a key of the account in Commit.Absent: else it is refused, as what a
-// node writes late that does not know yet that the account was removed.
+// Commit itself refuses what concerns an account that the owner does not own, were it
+// by Commit.Absent alone. An account without any record has no owner: it is that of
+// the node which commits its first one, and is forgotten with its last one. Who commits
+// the first has to say so, by a key of the account in Commit.Absent: else it is
+// refused, as what a node writes late that does not know yet that the account was
+// removed.
 //
 // Claim still makes one owner of all, for a program that works on the store while
 // no node runs: it is refused with *NodesRunError while a lease lasts, and a node

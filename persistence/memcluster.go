@@ -149,14 +149,16 @@ func (m *MemoryCluster) Commit(commit Commit) error {
 	})
 }
 
-// accounts are those of which the commit changes records, sorted.
+// accounts are those that the commit is about, sorted.
 func (c Commit) accounts() []AccountID {
 	ids := map[AccountID]struct{}{}
 	for _, r := range c.Put {
 		ids[r.Account] = struct{}{}
 	}
-	for _, k := range c.Delete {
-		ids[k.Account] = struct{}{}
+	for _, keys := range [][]Key{c.Delete, c.Absent} {
+		for _, k := range keys {
+			ids[k.Account] = struct{}{}
+		}
 	}
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(ids)), AccountID.Shared)
 }

@@ -294,6 +294,21 @@ func testOwnAccounts(t *testing.T, k *cluster) {
 	}
 	k.stale("deleting in it", b.Commit(persistence.Commit{Owner: b.owner, Delete: []persistence.Key{meta("alice", "1", "").Key}}))
 	k.stale("another's name", b.Commit(persistence.Commit{Owner: persistence.Owner{Node: "b", Epoch: a.owner.Epoch}, Put: []persistence.Record{meta("bob", "1", "x")}}))
+	// Who says only that something of it is not there is told that it is another's, also
+	// where something is.
+	for _, sub := range []string{"1", "2"} {
+		c := persistence.Commit{Owner: b.owner, Put: []persistence.Record{meta(persistence.FleetID, "1", "b")}, Absent: []persistence.Key{meta("alice", sub, "").Key}}
+		if e := k.stale("what is not in it", b.Commit(c)); e.Account != "alice" || e.Current != a.owner {
+			t.Fatalf("the error says %+v", e)
+		}
+		c.Owner = a.owner
+		if err := a.Commit(c); (err == nil) != (sub == "2") {
+			t.Fatalf("its owner is told %v", err)
+		}
+		c.Owner, c.Absent = b.owner, []persistence.Key{meta("bob", sub, "").Key} // an account that is none
+		k.ok(b.Commit(c))
+	}
+	b.owns()
 	a.holds("alice", "a")
 	b.holds("alice", "a") // reading is everybody's
 }
