@@ -350,7 +350,7 @@ func (n *nodeActor) watchLease(c *nodeCtx) {
 	n.silent = true
 	n.m.meters.nodeSilences.count(1, values{})
 	n.m.log.Error("this node is silent: its lease has ended, and other nodes may take its accounts", "lease", n.opts.Term)
-	n.m.fleet.Send(silence{"this node's lease has ended: it waits until it reaches the store"})
+	n.m.fleet.Send(silence{"this node's lease has ended: it waits until it reaches the store, and does not know whether another has the account by now"})
 	c.After(timerRenew, 0, renewDue{})
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/persistence/foreign"
 	"github.com/mtfleet/mtfleet/persistence/storetest"
 )
 
@@ -163,5 +164,51 @@ func TestAnAccountWithoutRecordsIsNone(t *testing.T) {
 		if n := len(a.Accounts()); n != 0 {
 			t.Errorf("there is %v", a.Accounts()[0].Status())
 		}
+	})
+}
+
+// Who takes an account back while the store does not answer is not told that it is
+// done, not even by the account itself: another node begins with what the store has.
+func TestAnAccountIsTakenBackWhenTheStoreKnows(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		k := openSeveral(t, 4)
+		cut := &storetest.Cut{Cluster: k.store.Node()}
+		o := k.options("a", cut)
+		o.AllowExport = true
+		a, b := &on{open(t, o), "a", cut}, k.node("b")
+		k.fill(a)
+		k.home(a, b)
+		acc := a.Accounts()[0]
+		if _, err := acc.Export(soon(t), foreign.Telethon); err != nil {
+			t.Fatal(err)
+		}
+		a.cut.Set(storetest.Unasked)
+		for range 3 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			if err := acc.TakeBack(ctx); err == nil {
+				t.Error("it is taken back, the caller is told")
+			}
+			cancel()
+			if st := acc.Status(); st.State != actors.Exported {
+				t.Errorf("the store does not know, and it is %v (%s)", st.State, st.Why)
+			}
+			time.Sleep(10 * time.Second)
+		}
+		if err := func() error { _, err := b.Account(acc.ID()); return err }(); err != nil {
+			t.Fatalf("the other node has not taken it: %v", err)
+		}
+		a.cut.Set(storetest.Whole)
+		time.Sleep(time.Minute)
+		for _, n := range []*on{a, b} {
+			if acc, err := n.Account(acc.ID()); err == nil {
+				if st := acc.Status(); st.State != actors.Exported {
+					t.Fatalf("afterwards it is %v (%s)", st.State, st.Why)
+				}
+				if err := acc.TakeBack(soon(t)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		k.home(a, b)
 	})
 }

@@ -35,7 +35,8 @@ func (m *Machine) Export(now time.Time, r Request, how string) {
 }
 
 // TakeBack brings an account back into service whose session was handed out: its
-// owner says that whoever had it has it no more. other is as for Resume.
+// owner says that whoever had it has it no more. That is on disk before it is said,
+// or its key is used: until then the account is handed out. other is as for Resume.
 func (m *Machine) TakeBack(now time.Time, r Request, other string) {
 	switch {
 	case m.removal.erasing:
@@ -45,9 +46,9 @@ func (m *Machine) TakeBack(now time.Time, r Request, other string) {
 	case other != "":
 		m.reply(r, &StateError{State: m.state, Why: second(other)})
 	default:
+		m.save(now, Changes{Account: true}, true)
 		m.live(now, "taken back")
-		m.save(now, Changes{Account: true}, false)
-		m.saved(r)
+		m.reply(r, nil)
 		m.open()
 	}
 }
