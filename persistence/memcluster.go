@@ -17,18 +17,29 @@ type MemoryCluster struct {
 	shared *clusterImage
 	hints  chan struct{}
 	once   sync.Once // of Close
+	seen   Change    // guarded by the lock of the records' image
 }
 
 // clusterImage is what all nodes see, beside the records. Its fields are guarded
 // by the lock of the records' image.
 type clusterImage struct {
-	now    func() time.Time
-	epoch  uint64 // the last that was given away
-	all    Owner  // who claimed everything; zero: nobody
-	nodes  map[string]*memoryNode
-	wishes map[string]Wish
-	owners map[AccountID]*memoryOwner // of each account that has a record
+	now func() time.Time
+	ownership
 	opened map[*MemoryCluster]struct{}
+	server int   // how many have taken over
+	nonce  int64 // the last; none comes again
+}
+
+// ownership is what is in the store of who owns what.
+type ownership struct {
+	Change
+	all     Owner // who claimed everything; zero: nobody
+	nodes   map[string]memoryNode
+	wishes  map[string]Wish
+	owners  map[AccountID]memoryOwner // of each account that has a record
+	changes map[int64]int64           // the nonces of the last changes, by their numbers
+	held    time.Time                 // until then nothing is free
+	known   int                       // the server that nodes were told of
 }
 
 type memoryNode struct {
@@ -39,10 +50,10 @@ type memoryNode struct {
 	leaves bool      // it said so
 }
 
-func (n *memoryNode) owner() Owner { return Owner{n.info.Name, n.epoch} }
+func (n memoryNode) owner() Owner { return Owner{n.info.Name, n.epoch} }
 
 // over is when its accounts can be taken.
-func (n *memoryNode) over() time.Time { return n.until.Add(n.info.Grace) }
+func (n memoryNode) over() time.Time { return n.until.Add(n.info.Grace) }
 
 type memoryOwner struct {
 	owner Owner     // zero: nobody
@@ -52,7 +63,8 @@ type memoryOwner struct {
 // NewMemoryCluster returns an empty store for one node; Node is for more.
 func NewMemoryCluster(now func() time.Time) *MemoryCluster {
 	m := &MemoryCluster{Memory: NewMemory(), shared: &clusterImage{
-		now: now, nodes: map[string]*memoryNode{}, wishes: map[string]Wish{}, owners: map[AccountID]*memoryOwner{}, opened: map[*MemoryCluster]struct{}{},
+		now: now, opened: map[*MemoryCluster]struct{}{},
+		ownership: ownership{nodes: map[string]memoryNode{}, wishes: map[string]Wish{}, owners: map[AccountID]memoryOwner{}, changes: map[int64]int64{}},
 	}}
 	return m.open()
 }
@@ -95,28 +107,43 @@ func (c *clusterImage) hint() {
 	}
 }
 
-// see gives access to everything while the store is open.
-func (m *MemoryCluster) see(ctx context.Context, f func(c *clusterImage, now time.Time) error) error {
+// see gives access to everything while the store is open, after what it may have
+// forgotten was put right.
+func (m *MemoryCluster) see(ctx context.Context, f func(i *image, c *clusterImage, now time.Time) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return m.use(func(*image) error { return f(m.shared, m.shared.now()) })
+	return m.use(func(i *image) error {
+		now := m.shared.now()
+		m.shared.putRight(m.seen, now)
+		defer func() { m.seen = m.seen.Highest(m.shared.Change) }()
+		return f(i, m.shared, now)
+	})
 }
 
-// as gives access to one who is a node.
+// look is see for what needs no records.
+func (m *MemoryCluster) look(ctx context.Context, f func(c *clusterImage, now time.Time) error) error {
+	return m.see(ctx, func(_ *image, c *clusterImage, now time.Time) error { return f(c, now) })
+}
+
+// as gives access to one who is a node; f may change it.
 func (m *MemoryCluster) as(ctx context.Context, o Owner, f func(c *clusterImage, n *memoryNode, now time.Time) error) error {
-	return m.see(ctx, func(c *clusterImage, now time.Time) error {
-		n := c.nodes[o.Node]
-		if n == nil || n.epoch != o.Epoch {
+	return m.look(ctx, func(c *clusterImage, now time.Time) error {
+		n, there := c.nodes[o.Node]
+		if !there || n.epoch != o.Epoch {
 			return &StaleOwnerError{Owner: o, Current: c.current(o.Node)}
 		}
-		return f(c, n, now)
+		err := f(c, &n, now)
+		if _, there := c.nodes[o.Node]; there {
+			c.nodes[o.Node] = n
+		}
+		return err
 	})
 }
 
 // current is who has the name now.
-func (c *clusterImage) current(node string) Owner {
-	if n := c.nodes[node]; n != nil {
+func (c *ownership) current(node string) Owner {
+	if n, there := c.nodes[node]; there {
 		return n.owner()
 	}
 	return c.all
@@ -127,8 +154,7 @@ func (m *MemoryCluster) Commit(commit Commit) error {
 	if err := commit.Check(); err != nil {
 		return err
 	}
-	return m.use(func(i *image) error {
-		c := m.shared
+	return m.see(context.Background(), func(i *image, c *clusterImage, now time.Time) error {
 		if err := c.fence(commit); err != nil {
 			return err
 		}
@@ -140,9 +166,9 @@ func (m *MemoryCluster) Commit(commit Commit) error {
 			case len(i.accounts[id]) == 0:
 				delete(c.owners, id)
 			case !has && commit.Owner == c.all:
-				c.owners[id] = &memoryOwner{since: c.now()}
+				c.owners[id] = memoryOwner{since: now}
 			case !has:
-				c.owners[id] = &memoryOwner{commit.Owner, c.now()}
+				c.owners[id] = memoryOwner{commit.Owner, now}
 			}
 		}
 		return nil
@@ -165,19 +191,18 @@ func (c Commit) accounts() []AccountID {
 
 // fence refuses a commit of one who may not. That a lease has ended is no reason:
 // as long as nobody took the accounts they are the owner's.
-func (c *clusterImage) fence(commit Commit) error {
+func (c *ownership) fence(commit Commit) error {
 	if o := commit.Owner; o == c.all && o != (Owner{}) {
 		return nil
 	}
-	n := c.nodes[commit.Owner.Node]
-	if n == nil || n.epoch != commit.Owner.Epoch {
+	if n, there := c.nodes[commit.Owner.Node]; !there || n.epoch != commit.Owner.Epoch {
 		return &StaleOwnerError{Owner: commit.Owner, Current: c.current(commit.Owner.Node)}
 	}
 	for _, id := range commit.accounts() {
-		switch at := c.owners[id]; {
-		case at == nil && commit.MissesBeginning(id):
+		switch at, there := c.owners[id]; {
+		case !there && commit.MissesBeginning(id):
 			return &StaleOwnerError{Owner: commit.Owner, Account: id}
-		case at != nil && at.owner != commit.Owner:
+		case there && at.owner != commit.Owner:
 			return &StaleOwnerError{Owner: commit.Owner, Current: at.owner, Account: id}
 		}
 	}
@@ -189,7 +214,7 @@ func (m *MemoryCluster) Claim(node string) (owner Owner, err error) {
 	if err := CheckNode(node); err != nil {
 		return Owner{}, err
 	}
-	err = m.see(context.Background(), func(c *clusterImage, now time.Time) error {
+	err = m.look(context.Background(), func(c *clusterImage, now time.Time) error {
 		var running []string
 		for _, n := range c.nodes {
 			if n.over().After(now) {
@@ -203,19 +228,20 @@ func (m *MemoryCluster) Claim(node string) (owner Owner, err error) {
 		for _, n := range c.nodes {
 			c.remove(n, now)
 		}
-		c.epoch++
-		c.all = Owner{node, c.epoch}
+		c.Epoch++
+		c.all = Owner{node, c.Epoch}
 		owner = c.all
+		c.changed()
 		return nil
 	})
 	return owner, err
 }
 
 // remove frees what a node has, and forgets it.
-func (c *clusterImage) remove(n *memoryNode, now time.Time) {
-	for _, at := range c.owners {
+func (c *ownership) remove(n memoryNode, now time.Time) {
+	for id, at := range c.owners {
 		if at.owner == n.owner() {
-			*at = memoryOwner{since: now}
+			c.owners[id] = memoryOwner{since: now}
 		}
 	}
 	delete(c.nodes, n.info.Name)
@@ -226,19 +252,25 @@ func (m *MemoryCluster) Join(ctx context.Context, info NodeInfo) (owner Owner, e
 	if err := info.Check(); err != nil {
 		return Owner{}, err
 	}
-	err = m.see(ctx, func(c *clusterImage, now time.Time) error {
-		if n := c.nodes[info.Name]; n != nil {
+	err = m.look(ctx, func(c *clusterImage, now time.Time) error {
+		if n, there := c.nodes[info.Name]; there {
 			if left := n.over().Sub(now); left > 0 {
 				return &NodeTakenError{Name: info.Name, Address: n.info.Address, Left: left}
 			}
 			c.remove(n, now)
 		}
-		c.epoch++
+		c.Epoch++
 		c.all = Owner{}
-		n := &memoryNode{info: info, epoch: c.epoch, joined: now, until: now.Add(info.Term)}
+		n := memoryNode{info: info, epoch: c.Epoch, joined: now, until: now.Add(info.Term)}
 		c.nodes[info.Name] = n
 		owner = n.owner()
-		c.hint()
+		c.Longest = 0
+		for _, n := range c.nodes { // of those whose lease lasts
+			if n.over().After(now) {
+				c.Longest = max(c.Longest, n.info.Term+n.info.Grace)
+			}
+		}
+		c.changed()
 		return nil
 	})
 	return owner, err
@@ -264,19 +296,19 @@ func (m *MemoryCluster) Depart(ctx context.Context, o Owner) error {
 // Leave implements Cluster.
 func (m *MemoryCluster) Leave(ctx context.Context, o Owner) error {
 	return m.as(ctx, o, func(c *clusterImage, n *memoryNode, now time.Time) error {
-		c.remove(n, now)
-		c.hint()
+		c.remove(*n, now)
+		c.changed()
 		return nil
 	})
 }
 
 // free reports since when an account can be taken, if it can.
-func (c *clusterImage) free(at *memoryOwner, now time.Time) (since time.Time, ok bool) {
-	if at.owner == (Owner{}) {
-		return at.since, true
+func (c *ownership) free(at memoryOwner, now time.Time) (since time.Time, ok bool) {
+	if c.held.After(now) {
+		return time.Time{}, false
 	}
-	n := c.nodes[at.owner.Node]
-	if n == nil || n.epoch != at.owner.Epoch {
+	n, there := c.nodes[at.owner.Node]
+	if !there || n.epoch != at.owner.Epoch {
 		return at.since, true
 	}
 	over := n.over()
@@ -287,13 +319,14 @@ func (c *clusterImage) free(at *memoryOwner, now time.Time) (since time.Time, ok
 func (m *MemoryCluster) Take(ctx context.Context, o Owner, ids []AccountID) (taken []AccountID, err error) {
 	err = m.as(ctx, o, func(c *clusterImage, _ *memoryNode, now time.Time) error {
 		for _, id := range ids {
-			if at := c.owners[id]; at != nil {
+			if at, there := c.owners[id]; there {
 				if _, free := c.free(at, now); free {
-					*at = memoryOwner{o, now}
+					c.owners[id] = memoryOwner{o, now}
 					taken = append(taken, id)
 				}
 			}
 		}
+		c.changed()
 		return nil
 	})
 	return taken, err
@@ -303,18 +336,18 @@ func (m *MemoryCluster) Take(ctx context.Context, o Owner, ids []AccountID) (tak
 func (m *MemoryCluster) Release(ctx context.Context, o Owner, ids []AccountID) error {
 	return m.as(ctx, o, func(c *clusterImage, _ *memoryNode, now time.Time) error {
 		for _, id := range ids {
-			if at := c.owners[id]; at != nil && at.owner == o {
-				*at = memoryOwner{since: now}
+			if at, there := c.owners[id]; there && at.owner == o {
+				c.owners[id] = memoryOwner{since: now}
 			}
 		}
-		c.hint()
+		c.changed()
 		return nil
 	})
 }
 
 // Free implements Cluster.
 func (m *MemoryCluster) Free(ctx context.Context, most int) (list []FreeAccount, err error) {
-	err = m.see(ctx, func(c *clusterImage, now time.Time) error {
+	err = m.look(ctx, func(c *clusterImage, now time.Time) error {
 		for id, at := range c.owners {
 			if since, free := c.free(at, now); free {
 				list = append(list, FreeAccount{ID: id, For: now.Sub(since)})
@@ -344,17 +377,15 @@ func (m *MemoryCluster) Owned(ctx context.Context, o Owner) (ids []AccountID, er
 
 // OwnerOf implements Cluster.
 func (m *MemoryCluster) OwnerOf(ctx context.Context, id AccountID) (o Owner, err error) {
-	err = m.see(ctx, func(c *clusterImage, _ time.Time) error {
-		if at := c.owners[id]; at != nil {
-			o = at.owner
-		}
+	err = m.look(ctx, func(c *clusterImage, _ time.Time) error {
+		o = c.owners[id].owner
 		return nil
 	})
 	return o, err
 }
 
 // count is how many accounts a node owns.
-func (c *clusterImage) count(n *memoryNode) (owned int) {
+func (c *ownership) count(n memoryNode) (owned int) {
 	for _, at := range c.owners {
 		if at.owner == n.owner() {
 			owned++
@@ -365,7 +396,7 @@ func (c *clusterImage) count(n *memoryNode) (owned int) {
 
 // Nodes implements Cluster.
 func (m *MemoryCluster) Nodes(ctx context.Context, counted bool) (list []Node, err error) {
-	err = m.see(ctx, func(c *clusterImage, now time.Time) error {
+	err = m.look(ctx, func(c *clusterImage, now time.Time) error {
 		for _, name := range slices.Sorted(maps.Keys(c.nodes)) {
 			n := c.nodes[name]
 			if owned := c.count(n); owned > 0 || n.until.After(now) {
@@ -388,7 +419,7 @@ func (m *MemoryCluster) Wish(ctx context.Context, node string, w Wish) error {
 	if w > WishDrain {
 		return &InvalidError{Reason: "there is no such wish: " + w.String()}
 	}
-	return m.see(ctx, func(c *clusterImage, _ time.Time) error {
+	return m.look(ctx, func(c *clusterImage, _ time.Time) error {
 		c.wishes[node] = w
 		c.hint()
 		return nil

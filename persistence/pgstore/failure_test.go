@@ -15,6 +15,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/persistence/pgstore/pgtest"
+	"github.com/mtfleet/mtfleet/persistence/storetest"
 )
 
 func join(t *testing.T, s *Store, name string) persistence.Owner {
@@ -299,73 +300,28 @@ func TestTheDatabaseIsAwayForLong(t *testing.T) {
 	}
 }
 
-// A copy of the data directory takes the place of the original: what was changed
-// since is forgotten. A release and the taking after it are among that.
-func TestTheDatabaseForgetsWhoOwnsWhat(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		mask bool // as many changes are made after it as were forgotten
-		who  func(a, b *Store, first, second persistence.Owner) error
-	}{
-		{"the new owner renews", false, func(_, b *Store, _, second persistence.Owner) error {
-			return b.Renew(context.Background(), second)
-		}},
-		{"the new owner commits", false, func(_, b *Store, _, second persistence.Owner) error {
-			return put(b, second, meta("alice", "1", "late"))
-		}},
-		{"the old owner takes", false, func(a, _ *Store, first, _ persistence.Owner) error {
-			_, err := a.Take(context.Background(), first, []persistence.AccountID{"alice"})
-			return err
-		}},
-		{"the new owner asks after others have made changes", true, func(_, b *Store, _, second persistence.Owner) error {
-			_, err := b.Owned(context.Background(), second)
-			return err
-		}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			server, copied := pgtest.Start(t), pgtest.New(t)
-			p := newPlace(server)
-			a, b := p.open(t), p.open(t)
-			first, second := join(t, a, "a"), join(t, b, "b")
-			mustPut(t, a, first, meta("alice", "1", "a"))
-			server.Backup(copied)
-			if err := a.Release(t.Context(), first, []persistence.AccountID{"alice"}); err != nil {
-				t.Fatal(err)
-			}
-			if got, err := b.Take(t.Context(), second, []persistence.AccountID{"alice"}); err != nil || len(got) != 1 {
-				t.Fatal(got, err)
-			}
-			server.Kill()
-			copied.MoveTo(server)
-			third := p.open(t)
-			if c.mask {
-				for range 2 {
-					if err := third.Leave(t.Context(), join(t, third, "c")); err != nil {
-						t.Fatal(err)
-					}
+// What is changed after a copy was made is lost when that takes over: a release and the
+// taking after it are among that.
+func TestItFailsOver(t *testing.T) {
+	storetest.RunFailover(t, func(t *testing.T) storetest.Servers {
+		server, copied := pgtest.Start(t), pgtest.New(t)
+		p := newPlace(server)
+		return storetest.Servers{
+			Database: storetest.Database{
+				Open: func() (persistence.Cluster, error) { return Open(t.Context(), p.options()) },
+				Pass: p.pass,
+			},
+			Copy: func() { server.Backup(copied) },
+			TakeOver: func(restored bool) {
+				server.Kill()
+				if !restored {
+					copied.Standby(server)
+					copied.Promote()
 				}
-			}
-			if err := c.who(a, b, first, second); !stale(err) {
-				t.Fatalf("it is told %v", err)
-			}
-			for _, one := range []struct {
-				s *Store
-				o persistence.Owner
-			}{{a, first}, {b, second}} {
-				if err := one.s.Renew(t.Context(), one.o); !stale(err) {
-					t.Errorf("%v renews: %v", one.o, err)
-				}
-				if err := put(one.s, one.o, meta("alice", "1", "late")); !stale(err) {
-					t.Errorf("%v commits: %v", one.o, err)
-				}
-			}
-			again := join(t, third, "d")
-			if again.Epoch <= max(first.Epoch, second.Epoch) {
-				t.Errorf("epoch %d comes again", again.Epoch)
-			}
-			held(t, p, third, again)
-		})
-	}
+				copied.MoveTo(server)
+			},
+		}
+	})
 }
 
 // held wants alice to be free after the longest lease and its grace, and not before.
@@ -424,7 +380,7 @@ func TestAStandbyTakesOver(t *testing.T) {
 	}
 	b := p.open(t)
 	second := join(t, b, "b")
-	if second.Epoch < first.Epoch+leap {
+	if second.Epoch < first.Epoch+persistence.EpochLeap {
 		t.Errorf("epoch %d after %d", second.Epoch, first.Epoch)
 	}
 	held(t, p, b, second)

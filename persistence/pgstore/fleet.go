@@ -14,11 +14,10 @@ import (
 
 // This file is about a database that is not what it was. One that was restored, or
 // whose standby took over without the last transactions, has forgotten who owns what,
-// and two nodes would own one account. So each change of owners has a number and a
-// nonce; a node remembers the last one that it saw, and looks for it in the database
-// whenever it asks for something. When it is not there, everybody loses everything:
-// the nodes are removed, and no account is free before the longest lease that may
-// have been given is over, with its grace.
+// and two nodes would own one account. Who does not find the change of owners that it
+// saw last, see persistence.Change, has everybody lose everything: the nodes are
+// removed, and no account is free before the longest lease that may have been given is
+// over, with its grace.
 //
 // Who has seen the last change may come too late: another node has taken the
 // accounts before. A standby that took over has a new timeline; the first connection
@@ -28,29 +27,18 @@ import (
 // asks for something compares how far that clock has come with its own. A node that
 // has just begun cannot; the others do at their next renewal.
 
-// leap is how far epochs are moved on when some may have been forgotten: more than
-// a fleet gives away in years.
-const leap = 1 << 20
-
-// keptChanges is how many changes are remembered. A node looks a few times during a
-// lease of a second to minutes, so it would have to be slept through by 10,000
-// changes to be missed; 16 bytes each.
-const keptChanges = 10_000
-
 // clockStep is how far the server's clock may get ahead of ours between two answers.
 // What drifts is far slower, and what is less is within any grace.
 const clockStep = 250 * time.Millisecond
 
 // fleet is the fleet's row as it was seen in one answer.
 type fleet struct {
-	asked      time.Time // by our clock, before
-	clock      time.Time // the server's
-	seq, nonce int64
-	epoch      int64
-	longest    int64 // microseconds
-	held       bool  // nothing is free now
-	all        persistence.Owner
-	forgot     bool // the change that was seen before is not there
+	persistence.Change
+	asked  time.Time // by our clock, before
+	clock  time.Time // the server's
+	held   bool      // nothing is free now
+	all    persistence.Owner
+	forgot bool // the change that was seen before is not there
 }
 
 // high is the last that was seen.
@@ -69,13 +57,10 @@ func (h *high) get() fleet {
 func (h *high) saw(f fleet) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if f.seq >= h.at.seq {
-		h.at.seq, h.at.nonce = f.seq, f.nonce
-	}
+	h.at.Change = h.at.Highest(f.Change)
 	if f.asked.After(h.at.asked) {
 		h.at.asked, h.at.clock = f.asked, f.clock
 	}
-	h.at.epoch, h.at.longest = max(h.at.epoch, f.epoch), max(h.at.longest, f.longest)
 }
 
 // amiss says what is wrong with the database, after what was seen before. It is
@@ -95,12 +80,13 @@ func (f fleet) amiss(seen fleet) error {
 func queueFleet(b *pgx.Batch, seen fleet, to *fleet) {
 	const query = `
 select clock_timestamp(), f.seq, f.nonce, f.epoch, f.longest, f.hold_until > now(), coalesce(f.all_node, ''), coalesce(f.all_epoch, 0),
-    f.seq < $1 or f.epoch < $3 or exists (select from changes c where c.seq = $1 and c.nonce <> $2)
+    coalesce((select c.nonce from changes c where c.seq = $1), $2)
 from fleet f`
-	b.Queue(query, seen.seq, seen.nonce, seen.epoch).QueryRow(func(row pgx.Row) error {
-		var epoch int64
-		err := row.Scan(&to.clock, &to.seq, &to.nonce, &to.epoch, &to.longest, &to.held, &to.all.Node, &epoch, &to.forgot)
-		to.all.Epoch = uint64(epoch)
+	b.Queue(query, seen.Seq, seen.Nonce).QueryRow(func(row pgx.Row) error {
+		var epoch, longest, all, nonce int64
+		err := row.Scan(&to.clock, &to.Seq, &to.Nonce, &epoch, &longest, &to.held, &to.all.Node, &all, &nonce)
+		to.Epoch, to.Longest, to.all.Epoch = uint64(epoch), microseconds(longest), uint64(all)
+		to.forgot = seen.ForgottenBy(to.Change, nonce)
 		return err
 	})
 }
@@ -114,12 +100,11 @@ type change struct {
 
 // queueChanged writes the row, and tells the others.
 func (c *change) queueChanged(b *pgx.Batch, channel string) {
-	c.seq++
-	c.nonce = rand.Int64()
+	c.Change = c.Next(rand.Int64())
 	b.Queue(`update fleet set seq = $1, nonce = $2, epoch = $3, longest = $4, all_node = nullif($5, ''), all_epoch = nullif($6, 0::bigint)`,
-		c.seq, c.nonce, c.epoch, c.longest, c.all.Node, int64(c.all.Epoch))
-	b.Queue(`insert into changes values ($1, $2)`, c.seq, c.nonce)
-	b.Queue(`delete from changes where seq <= $1`, c.seq-keptChanges)
+		c.Seq, c.Nonce, int64(c.Epoch), c.Longest.Microseconds(), c.all.Node, int64(c.all.Epoch))
+	b.Queue(`insert into changes values ($1, $2)`, c.Seq, c.Nonce)
+	b.Queue(`delete from changes where seq <= $1`, c.Seq-persistence.KeptChanges)
 	b.Queue(`select pg_notify($1, '')`, channel)
 }
 
@@ -194,10 +179,10 @@ func (s *Store) raise(ctx context.Context, c *pgxpool.Conn, seen fleet) error {
 		return errAgain
 	}
 	had := ch.fleet
-	ch.seq, ch.epoch, ch.longest = max(ch.seq, seen.seq), max(ch.epoch, seen.epoch)+leap, max(ch.longest, seen.longest)
+	ch.Change = ch.Anew(seen.Change)
 	ch.all = persistence.Owner{}
 	var end pgx.Batch
-	end.Queue(`update fleet set hold_until = greatest(hold_until, clock_timestamp() + $1::bigint * interval '1 microsecond')`, ch.longest)
+	end.Queue(`update fleet set hold_until = greatest(hold_until, clock_timestamp() + $1::bigint * interval '1 microsecond')`, ch.Longest.Microseconds())
 	end.Queue(`delete from nodes`)
 	end.Queue(`update accounts set owner_node = null, owner_epoch = null, since = now() where owner_node is not null`)
 	ch.queueChanged(&end, s.schema)
@@ -209,7 +194,7 @@ func (s *Store) raise(ctx context.Context, c *pgxpool.Conn, seen fleet) error {
 	}
 	s.high.saw(ch.fleet)
 	s.log.Error("the database has forgotten who owns what: all nodes begin anew, and no account is free before the leases that it may have forgotten are over",
-		"seen", seen.seq, "found", had.seq, "wait", microseconds(ch.longest))
+		"seen", seen.Seq, "found", had.Seq, "wait", ch.Longest)
 	return errAgain
 }
 
@@ -238,7 +223,7 @@ func (s *Store) checkTimeline(ctx context.Context, conn *pgx.Conn) error {
 	tag, err := conn.Exec(ctx, `
 update fleet set timeline = $1, longest = greatest(longest, $2::bigint), epoch = greatest(epoch, $3::bigint) + $4::bigint,
     hold_until = greatest(hold_until, clock_timestamp() + greatest(longest, $2::bigint) * interval '1 microsecond')
-where timeline = $5`, is, seen.longest, seen.epoch, leap, was)
+where timeline = $5`, is, seen.Longest.Microseconds(), int64(seen.Epoch), persistence.EpochLeap, was)
 	if err == nil && tag.RowsAffected() > 0 {
 		s.log.Warn("another database server has taken over: no account is free before the leases that it may not know are over", "timeline", is, "before", was)
 	}

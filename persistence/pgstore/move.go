@@ -94,7 +94,7 @@ func (s *Store) BeginCopy(ctx context.Context, node string, m persistence.Move, 
 		case had == nil && accounts:
 			return refuse(&persistence.NotEmptyError{Place: s.Place(), Do: "name another schema (store.postgres.schema), or drop this one"})
 		}
-		ch.epoch = max(ch.epoch, int64(epoch))
+		ch.Epoch = max(ch.Epoch, epoch)
 		if owner, err = claim(ctx, ch, node); err != nil {
 			return err
 		}

@@ -103,8 +103,8 @@ func claim(ctx context.Context, ch *change, node string) (owner persistence.Owne
 	var b pgx.Batch
 	b.Queue(`delete from nodes`)
 	b.Queue(`update accounts set owner_node = null, owner_epoch = null, since = now() where owner_node is not null`)
-	ch.epoch++
-	owner = persistence.Owner{Node: node, Epoch: uint64(ch.epoch)}
+	ch.Epoch++
+	owner = persistence.Owner{Node: node, Epoch: ch.Epoch}
 	ch.all = owner
 	return owner, ch.tx.SendBatch(ctx, &b).Close()
 }
@@ -138,19 +138,21 @@ func (s *Store) Join(ctx context.Context, n persistence.NodeInfo) (owner persist
 		case left > 0:
 			return refuse(&persistence.NodeTakenError{Name: n.Name, Address: address, Left: seconds(left)})
 		}
-		ch.epoch++
+		ch.Epoch++
 		ch.all = persistence.Owner{}
 		// Of those whose lease lasts; a longer one of former times is over.
-		if err := ch.tx.QueryRow(ctx, `select greatest($1, max(term + grace)) from nodes where over_at > now()`, (n.Term + n.Grace).Microseconds()).Scan(&ch.longest); err != nil {
+		var longest int64
+		if err := ch.tx.QueryRow(ctx, `select greatest($1, max(term + grace)) from nodes where over_at > now()`, (n.Term + n.Grace).Microseconds()).Scan(&longest); err != nil {
 			return err
 		}
-		owner = persistence.Owner{Node: n.Name, Epoch: uint64(ch.epoch)}
+		ch.Longest = microseconds(longest)
+		owner = persistence.Owner{Node: n.Name, Epoch: ch.Epoch}
 		var b pgx.Batch
 		queueRemove(&b, n.Name)
 		b.Queue(`
 insert into nodes (name, epoch, token, address, capacity, version, term, grace, joined, lease_until, over_at)
 select $1, $2, $3, $4, $5, $6, $7::bigint, $8::bigint, t, t + $7::bigint * interval '1 microsecond', t + ($7::bigint + $8::bigint) * interval '1 microsecond'
-from clock_timestamp() t`, n.Name, ch.epoch, token, n.Address, n.Capacity, n.Version, n.Term.Microseconds(), n.Grace.Microseconds())
+from clock_timestamp() t`, n.Name, int64(ch.Epoch), token, n.Address, n.Capacity, n.Version, n.Term.Microseconds(), n.Grace.Microseconds())
 		return ch.tx.SendBatch(ctx, &b).Close()
 	})
 	if err != nil {

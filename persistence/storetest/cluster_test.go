@@ -11,12 +11,35 @@ import (
 
 func TestMemoryCluster(t *testing.T) {
 	storetest.RunCluster(t, func(*testing.T) storetest.Database {
-		var passed atomic.Int64
-		begun := time.Unix(1_800_000_000, 0)
-		first := persistence.NewMemoryCluster(func() time.Time { return begun.Add(time.Duration(passed.Load())) })
-		return storetest.Database{
-			Open: func() (persistence.Cluster, error) { return first.Node(), nil },
-			Pass: func(d time.Duration) { passed.Add(int64(d)) },
+		db, _ := memory()
+		return db
+	})
+}
+
+func memory() (storetest.Database, *persistence.MemoryCluster) {
+	var passed atomic.Int64
+	begun := time.Unix(1_800_000_000, 0)
+	first := persistence.NewMemoryCluster(func() time.Time { return begun.Add(time.Duration(passed.Load())) })
+	return storetest.Database{
+		Open: func() (persistence.Cluster, error) { return first.Node(), nil },
+		Pass: func(d time.Duration) { passed.Add(int64(d)) },
+	}, first
+}
+
+func TestMemoryClusterFailsOver(t *testing.T) {
+	storetest.RunFailover(t, func(*testing.T) storetest.Servers {
+		db, first := memory()
+		var copied *persistence.Standby
+		return storetest.Servers{
+			Database: db,
+			Copy:     func() { copied = first.Standby() },
+			TakeOver: func(restored bool) {
+				if restored {
+					first.Restore(copied)
+				} else {
+					first.TakeOver(copied)
+				}
+			},
 		}
 	})
 }
