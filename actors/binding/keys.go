@@ -266,6 +266,7 @@ func (b *binding) onDropEnded(c *ctx, m dropEnded) {
 		b.notify(EventRefused{m.method, m.err})
 	case refused && e.IsUnauthorized():
 		b.notify(EventRefused{m.method, m.err})
+	case refused && e.Class() == tgerr.ClassPassword: // a sign-in is under way, and they are dropped after it
 	case refused:
 		b.env.Logger.Warn("old temp keys were not dropped", "account", b.cfg.Account, "dc", int(b.cfg.ID.DC), "err", m.err)
 	}

@@ -183,10 +183,11 @@ func (m *Machine) DropEnded(now time.Time, err error) {
 
 // notOfDrops reports whether a refusal says nothing about dropping keys: the server
 // has trouble, or the connection or the key that the order came under lacks something.
-// What a 401 says is missing, a guest gets back: its keys are dropped then.
+// What a 401 says is missing, a guest gets back, and a sign-in the password that it
+// waits for: the keys are dropped then.
 func notOfDrops(e *tgerr.Error) bool {
 	switch e.Class() {
-	case tgerr.ClassRetry, tgerr.ClassInit, tgerr.ClassUnbound:
+	case tgerr.ClassRetry, tgerr.ClassInit, tgerr.ClassUnbound, tgerr.ClassPassword:
 		return true
 	}
 	return e.IsUnauthorized()
