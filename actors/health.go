@@ -54,15 +54,25 @@ func (m *Manager) askStore() error {
 	return nil
 }
 
-// Ready returns why the Manager does not serve its accounts: ErrClosed, that another
-// manager has claimed the store, a *persistence.StaleOwnerError, or that the lease of
+// Lost is closed when every account here is stopped, for good: another manager has
+// claimed the store, or this node is none any more. That is so when another process took
+// its name after its lease, and when the store has forgotten who owns what, as by a
+// failover that lost the last transactions: then all nodes are none, and a process that
+// starts anew is one again.
+func (m *Manager) Lost() <-chan struct{} { return m.store.lost }
+
+// Ready returns why the Manager does not serve its accounts: ErrClosed, that Lost is
+// closed, a *persistence.StaleOwnerError, or that the lease of
 // this node has ended, a *lease.EndedError. A store that refuses commits is no reason:
 // calls go on.
 func (m *Manager) Ready() error {
 	if m.closed() {
 		return ErrClosed
 	}
-	if v := m.store.view(); v.state == storeTaken {
+	switch v := m.store.view(); {
+	case v.state == storeTaken && m.node != nil:
+		return fmt.Errorf("every account here is stopped: "+noNode+"; start its process anew: %w", v.err)
+	case v.state == storeTaken:
 		return fmt.Errorf("every account here is stopped, for another manager has claimed the store: find out which, end one of the two, and start this one again: %w", v.err)
 	}
 	if m.node != nil {

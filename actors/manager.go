@@ -391,8 +391,12 @@ func (f *fleet) giveUp(c *runtime.Context[fleetMsg], a *Account, why, advice str
 // onStoreLost silences every account: somebody else may be using their keys,
 // and the server ends an authorization that it sees in two places.
 func (f *fleet) onStoreLost(c *runtime.Context[fleetMsg]) {
+	why, advice := "another manager has claimed the store", "find out which, and end one of the two; then restart this process"
+	if f.m.node != nil {
+		why, advice = noNode, "start its process anew: then it is one again"
+	}
 	for _, a := range f.m.Accounts() {
-		f.giveUp(c, a, "another manager has claimed the store", "find out which, and end one of the two; then restart this process")
+		f.giveUp(c, a, why, advice)
 	}
 }
 

@@ -71,6 +71,9 @@ const (
 	strays = 2
 )
 
+// noNode is said where the store told a node so.
+const noNode = "this node is none any more: another process took its name, or the store has forgotten it"
+
 func (o *ClusterOptions) fill() {
 	o.Capacity = cmp.Or(o.Capacity, defaultCapacity)
 	o.Term = cmp.Or(o.Term, defaultTerm)

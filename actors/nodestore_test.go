@@ -212,3 +212,43 @@ func TestAnAccountIsTakenBackWhenTheStoreKnows(t *testing.T) {
 		k.home(a, b)
 	})
 }
+
+// A standby takes over that does not know of a hand-over: every node is told that it is
+// none, and processes that start anew take each account once, with its keys.
+func TestTheStoreForgetsWhoOwnsWhat(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		k := openSeveral(t, 6)
+		a := k.node("a")
+		k.fill(a)
+		time.Sleep(5 * time.Second) // what is gathered is written
+		before, standby := k.keys(), k.store.Standby()
+		b := k.node("b")
+		k.home(a, b)
+		k.store.TakeOver(standby)
+		begun := time.Now()
+		for _, n := range []*on{a, b} {
+			<-n.Lost()
+			if took := time.Since(begun); took > 6*time.Second { // a third of the lease, and the way
+				t.Errorf("%s is told after %v", n.name, took)
+			}
+			if err := n.Ready(); !errors.As(err, new(*persistence.StaleOwnerError)) {
+				t.Errorf("%s is ready: %v", n.name, err)
+			}
+			for _, acc := range n.Accounts() {
+				if st := acc.Status(); st.State == actors.Online || st.Advice == "" {
+					t.Errorf("%s is %+v on %s", acc.ID(), st, n.name)
+				}
+			}
+			if err := n.Close(soon(t)); err != nil {
+				t.Error(err)
+			}
+		}
+		c, d := k.node("a"), k.node("b")
+		k.settle(c, d)
+		if took := time.Since(begun); took < 15*time.Second {
+			t.Errorf("accounts were taken %v after leases that may last", took)
+		}
+		k.same(before)
+		verdict(t, k.s, k.store.Node())
+	})
+}

@@ -137,7 +137,7 @@ func Open(o Options) (*Manager, error) {
 func openAs(o Options, owner persistence.Owner, ids []persistence.AccountID, n *node) (*Manager, error) {
 	m := &Manager{
 		node: n,
-		opts: o, log: o.Logger, logs: o.Logger.Enabled(context.Background(), slog.LevelWarn), hub: newHub(owner.Epoch, o.OnEvent), done: make(chan struct{}),
+		opts: o, log: o.Logger, logs: o.Logger.Enabled(context.Background(), slog.LevelWarn), hub: newHub(owner.Epoch, o.OnEvent), done: make(chan struct{}), store: storeWatch{lost: make(chan struct{})},
 		accounts: map[persistence.AccountID]*Account{}, phones: map[string]persistence.AccountID{}, importing: o.lock(),
 	}
 	labels := m.users.read(o.Store, ids)

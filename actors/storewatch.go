@@ -19,7 +19,8 @@ const (
 	// storeRefuses: a commit was refused, or the store said that it would. Nothing
 	// new is begun. It is tried until it takes a commit: storeWrites.
 	storeRefuses
-	// storeTaken: another manager has claimed it. Nothing leaves this state.
+	// storeTaken: another manager has claimed it, or this node is none any more. Nothing
+	// leaves this state.
 	storeTaken
 )
 
@@ -37,8 +38,9 @@ const (
 type storeWatch struct {
 	mu sync.Mutex // guards the following fields
 	storeView
-	told  time.Time // when the log last said so
-	tried time.Time // when it was last tried for a caller
+	lost  chan struct{} // closed when it is taken
+	told  time.Time     // when the log last said so
+	tried time.Time     // when it was last tried for a caller
 }
 
 type storeView struct {
@@ -85,6 +87,9 @@ func (w *storeWatch) taken(err error) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	news := w.state != storeTaken
+	if news {
+		close(w.lost)
+	}
 	w.state, w.err = storeTaken, err
 	return news
 }
@@ -186,7 +191,11 @@ func (m *Manager) noteRefusal(id persistence.AccountID, err error, commits int) 
 		return
 	case errors.As(err, &stale):
 		if m.store.taken(err) {
-			m.log.Error("the store belongs to another manager now; every account here is stopped", "err", err)
+			if m.node != nil {
+				m.log.Error("this node is none any more, for another process took its name, or the store has forgotten it: every account here is stopped until this process starts anew", "err", Words(err))
+			} else {
+				m.log.Error("the store belongs to another manager now; every account here is stopped", "err", err)
+			}
 			m.fleet.Send(storeLost{})
 		}
 		return

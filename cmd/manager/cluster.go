@@ -68,6 +68,23 @@ func openManager(ctx context.Context, o actors.Options, log *slog.Logger, say fu
 	}
 }
 
+// whileNode returns ctx, ended too when this node is none any more: then its cause is
+// an *exitError, for who starts the process again makes it one. done is to be called.
+func whileNode(ctx context.Context, m *actors.Manager, c config.Cluster) (during context.Context, done func()) {
+	during, end := context.WithCancelCause(ctx)
+	if c.Node != "" {
+		go func() {
+			select {
+			case <-m.Lost():
+				end(&exitError{code: exitFailed, kind: control.KindStore, err: m.Ready(),
+					text: fmt.Sprintf("the node %s is none any more: another process took its name while it was silent, or the database has forgotten who owns what, as after a failover that lost transactions. Start it again, as systemd and Kubernetes do: it has accounts when every lease of before is over", c.Node)})
+			case <-during.Done():
+			}
+		}()
+	}
+	return during, func() { end(nil) }
+}
+
 // neighbours are the other nodes of the cluster, as they reach this one and it them.
 // A nil one is that of a manager that keeps its store alone.
 type neighbours struct {

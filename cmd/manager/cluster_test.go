@@ -81,6 +81,44 @@ func TestANodeWaitsForTheOneThatHadItsName(t *testing.T) {
 	}
 }
 
+// After a failover that lost who owns what the process of each node ends, to be started
+// again.
+func TestANodeThatIsNoneEndsItsProcess(t *testing.T) {
+	actorstest.Bubble(t, func(t *testing.T) {
+		store := persistence.NewMemoryCluster(time.Now)
+		before := store.Standby()
+		o := actorstest.Options(actorstest.Cluster(t, actorstest.Small()), store)
+		c := config.Cluster{Node: "a", Address: "192.0.2.8:9466", Capacity: 1, Lease: 15 * time.Second}
+		if err := asNode(&o, c); err != nil {
+			t.Fatal(err)
+		}
+		m, err := actors.Open(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := m.Close(context.WithoutCancel(t.Context())); err != nil {
+				t.Error(err)
+			}
+		}()
+		serving, done := whileNode(t.Context(), m, c)
+		defer done()
+		time.Sleep(time.Minute)
+		if serving.Err() != nil {
+			t.Fatal(context.Cause(serving))
+		}
+		store.TakeOver(before)
+		begun := time.Now()
+		<-serving.Done()
+		if err := context.Cause(serving); exitCode(err) != exitFailed || !strings.Contains(describe(err), "the node a is none any more") {
+			t.Errorf("it ends with %v", err)
+		}
+		if took := time.Since(begun); took > 5*time.Second {
+			t.Errorf("it knows after %v", took)
+		}
+	})
+}
+
 func TestAStoreOfOneManagerMakesNoNode(t *testing.T) {
 	o := actors.Options{Store: persistence.NewMemory()}
 	if err := asNode(&o, config.Cluster{Node: "a"}); exitCode(err) != exitUsage || !strings.Contains(describe(err), "cluster.node is set, and the store is one that a manager has for itself alone") {

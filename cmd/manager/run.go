@@ -235,11 +235,17 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 	r.callers = func(list []config.Caller) { callers.Set(grants(list)) }
 	go r.run(ctx, cfg)
 	unit.Ready(unitHealth(healthOf(m, cfg)))
-	watchDCs(ctx, log, m) // until ctx ends
+	serving, served := whileNode(ctx, m, cfg.Cluster)
+	defer served()
+	watchDCs(serving, log, m) // until it ends
+	var gone *exitError
+	errors.As(context.Cause(serving), &gone)
 	log.Info("manager stops", "advice", "a second Ctrl-C or SIGTERM ends it at once, and nothing is closed in order then")
 	page.stopping()
 	unit.Stopping("closes connections and the store")
-	drain(m, cfg.Cluster, log)
+	if gone == nil {
+		drain(m, cfg.Cluster, log)
+	}
 	by.board.Close()
 	hooksEnded()
 	backupsEnded()
@@ -254,6 +260,9 @@ func (a *app) serve(ctx context.Context, cfg *config.Config, o actors.Options, l
 		_ = remote.Shutdown(grace)
 	}
 	others.close(grace)
+	if gone != nil {
+		return errors.Join(gone, err)
+	}
 	if err == nil {
 		log.Info("manager stopped", "ran", time.Since(about.Since).Round(time.Second))
 	}
