@@ -47,6 +47,14 @@ func (m *MemoryCluster) TakeOver(s *Standby) {
 	m.shared.server++
 }
 
+// Holder returns who owns an account, as OwnerOf, for who is no node: nothing is put
+// right that the store has forgotten.
+func (m *MemoryCluster) Holder(id AccountID) Owner {
+	m.image.mu.Lock()
+	defer m.image.mu.Unlock()
+	return m.shared.owners[id].owner
+}
+
 // EndHold frees what waits for leases that may have been forgotten, for tests of what
 // that is for.
 func (m *MemoryCluster) EndHold() {

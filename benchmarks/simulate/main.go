@@ -286,6 +286,9 @@ func (s *summary) end(took time.Duration) (ok bool, err error) {
 	fmt.Fprintf(s.out, "%d seeds, %d bad; %.1f virtual days in %v: %d calls (%d by connections for media), %d packets, %d commits, %d events, %d updates judged, %d returns to a channel, %d keys (%d for media), %d binds, %d faults, %d crashes, %d restarts\n",
 		s.played, s.bad, s.virtual.Hours()/24, took.Round(time.Millisecond), n.Calls, n.MediaCalls, n.Packets, n.Commits, n.Events, n.Judged, n.Returns, n.Keys, n.MediaKeys, n.Binds, n.Faults, n.Crashes, n.Restarts)
 	fmt.Fprintf(s.out, "sign-ins: %s\n", n.Ways())
+	if s.config.opts.Nodes > 1 {
+		fmt.Fprintf(s.out, "between the nodes: %d gusts, %d failovers of the database, which lost the last change of %d records\n", n.Splits, n.Failovers, n.Lost)
+	}
 	for _, limits := range slices.Sorted(maps.Keys(s.paced)) {
 		fmt.Fprintf(s.out, "governor of %d seeds, own numbers: %s\n", s.paced[limits], limits)
 	}

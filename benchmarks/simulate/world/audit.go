@@ -48,6 +48,7 @@ func (j *judge) ours(k dctest.KeyRecord, user int64, bound time.Time) time.Time 
 
 // auditTempKeys holds the temp keys in each slot against that number: from the
 // bind that the DC granted until it knew the key no more, or the session was handed out.
+// One that the database has forgotten is no more counted: nobody can have it dropped.
 func (j *judge) auditTempKeys(l dctest.Ledger) {
 	users := map[slot]int64{}
 	for _, a := range l.Authorizations {
@@ -63,8 +64,12 @@ func (j *judge) auditTempKeys(l dctest.Ledger) {
 	var order []slot
 	for _, k := range l.Keys {
 		from := bound[[2]int64{int64(k.DC), k.ID}]
-		if !k.Temp || from.IsZero() {
+		lost, forgotten := j.lostKeys[dctest.StoreKey{DC: k.DC, ID: k.ID}]
+		if !k.Temp || from.IsZero() || forgotten && !lost.After(from) {
 			continue
+		}
+		if forgotten && (k.Gone.IsZero() || lost.Before(k.Gone)) {
+			k.Gone = lost
 		}
 		s := slot{k.DC, k.Perm, k.Media}
 		if turns[s] == nil {

@@ -13,17 +13,33 @@ import (
 // of each process that may be cut. A question takes its time to get there and is
 // answered some time later; who asked may be stopped, or gone, by then.
 
-// database outlives every process.
+// database outlives every process. Nobody asks anything by its own cluster, which is
+// what lies there: who asks puts right what the database has forgotten.
 type database struct {
 	w       *world
 	rand    *rand.Rand
 	cluster *persistence.MemoryCluster
-	slow    time.Duration // that every way takes longer
-	ways    []*access     // of all processes that were
+	standby *persistence.Standby // that takes over soon; nil: none
+	slow    time.Duration        // that every way takes longer
+	ways    []*access            // of all processes that were
+	unheld  bool                 // a plant was put
+
+	// What was promised, whatever the database remembers of it.
+	leases  map[persistence.Owner]*lent
+	holders map[persistence.AccountID]persistence.Owner // who may use an account's keys
+}
+
+// lent is the lease of a node.
+type lent struct {
+	info  persistence.NodeInfo
+	until time.Time // with the grace
 }
 
 func newDatabase(w *world) *database {
-	return &database{w: w, rand: stream(w.seed, "database"), cluster: persistence.NewMemoryCluster(w.sim.Now)}
+	return &database{
+		w: w, rand: stream(w.seed, "database"), cluster: persistence.NewMemoryCluster(w.sim.Now),
+		leases: map[persistence.Owner]*lent{}, holders: map[persistence.AccountID]persistence.Owner{},
+	}
 }
 
 // clear mends everything. It does nothing where there is no database.
@@ -31,7 +47,7 @@ func (d *database) clear() {
 	if d == nil {
 		return
 	}
-	d.slow = 0
+	d.slow, d.standby = 0, nil
 	for _, y := range d.ways {
 		y.until, y.next, y.stops = time.Time{}, 0, 0
 		y.process.unreached = time.Time{}
@@ -44,32 +60,47 @@ func (d *database) clear() {
 
 // wish is an operator's, who works on the database himself.
 func (d *database) wish(node string, wish persistence.Wish) {
-	if err := d.cluster.Wish(context.Background(), node, wish); err != nil {
+	as := d.cluster.Node()
+	defer as.Close()
+	if err := as.Wish(context.Background(), node, wish); err != nil {
 		d.w.judge.Complain("the database takes no wish: %v", err)
 	}
 }
 
 // ownerOf is who owns a user's account, by the database itself.
 func (d *database) ownerOf(u *user) persistence.Owner {
-	o, err := d.cluster.OwnerOf(context.Background(), persistence.AccountID(u.name))
-	if err != nil {
-		d.w.judge.Complain("the database does not tell who owns %s: %v", u.name, err)
-	}
-	return o
+	return d.cluster.Holder(persistence.AccountID(u.name))
 }
 
 // lasts tells whether an owner may speak yet: its lease and the grace are not over.
 func (d *database) lasts(o persistence.Owner) bool {
-	nodes, err := d.cluster.Nodes(context.Background(), true)
-	if err != nil {
-		d.w.judge.Complain("the database does not tell of its nodes: %v", err)
+	p := d.leases[o]
+	return p != nil && d.w.sim.Now().Before(p.until)
+}
+
+// promised notes that a lease was begun, or renewed.
+func (d *database) promised(o persistence.Owner) {
+	if p := d.leases[o]; p != nil {
+		p.until = d.w.sim.Now().Add(p.info.Term + p.info.Grace)
 	}
-	for _, n := range nodes {
-		if n.Owner() == o {
-			return n.Left+n.Grace > 0
+}
+
+// lets notes that an owner lets go of accounts.
+func (d *database) lets(o persistence.Owner, ids ...persistence.AccountID) {
+	for _, id := range ids {
+		if d.holders[id] == o {
+			delete(d.holders, id)
 		}
 	}
-	return false
+}
+
+// takes notes that an owner has an account: who had it before may use its keys no more.
+func (d *database) takes(o persistence.Owner, id persistence.AccountID) {
+	if had := d.holders[id]; had != (persistence.Owner{}) && had != o && d.lasts(had) {
+		d.w.judge.Complain("the database gave %v the account %s, and the lease of %v lasts, which has it", o, id, had)
+	}
+	d.holders[id] = o
+	d.w.judge.Taken(string(id))
 }
 
 // fate is what becomes of a question on a way.
@@ -100,7 +131,7 @@ type access struct {
 
 // to is the way of a new process.
 func (d *database) to(p *process) *access {
-	y := &access{Cluster: d.cluster, db: d, process: p}
+	y := &access{Cluster: d.cluster.Node(), db: d, process: p}
 	d.ways = append(d.ways, y)
 	return y
 }
@@ -155,6 +186,9 @@ func (y *access) ask(ctx context.Context, do func() error) error {
 	case p.dead:
 		return persistence.ErrClosed
 	case answered:
+		if stale := (*persistence.StaleOwnerError)(nil); errors.As(err, &stale) && stale.Account == "" {
+			y.db.w.outlived(p)
+		}
 		return err
 	}
 	return &persistence.UnreachableError{Err: errNoAnswer}
@@ -175,7 +209,11 @@ func (y *access) Accounts() (ids []persistence.AccountID, err error) {
 
 // Load implements Store.
 func (y *access) Load(id persistence.AccountID) (list []persistence.Record, err error) {
-	err = y.alone(func() (err error) { list, err = y.db.w.disk.load(id, y.Cluster.Load); return err })
+	err = y.alone(func() (err error) {
+		y.db.w.judge.reread(id)
+		list, err = y.db.w.disk.load(id, y.Cluster.Load)
+		return err
+	})
 	return list, err
 }
 
@@ -204,7 +242,16 @@ func (y *access) take(c persistence.Commit) error {
 	if err != nil {
 		return err
 	}
+	w.judge.rewritten(c)
 	for _, u := range w.users {
+		if id := persistence.AccountID(u.name); concerns(c, u.name) {
+			switch y.db.ownerOf(u) {
+			case persistence.Owner{}: // it has no record any more
+				y.db.lets(c.Owner, id)
+			case c.Owner:
+				y.db.holders[id] = c.Owner // it may have begun it
+			}
+		}
 		if o := y.db.ownerOf(u); o != c.Owner && o != (persistence.Owner{}) && concerns(c, u.name) {
 			w.judge.Complain("the database took a commit of %v for %s, which %v owns", c.Owner, u.name, o)
 		}
@@ -236,6 +283,8 @@ func (y *access) Join(ctx context.Context, n persistence.NodeInfo) (o persistenc
 	err = y.ask(ctx, func() (err error) {
 		if o, err = y.Cluster.Join(ctx, n); err == nil {
 			y.process.owner = o
+			y.db.leases[o] = &lent{info: n}
+			y.db.promised(o)
 			for _, p := range y.db.w.live() {
 				p.replaced = p.replaced || p.on == n.Name && p != y.process
 			}
@@ -247,7 +296,13 @@ func (y *access) Join(ctx context.Context, n persistence.NodeInfo) (o persistenc
 
 // Renew implements Cluster.
 func (y *access) Renew(ctx context.Context, o persistence.Owner) error {
-	return y.ask(ctx, func() error { return y.Cluster.Renew(context.Background(), o) })
+	return y.ask(ctx, func() error {
+		err := y.Cluster.Renew(context.Background(), o)
+		if err == nil {
+			y.db.promised(o)
+		}
+		return err
+	})
 }
 
 // Depart implements Cluster.
@@ -257,15 +312,19 @@ func (y *access) Depart(ctx context.Context, o persistence.Owner) error {
 
 // Leave implements Cluster.
 func (y *access) Leave(ctx context.Context, o persistence.Owner) error {
-	return y.ask(ctx, func() error { return y.Cluster.Leave(context.Background(), o) })
+	return y.ask(ctx, func() error {
+		delete(y.db.leases, o) // it is silent already
+		return y.Cluster.Leave(context.Background(), o)
+	})
 }
 
 // Take implements Cluster.
 func (y *access) Take(ctx context.Context, o persistence.Owner, ids []persistence.AccountID) (taken []persistence.AccountID, err error) {
 	err = y.ask(ctx, func() (err error) {
+		y.db.plantHold()
 		taken, err = y.Cluster.Take(context.Background(), o, ids)
 		for _, id := range taken {
-			y.db.w.judge.Taken(string(id))
+			y.db.takes(o, id)
 		}
 		return err
 	})
@@ -277,12 +336,19 @@ func (y *access) Take(ctx context.Context, o persistence.Owner, ids []persistenc
 
 // Release implements Cluster.
 func (y *access) Release(ctx context.Context, o persistence.Owner, ids []persistence.AccountID) error {
-	return y.ask(ctx, func() error { return y.Cluster.Release(context.Background(), o, ids) })
+	return y.ask(ctx, func() error {
+		y.db.lets(o, ids...) // it uses no key of theirs any more
+		return y.Cluster.Release(context.Background(), o, ids)
+	})
 }
 
 // Free implements Cluster.
 func (y *access) Free(ctx context.Context, most int) (list []persistence.FreeAccount, err error) {
-	err = y.ask(ctx, func() (err error) { list, err = y.Cluster.Free(context.Background(), most); return err })
+	err = y.ask(ctx, func() (err error) {
+		y.db.plantHold()
+		list, err = y.Cluster.Free(context.Background(), most)
+		return err
+	})
 	return list, err
 }
 

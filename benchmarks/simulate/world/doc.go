@@ -39,12 +39,16 @@
 //	9 secrets stay secret         holdSecrets: events, logs, words, timelines    PlantTellSecret
 //
 // With [Options].Nodes several managers keep the accounts together, on a database in
-// memory that the world may cut each of them off from. They are judged by the same
-// promises, over all of them, and the sixth by three auditors more:
+// memory that the world may cut each of them off from, and that fails over to a standby,
+// which may lack the last transactions: what that may cost, and of whom, is in
+// failover.go. They are judged by the same promises, over all of them, and the sixth by
+// four auditors more:
 //
 //	a lease is kept               auditLease: who sends is not stopped, and the database counts his
 //	                              lease as lasting                               PlantNoMargin
 //	a commit is its owner's       take: of what the database has taken           PlantFenceOutside
+//	a lease is over before        takes: nobody is given an account of one whose lease lasts, whatever
+//	another has the account       the database has forgotten in a failover       PlantNoHold
 //	an account is on one node     roster: at home, online and owned; drainOne: to drain a node costs no
 //	                              key and no login
 package world

@@ -5,8 +5,10 @@ import (
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/actors/actorstest"
+	"github.com/mtfleet/mtfleet/mtproto/dctest"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/api"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
+	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/tl"
 )
 
@@ -36,6 +38,11 @@ type judge struct {
 	// and not to the database that says what another node begins with.
 	halfOut map[string]bool
 
+	// What the database has forgotten: records that nobody has written since, and keys,
+	// with when that was.
+	lost     map[persistence.Key]bool
+	lostKeys map[dctest.StoreKey]time.Time
+
 	doomed map[string]bool // accounts whose home key was forgotten: they may be revoked
 
 	hurt   string // the one account that something happens to just now, alone; empty: none
@@ -50,7 +57,7 @@ type returned struct {
 }
 
 func newJudge(rec *recorder, skewed bool) *judge {
-	j := &judge{Auditor: actorstest.NewAuditor(), rec: rec, doomed: map[string]bool{}, halfOut: map[string]bool{}, leaving: map[string]bool{}, accounts: map[int64]string{}, logins: map[string][]login{}, waits: map[string]time.Time{}, waitOf: map[int64]time.Time{}, returned: map[returned]int{}}
+	j := &judge{Auditor: actorstest.NewAuditor(), rec: rec, doomed: map[string]bool{}, halfOut: map[string]bool{}, lost: map[persistence.Key]bool{}, lostKeys: map[dctest.StoreKey]time.Time{}, leaving: map[string]bool{}, accounts: map[int64]string{}, logins: map[string][]login{}, waits: map[string]time.Time{}, waitOf: map[int64]time.Time{}, returned: map[returned]int{}}
 	j.Skewed, j.Rough = skewed, true
 	j.Excused = func(u api.UpdateRecord) bool { return j.absent(u) || j.past(u) }
 	j.OnComplaint = func(text string) { rec.line("COMPLAINT: %s", text) }
@@ -110,7 +117,7 @@ func (j *judge) hear(p *process, ev actors.Event) {
 		case j.hurtBy == hurtRecord && ev.Status.State == actors.Quarantined:
 			return
 		}
-		if ev.Status.State == actors.Revoked && (j.doomed[ev.Account] || p.access != nil && (j.leaving[ev.Account] || j.halfOut[ev.Account])) || ev.Status.State == actors.SignedOut && j.leaving[ev.Account] {
+		if ev.Status.State == actors.Revoked && (j.doomed[ev.Account] || p.access != nil && (j.leaving[ev.Account] || j.halfOut[ev.Account])) || ev.Status.State == actors.SignedOut && (j.leaving[ev.Account] || p.w.user(ev.Account).forgotten) {
 			return
 		}
 	case actors.EventUpdate:
@@ -142,6 +149,9 @@ func (w *world) audit() {
 	keys, err := actorstest.StoreKeys(w.written())
 	if err != nil {
 		w.judge.Complain("the store cannot be read at the end: %v", err)
+	}
+	for k := range w.judge.lostKeys { // nobody can have them in the store
+		keys = append(keys, k)
 	}
 	tally := w.judge.Audit(actorstest.Evidence{
 		Ledger: w.dcs.core.Ledger(), Store: keys, Ran: w.dcs.core.Echo, Before: w.sim.Now().Add(-10 * time.Second),

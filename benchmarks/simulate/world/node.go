@@ -33,6 +33,7 @@ type process struct {
 	// Of several only.
 	owner     persistence.Owner // what the database made it
 	replaced  bool              // another has its name
+	ends      bool              // it is no node any more
 	busy      bool              // it drains or closes
 	frozen    int               // how many hold it stopped
 	unreached time.Time         // until when its network reaches no DC

@@ -47,6 +47,7 @@ type Counts struct {
 	Calls, Faults, Crashes, Dials int
 	Restarts                      int
 	Splits                        int        // of several nodes, or what might have split them
+	Failovers, Lost               int        // of the database, and records whose last change that cost
 	Gusts                         int        // that came, or would have: see Options.Only
 	Updates, Holes                int        // heard
 	Judged                        int        // updates that the audit looked for
@@ -77,6 +78,8 @@ func (n *Counts) Add(o Counts) {
 	n.Dials += o.Dials
 	n.Restarts += o.Restarts
 	n.Splits += o.Splits
+	n.Failovers += o.Failovers
+	n.Lost += o.Lost
 	n.Gusts += o.Gusts
 	n.Updates += o.Updates
 	n.Holes += o.Holes

@@ -82,6 +82,8 @@ const (
 	// PlantNoMargin has the database count a node's lease shorter than the node does,
 	// and no grace after it.
 	PlantNoMargin
+	// PlantNoHold has accounts free at once after the database has failed over.
+	PlantNoHold
 	// PlantFenceOutside has the database take commits for accounts of whoever makes
 	// them.
 	PlantFenceOutside
@@ -148,6 +150,8 @@ type user struct {
 	asleep   bool             // paused until the morning
 	comes    bool             // its account is joining or leaving a channel
 	doubtful bool             // nobody knows whether it is paused
+
+	forgotten bool // the database has forgotten something of its login
 }
 
 // newUser is who has an account: two thirds have temp keys, a quarter goes
@@ -285,6 +289,7 @@ func (w *world) play() {
 	w.clear()
 	w.rec.line("the storm is over")
 	w.sim.RunFor(15 * time.Minute) // the longest pauses are over
+	w.recall()
 	w.wake()
 	w.awaitProofs()
 	w.isolate()

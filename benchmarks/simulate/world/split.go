@@ -34,7 +34,7 @@ func (s *storm) split(c *stormCtx) {
 	w.rec.count.Splits++
 	n, d := s.node(), s.span()
 	how := fate(1 + s.rand.IntN(int(allFates)-1))
-	what := s.rand.IntN(13)
+	what := s.rand.IntN(15)
 	p := n.process
 	if p == nil {
 		return
@@ -76,6 +76,11 @@ func (s *storm) split(c *stormCtx) {
 	case 12:
 		drained := s.rand.IntN(4) > 0
 		c.GoIO(func() gust { w.deploy(drained); return gust{restarted: true} })
+	case 13, 14:
+		// It follows synchronously, closely, or far behind; a quick one takes over while
+		// leases last.
+		lag := time.Duration(s.rand.Int64N(int64([]time.Duration{1, 3 * time.Second, 20 * time.Second}[s.rand.IntN(3)])))
+		w.db.failOver(lag, d/[]time.Duration{1, 20}[s.rand.IntN(2)])
 	}
 }
 
@@ -333,7 +338,9 @@ func (w *world) roster() {
 	if who, why := w.misplaced(nil); who != nil {
 		w.judge.Complain("%s is not where it belongs in the end: %s", who.name, why)
 	}
-	nodes, err := w.db.cluster.Nodes(context.Background(), true)
+	as := w.db.cluster.Node()
+	defer as.Close()
+	nodes, err := as.Nodes(context.Background(), true)
 	if err != nil || len(nodes) != len(w.nodes) {
 		w.judge.Complain("the database has the nodes %+v in the end, %v", nodes, err)
 	}

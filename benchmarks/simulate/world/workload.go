@@ -323,7 +323,7 @@ func (w *world) user(account string) *user {
 // follow notes what an account's state means for its user.
 func (w *world) follow(ev actors.Event) {
 	u := w.user(ev.Account)
-	if ev.Status.State == actors.Revoked && u.in {
+	if u.in && (ev.Status.State == actors.Revoked || u.misses(ev.Status.State)) {
 		w.work.Send(revoked{u})
 	}
 }

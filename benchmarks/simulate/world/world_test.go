@@ -204,6 +204,7 @@ func TestPlantsAreFound(t *testing.T) {
 		{"an update is swallowed after an account came back to its channel", PlantSwallowReturn, "lost update", 0},
 		{"a lease is shorter than a node believes", PlantNoMargin, "its lease is over", 3},
 		{"a database takes the commits of whoever makes them", PlantFenceOutside, "the database took a commit of", 3},
+		{"a database that failed over frees accounts at once", PlantNoHold, "the lease of", 3},
 		{"a socket outlives its manager, of several", PlantKeepSocket, "whose manager is gone", 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
