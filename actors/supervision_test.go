@@ -86,7 +86,7 @@ var proofs = []struct {
 	{"the database is away, or its answer is lost", []string{
 		"pgstore.TestTheServerIsKilledAmongCommits", "pgstore.TestTheAnswerToACommitIsLost", "pgstore.TestAConnectionGoesSilentInACommit", "pgstore.TestTheDatabaseIsAwayForLong",
 	}},
-	{"the database has forgotten who owns what", []string{"pgstore.TestTheDatabaseForgetsWhoOwnsWhat", "pgstore.TestAStandbyTakesOver"}},
+	{"the database has forgotten who owns what", []string{"pgstore.TestItFailsOver", "pgstore.TestAStandbyTakesOver"}},
 }
 
 // TestArchitectureHasAProofOfEachRow: the page's table and this list have the same

@@ -255,7 +255,7 @@ func TestTheDatabaseIsAwayForLong(t *testing.T) {
 	server := pgtest.Start(t)
 	p := newPlace(server)
 	o := p.options()
-	o.Patience = 600 * time.Millisecond
+	o.Patience = 2 * time.Second // a server that has just started may be slow to let somebody in
 	s := p.openWith(t, o)
 	owner := join(t, s, "a")
 	mustPut(t, s, owner, meta("alice", "1", "x"))
