@@ -50,6 +50,10 @@ type Cluster interface {
 	// so that others take what it releases.
 	Depart(ctx context.Context, o Owner) error
 
+	// CutOff says whether the node reaches no DC: Nodes tells, until it says otherwise
+	// or joins again, so that others give it nothing.
+	CutOff(ctx context.Context, o Owner, cut bool) error
+
 	// Leave ends the owner's lease and frees all its accounts, at once: the owner
 	// is silent already.
 	Leave(ctx context.Context, o Owner) error
@@ -168,6 +172,7 @@ type Node struct {
 	Epoch    uint64
 	Wish     Wish
 	Departs  bool          // it said so
+	CutOff   bool          // it said that it reaches no DC
 	Joined   time.Time     // by the store's clock
 	Left     time.Duration // of its lease, by the store's clock; negative: since when it is over
 	Accounts int           // it owns, where they were counted

@@ -48,6 +48,7 @@ type memoryNode struct {
 	joined time.Time
 	until  time.Time // of its lease
 	leaves bool      // it said so
+	cutOff bool      // it said so
 }
 
 func (n memoryNode) owner() Owner { return Owner{n.info.Name, n.epoch} }
@@ -293,6 +294,15 @@ func (m *MemoryCluster) Depart(ctx context.Context, o Owner) error {
 	})
 }
 
+// CutOff implements Cluster.
+func (m *MemoryCluster) CutOff(ctx context.Context, o Owner, cut bool) error {
+	return m.as(ctx, o, func(c *clusterImage, n *memoryNode, _ time.Time) error {
+		n.cutOff = cut
+		c.hint()
+		return nil
+	})
+}
+
 // Leave implements Cluster.
 func (m *MemoryCluster) Leave(ctx context.Context, o Owner) error {
 	return m.as(ctx, o, func(c *clusterImage, n *memoryNode, now time.Time) error {
@@ -403,7 +413,7 @@ func (m *MemoryCluster) Nodes(ctx context.Context, counted bool) (list []Node, e
 				if !counted {
 					owned = 0
 				}
-				list = append(list, Node{NodeInfo: n.info, Epoch: n.epoch, Wish: c.wishes[name], Departs: n.leaves, Joined: n.joined, Left: n.until.Sub(now), Accounts: owned})
+				list = append(list, Node{NodeInfo: n.info, Epoch: n.epoch, Wish: c.wishes[name], Departs: n.leaves, CutOff: n.cutOff, Joined: n.joined, Left: n.until.Sub(now), Accounts: owned})
 			}
 		}
 		return nil

@@ -186,6 +186,14 @@ func (s *Store) Depart(ctx context.Context, o persistence.Owner) error {
 	})
 }
 
+// CutOff implements persistence.Cluster.
+func (s *Store) CutOff(ctx context.Context, o persistence.Owner, cut bool) error {
+	return s.lookAs(ctx, o, func(b *pgx.Batch) {
+		b.Queue(`update nodes set cut_off = $3 where name = $1 and epoch = $2`, o.Node, int64(o.Epoch), cut)
+		b.Queue(`select pg_notify($1, '')`, s.schema)
+	})
+}
+
 // Leave implements persistence.Cluster.
 func (s *Store) Leave(ctx context.Context, o persistence.Owner) error {
 	return s.change(ctx, func(ctx context.Context, ch *change) error {
@@ -306,7 +314,7 @@ func (s *Store) Nodes(ctx context.Context, counted bool) (list []persistence.Nod
 		most = nil
 	}
 	const query = `
-select n.name, n.address, n.capacity, n.version, n.term, n.grace, n.epoch, coalesce(w.wish, 0), n.departs, n.joined,
+select n.name, n.address, n.capacity, n.version, n.term, n.grace, n.epoch, coalesce(w.wish, 0), n.departs, n.cut_off, n.joined,
     extract(epoch from n.lease_until - now())::float8, a.owned
 from nodes n left join wishes w on w.node = n.name,
     lateral (select count(*) owned from (select 1 from accounts where owner_node = n.name and owner_epoch = n.epoch limit $1) one) a
@@ -328,7 +336,7 @@ where a.owned > 0 or n.lease_until > now() order by n.name`
 func scanNode(row pgx.CollectableRow) (n persistence.Node, err error) {
 	var term, grace, epoch int64
 	var left float64
-	err = row.Scan(&n.Name, &n.Address, &n.Capacity, &n.Version, &term, &grace, &epoch, &n.Wish, &n.Departs, &n.Joined, &left, &n.Accounts)
+	err = row.Scan(&n.Name, &n.Address, &n.Capacity, &n.Version, &term, &grace, &epoch, &n.Wish, &n.Departs, &n.CutOff, &n.Joined, &left, &n.Accounts)
 	n.Term, n.Grace, n.Epoch, n.Left = microseconds(term), microseconds(grace), uint64(epoch), seconds(left)
 	return n, err
 }

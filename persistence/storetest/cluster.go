@@ -37,6 +37,7 @@ func RunCluster(t *testing.T, place func(t *testing.T) Database) {
 		{"a lease that ended is renewed as long as nobody took the name", testLateRenewal},
 		{"a node that left has nothing and writes nothing", testLeave},
 		{"a node that departs says so until it joins again", testDepart},
+		{"a node that is cut off says so until it says otherwise, or joins again", testCutOff},
 		{"who is none asks for nothing", testNobody},
 		{"all at once is claimed only while no node runs", testClaimAll},
 		{"epochs never come twice", testEpochs},
@@ -457,6 +458,24 @@ func testDepart(t *testing.T, k *cluster) {
 	}
 }
 
+func testCutOff(t *testing.T, k *cluster) {
+	a, b := k.join("a"), k.join("b")
+	k.ok(a.CutOff(t.Context(), a.owner, true))
+	k.ok(a.Renew(t.Context(), a.owner)) // which does not change it
+	if n := b.nodes(); !n[0].CutOff || n[1].CutOff || !n[0].Live() {
+		t.Fatalf("nodes: %+v", n)
+	}
+	k.ok(a.CutOff(t.Context(), a.owner, false))
+	if n := b.nodes(); n[0].CutOff {
+		t.Fatalf("nodes: %+v", n)
+	}
+	k.ok(a.CutOff(t.Context(), a.owner, true))
+	k.ok(a.Leave(t.Context(), a.owner))
+	if n := k.join("a").nodes(); n[0].CutOff {
+		t.Fatalf("nodes: %+v", n)
+	}
+}
+
 func testNobody(t *testing.T, k *cluster) {
 	a := k.join("a")
 	a.put(meta("alice", "1", "a"))
@@ -465,7 +484,7 @@ func testNobody(t *testing.T, k *cluster) {
 		_, take := a.Take(t.Context(), o, []persistence.AccountID{"alice"})
 		_, owned := a.Owned(t.Context(), o)
 		for what, err := range map[string]error{
-			"take": take, "owned": owned, "renew": a.Renew(t.Context(), o), "leave": a.Leave(t.Context(), o), "depart": a.Depart(t.Context(), o),
+			"take": take, "owned": owned, "renew": a.Renew(t.Context(), o), "leave": a.Leave(t.Context(), o), "depart": a.Depart(t.Context(), o), "cut off": a.CutOff(t.Context(), o, true),
 			"release": a.Release(t.Context(), o, []persistence.AccountID{"alice"}),
 			"commit":  a.Commit(persistence.Commit{Owner: o, Put: []persistence.Record{meta("bob", "1", "x")}}),
 		} {
@@ -544,6 +563,7 @@ func testHints(t *testing.T, k *cluster) {
 	for _, change := range []func(){
 		func() { a.release("alice") },
 		func() { k.ok(a.Wish(t.Context(), "b", persistence.WishCordon)) },
+		func() { k.ok(a.CutOff(t.Context(), a.owner, true)) },
 		func() { k.ok(a.Leave(t.Context(), a.owner)) },
 	} {
 		for drained := false; !drained; {

@@ -89,6 +89,11 @@ func (c *Cut) Renew(ctx context.Context, o persistence.Owner) error {
 	return c.ask(ctx, func() error { return c.Cluster.Renew(ctx, o) })
 }
 
+// CutOff implements Cluster.
+func (c *Cut) CutOff(ctx context.Context, o persistence.Owner, cut bool) error {
+	return c.ask(ctx, func() error { return c.Cluster.CutOff(ctx, o, cut) })
+}
+
 // Depart implements Cluster.
 func (c *Cut) Depart(ctx context.Context, o persistence.Owner) error {
 	return c.ask(ctx, func() error { return c.Cluster.Depart(ctx, o) })

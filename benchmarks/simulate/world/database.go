@@ -305,6 +305,11 @@ func (y *access) Renew(ctx context.Context, o persistence.Owner) error {
 	})
 }
 
+// CutOff implements Cluster.
+func (y *access) CutOff(ctx context.Context, o persistence.Owner, cut bool) error {
+	return y.ask(ctx, func() error { return y.Cluster.CutOff(context.Background(), o, cut) })
+}
+
 // Depart implements Cluster.
 func (y *access) Depart(ctx context.Context, o persistence.Owner) error {
 	return y.ask(ctx, func() error { return y.Cluster.Depart(context.Background(), o) })
