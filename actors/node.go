@@ -6,10 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/lease"
+	"github.com/mtfleet/mtfleet/actors/placement"
 	"github.com/mtfleet/mtfleet/actors/runtime"
+	"github.com/mtfleet/mtfleet/actors/ways"
+	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -104,6 +109,8 @@ type node struct {
 	lease *lease.Lease
 	sim   *runtime.Sim // nil but in a simulation
 	ref   runtime.Ref[nodeMsg]
+	way   ways.Way    // of accounts that have no proxy of their own
+	cut   atomic.Bool // it says that it reaches no DC
 
 	// alive ends with Close: what asks the store then is not waited for.
 	alive context.Context
@@ -196,6 +203,9 @@ type nodeActor struct {
 	due     time.Time                          // when the next move by pace may begin
 	hurry   bool                               // it drains or leaves: no pace but what there is room for
 	given   map[persistence.AccountID]struct{} // handed over since the look under way began
+	reach   placement.Reach                    // whether it reaches the DCs
+	dark    map[string]uint64                  // nodes that said at the last look that they do not, and their epochs
+	asked   map[dc.ID]struct{}                 // DCs that are being asked
 }
 
 type nodeMsg interface{ nodeMsg() }
@@ -217,6 +227,7 @@ type (
 		nodes []persistence.Node
 		free  []persistence.FreeAccount
 		owned []persistence.AccountID // where tallied
+		dcs   []governor.DCStatus     // nil where it is not known
 		tally bool
 		err   error
 	}
@@ -225,6 +236,11 @@ type (
 	handed struct {
 		id  persistence.AccountID
 		err error
+	}
+	// dcAsked says how it went to ask a DC whether it is there.
+	dcAsked struct {
+		at       dc.ID
+		answered bool
 	}
 	// leaveNow has this node hand over what it has.
 	leaveNow struct{}
@@ -239,6 +255,7 @@ func (surveyed) nodeMsg() {}
 func (took) nodeMsg()     {}
 func (noNews) nodeMsg()   {}
 func (handed) nodeMsg()   {}
+func (dcAsked) nodeMsg()  {}
 func (leaveNow) nodeMsg() {}
 
 const (
@@ -251,7 +268,7 @@ type nodeCtx = runtime.Context[nodeMsg]
 
 func keepNode(n *node) runtime.Actor[nodeMsg] {
 	return runtime.Keep(func() runtime.Actor[nodeMsg] {
-		return &nodeActor{node: n, known: map[string]time.Time{}, given: map[persistence.AccountID]struct{}{}}
+		return &nodeActor{node: n, known: map[string]time.Time{}, given: map[persistence.AccountID]struct{}{}, asked: map[dc.ID]struct{}{}}
 	})
 }
 
@@ -288,6 +305,8 @@ func (n *nodeActor) Receive(c *nodeCtx, m nodeMsg) {
 		n.onTook(c, m.err)
 	case handed:
 		n.onHanded(c, m)
+	case dcAsked:
+		n.onAsked(c, m)
 	}
 }
 

@@ -186,6 +186,9 @@ func openAs(o Options, owner persistence.Owner, ids []persistence.AccountID, n *
 	if err == nil {
 		m.env, err = account.NewEnv(m.envConfig(owner, gov, salt))
 	}
+	if err == nil && n != nil {
+		n.way, err = m.env.OwnWay()
+	}
 	if err == nil {
 		err = m.readConsumers()
 	}

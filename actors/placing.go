@@ -52,6 +52,9 @@ func (n *nodeActor) look(c *nodeCtx) {
 		if l.err == nil {
 			l.free, l.err = n.store.Free(ctx, takenAtOnce*4)
 		}
+		if l.err == nil {
+			l.dcs = n.census(ctx)
+		}
 		return l
 	})
 }
@@ -67,17 +70,26 @@ func (n *nodeActor) onLooked(c *nodeCtx, l surveyed) {
 		n.counted = now
 		n.reconcile(c, l.owned)
 	}
+	say := n.sense(c, now, l)
 	plan := placement.Decide(n.view(now, l))
 	n.handOver(c, now, plan.HandOver)
 	take := plan.Take[:min(len(plan.Take), takenAtOnce)]
-	if len(take) == 0 {
+	if len(take) == 0 && !say {
 		n.onTook(c, nil)
 		return
 	}
+	cut := n.cut.Load()
 	c.GoIO(func() nodeMsg {
 		ctx, cancel := n.asking()
 		defer cancel()
-		ids, err := n.store.Take(ctx, n.owner, take)
+		var ids []persistence.AccountID
+		var err error
+		if say {
+			err = n.store.CutOff(ctx, n.owner, cut)
+		}
+		if err == nil && len(take) > 0 {
+			ids, err = n.store.Take(ctx, n.owner, take)
+		}
 		if err == nil {
 			n.m.host(ids)
 		}
@@ -104,11 +116,11 @@ func (n *nodeActor) pace(now time.Time) time.Duration {
 	return placeEvery
 }
 
-// meet notes since when each node has been there.
+// meet notes since when each node has been there, and not cut off.
 func (n *nodeActor) meet(now time.Time, nodes []persistence.Node) {
 	live := map[string]bool{}
 	for _, o := range nodes {
-		if o.Live() {
+		if o.Live() && !o.CutOff {
 			live[o.Name] = true
 			if n.known[o.Name].IsZero() {
 				n.known[o.Name] = now
@@ -137,11 +149,11 @@ func (n *nodeActor) reconcile(c *nodeCtx, owned []persistence.AccountID) {
 }
 
 func (n *nodeActor) view(now time.Time, l surveyed) placement.View {
-	v := placement.View{Me: n.owner, Nodes: l.nodes, Free: l.free, Leaving: n.isLeaving(), Known: map[string]time.Duration{}, Stray: strays * n.opts.Term, Settle: settleAfter}
+	v := placement.View{Me: n.owner, Nodes: l.nodes, Free: l.free, Leaving: n.isLeaving(), Reach: n.reach.State(), Gives: n.reach.Gives(now), Known: map[string]time.Duration{}, Stray: strays * n.opts.Term, Settle: settleAfter}
 	for name, since := range n.known {
 		v.Known[name] = now.Sub(since)
 	}
-	n.hurry = v.Leaving || slices.ContainsFunc(l.nodes, func(o persistence.Node) bool { return o.Owner() == n.owner && o.Wish == persistence.WishDrain })
+	n.hurry = v.Leaving || v.Gives || slices.ContainsFunc(l.nodes, func(o persistence.Node) bool { return o.Owner() == n.owner && o.Wish == persistence.WishDrain })
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, a := range n.m.Accounts() {
@@ -161,6 +173,10 @@ func (n *nodeActor) handOver(c *nodeCtx, now time.Time, ids []persistence.Accoun
 	if n.hurry {
 		every = 0
 	}
+	drain := n.opts.DrainLimit
+	if n.reach.State() == placement.CutOff {
+		drain = 0 // nothing answers the calls under way
+	}
 	for _, id := range ids {
 		if every > 0 && now.Before(n.due) {
 			return
@@ -173,7 +189,7 @@ func (n *nodeActor) handOver(c *nodeCtx, now time.Time, ids []persistence.Accoun
 			n.due = now
 		}
 		n.due = n.due.Add(every)
-		c.GoIO(func() nodeMsg { return handed{id, n.give(a)} })
+		c.GoIO(func() nodeMsg { return handed{id, n.give(a, drain)} })
 	}
 }
 
@@ -188,11 +204,11 @@ func (n *node) begin(id persistence.AccountID) bool {
 	return true
 }
 
-// give ends an account here and lets go of it in the store. It blocks until the
-// store knows, or will not.
-func (n *node) give(a *Account) error {
+// give ends an account here, whose calls may go on for as long as drain, and lets go
+// of it in the store. It blocks until the store knows, or will not.
+func (n *node) give(a *Account, drain time.Duration) error {
 	ctx := n.alive
-	if err := n.m.part(ctx, a, n.opts.DrainLimit); err != nil {
+	if err := n.m.part(ctx, a, drain); err != nil {
 		return err
 	}
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {

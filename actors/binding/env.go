@@ -273,3 +273,9 @@ func (e *Env) known(fingerprint int64) bool {
 
 // A Doubt is a wait that may be over; see [pfs.Doubt].
 type Doubt = pfs.Doubt
+
+// Asking is what [Env.Ask] wants of who asks.
+type Asking = dcconn.Asking
+
+// Ask reports whether a DC answers, without an account; see [dcconn.Env.Ask].
+func (e *Env) Ask(a Asking) bool { return e.conn.Ask(a) }

@@ -193,16 +193,7 @@ func (n *conn) release(o governor.Outcome) {
 func (n *conn) lost(c *ctx, err error) {
 	wasUp := n.state == socketUp
 	code := CodeOf(err)
-	switch {
-	case code == CodeFlood:
-		n.release(governor.Flooded)
-	case code != 0:
-		n.release(governor.Worked) // it answers, whatever it says
-	case ours(err):
-		n.release(governor.Unknown)
-	default:
-		n.release(governor.Failed)
-	}
+	n.release(outcomeOf(err))
 	c.Cancel(timerSettle)
 	n.checks = false
 	if wasUp && !ours(err) {
@@ -237,6 +228,19 @@ func (n *conn) lost(c *ctx, err error) {
 	if n.drain == listening {
 		n.onDrainLimit(c) // nothing can be answered any more
 	}
+}
+
+// outcomeOf is what the end of a dial, or of a socket, says of the DC.
+func outcomeOf(err error) governor.Outcome {
+	switch code := CodeOf(err); {
+	case code == CodeFlood:
+		return governor.Flooded
+	case code != 0:
+		return governor.Worked // it answers, whatever it says
+	case ours(err):
+		return governor.Unknown
+	}
+	return governor.Failed
 }
 
 // pause returns how long to wait before the next dial, and decides whether to

@@ -535,6 +535,12 @@ func (g *Governor) census() []DCStatus {
 		for k := range kinds {
 			s.Waiting[k] = d.queues[k].live
 		}
+		if d.pulse != nil {
+			s.Heard = d.pulse.heard()
+		}
+		if d.vigil.stage == mute {
+			s.Mute = d.vigil.said
+		}
 		list[i] = s
 	}
 	return list

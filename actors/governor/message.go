@@ -230,4 +230,7 @@ type DCStatus struct {
 	Tried Tried
 	// Trips are round trips and losses by family, IPv4 and IPv6.
 	Trips [2]Trips
+	// Heard is when the last packet came; zero: none has. Mute is since when it was
+	// said to be silent, see IsSilent; zero: it was not, or was heard since.
+	Heard, Mute time.Time
 }

@@ -79,4 +79,12 @@ func (p *Pulse) Beat(now time.Time) {
 	}
 }
 
+// heard is when a packet came last; zero: none has.
+func (p *Pulse) heard() time.Time {
+	if p.at.Load() == 0 {
+		return time.Time{}
+	}
+	return p.last()
+}
+
 func (p *Pulse) last() time.Time { return p.since.Add(time.Duration(p.at.Load())) }

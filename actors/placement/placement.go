@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/mtfleet/mtfleet/persistence"
@@ -59,8 +60,12 @@ type View struct {
 	Mine  []persistence.AccountID // it keeps, and has not begun to hand over
 	// Leaving is set when this node is about to end.
 	Leaving bool
-	// Known is since when each node has been seen live by this one, without a
-	// break.
+	// Reach is whether this node reaches the DCs, and Gives whether it gives its
+	// accounts away because it does not. What others say of themselves is in Nodes.
+	Reach ReachState
+	Gives bool
+	// Known is since when each node has been seen by this one, live and not cut off,
+	// without a break.
 	Known map[string]time.Duration
 	// Stray is how long an account may be free before any node takes it that
 	// would: its home has not, for whatever reason.
@@ -78,10 +83,21 @@ type Plan struct {
 
 // Decide returns the plan.
 func Decide(v View) (p Plan) {
-	serving, me := v.serving()
-	for _, f := range v.Free {
-		if me.Wish == persistence.WishServe && !v.Leaving && (Home(f.ID, serving) == v.Me.Node || f.For >= v.Stray) {
-			p.Take = append(p.Take, f.ID)
+	me := persistence.Node{Wish: persistence.WishCordon} // where the store does not know it: then it takes nothing
+	nodes := slices.Clone(v.Nodes)
+	for i := range nodes {
+		if n := &nodes[i]; n.Owner() == v.Me {
+			n.CutOff, n.Departs = v.Reach.Says(), n.Departs || v.Leaving // as it knows better
+			me = *n
+		}
+	}
+	serving, blind := Serving(nodes)
+	alone := !slices.ContainsFunc(serving, func(w Weighted) bool { return w.Name != v.Me.Node })
+	if me.Wish == persistence.WishServe && !v.Leaving && (v.Reach == Reaches || blind || alone) {
+		for _, f := range v.Free {
+			if Home(f.ID, serving) == v.Me.Node || f.For >= v.Stray {
+				p.Take = append(p.Take, f.ID)
+			}
 		}
 	}
 	switch {
@@ -89,7 +105,8 @@ func Decide(v View) (p Plan) {
 		p.HandOver = v.Mine
 	case me.Wish == persistence.WishDrain && len(serving) > 0: // else there is nobody who would take them
 		p.HandOver = v.Mine
-	case me.Wish == persistence.WishServe:
+	case blind: // it is the DCs that are away
+	case v.Gives, me.Wish == persistence.WishServe && v.Reach == Reaches:
 		for _, id := range v.Mine {
 			if home := Home(id, serving); home != v.Me.Node && v.Known[home] >= v.Settle {
 				p.HandOver = append(p.HandOver, id)
@@ -99,17 +116,22 @@ func Decide(v View) (p Plan) {
 	return p
 }
 
-// serving are the nodes that take accounts, and what the store says of this one.
-func (v *View) serving() (list []Weighted, me persistence.Node) {
-	me.Wish = persistence.WishCordon // the store does not know it: then it takes nothing
-	for _, n := range v.Nodes {
-		self := n.Owner() == v.Me
-		if self {
-			me = n
-		}
-		if n.Live() && n.Wish == persistence.WishServe && !n.Departs && !(self && v.Leaving) {
-			list = append(list, Weighted{n.Name, n.Capacity})
+// Serving are the nodes that accounts belong to: those that live, are to serve and
+// reach the DCs. When none of them does they are all, and blind is set: then nothing
+// moves but what has to.
+func Serving(nodes []persistence.Node) (list []Weighted, blind bool) {
+	var cut []Weighted
+	for _, n := range nodes {
+		switch w := (Weighted{n.Name, n.Capacity}); {
+		case !n.Live() || n.Wish != persistence.WishServe || n.Departs:
+		case n.CutOff:
+			cut = append(cut, w)
+		default:
+			list = append(list, w)
 		}
 	}
-	return list, me
+	if list == nil && cut != nil {
+		return cut, true
+	}
+	return list, false
 }
