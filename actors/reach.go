@@ -20,6 +20,14 @@ func (n *node) census(ctx context.Context) []governor.DCStatus {
 	return list
 }
 
+// cutOff is 1 while this node says that it reaches no DC.
+func (m *Manager) cutOff() float64 {
+	if m.node != nil && m.node.cut.Load() {
+		return 1
+	}
+	return 0
+}
+
 // sense takes in what a look has shown of the DCs and of the other nodes. It reports
 // whether the store is to be told whether this node is cut off.
 func (n *nodeActor) sense(c *nodeCtx, now time.Time, l surveyed) (say bool) {

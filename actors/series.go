@@ -24,7 +24,7 @@ type catalog struct {
 	storeFree, storeNeeded, storeCommit, storeFailures   series
 	storeRefuses, storeBackup                            series
 	restarts, signInSteps, signInOldest                  series
-	nodeLease, nodeMoves, nodeSilences                   series
+	nodeLease, nodeCutOff, nodeMoves, nodeSilences       series
 }
 
 // all lists the series in the order of the document.
@@ -37,7 +37,7 @@ func (c *catalog) all() []*series {
 		&c.governorQueue, &c.updateLag, &c.updateHoles, &c.eventsDropped, &c.clockOffset,
 		&c.storeFree, &c.storeNeeded, &c.storeCommit, &c.storeFailures, &c.storeRefuses, &c.storeBackup,
 		&c.restarts, &c.signInSteps, &c.signInOldest,
-		&c.nodeLease, &c.nodeMoves, &c.nodeSilences,
+		&c.nodeLease, &c.nodeCutOff, &c.nodeMoves, &c.nodeSilences,
 	}
 }
 
@@ -196,6 +196,11 @@ func seriesOf(table dc.Table) *catalog {
 			name: "mtfleet.node.lease", kind: gauges, unit: "s",
 			tells: "how long this node of a cluster may yet speak before it must have heard from the store; 0 while it is silent, and without a cluster",
 			do:    "it falls below half of what it was: the store answers late or not at all; 0: every account of this node stands still, and others take them",
+		},
+		nodeCutOff: series{
+			name: "mtfleet.node.cut_off", kind: gauges,
+			tells: "1 while this node of a cluster reaches no DC, and until it has reached them for a while; 0 otherwise",
+			do:    "1 on one node: its network; its accounts are on the others. 1 on all: the DCs, or what all have in common",
 		},
 		nodeMoves: series{
 			name: "mtfleet.node.moves", kind: counts, attrs: []attr{{"direction", moveValues}},

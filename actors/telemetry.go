@@ -38,7 +38,7 @@ type meters struct {
 
 	accounts, signInOldest, dcUp, waits, waitLongest, governorQueue looked
 	storeFree, storeNeeded, storeRefuses, storeBackup               looked
-	nodeLease                                                       looked
+	nodeLease, nodeCutOff                                           looked
 
 	stop func()
 }
@@ -106,7 +106,7 @@ func (x *meters) open(m *Manager, provider metric.Meter, table dc.Table) error {
 	}{
 		{&x.accounts, &all.accounts}, {&x.signInOldest, &all.signInOldest}, {&x.dcUp, &all.dcUp}, {&x.waits, &all.waits}, {&x.waitLongest, &all.waitLongest},
 		{&x.governorQueue, &all.governorQueue}, {&x.storeFree, &all.storeFree}, {&x.storeNeeded, &all.storeNeeded}, {&x.storeRefuses, &all.storeRefuses},
-		{&x.storeBackup, &all.storeBackup}, {&x.nodeLease, &all.nodeLease},
+		{&x.storeBackup, &all.storeBackup}, {&x.nodeLease, &all.nodeLease}, {&x.nodeCutOff, &all.nodeCutOff},
 	} {
 		made, err := makeLooked(provider, of.from)
 		*of.to, errs = made, append(errs, err)
@@ -120,6 +120,7 @@ func (x *meters) open(m *Manager, provider metric.Meter, table dc.Table) error {
 		x.lookGovernor(ctx, m, obs)
 		x.lookStore(m, obs)
 		x.nodeLease.tell(obs, map[values]float64{{}: m.leaseLeft().Seconds()})
+		x.nodeCutOff.tell(obs, map[values]float64{{}: m.cutOff()})
 		return nil
 	}, instruments...)
 	if err == nil {

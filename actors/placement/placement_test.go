@@ -69,6 +69,14 @@ func node(name string, epoch uint64, live bool, wish persistence.Wish) persisten
 	return n
 }
 
+// cut makes nodes of that name say that they reach no DC.
+func cut(nodes []persistence.Node, names ...string) []persistence.Node {
+	for i := range nodes {
+		nodes[i].CutOff = slices.Contains(names, nodes[i].Name)
+	}
+	return nodes
+}
+
 func departs(nodes []persistence.Node) []persistence.Node {
 	nodes[1].Departs = true
 	return nodes
@@ -113,6 +121,21 @@ func TestWhatANodeDoes(t *testing.T) {
 		{"draining it hands all over", View{Nodes: nodes(drain, serve, true), Mine: all, Free: free}, Plan{HandOver: all}},
 		{"draining without another it keeps all", View{Nodes: nodes(drain, serve, false), Mine: all}, Plan{}},
 		{"leaving it hands all over, whoever is there", View{Nodes: nodes(serve, serve, false), Mine: all, Free: free, Leaving: true}, Plan{HandOver: all}},
+		{"another is cut off: it takes all", View{Nodes: cut(nodes(serve, serve, true), "b"), Free: free}, Plan{Take: all}},
+		{"it gives nothing to one that is cut off", View{Nodes: cut(nodes(serve, serve, true), "b"), Mine: all}, Plan{}},
+		{"cut off it takes nothing, however long nobody does", View{Nodes: nodes(serve, serve, true), Free: stray, Reach: CutOff}, Plan{}},
+		{"cut off it keeps what it has for a while", View{Nodes: nodes(serve, serve, true), Mine: all, Reach: CutOff}, Plan{}},
+		{"and then gives all away", View{Nodes: nodes(serve, serve, true), Mine: all, Free: free, Reach: CutOff, Gives: true}, Plan{HandOver: all}},
+		{"cordoned too", View{Nodes: nodes(cordon, serve, true), Mine: all, Reach: CutOff, Gives: true}, Plan{HandOver: all}},
+		{"not to a node that has just come, or reaches them again", View{Nodes: nodes(serve, serve, true), Mine: all, Reach: CutOff, Gives: true, Known: map[string]time.Duration{"b": time.Second}}, Plan{}},
+		{"not when there is no other", View{Nodes: nodes(serve, serve, false), Mine: all, Reach: CutOff, Gives: true}, Plan{}},
+		{"all are cut off: nothing moves", View{Nodes: cut(nodes(serve, serve, true), "a", "b"), Mine: all, Reach: CutOff, Gives: true}, Plan{}},
+		{"all are cut off: what is free goes home", View{Nodes: cut(nodes(serve, serve, true), "a", "b"), Free: free, Reach: CutOff, Gives: true}, Plan{Take: of("a")}},
+		{"all are cut off, and it drains", View{Nodes: cut(nodes(drain, serve, true), "a", "b"), Mine: all, Reach: CutOff}, Plan{HandOver: all}},
+		{"the store says that it is cut off, which is no more so", View{Nodes: cut(nodes(serve, serve, true), "a"), Free: free, Mine: all}, Plan{Take: of("a"), HandOver: of("b")}},
+		{"in doubt it takes and gives nothing", View{Nodes: nodes(serve, serve, true), Free: stray, Mine: all, Reach: Doubted}, Plan{}},
+		{"in doubt and alone it takes all", View{Nodes: nodes(serve, serve, false), Free: free, Reach: Doubted}, Plan{Take: all}},
+		{"not back yet it takes and gives nothing", View{Nodes: cut(nodes(serve, serve, true), "a"), Free: stray, Mine: all, Reach: Returning}, Plan{}},
 		{"of which the store knows nothing it takes nothing", View{Me: persistence.Owner{Node: "a", Epoch: 9}, Nodes: nodes(serve, serve, true), Free: stray, Mine: all}, Plan{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
