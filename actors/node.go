@@ -69,9 +69,6 @@ const (
 	placeLeast = 50 * time.Millisecond
 	// tallyEvery is how often a node compares what it keeps with what it owns.
 	tallyEvery = 30 * time.Second
-	// settleAfter is how long a node has to be there before accounts move to it: one
-	// that starts and ends again moves none.
-	settleAfter = 5 * time.Second
 	// strays is after how many terms any node takes what its home has not taken.
 	strays = 2
 )

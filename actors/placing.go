@@ -149,7 +149,7 @@ func (n *nodeActor) reconcile(c *nodeCtx, owned []persistence.AccountID) {
 }
 
 func (n *nodeActor) view(now time.Time, l surveyed) placement.View {
-	v := placement.View{Me: n.owner, Nodes: l.nodes, Free: l.free, Leaving: n.isLeaving(), Reach: n.reach.State(), Gives: n.reach.Gives(now), Known: map[string]time.Duration{}, Stray: strays * n.opts.Term, Settle: settleAfter}
+	v := placement.View{Me: n.owner, Nodes: l.nodes, Free: l.free, Leaving: n.isLeaving(), Reach: n.reach.State(), Gives: n.reach.Gives(now), Known: map[string]time.Duration{}, Stray: strays * n.opts.Term, Settle: placement.SettleAfter}
 	for name, since := range n.known {
 		v.Known[name] = now.Sub(since)
 	}

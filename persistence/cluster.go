@@ -87,6 +87,9 @@ type Cluster interface {
 	// again. There need be no such node yet.
 	Wish(ctx context.Context, node string, w Wish) error
 
+	// Nudge has the Hints of every node have a value, as a change has.
+	Nudge(ctx context.Context) error
+
 	// Hints has a value, soon, after an account became free or a node changed, by
 	// whoever. One may be missing, or come for nothing: they make things quicker,
 	// and nothing depends on them. It is closed by Close.

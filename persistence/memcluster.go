@@ -98,6 +98,14 @@ func (m *MemoryCluster) Close() error {
 // Hints implements Cluster.
 func (m *MemoryCluster) Hints() <-chan struct{} { return m.hints }
 
+// Nudge implements Cluster.
+func (m *MemoryCluster) Nudge(ctx context.Context) error {
+	return m.look(ctx, func(c *clusterImage, _ time.Time) error {
+		c.hint()
+		return nil
+	})
+}
+
 // hint tells every node that something changed. The image is locked.
 func (c *clusterImage) hint() {
 	for m := range c.opened {

@@ -52,6 +52,10 @@ func draw(node string, id persistence.AccountID) float64 {
 	return (float64(binary.LittleEndian.Uint64(sum[:])>>11) + 0.5) / (1 << 53)
 }
 
+// SettleAfter is how long a node has to be there before accounts move to it: one that
+// starts and ends again moves none.
+const SettleAfter = 5 * time.Second
+
 // View is what a node knows when it decides.
 type View struct {
 	Me    persistence.Owner

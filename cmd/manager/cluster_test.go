@@ -13,6 +13,7 @@ import (
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/actors/actorstest"
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
+	"github.com/mtfleet/mtfleet/cmd/manager/tabular"
 	"github.com/mtfleet/mtfleet/config"
 	"github.com/mtfleet/mtfleet/persistence"
 )
@@ -129,6 +130,25 @@ func TestAStoreOfOneManagerMakesNoNode(t *testing.T) {
 	}
 }
 
+func TestABalanceIsShownAsItIs(t *testing.T) {
+	var out bytes.Buffer
+	list := control.BalanceList{Free: 2, ToMove: 9, Nodes: []control.NodeBalance{
+		{Name: "a", Accounts: 40, Belong: 33, ToMove: 7},
+		{Name: "b", Accounts: 20, Belong: 0, Stay: 20, Why: "it is cordoned: it keeps what it has, and takes nothing"},
+	}}
+	if err := balanceTable(list).Write(&out, tabular.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	const want = `NODE   ACCOUNTS   BELONG   TO MOVE   STAY   WHY
+a      40         33       7         0      -
+b      20         0        0         20     it is cordoned: it keeps what it has, and takes nothing
+-      2          -        2         0      nobody owns them yet: the nodes that they belong to take them
+`
+	if out.String() != want {
+		t.Errorf("it shows\n%s", &out)
+	}
+}
+
 func TestNodesAreShownAsTheyAre(t *testing.T) {
 	nodes := []control.Node{
 		{Name: "a", Address: "192.0.2.7:9466", Version: "1.0", Capacity: 100, Accounts: 40, Wish: "serve", Live: true, Lease: 11.6, Self: true},
@@ -137,6 +157,7 @@ func TestNodesAreShownAsTheyAre(t *testing.T) {
 		{Name: "d", Capacity: 100, Wish: "drain", Live: true, Lease: 12},
 		{Name: "e", Capacity: 100, Wish: "cordon", Live: true, Lease: 12},
 		{Name: "f", Capacity: 100, Wish: "serve", Live: true, Lease: 12, Departs: true},
+		{Name: "g", Capacity: 100, Wish: "serve", Live: true, Lease: 12, CutOff: true},
 	}
 	var out bytes.Buffer
 	a := &app{out: &out}
@@ -150,6 +171,7 @@ c      80         dead       over for 3s   200        192.0.2.9:9466   1.0
 d      0          drained    12s           100        -                -
 e      0          cordoned   12s           100        -                -
 f      0          leaves     12s           100        -                -
+g      0          cut off    12s           100        -                -
 `
 	if out.String() != want {
 		t.Errorf("it shows\n%s", &out)

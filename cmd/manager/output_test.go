@@ -46,6 +46,7 @@ var unsorted = map[string]string{
 	"manager account timeline": "it is in the order of time",
 	"manager events":           "events come in the order in which they happened",
 	"manager node list":        "nodes are few, and come by their names",
+	"manager node rebalance":   "nodes are few, and come by their names",
 	"manager session formats":  "the list is fixed",
 	"manager status":           "what is most urgent is first",
 	"manager testdc fault":     "faults wait in the order in which they were asked for",

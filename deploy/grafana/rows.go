@@ -81,6 +81,8 @@ func rows() []row {
 		{"Nodes of a cluster", []graph{
 			{title: "Lease left", kind: lines, unit: "s", queries: []query{{
 				`mtfleet_node_lease_seconds{$i}`, "{{instance}}"}}},
+			{title: "Reaches no DC", kind: lines, unit: "short", queries: []query{{
+				`mtfleet_node_cut_off{$i}`, "{{instance}}"}}},
 			{title: "Accounts that moved", kind: lines, unit: "cps", queries: []query{{
 				`sum by (instance, direction) (rate(mtfleet_node_moves_total{$i}$r))`, "{{instance}}: {{direction}}"}}},
 			{title: "Silences", kind: number, unit: "short", bad: 1, queries: []query{{

@@ -355,6 +355,11 @@ func (s *Store) Wish(ctx context.Context, node string, w persistence.Wish) error
 	})
 }
 
+// Nudge implements persistence.Cluster.
+func (s *Store) Nudge(ctx context.Context) error {
+	return s.look(ctx, func(b *pgx.Batch) { b.Queue(`select pg_notify($1, '')`, s.schema) })
+}
+
 func collect[T any](ctx context.Context, tx pgx.Tx, query string, args ...any) ([]T, error) {
 	rows, err := tx.Query(ctx, query, args...)
 	if err != nil {

@@ -564,6 +564,7 @@ func testHints(t *testing.T, k *cluster) {
 		func() { a.release("alice") },
 		func() { k.ok(a.Wish(t.Context(), "b", persistence.WishCordon)) },
 		func() { k.ok(a.CutOff(t.Context(), a.owner, true)) },
+		func() { k.ok(a.Nudge(t.Context())) },
 		func() { k.ok(a.Leave(t.Context(), a.owner)) },
 	} {
 		for drained := false; !drained; {

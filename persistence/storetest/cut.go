@@ -94,6 +94,11 @@ func (c *Cut) CutOff(ctx context.Context, o persistence.Owner, cut bool) error {
 	return c.ask(ctx, func() error { return c.Cluster.CutOff(ctx, o, cut) })
 }
 
+// Nudge implements Cluster.
+func (c *Cut) Nudge(ctx context.Context) error {
+	return c.ask(ctx, func() error { return c.Cluster.Nudge(ctx) })
+}
+
 // Depart implements Cluster.
 func (c *Cut) Depart(ctx context.Context, o persistence.Owner) error {
 	return c.ask(ctx, func() error { return c.Cluster.Depart(ctx, o) })

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
+	"github.com/mtfleet/mtfleet/actors/placement"
 	"github.com/mtfleet/mtfleet/cmd/manager/certtest"
 	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/persistence"
@@ -412,6 +413,83 @@ func TestWhatIsWantedOfANode(t *testing.T) {
 	}
 	if _, err := SetNodeWish.Call(t.Context(), alone, WishRequest{"b", "drain"}); KindOf(err) != KindState {
 		t.Errorf("of a manager alone: %v", err)
+	}
+}
+
+func TestWhereAccountsBelongIsCounted(t *testing.T) {
+	k := openSeveral(t, "a", "b")
+	for i := range 8 {
+		k.add("b", fmt.Sprintf("robot-%d", i))
+	}
+	if list, err := Rebalance.Call(as(t, "uid 1000", "operate"), k.nodes["b"], Empty{}); err != nil || len(list.Nodes) != 2 {
+		t.Fatalf("they look: %+v, %v", list, err)
+	}
+	// What belongs to a goes there as soon as it has been there for a while.
+	until(t, "nothing is left to move", func() bool {
+		list, err := Balance.Call(as(t, "reader", "read"), k.nodes["b"], Empty{})
+		return err == nil && list.ToMove == 0 && list.Nodes[0].Accounts > 0
+	})
+	list, err := Balance.Call(as(t, "reader", "read"), k.nodes["a"], Empty{})
+	if err != nil || len(list.Nodes) != 2 {
+		t.Fatalf("the balance: %+v, %v", list, err)
+	}
+	for _, n := range list.Nodes {
+		if got := len(k.nodes[n.Name].local.Manager.Accounts()); n.Accounts != got || n.Belong != got || n.ToMove+n.Stay != 0 || n.Why != "" {
+			t.Errorf("%s has %d accounts: %+v", n.Name, got, n)
+		}
+	}
+	store := k.store.Node()
+	if err := store.Wish(t.Context(), "b", persistence.WishCordon); err != nil {
+		t.Fatal(err)
+	}
+	list, err = Balance.Call(as(t, "reader", "read"), k.nodes["a"], Empty{})
+	if b := list.Nodes[1]; err != nil || b.Stay != b.Accounts || b.Belong != 0 || b.Why != "it is cordoned: it keeps what it has, and takes nothing" || list.ToMove != 0 {
+		t.Errorf("of one that is cordoned: %+v, %v", list, err)
+	}
+	d := NewDirect(actors.Options{Store: store}, About{}, 0) // what a command finds where no manager of its machine runs
+	if direct, err := Balance.Call(t.Context(), d, Empty{}); err != nil || !slices.Equal(direct.Nodes, list.Nodes) {
+		t.Errorf("in the store itself: %+v, %v", direct, err)
+	}
+	for _, m := range []Method[Empty, BalanceList]{Balance, Rebalance} {
+		if _, err := m.Call(t.Context(), &Local{}, Empty{}); KindOf(err) != KindState {
+			t.Errorf("of a manager alone: %v", err)
+		}
+	}
+}
+
+func TestWhyAccountsStayOrGo(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(n []persistence.Node) // a and b, which serve
+		want   string
+	}{
+		{"nothing is special", func([]persistence.Node) {}, ""},
+		{"its lease is over", func(n []persistence.Node) { n[0].Left = -time.Second }, "its lease is over: the others take what it has"},
+		{"it ends", func(n []persistence.Node) { n[0].Departs = true }, "it ends, and gives what it has to the others"},
+		{"it is drained", func(n []persistence.Node) { n[0].Wish = persistence.WishDrain }, "it is drained: it gives what it has to the others"},
+		{"both are drained", func(n []persistence.Node) { n[0].Wish, n[1].Wish = persistence.WishDrain, persistence.WishDrain }, "it is drained, and there is no other node that serves"},
+		{"it is cut off", func(n []persistence.Node) { n[0].CutOff = true }, "it is cut off from the DCs: it gives what it has to nodes that reach them"},
+		{"both are cut off", func(n []persistence.Node) { n[0].CutOff, n[1].CutOff = true, true }, "no node reaches the DCs: nothing moves until one does"},
+		{"it has just come", func(n []persistence.Node) { n[0].Joined = time.Now() }, "it has just come: the others give it what belongs to it when it has been there for a while"},
+	} {
+		var nodes []persistence.Node
+		for i, name := range []string{"a", "b"} {
+			nodes = append(nodes, persistence.Node{NodeInfo: persistence.NodeInfo{Name: name, Capacity: 100}, Epoch: uint64(i + 1), Left: time.Second})
+		}
+		c.change(nodes)
+		b := placement.NewBalance(nodes)
+		var ids []persistence.AccountID
+		for i := range 20 {
+			ids = append(ids, persistence.AccountID(fmt.Sprint("robot-", i)))
+		}
+		if c.name == "it has just come" {
+			b.Count("b", ids)
+		} else {
+			b.Count("a", ids)
+		}
+		if got := whyBalance(b, b.Nodes[0]); got != c.want {
+			t.Errorf("%s: %q", c.name, got)
+		}
 	}
 }
 

@@ -121,17 +121,28 @@ func joinNeeds(all, more []Need, node string) []Need {
 
 // nodeNeeds are what needs somebody of the nodes themselves.
 func nodeNeeds(nodes []Node, silent []string) (all []Need) {
+	reach := slices.ContainsFunc(nodes, func(n Node) bool { return n.Live && !n.CutOff })
 	for _, n := range nodes {
 		switch {
 		case !n.Live:
 			all = append(all, Need{Urgency: urgentNow, Command: "manager node list", Count: n.Accounts,
 				What: fmt.Sprintf("Node %s has died or does not reach the store: the other nodes take its %d accounts.", n.Name, n.Accounts)})
+		case n.CutOff:
+			all = append(all, Need{Urgency: urgentNow, Command: "manager node list", Count: n.Accounts, What: cutOffNeed(n, reach)})
 		case slices.Contains(silent, n.Name):
 			all = append(all, Need{Urgency: urgentNow, Command: "manager node list", Count: n.Accounts,
 				What: fmt.Sprintf("Node %s keeps %d accounts and does not answer the other nodes: look at the network, its certificate and cluster.address.", n.Name, n.Accounts)})
 		}
 	}
 	return all
+}
+
+// cutOffNeed says of a node that it is cut off; reach tells whether another one is not.
+func cutOffNeed(n Node, reach bool) string {
+	if !reach {
+		return fmt.Sprintf("Node %s reaches no DC, and neither does any other: nothing moves; look at the network that they share.", n.Name)
+	}
+	return fmt.Sprintf("Node %s reaches no DC, or has not for long: nodes that reach them have its accounts, or take them; look at its network.", n.Name)
 }
 
 // joinPacing makes one of what paces the nodes: the budget is that of each.

@@ -87,6 +87,8 @@ var (
 	VerifyAudit   = unary[mtfleetv1.VerifyAuditRequest, mtfleetv1.VerifyAuditResponse]("FleetService.VerifyAudit", (*Local).VerifyAudit, (*Direct).VerifyAudit)
 	Nodes         = unary[mtfleetv1.NodesRequest, mtfleetv1.NodesResponse]("FleetService.Nodes", (*Local).Nodes, (*Direct).Nodes)
 	SetNodeWish   = unary[mtfleetv1.SetNodeWishRequest, mtfleetv1.SetNodeWishResponse]("FleetService.SetNodeWish", (*Local).SetNodeWish, (*Direct).SetNodeWish)
+	Balance       = unary[mtfleetv1.BalanceRequest, mtfleetv1.BalanceResponse]("FleetService.Balance", (*Local).Balance, (*Direct).Balance)
+	Rebalance     = unary[mtfleetv1.RebalanceRequest, mtfleetv1.RebalanceResponse]("FleetService.Rebalance", (*Local).Rebalance, (*Direct).Rebalance)
 	DashboardLink = unary[mtfleetv1.DashboardLinkRequest, mtfleetv1.DashboardLinkResponse]("FleetService.DashboardLink", (*Local).DashboardLink, nobody[Empty, Link](errNoLinks))
 )
 
@@ -111,6 +113,7 @@ func methods() []*method {
 		Events.method, Consume.method, Ack.method, Consumers.method, RemoveConsumer.method, Webhooks.method, DeadLetters.method,
 		RetryWebhook.method,
 		Info.method, Status.method, Governor.method, DashboardLink.method, Audit.method, VerifyAudit.method, Nodes.method, SetNodeWish.method,
+		Balance.method, Rebalance.method,
 		Backup.method, Verify.method, Space.method,
 	}
 }

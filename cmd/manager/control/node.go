@@ -20,10 +20,12 @@ type Node struct {
 	Live  bool    `json:"live"`
 	Lease float64 `json:"lease_seconds"`
 	// Departs: it said that it is about to leave.
-	Departs bool      `json:"departs,omitempty"`
-	Joined  time.Time `json:"joined"`
-	Epoch   uint64    `json:"epoch"`          // another each time that it joins
-	Self    bool      `json:"self,omitempty"` // it is the node that answers
+	Departs bool `json:"departs,omitempty"`
+	// CutOff: it said that it reaches no DC, or has reached them again for a short while only.
+	CutOff bool      `json:"cut_off,omitempty"`
+	Joined time.Time `json:"joined"`
+	Epoch  uint64    `json:"epoch"`          // another each time that it joins
+	Self   bool      `json:"self,omitempty"` // it is the node that answers
 }
 
 // NodeList is the nodes of a cluster by name.
@@ -66,7 +68,7 @@ func nodesOf(ctx context.Context, store persistence.Cluster, self persistence.Ow
 	for i, n := range all {
 		list[i] = Node{
 			Name: n.Name, Address: n.Address, Version: n.Version, Capacity: n.Capacity, Accounts: n.Accounts, Wish: n.Wish.String(),
-			Live: n.Live(), Lease: n.Left.Seconds(), Departs: n.Departs, Joined: n.Joined, Epoch: n.Epoch, Self: n.Owner() == self,
+			Live: n.Live(), Lease: n.Left.Seconds(), Departs: n.Departs, CutOff: n.CutOff, Joined: n.Joined, Epoch: n.Epoch, Self: n.Owner() == self,
 		}
 	}
 	return list, nil

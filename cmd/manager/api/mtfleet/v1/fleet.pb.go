@@ -881,7 +881,10 @@ type Node struct {
 	// Which one of that name it is: another number each time that it joins.
 	Epoch uint64 `protobuf:"varint,11,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	// It is the node that answers.
-	Self          bool `protobuf:"varint,12,opt,name=self,proto3" json:"self,omitempty"`
+	Self bool `protobuf:"varint,12,opt,name=self,proto3" json:"self,omitempty"`
+	// It said that it reaches no DC, or has reached them again for a short while only: it takes nothing, and gives what it has to
+	// nodes that reach them.
+	CutOff        bool `protobuf:"varint,13,opt,name=cut_off,json=cutOff,proto3" json:"cut_off,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -996,6 +999,13 @@ func (x *Node) GetEpoch() uint64 {
 func (x *Node) GetSelf() bool {
 	if x != nil {
 		return x.Self
+	}
+	return false
+}
+
+func (x *Node) GetCutOff() bool {
+	if x != nil {
+		return x.CutOff
 	}
 	return false
 }
@@ -1180,6 +1190,293 @@ func (x *SetNodeWishResponse) GetNodes() []*Node {
 	return nil
 }
 
+// NodeBalance is how the accounts of one node are placed.
+type NodeBalance struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// How many accounts it owns.
+	Accounts int32 `protobuf:"varint,2,opt,name=accounts,proto3" json:"accounts,omitempty"`
+	// How many accounts of the store belong to it: by its capacity, among the nodes that live, serve and reach the DCs.
+	Belong int32 `protobuf:"varint,3,opt,name=belong,proto3" json:"belong,omitempty"`
+	// How many of those that it owns are to go to another node, and how many belong to another and stay.
+	ToMove int32 `protobuf:"varint,4,opt,name=to_move,json=toMove,proto3" json:"to_move,omitempty"`
+	Stay   int32 `protobuf:"varint,5,opt,name=stay,proto3" json:"stay,omitempty"`
+	// Why that is so, where it is not by itself clear.
+	Why           string `protobuf:"bytes,6,opt,name=why,proto3" json:"why,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodeBalance) Reset() {
+	*x = NodeBalance{}
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeBalance) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeBalance) ProtoMessage() {}
+
+func (x *NodeBalance) ProtoReflect() protoreflect.Message {
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeBalance.ProtoReflect.Descriptor instead.
+func (*NodeBalance) Descriptor() ([]byte, []int) {
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *NodeBalance) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *NodeBalance) GetAccounts() int32 {
+	if x != nil {
+		return x.Accounts
+	}
+	return 0
+}
+
+func (x *NodeBalance) GetBelong() int32 {
+	if x != nil {
+		return x.Belong
+	}
+	return 0
+}
+
+func (x *NodeBalance) GetToMove() int32 {
+	if x != nil {
+		return x.ToMove
+	}
+	return 0
+}
+
+func (x *NodeBalance) GetStay() int32 {
+	if x != nil {
+		return x.Stay
+	}
+	return 0
+}
+
+func (x *NodeBalance) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+// BalanceRequest asks for all nodes.
+type BalanceRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BalanceRequest) Reset() {
+	*x = BalanceRequest{}
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BalanceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BalanceRequest) ProtoMessage() {}
+
+func (x *BalanceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BalanceRequest.ProtoReflect.Descriptor instead.
+func (*BalanceRequest) Descriptor() ([]byte, []int) {
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{15}
+}
+
+// BalanceResponse is the nodes by name.
+type BalanceResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Nodes []*NodeBalance         `protobuf:"bytes,1,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	// How many accounts nobody owns: the node that they belong to takes them within a second.
+	Free int32 `protobuf:"varint,2,opt,name=free,proto3" json:"free,omitempty"`
+	// How many accounts are to move, those that nobody owns included.
+	ToMove        int32 `protobuf:"varint,3,opt,name=to_move,json=toMove,proto3" json:"to_move,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BalanceResponse) Reset() {
+	*x = BalanceResponse{}
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BalanceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BalanceResponse) ProtoMessage() {}
+
+func (x *BalanceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BalanceResponse.ProtoReflect.Descriptor instead.
+func (*BalanceResponse) Descriptor() ([]byte, []int) {
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *BalanceResponse) GetNodes() []*NodeBalance {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+func (x *BalanceResponse) GetFree() int32 {
+	if x != nil {
+		return x.Free
+	}
+	return 0
+}
+
+func (x *BalanceResponse) GetToMove() int32 {
+	if x != nil {
+		return x.ToMove
+	}
+	return 0
+}
+
+// RebalanceRequest asks all nodes.
+type RebalanceRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RebalanceRequest) Reset() {
+	*x = RebalanceRequest{}
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RebalanceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RebalanceRequest) ProtoMessage() {}
+
+func (x *RebalanceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RebalanceRequest.ProtoReflect.Descriptor instead.
+func (*RebalanceRequest) Descriptor() ([]byte, []int) {
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{17}
+}
+
+// RebalanceResponse is the nodes by name, as they were at that moment; see BalanceResponse.
+type RebalanceResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Nodes         []*NodeBalance         `protobuf:"bytes,1,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	Free          int32                  `protobuf:"varint,2,opt,name=free,proto3" json:"free,omitempty"`
+	ToMove        int32                  `protobuf:"varint,3,opt,name=to_move,json=toMove,proto3" json:"to_move,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RebalanceResponse) Reset() {
+	*x = RebalanceResponse{}
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RebalanceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RebalanceResponse) ProtoMessage() {}
+
+func (x *RebalanceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RebalanceResponse.ProtoReflect.Descriptor instead.
+func (*RebalanceResponse) Descriptor() ([]byte, []int) {
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *RebalanceResponse) GetNodes() []*NodeBalance {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+func (x *RebalanceResponse) GetFree() int32 {
+	if x != nil {
+		return x.Free
+	}
+	return 0
+}
+
+func (x *RebalanceResponse) GetToMove() int32 {
+	if x != nil {
+		return x.ToMove
+	}
+	return 0
+}
+
 // GovernorRequest asks for everything.
 type GovernorRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1189,7 +1486,7 @@ type GovernorRequest struct {
 
 func (x *GovernorRequest) Reset() {
 	*x = GovernorRequest{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[14]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1201,7 +1498,7 @@ func (x *GovernorRequest) String() string {
 func (*GovernorRequest) ProtoMessage() {}
 
 func (x *GovernorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[14]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1214,7 +1511,7 @@ func (x *GovernorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GovernorRequest.ProtoReflect.Descriptor instead.
 func (*GovernorRequest) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{14}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{19}
 }
 
 // GovernorResponse is what paces the process: its budget, and each DC by each route.
@@ -1229,7 +1526,7 @@ type GovernorResponse struct {
 
 func (x *GovernorResponse) Reset() {
 	*x = GovernorResponse{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[15]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1241,7 +1538,7 @@ func (x *GovernorResponse) String() string {
 func (*GovernorResponse) ProtoMessage() {}
 
 func (x *GovernorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[15]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1254,7 +1551,7 @@ func (x *GovernorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GovernorResponse.ProtoReflect.Descriptor instead.
 func (*GovernorResponse) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{15}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GovernorResponse) GetBudget() *Budget {
@@ -1287,7 +1584,7 @@ type Budget struct {
 
 func (x *Budget) Reset() {
 	*x = Budget{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[16]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1299,7 +1596,7 @@ func (x *Budget) String() string {
 func (*Budget) ProtoMessage() {}
 
 func (x *Budget) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[16]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1312,7 +1609,7 @@ func (x *Budget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Budget.ProtoReflect.Descriptor instead.
 func (*Budget) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{16}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Budget) GetPreset() string {
@@ -1380,7 +1677,7 @@ type GovernedDC struct {
 
 func (x *GovernedDC) Reset() {
 	*x = GovernedDC{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[17]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1392,7 +1689,7 @@ func (x *GovernedDC) String() string {
 func (*GovernedDC) ProtoMessage() {}
 
 func (x *GovernedDC) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[17]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1405,7 +1702,7 @@ func (x *GovernedDC) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GovernedDC.ProtoReflect.Descriptor instead.
 func (*GovernedDC) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{17}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GovernedDC) GetDc() int32 {
@@ -1516,7 +1813,7 @@ type RoundTrips struct {
 
 func (x *RoundTrips) Reset() {
 	*x = RoundTrips{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[18]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1528,7 +1825,7 @@ func (x *RoundTrips) String() string {
 func (*RoundTrips) ProtoMessage() {}
 
 func (x *RoundTrips) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[18]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1541,7 +1838,7 @@ func (x *RoundTrips) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoundTrips.ProtoReflect.Descriptor instead.
 func (*RoundTrips) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{18}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *RoundTrips) GetLatestSeconds() float64 {
@@ -1584,7 +1881,7 @@ type Permits struct {
 
 func (x *Permits) Reset() {
 	*x = Permits{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[19]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1596,7 +1893,7 @@ func (x *Permits) String() string {
 func (*Permits) ProtoMessage() {}
 
 func (x *Permits) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[19]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1609,7 +1906,7 @@ func (x *Permits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Permits.ProtoReflect.Descriptor instead.
 func (*Permits) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{19}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Permits) GetConnects() uint64 {
@@ -1647,7 +1944,7 @@ type AuditRequest struct {
 
 func (x *AuditRequest) Reset() {
 	*x = AuditRequest{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[20]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1659,7 +1956,7 @@ func (x *AuditRequest) String() string {
 func (*AuditRequest) ProtoMessage() {}
 
 func (x *AuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[20]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1672,7 +1969,7 @@ func (x *AuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditRequest.ProtoReflect.Descriptor instead.
 func (*AuditRequest) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{20}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *AuditRequest) GetLimit() int32 {
@@ -1706,7 +2003,7 @@ type AuditResponse struct {
 
 func (x *AuditResponse) Reset() {
 	*x = AuditResponse{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[21]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1718,7 +2015,7 @@ func (x *AuditResponse) String() string {
 func (*AuditResponse) ProtoMessage() {}
 
 func (x *AuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[21]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1731,7 +2028,7 @@ func (x *AuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditResponse.ProtoReflect.Descriptor instead.
 func (*AuditResponse) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{21}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *AuditResponse) GetEntries() []*AuditEntry {
@@ -1765,7 +2062,7 @@ type AuditEntry struct {
 
 func (x *AuditEntry) Reset() {
 	*x = AuditEntry{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[22]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1777,7 +2074,7 @@ func (x *AuditEntry) String() string {
 func (*AuditEntry) ProtoMessage() {}
 
 func (x *AuditEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[22]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1790,7 +2087,7 @@ func (x *AuditEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditEntry.ProtoReflect.Descriptor instead.
 func (*AuditEntry) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{22}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *AuditEntry) GetSeq() uint64 {
@@ -1865,7 +2162,7 @@ type VerifyAuditRequest struct {
 
 func (x *VerifyAuditRequest) Reset() {
 	*x = VerifyAuditRequest{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[23]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1877,7 +2174,7 @@ func (x *VerifyAuditRequest) String() string {
 func (*VerifyAuditRequest) ProtoMessage() {}
 
 func (x *VerifyAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[23]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1890,7 +2187,7 @@ func (x *VerifyAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyAuditRequest.ProtoReflect.Descriptor instead.
 func (*VerifyAuditRequest) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{23}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{28}
 }
 
 // VerifyAuditResponse tells whether the log is as it was written.
@@ -1911,7 +2208,7 @@ type VerifyAuditResponse struct {
 
 func (x *VerifyAuditResponse) Reset() {
 	*x = VerifyAuditResponse{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[24]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1923,7 +2220,7 @@ func (x *VerifyAuditResponse) String() string {
 func (*VerifyAuditResponse) ProtoMessage() {}
 
 func (x *VerifyAuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[24]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1936,7 +2233,7 @@ func (x *VerifyAuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyAuditResponse.ProtoReflect.Descriptor instead.
 func (*VerifyAuditResponse) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{24}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *VerifyAuditResponse) GetWhole() bool {
@@ -1990,7 +2287,7 @@ type DashboardLinkRequest struct {
 
 func (x *DashboardLinkRequest) Reset() {
 	*x = DashboardLinkRequest{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[25]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2002,7 +2299,7 @@ func (x *DashboardLinkRequest) String() string {
 func (*DashboardLinkRequest) ProtoMessage() {}
 
 func (x *DashboardLinkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[25]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2015,7 +2312,7 @@ func (x *DashboardLinkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DashboardLinkRequest.ProtoReflect.Descriptor instead.
 func (*DashboardLinkRequest) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{25}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{30}
 }
 
 // DashboardLinkResponse is a link to open in a browser of the manager's machine. Whoever has it may do everything.
@@ -2028,7 +2325,7 @@ type DashboardLinkResponse struct {
 
 func (x *DashboardLinkResponse) Reset() {
 	*x = DashboardLinkResponse{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[26]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2040,7 +2337,7 @@ func (x *DashboardLinkResponse) String() string {
 func (*DashboardLinkResponse) ProtoMessage() {}
 
 func (x *DashboardLinkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[26]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2053,7 +2350,7 @@ func (x *DashboardLinkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DashboardLinkResponse.ProtoReflect.Descriptor instead.
 func (*DashboardLinkResponse) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{26}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *DashboardLinkResponse) GetLink() string {
@@ -2120,7 +2417,7 @@ const file_mtfleet_v1_fleet_proto_rawDesc = "" +
 	"\acommand\x18\x03 \x01(\tR\acommand\x12\x14\n" +
 	"\x05count\x18\x04 \x01(\x05R\x05count\x12\x1a\n" +
 	"\baccounts\x18\x05 \x03(\tR\baccounts\x12\x12\n" +
-	"\x04node\x18\x06 \x01(\tR\x04node\"\xe1\x02\n" +
+	"\x04node\x18\x06 \x01(\tR\x04node\"\xfa\x02\n" +
 	"\x04Node\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12\x18\n" +
@@ -2134,7 +2431,8 @@ const file_mtfleet_v1_fleet_proto_rawDesc = "" +
 	"\x06joined\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\x06joined\x12\x14\n" +
 	"\x05epoch\x18\v \x01(\x04R\x05epoch\x12\x12\n" +
-	"\x04self\x18\f \x01(\bR\x04self\"\x0e\n" +
+	"\x04self\x18\f \x01(\bR\x04self\x12\x17\n" +
+	"\acut_off\x18\r \x01(\bR\x06cutOff\"\x0e\n" +
 	"\fNodesRequest\"7\n" +
 	"\rNodesResponse\x12&\n" +
 	"\x05nodes\x18\x01 \x03(\v2\x10.mtfleet.v1.NodeR\x05nodes\"R\n" +
@@ -2142,7 +2440,24 @@ const file_mtfleet_v1_fleet_proto_rawDesc = "" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12(\n" +
 	"\x04wish\x18\x02 \x01(\x0e2\x14.mtfleet.v1.NodeWishR\x04wish\"=\n" +
 	"\x13SetNodeWishResponse\x12&\n" +
-	"\x05nodes\x18\x01 \x03(\v2\x10.mtfleet.v1.NodeR\x05nodes\"\x11\n" +
+	"\x05nodes\x18\x01 \x03(\v2\x10.mtfleet.v1.NodeR\x05nodes\"\x94\x01\n" +
+	"\vNodeBalance\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\baccounts\x18\x02 \x01(\x05R\baccounts\x12\x16\n" +
+	"\x06belong\x18\x03 \x01(\x05R\x06belong\x12\x17\n" +
+	"\ato_move\x18\x04 \x01(\x05R\x06toMove\x12\x12\n" +
+	"\x04stay\x18\x05 \x01(\x05R\x04stay\x12\x10\n" +
+	"\x03why\x18\x06 \x01(\tR\x03why\"\x10\n" +
+	"\x0eBalanceRequest\"m\n" +
+	"\x0fBalanceResponse\x12-\n" +
+	"\x05nodes\x18\x01 \x03(\v2\x17.mtfleet.v1.NodeBalanceR\x05nodes\x12\x12\n" +
+	"\x04free\x18\x02 \x01(\x05R\x04free\x12\x17\n" +
+	"\ato_move\x18\x03 \x01(\x05R\x06toMove\"\x12\n" +
+	"\x10RebalanceRequest\"o\n" +
+	"\x11RebalanceResponse\x12-\n" +
+	"\x05nodes\x18\x01 \x03(\v2\x17.mtfleet.v1.NodeBalanceR\x05nodes\x12\x12\n" +
+	"\x04free\x18\x02 \x01(\x05R\x04free\x12\x17\n" +
+	"\ato_move\x18\x03 \x01(\x05R\x06toMove\"\x11\n" +
 	"\x0fGovernorRequest\"h\n" +
 	"\x10GovernorResponse\x12*\n" +
 	"\x06budget\x18\x01 \x01(\v2\x12.mtfleet.v1.BudgetR\x06budget\x12(\n" +
@@ -2222,7 +2537,7 @@ const file_mtfleet_v1_fleet_proto_rawDesc = "" +
 	"\x05Tried\x12\x15\n" +
 	"\x11TRIED_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rTRIED_REACHED\x10\x01\x12\x10\n" +
-	"\fTRIED_MISSED\x10\x022\x85\x05\n" +
+	"\fTRIED_MISSED\x10\x022\xa2\x06\n" +
 	"\fFleetService\x12B\n" +
 	"\x04Info\x12\x17.mtfleet.v1.InfoRequest\x1a\x18.mtfleet.v1.InfoResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12H\n" +
 	"\x06Status\x12\x19.mtfleet.v1.StatusRequest\x1a\x1a.mtfleet.v1.StatusResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12N\n" +
@@ -2230,7 +2545,9 @@ const file_mtfleet_v1_fleet_proto_rawDesc = "" +
 	"\x05Audit\x12\x18.mtfleet.v1.AuditRequest\x1a\x19.mtfleet.v1.AuditResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12W\n" +
 	"\vVerifyAudit\x12\x1e.mtfleet.v1.VerifyAuditRequest\x1a\x1f.mtfleet.v1.VerifyAuditResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12E\n" +
 	"\x05Nodes\x12\x18.mtfleet.v1.NodesRequest\x1a\x19.mtfleet.v1.NodesResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12T\n" +
-	"\vSetNodeWish\x12\x1e.mtfleet.v1.SetNodeWishRequest\x1a\x1f.mtfleet.v1.SetNodeWishResponse\"\x04\xa0\xbb\x18\x03\x12Z\n" +
+	"\vSetNodeWish\x12\x1e.mtfleet.v1.SetNodeWishRequest\x1a\x1f.mtfleet.v1.SetNodeWishResponse\"\x04\xa0\xbb\x18\x03\x12K\n" +
+	"\aBalance\x12\x1a.mtfleet.v1.BalanceRequest\x1a\x1b.mtfleet.v1.BalanceResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12N\n" +
+	"\tRebalance\x12\x1c.mtfleet.v1.RebalanceRequest\x1a\x1d.mtfleet.v1.RebalanceResponse\"\x04\xa0\xbb\x18\x02\x12Z\n" +
 	"\rDashboardLink\x12 .mtfleet.v1.DashboardLinkRequest\x1a!.mtfleet.v1.DashboardLinkResponse\"\x04\xa0\xbb\x18\x03BAZ?github.com/mtfleet/mtfleet/cmd/manager/api/mtfleet/v1;mtfleetv1b\x06proto3"
 
 var (
@@ -2246,7 +2563,7 @@ func file_mtfleet_v1_fleet_proto_rawDescGZIP() []byte {
 }
 
 var file_mtfleet_v1_fleet_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_mtfleet_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_mtfleet_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_mtfleet_v1_fleet_proto_goTypes = []any{
 	(Urgency)(0),                  // 0: mtfleet.v1.Urgency
 	(NodeWish)(0),                 // 1: mtfleet.v1.NodeWish
@@ -2265,78 +2582,89 @@ var file_mtfleet_v1_fleet_proto_goTypes = []any{
 	(*NodesResponse)(nil),         // 14: mtfleet.v1.NodesResponse
 	(*SetNodeWishRequest)(nil),    // 15: mtfleet.v1.SetNodeWishRequest
 	(*SetNodeWishResponse)(nil),   // 16: mtfleet.v1.SetNodeWishResponse
-	(*GovernorRequest)(nil),       // 17: mtfleet.v1.GovernorRequest
-	(*GovernorResponse)(nil),      // 18: mtfleet.v1.GovernorResponse
-	(*Budget)(nil),                // 19: mtfleet.v1.Budget
-	(*GovernedDC)(nil),            // 20: mtfleet.v1.GovernedDC
-	(*RoundTrips)(nil),            // 21: mtfleet.v1.RoundTrips
-	(*Permits)(nil),               // 22: mtfleet.v1.Permits
-	(*AuditRequest)(nil),          // 23: mtfleet.v1.AuditRequest
-	(*AuditResponse)(nil),         // 24: mtfleet.v1.AuditResponse
-	(*AuditEntry)(nil),            // 25: mtfleet.v1.AuditEntry
-	(*VerifyAuditRequest)(nil),    // 26: mtfleet.v1.VerifyAuditRequest
-	(*VerifyAuditResponse)(nil),   // 27: mtfleet.v1.VerifyAuditResponse
-	(*DashboardLinkRequest)(nil),  // 28: mtfleet.v1.DashboardLinkRequest
-	(*DashboardLinkResponse)(nil), // 29: mtfleet.v1.DashboardLinkResponse
-	(*timestamppb.Timestamp)(nil), // 30: google.protobuf.Timestamp
-	(*Outage)(nil),                // 31: mtfleet.v1.Outage
-	(AccountState)(0),             // 32: mtfleet.v1.AccountState
+	(*NodeBalance)(nil),           // 17: mtfleet.v1.NodeBalance
+	(*BalanceRequest)(nil),        // 18: mtfleet.v1.BalanceRequest
+	(*BalanceResponse)(nil),       // 19: mtfleet.v1.BalanceResponse
+	(*RebalanceRequest)(nil),      // 20: mtfleet.v1.RebalanceRequest
+	(*RebalanceResponse)(nil),     // 21: mtfleet.v1.RebalanceResponse
+	(*GovernorRequest)(nil),       // 22: mtfleet.v1.GovernorRequest
+	(*GovernorResponse)(nil),      // 23: mtfleet.v1.GovernorResponse
+	(*Budget)(nil),                // 24: mtfleet.v1.Budget
+	(*GovernedDC)(nil),            // 25: mtfleet.v1.GovernedDC
+	(*RoundTrips)(nil),            // 26: mtfleet.v1.RoundTrips
+	(*Permits)(nil),               // 27: mtfleet.v1.Permits
+	(*AuditRequest)(nil),          // 28: mtfleet.v1.AuditRequest
+	(*AuditResponse)(nil),         // 29: mtfleet.v1.AuditResponse
+	(*AuditEntry)(nil),            // 30: mtfleet.v1.AuditEntry
+	(*VerifyAuditRequest)(nil),    // 31: mtfleet.v1.VerifyAuditRequest
+	(*VerifyAuditResponse)(nil),   // 32: mtfleet.v1.VerifyAuditResponse
+	(*DashboardLinkRequest)(nil),  // 33: mtfleet.v1.DashboardLinkRequest
+	(*DashboardLinkResponse)(nil), // 34: mtfleet.v1.DashboardLinkResponse
+	(*timestamppb.Timestamp)(nil), // 35: google.protobuf.Timestamp
+	(*Outage)(nil),                // 36: mtfleet.v1.Outage
+	(AccountState)(0),             // 37: mtfleet.v1.AccountState
 }
 var file_mtfleet_v1_fleet_proto_depIdxs = []int32{
-	30, // 0: mtfleet.v1.InfoResponse.since:type_name -> google.protobuf.Timestamp
+	35, // 0: mtfleet.v1.InfoResponse.since:type_name -> google.protobuf.Timestamp
 	4,  // 1: mtfleet.v1.StatusResponse.about:type_name -> mtfleet.v1.InfoResponse
-	30, // 2: mtfleet.v1.StatusResponse.at:type_name -> google.protobuf.Timestamp
+	35, // 2: mtfleet.v1.StatusResponse.at:type_name -> google.protobuf.Timestamp
 	7,  // 3: mtfleet.v1.StatusResponse.states:type_name -> mtfleet.v1.StateCount
 	8,  // 4: mtfleet.v1.StatusResponse.homes:type_name -> mtfleet.v1.HomeDC
-	31, // 5: mtfleet.v1.StatusResponse.outages:type_name -> mtfleet.v1.Outage
+	36, // 5: mtfleet.v1.StatusResponse.outages:type_name -> mtfleet.v1.Outage
 	9,  // 6: mtfleet.v1.StatusResponse.waits:type_name -> mtfleet.v1.WaitCount
-	18, // 7: mtfleet.v1.StatusResponse.governor:type_name -> mtfleet.v1.GovernorResponse
+	23, // 7: mtfleet.v1.StatusResponse.governor:type_name -> mtfleet.v1.GovernorResponse
 	10, // 8: mtfleet.v1.StatusResponse.store:type_name -> mtfleet.v1.StoreStatus
 	11, // 9: mtfleet.v1.StatusResponse.needs:type_name -> mtfleet.v1.Need
 	12, // 10: mtfleet.v1.StatusResponse.nodes:type_name -> mtfleet.v1.Node
-	32, // 11: mtfleet.v1.StateCount.state:type_name -> mtfleet.v1.AccountState
-	30, // 12: mtfleet.v1.WaitCount.last:type_name -> google.protobuf.Timestamp
-	30, // 13: mtfleet.v1.StoreStatus.since:type_name -> google.protobuf.Timestamp
-	30, // 14: mtfleet.v1.StoreStatus.last_backup:type_name -> google.protobuf.Timestamp
+	37, // 11: mtfleet.v1.StateCount.state:type_name -> mtfleet.v1.AccountState
+	35, // 12: mtfleet.v1.WaitCount.last:type_name -> google.protobuf.Timestamp
+	35, // 13: mtfleet.v1.StoreStatus.since:type_name -> google.protobuf.Timestamp
+	35, // 14: mtfleet.v1.StoreStatus.last_backup:type_name -> google.protobuf.Timestamp
 	0,  // 15: mtfleet.v1.Need.urgency:type_name -> mtfleet.v1.Urgency
 	1,  // 16: mtfleet.v1.Node.wish:type_name -> mtfleet.v1.NodeWish
-	30, // 17: mtfleet.v1.Node.joined:type_name -> google.protobuf.Timestamp
+	35, // 17: mtfleet.v1.Node.joined:type_name -> google.protobuf.Timestamp
 	12, // 18: mtfleet.v1.NodesResponse.nodes:type_name -> mtfleet.v1.Node
 	1,  // 19: mtfleet.v1.SetNodeWishRequest.wish:type_name -> mtfleet.v1.NodeWish
 	12, // 20: mtfleet.v1.SetNodeWishResponse.nodes:type_name -> mtfleet.v1.Node
-	19, // 21: mtfleet.v1.GovernorResponse.budget:type_name -> mtfleet.v1.Budget
-	20, // 22: mtfleet.v1.GovernorResponse.dcs:type_name -> mtfleet.v1.GovernedDC
-	30, // 23: mtfleet.v1.GovernedDC.since:type_name -> google.protobuf.Timestamp
-	22, // 24: mtfleet.v1.GovernedDC.waiting:type_name -> mtfleet.v1.Permits
-	22, // 25: mtfleet.v1.GovernedDC.granted:type_name -> mtfleet.v1.Permits
-	2,  // 26: mtfleet.v1.GovernedDC.ipv4:type_name -> mtfleet.v1.Tried
-	2,  // 27: mtfleet.v1.GovernedDC.ipv6:type_name -> mtfleet.v1.Tried
-	21, // 28: mtfleet.v1.GovernedDC.ipv4_trips:type_name -> mtfleet.v1.RoundTrips
-	21, // 29: mtfleet.v1.GovernedDC.ipv6_trips:type_name -> mtfleet.v1.RoundTrips
-	30, // 30: mtfleet.v1.RoundTrips.at:type_name -> google.protobuf.Timestamp
-	25, // 31: mtfleet.v1.AuditResponse.entries:type_name -> mtfleet.v1.AuditEntry
-	30, // 32: mtfleet.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
-	3,  // 33: mtfleet.v1.FleetService.Info:input_type -> mtfleet.v1.InfoRequest
-	5,  // 34: mtfleet.v1.FleetService.Status:input_type -> mtfleet.v1.StatusRequest
-	17, // 35: mtfleet.v1.FleetService.Governor:input_type -> mtfleet.v1.GovernorRequest
-	23, // 36: mtfleet.v1.FleetService.Audit:input_type -> mtfleet.v1.AuditRequest
-	26, // 37: mtfleet.v1.FleetService.VerifyAudit:input_type -> mtfleet.v1.VerifyAuditRequest
-	13, // 38: mtfleet.v1.FleetService.Nodes:input_type -> mtfleet.v1.NodesRequest
-	15, // 39: mtfleet.v1.FleetService.SetNodeWish:input_type -> mtfleet.v1.SetNodeWishRequest
-	28, // 40: mtfleet.v1.FleetService.DashboardLink:input_type -> mtfleet.v1.DashboardLinkRequest
-	4,  // 41: mtfleet.v1.FleetService.Info:output_type -> mtfleet.v1.InfoResponse
-	6,  // 42: mtfleet.v1.FleetService.Status:output_type -> mtfleet.v1.StatusResponse
-	18, // 43: mtfleet.v1.FleetService.Governor:output_type -> mtfleet.v1.GovernorResponse
-	24, // 44: mtfleet.v1.FleetService.Audit:output_type -> mtfleet.v1.AuditResponse
-	27, // 45: mtfleet.v1.FleetService.VerifyAudit:output_type -> mtfleet.v1.VerifyAuditResponse
-	14, // 46: mtfleet.v1.FleetService.Nodes:output_type -> mtfleet.v1.NodesResponse
-	16, // 47: mtfleet.v1.FleetService.SetNodeWish:output_type -> mtfleet.v1.SetNodeWishResponse
-	29, // 48: mtfleet.v1.FleetService.DashboardLink:output_type -> mtfleet.v1.DashboardLinkResponse
-	41, // [41:49] is the sub-list for method output_type
-	33, // [33:41] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	17, // 21: mtfleet.v1.BalanceResponse.nodes:type_name -> mtfleet.v1.NodeBalance
+	17, // 22: mtfleet.v1.RebalanceResponse.nodes:type_name -> mtfleet.v1.NodeBalance
+	24, // 23: mtfleet.v1.GovernorResponse.budget:type_name -> mtfleet.v1.Budget
+	25, // 24: mtfleet.v1.GovernorResponse.dcs:type_name -> mtfleet.v1.GovernedDC
+	35, // 25: mtfleet.v1.GovernedDC.since:type_name -> google.protobuf.Timestamp
+	27, // 26: mtfleet.v1.GovernedDC.waiting:type_name -> mtfleet.v1.Permits
+	27, // 27: mtfleet.v1.GovernedDC.granted:type_name -> mtfleet.v1.Permits
+	2,  // 28: mtfleet.v1.GovernedDC.ipv4:type_name -> mtfleet.v1.Tried
+	2,  // 29: mtfleet.v1.GovernedDC.ipv6:type_name -> mtfleet.v1.Tried
+	26, // 30: mtfleet.v1.GovernedDC.ipv4_trips:type_name -> mtfleet.v1.RoundTrips
+	26, // 31: mtfleet.v1.GovernedDC.ipv6_trips:type_name -> mtfleet.v1.RoundTrips
+	35, // 32: mtfleet.v1.RoundTrips.at:type_name -> google.protobuf.Timestamp
+	30, // 33: mtfleet.v1.AuditResponse.entries:type_name -> mtfleet.v1.AuditEntry
+	35, // 34: mtfleet.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	3,  // 35: mtfleet.v1.FleetService.Info:input_type -> mtfleet.v1.InfoRequest
+	5,  // 36: mtfleet.v1.FleetService.Status:input_type -> mtfleet.v1.StatusRequest
+	22, // 37: mtfleet.v1.FleetService.Governor:input_type -> mtfleet.v1.GovernorRequest
+	28, // 38: mtfleet.v1.FleetService.Audit:input_type -> mtfleet.v1.AuditRequest
+	31, // 39: mtfleet.v1.FleetService.VerifyAudit:input_type -> mtfleet.v1.VerifyAuditRequest
+	13, // 40: mtfleet.v1.FleetService.Nodes:input_type -> mtfleet.v1.NodesRequest
+	15, // 41: mtfleet.v1.FleetService.SetNodeWish:input_type -> mtfleet.v1.SetNodeWishRequest
+	18, // 42: mtfleet.v1.FleetService.Balance:input_type -> mtfleet.v1.BalanceRequest
+	20, // 43: mtfleet.v1.FleetService.Rebalance:input_type -> mtfleet.v1.RebalanceRequest
+	33, // 44: mtfleet.v1.FleetService.DashboardLink:input_type -> mtfleet.v1.DashboardLinkRequest
+	4,  // 45: mtfleet.v1.FleetService.Info:output_type -> mtfleet.v1.InfoResponse
+	6,  // 46: mtfleet.v1.FleetService.Status:output_type -> mtfleet.v1.StatusResponse
+	23, // 47: mtfleet.v1.FleetService.Governor:output_type -> mtfleet.v1.GovernorResponse
+	29, // 48: mtfleet.v1.FleetService.Audit:output_type -> mtfleet.v1.AuditResponse
+	32, // 49: mtfleet.v1.FleetService.VerifyAudit:output_type -> mtfleet.v1.VerifyAuditResponse
+	14, // 50: mtfleet.v1.FleetService.Nodes:output_type -> mtfleet.v1.NodesResponse
+	16, // 51: mtfleet.v1.FleetService.SetNodeWish:output_type -> mtfleet.v1.SetNodeWishResponse
+	19, // 52: mtfleet.v1.FleetService.Balance:output_type -> mtfleet.v1.BalanceResponse
+	21, // 53: mtfleet.v1.FleetService.Rebalance:output_type -> mtfleet.v1.RebalanceResponse
+	34, // 54: mtfleet.v1.FleetService.DashboardLink:output_type -> mtfleet.v1.DashboardLinkResponse
+	45, // [45:55] is the sub-list for method output_type
+	35, // [35:45] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_mtfleet_v1_fleet_proto_init() }
@@ -2352,7 +2680,7 @@ func file_mtfleet_v1_fleet_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mtfleet_v1_fleet_proto_rawDesc), len(file_mtfleet_v1_fleet_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   27,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -49,6 +49,10 @@ const (
 	// FleetServiceSetNodeWishProcedure is the fully-qualified name of the FleetService's SetNodeWish
 	// RPC.
 	FleetServiceSetNodeWishProcedure = "/mtfleet.v1.FleetService/SetNodeWish"
+	// FleetServiceBalanceProcedure is the fully-qualified name of the FleetService's Balance RPC.
+	FleetServiceBalanceProcedure = "/mtfleet.v1.FleetService/Balance"
+	// FleetServiceRebalanceProcedure is the fully-qualified name of the FleetService's Rebalance RPC.
+	FleetServiceRebalanceProcedure = "/mtfleet.v1.FleetService/Rebalance"
 	// FleetServiceDashboardLinkProcedure is the fully-qualified name of the FleetService's
 	// DashboardLink RPC.
 	FleetServiceDashboardLinkProcedure = "/mtfleet.v1.FleetService/DashboardLink"
@@ -71,6 +75,12 @@ type FleetServiceClient interface {
 	// SetNodeWish says what is wanted of a node: that it serves, takes nothing new, or gives away what it has. It lasts when
 	// the node starts again.
 	SetNodeWish(context.Context, *v1.SetNodeWishRequest) (*v1.SetNodeWishResponse, error)
+	// Balance returns how many accounts each node has, how many belong to it, and how many are to move. It looks at every
+	// account of the store.
+	Balance(context.Context, *v1.BalanceRequest) (*v1.BalanceResponse, error)
+	// Rebalance has every node look at once for accounts to move, which each does once a second by itself, and returns what
+	// Balance does. It waits for no move.
+	Rebalance(context.Context, *v1.RebalanceRequest) (*v1.RebalanceResponse, error)
 	// DashboardLink makes a link that signs its reader in to the dashboard, once and within ten minutes.
 	DashboardLink(context.Context, *v1.DashboardLinkRequest) (*v1.DashboardLinkResponse, error)
 }
@@ -134,6 +144,19 @@ func NewFleetServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(fleetServiceMethods.ByName("SetNodeWish")),
 			connect.WithClientOptions(opts...),
 		),
+		balance: connect.NewClient[v1.BalanceRequest, v1.BalanceResponse](
+			httpClient,
+			baseURL+FleetServiceBalanceProcedure,
+			connect.WithSchema(fleetServiceMethods.ByName("Balance")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		rebalance: connect.NewClient[v1.RebalanceRequest, v1.RebalanceResponse](
+			httpClient,
+			baseURL+FleetServiceRebalanceProcedure,
+			connect.WithSchema(fleetServiceMethods.ByName("Rebalance")),
+			connect.WithClientOptions(opts...),
+		),
 		dashboardLink: connect.NewClient[v1.DashboardLinkRequest, v1.DashboardLinkResponse](
 			httpClient,
 			baseURL+FleetServiceDashboardLinkProcedure,
@@ -152,6 +175,8 @@ type fleetServiceClient struct {
 	verifyAudit   *connect.Client[v1.VerifyAuditRequest, v1.VerifyAuditResponse]
 	nodes         *connect.Client[v1.NodesRequest, v1.NodesResponse]
 	setNodeWish   *connect.Client[v1.SetNodeWishRequest, v1.SetNodeWishResponse]
+	balance       *connect.Client[v1.BalanceRequest, v1.BalanceResponse]
+	rebalance     *connect.Client[v1.RebalanceRequest, v1.RebalanceResponse]
 	dashboardLink *connect.Client[v1.DashboardLinkRequest, v1.DashboardLinkResponse]
 }
 
@@ -218,6 +243,24 @@ func (c *fleetServiceClient) SetNodeWish(ctx context.Context, req *v1.SetNodeWis
 	return nil, err
 }
 
+// Balance calls mtfleet.v1.FleetService.Balance.
+func (c *fleetServiceClient) Balance(ctx context.Context, req *v1.BalanceRequest) (*v1.BalanceResponse, error) {
+	response, err := c.balance.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Rebalance calls mtfleet.v1.FleetService.Rebalance.
+func (c *fleetServiceClient) Rebalance(ctx context.Context, req *v1.RebalanceRequest) (*v1.RebalanceResponse, error) {
+	response, err := c.rebalance.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // DashboardLink calls mtfleet.v1.FleetService.DashboardLink.
 func (c *fleetServiceClient) DashboardLink(ctx context.Context, req *v1.DashboardLinkRequest) (*v1.DashboardLinkResponse, error) {
 	response, err := c.dashboardLink.CallUnary(ctx, connect.NewRequest(req))
@@ -244,6 +287,12 @@ type FleetServiceHandler interface {
 	// SetNodeWish says what is wanted of a node: that it serves, takes nothing new, or gives away what it has. It lasts when
 	// the node starts again.
 	SetNodeWish(context.Context, *v1.SetNodeWishRequest) (*v1.SetNodeWishResponse, error)
+	// Balance returns how many accounts each node has, how many belong to it, and how many are to move. It looks at every
+	// account of the store.
+	Balance(context.Context, *v1.BalanceRequest) (*v1.BalanceResponse, error)
+	// Rebalance has every node look at once for accounts to move, which each does once a second by itself, and returns what
+	// Balance does. It waits for no move.
+	Rebalance(context.Context, *v1.RebalanceRequest) (*v1.RebalanceResponse, error)
 	// DashboardLink makes a link that signs its reader in to the dashboard, once and within ten minutes.
 	DashboardLink(context.Context, *v1.DashboardLinkRequest) (*v1.DashboardLinkResponse, error)
 }
@@ -303,6 +352,19 @@ func NewFleetServiceHandler(svc FleetServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(fleetServiceMethods.ByName("SetNodeWish")),
 		connect.WithHandlerOptions(opts...),
 	)
+	fleetServiceBalanceHandler := connect.NewUnaryHandlerSimple(
+		FleetServiceBalanceProcedure,
+		svc.Balance,
+		connect.WithSchema(fleetServiceMethods.ByName("Balance")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	fleetServiceRebalanceHandler := connect.NewUnaryHandlerSimple(
+		FleetServiceRebalanceProcedure,
+		svc.Rebalance,
+		connect.WithSchema(fleetServiceMethods.ByName("Rebalance")),
+		connect.WithHandlerOptions(opts...),
+	)
 	fleetServiceDashboardLinkHandler := connect.NewUnaryHandlerSimple(
 		FleetServiceDashboardLinkProcedure,
 		svc.DashboardLink,
@@ -325,6 +387,10 @@ func NewFleetServiceHandler(svc FleetServiceHandler, opts ...connect.HandlerOpti
 			fleetServiceNodesHandler.ServeHTTP(w, r)
 		case FleetServiceSetNodeWishProcedure:
 			fleetServiceSetNodeWishHandler.ServeHTTP(w, r)
+		case FleetServiceBalanceProcedure:
+			fleetServiceBalanceHandler.ServeHTTP(w, r)
+		case FleetServiceRebalanceProcedure:
+			fleetServiceRebalanceHandler.ServeHTTP(w, r)
 		case FleetServiceDashboardLinkProcedure:
 			fleetServiceDashboardLinkHandler.ServeHTTP(w, r)
 		default:
@@ -362,6 +428,14 @@ func (UnimplementedFleetServiceHandler) Nodes(context.Context, *v1.NodesRequest)
 
 func (UnimplementedFleetServiceHandler) SetNodeWish(context.Context, *v1.SetNodeWishRequest) (*v1.SetNodeWishResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mtfleet.v1.FleetService.SetNodeWish is not implemented"))
+}
+
+func (UnimplementedFleetServiceHandler) Balance(context.Context, *v1.BalanceRequest) (*v1.BalanceResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mtfleet.v1.FleetService.Balance is not implemented"))
+}
+
+func (UnimplementedFleetServiceHandler) Rebalance(context.Context, *v1.RebalanceRequest) (*v1.RebalanceResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mtfleet.v1.FleetService.Rebalance is not implemented"))
 }
 
 func (UnimplementedFleetServiceHandler) DashboardLink(context.Context, *v1.DashboardLinkRequest) (*v1.DashboardLinkResponse, error) {
