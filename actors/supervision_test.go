@@ -56,6 +56,10 @@ var proofs = []struct {
 	{"a node's lease is over", []string{
 		"TestANodeThatDoesNotReachTheStoreIsSilentBeforeItsLeaseIsOver", "TestNobodyIsTakenWhileTheStoreIsAwayFromEverybody", "TestALateRenewalGivesNobodyUp",
 	}},
+	{"a node hears no DC", []string{
+		"TestAccountsLeaveANodeThatReachesNoDCAndComeBack", "TestNothingMovesWhenTheDCsAreAwayFromEveryNode", "TestANodeIsNotCutOffForADCOrProxiesThatAreAway",
+		"dcconn.TestADCIsAskedWithoutAnAccount",
+	}},
 	{"another node has taken an account", []string{"TestANodeForgetsWhatItOwedOfAnAccountThatWasTaken"}},
 	{"5xx", []string{"TestARepeatableCallSurvivesTheServersTrouble", "TestTheServersErrorReachesTheCaller"}},
 	{"no update and no answer for 15 to 20 minutes", []string{"TestASilentRevocationIsFound"}},

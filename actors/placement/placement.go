@@ -1,5 +1,5 @@
-// Package placement decides which node of a cluster keeps which accounts. It is
-// arithmetic on what the store says; who carries it out is the manager of each node,
+// Package placement decides which node of a cluster keeps which accounts, and finds
+// out whether a node reaches the DCs, without which it keeps none. It is arithmetic on what the store says; who carries it out is the manager of each node,
 // for itself: nobody decides for all, and the store has the last word on who owns
 // an account.
 package placement
