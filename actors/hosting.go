@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/account"
+	"github.com/mtfleet/mtfleet/actors/placement"
 	"github.com/mtfleet/mtfleet/actors/runtime"
 	"github.com/mtfleet/mtfleet/persistence"
 )
@@ -73,12 +74,13 @@ func (m *Manager) host(ids []persistence.AccountID) {
 }
 
 // part ends an account here: new calls are refused, those under way may end for as
-// long as drain, and when it returns without an error nothing of it runs, nothing
-// is owed to the store, and nobody here knows it any more. With an error it may run
-// on, and stays this node's. It blocks.
+// long as drain, or until this node is cut off from the DCs, which would answer them.
+// When it returns without an error nothing of it runs, nothing is owed to the store,
+// and nobody here knows it any more. With an error it may run on, and stays this
+// node's. It blocks.
 func (m *Manager) part(ctx context.Context, a *Account, drain time.Duration) error {
 	a.parting.Store(true)
-	m.waitFor(ctx, drain, func() bool { return a.underWay.empty() })
+	m.waitFor(ctx, drain, func() bool { return a.underWay.empty() || m.node.reaches() == placement.CutOff })
 	if m.hub.countConsumers() > 0 {
 		m.hear(ctx, a)
 	}

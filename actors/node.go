@@ -106,8 +106,8 @@ type node struct {
 	lease *lease.Lease
 	sim   *runtime.Sim // nil but in a simulation
 	ref   runtime.Ref[nodeMsg]
-	way   ways.Way    // of accounts that have no proxy of their own
-	cut   atomic.Bool // it says that it reaches no DC
+	way   ways.Way      // of accounts that have no proxy of their own
+	stand atomic.Uint32 // whether it reaches the DCs, a placement.ReachState
 
 	// alive ends with Close: what asks the store then is not waited for.
 	alive context.Context

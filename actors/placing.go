@@ -78,7 +78,7 @@ func (n *nodeActor) onLooked(c *nodeCtx, l surveyed) {
 		n.onTook(c, nil)
 		return
 	}
-	cut := n.cut.Load()
+	cut := n.reaches().Says()
 	c.GoIO(func() nodeMsg {
 		ctx, cancel := n.asking()
 		defer cancel()
@@ -90,7 +90,7 @@ func (n *nodeActor) onLooked(c *nodeCtx, l surveyed) {
 		if err == nil && len(take) > 0 {
 			ids, err = n.store.Take(ctx, n.owner, take)
 		}
-		if err == nil {
+		if err == nil && len(ids) > 0 {
 			n.m.host(ids)
 		}
 		return took{err}
@@ -173,10 +173,6 @@ func (n *nodeActor) handOver(c *nodeCtx, now time.Time, ids []persistence.Accoun
 	if n.hurry {
 		every = 0
 	}
-	drain := n.opts.DrainLimit
-	if n.reach.State() == placement.CutOff {
-		drain = 0 // nothing answers the calls under way
-	}
 	for _, id := range ids {
 		if every > 0 && now.Before(n.due) {
 			return
@@ -189,7 +185,7 @@ func (n *nodeActor) handOver(c *nodeCtx, now time.Time, ids []persistence.Accoun
 			n.due = now
 		}
 		n.due = n.due.Add(every)
-		c.GoIO(func() nodeMsg { return handed{id, n.give(a, drain)} })
+		c.GoIO(func() nodeMsg { return handed{id, n.give(a)} })
 	}
 }
 
@@ -204,11 +200,11 @@ func (n *node) begin(id persistence.AccountID) bool {
 	return true
 }
 
-// give ends an account here, whose calls may go on for as long as drain, and lets go
-// of it in the store. It blocks until the store knows, or will not.
-func (n *node) give(a *Account, drain time.Duration) error {
+// give ends an account here and lets go of it in the store. It blocks until the
+// store knows, or will not.
+func (n *node) give(a *Account) error {
 	ctx := n.alive
-	if err := n.m.part(ctx, a, drain); err != nil {
+	if err := n.m.part(ctx, a, n.opts.DrainLimit); err != nil {
 		return err
 	}
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {

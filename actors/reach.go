@@ -20,9 +20,12 @@ func (n *node) census(ctx context.Context) []governor.DCStatus {
 	return list
 }
 
+// reaches is whether this node reaches the DCs, as of its last look.
+func (n *node) reaches() placement.ReachState { return placement.ReachState(n.stand.Load()) }
+
 // cutOff is 1 while this node says that it reaches no DC.
 func (m *Manager) cutOff() float64 {
-	if m.node != nil && m.node.cut.Load() {
+	if m.node != nil && m.node.reaches().Says() {
 		return 1
 	}
 	return 0
@@ -31,9 +34,8 @@ func (m *Manager) cutOff() float64 {
 // sense takes in what a look has shown of the DCs and of the other nodes. It reports
 // whether the store is to be told whether this node is cut off.
 func (n *nodeActor) sense(c *nodeCtx, now time.Time, l surveyed) (say bool) {
-	s := n.signs(l)
 	if l.dcs != nil {
-		was := n.reach.State()
+		s, was := n.signs(l), n.reach.State()
 		n.reach.Look(now, s)
 		n.tellReach(was)
 		if n.reach.Asks(now, s) {
@@ -42,7 +44,7 @@ func (n *nodeActor) sense(c *nodeCtx, now time.Time, l surveyed) (say bool) {
 	}
 	for _, o := range l.nodes {
 		if o.Owner() == n.owner {
-			return o.CutOff != n.cut.Load()
+			return o.CutOff != n.reaches().Says()
 		}
 	}
 	return false
@@ -79,7 +81,7 @@ func (n *nodeActor) signs(l surveyed) (s placement.Signs) {
 // tellReach notes and tells what has changed.
 func (n *nodeActor) tellReach(was placement.ReachState) {
 	is := n.reach.State()
-	n.cut.Store(is.Says())
+	n.stand.Store(uint32(is))
 	switch {
 	case is == was:
 	case is == placement.CutOff && was == placement.Doubted:

@@ -365,6 +365,36 @@ func TestACallOnANodeThatIsCutOffIsNotWaitedFor(t *testing.T) {
 	})
 }
 
+func TestADrainDoesNotWaitForCallsThatNobodyAnswersAnyMore(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		k := openSeveral(t, 8)
+		a, b := k.wired("a"), k.wired("b")
+		k.fill(a.on)
+		k.home(a.on, b.on)
+		var wg sync.WaitGroup
+		for i, acc := range b.Accounts() {
+			wg.Go(func() {
+				_, err := actors.Invoke(soon(t), acc, &echo.EchoRequest{ID: int64(i + 1), DelayMs: 600_000})
+				if !errors.Is(err, actors.ErrMayHaveRun) {
+					t.Errorf("a call ended with %v", err)
+				}
+			})
+		}
+		time.Sleep(time.Second)
+		b.uplink.set(lineDown)
+		begun := time.Now()
+		if err := b.Drain(soon(t)); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(begun); took > 6*time.Second { // and not ten
+			t.Errorf("it took %v", took)
+		}
+		wg.Wait()
+		k.settle(a.on)
+		verdict(t, k.s, k.store.Node())
+	})
+}
+
 // What is away is no fault of the node's: one DC, or the proxies of accounts.
 func TestANodeIsNotCutOffForADCOrProxiesThatAreAway(t *testing.T) {
 	for _, c := range []struct {

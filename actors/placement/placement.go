@@ -1,7 +1,8 @@
 // Package placement decides which node of a cluster keeps which accounts, and finds
-// out whether a node reaches the DCs, without which it keeps none. It is arithmetic on what the store says; who carries it out is the manager of each node,
-// for itself: nobody decides for all, and the store has the last word on who owns
-// an account.
+// out whether a node reaches the DCs, without which it keeps none. It is arithmetic
+// on what the store and the governor say; who carries it out is the manager of each
+// node, for itself: nobody decides for all, and the store has the last word on who
+// owns an account.
 package placement
 
 import (
