@@ -27,6 +27,7 @@ type Account struct {
 	line      *timeline.Recorder
 	meeting   atomic.Int64 // peers that results named, on their way to the actor
 
+	parted     chan struct{}   // closed when it is none of the manager's any more
 	lost       context.Context // ends when the actor is given up for good: it may never answer
 	giveUp     context.CancelFunc
 	publishing sync.Mutex // guards seq, and keeps events in its order
@@ -36,13 +37,14 @@ type Account struct {
 	causing sync.Mutex                     // guards causes
 	causes  causes
 
-	durable atomic.Bool // a consumer acknowledges its updates
-	parting atomic.Bool // another node is about to have it: no call begins any more
-	life    uint64      // of the engine whose deliveries came last; guarded by the hub
+	durable atomic.Bool  // a consumer acknowledges its updates
+	parting atomic.Bool  // another node is about to have it: no call begins any more
+	asked   atomic.Int64 // of its actor, and not answered yet, what changes something
+	life    uint64       // of the engine whose deliveries came last; guarded by the hub
 }
 
 func (m *Manager) newAccount(id persistence.AccountID, labels persistence.Labels) *Account {
-	a := &Account{m: m, id: id, admission: newAdmission(m.opts.MaxCallsPerAccount), line: timeline.New(id)}
+	a := &Account{m: m, id: id, admission: newAdmission(m.opts.MaxCallsPerAccount), line: timeline.New(id), parted: make(chan struct{})}
 	a.lost, a.giveUp = context.WithCancel(context.Background())
 	a.ref.Store(&runtime.Ref[account.Message]{})
 	a.status.Store(&Status{Labels: labels})
@@ -55,6 +57,10 @@ func (a *Account) ID() string { return string(a.id) }
 
 // Status returns what is known of the account now. It does not block.
 func (a *Account) Status() Status { return *a.status.Load() }
+
+// Parted is closed when the account is none of this manager's any more: it was removed,
+// or is another node's.
+func (a *Account) Parted() <-chan struct{} { return a.parted }
 
 // Events returns the account's events from now on, or as options say; see
 // Manager.Events.
@@ -85,7 +91,7 @@ func (a *Account) Pause(ctx context.Context) error {
 
 // Resume ends a pause, and gives a quarantined account another try.
 func (a *Account) Resume(ctx context.Context) error {
-	if a.current().IsZero() {
+	if a.current().IsZero() && a.leaves() == nil {
 		// Quarantined after too many panics: there is no actor to ask.
 		_, err := runtime.Ask(ctx, a.m.fleet, func(r runtime.Reply[struct{}]) fleetMsg { return startAccount{a: a, resumes: true, reply: r} })
 		return err
@@ -145,23 +151,44 @@ func (a *Account) wish(ctx context.Context, w account.Wish) error {
 	return err
 }
 
+// ask asks the account's actor for what changes something. Who hands the account over
+// waits for its answer, for a while.
 func ask[R any](ctx context.Context, a *Account, msg func(runtime.Reply[R]) account.Message) (R, error) {
-	var none R
-	if a.m.closed() {
-		return none, ErrClosed
+	a.asked.Add(1) // before it is looked whether the account parts: who waits for the last one sees it
+	defer a.asked.Add(-1)
+	got, cut, err := question(ctx, a, msg)
+	if cut {
+		err = a.mayBeDone()
 	}
+	return got, err
+}
+
+// look is ask for what changes nothing, and may last.
+func look[R any](ctx context.Context, a *Account, msg func(runtime.Reply[R]) account.Message) (R, error) {
+	got, _, err := question(ctx, a, msg)
+	return got, err
+}
+
+// question puts one to the account's actor. cut says that it ended in a cluster, as it
+// does when the account is handed over, and what it did with the question is not known.
+func question[R any](ctx context.Context, a *Account, msg func(runtime.Reply[R]) account.Message) (got R, cut bool, err error) {
 	ref := a.current()
-	if ref.IsZero() || a.lost.Err() != nil {
-		return none, a.failed(a.stateError())
+	if err := a.leaves(); err != nil {
+		return got, false, err
 	}
-	got, err := runtime.AskUntil(ctx, ref, a.lost.Done(), msg)
+	if ref.IsZero() || a.lost.Err() != nil {
+		return got, false, a.failed(a.stateError())
+	}
+	got, err = runtime.AskUntil(ctx, ref, a.lost.Done(), msg)
 	switch {
 	case err == nil:
-		return got, nil
-	case a.m.closed() && errors.Is(err, runtime.ErrStopped):
-		err = ErrClosed
+		return got, false, nil
 	case ctx.Err() == nil && a.lost.Err() != nil:
 		err = errors.Join(ErrStopped, a.stateError())
+	case a.m.node != nil && (errors.Is(err, runtime.ErrStopped) || errors.Is(err, account.ErrStopped)):
+		return got, !errors.Is(err, account.ErrUnheard), a.elsewhere()
+	case a.m.closed() && errors.Is(err, runtime.ErrStopped):
+		err = ErrClosed
 	}
-	return none, a.failed(err)
+	return got, false, a.failed(err)
 }

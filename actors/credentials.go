@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -97,7 +98,7 @@ func (m *Manager) SignIn(id string) (*Account, error) {
 // *SignInError, a *StateError, a *StoreError or the error of a busy phone
 // number.
 func (a *Account) SignIn(ctx context.Context, c Credentials) (*Step, error) {
-	if err := a.m.storeWorks(); err != nil {
+	if err := cmp.Or(a.leaves(), a.m.storeWorks()); err != nil {
 		return nil, err
 	}
 	defer a.link(ctx, &a.causes.signIn)()
@@ -115,9 +116,10 @@ func (a *Account) NextStep(ctx context.Context, seen *Step) (*Step, error) {
 	if seen != nil {
 		after = seen.ID
 	}
-	return a.step(ctx, func(r runtime.Reply[*login.Step]) account.Message {
+	s, err := look(ctx, a, func(r runtime.Reply[*login.Step]) account.Message {
 		return account.NextStep{After: after, Reply: r}
 	})
+	return stepOf(s), err
 }
 
 // Answer answers the step a sign-in waits for and waits for the next one. A

@@ -15,8 +15,8 @@ import (
 // This file takes accounts into service and out of it, in a cluster: which, node.go
 // decides.
 
-// ElsewhereError ends a call for an account that another node of the cluster keeps,
-// or is about to. Nothing was sent.
+// ElsewhereError ends what was asked of an account that another node of the cluster
+// keeps, or is about to. Nothing was sent, and nothing done.
 type ElsewhereError struct{ ID string }
 
 func (e *ElsewhereError) Error() string {
@@ -25,6 +25,46 @@ func (e *ElsewhereError) Error() string {
 
 // NotSent reports that the server did not execute the call.
 func (e *ElsewhereError) NotSent() bool { return true }
+
+// leaves says why nothing begins any more for the account, nil where it does: it is
+// handed to another node, or the manager closes. Nothing was done.
+func (a *Account) leaves() error {
+	closed := a.m.closed()
+	switch {
+	case a.m.node == nil && closed:
+		return ErrClosed
+	case a.m.node == nil || a.lost.Err() != nil || !closed && !a.parting.Load():
+		return nil
+	case closed:
+		return &localError{a.elsewhere().Error(), []error{a.elsewhere(), ErrClosed}}
+	}
+	return a.elsewhere()
+}
+
+func (a *Account) elsewhere() error { return &ElsewhereError{string(a.id)} }
+
+// moved is how a call ended that was not sent for no other reason than that its account
+// is handed over.
+func (a *Account) moved(err error) error {
+	if a.m.node != nil && errors.Is(err, ErrNotSent) && (errors.Is(err, account.ErrStopped) || a.leaves() != nil) {
+		return a.elsewhere()
+	}
+	return err
+}
+
+// unknown says that the account is none of this manager's any more.
+func (a *Account) unknown() error {
+	if a.m.node != nil {
+		return a.elsewhere() // or it was removed, which who keeps it says
+	}
+	return &NoAccountError{string(a.id)}
+}
+
+// mayBeDone ends what the account's actor was asked for when it left this node before
+// it answered.
+func (a *Account) mayBeDone() error {
+	return &localError{fmt.Sprintf("account %q left this node before it answered, and what was asked may be done or not: look before it is repeated", a.id), []error{ErrMayHaveRun}}
+}
 
 type (
 	// hostAccounts starts accounts that this node owns since now.
@@ -73,14 +113,16 @@ func (m *Manager) host(ids []persistence.AccountID) {
 	}
 }
 
-// part ends an account here: new calls are refused, those under way may end for as
-// long as drain, or until this node is cut off from the DCs, which would answer them.
-// When it returns without an error nothing of it runs, nothing is owed to the store,
-// and nobody here knows it any more. With an error it may run on, and stays this
-// node's. It blocks.
+// part ends an account here: nothing new begins, and what is under way, calls and what
+// the account was asked for, may end for as long as drain, or until this node is cut off
+// from the DCs, which would answer it. When it returns without an error nothing of it
+// runs, nothing is owed to the store, and nobody here knows it any more. With an error
+// it may run on, and stays this node's. It blocks.
 func (m *Manager) part(ctx context.Context, a *Account, drain time.Duration) error {
 	a.parting.Store(true)
-	m.waitFor(ctx, drain, func() bool { return a.underWay.empty() || m.node.reaches() == placement.CutOff })
+	m.waitFor(ctx, drain, func() bool {
+		return a.underWay.empty() && a.asked.Load() == 0 || m.node.reaches() == placement.CutOff
+	})
 	if m.hub.countConsumers() > 0 {
 		m.hear(ctx, a)
 	}

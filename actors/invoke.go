@@ -247,7 +247,7 @@ func (a *Account) admit(ctx context.Context, n int) error {
 	case <-ctx.Done():
 		err = ctx.Err()
 	case <-a.m.done:
-		err = ErrClosed
+		err = cmp.Or(a.leaves(), ErrClosed)
 	}
 	a.admission.giveUp(turn)
 	return err
@@ -262,7 +262,7 @@ func (a *Account) send(q request, o callOptions, answer chan<- answered, done fu
 	call.Done = func(body []byte, err error) {
 		a.underWay.remove(call)
 		a.admission.release(len(q.body))
-		got := answered{body, ended(err)}
+		got := answered{body, ended(a.moved(err))}
 		if answer != nil {
 			answer <- got
 			return
@@ -274,16 +274,16 @@ func (a *Account) send(q request, o callOptions, answer chan<- answered, done fu
 	}
 	a.underWay.add(call) // before it is asked whether the actor is lost: see abandon
 	to := a.current()
-	var err error
+	err := a.leaves() // looked at after the call was added: who waits for the last one sees it
 	switch {
-	case a.m.closed():
-		err = ErrClosed
-	case a.parting.Load(): // looked at after the call was added: who waits for the last one sees it
-		err = &ElsewhereError{string(a.id)}
+	case err != nil:
 	case to.IsZero() || a.lost.Err() != nil:
 		err = a.stateError()
 	case isDone(to.Done()): // gone, and its successor is not there yet
 		err = ErrStopped
+		if a.m.node != nil {
+			err = a.elsewhere()
+		}
 	default:
 		to.Send(call)
 		return call, to, nil

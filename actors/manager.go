@@ -159,7 +159,7 @@ func (f *fleet) Receive(c *runtime.Context[fleetMsg], m fleetMsg) {
 		delete(f.due, m.a)
 		delete(f.broken, m.a)
 		if m.resumes && f.heldBack(m.a) {
-			m.reply.Send(struct{}{}, m.a.failed(m.a.stateError()))
+			m.reply.Send(struct{}{}, cmp.Or(m.a.leaves(), m.a.failed(m.a.stateError())))
 			return
 		}
 		f.start(c, m.a)
@@ -167,7 +167,7 @@ func (f *fleet) Receive(c *runtime.Context[fleetMsg], m fleetMsg) {
 	case startImport:
 		f.start(c, m.a)
 		if m.a.current().IsZero() {
-			m.reply.Send(nil, m.a.failed(m.a.stateError()))
+			m.reply.Send(nil, cmp.Or(m.a.leaves(), m.a.failed(m.a.stateError())))
 			return
 		}
 		m.a.current().Send(account.NextStep{Reply: m.reply}) // before it can have ended

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -365,6 +366,9 @@ func (m *Manager) Add(ctx context.Context, id string, o AccountOptions) (*Accoun
 		return nil, err
 	}
 	_, err = runtime.Ask(ctx, m.fleet, func(r runtime.Reply[struct{}]) fleetMsg { return startAccount{a: a, reply: r} })
+	if m.node != nil && a.leaves() != nil {
+		err = nil // it is on disk, and another node starts it
+	}
 	return a, err
 }
 
@@ -376,10 +380,10 @@ func (m *Manager) add(id string, labels persistence.Labels, records func() ([]pe
 	if only := m.opts.Only; only != "" && id != only { // it may be in the store
 		return nil, fmt.Errorf("this manager keeps account %q alone", only)
 	}
-	if err := m.storeWorks(); err != nil {
+	a := m.newAccount(persistence.AccountID(id), labels)
+	if err := cmp.Or(a.leaves(), m.storeWorks()); err != nil {
 		return nil, err
 	}
-	a := m.newAccount(persistence.AccountID(id), labels)
 	m.mu.Lock()
 	_, exists := m.accounts[a.id]
 	if !exists {
@@ -427,6 +431,7 @@ func (m *Manager) forget(a *Account) {
 	defer m.mu.Unlock()
 	if m.accounts[a.id] == a {
 		delete(m.accounts, a.id)
+		close(a.parted)
 		m.users.hold(a.id, 0, false)
 		m.hub.forget(a)
 		if m.logs {

@@ -98,5 +98,5 @@ func (a *Account) Peers(ctx context.Context) ([]peers.Peer, error) {
 
 // FindPeers is Peers of those that a query asks for; nobody is no error.
 func (a *Account) FindPeers(ctx context.Context, q peers.Query) ([]peers.Peer, error) {
-	return ask(ctx, a, func(r runtime.Reply[[]peers.Peer]) account.Message { return account.Peers{Query: q, Reply: r} })
+	return look(ctx, a, func(r runtime.Reply[[]peers.Peer]) account.Message { return account.Peers{Query: q, Reply: r} })
 }

@@ -109,10 +109,15 @@ func (m *Manager) Import(ctx context.Context, id string, s foreign.Session, o Ac
 		return nil, err
 	}
 	m.log.Info("audit: a session is being taken in", "account", a.id, "format", string(s.Format), "dc", s.DC)
+	a.asked.Add(1)
+	defer a.asked.Add(-1)
 	asks, err := runtime.AskUntil(ctx, m.fleet, a.lost.Done(), func(r runtime.Reply[*login.Step]) fleetMsg { return startImport{a, r} })
 	step, err := stepOf(asks), own(err)
 	for err == nil && step != nil { // the server ordered a wait
 		step, err = a.NextStep(ctx, step)
+	}
+	if m.node != nil && (errors.Is(err, runtime.ErrStopped) || errors.Is(err, account.ErrStopped) || errors.As(err, new(*ElsewhereError))) {
+		err = a.mayBeDone() // it goes on at another node
 	}
 	if err != nil {
 		return nil, err

@@ -19,7 +19,7 @@ func (a *Account) Timeline(ctx context.Context) ([]timeline.Entry, error) {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case a.m.here(a.id) != a:
-		return nil, &NoAccountError{ID: a.ID()}
+		return nil, a.unknown()
 	}
 	return a.line.Entries(), nil
 }

@@ -147,8 +147,14 @@ var (
 	// ErrStopped ends calls and wishes of an account that was stopped before it
 	// did anything for them.
 	ErrStopped error = &binding.QueryError{Reason: errors.New("the account was stopped"), Fate: ErrNotSent}
+	// ErrUnheard is ErrStopped of what the account's actor never began with.
+	ErrUnheard error = &unheardError{ErrStopped}
 	// ErrSignedIn refuses to remove an account whose keys are still logged in.
 	ErrSignedIn = standing.ErrSignedIn
 	// errLeft ends a call whose caller did not wait for it.
 	errLeft error = &binding.QueryError{Reason: errors.New("the caller did not wait"), Fate: ErrMayHaveRun}
 )
+
+type unheardError struct{ error }
+
+func (e *unheardError) Unwrap() error { return e.error }

@@ -89,20 +89,20 @@ func (a *account) Undelivered(m Message) {
 	case signInGranted:
 		a.env.Governor.Send(governor.Done{Ticket: m.ticket})
 	case SignIn:
-		m.Reply.Send(nil, ErrStopped)
+		m.Reply.Send(nil, ErrUnheard)
 	case Answer:
-		m.Reply.Send(nil, ErrStopped)
+		m.Reply.Send(nil, ErrUnheard)
 	case NextStep:
-		m.Reply.Send(nil, ErrStopped)
+		m.Reply.Send(nil, ErrUnheard)
 	case Wish:
-		m.Reply.Send(struct{}{}, ErrStopped)
+		m.Reply.Send(struct{}{}, ErrUnheard)
 	case Peers:
-		m.Reply.Send(nil, ErrStopped)
+		m.Reply.Send(nil, ErrUnheard)
 	case Met:
 		m.Taken()
 	case Label:
-		m.Reply.Send(persistence.Labels{}, ErrStopped)
+		m.Reply.Send(persistence.Labels{}, ErrUnheard)
 	case SetProxy:
-		m.Reply.Send(struct{}{}, ErrStopped)
+		m.Reply.Send(struct{}{}, ErrUnheard)
 	}
 }

@@ -103,7 +103,7 @@ func (f *Fleet) atOwner(ctx context.Context, m *method, id string, r any) (any, 
 func (f *Fleet) tryAtOwner(ctx context.Context, m *method, id string, r any) (got any, err error, again bool) {
 	if f.local.keeps(id) {
 		got, err = f.local.carry(ctx, m, r)
-		return got, err, KindOf(err) == KindMoved
+		return got, err, KindOf(err) == KindMoved || KindOf(err) == KindNoAccount // that moved, or was removed, just then
 	}
 	moves := Wrap(&actors.ElsewhereError{ID: id})
 	owner, err := f.local.Cluster.OwnerOf(ctx, persistence.AccountID(id))

@@ -202,8 +202,16 @@ func (k kept) carry(ctx context.Context, m *method, r any) (any, error) {
 	if !ok {
 		return m.local(ctx, k.Local, r) // which the node that was asked writes into the audit log
 	}
-	if _, makes := r.(making); !makes && !k.keeps(n.account()) {
-		return nil, Wrap(&actors.ElsewhereError{ID: n.account()})
+	elsewhere := Wrap(&actors.ElsewhereError{ID: n.account()})
+	if _, makes := r.(making); makes {
+		return k.Local.carry(ctx, m, r)
 	}
-	return k.Local.carry(ctx, m, r)
+	if !k.keeps(n.account()) {
+		return nil, elsewhere
+	}
+	got, err := k.Local.carry(ctx, m, r)
+	if KindOf(err) == KindNoAccount { // that moved, or was removed, just then
+		err = elsewhere
+	}
+	return got, err
 }

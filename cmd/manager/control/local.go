@@ -68,9 +68,12 @@ func (l *Local) account(ctx context.Context, id string) (*actors.Account, error)
 	if err != nil {
 		return nil, Wrap(err)
 	}
-	_, err = l.until(ctx, a, func(s actors.Status) bool { return !s.Since.IsZero() })
+	_, err = l.until(ctx, a, standsSomewhere)
 	return a, err
 }
+
+// standsSomewhere reports whether an account was read from the store.
+func standsSomewhere(s actors.Status) bool { return !s.Since.IsZero() }
 
 // until waits for a status.
 func (l *Local) until(ctx context.Context, a *actors.Account, ok func(actors.Status) bool) (actors.Status, error) {
@@ -83,6 +86,13 @@ func (l *Local) until(ctx context.Context, a *actors.Account, ok func(actors.Sta
 	if s := a.Status(); ok(s) { // it came before the stream was open
 		return s, nil
 	}
+	go func() {
+		select {
+		case <-a.Parted():
+			stop()
+		case <-watch.Done():
+		}
+	}()
 	for range events {
 		if s := a.Status(); ok(s) {
 			return s, nil
@@ -90,6 +100,9 @@ func (l *Local) until(ctx context.Context, a *actors.Account, ok func(actors.Sta
 	}
 	if err := ctx.Err(); err != nil {
 		return a.Status(), l.late(a, err)
+	}
+	if l.Cluster != nil { // it was handed over, or removed, which who keeps it says
+		return a.Status(), Wrap(&actors.ElsewhereError{ID: a.ID()})
 	}
 	return a.Status(), Wrap(actors.ErrClosed)
 }
@@ -182,10 +195,14 @@ func (l *Local) Add(ctx context.Context, r AddRequest) (Account, error) {
 	if err := l.full(); err != nil {
 		return Account{}, err
 	}
-	if _, err := l.Manager.Add(ctx, r.ID, actors.AccountOptions{NoPFS: r.NoPFS, Labels: r.Labels, Proxy: r.Proxy}); err != nil {
+	a, err := l.Manager.Add(ctx, r.ID, actors.AccountOptions{NoPFS: r.NoPFS, Labels: r.Labels, Proxy: r.Proxy})
+	if err != nil {
 		return Account{}, Wrap(err)
 	}
-	return l.Show(ctx, AccountRequest{r.ID})
+	if _, err = l.until(ctx, a, standsSomewhere); err != nil && KindOf(err) != KindMoved { // there it is, wherever it went since
+		return Account{}, err
+	}
+	return show(a), nil
 }
 
 // List carries out [List].
@@ -250,7 +267,7 @@ func (l *Local) Step(ctx context.Context, r StepRequest) (Progress, error) {
 		// Whoever waits for the end hears its reason; a status has its words alone.
 		step, err := a.NextStep(ctx, &actors.Step{ID: r.After})
 		var ended *actors.SignInError
-		if err == nil || errors.As(err, &ended) || ctx.Err() != nil {
+		if err == nil || errors.As(err, &ended) || KindOf(Wrap(err)) == KindMoved || ctx.Err() != nil {
 			return l.progress(ctx, a, step, err)
 		}
 	}

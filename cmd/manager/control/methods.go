@@ -146,6 +146,7 @@ func (ImportRequest) makes() {}
 func (r AddRequest) account() string           { return r.ID }
 func (r ImportRequest) account() string        { return r.ID }
 func (r CallRequest) account() string          { return r.ID }
+func (r PeersRequest) account() string         { return r.ID }
 func (r AccountRequest) account() string       { return r.ID }
 func (r StepRequest) account() string          { return r.ID }
 func (r ClearWaitRequest) account() string     { return r.ID }
