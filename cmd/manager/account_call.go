@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -103,14 +102,17 @@ func refusedCall(err error) error {
 	return &exitError{code: exitRefused, kind: control.KindServer, text: describe(err), err: err}
 }
 
-// printResult prints JSON: laid out at a terminal, else as it is.
+// printResult prints JSON with its fields by name, whoever made the call: laid out at a
+// terminal, else on one line.
 func (a *app) printResult(result json.RawMessage) error {
-	var out bytes.Buffer
-	if _, tty := terminal(a.out); !tty || json.Indent(&out, result, "", "  ") != nil {
-		out.Reset()
-		out.Write(result)
+	var v any
+	if err := json.Unmarshal(result, &v); err != nil {
+		return err
 	}
-	out.WriteByte('\n')
-	_, err := a.out.Write(out.Bytes())
-	return err
+	out := json.NewEncoder(a.out)
+	out.SetEscapeHTML(false) // it is not for a page
+	if _, tty := terminal(a.out); tty {
+		out.SetIndent("", "  ")
+	}
+	return out.Encode(v)
 }
