@@ -389,6 +389,31 @@ func TestARequestWaitsForAnAccountThatMoves(t *testing.T) {
 	}
 }
 
+// However many a node has, the limit is of all accounts that there are.
+func TestTheLimitOfAccountsIsThatOfAllNodes(t *testing.T) {
+	k := openSeveral(t, "a", "b")
+	for _, n := range k.nodes {
+		n.local.MaxAccounts = 3
+	}
+	k.add("a", "alice")
+	k.add("b", "bob")
+	k.add("b", "carol")
+	a := k.nodes["a"]
+	a.local.counting.Lock()
+	a.local.countedAt = time.Time{} // the count is not fresh
+	a.local.counting.Unlock()
+	for _, at := range []string{"a", "b"} {
+		_, err := Add.Call(as(t, "ops", "operate"), k.nodes[at], AddRequest{ID: "dave"})
+		if KindOf(err) != KindState || !strings.Contains(err.Error(), "there are 3 accounts, as many as limits.accounts allows") {
+			t.Errorf("one more by %s: %v", at, err)
+		}
+	}
+	if _, err := Remove.Call(as(t, "ops", "admin"), a, RemoveRequest{ID: "carol"}); err != nil {
+		t.Fatal(err)
+	}
+	k.add("b", "dave") // a count that reaches the limit is made anew
+}
+
 func TestWhatIsWantedOfANode(t *testing.T) {
 	k := openSeveral(t, "a", "b")
 	k.add("b", "bob")

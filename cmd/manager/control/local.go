@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/webhook"
+	mtfleetv1 "github.com/mtfleet/mtfleet/cmd/manager/api/mtfleet/v1"
 	"github.com/mtfleet/mtfleet/mtproto/dctest/echo"
 	"github.com/mtfleet/mtfleet/persistence"
 )
@@ -23,7 +25,7 @@ type Local struct {
 	Hooks []*webhook.Hook
 	// About is what Info answers.
 	About About
-	// MaxAccounts bounds what Add makes; 0 is no bound.
+	// MaxAccounts bounds what Add and Import make: the accounts of the store, in a cluster those of all nodes; 0 is no bound.
 	MaxAccounts int
 	// Budget is what the manager was opened with, for Governor.
 	Budget governor.Budget
@@ -33,6 +35,10 @@ type Local struct {
 	Dashboard func() string
 
 	adjusted atomic.Pointer[allowance] // nil before Adjust
+
+	counting  sync.Mutex // guards what follows
+	counted   int        // accounts of the cluster, with those that were to be made here since
+	countedAt time.Time
 }
 
 // allowance is what an operator may change while a manager runs.
@@ -177,6 +183,17 @@ func show(a *actors.Account) Account {
 	return Account{ID: a.ID(), State: s.State.String(), Status: s}
 }
 
+// seenBy is an account as whoever asks may see it: who scans the code of a QR sign-in decides which user the account is, and
+// that is not for who may only look.
+func seenBy(ctx context.Context, acc Account) Account {
+	if s := acc.Step; s != nil && s.Kind == actors.StepQR && callerOf(ctx).Role == mtfleetv1.Role_ROLE_READ {
+		seen := *s
+		seen.URL = ""
+		acc.Step = &seen
+	}
+	return acc
+}
+
 // tooMany refuses an account beyond the limit.
 func tooMany(n int) error {
 	return &Error{Kind: KindState, Message: fmt.Sprintf("there are %d accounts, as many as limits.accounts allows: remove one, or raise the limit", n)}
@@ -184,10 +201,41 @@ func tooMany(n int) error {
 
 // full refuses one account more where there are as many as are allowed.
 func (l *Local) full() error {
-	if n, most := len(l.Manager.Accounts()), l.allowed().maxAccounts; most > 0 && n >= most {
+	most := l.allowed().maxAccounts
+	if most == 0 {
+		return nil
+	}
+	n, err := l.count(most)
+	if err != nil {
+		return Wrap(err)
+	}
+	if n >= most {
 		return tooMany(n)
 	}
 	return nil
+}
+
+// countFresh is how long a count of the fleet's accounts is good, for it looks at all of them: nodes that add at once may go
+// past the limit by what the others add in that time.
+const countFresh = time.Second
+
+// count is how many accounts there are: in a cluster on all nodes. It is exact where it reaches most.
+func (l *Local) count(most int) (int, error) {
+	if l.Cluster == nil {
+		return len(l.Manager.Accounts()), nil
+	}
+	l.counting.Lock()
+	defer l.counting.Unlock()
+	if time.Since(l.countedAt) < countFresh && l.counted < most {
+		l.counted++ // the one that is about to be made
+		return l.counted - 1, nil
+	}
+	ids, err := l.Cluster.Accounts()
+	if err != nil {
+		return 0, err
+	}
+	l.counted, l.countedAt = len(ids)+1, time.Now()
+	return len(ids), nil
 }
 
 // Add carries out [Add].
@@ -206,12 +254,12 @@ func (l *Local) Add(ctx context.Context, r AddRequest) (Account, error) {
 }
 
 // List carries out [List].
-func (l *Local) List(_ context.Context, r ListRequest) (AccountList, error) {
+func (l *Local) List(ctx context.Context, r ListRequest) (AccountList, error) {
 	all := l.Manager.Accounts()
 	list := AccountList{Accounts: make([]Account, 0, len(all)), Outages: l.Manager.Outages()}
 	for _, a := range all {
 		if acc := show(a); r.Selects(&acc) {
-			list.Accounts = append(list.Accounts, acc)
+			list.Accounts = append(list.Accounts, seenBy(ctx, acc))
 		}
 	}
 	return list, nil
@@ -223,7 +271,7 @@ func (l *Local) Show(ctx context.Context, r AccountRequest) (Account, error) {
 	if err != nil {
 		return Account{}, err
 	}
-	return show(a), nil
+	return seenBy(ctx, show(a)), nil
 }
 
 // SignIn carries out [SignIn].
