@@ -49,7 +49,9 @@ events of all accounts, or 32 MiB. With --follow it goes on with what comes.
 
 Each event has a cursor, RUN-N. --since CURSOR goes on after one; what of it is gone
 is told by an event "missed", and a cursor of an earlier manager by one "restarted".
---since also takes now, and how long ago: 10m.
+Of several nodes give the last of each, with commas between them: each goes on after
+its own, and one without tells what it keeps. --since also takes now, and how long
+ago: 10m.
 
 Who must not miss an update uses "events consume" instead.`, exactly(), true)
 	c.AddCommand(a.consumeCommand(), a.ackCommand())
@@ -105,7 +107,7 @@ func (a *app) streamCommand(use, short, long string, args cobra.PositionalArgs, 
 	_ = c.Flags().MarkHidden("timeout")
 	of.register(c, all)
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what comes, until interrupted")
-	c.Flags().StringVar(&since, "since", "start", "begin after this `CURSOR`, or so long ago (10m), or now, or at the start of what is kept")
+	c.Flags().StringVar(&since, "since", "start", "begin after this `CURSOR` (CURSOR,CURSOR of several nodes), or so long ago (10m), or now, or at the start of what is kept")
 	c.Flags().BoolVar(&raw, "raw", false, "updates, users and chats as base64 of their bytes (with --json)")
 	return c
 }
@@ -139,7 +141,7 @@ func ended(ctx context.Context, follow bool) error {
 	if err := ctx.Err(); err != nil || !follow {
 		return err
 	}
-	return &control.Error{Kind: control.KindStopped, Message: "the manager has stopped: start it again with `manager run`, then go on with --since and the last cursor"}
+	return &control.Error{Kind: control.KindStopped, Message: "the manager has stopped: start it again with `manager run`, then go on with --since and the last cursor, of several nodes that of each"}
 }
 
 func (a *app) printEvent(ev *control.Event, f *outputFlags) error {

@@ -21,10 +21,10 @@ const flowLook = time.Second
 // A source says how the stream of one node is opened.
 type source[Req any] struct {
 	// request is what a node is asked: one that was there when the stream began, where first is, or one that is met later, with
-	// the last cursor that came from it, if any did. Of what concerns no node that there is, the one that was asked tells: self.
-	request func(r Req, epoch uint64, self, first bool, last actors.Cursor) Req
-	// at is the node, by its epoch, that the request speaks of.
-	at func(Req) uint64
+	// the last cursor that came from it, if any did.
+	request func(r Req, epoch uint64, first bool, last actors.Cursor) Req
+	// begins is what the stream begins with: what the request says of nodes that are none of those there are.
+	begins func(r Req, nodes []persistence.Node) []Event
 	// ends says that the stream ends with what there is.
 	ends func(Req) bool
 }
@@ -53,6 +53,7 @@ type flow[Req any] struct {
 
 	ctx    context.Context
 	cancel context.CancelFunc
+	words  []Event // that it begins with
 	items  chan arrival
 	pumps  sync.WaitGroup
 
@@ -81,6 +82,7 @@ func (fl *flow[Req]) begin() error {
 	if err != nil {
 		return err
 	}
+	fl.words = fl.from.begins(fl.r, list)
 	return fl.attach(list, true)
 }
 
@@ -90,9 +92,6 @@ func (fl *flow[Req]) attach(list []persistence.Node, first bool) error {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var failed error
-	spoken := slices.ContainsFunc(list, func(n persistence.Node) bool {
-		return n.Live() && n.Owner() != fl.f.self && n.Epoch == fl.from.at(fl.r)
-	})
 	for _, n := range list {
 		self := n.Owner() == fl.f.self
 		if !n.Live() && !self {
@@ -106,7 +105,7 @@ func (fl *flow[Req]) attach(list []persistence.Node, first bool) error {
 		}
 		opens := !at.open
 		at.open = true
-		q := fl.from.request(fl.r, n.Epoch, self && !spoken, at.first, at.last)
+		q := fl.from.request(fl.r, n.Epoch, at.first, at.last)
 		fl.mu.Unlock()
 		if !opens {
 			continue
@@ -193,6 +192,11 @@ func (fl *flow[Req]) send(a arrival) bool {
 // all is the stream.
 func (fl *flow[Req]) all(yield func(Event, error) bool) {
 	defer fl.end()
+	for _, word := range fl.words {
+		if !yield(word, nil) {
+			return
+		}
+	}
 	kept := fl.from.ends(fl.r)
 	if kept {
 		go func() { fl.pumps.Wait(); fl.cancel() }() // each hands on what there is, and ends
@@ -242,20 +246,24 @@ func (fl *flow[Req]) end() {
 	fl.pumps.Wait()
 }
 
-// eventsFrom are the events of all nodes. The cursor of an event is one of its node's: that node goes on after it, and of the
-// others comes what they keep.
+// eventsFrom are the events of all nodes: each goes on after its cursor, and one without a cursor tells what it keeps. A cursor
+// of a node that is no more is told by an event that has it.
 var eventsFrom = source[EventsRequest]{
 	ends: func(r EventsRequest) bool { return r.Kept },
-	at:   func(r EventsRequest) uint64 { return r.After.Run },
-	request: func(r EventsRequest, epoch uint64, self, first bool, last actors.Cursor) EventsRequest {
-		switch {
-		case !last.IsZero():
-			r.After, r.Now = last, false
-		case !first:
-			r.After, r.Now = actors.Cursor{}, false // all that it keeps happened since
-		case r.After.Run != epoch && !self:
-			r.After = actors.Cursor{}
+	begins: func(r EventsRequest, nodes []persistence.Node) (words []Event) {
+		for _, c := range r.After {
+			if !slices.ContainsFunc(nodes, func(n persistence.Node) bool { return n.Epoch == c.Run }) {
+				words = append(words, actors.NewEventJSON(actors.Event{Kind: actors.EventRestarted, Cursor: c}, false))
+			}
 		}
+		return words
+	},
+	request: func(r EventsRequest, epoch uint64, first bool, last actors.Cursor) EventsRequest {
+		r.After = r.After.only(epoch)
+		if !last.IsZero() {
+			r.After = Cursors{last}
+		}
+		r.Now = r.Now && first && last.IsZero() // all that one keeps which came later happened since
 		return r
 	},
 }
@@ -264,8 +272,8 @@ var eventsFrom = source[EventsRequest]{
 // account that moved comes again from the node that has it now.
 var consumeFrom = source[ConsumeRequest]{
 	ends:    func(ConsumeRequest) bool { return false },
-	at:      func(ConsumeRequest) uint64 { return 0 },
-	request: func(r ConsumeRequest, _ uint64, _, _ bool, _ actors.Cursor) ConsumeRequest { return r },
+	begins:  func(ConsumeRequest, []persistence.Node) []Event { return nil },
+	request: func(r ConsumeRequest, _ uint64, _ bool, _ actors.Cursor) ConsumeRequest { return r },
 }
 
 // atRunOf is the node whose events are acknowledged.

@@ -2,6 +2,9 @@ package control
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -105,7 +108,7 @@ func TestWhatIsKeptComesFromEveryNodeAndEnds(t *testing.T) {
 	}
 	// A cursor of one node counts there, and the other has all again.
 	after := map[string]int{}
-	for ev := range told(t, as(t, "ops", "operate"), k.nodes["b"].Fleet, EventsRequest{Kept: true, After: first}) {
+	for ev := range told(t, as(t, "ops", "operate"), k.nodes["b"].Fleet, EventsRequest{Kept: true, After: Cursors{first}}) {
 		if after[ev.Account]++; ev.Kind == actors.EventRestarted {
 			t.Error("a cursor of a node that runs was taken for one of an earlier run")
 		}
@@ -113,15 +116,33 @@ func TestWhatIsKeptComesFromEveryNodeAndEnds(t *testing.T) {
 	if after["alice"] != got["alice"]-1 || after["bob"] != got["bob"] {
 		t.Errorf("after the first of alice: %v, and before %v", after, got)
 	}
-	// One of nobody is told once.
-	restarted := 0
-	for ev := range told(t, as(t, "ops", "operate"), k.nodes["b"].Fleet, EventsRequest{Kept: true, After: actors.Cursor{Run: 999, N: 1}}) {
-		if ev.Kind == actors.EventRestarted {
-			restarted++
+	// With the last cursor of each nothing comes again; a run that is over is told once, by its cursor.
+	last := map[uint64]actors.Cursor{999: {Run: 999, N: 1}}
+	for ev := range told(t, as(t, "ops", "operate"), k.nodes["b"].Fleet, EventsRequest{Kept: true}) {
+		last[ev.Cursor.Run] = ev.Cursor
+	}
+	all := Cursors(slices.Collect(maps.Values(last)))
+	again := slices.Collect(func(yield func(Event) bool) {
+		for ev := range told(t, as(t, "ops", "operate"), k.nodes["b"].Fleet, EventsRequest{Kept: true, After: all}) {
+			yield(ev)
+		}
+	})
+	if len(all) != 3 || len(again) != 1 || again[0].Kind != actors.EventRestarted || again[0].Cursor != last[999] {
+		t.Errorf("after %v comes %+v", all, again)
+	}
+}
+
+func TestCursorsAreWrittenWithCommas(t *testing.T) {
+	for text, want := range map[string]string{"": "", "0": "", "5-5": "5-5", "5-5,8-3": "5-5,8-3", "5-5, 8-3,": "5-5,8-3"} {
+		var c Cursors
+		if err := c.UnmarshalText([]byte(text)); err != nil || c.String() != want {
+			t.Errorf("%q is read as %q, %v", text, c, err)
 		}
 	}
-	if restarted != 1 {
-		t.Errorf("it is told %d times that it is another run", restarted)
+	for text, want := range map[string]string{"5-5 8-3": "is no cursor", "5-5,x": "is no cursor", "5-5,5-6": "two cursors of the run 5: give the last of each"} {
+		if err := new(Cursors).UnmarshalText([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("of %q it is said %v", text, err)
+		}
 	}
 }
 

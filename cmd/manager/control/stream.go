@@ -9,11 +9,11 @@ import (
 
 // EventsRequest says which events are wanted, and from where on.
 type EventsRequest struct {
-	// After is the cursor of the last event already seen. Without one, the stream
-	// begins at the beginning of what the manager keeps. What of it is gone
-	// is told by one event of kind "missed", and a cursor of another run of the
-	// manager by one of kind "restarted".
-	After actors.Cursor `json:"after,omitzero"`
+	// After is the cursor of the last event already seen, in a cluster of each node.
+	// Without one, the stream begins at the beginning of what a node keeps. What of it
+	// is gone is told by one event of kind "missed", and a cursor of a run that is over
+	// by one of kind "restarted".
+	After Cursors `json:"after,omitempty"`
 	// Now begins the stream now, and Kept ends it with what the manager keeps.
 	Now  bool `json:"now,omitempty"`
 	Kept bool `json:"kept,omitempty"`
@@ -48,10 +48,23 @@ type ConsumerList struct {
 	Consumers []actors.ConsumerStatus `json:"consumers"`
 }
 
-func (r *EventsRequest) options() []actors.StreamOption {
+// check refuses a beginning that is two.
+func (r EventsRequest) check() error {
+	if r.Now && (r.Kept || len(r.After) > 0) {
+		return &Error{Kind: KindInvalid, Message: "a stream begins now, or has what is kept or came after a cursor: give one of them"}
+	}
+	return nil
+}
+
+// options are the request's, to the manager of a run.
+func (r *EventsRequest) options(run uint64) []actors.StreamOption {
 	opts := []actors.StreamOption{actors.Matching(r.Filter)}
 	if !r.Now {
-		opts = append(opts, actors.After(r.After))
+		after := r.After.of(run)
+		if after.IsZero() && len(r.After) > 0 {
+			after = r.After[0] // of a run that is over, which is told
+		}
+		opts = append(opts, actors.After(after))
 	}
 	if r.Kept {
 		opts = append(opts, actors.Kept)
@@ -70,10 +83,7 @@ func (l *Local) Events(ctx context.Context, r EventsRequest) (iter.Seq2[Event, e
 	if err := r.Filter.Check(); err != nil {
 		return nil, Wrap(err)
 	}
-	if r.Now && (r.Kept || !r.After.IsZero()) {
-		return nil, &Error{Kind: KindInvalid, Message: "a stream begins now, or has what is kept or came after a cursor: give one of them"}
-	}
-	events := l.Manager.Events(ctx, r.options()...)
+	events := l.Manager.Events(ctx, r.options(l.Manager.Owner().Epoch)...)
 	return func(yield func(Event, error) bool) {
 		for ev := range events {
 			if !yield(actors.NewEventJSON(ev, r.Raw), nil) {

@@ -86,7 +86,7 @@ func TestALateReaderOfTheJournalMissesNothing(t *testing.T) {
 			t.Errorf("event %d has cursor %v", i, ev.Cursor)
 		}
 	}
-	rest := read(t, r, EventsRequest{After: all[4].Cursor}, 3)
+	rest := read(t, r, EventsRequest{After: Cursors{all[4].Cursor}}, 3)
 	if rest[0].Cursor != all[5].Cursor || label(rest[2]) != "2" || rest[2].Account != "b" {
 		t.Errorf("after %v comes %+v", all[4].Cursor, rest)
 	}
@@ -97,7 +97,7 @@ func TestALateReaderOfTheJournalMissesNothing(t *testing.T) {
 
 	// A cursor of another manager of this store is told as such.
 	old := actors.Cursor{Run: all[0].Cursor.Run + 1, N: 7}
-	if got := read(t, r, EventsRequest{After: old}, 2); got[0].Kind != actors.EventRestarted || got[0].Cursor.N != 0 || got[1].Cursor != all[0].Cursor {
+	if got := read(t, r, EventsRequest{After: Cursors{old}}, 2); got[0].Kind != actors.EventRestarted || got[0].Cursor.N != 0 || got[1].Cursor != all[0].Cursor {
 		t.Errorf("after a cursor of another run come %+v", got)
 	}
 
@@ -121,7 +121,7 @@ func TestALateReaderOfTheJournalMissesNothing(t *testing.T) {
 func TestAStreamIsRefusedThatMakesNoSense(t *testing.T) {
 	_, r := manage(t, persistence.NewMemory())
 	for _, q := range []EventsRequest{
-		{Now: true, After: actors.Cursor{Run: 1, N: 1}},
+		{Now: true, After: Cursors{{Run: 1, N: 1}}},
 		{Filter: actors.Filter{Labels: []string{"A="}}},
 		{Filter: actors.Filter{Accounts: []string{"no name"}}},
 	} {

@@ -157,7 +157,8 @@ func (x *EventFilter) GetLabels() []string {
 // EventsRequest says which events are wanted, and from where on.
 type EventsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The stream begins with the event after this cursor; without one, with everything that is kept.
+	// The stream begins with the event after this cursor; without one, with everything that is kept. In a cluster each node has
+	// cursors of its own: give the last that you have of each, with commas between them, and each goes on after its own.
 	After string `protobuf:"bytes,1,opt,name=after,proto3" json:"after,omitempty"`
 	// The stream begins now.
 	Now bool `protobuf:"varint,2,opt,name=now,proto3" json:"now,omitempty"`
