@@ -127,7 +127,7 @@ func TestSeriesAreBounded(t *testing.T) {
 			t.Errorf("%s: what nobody knows becomes %v", s.name, strange)
 		}
 	}
-	if len(all) != 32 || total > 2500 {
+	if len(all) != 33 || total > 2500 {
 		t.Errorf("%d metrics with %d series", len(all), total)
 	}
 }

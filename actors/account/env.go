@@ -213,3 +213,13 @@ func (e *Env) production() bool {
 	}
 	return false
 }
+
+// OwnWay is how accounts connect that have no proxy of their own. The error is of a
+// proxy that cannot be used.
+func (e *Env) OwnWay() (ways.Way, error) { return e.ways.Take("") }
+
+// AskDC reports whether a DC answers by a way, without an account; see binding.Env.Ask.
+// It blocks for 25 seconds at most.
+func (e *Env) AskDC(id dc.ID, by ways.Way, now func() time.Time, wait func(time.Duration, func() bool)) bool {
+	return e.binding.Ask(binding.Asking{DC: id, Way: binding.Way(by), Now: now, Rand: e.Rand, Wait: wait})
+}

@@ -1,13 +1,10 @@
 package account
 
 import (
-	"time"
-
 	"github.com/mtfleet/mtfleet/actors/binding"
 	"github.com/mtfleet/mtfleet/actors/governor"
 	"github.com/mtfleet/mtfleet/actors/journal"
 	"github.com/mtfleet/mtfleet/actors/ways"
-	"github.com/mtfleet/mtfleet/mtproto/dc"
 	"github.com/mtfleet/mtfleet/persistence"
 )
 
@@ -53,16 +50,6 @@ func (a *account) onSetProxy(c *ctx, m SetProxy) {
 
 // RouteName names a route for an operator: the proxy that it leads through.
 func (e *Env) RouteName(r governor.Route) string { return e.ways.Name(r) }
-
-// OwnWay is how accounts connect that have no proxy of their own. The error is of a
-// proxy that cannot be used.
-func (e *Env) OwnWay() (ways.Way, error) { return e.ways.Take("") }
-
-// AskDC reports whether a DC answers by a way, without an account; see binding.Env.Ask.
-// It blocks for 25 seconds at most.
-func (e *Env) AskDC(id dc.ID, by ways.Way, now func() time.Time, wait func(time.Duration, func() bool)) bool {
-	return e.binding.Ask(binding.Asking{DC: id, Way: binding.Way(by), Now: now, Rand: e.Rand, Wait: wait})
-}
 
 // newWays are those of all accounts.
 func newWays(cfg EnvConfig) *ways.Ways {

@@ -553,14 +553,14 @@ func TestACertificateIsLookedAtBeforeItIsUsed(t *testing.T) {
 	}
 }
 
-// slow lets an account be read once, when its node takes it, and then only when it may.
-type slow struct {
+// unread lets an account be read once, when its node takes it, and then only when it may.
+type unread struct {
 	*persistence.MemoryCluster
 	looked atomic.Int32
 	may    chan struct{}
 }
 
-func (s *slow) Load(id persistence.AccountID) ([]persistence.Record, error) {
+func (s *unread) Load(id persistence.AccountID) ([]persistence.Record, error) {
 	if id == "alice" && s.looked.Add(1) > 1 {
 		<-s.may
 	}
@@ -581,7 +581,7 @@ func TestAnAccountThatIsNotReadYetIsNotNew(t *testing.T) {
 	if err := first.Leave(t.Context(), owner); err != nil {
 		t.Fatal(err)
 	}
-	store := &slow{MemoryCluster: first.Node(), may: make(chan struct{})}
+	store := &unread{MemoryCluster: first.Node(), may: make(chan struct{})}
 	m, err := actors.Open(actors.Options{
 		Store: store, DCs: dc.Production(), Node: "b", Cluster: &actors.ClusterOptions{},
 		App: actors.App{APIID: 1 << 24, APIHash: "of nobody", DeviceModel: "a test", SystemVersion: "none", AppVersion: "0"},
