@@ -244,15 +244,15 @@ func (y *access) take(c persistence.Commit) error {
 	}
 	w.judge.rewritten(c)
 	for _, u := range w.users {
-		if id := persistence.AccountID(u.name); concerns(c, u.name) {
-			switch y.db.ownerOf(u) {
-			case persistence.Owner{}: // it has no record any more
-				y.db.lets(c.Owner, id)
-			case c.Owner:
-				y.db.holders[id] = c.Owner // it may have begun it
-			}
+		if !concerns(c, u.name) {
+			continue
 		}
-		if o := y.db.ownerOf(u); o != c.Owner && o != (persistence.Owner{}) && concerns(c, u.name) {
+		switch id, o := persistence.AccountID(u.name), y.db.ownerOf(u); o {
+		case persistence.Owner{}: // it has no record any more
+			y.db.lets(c.Owner, id)
+		case c.Owner:
+			y.db.holders[id] = o // it may have begun it
+		default:
 			w.judge.Complain("the database took a commit of %v for %s, which %v owns", c.Owner, u.name, o)
 		}
 	}

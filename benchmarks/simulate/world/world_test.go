@@ -156,6 +156,9 @@ func TestShortSeedsOfSeveralNodes(t *testing.T) {
 	if n >= 4 && (sum.Crashes == 0 || sum.Restarts == 0 || sum.Splits < 2*n) {
 		t.Error("hardly anything came between the nodes")
 	}
+	if n >= 20 && (sum.Failovers < n || sum.Lost < n) {
+		t.Errorf("the database failed over %d times and lost the last change of %d records, in %d seeds", sum.Failovers, sum.Lost, n)
+	}
 }
 
 // Without faults everything works: what the storm breaks is not the world's.
