@@ -90,7 +90,7 @@ var proofs = []struct {
 	{"the database is away, or its answer is lost", []string{
 		"pgstore.TestTheServerIsKilledAmongCommits", "pgstore.TestTheAnswerToACommitIsLost", "pgstore.TestAConnectionGoesSilentInACommit", "pgstore.TestTheDatabaseIsAwayForLong",
 	}},
-	{"the database has forgotten who owns what", []string{"pgstore.TestItFailsOver", "pgstore.TestAStandbyTakesOver"}},
+	{"the database has forgotten who owns what", []string{"pgstore.TestItFailsOver", "pgstore.TestAStandbyTakesOver", "actors.TestTheStoreForgetsWhoOwnsWhat"}},
 }
 
 // TestArchitectureHasAProofOfEachRow: the page's table and this list have the same
