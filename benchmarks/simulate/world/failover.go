@@ -117,8 +117,14 @@ func (w *world) forgets(u *user, lost []persistence.Key, before, after map[persi
 		u.forgotten, u.doubtful = true, true
 		j.halfOut[u.name] = true
 		j.Relogins = true
-		j.absences = append(j.absences, absence{user: u.ID, from: w.sim.Now().Add(-owedMost)})
+		w.isGone(u)
 	}
+}
+
+// isGone notes that the login of an account is forgotten: until it has another, what is
+// for it may be lost.
+func (w *world) isGone(u *user) {
+	w.judge.absences = append(w.judge.absences, absence{user: u.ID, from: w.sim.Now().Add(-owedMost)})
 }
 
 // permKey is the key in a record, zero for none.
@@ -214,6 +220,7 @@ func (w *world) recall() {
 		switch {
 		case !u.forgotten:
 		case u.in && (missing || err == nil && u.misses(a.Status().State)):
+			w.isGone(u)
 			w.work.Send(revoked{u})
 		case u.in: // it has all that it needs
 			w.judge.isBack(u.name, u.ID, w.sim.Now())

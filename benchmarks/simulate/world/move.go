@@ -54,6 +54,8 @@ func (w *world) move(ctx context.Context, u *user) (done bool, err error) {
 		return false, err
 	}
 	switch st := a.Status(); {
+	case p.m.Ready() != nil: // what it says of itself was so once
+		return false, errSilent
 	case st.State == actors.Exported && (u.session == nil || u.session.Key.ID()%3 == 0):
 		if err := a.TakeBack(ctx); err != nil {
 			return false, err

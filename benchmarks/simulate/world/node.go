@@ -236,7 +236,7 @@ func (p *process) drain() error {
 
 var (
 	errNoManager = errors.New("no manager is running")
-	errSilent    = errors.New("the manager does not answer, or does not know that the account is another's")
+	errSilent    = errors.New("the manager does not answer, is silent, or does not know that the account is another's")
 )
 
 // at is where an account is, or where it can be added.

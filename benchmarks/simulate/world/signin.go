@@ -75,6 +75,8 @@ func (w *world) signIn(u *user, how manner) error {
 	}
 	st := a.Status()
 	switch {
+	case p.m.Ready() != nil: // what it says of itself was so once
+		return errSilent
 	case st.State == actors.SigningOut:
 		return errSigningOut
 	case st.SignedIn:

@@ -323,7 +323,11 @@ func (w *world) user(account string) *user {
 // follow notes what an account's state means for its user.
 func (w *world) follow(ev actors.Event) {
 	u := w.user(ev.Account)
-	if u.in && (ev.Status.State == actors.Revoked || u.misses(ev.Status.State)) {
+	misses := u.misses(ev.Status.State)
+	if misses {
+		w.isGone(u)
+	}
+	if u.in && (ev.Status.State == actors.Revoked || misses) {
 		w.work.Send(revoked{u})
 	}
 }
