@@ -36,7 +36,7 @@ func (d *database) failOver(lag, away time.Duration) {
 	s := d.cluster.Standby()
 	d.standby = s
 	d.w.sim.AfterFunc(lag, func() {
-		if d.standby == s { // the weather is not good by now
+		if d.standby == s { // it does not where the weather is good by now
 			d.takeOver(away)
 		}
 	})
