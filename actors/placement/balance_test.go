@@ -2,7 +2,6 @@ package placement
 
 import (
 	"fmt"
-	"slices"
 	"testing"
 	"time"
 
@@ -81,7 +80,7 @@ func BenchmarkBalance(b *testing.B) {
 	for i := range 10 {
 		nodes = append(nodes, node(fmt.Sprintf("node-%d", i), uint64(i+1), true, persistence.WishServe))
 	}
-	all := slices.Collect(slices.Values(ids(100_000)))
+	all := ids(100_000)
 	for b.Loop() {
 		NewBalance(nodes).Count("node-1", all)
 	}

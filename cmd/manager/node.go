@@ -101,7 +101,7 @@ What belongs elsewhere moves by itself: each node looks once a second, and hands
 twenty accounts a second over. Without --dry-run every node looks at once; what is to move
 is what was so before. With --wait the command ends when nothing is left to move.
 
-It looks at every account of the store: with a million that takes some seconds.`,
+It looks at every account of the store: with a million that takes two seconds.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			f.reads = dryRun
 			return a.withService(c, &f, func(ctx context.Context, s control.Service) error {

@@ -29,8 +29,8 @@ type BalanceList struct {
 	ToMove int `json:"to_move"`
 }
 
-// balanceOf counts the accounts of a store. Of a million it reads the names, which takes a second or two, and computes where
-// they belong, as long again.
+// balanceOf counts the accounts of a store. It reads the names of all, and computes where each belongs: some two seconds of a
+// million, which docs/cluster.md adds up.
 func balanceOf(ctx context.Context, store persistence.Cluster) (BalanceList, error) {
 	nodes, err := store.Nodes(ctx, false)
 	if err != nil {
