@@ -93,12 +93,17 @@ func (speakAgain) fleetMsg()   {}
 func (accountTaken) fleetMsg() {}
 
 // host makes accounts of the store this manager's, which it owns since now. It
-// blocks while they are read.
-func (m *Manager) host(ids []persistence.AccountID) {
-	labels := m.users.read(m.opts.Store, ids)
+// blocks while they are read. Those that the store does not tell of just now are
+// left out, and it reports that there are some: without their labels they would be
+// another's to consumers and filters.
+func (m *Manager) host(ids []persistence.AccountID) (whole bool) {
+	labels, known, err := m.users.read(m.opts.Store, ids)
+	if err != nil {
+		m.log.Warn("accounts that this node owns cannot be read from the store: they start when they can be", "accounts", len(ids)-len(known), "err", Words(err))
+	}
 	var all []*Account
 	m.mu.Lock()
-	for _, id := range ids {
+	for _, id := range known {
 		if m.accounts[id] == nil {
 			a := m.newAccount(id, labels[id])
 			m.accounts[id] = a
@@ -111,6 +116,7 @@ func (m *Manager) host(ids []persistence.AccountID) {
 		m.redecide(all...)
 		m.fleet.Send(hostAccounts{all})
 	}
+	return err == nil
 }
 
 // part ends an account here: nothing new begins, and what is under way, calls and what

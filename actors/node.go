@@ -228,9 +228,13 @@ type (
 		tally bool
 		err   error
 	}
-	took   struct{ err error }
-	noNews struct{} // of what has no news
-	handed struct {
+	took struct {
+		err    error
+		unread bool // not all of what was taken could be read
+	}
+	unhosted struct{} // what is owned could not be read
+	noNews   struct{} // of what has no news
+	handed   struct {
 		id  persistence.AccountID
 		err error
 	}
@@ -250,6 +254,7 @@ func (placeDue) nodeMsg() {}
 func (hinted) nodeMsg()   {}
 func (surveyed) nodeMsg() {}
 func (took) nodeMsg()     {}
+func (unhosted) nodeMsg() {}
 func (noNews) nodeMsg()   {}
 func (handed) nodeMsg()   {}
 func (dcAsked) nodeMsg()  {}
@@ -299,7 +304,12 @@ func (n *nodeActor) Receive(c *nodeCtx, m nodeMsg) {
 	case surveyed:
 		n.onLooked(c, m)
 	case took:
+		if m.unread {
+			n.tallySoon()
+		}
 		n.onTook(c, m.err)
+	case unhosted:
+		n.tallySoon()
 	case handed:
 		n.onHanded(c, m)
 	case dcAsked:
@@ -381,7 +391,7 @@ func (n *nodeActor) speak(owned []persistence.AccountID) {
 	}
 	n.m.log.Info("this node speaks again", "accounts", len(owned))
 	n.m.fleet.Send(speakAgain{still})
-	n.counted = time.Time{} // what it does not know of is found by the next look
+	n.tallySoon() // what it does not know of is found so
 }
 
 func (n *node) isLeaving() bool {

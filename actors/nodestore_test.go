@@ -64,6 +64,11 @@ func TestAnAccountThatCannotBeReadIsReadWhenTheStoreAnswers(t *testing.T) {
 		k := openSeveral(t, 3)
 		a := k.node("a")
 		k.fill(a)
+		for _, acc := range a.Accounts() {
+			if _, err := acc.Label(soon(t), map[string]string{"team": "red"}); err != nil {
+				t.Fatal(err)
+			}
+		}
 		b, store := k.balky("b")
 		k.home(a, b)
 		store.loads.Store(8)
@@ -73,6 +78,11 @@ func TestAnAccountThatCannotBeReadIsReadWhenTheStoreAnswers(t *testing.T) {
 		k.settle(b)
 		if n := store.loads.Load(); n > 0 {
 			t.Errorf("%d reads did not fail", n)
+		}
+		for _, acc := range b.Accounts() {
+			if team, _ := acc.Labels().Get("team"); team != "red" {
+				t.Errorf("%s lost its labels to a store that did not answer: %v", acc.ID(), acc.Labels())
+			}
 		}
 		verdict(t, k.s, k.store.Node())
 	})

@@ -141,7 +141,7 @@ func openAs(o Options, owner persistence.Owner, ids []persistence.AccountID, n *
 		opts: o, log: o.Logger, logs: o.Logger.Enabled(context.Background(), slog.LevelWarn), hub: newHub(owner.Epoch, o.OnEvent), done: make(chan struct{}), store: storeWatch{lost: make(chan struct{})},
 		accounts: map[persistence.AccountID]*Account{}, phones: map[string]persistence.AccountID{}, importing: o.lock(),
 	}
-	labels := m.users.read(o.Store, ids)
+	labels, _, _ := m.users.read(o.Store, ids) // of the unread each account says so itself, and nobody else takes it
 	if o.Only != "" {
 		ids = slices.DeleteFunc(ids, func(id persistence.AccountID) bool { return string(id) != o.Only })
 	}

@@ -90,17 +90,17 @@ func (n *nodeActor) onLooked(c *nodeCtx, l surveyed) {
 		if err == nil && len(take) > 0 {
 			ids, err = n.store.Take(ctx, n.owner, take)
 		}
-		if err == nil && len(ids) > 0 {
-			n.m.host(ids)
+		if err == nil && len(ids) > 0 && !n.m.host(ids) {
+			return took{unread: true}
 		}
-		return took{err}
+		return took{err: err}
 	})
 }
 
 func (n *nodeActor) onTook(c *nodeCtx, err error) {
 	n.placing = false
 	if err != nil {
-		n.counted = time.Time{} // what was taken may be ours without our knowing
+		n.tallySoon() // what was taken may be ours without our knowing
 		if errors.As(err, new(*persistence.StaleOwnerError)) {
 			c.After(timerRenew, 0, renewDue{}) // which says so itself
 		}
@@ -142,11 +142,16 @@ func (n *nodeActor) reconcile(c *nodeCtx, owned []persistence.AccountID) {
 	n.mu.Unlock()
 	if len(missing) > 0 {
 		c.GoIO(func() nodeMsg {
-			n.m.host(missing)
+			if !n.m.host(missing) {
+				return unhosted{}
+			}
 			return noNews{}
 		})
 	}
 }
+
+// tallySoon has the next look compare what is kept with what is owned.
+func (n *nodeActor) tallySoon() { n.counted = time.Time{} }
 
 func (n *nodeActor) view(now time.Time, l surveyed) placement.View {
 	v := placement.View{Me: n.owner, Nodes: l.nodes, Free: l.free, Leaving: n.isLeaving(), Reach: n.reach.State(), Gives: n.reach.Gives(now), Known: map[string]time.Duration{}, Stray: strays * n.opts.Term, Settle: placement.SettleAfter}

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 
@@ -25,13 +26,19 @@ type holders struct {
 }
 
 // read takes in who the accounts of a store are, those that come first first,
-// before any of them is started, and returns what labels they have. What cannot be
-// read its account will say.
-func (u *users) read(store persistence.Store, ids []persistence.AccountID) map[persistence.AccountID]persistence.Labels {
-	labels := map[persistence.AccountID]persistence.Labels{}
+// before any of them is started, and returns what labels they have. A record that
+// cannot be read its account will say. Accounts of which the store told nothing are
+// not in known, and err is what it said of the first.
+func (u *users) read(store persistence.Store, ids []persistence.AccountID) (labels map[persistence.AccountID]persistence.Labels, known []persistence.AccountID, err error) {
+	labels, known = map[persistence.AccountID]persistence.Labels{}, make([]persistence.AccountID, 0, len(ids))
 	all := make([]standing.Contender, 0, len(ids))
 	for _, id := range ids {
-		records, _ := store.Load(id)
+		records, failed := store.Load(id)
+		if failed != nil && len(persistence.BadKeys(failed)) == 0 {
+			err = cmp.Or(err, failed)
+			continue
+		}
+		known = append(known, id)
 		for _, rec := range records {
 			if rec.Key != persistence.AccountKey(id) {
 				continue
@@ -49,7 +56,7 @@ func (u *users) read(store persistence.Store, ids []persistence.AccountID) map[p
 		user, runs := all[i].User()
 		u.hold(persistence.AccountID(all[i].Account), user, runs)
 	}
-	return labels
+	return labels, known, err
 }
 
 // hold says who an account is, 0 for nobody, and whether it runs or can run as
