@@ -23,8 +23,10 @@ import (
 // removed.
 //
 // Claim still makes one owner of all, for a program that works on the store while
-// no node runs: it is refused with *NodesRunError while a lease lasts, and a node
-// that joins ends it. A store that was moved, or is half a copy, refuses both with
+// no node runs: it is refused with *NodesRunError while a lease lasts. It is until the
+// Store is closed, or joins itself, and meanwhile nobody else claims or joins: that is
+// a *ClaimedError, for the keys of all accounts may be in use. A store of a process
+// that died is closed. A store that was moved, or is half a copy, refuses both with
 // *MovedError.
 //
 // Methods may be called from any goroutine, and block until the store has
@@ -41,8 +43,8 @@ type Cluster interface {
 
 	// Renew makes the owner's lease last for a term from when the store saw it:
 	// the caller counts from before it asked. One that has ended is renewed too,
-	// unless its name was taken since; what was taken of its accounts, Owned
-	// tells. *StaleOwnerError says that the owner is none any more and must be
+	// unless its name was taken since, or it ended NodeKept ago and was forgotten;
+	// what was taken of its accounts, Owned tells. *StaleOwnerError says that the owner is none any more and must be
 	// silent at once.
 	Renew(ctx context.Context, o Owner) error
 
@@ -124,6 +126,11 @@ const (
 	MaxGrace    = MaxTerm
 	MaxCapacity = 1_000_000
 )
+
+// NodeKept is how long after its lease a node is remembered that owns nothing and of
+// which nobody wishes anything: when another joins, it is forgotten. Names of
+// containers come once.
+const NodeKept = 24 * time.Hour
 
 // Check tells whether a node may join so. The error is an *InvalidError.
 func (n NodeInfo) Check() error {
@@ -213,6 +220,25 @@ type NodesRunError struct{ Nodes []string }
 // Error names the nodes.
 func (e *NodesRunError) Error() string {
 	return fmt.Sprintf("persistence: the store is in use by the nodes %q: stop them first", e.Nodes)
+}
+
+// ClaimedError refuses to claim the whole store, or to join it, while somebody has
+// claimed it.
+type ClaimedError struct {
+	Place string // where the store is; empty where that is not known
+	By    string // who it is, for people; empty where that is not known
+}
+
+// Error says what to do.
+func (e *ClaimedError) Error() string {
+	place, by := "the store", "another program"
+	if e.Place != "" {
+		place += " in " + e.Place
+	}
+	if e.By != "" {
+		by = e.By
+	}
+	return fmt.Sprintf("persistence: %s is in use by %s: wait until that has ended, or end it", place, by)
 }
 
 // UnreachableError says that the store did not answer, and that what was asked of

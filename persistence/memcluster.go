@@ -25,6 +25,7 @@ type MemoryCluster struct {
 type clusterImage struct {
 	now func() time.Time
 	ownership
+	by     *MemoryCluster // whose claim of everything there is, until it is closed
 	opened map[*MemoryCluster]struct{}
 	server int   // how many have taken over
 	nonce  int64 // the last; none comes again
@@ -90,6 +91,7 @@ func (m *MemoryCluster) Close() error {
 		m.image.mu.Lock()
 		defer m.image.mu.Unlock()
 		delete(m.shared.opened, m)
+		m.shared.unclaim(m)
 		close(m.hints)
 	})
 	return err
@@ -218,12 +220,30 @@ func (c *ownership) fence(commit Commit) error {
 	return nil
 }
 
+// claimed refuses what is not done while another has claimed everything.
+func (c *clusterImage) claimed(m *MemoryCluster) error {
+	if c.by != nil && c.by != m {
+		return &ClaimedError{By: c.all.Node}
+	}
+	return nil
+}
+
+// unclaim ends m's claim of everything, if it has it.
+func (c *clusterImage) unclaim(m *MemoryCluster) {
+	if c.by == m {
+		c.by, c.all = nil, Owner{}
+	}
+}
+
 // Claim implements Store.
 func (m *MemoryCluster) Claim(node string) (owner Owner, err error) {
 	if err := CheckNode(node); err != nil {
 		return Owner{}, err
 	}
 	err = m.look(context.Background(), func(c *clusterImage, now time.Time) error {
+		if err := c.claimed(m); err != nil {
+			return err
+		}
 		var running []string
 		for _, n := range c.nodes {
 			if n.over().After(now) {
@@ -238,7 +258,7 @@ func (m *MemoryCluster) Claim(node string) (owner Owner, err error) {
 			c.remove(n, now)
 		}
 		c.Epoch++
-		c.all = Owner{node, c.Epoch}
+		c.all, c.by = Owner{node, c.Epoch}, m
 		owner = c.all
 		c.changed()
 		return nil
@@ -262,12 +282,17 @@ func (m *MemoryCluster) Join(ctx context.Context, info NodeInfo) (owner Owner, e
 		return Owner{}, err
 	}
 	err = m.look(ctx, func(c *clusterImage, now time.Time) error {
+		c.unclaim(m)
+		if err := c.claimed(m); err != nil {
+			return err
+		}
 		if n, there := c.nodes[info.Name]; there {
 			if left := n.over().Sub(now); left > 0 {
 				return &NodeTakenError{Name: info.Name, Address: n.info.Address, Left: left}
 			}
 			c.remove(n, now)
 		}
+		c.forget(now)
 		c.Epoch++
 		c.all = Owner{}
 		n := memoryNode{info: info, epoch: c.Epoch, joined: now, until: now.Add(info.Term)}
@@ -283,6 +308,15 @@ func (m *MemoryCluster) Join(ctx context.Context, info NodeInfo) (owner Owner, e
 		return nil
 	})
 	return owner, err
+}
+
+// forget removes nodes that ended long ago.
+func (c *clusterImage) forget(now time.Time) {
+	for _, n := range c.nodes {
+		if now.Sub(n.over()) >= NodeKept && c.count(n) == 0 && c.wishes[n.info.Name] == WishServe {
+			c.remove(n, now)
+		}
+	}
 }
 
 // Renew implements Cluster.

@@ -45,6 +45,7 @@ func (m *MemoryCluster) TakeOver(s *Standby) {
 	m.image.mu.Lock()
 	defer m.image.mu.Unlock()
 	m.shared.server++
+	m.shared.by = nil // which is a session's
 }
 
 // Holder returns who owns an account, as OwnerOf, for who is no node: nothing is put

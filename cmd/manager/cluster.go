@@ -33,32 +33,40 @@ func asNode(o *actors.Options, c config.Cluster) error {
 	return nil
 }
 
-// nodeLook is how often it is tried to join while another process has the name.
-const nodeLook = 5 * time.Second
+// nodeLook is how often it is tried to join while another process has the name, and
+// claimLook while a command has the store.
+const (
+	nodeLook  = 5 * time.Second
+	claimLook = time.Second
+)
 
-// openManager opens a manager. A node waits while another process has its name: most
-// often that is the one that was here before, and was killed. say is told what is
-// waited for, again and again.
+// openManager opens a manager. A node waits while another process has its name, most
+// often the one that was here before, and was killed; and while a command has the whole
+// store. say is told what is waited for, again and again.
 func openManager(ctx context.Context, o actors.Options, log *slog.Logger, say func(string)) (*actors.Manager, error) {
-	var before time.Duration // how long that one's lease lasted at the last look
-	for told := 0; ; {
+	var taken takenName
+	held := ""
+	for {
 		m, err := actors.Open(o)
-		var taken *persistence.NodeTakenError
-		if !errors.As(err, &taken) {
+		var name *persistence.NodeTakenError
+		var claim *persistence.ClaimedError
+		wait := nodeLook
+		switch {
+		case errors.As(err, &name):
+			taken.tell(log, name)
+			wait = min(wait, name.Left)
+			say(fmt.Sprintf("another process has the name of this node, %s, for %v yet", name.Name, name.Left.Round(time.Second)))
+		case errors.As(err, &claim):
+			if held != claim.By {
+				held = claim.By
+				log.Warn("a command has the store for itself: it is waited for", "command", claim.By)
+			}
+			wait = claimLook
+			say("a command has the store for itself: " + claim.By)
+		default:
 			return m, err
 		}
-		switch {
-		case told == 0:
-			told = 1
-			log.Warn("another process has the name of this node: it is waited for until that one's lease is over", "node", taken.Name, "address", taken.Address, "left", taken.Left.Round(time.Millisecond))
-		case told == 1 && taken.Left > before:
-			told = 2
-			log.Error("the process that has the name of this node renews its lease: it runs", "node", taken.Name, "address", taken.Address,
-				"advice", "stop that one, or give this one another name (cluster.node)")
-		}
-		before = taken.Left
-		say(fmt.Sprintf("another process has the name of this node, %s, for %v yet", taken.Name, taken.Left.Round(time.Second)))
-		timer := time.NewTimer(min(taken.Left, nodeLook))
+		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
@@ -83,6 +91,25 @@ func whileNode(ctx context.Context, m *actors.Manager, c config.Cluster) (during
 		}()
 	}
 	return during, func() { end(nil) }
+}
+
+// takenName is what was told of another process that has this node's name.
+type takenName struct {
+	told   int
+	before time.Duration // how long that one's lease lasted at the last look
+}
+
+func (t *takenName) tell(log *slog.Logger, taken *persistence.NodeTakenError) {
+	switch {
+	case t.told == 0:
+		t.told = 1
+		log.Warn("another process has the name of this node: it is waited for until that one's lease is over", "node", taken.Name, "address", taken.Address, "left", taken.Left.Round(time.Millisecond))
+	case t.told == 1 && taken.Left > t.before:
+		t.told = 2
+		log.Error("the process that has the name of this node renews its lease: it runs", "node", taken.Name, "address", taken.Address,
+			"advice", "stop that one, or give this one another name (cluster.node)")
+	}
+	t.before = taken.Left
 }
 
 // neighbours are the other nodes of the cluster, as they reach this one and it them.

@@ -120,6 +120,41 @@ func TestANodeThatIsNoneEndsItsProcess(t *testing.T) {
 	})
 }
 
+func TestANodeWaitsForACommandThatHasTheStore(t *testing.T) {
+	actorstest.Bubble(t, func(t *testing.T) {
+		store := persistence.NewMemoryCluster(time.Now)
+		command := store.Node()
+		if _, err := command.Claim("account-login"); err != nil {
+			t.Fatal(err)
+		}
+		var ended sync.WaitGroup
+		defer ended.Wait()
+		ended.Go(func() {
+			time.Sleep(20500 * time.Millisecond)
+			_ = command.Close()
+		})
+		o := actorstest.Options(actorstest.Cluster(t, actorstest.Small()), store)
+		if err := asNode(&o, config.Cluster{Node: "a", Address: "192.0.2.8:9466", Capacity: 1, Lease: 15 * time.Second}); err != nil {
+			t.Fatal(err)
+		}
+		var log bytes.Buffer
+		said, begun := "", time.Now()
+		m, err := openManager(t.Context(), o, slog.New(slog.NewTextHandler(&log, nil)), func(text string) { said = text })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(begun); took != 21*time.Second || said != "a command has the store for itself: account-login" {
+			t.Errorf("it ran after %v, and said %q", took, said)
+		}
+		if n := strings.Count(log.String(), "a command has the store for itself: it is waited for"); n != 1 {
+			t.Errorf("the log has\n%s", &log)
+		}
+		if err := m.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestAStoreOfOneManagerMakesNoNode(t *testing.T) {
 	o := actors.Options{Store: persistence.NewMemory()}
 	if err := asNode(&o, config.Cluster{Node: "a"}); exitCode(err) != exitUsage || !strings.Contains(describe(err), "cluster.node is set, and the store is one that a manager has for itself alone") {

@@ -22,6 +22,10 @@
 // is before it, and the next owner loads what it wrote, or after it, and is refused.
 // The node's own row is locked too, so that nobody writes who has left.
 //
+// A program that works on the store while no node runs claims everything, by a lock of
+// the server's that its session holds until Close: nobody else claims or joins
+// meanwhile. See claim.go.
+//
 // Lease and grace are counted by the server's clock alone. When it is set ahead,
 // accounts of nodes are not free before every lease was renewed by it.
 //

@@ -130,6 +130,10 @@ func (r *refusal) Unwrap() error { return r.err }
 
 func refuse(err error) error { return &refusal{err} }
 
+// errClaimLost says that a connection has lost a lock of its session, which no server
+// lets it.
+var errClaimLost = errors.New("the lock is gone")
+
 // errAgain asks for another try on another view of the database.
 var errAgain = errors.New("the owners in the database were put right")
 

@@ -97,18 +97,28 @@ func migrate(ctx context.Context, cfg *pgx.ConnConfig, o Options) (err error) {
 
 // check tells a wrong master key, and makes the fleet's row in a new store.
 func check(ctx context.Context, conn *pgx.Conn, o Options, s *seal.Sealer) error {
-	value, err := s.Seal(persistence.Record{Key: checkKey, Version: 1, Data: []byte("mtfleet")})
+	value, err := s.Seal(checkRecord())
 	if err != nil {
 		return err
 	}
 	if _, err := conn.Exec(ctx, `insert into fleet (store, checked) values ($1, $2) on conflict do nothing`, randomName(), value); err != nil {
 		return err
 	}
-	if err := conn.QueryRow(ctx, `select checked from fleet`).Scan(&value); err != nil {
+	return fits(ctx, conn, conn.Config(), o.KeySource, s)
+}
+
+func checkRecord() persistence.Record {
+	return persistence.Record{Key: checkKey, Version: 1, Data: []byte("mtfleet")}
+}
+
+// fits tells whether the store is sealed with the key.
+func fits(ctx context.Context, q querier, cfg *pgx.ConnConfig, source seal.KeySource, s *seal.Sealer) error {
+	var value []byte
+	if err := q.QueryRow(ctx, `select checked from fleet`).Scan(&value); err != nil {
 		return err
 	}
 	if _, err := s.Open(checkKey, value); err != nil {
-		return &persistence.MasterKeyError{Source: o.KeySource.String(), Reason: "it is not the key that the store in " + serverName(conn.Config()) + " was sealed with: nothing was changed; give the right key by store.key_file or " + seal.KeyEnv}
+		return &persistence.MasterKeyError{Source: source.String(), Reason: "it is not the key that the store in " + serverName(cfg) + " was sealed with: nothing was changed; give the right key by store.key_file or " + seal.KeyEnv}
 	}
 	return nil
 }

@@ -61,18 +61,16 @@ func (s *Store) Moved(ctx context.Context) (m *persistence.Move, err error) {
 // ClaimMoved is Claim for who copies the store to other: it may have been moved
 // there.
 func (s *Store) ClaimMoved(ctx context.Context, node, other string) (owner persistence.Owner, err error) {
-	err = s.change(ctx, func(ctx context.Context, ch *change) error {
+	return s.claimAll(ctx, func(ctx context.Context, ch *change) (owner persistence.Owner, err error) {
 		m, err := moveOf(ctx, ch.tx)
 		if err == nil && m != nil && (m.Partial || m.Other != other) {
 			err = s.movedError(m)
 		}
 		if err != nil {
-			return err
+			return owner, err
 		}
-		owner, err = claim(ctx, ch, node)
-		return err
+		return claim(ctx, ch, node)
 	})
-	return owner, err
 }
 
 // BeginCopy makes the store an empty one that becomes a copy, as m says, and claims
@@ -80,7 +78,7 @@ func (s *Store) ClaimMoved(ctx context.Context, node, other string) (owner persi
 // otherwise that is a *persistence.NotEmptyError or a *persistence.MovedError. Its
 // epochs go on from the one given.
 func (s *Store) BeginCopy(ctx context.Context, node string, m persistence.Move, epoch uint64) (owner persistence.Owner, err error) {
-	err = s.change(ctx, func(ctx context.Context, ch *change) error {
+	return s.claimAll(ctx, func(ctx context.Context, ch *change) (owner persistence.Owner, err error) {
 		var accounts bool
 		had, err := moveOf(ctx, ch.tx)
 		if err == nil {
@@ -88,22 +86,21 @@ func (s *Store) BeginCopy(ctx context.Context, node string, m persistence.Move, 
 		}
 		switch {
 		case err != nil:
-			return err
+			return owner, err
 		case had != nil && !(had.Partial && had.Store == m.Store):
-			return s.movedError(had)
+			return owner, s.movedError(had)
 		case had == nil && accounts:
-			return refuse(&persistence.NotEmptyError{Place: s.Place(), Do: "name another schema (store.postgres.schema), or drop this one"})
+			return owner, refuse(&persistence.NotEmptyError{Place: s.Place(), Do: "name another schema (store.postgres.schema), or drop this one"})
 		}
 		ch.Epoch = max(ch.Epoch, epoch)
 		if owner, err = claim(ctx, ch, node); err != nil {
-			return err
+			return owner, err
 		}
 		if _, err := ch.tx.Exec(ctx, `truncate records, accounts`); err != nil {
-			return err
+			return owner, err
 		}
-		return setMove(ctx, ch, &m)
+		return owner, setMove(ctx, ch, &m)
 	})
-	return owner, err
 }
 
 // SetMove has the store say that of its move, nil for nothing. The owner must still

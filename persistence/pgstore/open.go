@@ -30,6 +30,9 @@ type Options struct {
 	// is the wrong one; see seal.LoadMasterKey.
 	Key       seal.MasterKey
 	KeySource seal.KeySource
+	// Program is what this process is, for who finds the store claimed by it; empty for
+	// "mtfleet".
+	Program string
 	// Patience is how long a call is repeated while the database does not answer:
 	// zero for 10 seconds.
 	Patience time.Duration
@@ -40,7 +43,7 @@ type Options struct {
 
 // Connections of one store: one to write records, two for owners and leases, so
 // that a renewal never waits behind a commit or a look; those that read; and one
-// that listens.
+// that listens. While everything is claimed one more holds the claim.
 const (
 	writeConns = 1
 	ownerConns = 2
@@ -62,14 +65,16 @@ const idleInTransaction = 5 * time.Second
 // Store is a persistence.Cluster in a database of PostgreSQL.
 type Store struct {
 	cfg                   *pgx.ConnConfig
-	schema                string
+	schema, program       string
 	sealer                *seal.Sealer
+	source                seal.KeySource
 	log                   *slog.Logger
 	patience              time.Duration
 	writes, owners, reads *pgxpool.Pool
 	noTimeline            atomic.Bool // the server does not tell it
 
-	high high // what was seen of the fleet last
+	high    high // what was seen of the fleet last
+	claimed claimLock
 
 	// mu makes Close wait for those who are about to post a commit.
 	mu     sync.RWMutex
@@ -121,7 +126,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, explain(pool.ConnConfig, err)
 	}
 	s := &Store{
-		cfg: pool.ConnConfig, schema: o.Schema, sealer: sealer, log: o.Logger, patience: o.Patience,
+		cfg: pool.ConnConfig, schema: o.Schema, program: orDefault(o.Program, "mtfleet"), sealer: sealer, source: o.KeySource, log: o.Logger, patience: o.Patience,
 		requests: make(chan *request, maxQueue), hints: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	s.closing, s.endCalls = context.WithCancel(context.Background())
@@ -150,6 +155,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		(&committer{s: s, token: randomName()}).run(s.requests)
 		s.endCalls()
 		s.calls.Wait()
+		s.endClaim(s.closing)
 		<-listener
 		close(s.hints)
 		_ = s.end()
@@ -221,8 +227,8 @@ func (s *Store) end() error {
 }
 
 // Close implements persistence.Store: commits that were accepted are made, for
-// Options.Patience at most, and answered before it returns. Leases go on: see
-// Leave.
+// Options.Patience at most, and answered before it returns. A claim ends; leases go
+// on: see Leave.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	if !s.closed {

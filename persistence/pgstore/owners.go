@@ -74,24 +74,19 @@ func (s *Store) Claim(node string) (owner persistence.Owner, err error) {
 	if err := persistence.CheckNode(node); err != nil {
 		return owner, err
 	}
-	err = s.change(context.Background(), func(ctx context.Context, ch *change) error {
+	return s.claimAll(context.Background(), func(ctx context.Context, ch *change) (owner persistence.Owner, err error) {
 		m, err := moveOf(ctx, ch.tx)
 		if err == nil {
 			err = s.movedError(m)
 		}
 		if err != nil {
-			return err
+			return owner, err
 		}
-		owner, err = claim(ctx, ch, node)
-		return err
+		return claim(ctx, ch, node)
 	})
-	if err != nil {
-		owner = persistence.Owner{}
-	}
-	return owner, err
 }
 
-// claim makes the node the owner of everything.
+// claim makes the node the owner of everything; see claimAll.
 func claim(ctx context.Context, ch *change, node string) (owner persistence.Owner, err error) {
 	running, err := collect[string](ctx, ch.tx, `select name from nodes where over_at > now() order by name for update`)
 	if err != nil {
@@ -115,10 +110,17 @@ func (s *Store) Join(ctx context.Context, n persistence.NodeInfo) (owner persist
 		return owner, err
 	}
 	token := randomName()
+	s.endClaim(ctx)
 	err = s.change(ctx, func(ctx context.Context, ch *change) error {
 		m, err := moveOf(ctx, ch.tx)
 		if err == nil {
 			err = s.movedError(m)
+		}
+		if err == nil {
+			err = s.unclaimed(ctx, ch.tx)
+		}
+		if err == nil { // which may be another since Open
+			err = fits(ctx, ch.tx, s.cfg, s.source, s.sealer)
 		}
 		if err != nil {
 			return err
@@ -139,6 +141,7 @@ func (s *Store) Join(ctx context.Context, n persistence.NodeInfo) (owner persist
 			return refuse(&persistence.NodeTakenError{Name: n.Name, Address: address, Left: seconds(left)})
 		}
 		ch.Epoch++
+		before := ch.all
 		ch.all = persistence.Owner{}
 		// Of those whose lease lasts; a longer one of former times is over.
 		var longest int64
@@ -148,11 +151,15 @@ func (s *Store) Join(ctx context.Context, n persistence.NodeInfo) (owner persist
 		ch.Longest = microseconds(longest)
 		owner = persistence.Owner{Node: n.Name, Epoch: ch.Epoch}
 		var b pgx.Batch
+		if before != (persistence.Owner{}) { // it ended without a word
+			b.Queue(`update fleet set hold_until = greatest(hold_until, clock_timestamp() + $1::bigint * interval '1 microsecond')`, ClaimTerm.Microseconds())
+		}
 		queueRemove(&b, n.Name)
 		b.Queue(`
 insert into nodes (name, epoch, token, address, capacity, version, term, grace, joined, lease_until, over_at)
 select $1, $2, $3, $4, $5, $6, $7::bigint, $8::bigint, t, t + $7::bigint * interval '1 microsecond', t + ($7::bigint + $8::bigint) * interval '1 microsecond'
 from clock_timestamp() t`, n.Name, int64(ch.Epoch), token, n.Address, n.Capacity, n.Version, n.Term.Microseconds(), n.Grace.Microseconds())
+		queueForget(&b, before.Node)
 		return ch.tx.SendBatch(ctx, &b).Close()
 	})
 	if err != nil {
@@ -167,6 +174,26 @@ func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Se
 func queueRemove(b *pgx.Batch, name string) {
 	b.Queue(`delete from nodes where name = $1`, name)
 	b.Queue(`update accounts set owner_node = null, owner_epoch = null, since = now() where owner_node = $1`, name)
+}
+
+// queueForget removes what is left of nodes that ended long ago, and of writers that
+// are no nodes: machines come and go under ever new names. A row that is in use is left
+// for the next time, and so is that of a claim that has just ended; the number of
+// transactions goes on in a row without a name. Who is still in doubt about a commit
+// then, is told that it is stale, as when another took its name. No epoch is in any of
+// these rows alone.
+func queueForget(b *pgx.Batch, claimant string) {
+	b.Queue(`
+delete from nodes n where over_at <= now() - $1::bigint * interval '1 microsecond'
+    and not exists (select from accounts where owner_node = n.name and owner_epoch = n.epoch)
+    and not exists (select from wishes where node = n.name)`, persistence.NodeKept.Microseconds())
+	b.Queue(`
+with gone as (
+    delete from writers where node in (
+        select node from writers w where node not in ('', $1) and not exists (select from nodes n where n.name = w.node) for update skip locked)
+    returning batches)
+insert into writers as w select '', '', 0, sum(batches)::bigint from gone having count(*) > 0
+on conflict (node) do update set batches = w.batches + excluded.batches`, claimant)
 }
 
 // Renew implements persistence.Cluster.
@@ -350,7 +377,11 @@ func (s *Store) Wish(ctx context.Context, node string, w persistence.Wish) error
 		return &persistence.InvalidError{Reason: "there is no such wish: " + w.String()}
 	}
 	return s.look(ctx, func(b *pgx.Batch) {
-		b.Queue(`insert into wishes values ($1, $2) on conflict (node) do update set wish = $2`, node, int16(w))
+		if w == persistence.WishServe { // which is none
+			b.Queue(`delete from wishes where node = $1`, node)
+		} else {
+			b.Queue(`insert into wishes values ($1, $2) on conflict (node) do update set wish = $2`, node, int16(w))
+		}
 		b.Queue(`select pg_notify($1, '')`, s.schema)
 	})
 }

@@ -227,18 +227,8 @@ func (p *plan) queueWrite(b *pgx.Batch) {
 			delete(emptied, k.Account)
 		}
 	}
-	if len(put.accounts) > 0 {
-		b.Queue(`
-insert into records (account, kind, sub, version, data)
-select * from unnest($1::text[], $2::smallint[], $3::text[], $4::integer[], $5::bytea[])
-on conflict (account, kind, sub) do update set version = excluded.version, data = excluded.data`,
-			put.accounts, put.kinds, put.subs, put.versions, put.values)
-	}
-	if len(gone.accounts) > 0 {
-		b.Queue(`
-delete from records r using unnest($1::text[], $2::smallint[], $3::text[]) k (account, kind, sub)
-where r.account = k.account and r.kind = k.kind and r.sub = k.sub`, gone.accounts, gone.kinds, gone.subs)
-	}
+	put.queuePut(b)
+	gone.queueDelete(b)
 	if len(emptied) > 0 {
 		b.Queue(`delete from accounts a where id = any($1) and not exists (select from records where account = a.id)`, slices.Collect(maps.Keys(emptied)))
 	}
@@ -259,4 +249,24 @@ func (c *columns) add(k persistence.Key, version int32, value []byte) {
 	c.subs = append(c.subs, k.Sub)
 	c.versions = append(c.versions, version)
 	c.values = append(c.values, value)
+}
+
+// queuePut writes the records, in place of those that are there.
+func (c *columns) queuePut(b *pgx.Batch) {
+	if len(c.accounts) > 0 {
+		b.Queue(`
+insert into records (account, kind, sub, version, data)
+select * from unnest($1::text[], $2::smallint[], $3::text[], $4::integer[], $5::bytea[])
+on conflict (account, kind, sub) do update set version = excluded.version, data = excluded.data`,
+			c.accounts, c.kinds, c.subs, c.versions, c.values)
+	}
+}
+
+// queueDelete deletes the records.
+func (c *columns) queueDelete(b *pgx.Batch) {
+	if len(c.accounts) > 0 {
+		b.Queue(`
+delete from records r using unnest($1::text[], $2::smallint[], $3::text[]) k (account, kind, sub)
+where r.account = k.account and r.kind = k.kind and r.sub = k.sub`, c.accounts, c.kinds, c.subs)
+	}
 }

@@ -95,6 +95,9 @@ func TestOnOneServer(t *testing.T) {
 		{"nothing starts on what was moved", testMove},
 		{"nothing starts on half a copy", testCopy},
 		{"a server does not tell its timeline", testNoTimeline},
+		{"who has everything is killed", testClaimKilled},
+		{"who has everything loses it unheard", testClaimLost},
+		{"rows of writers that are gone", testWriters},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, newPlace(server)) })
 	}

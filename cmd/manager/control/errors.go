@@ -213,7 +213,7 @@ func classifyStore(err error) (Kind, bool) {
 		refused *actors.StoreError
 	)
 	switch {
-	case errors.As(err, &locked), errors.As(err, &stale), errors.As(err, &copied), errors.As(err, new(*persistence.NodesRunError)), errors.As(err, new(*persistence.NodeTakenError)),
+	case errors.As(err, &locked), errors.As(err, &stale), errors.As(err, &copied), errors.As(err, new(*persistence.NodesRunError)), errors.As(err, new(*persistence.NodeTakenError)), errors.As(err, new(*persistence.ClaimedError)),
 		errors.As(err, new(*persistence.MovedError)):
 		return KindInUse, true
 	case errors.As(err, new(*persistence.NotEmptyError)):
