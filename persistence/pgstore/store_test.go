@@ -97,6 +97,7 @@ func TestOnOneServer(t *testing.T) {
 		{"a server does not tell its timeline", testNoTimeline},
 		{"who has everything is killed", testClaimKilled},
 		{"who has everything loses it unheard", testClaimLost},
+		{"it is sealed with another master key", testRekey},
 		{"rows of writers that are gone", testWriters},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, newPlace(server)) })
