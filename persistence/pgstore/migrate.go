@@ -55,6 +55,15 @@ func prepare(ctx context.Context, cfg *pgx.ConnConfig, o Options, s *seal.Sealer
 	if _, err := conn.Exec(ctx, `select pg_advisory_lock(hashtextextended('mtfleet schema ' || $1, 0))`, o.Schema); err != nil {
 		return err
 	}
+	if o.Existing {
+		there, err := hasStore(ctx, conn, o.Schema)
+		if err == nil && !there {
+			err = refuse(&NoStoreError{Place: placeOf(cfg, o.Schema)})
+		}
+		if err != nil {
+			return err
+		}
+	}
 	// Who may not make schemas can use one that is there.
 	var there bool
 	if err := conn.QueryRow(ctx, `select exists (select from pg_namespace where nspname = $1)`, o.Schema).Scan(&there); err != nil {
@@ -93,6 +102,19 @@ func migrate(ctx context.Context, cfg *pgx.ConnConfig, o Options) (err error) {
 		_, err = p.Up(ctx)
 	}
 	return err
+}
+
+// known is the newest version of the tables that this program knows.
+func known() (version int64, err error) {
+	list, err := migrations.ReadDir("migrations")
+	for _, e := range list {
+		n, err := goose.NumericComponent(e.Name())
+		if err != nil {
+			return 0, err
+		}
+		version = max(version, n)
+	}
+	return version, err
 }
 
 // check tells a wrong master key, and makes the fleet's row in a new store.

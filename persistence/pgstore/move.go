@@ -11,7 +11,11 @@ import (
 )
 
 // Place names the schema and its database, for people.
-func (s *Store) Place() string { return fmt.Sprintf("schema %q of %s", s.schema, serverName(s.cfg)) }
+func (s *Store) Place() string { return placeOf(s.cfg, s.schema) }
+
+func placeOf(cfg *pgx.ConnConfig, schema string) string {
+	return fmt.Sprintf("schema %q of %s", schema, serverName(cfg))
+}
 
 type querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row

@@ -33,6 +33,8 @@ type Options struct {
 	// Program is what this process is, for who finds the store claimed by it; empty for
 	// "mtfleet".
 	Program string
+	// Existing has Open make no store where there is none, which is a *NoStoreError.
+	Existing bool
 	// Patience is how long a call is repeated while the database does not answer:
 	// zero for 10 seconds.
 	Patience time.Duration
@@ -100,19 +102,10 @@ var schemaForm = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
 // a *persistence.UnreachableError, or a *persistence.InvalidError for options that
 // cannot be.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	o.Schema = orDefault(o.Schema, "mtfleet")
-	o.Patience = orDefault(o.Patience, defaultPatience)
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	if !schemaForm.MatchString(o.Schema) || strings.HasPrefix(o.Schema, "pg_") {
-		return nil, &persistence.InvalidError{Reason: fmt.Sprintf("a schema has 1 to 63 characters of a-z, 0-9 and '_', and does not begin with a digit or pg_: %q cannot be", o.Schema)}
-	}
-	pool, err := pgxpool.ParseConfig(string(o.URL))
+	pool, err := o.read()
 	if err != nil {
-		return nil, parseError(err)
+		return nil, err
 	}
-	configure(pool.ConnConfig, o)
 	sealer, err := seal.New(o.Key)
 	if err != nil {
 		return nil, fmt.Errorf("persistence: open store: %w", err)
@@ -122,6 +115,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := prepare(preparing, pool.ConnConfig, o, sealer); err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
+		}
+		if r := (*refusal)(nil); errors.As(err, &r) {
+			return nil, r.err
 		}
 		return nil, explain(pool.ConnConfig, err)
 	}
@@ -161,6 +157,25 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		_ = s.end()
 	}()
 	return s, nil
+}
+
+// read puts defaults in place, and returns how to connect. The error is a
+// *persistence.InvalidError.
+func (o *Options) read() (*pgxpool.Config, error) {
+	o.Schema = orDefault(o.Schema, "mtfleet")
+	o.Patience = orDefault(o.Patience, defaultPatience)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if !schemaForm.MatchString(o.Schema) || strings.HasPrefix(o.Schema, "pg_") {
+		return nil, &persistence.InvalidError{Reason: fmt.Sprintf("a schema has 1 to 63 characters of a-z, 0-9 and '_', and does not begin with a digit or pg_: %q cannot be", o.Schema)}
+	}
+	pool, err := pgxpool.ParseConfig(string(o.URL))
+	if err != nil {
+		return nil, parseError(err)
+	}
+	configure(pool.ConnConfig, *o)
+	return pool, nil
 }
 
 func orDefault[T comparable](v, otherwise T) T {

@@ -185,10 +185,11 @@ func (s *Store) Probe() (persistence.Room, error) {
 // DiskUse implements persistence.Sizer: tables and their indexes.
 func (s *Store) DiskUse() (n int64, err error) {
 	err = s.ask(context.Background(), s.reads, func(ctx context.Context, c conn) error {
-		const query = `
-select coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint from pg_class c join pg_namespace n on n.oid = c.relnamespace
-where n.nspname = $1 and c.relkind = 'r'`
-		return c.QueryRow(ctx, query, s.schema).Scan(&n)
+		return c.QueryRow(ctx, sizeQuery, s.schema).Scan(&n)
 	})
 	return n, err
 }
+
+const sizeQuery = `
+select coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = $1 and c.relkind = 'r'`

@@ -98,6 +98,7 @@ func TestOnOneServer(t *testing.T) {
 		{"who has everything is killed", testClaimKilled},
 		{"who has everything loses it unheard", testClaimLost},
 		{"it is sealed with another master key", testRekey},
+		{"it is looked at and not changed", testExamine},
 		{"rows of writers that are gone", testWriters},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, newPlace(server)) })
