@@ -57,7 +57,17 @@ func SpaceOf(store persistence.Store) Space {
 // that is on disk. The error is the store's; the backup is as good.
 func (m *Manager) BackupMade(b persistence.LastBackup) error {
 	m.BackedUp(b.At)
-	err := m.opts.Store.Commit(persistence.Commit{Owner: m.env.Owner, Put: []persistence.Record{b.Record()}})
+	return m.noteBackup(b.Record())
+}
+
+// ScheduledBackupMade is BackupMade for ScheduledBackup: the schedules of other nodes
+// look at it, and no metrics.
+func (m *Manager) ScheduledBackupMade(b persistence.LastBackup) error {
+	return m.noteBackup(b.ScheduledRecord())
+}
+
+func (m *Manager) noteBackup(rec persistence.Record) error {
+	err := m.opts.Store.Commit(persistence.Commit{Owner: m.env.Owner, Put: []persistence.Record{rec}})
 	if err != nil {
 		m.storeFailed(persistence.FleetID, err)
 	}
@@ -70,6 +80,16 @@ func (m *Manager) LastBackup() (persistence.LastBackup, error) {
 	b, err := persistence.ReadLastBackup(m.opts.Store)
 	if err != nil {
 		err = fmt.Errorf("reading when the store was last backed up: %w", err)
+	}
+	return b, err
+}
+
+// ScheduledBackup reads what the store knows of the last good backup that the schedule
+// of any node made.
+func (m *Manager) ScheduledBackup() (persistence.LastBackup, error) {
+	b, err := persistence.ReadScheduledBackup(m.opts.Store)
+	if err != nil {
+		err = fmt.Errorf("reading when the schedule last backed the store up: %w", err)
 	}
 	return b, err
 }

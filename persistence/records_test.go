@@ -187,7 +187,13 @@ func TestRecordsComeBackAsTheyWere(t *testing.T) {
 			roundTrip(t, v, v.Record(), DecodeConsumerStop)
 		},
 		"last backup": func(t *rapid.T) {
-			v := LastBackup{At: times.Draw(t, ""), Commit: rapid.Uint64().Draw(t, ""), File: str.Draw(t, ""), Bytes: rapid.Int64Min(0).Draw(t, "")}
+			v := LastBackup{At: times.Draw(t, ""), Commit: rapid.Uint64().Draw(t, ""), File: str.Draw(t, ""), Bytes: rapid.Int64Min(0).Draw(t, ""), Node: "n" + str.Draw(t, "")}
+			alone := v
+			alone.Node = ""
+			if got, err := decodeLastBackup(alone.Record()); err != nil || !got.At.Equal(alone.At) || got.File != alone.File || got.Node != "" || alone.Record().Version != 1 {
+				t.Fatalf("without a node, for older programs too, it is %+v, %v", got, err)
+			}
+			roundTrip(t, v, v.ScheduledRecord(), decodeLastBackup)
 			roundTrip(t, v, v.Record(), decodeLastBackup)
 		},
 		"dead letter": func(t *rapid.T) {

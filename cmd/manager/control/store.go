@@ -113,9 +113,17 @@ func (l *Local) Backup(ctx context.Context, r BackupRequest) (BackupReport, erro
 	}
 	if len(got.Lost) == 0 {
 		// The manager tells by itself of a store that takes no entry; the backup is as good.
-		_ = l.Manager.BackupMade(persistence.LastBackup{At: got.Created, Commit: got.Commit, File: r.Path, Bytes: got.Bytes})
+		_ = l.Manager.BackupMade(persistence.LastBackup{At: got.Created, Commit: got.Commit, File: r.Path, Bytes: got.Bytes, Node: l.node()})
 	}
 	return BackupReportOf(r.Path, *got), nil
+}
+
+// node is the name of the node of a cluster that this is; empty for a manager that keeps its store alone.
+func (l *Local) node() string {
+	if l.Cluster == nil {
+		return ""
+	}
+	return l.Manager.Owner().Node
 }
 
 // BackupError gives errors of backups and of their files kinds; nil stays nil.
@@ -152,7 +160,7 @@ type StoreVerdict struct {
 
 // Verify carries out [Verify].
 func (l *Local) Verify(ctx context.Context, _ Empty) (StoreVerdict, error) {
-	return verify(ctx, l.Manager)
+	return VerifyStore(ctx, l.Manager)
 }
 
 // Verify carries out [Verify]: it reads what the store has.
@@ -161,10 +169,11 @@ func (d *Direct) Verify(ctx context.Context, _ Empty) (StoreVerdict, error) {
 	if !ok {
 		return StoreVerdict{}, &Error{Kind: KindInternal, Message: "this store cannot be shown as of one commit"}
 	}
-	return verify(ctx, s)
+	return VerifyStore(ctx, s)
 }
 
-func verify(ctx context.Context, store persistence.Snapshotter) (v StoreVerdict, err error) {
+// VerifyStore is [Verify] of a store.
+func VerifyStore(ctx context.Context, store persistence.Snapshotter) (v StoreVerdict, err error) {
 	var bad []error
 	err = store.Snapshot(ctx, func(m persistence.Moment) error {
 		v = StoreVerdict{Store: m.Store, Commit: m.Commit, Accounts: m.Holds.Accounts, PermKeys: m.Holds.PermKeys, Records: m.Holds.Records}
@@ -194,6 +203,7 @@ type StoreSpace struct {
 	BackupAt    time.Time `json:"backup_at,omitzero"`
 	BackupFile  string    `json:"backup_file,omitempty"`
 	BackupBytes int64     `json:"backup_bytes,omitempty"`
+	BackupNode  string    `json:"backup_node,omitempty"` // which node wrote it
 }
 
 // Space carries out [Space].
@@ -219,6 +229,6 @@ func spaceOf(s actors.Space, last persistence.LastBackup, err error) (StoreSpace
 	}
 	return StoreSpace{
 		Used: s.Used, Free: s.Room.Free, Needed: s.Room.Needed, Refuses: actors.Words(s.Refuses),
-		BackupAt: last.At, BackupFile: last.File, BackupBytes: last.Bytes,
+		BackupAt: last.At, BackupFile: last.File, BackupBytes: last.Bytes, BackupNode: last.Node,
 	}, nil
 }

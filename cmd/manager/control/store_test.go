@@ -126,7 +126,7 @@ func TestVerifyNamesARecordThatCannotBeRead(t *testing.T) {
 	if _, err := Add.Call(t.Context(), r, AddRequest{ID: "alice"}); err != nil {
 		t.Fatal(err)
 	}
-	v, err := verify(t.Context(), broken{m})
+	v, err := VerifyStore(t.Context(), broken{m})
 	if err != nil || v.Whole || len(v.Broken) != 1 || v.Broken[0] != (BrokenRecord{"alice", "account", "its seal does not open"}) {
 		t.Errorf("%+v, %v", v, err)
 	}

@@ -456,9 +456,11 @@ type SpaceResponse struct {
 	// Why it refuses them now; empty when it takes them.
 	Refuses string `protobuf:"bytes,4,opt,name=refuses,proto3" json:"refuses,omitempty"`
 	// The last good backup, if there was one.
-	BackupAt      *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=backup_at,json=backupAt,proto3" json:"backup_at,omitempty"`
-	BackupFile    string                 `protobuf:"bytes,6,opt,name=backup_file,json=backupFile,proto3" json:"backup_file,omitempty"`
-	BackupBytes   int64                  `protobuf:"varint,7,opt,name=backup_bytes,json=backupBytes,proto3" json:"backup_bytes,omitempty"`
+	BackupAt    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=backup_at,json=backupAt,proto3" json:"backup_at,omitempty"`
+	BackupFile  string                 `protobuf:"bytes,6,opt,name=backup_file,json=backupFile,proto3" json:"backup_file,omitempty"`
+	BackupBytes int64                  `protobuf:"varint,7,opt,name=backup_bytes,json=backupBytes,proto3" json:"backup_bytes,omitempty"`
+	// Which node of a cluster wrote it, on its own machine.
+	BackupNode    string `protobuf:"bytes,8,opt,name=backup_node,json=backupNode,proto3" json:"backup_node,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -542,6 +544,13 @@ func (x *SpaceResponse) GetBackupBytes() int64 {
 	return 0
 }
 
+func (x *SpaceResponse) GetBackupNode() string {
+	if x != nil {
+		return x.BackupNode
+	}
+	return ""
+}
+
 var File_mtfleet_v1_store_proto protoreflect.FileDescriptor
 
 const file_mtfleet_v1_store_proto_rawDesc = "" +
@@ -582,7 +591,7 @@ const file_mtfleet_v1_store_proto_rawDesc = "" +
 	"\tperm_keys\x18\x05 \x01(\x05R\bpermKeys\x12\x18\n" +
 	"\arecords\x18\x06 \x01(\x05R\arecords\x120\n" +
 	"\x06broken\x18\a \x03(\v2\x18.mtfleet.v1.BrokenRecordR\x06broken\"\x0e\n" +
-	"\fSpaceRequest\"\xe6\x01\n" +
+	"\fSpaceRequest\"\x87\x02\n" +
 	"\rSpaceResponse\x12\x12\n" +
 	"\x04used\x18\x01 \x01(\x03R\x04used\x12\x12\n" +
 	"\x04free\x18\x02 \x01(\x03R\x04free\x12\x16\n" +
@@ -591,7 +600,9 @@ const file_mtfleet_v1_store_proto_rawDesc = "" +
 	"\tbackup_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bbackupAt\x12\x1f\n" +
 	"\vbackup_file\x18\x06 \x01(\tR\n" +
 	"backupFile\x12!\n" +
-	"\fbackup_bytes\x18\a \x01(\x03R\vbackupBytes2\xe6\x01\n" +
+	"\fbackup_bytes\x18\a \x01(\x03R\vbackupBytes\x12\x1f\n" +
+	"\vbackup_node\x18\b \x01(\tR\n" +
+	"backupNode2\xe6\x01\n" +
 	"\fStoreService\x12E\n" +
 	"\x06Backup\x12\x19.mtfleet.v1.BackupRequest\x1a\x1a.mtfleet.v1.BackupResponse\"\x04\xa0\xbb\x18\x03\x12H\n" +
 	"\x06Verify\x12\x19.mtfleet.v1.VerifyRequest\x1a\x1a.mtfleet.v1.VerifyResponse\"\a\xa0\xbb\x18\x02\x90\x02\x01\x12E\n" +
