@@ -219,7 +219,7 @@ type NodesRunError struct{ Nodes []string }
 
 // Error names the nodes.
 func (e *NodesRunError) Error() string {
-	return fmt.Sprintf("persistence: the store is in use by the nodes %q: stop them first", e.Nodes)
+	return fmt.Sprintf("persistence: the store is in use by the nodes %q: have one of them do it, on its machine, or stop them first", e.Nodes)
 }
 
 // ClaimedError refuses to claim the whole store, or to join it, while somebody has

@@ -159,14 +159,20 @@ func webSocket(cfg *config.Config) (*wire.WebSocket, error) {
 func (a *app) storeOptions(cfg *config.Config, log *slog.Logger) (badgerstore.Options, error) {
 	o := badgerstore.Options{Dir: badgerDir(cfg), Logger: log}
 	var err error
-	o.Key, o.KeySource, err = badgerstore.LoadMasterKey(a.keyOptions(cfg))
-	if err == nil && o.KeySource.Shared != "" {
-		log.Info("others can read the master key", "from", o.KeySource.String(), "who", o.KeySource.Shared)
-	}
-	if err == nil && o.KeySource.Created {
-		a.printf("manager: made the store's master key in %s: keep a copy elsewhere, without it nobody can read the store\n", o.KeySource.File)
+	if o.Key, o.KeySource, err = badgerstore.LoadMasterKey(a.keyOptions(cfg)); err == nil {
+		a.tellKey(o.KeySource, log)
 	}
 	return o, err
+}
+
+// tellKey says what there is to say of where the master key came from.
+func (a *app) tellKey(source seal.KeySource, log *slog.Logger) {
+	if source.Shared != "" {
+		log.Info("others can read the master key", "from", source.String(), "who", source.Shared)
+	}
+	if source.Created {
+		a.printf("manager: made the store's master key in %s: keep a copy elsewhere, without it nobody can read the store\n", source.File)
+	}
 }
 
 // badgerDir is where the store's own files are.
@@ -184,16 +190,16 @@ func (a *app) keyOptions(cfg *config.Config) seal.KeyOptions {
 // openStore opens the store of the data directory, or that of the database, with its
 // master key.
 func (a *app) openStore(cfg *config.Config, log *slog.Logger) (persistence.Store, error) {
-	o, err := a.storeOptions(cfg, log)
-	if err != nil {
-		return nil, err
-	}
 	if cfg.Store.Postgres.Used() {
-		store, err := openPostgres(cfg.Store.Postgres, o, log)
+		store, _, err := a.openDatabaseLogged(cfg, false, log)
 		if err != nil {
 			return nil, err
 		}
 		return store, nil
+	}
+	o, err := a.storeOptions(cfg, log)
+	if err != nil {
+		return nil, err
 	}
 	if err := os.MkdirAll(cfg.Store.Dir, 0o700); err != nil {
 		return nil, storeDirError(cfg.Store.Dir, err)
@@ -201,30 +207,25 @@ func (a *app) openStore(cfg *config.Config, log *slog.Logger) (persistence.Store
 	return openWhenFree(o)
 }
 
-// openPostgres opens the store of a database, which waits a few seconds for it.
-func openPostgres(c config.Postgres, o badgerstore.Options, log *slog.Logger) (*pgstore.Store, error) {
-	url, err := c.Connection()
-	if err != nil {
-		return nil, &exitError{code: exitUsage, kind: control.KindConfig, err: err, text: fmt.Sprintf("store.postgres.url_file cannot be read: %v", err)}
-	}
-	store, err := pgstore.Open(context.Background(), pgstore.Options{
-		URL: persistence.SecretText(url), Schema: c.Schema, Key: o.Key, KeySource: o.KeySource, Logger: log,
-	})
-	if refused := (*pgstore.AccessError)(nil); errors.As(err, &refused) {
-		return nil, &exitError{code: exitUsage, kind: control.KindConfig, err: err, text: actors.Words(err)}
-	}
-	if err != nil {
-		return nil, err
-	}
-	return store, nil
-}
-
 // storeName is what people are told of where the state is.
 func storeName(cfg *config.Config) string {
-	if cfg.Store.Postgres.Used() {
-		return "PostgreSQL, schema " + cfg.Store.Postgres.Schema
+	if p := cfg.Store.Postgres; p.Used() {
+		if url, err := p.Connection(); err == nil {
+			if place, err := pgstore.PlaceOf(persistence.SecretText(url), p.Schema); err == nil {
+				return "PostgreSQL, " + place
+			}
+		}
+		return fmt.Sprintf("PostgreSQL, schema %q", p.Schema) // opening it says what is wrong
 	}
 	return absolute(cfg.Store.Dir)
+}
+
+// dataIn is where the data is as the configuration has it.
+func dataIn(cfg *config.Config) string {
+	if cfg.Store.Postgres.Used() {
+		return storeName(cfg)
+	}
+	return cfg.Store.Dir
 }
 
 // storeDirError says why there is no data directory, and what to do.
@@ -304,9 +305,7 @@ func (a *app) service(ctx context.Context, reads bool) (control.Service, error) 
 	if err != nil {
 		return nil, err
 	}
-	if _, statErr := os.Stat(badgerDir(cfg)); reads && !cfg.Store.Postgres.Used() && errors.Is(statErr, fs.ErrNotExist) {
-		o.Store = persistence.NewMemory()
-	} else if o.Store, err = a.openStore(cfg, log); err != nil {
+	if err := a.openAlone(cfg, &o, reads, log); err != nil {
 		// A manager that was just starting may listen by now.
 		if remote, again := dialOwn(ctx, cfg); again == nil {
 			return remote, nil
@@ -318,6 +317,28 @@ func (a *app) service(ctx context.Context, reads bool) (control.Service, error) 
 	return d, nil
 }
 
+// openAlone opens the store for a command, while no manager runs on this machine.
+func (a *app) openAlone(cfg *config.Config, o *actors.Options, reads bool, log *slog.Logger) (err error) {
+	if cfg.Store.Postgres.Used() {
+		store, _, err := a.openDatabaseLogged(cfg, reads, log)
+		switch {
+		case reads && errors.As(err, new(*pgstore.NoStoreError)):
+			o.Store = persistence.NewMemory()
+		case err != nil:
+			return err
+		default:
+			aloneOn(store, o)
+		}
+		return nil
+	}
+	if _, statErr := os.Stat(badgerDir(cfg)); reads && errors.Is(statErr, fs.ErrNotExist) {
+		o.Store = persistence.NewMemory()
+		return nil
+	}
+	o.Store, err = a.openStore(cfg, log)
+	return err
+}
+
 // dialOwn reaches who answers at the control socket, and refuses one that has another
 // store: what was meant for one fleet must not be done to another. The error is
 // control.ErrNobody when nobody answers.
@@ -327,9 +348,9 @@ func dialOwn(ctx context.Context, cfg *config.Config) (control.Service, error) {
 		return nil, err
 	}
 	info, err := control.Info.Call(ctx, s, control.Empty{})
-	if err == nil && !sameDir(info.Store, cfg.Store.Dir) && info.Store != storeName(cfg) { // which may lie in another mount namespace
+	if err == nil && !sameStore(info, cfg) && info.Store != storeName(cfg) { // which may lie in another mount namespace
 		err = &exitError{code: exitUsage, kind: control.KindConfig, text: fmt.Sprintf(
-			"the manager behind %s has the store in %s, and this configuration's is %s: nothing was done; set store.dir or control.socket to those of the fleet that is meant",
+			"the manager behind %s has the store in %s, and this configuration's is %s: nothing was done; set the store or control.socket to those of the fleet that is meant",
 			absolute(cfg.Control.Socket), info.Store, storeName(cfg))}
 	}
 	if err != nil {
@@ -377,9 +398,9 @@ and changes nothing. The exit code is 10 after a warning, 1 after an error.`,
 					Environment string `json:"environment"`
 					DCs         int    `json:"dcs"`
 					Store       string `json:"store"`
-				}{cfg.Environment, len(o.DCs.DCs()), cfg.Store.Dir})
+				}{cfg.Environment, len(o.DCs.DCs()), dataIn(cfg)})
 			}
-			return a.sayf("The configuration is good: %s, %d DCs, data in %s.", cfg.Environment, len(o.DCs.DCs()), cfg.Store.Dir)
+			return a.sayf("The configuration is good: %s, %d DCs, data in %s.", cfg.Environment, len(o.DCs.DCs()), dataIn(cfg))
 		},
 	}
 	check.Flags().BoolVar(&deep, "deep", false, "also look at what it names: keys, certificates, hosts, the proxy, the DCs")

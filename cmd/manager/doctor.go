@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/url"
 	"os"
 	"strings"
@@ -21,6 +22,7 @@ import (
 	"github.com/mtfleet/mtfleet/mtproto/proxy"
 	"github.com/mtfleet/mtfleet/persistence"
 	"github.com/mtfleet/mtfleet/persistence/badgerstore"
+	"github.com/mtfleet/mtfleet/persistence/pgstore"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
@@ -29,10 +31,11 @@ func (a *app) doctorCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "doctor", Short: "Look for what is wrong, and say how it is mended", Args: exactly(),
 		Long: `doctor looks at everything a manager needs: the master key, the store and its disk,
-who may read its files, file descriptors, whether a manager runs and answers, each
-DC over IPv4 and over IPv6 (through the proxy, where there is one), the clock against
-theirs, and accounts that are there twice or were lost. Each finding is ok, a note, a
-warning or an error, with why it matters and the command that mends it.
+who may read its files, or the database in its place, with the certificate and the
+address of a node; file descriptors, whether a manager runs and answers, each DC over
+IPv4 and over IPv6 (through the proxy, where there is one), the clock against theirs,
+and accounts that are there twice or were lost. Each finding is ok, a note, a warning
+or an error, with why it matters and the command that mends it.
 
 It makes nothing and changes nothing, with a manager that runs or without, and dials
 no more than the configuration says. The exit code is 0, 10 after a warning, or 1
@@ -116,13 +119,10 @@ func (a *app) examine(ctx context.Context, cfg *config.Config, limit time.Durati
 	asking.Go(func() { answers = prober.Ask(ctx) })
 
 	manager, accounts := askManager(ctx, cfg, limit)
-	key, store, stored := a.lookAtStore(cfg)
-	if store.Open = manager.SameStore; store.Open {
-		store.Accounts = len(accounts)
-	} else {
+	store, stored := a.storeFindings(ctx, cfg, limit, manager.SameStore, len(accounts))
+	if !manager.SameStore {
 		accounts = stored
 	}
-	room, roomErr := badgerstore.RoomFor(store.Dir, store.Open || errors.As(store.Refusal, new(*persistence.LockedError)))
 	limitOf := 0 // this process
 	if manager.Running && manager.SameStore {
 		limitOf = manager.PID
@@ -130,9 +130,7 @@ func (a *app) examine(ctx context.Context, cfg *config.Config, limit time.Durati
 	file, _ := settings.Path()
 
 	found := append(doctor.CheckConfigFile(file), secretFiles(cfg)...)
-	found = append(found, doctor.CheckKey(key), doctor.CheckStoreDir(absolute(cfg.Store.Dir)))
-	found = append(found, doctor.CheckStore(store)...)
-	found = append(found, doctor.CheckDisk(store.Dir, room, roomErr))
+	found = append(found, store...)
 	found = append(found, doctor.CheckManager(manager))
 	found = append(found, doctor.CheckVersion(manager, version())...)
 	found = append(found, doctor.CheckSocket(manager.Socket)...)
@@ -156,14 +154,17 @@ func (a *app) examineConfig(ctx context.Context, cfg *config.Config, o actors.Op
 	defer cancel()
 	file, _ := settings.Path()
 	found := append(doctor.CheckConfigFile(file), secretFiles(cfg)...)
-	key, store, _ := a.lookAtStore(cfg)
-	found = append(found, doctor.CheckKey(key), doctor.CheckStoreDir(absolute(cfg.Store.Dir)))
-	found = append(found, doctor.CheckStore(store)...)
+	if cfg.Store.Postgres.Used() {
+		manager, _ := askManager(ctx, cfg, limit)
+		store, _ := a.databaseFindings(ctx, cfg, limit, manager.SameStore)
+		found = append(found, store...)
+	} else {
+		key, store, _ := a.lookAtStore(cfg)
+		found = append(found, doctor.CheckKey(key), doctor.CheckStoreDir(absolute(cfg.Store.Dir)))
+		found = append(found, doctor.CheckStore(store)...)
+	}
 	if cfg.API.Listen != "" {
 		found = append(found, doctor.CheckCertificate("api", cfg.API.Cert, cfg.API.Key, time.Now()))
-	}
-	if c := cfg.Cluster; c.Node != "" {
-		found = append(found, doctor.CheckCertificate("cluster", c.Cert, c.Key, time.Now()))
 	}
 	if cfg.Dashboard.Listen != "" && cfg.Dashboard.Cert != "" {
 		found = append(found, doctor.CheckCertificate("dashboard", cfg.Dashboard.Cert, cfg.Dashboard.Key, time.Now()))
@@ -245,7 +246,7 @@ func askManager(ctx context.Context, cfg *config.Config, limit time.Duration) (m
 		return m, nil
 	}
 	m.Running, m.PID, m.Version, m.Command, m.Store = info.Running, info.PID, info.Version, info.Command, info.Store
-	if !sameDir(info.Store, cfg.Store.Dir) {
+	if !sameStore(info, cfg) {
 		return m, nil
 	}
 	list, err := control.List.Call(ctx, remote, control.ListRequest{})
@@ -258,6 +259,66 @@ func askManager(ctx context.Context, cfg *config.Config, limit time.Duration) (m
 		accounts = append(accounts, doctor.Account{ID: acc.ID, UserID: acc.UserID, SignedIn: acc.SignedIn, State: acc.State})
 	}
 	return m, accounts
+}
+
+// storeFindings makes the checks of the key and the store, of which a manager that has
+// it says how many accounts it has; otherwise they are returned.
+func (a *app) storeFindings(ctx context.Context, cfg *config.Config, limit time.Duration, open bool, accounts int) ([]doctor.Finding, []doctor.Account) {
+	if cfg.Store.Postgres.Used() {
+		return a.databaseFindings(ctx, cfg, limit, open)
+	}
+	key, store, stored := a.lookAtStore(cfg)
+	if store.Open = open; open {
+		store.Accounts = accounts
+	}
+	room, roomErr := badgerstore.RoomFor(store.Dir, store.Open || errors.As(store.Refusal, new(*persistence.LockedError)))
+	found := []doctor.Finding{doctor.CheckKey(key), doctor.CheckStoreDir(absolute(cfg.Store.Dir))}
+	found = append(found, doctor.CheckStore(store)...)
+	return append(found, doctor.CheckDisk(store.Dir, room, roomErr)), stored
+}
+
+// databaseFindings makes the checks of the key, the database, and what makes a node of
+// this machine. open: a manager has the store.
+func (a *app) databaseFindings(ctx context.Context, cfg *config.Config, limit time.Duration, open bool) ([]doctor.Finding, []doctor.Account) {
+	ko := a.keyOptions(cfg)
+	ko.Existing = true
+	var key doctor.Key
+	if ko.Env == "" {
+		key.File = absolute(ko.File)
+	}
+	db := doctor.Database{Open: open}
+	o, err := a.databaseOptions(cfg, slog.New(slog.DiscardHandler))
+	if db.Err = err; err == nil {
+		o.Patience = limit
+		o.Key, o.KeySource, key.Err = badgerstore.LoadMasterKey(ko)
+		db.Place, _ = pgstore.PlaceOf(o.URL, o.Schema)
+		db.Look, db.Err = pgstore.Examine(ctx, o)
+		key.Store = db.Err == nil && !db.Look.Missing
+		key.Wrong = db.Look.Wrong
+	}
+	found := append([]doctor.Finding{doctor.CheckKey(key)}, doctor.CheckDatabase(db)...)
+	if c := cfg.Cluster; c.Node != "" {
+		until, authority, certErr := control.NodeTLS{Node: c.Node, Cert: c.Cert, Key: c.Key, CA: c.CA}.Check()
+		at := doctor.NodeAddress{Listen: c.Listen, Advertised: c.Address, Runs: open}
+		if !open {
+			at.Err = canListen(c.Listen)
+		}
+		found = append(found, doctor.CheckNode(c.Node, c.Cert, certErr, until, authority, time.Now(), at)...)
+	}
+	var accounts []doctor.Account
+	for _, acc := range db.Look.Accounts {
+		accounts = append(accounts, doctor.Account{ID: string(acc.ID), UserID: acc.UserID, SignedIn: acc.SignedIn, State: acc.State})
+	}
+	return found, accounts
+}
+
+// canListen tries an address, and lets go of it at once.
+func canListen(addr string) error {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	return l.Close()
 }
 
 // lookAtStore looks at the store and its key without opening it.

@@ -22,6 +22,7 @@ type app struct {
 	configFile string
 	settings   []string // name=value
 	asJSON     bool     // of the command that runs, for its errors
+	command    string   // that runs, with the words before it
 }
 
 // main runs the command line and returns the exit code.
@@ -57,6 +58,7 @@ func (a *app) root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	root.PersistentPreRun = func(c *cobra.Command, _ []string) { a.command = c.CommandPath() }
 	root.PersistentFlags().StringVar(&a.configFile, "config", "", "configuration `FILE` (default: $MTFLEET_CONFIG, else ~/.config/mtfleet/config.yaml)")
 	root.PersistentFlags().StringArrayVar(&a.settings, "set", nil, "override a setting: `NAME=VALUE`, for example log.level=debug (repeatable)")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {

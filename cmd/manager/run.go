@@ -148,15 +148,19 @@ func alone(ctx context.Context, cfg *config.Config) error {
 	}
 	defer other.Close()
 	info, err := control.Info.Call(ctx, other, control.Empty{})
-	if err != nil || !sameDir(info.Store, cfg.Store.Dir) {
+	if err != nil || !sameStore(info, cfg) {
 		return nil // opening the socket will tell
+	}
+	instead := "give this one a data directory of its own (store.dir)"
+	if cfg.Store.Postgres.Used() {
+		instead = "make another node of this one (cluster.node, control.socket)"
 	}
 	if !info.Running {
 		return &exitError{code: exitInUse, kind: control.KindInUse,
-			text: fmt.Sprintf("`%s`, process %d, holds the store in %s and waits for somebody: finish it, or leave it with Ctrl-C (nothing is lost), then start the manager", info.Command, info.PID, cfg.Store.Dir)}
+			text: fmt.Sprintf("`%s`, process %d, holds the store in %s and waits for somebody: finish it, or leave it with Ctrl-C (nothing is lost), then start the manager", info.Command, info.PID, dataIn(cfg))}
 	}
 	return &exitError{code: exitInUse, kind: control.KindInUse,
-		text: fmt.Sprintf("a manager of the store in %s runs already, as process %d: stop that one first, or give this one a data directory of its own (store.dir)", cfg.Store.Dir, info.PID)}
+		text: fmt.Sprintf("a manager of the store in %s runs already, as process %d: stop that one first, or %s", dataIn(cfg), info.PID, instead)}
 }
 
 func sameDir(a, b string) bool {

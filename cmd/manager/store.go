@@ -23,7 +23,8 @@ others open the store themselves, and so do those where no manager runs: none ma
 
 backup, restore and verify are for before anything happens, salvage and adopt for a
 store that says that it is damaged, or that it is a copy, and copy takes a fleet from
-one machine to several, and back.`,
+one machine to several, and back. Of a store in a database verify, space and backup
+can be done while nodes run elsewhere; salvage and compact are for files, and refused.`,
 		a.backupCommand(), a.restoreCommand(), a.verifyCommand(), a.spaceCommand(), a.rekeyCommand(), a.compactCommand(), a.salvageCommand(), a.adoptCommand(), a.copyCommand())
 }
 
@@ -76,6 +77,9 @@ and never deleted. A store that holds everything is left alone.
 --dry-run says what could be saved, and changes nothing.`,
 		RunE: func(*cobra.Command, []string) error {
 			a.asJSON = asJSON
+			if err := a.noDirectory("salvage", "`manager store verify` says which records cannot be read; what is gone comes back from the database's own backups and its log, or by `manager store restore` into another schema"); err != nil {
+				return err
+			}
 			o, err := a.ownStore()
 			if err != nil {
 				return err
@@ -271,7 +275,7 @@ two that use the same keys lose their accounts.`,
 
 // adoptDatabase is adopt for a store in a database.
 func (a *app) adoptDatabase(ctx context.Context, cfg *config.Config) error {
-	store, err := a.openDatabase(cfg)
+	store, err := a.openDatabase(cfg, true)
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,10 @@ func auditOutcome(err error) string {
 // auditOpen writes what was done with a store that is open, and is claimed for it.
 func (a *app) auditOpen(store persistence.Store, what, detail string, err error) {
 	owner, failed := store.Claim("audit")
+	if inService(failed) {
+		a.printf("manager: nothing in the store says so, for others have it in use (%s): a manager that runs notes what it is asked to do\n", describe(failed))
+		return
+	}
 	if failed == nil {
 		failed = control.AuditOwn(store, owner, what, detail, auditOutcome(err))
 	}

@@ -95,7 +95,7 @@ func (a *app) running(ctx context.Context) (control.Service, error) {
 		return nil, err
 	}
 	info, err := control.Info.Call(ctx, s, control.Empty{})
-	if err == nil && info.Running && sameDir(info.Store, cfg.Store.Dir) {
+	if err == nil && info.Running && sameStore(info, cfg) {
 		return s, nil
 	}
 	_ = s.Close() // of another store, or of a command, which has the lock
@@ -119,6 +119,13 @@ func (a *app) backUpRunning(ctx context.Context, s control.Service, r control.Ba
 
 // backUpStore writes the file from a store that no manager runs, which it names.
 func (a *app) backUpStore(ctx context.Context, path string, force bool, recipients []age.Recipient) (dir string, report control.BackupReport, err error) {
+	cfg, err := a.databaseOf()
+	if err != nil {
+		return "", report, err
+	}
+	if cfg != nil {
+		return a.backUpDatabase(ctx, cfg, path, force, recipients)
+	}
 	o, err := a.ownStore()
 	if err != nil {
 		return "", report, err
@@ -127,6 +134,18 @@ func (a *app) backUpStore(ctx context.Context, path string, force bool, recipien
 	if err != nil {
 		return "", report, err
 	}
+	report, err = a.backUpOpen(ctx, store, path, force, recipients)
+	return o.Dir, report, errors.Join(err, closeStore(store))
+}
+
+// snapshots is a store that can be backed up.
+type snapshots interface {
+	persistence.Store
+	persistence.Snapshotter
+}
+
+// backUpOpen writes the file from a store that is open, and notes that in it.
+func (a *app) backUpOpen(ctx context.Context, store snapshots, path string, force bool, recipients []age.Recipient) (report control.BackupReport, err error) {
 	options := backup.Options{Recipients: recipients, Program: version(), Now: time.Now()}
 	var r *backup.Report
 	if path == "-" {
@@ -141,7 +160,10 @@ func (a *app) backUpStore(ctx context.Context, path string, force bool, recipien
 			err = noteBackup(store, path, r)
 		}
 	}
-	return o.Dir, report, errors.Join(control.BackupError(err), closeStore(store))
+	if inService(err) { // the audit log has said why
+		err = nil
+	}
+	return report, control.BackupError(err)
 }
 
 // unnotedError says that the store does not know of a backup that is good.

@@ -139,25 +139,6 @@ type copied struct {
 // copyNode claims stores for the time of a copy.
 const copyNode = "store-copy"
 
-// openDatabase opens the store of a database with its master key.
-func (a *app) openDatabase(cfg *config.Config) (*pgstore.Store, error) {
-	store, _, err := a.openDatabaseKeyed(cfg)
-	return store, err
-}
-
-func (a *app) openDatabaseKeyed(cfg *config.Config) (*pgstore.Store, seal.KeySource, error) {
-	log, err := newLogger(a.err, cfg.Log, slog.LevelWarn)
-	if err != nil {
-		return nil, seal.KeySource{}, err
-	}
-	o, err := a.storeOptions(cfg, log)
-	if err != nil {
-		return nil, o.KeySource, err
-	}
-	store, err := openPostgres(cfg.Store.Postgres, o, log)
-	return store, o.KeySource, err
-}
-
 // entering has the records of a copy end with an entry about it in the audit log.
 func entering(ctx context.Context, from persistence.Snapshotter, place string) func(put func(persistence.Record) error) error {
 	return withEntry(storecopy.Records(ctx, from), "store copy", "from "+place)
@@ -176,7 +157,7 @@ func (a *app) copyToDatabase(ctx context.Context, other *app, to *config.Config)
 		return r, err
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
-	store, key, err := other.openDatabaseKeyed(to)
+	store, key, err := other.openDatabaseKeyed(to, false)
 	if err != nil {
 		return r, err
 	}
@@ -225,10 +206,10 @@ func wholeDatabase(ctx context.Context, store *pgstore.Store) (whole bool, t per
 	return m.Holds.Accounts > 0, m.Holds, err
 }
 
-// copyToDirectory copies the database of this configuration. It is claimed, and
-// whoever joins it meanwhile ends the copy.
+// copyToDirectory copies the database of this configuration. It is claimed, which keeps
+// nodes from it.
 func (a *app) copyToDirectory(ctx context.Context, cfg *config.Config, other *app, to *config.Config) (r copied, err error) {
-	from, err := a.openDatabase(cfg)
+	from, err := a.openDatabase(cfg, true)
 	if err != nil {
 		return r, err
 	}
@@ -287,15 +268,14 @@ func (a *app) copyToDirectory(ctx context.Context, cfg *config.Config, other *ap
 
 // copyError names the records for which a copy was refused, and what to do.
 func copyError(err error, fromDirectory bool) error {
+	if !fromDirectory {
+		return databaseRecordsError(err, "so the fleet was not moved")
+	}
 	bad := persistence.BadKeys(err)
 	if len(bad) == 0 {
 		return err
 	}
-	do := "restore the database from its backup, or remove their accounts"
-	if fromDirectory {
-		do = "run `manager store salvage`, which looks for them in the sealed copy"
-	}
-	text := "records cannot be read, so the fleet was not moved; " + do + ":"
+	text := "records cannot be read, so the fleet was not moved; run `manager store salvage`, which looks for them in the sealed copy:"
 	for _, key := range bad {
 		text += fmt.Sprintf("\n  %v", key)
 	}

@@ -26,7 +26,7 @@ func (a *app) restoreCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "restore FILE", Short: "Make a store of a backup", Args: exactly("FILE"),
 		Long: `restore makes a store of the backup in FILE (- is standard input) where there is none
-yet, sealed with the master key of this configuration, which is made if there is
+yet, or in a database no account, sealed with the master key of this configuration, which is made if there is
 none: the one of the store before is not needed.
 
 Nothing starts then. Two managers with the same keys lose their accounts, so say
@@ -43,7 +43,8 @@ first that the store before is gone for good: manager store adopt.`,
 			if err != nil {
 				return err
 			}
-			if err := notAsRoot(cfg.Store.Dir); err != nil {
+			database := dir == "" && cfg.Store.Postgres.Used()
+			if err := notAsRoot(cfg.Store.Dir); err != nil && !database {
 				return err
 			}
 			in, closeFile, err := a.openBackup(args[0], identity)
@@ -51,6 +52,9 @@ first that the store before is gone for good: manager store adopt.`,
 				return err
 			}
 			defer closeFile()
+			if database {
+				return a.restoreDatabase(c.Context(), cfg, args[0], in)
+			}
 			o := badgerstore.RestoreOptions{Dir: filepath.Join(cfg.Store.Dir, "badger"), Epoch: in.Report().Epoch, Now: time.Now()}
 			o.Records = withEntry(func(put func(persistence.Record) error) error { return in.Each(c.Context(), put) }, "store restore", filepath.Base(args[0]))
 			if _, err := os.Lstat(o.Dir); err == nil { // before a key is made
@@ -92,7 +96,7 @@ func (a *app) restored(dir, file string, key seal.KeySource, r backup.Report) er
 	}
 	set := ""
 	for _, s := range a.settings { // of others it would show secrets
-		if strings.HasPrefix(s, "store.") {
+		if strings.HasPrefix(s, "store.") && !strings.HasPrefix(s, "store.postgres.url=") {
 			set += " --set " + s
 		}
 	}

@@ -74,11 +74,18 @@ before the next start.
 
 It may be killed at any moment: the store opens with one of the two keys then, and
 the same command goes on. It needs as much room again as the live records take, and
-36 MB.`,
+36 MB. In a database it is one transaction, while no node runs.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			a.asJSON = asJSON
 			if err := to.check(); err != nil {
 				return err
+			}
+			cfg, err := a.databaseOf()
+			if err != nil {
+				return err
+			}
+			if cfg != nil {
+				return a.rekeyDatabase(c.Context(), cfg, &to)
 			}
 			o, err := a.ownStore()
 			if err != nil {
@@ -112,7 +119,7 @@ the same command goes on. It needs as much room again as the live records take, 
 				return err
 			}
 			a.auditClosed(badgerstore.Options{Dir: o.Dir, Key: next, KeySource: source, Logger: o.Logger}, "store rekey", filepath.Base(source.String()), nil)
-			return a.rekeyed(r, o.KeySource, source, set, already)
+			return a.tellRekeyed(rekeyed{place: r.Dir, holds: r.Holds, dropped: r.Dropped, from: o.KeySource, to: source, set: set, already: already})
 		},
 	}
 	to.register(c)
@@ -120,8 +127,19 @@ the same command goes on. It needs as much room again as the live records take, 
 	return c
 }
 
-// rekeyed says what was done, and what is to be set before the next start.
-func (a *app) rekeyed(r *badgerstore.RewriteReport, from, to seal.KeySource, set string, already bool) error {
+// rekeyed is a store that is sealed with another master key.
+type rekeyed struct {
+	place    string
+	holds    persistence.Tally
+	dropped  int // temp keys and sessions that could not be read
+	from, to seal.KeySource
+	set      string // what is to be set
+	already  bool
+	database bool
+}
+
+// tellRekeyed says what was done, and what is to be set before the next start.
+func (a *app) tellRekeyed(r rekeyed) error {
 	if a.asJSON {
 		return a.printJSON(struct {
 			Dir     string `json:"dir"`
@@ -129,18 +147,22 @@ func (a *app) rekeyed(r *badgerstore.RewriteReport, from, to seal.KeySource, set
 			Already bool   `json:"already"`
 			Dropped int    `json:"dropped"` // temp keys and sessions that could not be read
 			tally
-		}{r.Dir, to.String(), already, r.Dropped, tally(r.Holds)})
+		}{r.place, r.to.String(), r.already, r.dropped, tally(r.holds)})
 	}
 	verb := "is sealed with the master key"
-	if already {
+	if r.already {
 		verb = "was sealed already with the master key"
 	}
-	next := fmt.Sprintf("Before the next start set %s.", set)
-	if from.File == "" {
-		next = fmt.Sprintf("The key it had came from %s: change it there before the next start, or set %s alone.", from, set)
+	where, copies := "", "data directory"
+	if r.database {
+		where, copies = " on every node", "database"
 	}
-	return a.sayf("The store in %s %s %s %s: %v. The one before opens nothing in it any more.\n%s Backups need neither of them; copies of the data directory that were made before still open with the old one.",
-		r.Dir, verb, keyPlace(to), to, r.Holds, next)
+	next := fmt.Sprintf("Before the next start set %s%s.", r.set, where)
+	if r.from.File == "" {
+		next = fmt.Sprintf("The key it had came from %s: change it there before the next start, or set %s alone%s.", r.from, r.set, where)
+	}
+	return a.sayf("The store in %s %s %s %s: %v. The one before opens nothing in it any more.\n%s Backups need neither of them; copies of the %s that were made before still open with the old one.",
+		r.place, verb, keyPlace(r.to), r.to, r.holds, next, copies)
 }
 
 // keyPlace is how a key is where it is.
@@ -179,6 +201,9 @@ before: what was changed or deleted takes no room any more. It may be killed at 
 moment. It needs as much room again as the live records take, and 36 MB.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			a.asJSON = asJSON
+			if err := a.noDirectory("compact", "the server gives room back by itself (autovacuum), for new records; `vacuum full` by its owner, while no node runs, gives it to the disk"); err != nil {
+				return err
+			}
 			o, err := a.ownStore()
 			if err != nil {
 				return err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mtfleet/mtfleet/cmd/manager/control"
 	"github.com/mtfleet/mtfleet/persistence"
+	"github.com/mtfleet/mtfleet/persistence/pgstore"
 )
 
 func (a *app) spaceCommand() *cobra.Command {
@@ -41,6 +42,17 @@ func (a *app) space(ctx context.Context) (r control.StoreSpace, err error) {
 		defer s.Close()
 		return control.Space.Call(ctx, s, control.Empty{})
 	}
+	cfg, err := a.databaseOf()
+	if err != nil {
+		return r, err
+	}
+	if cfg != nil {
+		err = a.withDatabase(cfg, func(store *pgstore.Store) (err error) {
+			r, err = control.SpaceOf(store)
+			return err
+		})
+		return r, err
+	}
 	o, err := a.ownStore() // looking makes none
 	if err != nil {
 		return r, err
@@ -54,7 +66,11 @@ func (a *app) space(ctx context.Context) (r control.StoreSpace, err error) {
 }
 
 func (a *app) printSpace(r control.StoreSpace) error {
-	if err := a.sayf("The store takes %s of its disk, where %s are free; below %s it refuses commits.",
+	if r.Free < 0 {
+		if err := a.sayf("The store takes %s where it is. How much room there is cannot be told from here.", persistence.Size(r.Used)); err != nil {
+			return err
+		}
+	} else if err := a.sayf("The store takes %s of its disk, where %s are free; below %s it refuses commits.",
 		persistence.Size(r.Used), persistence.Size(r.Free), persistence.Size(r.Needed)); err != nil {
 		return err
 	}
@@ -66,5 +82,9 @@ func (a *app) printSpace(r control.StoreSpace) error {
 	if r.BackupAt.IsZero() {
 		return a.sayf("It was never backed up: `manager store backup FILE --recipient AGE_KEY`.")
 	}
-	return a.sayf("It was last backed up at %s, into %s (%s).", r.BackupAt.Local().Format(time.DateTime), r.BackupFile, persistence.Size(r.BackupBytes))
+	on := ""
+	if r.BackupNode != "" {
+		on = " on node " + r.BackupNode
+	}
+	return a.sayf("It was last backed up at %s, into %s%s (%s).", r.BackupAt.Local().Format(time.DateTime), r.BackupFile, on, persistence.Size(r.BackupBytes))
 }

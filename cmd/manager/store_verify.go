@@ -32,7 +32,7 @@ commit, without the sealed copy beside it. The exit code is 8 when something is 
 				case err != nil:
 					return err
 				case s == nil:
-					return a.verifyStore()
+					return a.verifyStore(c.Context())
 				}
 				defer s.Close()
 				return a.verifyRunning(c.Context(), s)
@@ -73,18 +73,34 @@ func (a *app) verifyRunning(ctx context.Context, s control.Service) error {
 	if err != nil {
 		return err
 	}
+	cfg, err := a.databaseOf()
+	if err != nil {
+		return err
+	}
+	return a.tellVerdict(v, "", cfg != nil)
+}
+
+// tellVerdict says what a store holds; of one in a database it says so where something
+// is to be done.
+func (a *app) tellVerdict(v control.StoreVerdict, place string, database bool) (err error) {
+	if place != "" {
+		place = " in " + place
+	}
 	if a.asJSON {
 		err = a.printJSON(v)
 	} else {
 		holds := persistence.Tally{Accounts: v.Accounts, PermKeys: v.PermKeys, Records: v.Records}
-		if err = a.sayf("The store holds what it should, as of commit %d: %v; %s.", v.Commit, holds, openings(len(v.Broken))); err == nil {
+		if err = a.sayf("The store%s holds what it should, as of commit %d: %v; %s.", place, v.Commit, holds, openings(len(v.Broken))); err == nil {
 			err = a.sayBroken(v.Broken)
 		}
 	}
-	if err == nil {
-		err = brokenStore(len(v.Broken))
+	switch {
+	case err != nil:
+		return err
+	case database && len(v.Broken) > 0:
+		return damagedBackup("%d records cannot be read, named above: restore the database from its backup, or remove their accounts and sign them in again", len(v.Broken))
 	}
-	return err
+	return brokenStore(len(v.Broken))
 }
 
 func openings(broken int) string {
@@ -102,7 +118,14 @@ func brokenStore(n int) error {
 	return damagedBackup("%d records cannot be read, named above: run `manager store salvage`, which looks for them in the sealed copy", n)
 }
 
-func (a *app) verifyStore() error {
+func (a *app) verifyStore(ctx context.Context) error {
+	cfg, err := a.databaseOf()
+	if err != nil {
+		return err
+	}
+	if cfg != nil {
+		return a.verifyDatabase(ctx, cfg)
+	}
 	o, err := a.storeThere()
 	if err != nil {
 		return err

@@ -69,19 +69,47 @@ func openLinks(c NodeTLS) (*links, error) {
 	return &links{certs: certs, pool: authorities, self: c.Node}, nil
 }
 
-// checkNodeCertificate finds out before the others do.
-func checkNodeCertificate(pair *tls.Certificate, authorities *x509.CertPool, node string) error {
-	between := x509.NewCertPool()
-	for _, der := range pair.Certificate[1:] {
-		if c, err := x509.ParseCertificate(der); err == nil {
-			between.AddCert(c)
+// Check tells whether other nodes will believe this one, and until when: the first end of its certificate and of those that
+// it is signed by.
+func (c NodeTLS) Check() (until, authority time.Time, err error) {
+	l, err := openLinks(c)
+	if err != nil {
+		return until, authority, err
+	}
+	pair, err := l.certs.get(nil)
+	if err != nil {
+		return until, authority, err
+	}
+	chains, err := pair.Leaf.Verify(x509.VerifyOptions{Roots: l.pool, Intermediates: between(pair)})
+	if err != nil {
+		return until, authority, err
+	}
+	for _, cert := range chains[0][1:] {
+		if authority.IsZero() || cert.NotAfter.Before(authority) {
+			authority = cert.NotAfter
 		}
 	}
+	return pair.Leaf.NotAfter, authority, nil
+}
+
+// between are what a chain has beside the certificate of its own.
+func between(pair *tls.Certificate) *x509.CertPool {
+	pool := x509.NewCertPool()
+	for _, der := range pair.Certificate[1:] {
+		if c, err := x509.ParseCertificate(der); err == nil {
+			pool.AddCert(c)
+		}
+	}
+	return pool
+}
+
+// checkNodeCertificate finds out before the others do.
+func checkNodeCertificate(pair *tls.Certificate, authorities *x509.CertPool, node string) error {
 	if err := pair.Leaf.VerifyHostname(node); err != nil {
 		return fmt.Errorf("it is not one of the node %s, whose name must be among its DNS names: %w", node, err)
 	}
 	for use, of := range map[x509.ExtKeyUsage]string{x509.ExtKeyUsageServerAuth: "a server", x509.ExtKeyUsageClientAuth: "a client"} {
-		if _, err := pair.Leaf.Verify(x509.VerifyOptions{Roots: authorities, Intermediates: between, KeyUsages: []x509.ExtKeyUsage{use}}); err != nil {
+		if _, err := pair.Leaf.Verify(x509.VerifyOptions{Roots: authorities, Intermediates: between(pair), KeyUsages: []x509.ExtKeyUsage{use}}); err != nil {
 			return fmt.Errorf("other nodes would not accept it as that of %s: %w", of, err)
 		}
 	}
