@@ -101,6 +101,11 @@ func (a *Account) SignIn(ctx context.Context, c Credentials) (*Step, error) {
 	if err := cmp.Or(a.leaves(), a.m.storeWorks()); err != nil {
 		return nil, err
 	}
+	if phone, user := c.start.Names(); a.Status().State != SigningIn { // else it is refused for that
+		if err := a.unclaimed(ctx, phone, user); err != nil {
+			return nil, err
+		}
+	}
 	defer a.link(ctx, &a.causes.signIn)()
 	return a.step(ctx, func(r runtime.Reply[*login.Step]) account.Message {
 		return account.SignIn{Start: c.start, Reply: r}
@@ -126,6 +131,12 @@ func (a *Account) NextStep(ctx context.Context, seen *Step) (*Step, error) {
 // nil step means that the account is signed in. An answer that does not fit is
 // refused with a *SignInError and changes nothing.
 func (a *Account) Answer(ctx context.Context, answer Answer) (*Step, error) {
+	if answer.Kind == AnswerPhone {
+		phone, _ := Phone(answer.Phone).start.Names()
+		if err := a.unclaimed(ctx, phone, 0); err != nil {
+			return nil, err
+		}
+	}
 	return a.step(ctx, func(r runtime.Reply[*login.Step]) account.Message {
 		return account.Answer{Answer: answer.inner(), Reply: r}
 	})

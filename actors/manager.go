@@ -202,6 +202,10 @@ func (f *fleet) Receive(c *runtime.Context[fleetMsg], m fleetMsg) {
 		f.onSilence(c, m.why)
 	case speakAgain:
 		f.onSpeakAgain(c, m.owned)
+	case signedIn:
+		f.onSignedIn(c, m)
+	case secondFound:
+		f.onSecondFound(m)
 	case accountTaken:
 		f.takeAway(m.a)
 	case respawnDue:

@@ -47,7 +47,8 @@ type Manager struct {
 	json     lazyCodec
 	backup   atomic.Pointer[time.Time] // when the last was made; nil: never
 	audit    auditLog
-	node     *node // nil without a cluster
+	node     *node                                                       // nil without a cluster
+	others   atomic.Pointer[func(context.Context, Claim, string) string] // nil before AskOthers
 
 	registering sync.Mutex  // one change of the consumers at a time
 	importing   sync.Locker // of two imports of one key the second finds the first's
@@ -276,6 +277,7 @@ func (a *Account) publish(events ...*told) {
 	a.publishing.Lock()
 	defer a.publishing.Unlock()
 	var last *Status
+	entered := false // somebody was signed in
 	for _, ev := range events {
 		if a.lost.Err() != nil && ev.Status != nil && ev.Status.State != Quarantined {
 			return // the last word was said of it
@@ -286,6 +288,7 @@ func (a *Account) publish(events ...*told) {
 			s.Why = Plain(s.Why) // it quotes errors of every room below
 			s.Labels = a.Labels()
 			was := a.status.Load()
+			entered = entered || was.State == SigningIn && s.State != SigningIn && s.SignedIn
 			a.noteStatus(ev.At, was, s)
 			a.status.Store(s)
 			if was.State != s.State {
@@ -298,6 +301,9 @@ func (a *Account) publish(events ...*told) {
 	a.m.weigh()
 	if last != nil && a.m.logs {
 		a.m.fleet.Send(statusTold{a, last})
+	}
+	if entered && a.m.others.Load() != nil {
+		a.m.fleet.Send(signedIn{a, last.UserID})
 	}
 }
 

@@ -97,6 +97,9 @@ func (m *Manager) Import(ctx context.Context, id string, s foreign.Session, o Ac
 		return nil, err
 	}
 	o.Proxy = string(proxy)
+	if other := m.claimedElsewhere(ctx, Claim{User: s.UserID}, id); other != "" {
+		return nil, own(login.AlreadyHere(other))
+	}
 	m.importing.Lock()
 	a, err := m.add(id, o.Labels, func() ([]persistence.Record, error) {
 		if err := m.unknownSession(s); err != nil {
@@ -155,7 +158,7 @@ func (m *Manager) imported(id persistence.AccountID, s foreign.Session, o Accoun
 // unknownSession refuses a session whose key the store has, or whose user.
 func (m *Manager) unknownSession(s foreign.Session) error {
 	if s.UserID != 0 {
-		if other := m.users.other(s.UserID); other != "" {
+		if other := m.users.other(s.UserID, ""); other != "" {
 			return own(login.AlreadyHere(string(other)))
 		}
 	}

@@ -90,7 +90,16 @@ func (u *users) hold(id persistence.AccountID, user int64, runs bool) (other per
 func (u *users) take(id persistence.AccountID, user int64) (other persistence.AccountID) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	h := u.of[user]
+	if other := u.of[user].but(id); other != "" {
+		return other
+	}
+	u.forget(id)
+	u.put(id, user, holders{runs: id})
+	return ""
+}
+
+// but returns one of them that is not the one that is named, empty for none.
+func (h holders) but(id persistence.AccountID) persistence.AccountID {
 	if h.runs != "" && h.runs != id {
 		return h.runs
 	}
@@ -99,20 +108,15 @@ func (u *users) take(id persistence.AccountID, user int64) (other persistence.Ac
 			return other
 		}
 	}
-	u.forget(id)
-	u.put(id, user, holders{runs: id})
 	return ""
 }
 
-// other returns an account that is or may be a user, empty for none.
-func (u *users) other(user int64) persistence.AccountID {
+// other returns an account that is or may be a user, and is not the one that is named;
+// empty for none.
+func (u *users) other(user int64, but persistence.AccountID) persistence.AccountID {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	h := u.of[user]
-	if h.runs == "" && len(h.rest) > 0 {
-		return h.rest[0]
-	}
-	return h.runs
+	return u.of[user].but(but)
 }
 
 func (u *users) put(id persistence.AccountID, user int64, h holders) {

@@ -127,6 +127,8 @@ func (a *account) handle(c *ctx, m Message) {
 		a.onLabel(c, m)
 	case SetProxy:
 		a.onSetProxy(c, m)
+	case Second:
+		a.stand.BecomeSecond(c.Now(), m.Other)
 	case Durable:
 		a.feed.Durable(c.Now(), m.On)
 	case Acked:

@@ -88,21 +88,9 @@ func (a *account) Undelivered(m Message) {
 		m.done(nil, ErrStopped)
 	case signInGranted:
 		a.env.Governor.Send(governor.Done{Ticket: m.ticket})
-	case SignIn:
-		m.Reply.Send(nil, ErrUnheard)
-	case Answer:
-		m.Reply.Send(nil, ErrUnheard)
-	case NextStep:
-		m.Reply.Send(nil, ErrUnheard)
-	case Wish:
-		m.Reply.Send(struct{}{}, ErrUnheard)
-	case Peers:
-		m.Reply.Send(nil, ErrUnheard)
 	case Met:
 		m.Taken()
-	case Label:
-		m.Reply.Send(persistence.Labels{}, ErrUnheard)
-	case SetProxy:
-		m.Reply.Send(struct{}{}, ErrUnheard)
+	case question:
+		m.unheard()
 	}
 }

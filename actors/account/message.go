@@ -62,6 +62,8 @@ type (
 		List  []peers.Peer
 		Taken func()
 	}
+	// Second says that another account, on another node, is the account's user.
+	Second struct{ Other string }
 	// Durable says whether somebody acknowledges the account's updates from now
 	// on, and Acked that everything up to a mark was.
 	Durable struct{ On bool }
@@ -154,6 +156,7 @@ func (Label) accountMessage()         {}
 func (SetProxy) accountMessage()      {}
 func (Peers) accountMessage()         {}
 func (Met) accountMessage()           {}
+func (Second) accountMessage()        {}
 func (Durable) accountMessage()       {}
 func (Acked) accountMessage()         {}
 func (Heard) accountMessage()         {}
@@ -168,6 +171,18 @@ func (stored) accountMessage()        {}
 func (signInGranted) accountMessage() {}
 func (rotated) accountMessage()       {}
 func (due) accountMessage()           {}
+
+// question is a message that is owed an answer, also by an account that stopped before
+// it heard of it.
+type question interface{ unheard() }
+
+func (m SignIn) unheard()   { m.Reply.Send(nil, ErrUnheard) }
+func (m Answer) unheard()   { m.Reply.Send(nil, ErrUnheard) }
+func (m NextStep) unheard() { m.Reply.Send(nil, ErrUnheard) }
+func (m Wish) unheard()     { m.Reply.Send(struct{}{}, ErrUnheard) }
+func (m Peers) unheard()    { m.Reply.Send(nil, ErrUnheard) }
+func (m Label) unheard()    { m.Reply.Send(persistence.Labels{}, ErrUnheard) }
+func (m SetProxy) unheard() { m.Reply.Send(struct{}{}, ErrUnheard) }
 
 // Timers: one of each kind at a time.
 const (

@@ -43,6 +43,20 @@ func (s Start) String() string { return fmt.Sprintf("Start{%s}", string(s.Flow))
 // GoString is String.
 func (s Start) GoString() string { return s.String() }
 
+// Names is whom it names before anything is sent: a phone number, digits only, or the
+// user that a bot is; empty and 0 where it names nobody, or what was given makes no
+// sense.
+func (s Start) Names() (phone string, user int64) {
+	switch s.Flow {
+	case FlowPhone, FlowPNV:
+		phone, _ = normalPhone(s.Phone)
+	case FlowBot:
+		token, _ := normalToken(s.Token)
+		user, _ = botID(token)
+	}
+	return phone, user
+}
+
 // attemptBytes make an id that no other sign-in of a fleet has: of a million at
 // once, two are the same once in 500 fleets.
 const attemptBytes = 6

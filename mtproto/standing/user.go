@@ -72,6 +72,14 @@ func second(other string) string {
 	return fmt.Sprintf("account %q is the same user and comes first: one in service before others, then the one that was added first", other)
 }
 
+// BecomeSecond takes an account out of service whose user another account is, on another
+// node of a cluster: it was found out when this one was signed in.
+func (m *Machine) BecomeSecond(now time.Time, other string) {
+	if m.SignedIn() {
+		m.Quarantine(now, fmt.Sprintf("account %q, on another node, is the same user, and this one was signed in after it", other), adviceSecond)
+	}
+}
+
 // StartSecond takes the place of Start for an account whose user another account
 // is, which runs. A logout under way goes on; only when it comes to nothing is
 // the account quarantined.

@@ -51,7 +51,9 @@ func NewFleet(l *Local, c NodeTLS, log *slog.Logger) (*Fleet, error) {
 	if err != nil {
 		return nil, &Error{Kind: KindConfig, Err: err, Message: err.Error()}
 	}
-	return &Fleet{local: l, self: l.Manager.Owner(), links: links, log: log, ways: map[string]*way{}}, nil
+	f := &Fleet{local: l, self: l.Manager.Owner(), links: links, log: log, ways: map[string]*way{}}
+	l.Manager.AskOthers(f.elsewhere)
+	return f, nil
 }
 
 var _ Service = (*Fleet)(nil)

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -79,6 +80,7 @@ func (p *pair) open(name string) *placed {
 	o.Node, o.Cluster, o.AllowExport = name, &actors.ClusterOptions{Address: name + ":1"}, true
 	m := actorstest.Open(p.t, o)
 	f := &Fleet{local: &Local{Manager: m, Cluster: store}, self: m.Owner(), links: &links{self: name}, log: slog.New(slog.DiscardHandler), ways: map[string]*way{}}
+	m.AskOthers(f.elsewhere)
 	n := &placed{f, Handler(kept{f.local})}
 	p.mu.Lock()
 	p.nodes[name] = n
@@ -104,8 +106,14 @@ type hands struct {
 // RoundTrip implements http.RoundTripper.
 func (h hands) RoundTrip(r *http.Request) (*http.Response, error) {
 	to := h.p.node(r.URL.Host)
+	if to == nil {
+		return nil, errors.New("connection refused")
+	}
 	w := httptest.NewRecorder()
 	c := callerOf(r.Context())
+	if c == (Caller{}) { // as of links.go
+		c = Caller{"the manager", RoleNamed("admin")}
+	}
 	to.serve.ServeHTTP(w, r.WithContext(WithCaller(r.Context(), Caller{Name: c.Name + " on " + h.from, Role: c.Role})))
 	return w.Result(), nil
 }

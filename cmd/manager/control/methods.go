@@ -89,6 +89,7 @@ var (
 	SetNodeWish   = unary[mtfleetv1.SetNodeWishRequest, mtfleetv1.SetNodeWishResponse]("FleetService.SetNodeWish", (*Local).SetNodeWish, (*Direct).SetNodeWish)
 	Balance       = unary[mtfleetv1.BalanceRequest, mtfleetv1.BalanceResponse]("FleetService.Balance", (*Local).Balance, (*Direct).Balance)
 	Rebalance     = unary[mtfleetv1.RebalanceRequest, mtfleetv1.RebalanceResponse]("FleetService.Rebalance", (*Local).Rebalance, (*Direct).Rebalance)
+	WhoHas        = gathered(unary[mtfleetv1.WhoHasRequest, mtfleetv1.WhoHasResponse]("FleetService.WhoHas", (*Local).WhoHas, alone((*Local).WhoHas)), joinHolders)
 	DashboardLink = unary[mtfleetv1.DashboardLinkRequest, mtfleetv1.DashboardLinkResponse]("FleetService.DashboardLink", (*Local).DashboardLink, nobody[Empty, Link](errNoLinks))
 )
 
@@ -113,7 +114,7 @@ func methods() []*method {
 		Events.method, Consume.method, Ack.method, Consumers.method, RemoveConsumer.method, Webhooks.method, DeadLetters.method,
 		RetryWebhook.method,
 		Info.method, Status.method, Governor.method, DashboardLink.method, Audit.method, VerifyAudit.method, Nodes.method, SetNodeWish.method,
-		Balance.method, Rebalance.method,
+		Balance.method, Rebalance.method, WhoHas.method,
 		Backup.method, Verify.method, Space.method,
 	}
 }

@@ -1477,6 +1477,124 @@ func (x *RebalanceResponse) GetToMove() int32 {
 	return 0
 }
 
+// WhoHasRequest asks for a user, or for a phone number.
+type WhoHasRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	UserId int64                  `protobuf:"varint,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Digits only, with the country code.
+	Phone string `protobuf:"bytes,2,opt,name=phone,proto3" json:"phone,omitempty"`
+	// Another account than this one is asked for; empty: any.
+	But           string `protobuf:"bytes,3,opt,name=but,proto3" json:"but,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WhoHasRequest) Reset() {
+	*x = WhoHasRequest{}
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WhoHasRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WhoHasRequest) ProtoMessage() {}
+
+func (x *WhoHasRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WhoHasRequest.ProtoReflect.Descriptor instead.
+func (*WhoHasRequest) Descriptor() ([]byte, []int) {
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *WhoHasRequest) GetUserId() int64 {
+	if x != nil {
+		return x.UserId
+	}
+	return 0
+}
+
+func (x *WhoHasRequest) GetPhone() string {
+	if x != nil {
+		return x.Phone
+	}
+	return ""
+}
+
+func (x *WhoHasRequest) GetBut() string {
+	if x != nil {
+		return x.But
+	}
+	return ""
+}
+
+// WhoHasResponse names an account.
+type WhoHasResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// That is or may be the user, or has a sign-in by the number under way; empty: there is none.
+	Account string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
+	// The nodes of a cluster that did not answer.
+	Silent        []string `protobuf:"bytes,2,rep,name=silent,proto3" json:"silent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WhoHasResponse) Reset() {
+	*x = WhoHasResponse{}
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WhoHasResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WhoHasResponse) ProtoMessage() {}
+
+func (x *WhoHasResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WhoHasResponse.ProtoReflect.Descriptor instead.
+func (*WhoHasResponse) Descriptor() ([]byte, []int) {
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *WhoHasResponse) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
+}
+
+func (x *WhoHasResponse) GetSilent() []string {
+	if x != nil {
+		return x.Silent
+	}
+	return nil
+}
+
 // GovernorRequest asks for everything.
 type GovernorRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1486,7 +1604,7 @@ type GovernorRequest struct {
 
 func (x *GovernorRequest) Reset() {
 	*x = GovernorRequest{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[19]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1498,7 +1616,7 @@ func (x *GovernorRequest) String() string {
 func (*GovernorRequest) ProtoMessage() {}
 
 func (x *GovernorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[19]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1511,7 +1629,7 @@ func (x *GovernorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GovernorRequest.ProtoReflect.Descriptor instead.
 func (*GovernorRequest) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{19}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{21}
 }
 
 // GovernorResponse is what paces the process: its budget, and each DC by each route.
@@ -1526,7 +1644,7 @@ type GovernorResponse struct {
 
 func (x *GovernorResponse) Reset() {
 	*x = GovernorResponse{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[20]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1538,7 +1656,7 @@ func (x *GovernorResponse) String() string {
 func (*GovernorResponse) ProtoMessage() {}
 
 func (x *GovernorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[20]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1551,7 +1669,7 @@ func (x *GovernorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GovernorResponse.ProtoReflect.Descriptor instead.
 func (*GovernorResponse) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{20}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GovernorResponse) GetBudget() *Budget {
@@ -1584,7 +1702,7 @@ type Budget struct {
 
 func (x *Budget) Reset() {
 	*x = Budget{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[21]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1596,7 +1714,7 @@ func (x *Budget) String() string {
 func (*Budget) ProtoMessage() {}
 
 func (x *Budget) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[21]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1609,7 +1727,7 @@ func (x *Budget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Budget.ProtoReflect.Descriptor instead.
 func (*Budget) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{21}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Budget) GetPreset() string {
@@ -1677,7 +1795,7 @@ type GovernedDC struct {
 
 func (x *GovernedDC) Reset() {
 	*x = GovernedDC{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[22]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1689,7 +1807,7 @@ func (x *GovernedDC) String() string {
 func (*GovernedDC) ProtoMessage() {}
 
 func (x *GovernedDC) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[22]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1702,7 +1820,7 @@ func (x *GovernedDC) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GovernedDC.ProtoReflect.Descriptor instead.
 func (*GovernedDC) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{22}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GovernedDC) GetDc() int32 {
@@ -1813,7 +1931,7 @@ type RoundTrips struct {
 
 func (x *RoundTrips) Reset() {
 	*x = RoundTrips{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[23]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1825,7 +1943,7 @@ func (x *RoundTrips) String() string {
 func (*RoundTrips) ProtoMessage() {}
 
 func (x *RoundTrips) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[23]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1838,7 +1956,7 @@ func (x *RoundTrips) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoundTrips.ProtoReflect.Descriptor instead.
 func (*RoundTrips) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{23}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *RoundTrips) GetLatestSeconds() float64 {
@@ -1881,7 +1999,7 @@ type Permits struct {
 
 func (x *Permits) Reset() {
 	*x = Permits{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[24]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1893,7 +2011,7 @@ func (x *Permits) String() string {
 func (*Permits) ProtoMessage() {}
 
 func (x *Permits) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[24]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1906,7 +2024,7 @@ func (x *Permits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Permits.ProtoReflect.Descriptor instead.
 func (*Permits) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{24}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Permits) GetConnects() uint64 {
@@ -1944,7 +2062,7 @@ type AuditRequest struct {
 
 func (x *AuditRequest) Reset() {
 	*x = AuditRequest{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[25]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1956,7 +2074,7 @@ func (x *AuditRequest) String() string {
 func (*AuditRequest) ProtoMessage() {}
 
 func (x *AuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[25]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1969,7 +2087,7 @@ func (x *AuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditRequest.ProtoReflect.Descriptor instead.
 func (*AuditRequest) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{25}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *AuditRequest) GetLimit() int32 {
@@ -2003,7 +2121,7 @@ type AuditResponse struct {
 
 func (x *AuditResponse) Reset() {
 	*x = AuditResponse{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[26]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2015,7 +2133,7 @@ func (x *AuditResponse) String() string {
 func (*AuditResponse) ProtoMessage() {}
 
 func (x *AuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[26]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2028,7 +2146,7 @@ func (x *AuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditResponse.ProtoReflect.Descriptor instead.
 func (*AuditResponse) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{26}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *AuditResponse) GetEntries() []*AuditEntry {
@@ -2062,7 +2180,7 @@ type AuditEntry struct {
 
 func (x *AuditEntry) Reset() {
 	*x = AuditEntry{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[27]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2074,7 +2192,7 @@ func (x *AuditEntry) String() string {
 func (*AuditEntry) ProtoMessage() {}
 
 func (x *AuditEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[27]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2087,7 +2205,7 @@ func (x *AuditEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditEntry.ProtoReflect.Descriptor instead.
 func (*AuditEntry) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{27}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *AuditEntry) GetSeq() uint64 {
@@ -2162,7 +2280,7 @@ type VerifyAuditRequest struct {
 
 func (x *VerifyAuditRequest) Reset() {
 	*x = VerifyAuditRequest{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[28]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2174,7 +2292,7 @@ func (x *VerifyAuditRequest) String() string {
 func (*VerifyAuditRequest) ProtoMessage() {}
 
 func (x *VerifyAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[28]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2187,7 +2305,7 @@ func (x *VerifyAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyAuditRequest.ProtoReflect.Descriptor instead.
 func (*VerifyAuditRequest) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{28}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{30}
 }
 
 // VerifyAuditResponse tells whether the log is as it was written.
@@ -2208,7 +2326,7 @@ type VerifyAuditResponse struct {
 
 func (x *VerifyAuditResponse) Reset() {
 	*x = VerifyAuditResponse{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[29]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2220,7 +2338,7 @@ func (x *VerifyAuditResponse) String() string {
 func (*VerifyAuditResponse) ProtoMessage() {}
 
 func (x *VerifyAuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[29]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2233,7 +2351,7 @@ func (x *VerifyAuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyAuditResponse.ProtoReflect.Descriptor instead.
 func (*VerifyAuditResponse) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{29}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *VerifyAuditResponse) GetWhole() bool {
@@ -2287,7 +2405,7 @@ type DashboardLinkRequest struct {
 
 func (x *DashboardLinkRequest) Reset() {
 	*x = DashboardLinkRequest{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[30]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2299,7 +2417,7 @@ func (x *DashboardLinkRequest) String() string {
 func (*DashboardLinkRequest) ProtoMessage() {}
 
 func (x *DashboardLinkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[30]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2312,7 +2430,7 @@ func (x *DashboardLinkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DashboardLinkRequest.ProtoReflect.Descriptor instead.
 func (*DashboardLinkRequest) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{30}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{32}
 }
 
 // DashboardLinkResponse is a link to open in a browser of the manager's machine. Whoever has it may do everything.
@@ -2325,7 +2443,7 @@ type DashboardLinkResponse struct {
 
 func (x *DashboardLinkResponse) Reset() {
 	*x = DashboardLinkResponse{}
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[31]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2337,7 +2455,7 @@ func (x *DashboardLinkResponse) String() string {
 func (*DashboardLinkResponse) ProtoMessage() {}
 
 func (x *DashboardLinkResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_mtfleet_v1_fleet_proto_msgTypes[31]
+	mi := &file_mtfleet_v1_fleet_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2350,7 +2468,7 @@ func (x *DashboardLinkResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DashboardLinkResponse.ProtoReflect.Descriptor instead.
 func (*DashboardLinkResponse) Descriptor() ([]byte, []int) {
-	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{31}
+	return file_mtfleet_v1_fleet_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *DashboardLinkResponse) GetLink() string {
@@ -2457,7 +2575,14 @@ const file_mtfleet_v1_fleet_proto_rawDesc = "" +
 	"\x11RebalanceResponse\x12-\n" +
 	"\x05nodes\x18\x01 \x03(\v2\x17.mtfleet.v1.NodeBalanceR\x05nodes\x12\x12\n" +
 	"\x04free\x18\x02 \x01(\x05R\x04free\x12\x17\n" +
-	"\ato_move\x18\x03 \x01(\x05R\x06toMove\"\x11\n" +
+	"\ato_move\x18\x03 \x01(\x05R\x06toMove\"P\n" +
+	"\rWhoHasRequest\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\x03R\x06userId\x12\x14\n" +
+	"\x05phone\x18\x02 \x01(\tR\x05phone\x12\x10\n" +
+	"\x03but\x18\x03 \x01(\tR\x03but\"B\n" +
+	"\x0eWhoHasResponse\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x16\n" +
+	"\x06silent\x18\x02 \x03(\tR\x06silent\"\x11\n" +
 	"\x0fGovernorRequest\"h\n" +
 	"\x10GovernorResponse\x12*\n" +
 	"\x06budget\x18\x01 \x01(\v2\x12.mtfleet.v1.BudgetR\x06budget\x12(\n" +
@@ -2537,7 +2662,7 @@ const file_mtfleet_v1_fleet_proto_rawDesc = "" +
 	"\x05Tried\x12\x15\n" +
 	"\x11TRIED_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rTRIED_REACHED\x10\x01\x12\x10\n" +
-	"\fTRIED_MISSED\x10\x022\xa2\x06\n" +
+	"\fTRIED_MISSED\x10\x022\xec\x06\n" +
 	"\fFleetService\x12B\n" +
 	"\x04Info\x12\x17.mtfleet.v1.InfoRequest\x1a\x18.mtfleet.v1.InfoResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12H\n" +
 	"\x06Status\x12\x19.mtfleet.v1.StatusRequest\x1a\x1a.mtfleet.v1.StatusResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12N\n" +
@@ -2547,7 +2672,8 @@ const file_mtfleet_v1_fleet_proto_rawDesc = "" +
 	"\x05Nodes\x12\x18.mtfleet.v1.NodesRequest\x1a\x19.mtfleet.v1.NodesResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12T\n" +
 	"\vSetNodeWish\x12\x1e.mtfleet.v1.SetNodeWishRequest\x1a\x1f.mtfleet.v1.SetNodeWishResponse\"\x04\xa0\xbb\x18\x03\x12K\n" +
 	"\aBalance\x12\x1a.mtfleet.v1.BalanceRequest\x1a\x1b.mtfleet.v1.BalanceResponse\"\a\xa0\xbb\x18\x01\x90\x02\x01\x12N\n" +
-	"\tRebalance\x12\x1c.mtfleet.v1.RebalanceRequest\x1a\x1d.mtfleet.v1.RebalanceResponse\"\x04\xa0\xbb\x18\x02\x12Z\n" +
+	"\tRebalance\x12\x1c.mtfleet.v1.RebalanceRequest\x1a\x1d.mtfleet.v1.RebalanceResponse\"\x04\xa0\xbb\x18\x02\x12H\n" +
+	"\x06WhoHas\x12\x19.mtfleet.v1.WhoHasRequest\x1a\x1a.mtfleet.v1.WhoHasResponse\"\a\xa0\xbb\x18\x02\x90\x02\x01\x12Z\n" +
 	"\rDashboardLink\x12 .mtfleet.v1.DashboardLinkRequest\x1a!.mtfleet.v1.DashboardLinkResponse\"\x04\xa0\xbb\x18\x03BAZ?github.com/mtfleet/mtfleet/cmd/manager/api/mtfleet/v1;mtfleetv1b\x06proto3"
 
 var (
@@ -2563,7 +2689,7 @@ func file_mtfleet_v1_fleet_proto_rawDescGZIP() []byte {
 }
 
 var file_mtfleet_v1_fleet_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_mtfleet_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_mtfleet_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_mtfleet_v1_fleet_proto_goTypes = []any{
 	(Urgency)(0),                  // 0: mtfleet.v1.Urgency
 	(NodeWish)(0),                 // 1: mtfleet.v1.NodeWish
@@ -2587,81 +2713,85 @@ var file_mtfleet_v1_fleet_proto_goTypes = []any{
 	(*BalanceResponse)(nil),       // 19: mtfleet.v1.BalanceResponse
 	(*RebalanceRequest)(nil),      // 20: mtfleet.v1.RebalanceRequest
 	(*RebalanceResponse)(nil),     // 21: mtfleet.v1.RebalanceResponse
-	(*GovernorRequest)(nil),       // 22: mtfleet.v1.GovernorRequest
-	(*GovernorResponse)(nil),      // 23: mtfleet.v1.GovernorResponse
-	(*Budget)(nil),                // 24: mtfleet.v1.Budget
-	(*GovernedDC)(nil),            // 25: mtfleet.v1.GovernedDC
-	(*RoundTrips)(nil),            // 26: mtfleet.v1.RoundTrips
-	(*Permits)(nil),               // 27: mtfleet.v1.Permits
-	(*AuditRequest)(nil),          // 28: mtfleet.v1.AuditRequest
-	(*AuditResponse)(nil),         // 29: mtfleet.v1.AuditResponse
-	(*AuditEntry)(nil),            // 30: mtfleet.v1.AuditEntry
-	(*VerifyAuditRequest)(nil),    // 31: mtfleet.v1.VerifyAuditRequest
-	(*VerifyAuditResponse)(nil),   // 32: mtfleet.v1.VerifyAuditResponse
-	(*DashboardLinkRequest)(nil),  // 33: mtfleet.v1.DashboardLinkRequest
-	(*DashboardLinkResponse)(nil), // 34: mtfleet.v1.DashboardLinkResponse
-	(*timestamppb.Timestamp)(nil), // 35: google.protobuf.Timestamp
-	(*Outage)(nil),                // 36: mtfleet.v1.Outage
-	(AccountState)(0),             // 37: mtfleet.v1.AccountState
+	(*WhoHasRequest)(nil),         // 22: mtfleet.v1.WhoHasRequest
+	(*WhoHasResponse)(nil),        // 23: mtfleet.v1.WhoHasResponse
+	(*GovernorRequest)(nil),       // 24: mtfleet.v1.GovernorRequest
+	(*GovernorResponse)(nil),      // 25: mtfleet.v1.GovernorResponse
+	(*Budget)(nil),                // 26: mtfleet.v1.Budget
+	(*GovernedDC)(nil),            // 27: mtfleet.v1.GovernedDC
+	(*RoundTrips)(nil),            // 28: mtfleet.v1.RoundTrips
+	(*Permits)(nil),               // 29: mtfleet.v1.Permits
+	(*AuditRequest)(nil),          // 30: mtfleet.v1.AuditRequest
+	(*AuditResponse)(nil),         // 31: mtfleet.v1.AuditResponse
+	(*AuditEntry)(nil),            // 32: mtfleet.v1.AuditEntry
+	(*VerifyAuditRequest)(nil),    // 33: mtfleet.v1.VerifyAuditRequest
+	(*VerifyAuditResponse)(nil),   // 34: mtfleet.v1.VerifyAuditResponse
+	(*DashboardLinkRequest)(nil),  // 35: mtfleet.v1.DashboardLinkRequest
+	(*DashboardLinkResponse)(nil), // 36: mtfleet.v1.DashboardLinkResponse
+	(*timestamppb.Timestamp)(nil), // 37: google.protobuf.Timestamp
+	(*Outage)(nil),                // 38: mtfleet.v1.Outage
+	(AccountState)(0),             // 39: mtfleet.v1.AccountState
 }
 var file_mtfleet_v1_fleet_proto_depIdxs = []int32{
-	35, // 0: mtfleet.v1.InfoResponse.since:type_name -> google.protobuf.Timestamp
+	37, // 0: mtfleet.v1.InfoResponse.since:type_name -> google.protobuf.Timestamp
 	4,  // 1: mtfleet.v1.StatusResponse.about:type_name -> mtfleet.v1.InfoResponse
-	35, // 2: mtfleet.v1.StatusResponse.at:type_name -> google.protobuf.Timestamp
+	37, // 2: mtfleet.v1.StatusResponse.at:type_name -> google.protobuf.Timestamp
 	7,  // 3: mtfleet.v1.StatusResponse.states:type_name -> mtfleet.v1.StateCount
 	8,  // 4: mtfleet.v1.StatusResponse.homes:type_name -> mtfleet.v1.HomeDC
-	36, // 5: mtfleet.v1.StatusResponse.outages:type_name -> mtfleet.v1.Outage
+	38, // 5: mtfleet.v1.StatusResponse.outages:type_name -> mtfleet.v1.Outage
 	9,  // 6: mtfleet.v1.StatusResponse.waits:type_name -> mtfleet.v1.WaitCount
-	23, // 7: mtfleet.v1.StatusResponse.governor:type_name -> mtfleet.v1.GovernorResponse
+	25, // 7: mtfleet.v1.StatusResponse.governor:type_name -> mtfleet.v1.GovernorResponse
 	10, // 8: mtfleet.v1.StatusResponse.store:type_name -> mtfleet.v1.StoreStatus
 	11, // 9: mtfleet.v1.StatusResponse.needs:type_name -> mtfleet.v1.Need
 	12, // 10: mtfleet.v1.StatusResponse.nodes:type_name -> mtfleet.v1.Node
-	37, // 11: mtfleet.v1.StateCount.state:type_name -> mtfleet.v1.AccountState
-	35, // 12: mtfleet.v1.WaitCount.last:type_name -> google.protobuf.Timestamp
-	35, // 13: mtfleet.v1.StoreStatus.since:type_name -> google.protobuf.Timestamp
-	35, // 14: mtfleet.v1.StoreStatus.last_backup:type_name -> google.protobuf.Timestamp
+	39, // 11: mtfleet.v1.StateCount.state:type_name -> mtfleet.v1.AccountState
+	37, // 12: mtfleet.v1.WaitCount.last:type_name -> google.protobuf.Timestamp
+	37, // 13: mtfleet.v1.StoreStatus.since:type_name -> google.protobuf.Timestamp
+	37, // 14: mtfleet.v1.StoreStatus.last_backup:type_name -> google.protobuf.Timestamp
 	0,  // 15: mtfleet.v1.Need.urgency:type_name -> mtfleet.v1.Urgency
 	1,  // 16: mtfleet.v1.Node.wish:type_name -> mtfleet.v1.NodeWish
-	35, // 17: mtfleet.v1.Node.joined:type_name -> google.protobuf.Timestamp
+	37, // 17: mtfleet.v1.Node.joined:type_name -> google.protobuf.Timestamp
 	12, // 18: mtfleet.v1.NodesResponse.nodes:type_name -> mtfleet.v1.Node
 	1,  // 19: mtfleet.v1.SetNodeWishRequest.wish:type_name -> mtfleet.v1.NodeWish
 	12, // 20: mtfleet.v1.SetNodeWishResponse.nodes:type_name -> mtfleet.v1.Node
 	17, // 21: mtfleet.v1.BalanceResponse.nodes:type_name -> mtfleet.v1.NodeBalance
 	17, // 22: mtfleet.v1.RebalanceResponse.nodes:type_name -> mtfleet.v1.NodeBalance
-	24, // 23: mtfleet.v1.GovernorResponse.budget:type_name -> mtfleet.v1.Budget
-	25, // 24: mtfleet.v1.GovernorResponse.dcs:type_name -> mtfleet.v1.GovernedDC
-	35, // 25: mtfleet.v1.GovernedDC.since:type_name -> google.protobuf.Timestamp
-	27, // 26: mtfleet.v1.GovernedDC.waiting:type_name -> mtfleet.v1.Permits
-	27, // 27: mtfleet.v1.GovernedDC.granted:type_name -> mtfleet.v1.Permits
+	26, // 23: mtfleet.v1.GovernorResponse.budget:type_name -> mtfleet.v1.Budget
+	27, // 24: mtfleet.v1.GovernorResponse.dcs:type_name -> mtfleet.v1.GovernedDC
+	37, // 25: mtfleet.v1.GovernedDC.since:type_name -> google.protobuf.Timestamp
+	29, // 26: mtfleet.v1.GovernedDC.waiting:type_name -> mtfleet.v1.Permits
+	29, // 27: mtfleet.v1.GovernedDC.granted:type_name -> mtfleet.v1.Permits
 	2,  // 28: mtfleet.v1.GovernedDC.ipv4:type_name -> mtfleet.v1.Tried
 	2,  // 29: mtfleet.v1.GovernedDC.ipv6:type_name -> mtfleet.v1.Tried
-	26, // 30: mtfleet.v1.GovernedDC.ipv4_trips:type_name -> mtfleet.v1.RoundTrips
-	26, // 31: mtfleet.v1.GovernedDC.ipv6_trips:type_name -> mtfleet.v1.RoundTrips
-	35, // 32: mtfleet.v1.RoundTrips.at:type_name -> google.protobuf.Timestamp
-	30, // 33: mtfleet.v1.AuditResponse.entries:type_name -> mtfleet.v1.AuditEntry
-	35, // 34: mtfleet.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
+	28, // 30: mtfleet.v1.GovernedDC.ipv4_trips:type_name -> mtfleet.v1.RoundTrips
+	28, // 31: mtfleet.v1.GovernedDC.ipv6_trips:type_name -> mtfleet.v1.RoundTrips
+	37, // 32: mtfleet.v1.RoundTrips.at:type_name -> google.protobuf.Timestamp
+	32, // 33: mtfleet.v1.AuditResponse.entries:type_name -> mtfleet.v1.AuditEntry
+	37, // 34: mtfleet.v1.AuditEntry.at:type_name -> google.protobuf.Timestamp
 	3,  // 35: mtfleet.v1.FleetService.Info:input_type -> mtfleet.v1.InfoRequest
 	5,  // 36: mtfleet.v1.FleetService.Status:input_type -> mtfleet.v1.StatusRequest
-	22, // 37: mtfleet.v1.FleetService.Governor:input_type -> mtfleet.v1.GovernorRequest
-	28, // 38: mtfleet.v1.FleetService.Audit:input_type -> mtfleet.v1.AuditRequest
-	31, // 39: mtfleet.v1.FleetService.VerifyAudit:input_type -> mtfleet.v1.VerifyAuditRequest
+	24, // 37: mtfleet.v1.FleetService.Governor:input_type -> mtfleet.v1.GovernorRequest
+	30, // 38: mtfleet.v1.FleetService.Audit:input_type -> mtfleet.v1.AuditRequest
+	33, // 39: mtfleet.v1.FleetService.VerifyAudit:input_type -> mtfleet.v1.VerifyAuditRequest
 	13, // 40: mtfleet.v1.FleetService.Nodes:input_type -> mtfleet.v1.NodesRequest
 	15, // 41: mtfleet.v1.FleetService.SetNodeWish:input_type -> mtfleet.v1.SetNodeWishRequest
 	18, // 42: mtfleet.v1.FleetService.Balance:input_type -> mtfleet.v1.BalanceRequest
 	20, // 43: mtfleet.v1.FleetService.Rebalance:input_type -> mtfleet.v1.RebalanceRequest
-	33, // 44: mtfleet.v1.FleetService.DashboardLink:input_type -> mtfleet.v1.DashboardLinkRequest
-	4,  // 45: mtfleet.v1.FleetService.Info:output_type -> mtfleet.v1.InfoResponse
-	6,  // 46: mtfleet.v1.FleetService.Status:output_type -> mtfleet.v1.StatusResponse
-	23, // 47: mtfleet.v1.FleetService.Governor:output_type -> mtfleet.v1.GovernorResponse
-	29, // 48: mtfleet.v1.FleetService.Audit:output_type -> mtfleet.v1.AuditResponse
-	32, // 49: mtfleet.v1.FleetService.VerifyAudit:output_type -> mtfleet.v1.VerifyAuditResponse
-	14, // 50: mtfleet.v1.FleetService.Nodes:output_type -> mtfleet.v1.NodesResponse
-	16, // 51: mtfleet.v1.FleetService.SetNodeWish:output_type -> mtfleet.v1.SetNodeWishResponse
-	19, // 52: mtfleet.v1.FleetService.Balance:output_type -> mtfleet.v1.BalanceResponse
-	21, // 53: mtfleet.v1.FleetService.Rebalance:output_type -> mtfleet.v1.RebalanceResponse
-	34, // 54: mtfleet.v1.FleetService.DashboardLink:output_type -> mtfleet.v1.DashboardLinkResponse
-	45, // [45:55] is the sub-list for method output_type
-	35, // [35:45] is the sub-list for method input_type
+	22, // 44: mtfleet.v1.FleetService.WhoHas:input_type -> mtfleet.v1.WhoHasRequest
+	35, // 45: mtfleet.v1.FleetService.DashboardLink:input_type -> mtfleet.v1.DashboardLinkRequest
+	4,  // 46: mtfleet.v1.FleetService.Info:output_type -> mtfleet.v1.InfoResponse
+	6,  // 47: mtfleet.v1.FleetService.Status:output_type -> mtfleet.v1.StatusResponse
+	25, // 48: mtfleet.v1.FleetService.Governor:output_type -> mtfleet.v1.GovernorResponse
+	31, // 49: mtfleet.v1.FleetService.Audit:output_type -> mtfleet.v1.AuditResponse
+	34, // 50: mtfleet.v1.FleetService.VerifyAudit:output_type -> mtfleet.v1.VerifyAuditResponse
+	14, // 51: mtfleet.v1.FleetService.Nodes:output_type -> mtfleet.v1.NodesResponse
+	16, // 52: mtfleet.v1.FleetService.SetNodeWish:output_type -> mtfleet.v1.SetNodeWishResponse
+	19, // 53: mtfleet.v1.FleetService.Balance:output_type -> mtfleet.v1.BalanceResponse
+	21, // 54: mtfleet.v1.FleetService.Rebalance:output_type -> mtfleet.v1.RebalanceResponse
+	23, // 55: mtfleet.v1.FleetService.WhoHas:output_type -> mtfleet.v1.WhoHasResponse
+	36, // 56: mtfleet.v1.FleetService.DashboardLink:output_type -> mtfleet.v1.DashboardLinkResponse
+	46, // [46:57] is the sub-list for method output_type
+	35, // [35:46] is the sub-list for method input_type
 	35, // [35:35] is the sub-list for extension type_name
 	35, // [35:35] is the sub-list for extension extendee
 	0,  // [0:35] is the sub-list for field type_name
@@ -2680,7 +2810,7 @@ func file_mtfleet_v1_fleet_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mtfleet_v1_fleet_proto_rawDesc), len(file_mtfleet_v1_fleet_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   32,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -53,6 +53,8 @@ const (
 	FleetServiceBalanceProcedure = "/mtfleet.v1.FleetService/Balance"
 	// FleetServiceRebalanceProcedure is the fully-qualified name of the FleetService's Rebalance RPC.
 	FleetServiceRebalanceProcedure = "/mtfleet.v1.FleetService/Rebalance"
+	// FleetServiceWhoHasProcedure is the fully-qualified name of the FleetService's WhoHas RPC.
+	FleetServiceWhoHasProcedure = "/mtfleet.v1.FleetService/WhoHas"
 	// FleetServiceDashboardLinkProcedure is the fully-qualified name of the FleetService's
 	// DashboardLink RPC.
 	FleetServiceDashboardLinkProcedure = "/mtfleet.v1.FleetService/DashboardLink"
@@ -81,6 +83,8 @@ type FleetServiceClient interface {
 	// Rebalance has every node look at once for accounts to move, which each does once a second by itself, and returns what
 	// Balance does. It waits for no move.
 	Rebalance(context.Context, *v1.RebalanceRequest) (*v1.RebalanceResponse, error)
+	// WhoHas tells which account is a user, or asks for a code for a phone number.
+	WhoHas(context.Context, *v1.WhoHasRequest) (*v1.WhoHasResponse, error)
 	// DashboardLink makes a link that signs its reader in to the dashboard, once and within ten minutes.
 	DashboardLink(context.Context, *v1.DashboardLinkRequest) (*v1.DashboardLinkResponse, error)
 }
@@ -157,6 +161,13 @@ func NewFleetServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(fleetServiceMethods.ByName("Rebalance")),
 			connect.WithClientOptions(opts...),
 		),
+		whoHas: connect.NewClient[v1.WhoHasRequest, v1.WhoHasResponse](
+			httpClient,
+			baseURL+FleetServiceWhoHasProcedure,
+			connect.WithSchema(fleetServiceMethods.ByName("WhoHas")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		dashboardLink: connect.NewClient[v1.DashboardLinkRequest, v1.DashboardLinkResponse](
 			httpClient,
 			baseURL+FleetServiceDashboardLinkProcedure,
@@ -177,6 +188,7 @@ type fleetServiceClient struct {
 	setNodeWish   *connect.Client[v1.SetNodeWishRequest, v1.SetNodeWishResponse]
 	balance       *connect.Client[v1.BalanceRequest, v1.BalanceResponse]
 	rebalance     *connect.Client[v1.RebalanceRequest, v1.RebalanceResponse]
+	whoHas        *connect.Client[v1.WhoHasRequest, v1.WhoHasResponse]
 	dashboardLink *connect.Client[v1.DashboardLinkRequest, v1.DashboardLinkResponse]
 }
 
@@ -261,6 +273,15 @@ func (c *fleetServiceClient) Rebalance(ctx context.Context, req *v1.RebalanceReq
 	return nil, err
 }
 
+// WhoHas calls mtfleet.v1.FleetService.WhoHas.
+func (c *fleetServiceClient) WhoHas(ctx context.Context, req *v1.WhoHasRequest) (*v1.WhoHasResponse, error) {
+	response, err := c.whoHas.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // DashboardLink calls mtfleet.v1.FleetService.DashboardLink.
 func (c *fleetServiceClient) DashboardLink(ctx context.Context, req *v1.DashboardLinkRequest) (*v1.DashboardLinkResponse, error) {
 	response, err := c.dashboardLink.CallUnary(ctx, connect.NewRequest(req))
@@ -293,6 +314,8 @@ type FleetServiceHandler interface {
 	// Rebalance has every node look at once for accounts to move, which each does once a second by itself, and returns what
 	// Balance does. It waits for no move.
 	Rebalance(context.Context, *v1.RebalanceRequest) (*v1.RebalanceResponse, error)
+	// WhoHas tells which account is a user, or asks for a code for a phone number.
+	WhoHas(context.Context, *v1.WhoHasRequest) (*v1.WhoHasResponse, error)
 	// DashboardLink makes a link that signs its reader in to the dashboard, once and within ten minutes.
 	DashboardLink(context.Context, *v1.DashboardLinkRequest) (*v1.DashboardLinkResponse, error)
 }
@@ -365,6 +388,13 @@ func NewFleetServiceHandler(svc FleetServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(fleetServiceMethods.ByName("Rebalance")),
 		connect.WithHandlerOptions(opts...),
 	)
+	fleetServiceWhoHasHandler := connect.NewUnaryHandlerSimple(
+		FleetServiceWhoHasProcedure,
+		svc.WhoHas,
+		connect.WithSchema(fleetServiceMethods.ByName("WhoHas")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	fleetServiceDashboardLinkHandler := connect.NewUnaryHandlerSimple(
 		FleetServiceDashboardLinkProcedure,
 		svc.DashboardLink,
@@ -391,6 +421,8 @@ func NewFleetServiceHandler(svc FleetServiceHandler, opts ...connect.HandlerOpti
 			fleetServiceBalanceHandler.ServeHTTP(w, r)
 		case FleetServiceRebalanceProcedure:
 			fleetServiceRebalanceHandler.ServeHTTP(w, r)
+		case FleetServiceWhoHasProcedure:
+			fleetServiceWhoHasHandler.ServeHTTP(w, r)
 		case FleetServiceDashboardLinkProcedure:
 			fleetServiceDashboardLinkHandler.ServeHTTP(w, r)
 		default:
@@ -436,6 +468,10 @@ func (UnimplementedFleetServiceHandler) Balance(context.Context, *v1.BalanceRequ
 
 func (UnimplementedFleetServiceHandler) Rebalance(context.Context, *v1.RebalanceRequest) (*v1.RebalanceResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mtfleet.v1.FleetService.Rebalance is not implemented"))
+}
+
+func (UnimplementedFleetServiceHandler) WhoHas(context.Context, *v1.WhoHasRequest) (*v1.WhoHasResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("mtfleet.v1.FleetService.WhoHas is not implemented"))
 }
 
 func (UnimplementedFleetServiceHandler) DashboardLink(context.Context, *v1.DashboardLinkRequest) (*v1.DashboardLinkResponse, error) {
