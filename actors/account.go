@@ -63,7 +63,7 @@ func (a *Account) Status() Status { return *a.status.Load() }
 func (a *Account) Parted() <-chan struct{} { return a.parted }
 
 // Events returns the account's events from now on, or as options say; see
-// Manager.Events.
+// Manager.Events. When it is none of this manager's any more no more come: see Parted.
 func (a *Account) Events(ctx context.Context, opts ...StreamOption) iter.Seq[Event] {
 	return a.m.hub.subscribe(ctx, string(a.id), a.m.done, opts)
 }

@@ -107,8 +107,12 @@ func (l *Local) until(ctx context.Context, a *actors.Account, ok func(actors.Sta
 	if err := ctx.Err(); err != nil {
 		return a.Status(), l.late(a, err)
 	}
-	if l.Cluster != nil { // it was handed over, or removed, which who keeps it says
+	_, gone := l.Manager.Account(a.ID())
+	switch {
+	case l.Cluster != nil: // it was handed over, or removed, which who keeps it says
 		return a.Status(), Wrap(&actors.ElsewhereError{ID: a.ID()})
+	case gone != nil:
+		return a.Status(), Wrap(gone)
 	}
 	return a.Status(), Wrap(actors.ErrClosed)
 }
