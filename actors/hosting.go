@@ -106,7 +106,7 @@ func (m *Manager) host(ids []persistence.AccountID) (whole bool) {
 	for _, id := range known {
 		if m.accounts[id] == nil {
 			a := m.newAccount(id, labels[id])
-			m.accounts[id] = a
+			m.put(a)
 			all = append(all, a)
 		}
 	}

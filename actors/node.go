@@ -203,6 +203,7 @@ type nodeActor struct {
 	reach   placement.Reach                    // whether it reaches the DCs
 	dark    map[string]uint64                  // nodes that said at the last look that they do not, and their epochs
 	asked   map[dc.ID]struct{}                 // DCs that are being asked
+	rest    resting                            // whether its accounts are where they belong
 }
 
 type nodeMsg interface{ nodeMsg() }

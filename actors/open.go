@@ -55,6 +55,7 @@ type Manager struct {
 
 	mu       sync.RWMutex // guards the following fields
 	accounts map[persistence.AccountID]*Account
+	arrived  uint64                           // how many came since Open
 	phones   map[string]persistence.AccountID // numbers with a sign-in under way
 }
 
@@ -260,6 +261,19 @@ func (m *Manager) missing(id persistence.AccountID, at time.Time, life uint64, h
 	}
 }
 
+// put makes an account one of the manager's. The lock is held.
+func (m *Manager) put(a *Account) {
+	m.accounts[a.id] = a
+	m.arrived++
+}
+
+// arrivals counts the accounts that have come since Open.
+func (m *Manager) arrivals() uint64 {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.arrived
+}
+
 // here is the account of an id, nil when it was removed.
 func (m *Manager) here(id persistence.AccountID) *Account {
 	m.mu.RLock()
@@ -393,7 +407,7 @@ func (m *Manager) add(id string, labels persistence.Labels, records func() ([]pe
 	m.mu.Lock()
 	_, exists := m.accounts[a.id]
 	if !exists {
-		m.accounts[a.id] = a
+		m.put(a)
 	}
 	m.mu.Unlock()
 	if exists {

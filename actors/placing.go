@@ -71,7 +71,11 @@ func (n *nodeActor) onLooked(c *nodeCtx, l surveyed) {
 		n.reconcile(c, l.owned)
 	}
 	say := n.sense(c, now, l)
-	plan := placement.Decide(n.view(now, l))
+	v, all := n.view(now, l)
+	plan := placement.Decide(v)
+	if all && plan.Rests {
+		n.rest.since = now
+	}
 	n.handOver(c, now, plan.HandOver)
 	take := plan.Take[:min(len(plan.Take), takenAtOnce)]
 	if len(take) == 0 && !say {
@@ -153,23 +157,51 @@ func (n *nodeActor) reconcile(c *nodeCtx, owned []persistence.AccountID) {
 // tallySoon has the next look compare what is kept with what is owned.
 func (n *nodeActor) tallySoon() { n.counted = time.Time{} }
 
-func (n *nodeActor) view(now time.Time, l surveyed) placement.View {
-	v := placement.View{Me: n.owner, Nodes: l.nodes, Free: l.free, Leaving: n.isLeaving(), Reach: n.reach.State(), Gives: n.reach.Gives(now), Known: map[string]time.Duration{}, Stray: strays * n.opts.Term, Settle: placement.SettleAfter}
+// view is what this node decides by. Its own accounts are left out while they rest; all
+// reports that each is there which could be handed over at another time.
+func (n *nodeActor) view(now time.Time, l surveyed) (v placement.View, all bool) {
+	v = placement.View{Me: n.owner, Nodes: l.nodes, Free: l.free, Leaving: n.isLeaving(), Reach: n.reach.State(), Gives: n.reach.Gives(now), Known: map[string]time.Duration{}, Stray: strays * n.opts.Term, Settle: placement.SettleAfter}
 	for name, since := range n.known {
 		v.Known[name] = now.Sub(since)
 	}
 	n.hurry = v.Leaving || v.Gives || slices.ContainsFunc(l.nodes, func(o persistence.Node) bool { return o.Owner() == n.owner && o.Wish == persistence.WishDrain })
+	if n.rests(now, l.nodes) {
+		return v, false
+	}
+	n.rest.since = time.Time{}
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	all = !n.hurry
 	for _, a := range n.m.Accounts() {
-		if _, moving := n.moving[a.id]; moving || a.lost.Err() != nil {
-			continue // or it cannot be handed over
+		if a.lost.Err() != nil {
+			continue // it cannot be handed over
 		}
-		if s := a.status.Load(); n.hurry || s.State != SigningIn && s.State != SigningOut {
-			v.Mine = append(v.Mine, a.id)
+		_, moving := n.moving[a.id]
+		if s := a.status.Load(); moving || !n.hurry && (s.State == SigningIn || s.State == SigningOut) {
+			all = false
+			continue
 		}
+		v.Mine = append(v.Mine, a.id)
 	}
-	return v
+	return v, all
+}
+
+// resting is of a look at which every account belonged to this node: as long as the
+// same nodes serve and none has come since, it is not decided anew. To do that of
+// 100,000 accounts and ten nodes takes 140 ms.
+type resting struct {
+	since   time.Time // zero: they do not rest
+	serving []placement.Weighted
+	arrived uint64
+}
+
+// rests reports whether the accounts do, and notes what they rest by.
+func (n *nodeActor) rests(now time.Time, nodes []persistence.Node) bool {
+	serving, _ := placement.Serving(nodes)
+	arrived := n.m.arrivals()
+	same := slices.Equal(serving, n.rest.serving) && arrived == n.rest.arrived
+	n.rest.serving, n.rest.arrived = serving, arrived
+	return same && !n.hurry && n.reach.State() == placement.Reaches && !n.rest.since.IsZero() && now.Sub(n.rest.since) < tallyEvery
 }
 
 // handOver begins to hand accounts over, as many as pace and room allow.

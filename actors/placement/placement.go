@@ -84,6 +84,9 @@ type View struct {
 type Plan struct {
 	Take     []persistence.AccountID
 	HandOver []persistence.AccountID
+	// Rests is set when each of Mine belongs to this node, so that there is nothing to
+	// decide of them until other nodes serve, or an account comes.
+	Rests bool
 }
 
 // Decide returns the plan.
@@ -112,8 +115,14 @@ func Decide(v View) (p Plan) {
 		p.HandOver = v.Mine
 	case blind: // it is the DCs that are away
 	case v.Gives, me.Wish == persistence.WishServe && v.Reach == Reaches:
+		p.Rests = true
 		for _, id := range v.Mine {
-			if home := Home(id, serving); home != v.Me.Node && v.Known[home] >= v.Settle {
+			home := Home(id, serving)
+			if home == v.Me.Node {
+				continue
+			}
+			p.Rests = false
+			if v.Known[home] >= v.Settle {
 				p.HandOver = append(p.HandOver, id)
 			}
 		}
