@@ -246,6 +246,9 @@ func (a *app) rekeyDatabase(ctx context.Context, cfg *config.Config, to *nextKey
 			return errors.Join(err, closeStore(store))
 		}
 	}
+	if _, err := os.Stat(to.file); store == nil && to.file != "" && errors.Is(err, fs.ErrNotExist) {
+		return other // a key that is made now opens nothing either
+	}
 	next, source, set, err := to.load(a.env, badgerDir(cfg))
 	if err != nil {
 		return errors.Join(err, closeOpen(store))
