@@ -36,9 +36,8 @@ func (m *Manager) Claimed(c Claim, but string) string {
 
 // AskOthers has the other nodes asked by f, as Claimed answers: before a sign-in by a
 // phone number or a bot token, or a session that says whose it is, has anything sent;
-// and when somebody was signed in, for the user is known then. f blocks
-// until they have answered or ctx ends, in a few seconds, and leaves out those that do
-// not answer.
+// and when somebody was signed in, for the user is known then. f blocks until they have
+// answered or ctx ends, in a few seconds, and leaves out those that do not answer.
 func (m *Manager) AskOthers(f func(ctx context.Context, c Claim, but string) string) {
 	m.others.Store(&f)
 }
