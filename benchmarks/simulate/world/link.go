@@ -35,9 +35,10 @@ type link struct {
 	up  pipe   // to the DC
 	dn  pipe   // to the client
 
-	media  bool     // to an address for media alone
-	nonce  [16]byte // of the key that was begun last
-	panics bool     // at the next packet: an actor's failure of the world's making
+	media  bool      // to an address for media alone
+	nonce  [16]byte  // of the key that was begun last
+	asked  time.Time // when that was, zero when it went on
+	panics bool      // at the next packet: an actor's failure of the world's making
 
 	handler handler
 	held    int   // packets delivered and not released

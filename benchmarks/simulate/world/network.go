@@ -161,6 +161,7 @@ func (n *network) Dial(targets []dc.Target, _ int, via *proxy.Via, done func(soc
 
 // kill is what the network does when the manager's process ends.
 func (n *network) kill() {
+	n.auditKeys()
 	for _, l := range slices.Clone(n.links) {
 		if l.net == n {
 			if n.plant == PlantKeepSocket {

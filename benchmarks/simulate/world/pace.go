@@ -2,6 +2,7 @@ package world
 
 import (
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors/governor"
@@ -53,6 +54,7 @@ func (b *bucket) take(now time.Time) bool {
 type paced struct {
 	limits         governor.Limits
 	connects, keys buckets
+	making         []making // keys that were begun, not yet held against keys
 	begun          time.Time
 	signIns        int // that have shown a step, or ended, in this life
 }
@@ -99,22 +101,47 @@ func (p *paced) turn(now time.Time) bool {
 	return float64(p.signIns) <= float64(l.Burst)+now.Sub(p.begun).Seconds()*l.PerSecond
 }
 
-// reqPQ begins the making of a key.
-const reqPQ = 0xbe7e8ef1
+// making is a key that was begun.
+type making struct {
+	at time.Time
+	by way
+}
 
-// sends looks at a packet that leaves: one without a key that asks for a new one, and
-// is not sent again for want of an answer.
+// What a key is made by. Who only asks whether a DC answers goes no farther than the
+// first.
+const (
+	reqPQ       = 0xbe7e8ef1
+	reqDHParams = 0xd712e4be
+)
+
+// sends looks at a packet that leaves: one without a key that goes on to make a new one,
+// which was begun when it asked for that, and is not sent again for want of an answer.
 func (n *network) sends(l *link, packet []byte) {
 	const head = 8 + 8 + 4 // key id, msg_id, length
-	if len(packet) < head+4+len(l.nonce) || binary.LittleEndian.Uint64(packet) != 0 || binary.LittleEndian.Uint32(packet[head:]) != reqPQ {
+	if len(packet) < head+4+len(l.nonce) || binary.LittleEndian.Uint64(packet) != 0 {
 		return
 	}
 	nonce := [16]byte(packet[head+4:])
-	if nonce == l.nonce {
-		return
+	switch binary.LittleEndian.Uint32(packet[head:]) {
+	case reqPQ:
+		if nonce != l.nonce {
+			l.nonce, l.asked = nonce, n.sim.Now()
+		}
+	case reqDHParams:
+		if nonce == l.nonce && !l.asked.IsZero() {
+			n.making = append(n.making, making{l.asked, way{l.dc, l.by, l.media}})
+			l.asked = time.Time{}
+		}
 	}
-	l.nonce = nonce
-	if !n.keys.take(n.sim.Now(), way{l.dc, l.by, l.media}) {
-		n.complain("a key was made at DC %d more often than the budget allows", l.dc)
+}
+
+// auditKeys holds the keys that were begun against the budget.
+func (n *network) auditKeys() {
+	slices.SortStableFunc(n.making, func(a, b making) int { return a.at.Compare(b.at) })
+	for _, k := range n.making {
+		if !n.keys.take(k.at, k.by) {
+			n.complain("a key was made at DC %d more often than the budget allows, after %v", k.by.dc, k.at.Sub(n.rec.begun))
+		}
 	}
+	n.making = nil
 }
