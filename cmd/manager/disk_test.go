@@ -7,8 +7,11 @@ import (
 	"path/filepath"
 	"runtime"
 	"syscall"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/mtfleet/mtfleet/persistence/badgerstore"
 )
 
 // canMount tells whether a script may mount a file system of its own.
@@ -35,16 +38,28 @@ func smallDisk(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Defer(func() { _ = exec.Command("umount", "-l", dir).Run() })
 }
 
-// filldisk DIR takes all that is free.
+// commitMost is longer than a commit takes that found room a moment ago.
+const commitMost = 500 * time.Millisecond
+
+// filldisk DIR takes all that is free: less than a store needs first, and the rest when
+// no commit is under way any more that has seen more. Disks fill up so; where all of it
+// goes within a commit, Badger writes into memory that has no page behind it, and the
+// process ends.
 func fillDisk(ts *testscript.TestScript, neg bool, args []string) {
-	f, err := os.Create(filepath.Join(ts.MkAbs(args[0]), "filler"))
+	dir := ts.MkAbs(args[0])
+	f, err := os.Create(filepath.Join(dir, "filler"))
 	ts.Check(err)
 	defer f.Close()
+	low := false
 	for block := make([]byte, 64<<10); len(block) > 0; {
 		if _, err := f.Write(block); errors.Is(err, syscall.ENOSPC) {
 			block = block[:len(block)/2]
 		} else {
 			ts.Check(err)
+		}
+		if room, _ := badgerstore.RoomFor(dir, true); !low && room.Free < room.Needed/2 {
+			low = true
+			time.Sleep(commitMost)
 		}
 	}
 }
