@@ -232,6 +232,7 @@ func (y *access) Commit(c persistence.Commit) error {
 // about.
 func (y *access) take(c persistence.Commit) error {
 	w := y.db.w
+	gone := w.strays(c)
 	err := y.Cluster.Commit(c)
 	if stale := (*persistence.StaleOwnerError)(nil); w.opts.Plant == PlantFenceOutside && errors.As(err, &stale) && stale.Account != "" && stale.Current != (persistence.Owner{}) {
 		w.rec.line("plant: a commit of %v for %s is taken", c.Owner, stale.Account)
@@ -243,6 +244,9 @@ func (y *access) take(c persistence.Commit) error {
 		return err
 	}
 	w.judge.rewritten(c)
+	for _, k := range gone {
+		w.judge.lostKeys[k] = w.sim.Now()
+	}
 	for _, u := range w.users {
 		if !concerns(c, u.name) {
 			continue

@@ -20,6 +20,7 @@ import (
 //
 //	a perm key that was made in them, with its login: nobody brings it back, and somebody
 //	signs in again; likewise a logout, a removal, a pause, or the end of one
+//	the guests' keys that such an account made before it was known
 //	a temp key: the DC knows it, until it expires, and no manager
 //	a place in the updates: they come again; a channel that was new, and begins anew
 //	a wait: who asked is not kept back by it
@@ -125,6 +126,26 @@ func (w *world) forgets(u *user, lost []persistence.Key, before, after map[persi
 // for it may be lost.
 func (w *world) isGone(u *user) {
 	w.judge.absences = append(w.judge.absences, absence{user: u.ID, from: w.sim.Now().Add(-owedMost)})
+}
+
+// strays are the perm keys that a commit puts an end to, of accounts whose login is
+// forgotten: one that was made before that was known is no part of the next login, and
+// nobody logs it out.
+func (w *world) strays(c persistence.Commit) (gone []dctest.StoreKey) {
+	for _, u := range w.users {
+		if !u.forgotten || !concerns(c, u.name) {
+			continue
+		}
+		id := persistence.AccountID(u.name)
+		list, _ := w.db.cluster.Load(id)
+		for _, r := range list {
+			ends := slices.Contains(c.Delete, r.Key) || slices.ContainsFunc(c.Put, func(p persistence.Record) bool { return p.Key == r.Key && permKey(p) != permKey(r) })
+			if r.Kind == persistence.KindPermKey && ends {
+				gone = append(gone, permKey(r))
+			}
+		}
+	}
+	return gone
 }
 
 // permKey is the key in a record, zero for none.

@@ -323,11 +323,10 @@ func (w *world) user(account string) *user {
 // follow notes what an account's state means for its user.
 func (w *world) follow(ev actors.Event) {
 	u := w.user(ev.Account)
-	misses := u.misses(ev.Status.State)
-	if misses {
-		w.isGone(u)
-	}
-	if u.in && (ev.Status.State == actors.Revoked || misses) {
+	if over := ev.Status.State == actors.Revoked || u.misses(ev.Status.State); u.in && over {
+		if u.forgotten {
+			w.isGone(u)
+		}
 		w.work.Send(revoked{u})
 	}
 }
