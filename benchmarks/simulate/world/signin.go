@@ -64,6 +64,9 @@ func (w *world) signIn(u *user, how manner) error {
 	ctx, cancel := w.within(patience)
 	defer cancel()
 	if done, err := w.move(ctx, u); done || err != nil {
+		if dead := (*actors.SignInError)(nil); u.forgotten && errors.As(err, &dead) && dead.Reason == actors.SignInSession {
+			u.session = nil // of a login that had been ended, and was forgotten to be
+		}
 		return err
 	}
 	p, a, err := w.at(u)
