@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -17,8 +18,10 @@ import (
 type nodes struct {
 	t    *testing.T
 	last atomic.Pointer[time.Time]
-	made strings.Builder // who made a backup, and when
 	from time.Time
+
+	mu   sync.Mutex
+	made []string // who made a backup, and when
 }
 
 // node is one of them: so many come before it.
@@ -40,7 +43,9 @@ func (k *nodes) start(name string, before int32) *node {
 			}
 			now := time.Now()
 			k.last.Store(&now)
-			k.made.WriteString(" " + name + "@" + now.Sub(k.from).Round(time.Minute).String())
+			k.mu.Lock()
+			defer k.mu.Unlock()
+			k.made = append(k.made, name+"@"+now.Sub(k.from).Round(time.Minute).String())
 			return true, os.WriteFile(path, nil, 0o600)
 		},
 		Others: func(context.Context) (last time.Time, before int, err error) {
@@ -65,10 +70,12 @@ func (k *nodes) after(d time.Duration, want string) {
 	k.t.Helper()
 	time.Sleep(d)
 	synctest.Wait()
-	if got := strings.TrimSpace(k.made.String()); got != want {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if got := strings.Join(k.made, " "); got != want {
 		k.t.Errorf("after %v these were made: %q, want %q", time.Since(k.from), got, want)
 	}
-	k.made.Reset()
+	k.made = nil
 }
 
 func TestOfSeveralOneMakesTheBackups(t *testing.T) {
