@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/mtfleet/mtfleet/actors"
@@ -241,6 +242,7 @@ func TestTheStoreForgetsWhoOwnsWhat(t *testing.T) {
 			if took := time.Since(begun); took > 6*time.Second { // a third of the lease, and the way
 				t.Errorf("%s is told after %v", n.name, took)
 			}
+			synctest.Wait() // its accounts hear of it after it does
 			if err := n.Ready(); !errors.As(err, new(*persistence.StaleOwnerError)) {
 				t.Errorf("%s is ready: %v", n.name, err)
 			}
