@@ -87,6 +87,7 @@ var proofs = []struct {
 		"badgerstore.TestACommitIsRefusedWhileTheDiskHasNoRoomAndTakenAfterwards", "badgerstore.TestADirectoryThatIsGoneEndsCommitsAndClose",
 		"badgerstore.TestADiskThatHangsEndsCommitsAndClose",
 	}},
+	{"a node reaches no DC", []string{"TestNothingMovesWhenTheDCsAreAwayFromEveryNode", "TestAccountsLeaveANodeThatReachesNoDCAndComeBack"}},
 	{"the database is away, or its answer is lost", []string{
 		"pgstore.TestTheServerIsKilledAmongCommits", "pgstore.TestTheAnswerToACommitIsLost", "pgstore.TestAConnectionGoesSilentInACommit", "pgstore.TestTheDatabaseIsAwayForLong",
 	}},
